@@ -1,0 +1,1 @@
+"""When and with what: the Dagster side and the command line."""

@@ -1,0 +1,1 @@
+"""The domain of DocMind Eval; imports no Dagster."""

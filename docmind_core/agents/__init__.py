@@ -1,0 +1,1 @@
+"""The five agents and the graphs made of them."""

@@ -1,0 +1,1 @@
+"""Rules, their lifecycle, delivery."""

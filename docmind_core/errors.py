@@ -1,0 +1,86 @@
+"""Every error this project raises on purpose.
+
+    DocMindError
+    ├── UsageError              the request can't be served as written (unknown suite, arm, key, option)
+    ├── SettingsError           an environment variable is missing or malformed
+    ├── SuiteError              a suite file is not valid
+    ├── QuerySetError           a query set is not valid
+    ├── RetrievalError          an index can't be built or searched
+    ├── EngineError             the engine can't be used
+    │   ├── EngineStartError    a managed engine did not come up
+    │   ├── EngineUnreachable   nothing answers at the URL, or it stopped answering
+    │   ├── RequestRejected     the engine refused a request (HTTP 4xx): never retried
+    │   ├── CallTimeout         a call ran past its deadline
+    │   └── OutputInvalid       the engine answered, but not in the form that was asked for
+    ├── AgentError              an agent could not do its task
+    ├── RunError                a benchmark run can't go on
+    │   └── HomeLocked          another process is running in the same home
+    └── StoreError              the tables can't be read or written
+
+Each message says where, what, and what to do next. Only the process boundary (the command line, an asset)
+catches `DocMindError`.
+"""
+
+
+class DocMindError(Exception):
+    """Root of all errors raised on purpose; its text is one line for the person at the keyboard."""
+
+
+class UsageError(DocMindError):
+    """The request can't be served as written."""
+
+
+class SettingsError(DocMindError):
+    """An environment variable is missing or malformed."""
+
+
+class SuiteError(DocMindError):
+    """A suite file is not valid."""
+
+
+class QuerySetError(DocMindError):
+    """A query set is not valid; the text holds every problem found, one a line."""
+
+
+class RetrievalError(DocMindError):
+    """An index can't be built or searched."""
+
+
+class EngineError(DocMindError):
+    """The engine can't be used."""
+
+
+class EngineStartError(EngineError):
+    """A managed engine did not come up; the text names its log file."""
+
+
+class EngineUnreachable(EngineError):
+    """Nothing answers at the URL, or it stopped answering."""
+
+
+class RequestRejected(EngineError):
+    """The engine refused a request with HTTP 4xx; repeating it would be refused again."""
+
+
+class CallTimeout(EngineError):
+    """A call ran past its deadline."""
+
+
+class OutputInvalid(EngineError):
+    """The engine answered, but not in the form that was asked for."""
+
+
+class AgentError(DocMindError):
+    """An agent could not do its task."""
+
+
+class RunError(DocMindError):
+    """A benchmark run can't go on."""
+
+
+class HomeLocked(RunError):
+    """Another process is running a benchmark in the same home."""
+
+
+class StoreError(DocMindError):
+    """The tables can't be read or written."""

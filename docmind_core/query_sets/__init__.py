@@ -1,0 +1,1 @@
+"""Query sets: documents, the queries asked about them, and the gold answers."""

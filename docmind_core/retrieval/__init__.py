@@ -1,0 +1,1 @@
+"""Chunks, search strategies, and the index."""

@@ -1,0 +1,1 @@
+"""One query, one benchmark run, its journal and its manifest."""

@@ -1,0 +1,1 @@
+"""The engine: chat client, managed server, bundled model, counters."""

@@ -1,0 +1,84 @@
+"""What the environment says; the only module that reads it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where this installation keeps its things."""
+
+    home: Path
+    """`DOCMIND_HOME`, absolute: tables, journals, reports, models, logs, Dagster's own state."""
+
+    @property
+    def metrics_database(self) -> Path:
+        """The published DuckDB file; open it read-only and reopen it to see newer runs."""
+        return self.home / "metrics.duckdb"
+
+    @property
+    def tables(self) -> Path:
+        """Parquet segments, `tables/<table>/<run_id>.parquet`: the truth."""
+        return self.home / "tables"
+
+    @property
+    def journals(self) -> Path:
+        """One SQLite journal per benchmark run."""
+        return self.home / "journals"
+
+    @property
+    def benchmarks(self) -> Path:
+        """Frozen suites and manifests, one folder per benchmark run."""
+        return self.home / "benchmarks"
+
+    @property
+    def reports(self) -> Path:
+        """`reports/<benchmark_run>/index.html` and `report.md`."""
+        return self.home / "reports"
+
+    @property
+    def models(self) -> Path:
+        """Models prepared by this project."""
+        return self.home / "models"
+
+    @property
+    def indexes(self) -> Path:
+        """Retrieval indexes, named by the hash of what they hold."""
+        return self.home / "indexes"
+
+    @property
+    def logs(self) -> Path:
+        """Log files, the engine's among them."""
+        return self.home / "logs"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment (or from `environ`, in tests)."""
+    values = os.environ if environ is None else environ
+    home = Path(values.get("DOCMIND_HOME") or ".docmind").expanduser().absolute()
+    if home.exists() and not home.is_dir():
+        raise SettingsError(f"DOCMIND_HOME {home} is a file. Point it at a folder, or leave it unset.")
+    return Settings(home=home)
+
+
+def read_secret(name: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the secret in the environment variable `name`; its value never appears in an error."""
+    values = os.environ if environ is None else environ
+    value = values.get(name, "")
+    if not value:
+        raise SettingsError(f"the environment variable {name} is not set. Set it to the engine's key: export {name}=...")
+    return value
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """Return this process's environment with `changes`, for a child process."""
+    return {**os.environ, **changes}

@@ -1,0 +1,1 @@
+"""Schema, Parquet segments and the published DuckDB file."""

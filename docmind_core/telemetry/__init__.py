@@ -1,0 +1,1 @@
+"""Spans and samples of the machine."""
