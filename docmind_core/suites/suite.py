@@ -1,0 +1,159 @@
+"""The suite: what one benchmark runs, on what, and within which limits."""
+
+import re
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from docmind_core.errors import SuiteError, UsageError
+
+Level = Literal["fast", "balanced", "thorough"]
+Routing = Literal["fixed", "dependencies", "free"]
+Strategy = Literal["keyword_search", "semantic_search", "hybrid_search"]
+
+SUITE_BYTES_MAX = 64 * 1024
+
+
+class AlertOverride(BaseModel):
+    """What a suite may change about one alert rule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_n: int | None = Field(default=None, ge=1)
+    test: str | None = None
+    for_evals: int | None = Field(default=None, ge=1)
+
+
+class Suite(BaseModel):
+    """One suite file, validated; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    query_set: str = Field(min_length=1)
+    limit: int | None = Field(default=None, ge=1)
+    arms: tuple[str, ...] = Field(default=("single_pass", "naive_supervisor"), min_length=1)
+    level: Level = "balanced"
+    routing: Routing = "fixed"
+    strategy: Strategy = "keyword_search"
+    """How the arms without a router search."""
+    replicates: int = Field(default=1, ge=1, le=100)
+    concurrency: int = Field(default=4, ge=1, le=1024)
+    seed: int = 0
+    engine: str = "cpu-smollm2"
+    """A profile to start, or the URL of a running engine."""
+    model: str | None = None
+    """The model to ask for; by default the only one that the engine serves."""
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Name of the environment variable that holds the engine's key."""
+    deadline_s: float = Field(default=300.0, gt=0)
+    """For one query, all its calls and searches together."""
+    top_k: int = Field(default=5, ge=1, le=100)
+    """Passages that an answer is based on, in every arm."""
+    answer_max_tokens: int = Field(default=64, ge=1, le=32768)
+    limits: dict[str, float] = Field(default_factory=dict)
+    min_n: int | None = Field(default=None, ge=1)
+    alerts: dict[str, AlertOverride] = Field(default_factory=dict)
+    schedule: str | None = None
+    """Cron expression; the schedule exists in Dagster and is stopped until somebody starts it."""
+    timezone: str = "UTC"
+    channels: tuple[str, ...] = ()
+
+    @field_validator("arms")
+    @classmethod
+    def _refuse_repeated_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(arms)) != len(arms):
+            raise ValueError("an arm is named twice")
+        return arms
+
+    @field_validator("schedule")
+    @classmethod
+    def _refuse_bad_cron(cls, schedule: str | None) -> str | None:
+        if schedule is not None and not re.fullmatch(r"\S+( \S+){4}", schedule.strip()):
+            raise ValueError('not a cron expression of five fields, for example "0 2 * * *"')
+        return schedule
+
+    @model_validator(mode="after")
+    def _refuse_embedded_secrets(self) -> "Suite":
+        if re.match(r"https?://[^/]*@", self.engine):
+            raise ValueError("a key in the engine's URL would be stored; use api_key_env")
+        return self
+
+    @property
+    def engine_is_remote(self) -> bool:
+        """Whether `engine` is the URL of a server that somebody else runs."""
+        return self.engine.startswith(("http://", "https://"))
+
+
+def bundled_suite_names() -> tuple[str, ...]:
+    """Names of the suites that come with the package, sorted."""
+    folder = resources.files("docmind_core.suites") / "bundled"
+    return tuple(sorted(entry.name[: -len(".yaml")] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Read a bundled suite by its name, or a suite file by its path.
+
+    A relative `query_set` folder in a file is taken from that file's folder.
+
+    Raises:
+        UsageError: If there is no such suite.
+        SuiteError: If the file is not a valid suite; every problem is named.
+    """
+    if name_or_path in bundled_suite_names():
+        text = (resources.files("docmind_core.suites") / "bundled" / f"{name_or_path}.yaml").read_text("utf-8")
+        return parse_suite(text, source=f"bundled suite {name_or_path}")
+    path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(bundled_suite_names())
+        raise UsageError(f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file.")
+    if path.stat().st_size > SUITE_BYTES_MAX:
+        raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB; a suite is a short YAML file.")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+    suite = parse_suite(text, source=str(path))
+    folder = path.parent / suite.query_set
+    if folder.is_dir():
+        return suite.model_copy(update={"query_set": str(folder.resolve())})
+    return suite
+
+
+def parse_suite(text: str, *, source: str) -> Suite:
+    """Validate the text of a suite; `source` names it in errors."""
+    try:
+        content = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without aliases
+    except (yaml.YAMLError, RecursionError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f"{source}:{line + 1}" if line is not None else source
+        raise SuiteError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(content, dict):
+        raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise SuiteError("\n".join(_problems(source, error.errors()))) from error
+
+
+def _problems(source: str, errors: Iterable[Any]) -> Iterable[str]:
+    for problem in errors:
+        field = ".".join(str(part) for part in problem["loc"]) or "suite"
+        if problem["type"] == "extra_forbidden":
+            yield f"{source}: {field}: unknown key. Known: {', '.join(sorted(Suite.model_fields))}"
+        else:
+            yield f"{source}: {field}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Plain data only: no tags beyond YAML's own, no aliases (they can blow up to gigabytes)."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed in a suite", event.start_mark)
+        return super().compose_node(parent, index)
