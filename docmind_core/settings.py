@@ -75,7 +75,9 @@ def read_secret(name: str, environ: Mapping[str, str] | None = None) -> str:
     values = os.environ if environ is None else environ
     value = values.get(name, "")
     if not value:
-        raise SettingsError(f"the environment variable {name} is not set. Set it to the engine's key: export {name}=...")
+        raise SettingsError(
+            f"the environment variable {name} is not set. Set it to the engine's key: export {name}=..."
+        )
     return value
 
 

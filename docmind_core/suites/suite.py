@@ -110,7 +110,9 @@ def load_suite(name_or_path: str) -> Suite:
     path = Path(name_or_path)
     if not path.is_file():
         known = ", ".join(bundled_suite_names())
-        raise UsageError(f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file.")
+        raise UsageError(
+            f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file."
+        )
     if path.stat().st_size > SUITE_BYTES_MAX:
         raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB; a suite is a short YAML file.")
     try:
@@ -154,6 +156,6 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not allowed in a suite", event.start_mark)
         return super().compose_node(parent, index)

@@ -261,6 +261,13 @@ COMPARISONS = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        RUNS, QUERY_RUNS, LLM_CALLS, SPANS, RETRIEVED, ENGINE_COUNTERS, MEASUREMENTS, COMPARISONS,
+        RUNS,
+        QUERY_RUNS,
+        LLM_CALLS,
+        SPANS,
+        RETRIEVED,
+        ENGINE_COUNTERS,
+        MEASUREMENTS,
+        COMPARISONS,
     )
 }
