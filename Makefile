@@ -1,0 +1,45 @@
+# Two commands matter: `make bench` runs a benchmark, `make test` passes the tests. Both install what they need.
+.PHONY: help bench test test-fast check ui install install-base format clean
+
+SUITE ?= smoke
+BIN := .venv/bin
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), print the summary
+	@scripts/install.sh bench
+	@$(BIN)/docmind bench $(SUITE)
+
+test: ## Install all and run all tests, one of them end to end on the real CPU engine
+	@scripts/install.sh all
+	@$(BIN)/python -m pytest -q
+
+test-fast: ## Install without torch and engine, and run the tests that need neither
+	@scripts/install.sh fast
+	@$(BIN)/python -m pytest -q -m "not engine"
+
+check: ## Format, lint, types, import contracts
+	@scripts/install.sh fast
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+ui: ## Open Dagster's web UI on http://127.0.0.1:3000
+	@scripts/install.sh base
+	@$(BIN)/docmind ui
+
+install: ## Install all: platform, embeddings, embedded engine, tests
+	@scripts/install.sh all
+
+install-base: ## Install the platform alone: enough for a remote engine with keyword search
+	@scripts/install.sh base
+
+format: ## Format the code and apply the safe fixes
+	@scripts/install.sh fast
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the environment and the caches; .docmind (your results) stays
+	rm -rf .venv build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
