@@ -1,0 +1,51 @@
+"""The questions behind the two gates of a benchmark run: is its ledger balanced, is it complete."""
+
+from dataclasses import dataclass
+
+from docmind_core.settings import Settings
+from docmind_core.tables.publish import sql_text
+from docmind_core.tables.reading import query_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One row of the view `ledger_balance` with the calls that weigh most in its session."""
+
+    run_id: str
+    engine_session: str | None
+    ledger_prompt_tokens: int | None
+    engine_prompt_tokens: int | None
+    prompt_difference: int | None
+    ledger_completion_tokens: int | None
+    engine_completion_tokens: int | None
+    completion_difference: int | None
+    unreconciled_calls: int | None
+    state: str
+    because: str | None
+    largest_calls: str | None
+    """Ids of the five calls that bill most, with their tokens: where to look when the sums differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCount:
+    """How many queries an arm has, and how many it should have."""
+
+    run_id: str
+    arm: str
+    expected_queries: int | None
+    query_runs: int
+    failed: int
+
+
+def ledger_rows(settings: Settings, benchmark_run: str) -> tuple[LedgerRow, ...]:
+    """Return the ledger of each engine session of each arm of `benchmark_run`."""
+    _, rows = query_rows(settings, sql_text("ledger_of_benchmark_run"), {"benchmark_run": benchmark_run})
+    names = LedgerRow.__dataclass_fields__
+    return tuple(LedgerRow(**dict(zip(names, row, strict=True))) for row in rows)  # type: ignore[arg-type]
+
+
+def arm_counts(settings: Settings, benchmark_run: str) -> tuple[ArmCount, ...]:
+    """Return the count of queries of each arm of `benchmark_run` that is in the database."""
+    _, rows = query_rows(settings, sql_text("arm_counts"), {"benchmark_run": benchmark_run})
+    names = ArmCount.__dataclass_fields__
+    return tuple(ArmCount(**dict(zip(names, row, strict=True))) for row in rows)  # type: ignore[arg-type]

@@ -1,0 +1,159 @@
+"""Building `metrics.duckdb` from the segments and putting it in place at once."""
+
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import psutil
+import pyarrow.parquet as pq
+
+from docmind_core.errors import StoreError
+from docmind_core.settings import Settings
+from docmind_core.tables.connecting import open_new
+from docmind_core.tables.schema import TABLES, Table
+from docmind_core.tables.segments import replace_durably
+from docmind_core.tables.views import VIEWS, View
+
+
+def publish(settings: Settings) -> Path:
+    """Build the database aside from all segments, then replace the published one.
+
+    Readers never wait and never fail: they see the old file until they open the new one.
+
+    Raises:
+        StoreError: If a segment can't be read, or if a row breaks a key or a check; then the old file stays.
+    """
+    target = settings.metrics_database
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_parts_of_the_dead(target)
+    part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    _remove_part(part)
+    try:
+        with open_new(part) as connection:
+            build(connection, settings.tables)
+            connection.execute("checkpoint")
+        replace_durably(part, target)
+    finally:
+        _remove_part(part)
+    return target
+
+
+def build(connection: duckdb.DuckDBPyConnection, folder: Path, *, run_ids: Sequence[str] | None = None) -> None:
+    """Create all tables and views in `connection` and fill them from the segments under `folder`.
+
+    Args:
+        connection: An empty database.
+        folder: Holds `<table>/<run_id>.parquet`.
+        run_ids: Take these runs alone; all when None.
+    """
+    for table in TABLES.values():
+        connection.execute(_create_table(table))
+        segments = _segments(folder / table.name, run_ids)
+        if segments:
+            _insert(connection, table, segments)
+        texts = {name: text for name, (_, text) in table.columns.items()}
+        _comment(connection, "table", table.name, table.comment, texts)
+    for view in VIEWS:
+        connection.execute(f"create view {view.name} as {sql_text(view.name)}")
+        _comment(connection, "view", view.name, view.comment, view.columns)
+        _check_columns(connection, view)
+
+
+def sql_text(name: str) -> str:
+    """Return the query in `sql/<name>.sql`."""
+    return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
+
+
+def _create_table(table: Table) -> str:
+    lines = [f"{_quoted(name)} {kind}" for name, (kind, _) in table.columns.items()]
+    lines.append(f"primary key ({', '.join(_quoted(name) for name in table.key)})")
+    lines.extend(f"check ({check})" for check in table.checks)
+    return f"create table {table.name} ({', '.join(lines)})"
+
+
+def _segments(folder: Path, run_ids: Sequence[str] | None) -> list[Path]:
+    if run_ids is None:
+        return sorted(folder.glob("*.parquet"))
+    return [path for run_id in run_ids if (path := folder / f"{run_id}.parquet").exists()]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, segments: Sequence[Path]) -> None:
+    try:
+        connection.execute(
+            f"insert into {table.name} by name select * from read_parquet($files, union_by_name = true)",
+            {"files": [str(path) for path in segments]},
+        )
+    except duckdb.ConstraintException as error:
+        raise StoreError(_broken_row(connection, table, segments) or f"table {table.name}: {error}") from error
+    except duckdb.Error as error:
+        raise StoreError(_broken_segment(table, segments) or f"table {table.name}: {error}") from error
+
+
+def _broken_row(connection: duckdb.DuckDBPyConnection, table: Table, segments: Sequence[Path]) -> str | None:
+    """Name the run and the key of the first row that breaks the key or a check of `table`."""
+    rows = "select * from read_parquet($files, union_by_name = true)"
+    key = ", ".join(_quoted(name) for name in table.key)
+    questions = {
+        "is there twice": f"select run_id, {key} from ({rows}) group by all having count(*) > 1",
+        "has a NULL in its key": f"select run_id, {key} from ({rows}) where concat_ws({key}) is null or "
+        + " or ".join(f"{_quoted(name)} is null" for name in table.key),
+    }
+    for check in table.checks:
+        questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({rows}) where not ({check})"
+    for problem, question in questions.items():
+        found = connection.execute(f"{question} order by all limit 1", {"files": [str(path) for path in segments]})
+        for run_id, *values in found.fetchall():
+            named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
+            return (
+                f"table {table.name}, run {run_id}: the row {named} {problem}. "
+                f"Its segment is {table.name}/{run_id}.parquet; nothing was published."
+            )
+    return None
+
+
+def _broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
+    for path in segments:
+        try:
+            names = pq.read_table(path).schema.names
+        except (OSError, ValueError) as error:
+            return f"{path} can't be read ({error}). Delete it and resume its benchmark run; nothing was published."
+        strange = [name for name in names if name not in table.columns]
+        if strange:
+            return f"{path} has columns this version does not know: {', '.join(strange)}. A newer one wrote it."
+    return None
+
+
+def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+    found = [row[0] for row in connection.execute(f"describe {view.name}").fetchall()]
+    if found != list(view.columns):
+        raise StoreError(f"view {view.name} has the columns {found}, its description has {list(view.columns)}")
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
+) -> None:
+    connection.execute(f"comment on {kind} {name} is {_literal(comment)}")
+    for column, text in columns.items():
+        connection.execute(f"comment on column {name}.{_quoted(column)} is {_literal(text)}")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _remove_parts_of_the_dead(target: Path) -> None:
+    for part in target.parent.glob(f"{target.name}.*.tmp"):
+        pid = part.name.removeprefix(f"{target.name}.").removesuffix(".tmp")
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            _remove_part(part)
+
+
+def _remove_part(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    part.with_name(part.name + ".wal").unlink(missing_ok=True)

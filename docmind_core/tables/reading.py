@@ -1,0 +1,65 @@
+"""Asking the published database, or the segments of a few runs before they are published."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from docmind_core.errors import StoreError
+from docmind_core.settings import Settings
+from docmind_core.tables.connecting import open_in_memory, open_read_only
+from docmind_core.tables.publish import build
+
+Rows = tuple[list[str], list[tuple[object, ...]]]
+"""Column names, then rows."""
+
+
+def query_rows(
+    settings: Settings, sql: str, parameters: Mapping[str, object] | None = None, *, max_rows: int | None = None
+) -> Rows:
+    """Ask the published database and close it again.
+
+    Args:
+        settings: Say where the home is.
+        sql: One question, with `$named` parameters.
+        parameters: Values for these names.
+        max_rows: Return at most so many rows; all when None.
+
+    Raises:
+        StoreError: If nothing was published yet, or if DuckDB refuses the question.
+    """
+    if not settings.metrics_database.exists():
+        raise StoreError(
+            f"there is no database at {settings.metrics_database} yet. Run a benchmark first: docmind bench smoke"
+        )
+    try:
+        connection = open_read_only(settings.metrics_database)
+    except duckdb.Error as error:
+        raise StoreError(f"{settings.metrics_database} can't be opened: {_first_line(error)}") from error
+    with connection:
+        return _ask(connection, sql, parameters, max_rows)
+
+
+def query_segments(
+    folder: Path, run_ids: Sequence[str], sql: str, parameters: Mapping[str, object] | None = None
+) -> Rows:
+    """Ask tables and views that hold the segments of `run_ids` alone, published or not."""
+    with open_in_memory() as connection:
+        build(connection, folder, run_ids=run_ids)
+        return _ask(connection, sql, parameters, None)
+
+
+def _ask(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None, max_rows: int | None
+) -> Rows:
+    try:
+        connection.execute(sql, dict(parameters) if parameters else None)
+        names = [column[0] for column in connection.description or []]
+        rows = connection.fetchall() if max_rows is None else connection.fetchmany(max_rows)
+    except duckdb.Error as error:
+        raise StoreError(str(error).strip()) from error
+    return names, rows
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,119 @@
+"""Segments: one Parquet file per (table, run). They are the truth; the database is built from them."""
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from docmind_core.errors import StoreError
+from docmind_core.tables.schema import TABLES, Table
+
+_ARROW_TYPES = {
+    "varchar": pa.string(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+}
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+
+
+def segment_path(folder: Path, table: str, run_id: str) -> Path:
+    """Return where the rows of `table` for `run_id` stand.
+
+    Raises:
+        StoreError: If there is no such table, or if `run_id` can't be a file name.
+    """
+    if table not in TABLES:
+        raise StoreError(f"there is no table {table!r}. Tables: {', '.join(TABLES)}")
+    if not _RUN_ID.fullmatch(run_id):
+        raise StoreError(f"run id {run_id!r} can't name a file. Use letters, digits and . _ + - only.")
+    return folder / table / f"{run_id}.parquet"
+
+
+def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[str, object]]) -> Path:
+    """Write all rows of `table` for `run_id`, in place of those written before.
+
+    A column that a row lacks becomes NULL. Times must be aware and are stored in UTC. The file appears
+    whole or not at all, also when the power fails.
+
+    Raises:
+        StoreError: If a row has a column the table lacks, another run's id, or a value of the wrong type.
+    """
+    target = segment_path(folder, table, run_id)
+    content = _arrow_table(TABLES[table], run_id, rows)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".tmp")
+    pq.write_table(content, part, compression="zstd")
+    replace_durably(part, target)
+    return target
+
+
+def read_segment(folder: Path, table: str, run_id: str) -> list[dict[str, object]]:
+    """Return the rows of `table` for `run_id` in the order they were written; none when there is no segment."""
+    path = segment_path(folder, table, run_id)
+    if not path.exists():
+        return []
+    try:
+        content = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} can't be read: {error}. Delete it and resume the benchmark run.") from error
+    return [{name: row.get(name) for name in TABLES[table].columns} for row in content.to_pylist()]
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete half-written files of dead runs; call it only while holding the home's lock."""
+    for part in folder.glob("*/*.tmp"):
+        part.unlink(missing_ok=True)
+
+
+def replace_durably(part: Path, target: Path) -> None:
+    """Put `part` in the place of `target`: both the content and the new name survive a power failure."""
+    with part.open("rb") as handle:
+        os.fsync(handle.fileno())
+    part.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    for row in rows:
+        unknown = [name for name in row if name not in table.columns]
+        if unknown:
+            raise StoreError(f"table {table.name} has no column {', '.join(unknown)}. Add it to tables/schema.py.")
+        if row.get("run_id") != run_id:
+            raise StoreError(f"a row for the segment {table.name}/{run_id} belongs to run {row.get('run_id')!r}.")
+    columns = {
+        name: _arrow_column(table.name, name, kind, [row.get(name) for row in rows])
+        for name, (kind, _) in table.columns.items()
+    }
+    return pa.table(columns)
+
+
+def _arrow_column(table: str, column: str, kind: str, values: list[object]) -> pa.Array:
+    try:
+        return pa.array([_plain(value) for value in values], type=_ARROW_TYPES[kind])
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise StoreError(f"table {table}, column {column} ({kind}): {error}") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        # A reply may hold half of a surrogate pair, which is not valid Unicode text.
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"the time {value} has no time zone; use an aware datetime")
+        return value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a measurement; store NULL with a reason")
+    return value

@@ -1,0 +1,101 @@
+-- One row per run and agent, agent 'all' for every call of the run: client-side times, warm-up left out.
+-- Percentiles interpolate (quantile_cont), as numpy.percentile does; a p95 needs 130 values, a p99 662.
+with calls as (
+    select run_id, unnest([agent, 'all']) as agent, ttft_s, tpot_s, e2e_latency_s, decode_tps
+    from llm_calls
+    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
+),
+call_times as (
+    select
+        run_id,
+        agent,
+        count(*) as calls,
+        count(ttft_s) as ttft_n,
+        quantile_cont(ttft_s, 0.5) as ttft_p50_s,
+        case when count(ttft_s) >= 130 then quantile_cont(ttft_s, 0.95) end as ttft_p95_s,
+        quantile_cont(tpot_s, 0.5) as tpot_p50_s,
+        quantile_cont(decode_tps, 0.5) as decode_tps_p50,
+        count(e2e_latency_s) as e2e_n,
+        quantile_cont(e2e_latency_s, 0.5) as e2e_latency_p50_s,
+        case when count(e2e_latency_s) >= 130 then quantile_cont(e2e_latency_s, 0.95) end as e2e_latency_p95_s
+    from calls
+    group by all
+),
+measured as (
+    select run_id, query_id, replicate, wall_s, coordination_overhead_s, coordination_incl_supervisor_s
+    from query_runs
+    where coalesce(phase, 'measured') <> 'warmup'
+),
+executions as (
+    select run_id, unnest([s.name, 'all']) as agent, (s.t1 - s.t0) / 1e9 as duration_s
+    from spans as s
+    semi join measured using (run_id, query_id, replicate)
+    where s.op = 'invoke_agent'
+),
+agent_times as (
+    select
+        run_id,
+        agent,
+        count(*) as agent_executions,
+        quantile_cont(duration_s, 0.5) as agent_latency_p50_s,
+        case when count(*) >= 130 then quantile_cont(duration_s, 0.95) end as agent_latency_p95_s,
+        case when count(*) >= 662 then quantile_cont(duration_s, 0.99) end as agent_latency_p99_s
+    from executions
+    group by all
+),
+query_times as (
+    select
+        run_id,
+        'all' as agent,
+        count(*) as query_runs,
+        count(wall_s) as wall_n,
+        quantile_cont(wall_s, 0.5) as wall_p50_s,
+        case when count(wall_s) >= 130 then quantile_cont(wall_s, 0.95) end as wall_p95_s,
+        quantile_cont(coordination_overhead_s, 0.5) as coordination_overhead_p50_s,
+        case when count(coordination_overhead_s) >= 130 then quantile_cont(coordination_overhead_s, 0.95) end
+            as coordination_overhead_p95_s,
+        quantile_cont(coordination_incl_supervisor_s, 0.5) as coordination_incl_supervisor_p50_s
+    from measured
+    group by all
+),
+together as (
+    select *
+    from call_times
+    full join agent_times using (run_id, agent)
+    full join query_times using (run_id, agent)
+)
+select
+    runs.run_id,
+    runs.benchmark_run,
+    runs.arm,
+    together.agent,
+    runs.concurrency,
+    coalesce(together.calls, 0)                 as calls,
+    coalesce(together.ttft_n, 0)                as ttft_n,
+    together.ttft_p50_s,
+    together.ttft_p95_s,
+    together.tpot_p50_s,
+    together.decode_tps_p50,
+    coalesce(together.e2e_n, 0)                 as e2e_n,
+    together.e2e_latency_p50_s,
+    together.e2e_latency_p95_s,
+    coalesce(together.agent_executions, 0)      as agent_executions,
+    together.agent_latency_p50_s,
+    together.agent_latency_p95_s,
+    together.agent_latency_p99_s,
+    together.query_runs,
+    together.wall_n,
+    together.wall_p50_s,
+    together.wall_p95_s,
+    together.coordination_overhead_p50_s,
+    together.coordination_overhead_p95_s,
+    together.coordination_incl_supervisor_p50_s,
+    case
+        when greatest(together.ttft_n, together.e2e_n, together.agent_executions, together.wall_n) >= 130
+            and least(together.ttft_n, together.e2e_n) >= 130 then null
+        else format('n_too_small: a p95 needs 130 values (calls {}, agent executions {}, query runs {})',
+            coalesce(together.e2e_n, 0), coalesce(together.agent_executions, 0), coalesce(together.wall_n, 0))
+    end                                         as because
+from together
+join runs using (run_id)
+order by runs.benchmark_run, runs.arm, together.agent = 'all', together.agent

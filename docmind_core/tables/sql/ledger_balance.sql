@@ -1,0 +1,162 @@
+-- One row per run and engine session: the tokens that our ledger booked against the growth of the engine's own
+-- counters. All calls count, warm-up, judge and control among them. Differences are engine minus ledger.
+with calls as (
+    select
+        run_id,
+        engine_session,
+        call_id || '/' || attempt as call,
+        coalesce(prompt_tokens, 0) as prompt_tokens,
+        coalesce(completion_tokens, 0) as completion_tokens,
+        cached_tokens,
+        prefill_computed_tokens,
+        prompt_tokens is null or completion_tokens is null as without_usage,
+        status = 'cut_off' or tokens_missing_because is not null as unreconciled,
+        status in ('finished', 'cut_off') or http_status = 200 as may_have_finished,
+        -- A cut between prefill and first chunk leaves the client without the prompt that the engine counted.
+        case when status = 'cut_off' and coalesce(prompt_tokens, 0) = 0 or prompt_tokens is null
+            then max_model_len else 0 end as prompt_left,
+        greatest(0, coalesce(max_tokens, max_model_len) - coalesce(completion_tokens, 0)) as completion_left
+    from llm_calls
+    left join (select run_id, max_model_len from runs) as limits using (run_id)
+    where not coalesce(served_from_cache, false) and engine_session is not null
+),
+ledger as (
+    select
+        run_id,
+        engine_session,
+        sum(prompt_tokens)::bigint as ledger_prompt_tokens,
+        sum(completion_tokens)::bigint as ledger_completion_tokens,
+        case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as ledger_cached_tokens,
+        case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
+            as ledger_prefill_tokens,
+        count(*) filter (where may_have_finished) as own_requests,
+        count(*) filter (where unreconciled) as unreconciled_calls,
+        count(*) filter (where without_usage) as calls_without_usage,
+        case when count(prompt_left) filter (where unreconciled) = unreconciled_calls
+            then coalesce(sum(prompt_left) filter (where unreconciled), 0) end as prompt_bound,
+        case when count(completion_left) filter (where unreconciled) = unreconciled_calls
+            then coalesce(sum(completion_left) filter (where unreconciled), 0) end as completion_bound,
+        list(call order by call) filter (where unreconciled) as unreconciled_names
+    from calls
+    group by all
+),
+counters as (
+    select
+        run_id,
+        engine_session,
+        counter,
+        count(*) filter (where moment = 'before') as before_count,
+        count(*) filter (where moment = 'after') as after_count,
+        (max(value) filter (where moment = 'after') - max(value) filter (where moment = 'before'))::bigint as growth
+    from engine_counters
+    group by all
+),
+engine as (
+    select
+        run_id,
+        engine_session,
+        max(growth) filter (where counter = 'prompt_tokens') as engine_prompt_tokens,
+        max(growth) filter (where counter = 'generation_tokens') as engine_completion_tokens,
+        max(growth) filter (where counter = 'request_success') as engine_requests,
+        max(growth) filter (where counter = 'prompt_tokens_cached') as engine_cached_tokens,
+        max(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum') as engine_prefill_tokens,
+        count(distinct counter) filter (where counter in ('prompt_tokens', 'generation_tokens')) = 2 as has_counters,
+        max(before_count) > 0 as has_before,
+        max(after_count) > 0 as has_after
+    from counters
+    group by all
+),
+sides as (
+    select
+        coalesce(ledger.run_id, engine.run_id) as run_id,
+        coalesce(ledger.engine_session, engine.engine_session) as engine_session,
+        coalesce(ledger_prompt_tokens, 0) as ledger_prompt_tokens,
+        engine_prompt_tokens,
+        engine_prompt_tokens - coalesce(ledger_prompt_tokens, 0) as prompt_difference,
+        coalesce(ledger_completion_tokens, 0) as ledger_completion_tokens,
+        engine_completion_tokens,
+        engine_completion_tokens - coalesce(ledger_completion_tokens, 0) as completion_difference,
+        coalesce(unreconciled_calls, 0) as unreconciled_calls,
+        coalesce(calls_without_usage, 0) as calls_without_usage,
+        -- No calls at all leave nothing unexplained: the bound is 0, not unknown.
+        case when ledger.run_id is null then 0 else prompt_bound end as prompt_bound,
+        case when ledger.run_id is null then 0 else completion_bound end as completion_bound,
+        coalesce(unreconciled_names, []) as unreconciled_names,
+        coalesce(own_requests, 0) as own_requests,
+        engine_requests,
+        coalesce(has_counters, false) as has_counters,
+        coalesce(has_before, false) as has_before,
+        coalesce(has_after, false) as has_after,
+        coalesce(runs.engine_managed, false) as engine_managed,
+        engine_cached_tokens - ledger_cached_tokens as cached_difference,
+        engine_prefill_tokens - ledger_prefill_tokens as prefill_computed_difference
+    from ledger
+    full join engine on engine.run_id = ledger.run_id and engine.engine_session = ledger.engine_session
+    left join runs on runs.run_id = coalesce(ledger.run_id, engine.run_id)
+),
+judged as (
+    select
+        *,
+        case
+            when not has_counters then 'no_metrics'
+            when not (has_before and has_after) then 'unreconciled'
+            when not engine_managed and engine_requests > own_requests then 'not_exclusive'
+            when prompt_difference = 0 and completion_difference = 0 and calls_without_usage = 0 then 'balanced'
+            when unreconciled_calls > 0
+                and prompt_difference between 0 and coalesce(prompt_bound, prompt_difference)
+                and completion_difference between 0 and coalesce(completion_bound, completion_difference)
+                then 'unreconciled'
+            else 'unbalanced'
+        end as state
+    from sides
+),
+suspects as (
+    select
+        run_id,
+        engine_session,
+        -- A call as large as the whole difference comes first, then the largest.
+        list(call || ' (' || prompt_tokens || '+' || completion_tokens || ')' order by
+            calls.prompt_tokens = abs(prompt_difference) and calls.completion_tokens = abs(completion_difference) desc,
+            calls.prompt_tokens + calls.completion_tokens desc, call)[:5] as suspect_names
+    from calls
+    join judged using (run_id, engine_session)
+    where state = 'unbalanced'
+    group by all
+)
+select
+    run_id,
+    engine_session,
+    ledger_prompt_tokens,
+    engine_prompt_tokens,
+    prompt_difference,
+    ledger_completion_tokens,
+    engine_completion_tokens,
+    completion_difference,
+    unreconciled_calls,
+    state,
+    case
+        when state = 'no_metrics'
+            then 'the engine offers no /metrics, or lacks prompt_tokens or generation_tokens'
+        when not has_after
+            then 'no counters after the last call: the engine or the platform died in this session'
+        when not has_before
+            then 'no counters before the first call of this session'
+        when state = 'not_exclusive'
+            then format('the engine finished {} requests, this run sent {}: somebody else used it',
+                engine_requests, own_requests)
+        when state = 'unreconciled'
+            then format('{} calls whose usage is unknown or incomplete: {}{}', unreconciled_calls,
+                array_to_string(unreconciled_names[:10], ', '),
+                case when len(unreconciled_names) > 10 then ', ...' else '' end)
+        when state = 'unbalanced'
+            then format('the engine counted {:+d} prompt and {:+d} completion tokens against the ledger{}; largest calls: {}',
+                prompt_difference, completion_difference,
+                case when unreconciled_calls = 0 then '' else format(
+                    ', which {} cut-off calls can''t explain', unreconciled_calls) end,
+                coalesce(array_to_string(suspect_names, ', '), 'none'))
+    end as because,
+    cached_difference,
+    prefill_computed_difference
+from judged
+left join suspects using (run_id, engine_session)
+order by run_id, engine_session

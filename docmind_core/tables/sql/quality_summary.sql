@@ -1,0 +1,90 @@
+-- One row per run, metric and query type, type 'all' for every query: the mean over the query runs that have a
+-- value, with a standard error clustered by cluster_id (Inspect AI's formula: finite-cluster factor C / (C - 1)).
+-- Warm-up is left out. A ratio over a part of the queries (abstention_*) is the mean over the rows of that part.
+with scores as (
+    select
+        m.run_id, m.metric, unnest([coalesce(q.query_type, 'unknown'), 'all']) as query_type, m.value,
+        m.missing_because, q.cluster_id, q.query_id, q.replicate
+    from measurements as m
+    join query_runs as q using (run_id, query_id, replicate)
+    where coalesce(q.phase, 'measured') <> 'warmup' and m.draw = 0
+),
+means as (
+    select
+        run_id, metric, query_type,
+        avg(value) as value,
+        count(value) as n_defined,
+        count(*) as n_total,
+        count(distinct cluster_id) filter (where value is not null) as clusters,
+        case when count(value) = 0 then mode(missing_because order by missing_because) end as missing_because
+    from scores
+    group by all
+),
+cluster_sums as (
+    select s.run_id, s.metric, s.query_type, s.cluster_id, sum(s.value - m.value) as deviation
+    from scores as s
+    join means as m using (run_id, metric, query_type)
+    where s.value is not null
+    group by all
+),
+errors as (
+    select run_id, metric, query_type, sum(deviation ** 2) as squares
+    from cluster_sums
+    group by all
+),
+query_tokens as (
+    select
+        run_id, query_id, replicate, billed_tokens, tokens_missing_because,
+        unnest([coalesce(query_type, 'unknown'), 'all']) as query_type
+    from query_runs
+    where coalesce(phase, 'measured') <> 'warmup'
+),
+per_correct as (
+    select
+        t.run_id,
+        t.query_type,
+        case when count(*) filter (where passed.value is not null) =
+                count(t.billed_tokens) filter (where passed.value is not null)
+            then sum(t.billed_tokens) filter (where passed.value is not null) end
+            / nullif(sum(passed.value), 0) as value,
+        count(passed.value) as n_defined,
+        count(*) as n_total,
+        case
+            when count(passed.value) = 0 then mode(passed.missing_because order by passed.missing_because)
+            when sum(passed.value) = 0 then 'no_correct'
+            when count(*) filter (where passed.value is not null and t.billed_tokens is null) > 0
+                then min(t.tokens_missing_because) filter (where passed.value is not null)
+        end as missing_because
+    from query_tokens as t
+    join measurements as passed using (run_id, query_id, replicate)
+    where passed.metric = 'passed' and passed.draw = 0
+    group by all
+),
+together as (
+    select
+        run_id, metric, query_type, value, n_defined, n_total, clusters,
+        case when clusters > 1 then sqrt(squares * clusters / (clusters - 1)) / n_defined end as standard_error,
+        missing_because
+    from means
+    left join errors using (run_id, metric, query_type)
+    union all by name
+    select
+        run_id, 'tokens_per_correct' as metric, query_type, value, n_defined, n_total,
+        null as clusters, null as standard_error, missing_because
+    from per_correct
+)
+select
+    runs.run_id,
+    runs.benchmark_run,
+    runs.arm,
+    together.metric,
+    together.query_type,
+    together.value,
+    together.standard_error,
+    together.n_defined,
+    together.n_total,
+    together.clusters,
+    together.missing_because
+from together
+join runs using (run_id)
+order by runs.benchmark_run, runs.arm, together.metric, together.query_type = 'all' desc, together.query_type

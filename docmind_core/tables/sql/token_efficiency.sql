@@ -1,0 +1,99 @@
+-- One row per run and agent, agent 'all' for their sum: tokens of the measured calls, every attempt, without the
+-- judge's. A sum is NULL as soon as one call lacks its usage.
+with calls as (
+    select
+        run_id, agent, query_id, replicate, prompt_tokens, completion_tokens, cached_tokens, billed_tokens,
+        prefill_computed_tokens, prefill_computed_tokens + completion_tokens as computed_tokens,
+        tokens_missing_because
+    from llm_calls
+    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
+),
+agents as (
+    select run_id, agent, * exclude (run_id, agent) from calls
+    union all by name
+    select run_id, 'all' as agent, * exclude (run_id, agent) from calls
+),
+sums as (
+    select
+        run_id,
+        agent,
+        count(*) as calls,
+        case when count(*) = count(prompt_tokens) then sum(prompt_tokens)::bigint end as prompt_tokens,
+        case when count(*) = count(completion_tokens) then sum(completion_tokens)::bigint end as completion_tokens,
+        case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as cached_tokens,
+        case when count(*) = count(billed_tokens) then sum(billed_tokens)::bigint end as billed_tokens,
+        case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
+            as prefill_computed_tokens,
+        case when count(*) = count(computed_tokens) then sum(computed_tokens)::bigint end as computed_tokens,
+        min(tokens_missing_because) as missing_because
+    from agents
+    group by all
+),
+queries as (
+    select run_id, count(distinct query_id) as n_queries, count(*) as n_query_runs
+    from query_runs
+    where coalesce(phase, 'measured') <> 'warmup'
+    group by all
+),
+correct as (
+    select run_id, case when count(*) = count(q.billed_tokens) then sum(q.billed_tokens) end / nullif(sum(m.value), 0)
+        as tokens_per_correct
+    from query_runs as q
+    join measurements as m using (run_id, query_id, replicate)
+    where m.metric = 'passed' and m.value is not null and coalesce(q.phase, 'measured') <> 'warmup'
+    group by all
+),
+compared as (
+    select
+        c.candidate_run_id as run_id, c.baseline_run_id, b.arm as baseline_arm, c.metric, c.delta, c.delta_low,
+        c.delta_high, c.ratio_of_totals, c.claimable, c.claimable_because, c.because
+    from comparisons as c
+    join runs as b on b.run_id = c.baseline_run_id
+    where c.agent = 'all' and c.slice = 'all'
+)
+select
+    runs.run_id,
+    runs.benchmark_run,
+    runs.arm,
+    sums.agent,
+    runs.routing,
+    queries.n_queries,
+    queries.n_query_runs,
+    sums.calls,
+    sums.prompt_tokens,
+    sums.completion_tokens,
+    sums.cached_tokens,
+    sums.billed_tokens,
+    sums.prefill_computed_tokens,
+    sums.computed_tokens,
+    sums.missing_because,
+    if(sums.agent = 'all', correct.tokens_per_correct, null)    as tokens_per_correct,
+    100 * (1 - exp(billed.delta))                               as reduction_pct,
+    100 * (1 - exp(billed.delta_high))                          as reduction_low,
+    100 * (1 - exp(billed.delta_low))                           as reduction_high,
+    100 * (1 - billed.ratio_of_totals)                          as reduction_of_totals_pct,
+    100 * (1 - exp(computed.delta))                             as computed_reduction_pct,
+    100 * (1 - exp(computed.delta_high))                        as computed_reduction_low,
+    100 * (1 - exp(computed.delta_low))                         as computed_reduction_high,
+    billed.baseline_run_id,
+    billed.claimable,
+    case
+        when sums.agent <> 'all' then null
+        when runs.arm = 'naive_supervisor' then 'this arm is the baseline'
+        when billed.run_id is not null then billed.claimable_because
+        else 'not compared with naive_supervisor'
+    end                                                         as claimable_because,
+    exp(single.delta)                                           as single_pass_ratio,
+    exp(single.delta_low)                                       as single_pass_ratio_low,
+    exp(single.delta_high)                                      as single_pass_ratio_high
+from runs
+join sums using (run_id)
+left join queries using (run_id)
+left join correct using (run_id)
+left join compared as billed on billed.run_id = runs.run_id and sums.agent = 'all'
+    and billed.metric = 'billed_tokens' and billed.baseline_arm = 'naive_supervisor'
+left join compared as computed on computed.run_id = runs.run_id and sums.agent = 'all'
+    and computed.metric = 'computed_tokens' and computed.baseline_arm = 'naive_supervisor'
+left join compared as single on single.run_id = runs.run_id and sums.agent = 'all'
+    and single.metric = 'billed_tokens' and single.baseline_arm = 'single_pass'
+order by runs.benchmark_run, runs.arm, sums.agent = 'all', sums.agent

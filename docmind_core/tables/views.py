@@ -1,0 +1,124 @@
+"""The views of the published database: their columns and comments; their queries stand in `sql/`."""
+
+from dataclasses import dataclass
+
+_RUN = {
+    "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",
+    "benchmark_run": "Key of the benchmark run",
+    "arm": "Graph that answered",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One view; `sql/<name>.sql` selects exactly these columns in this order."""
+
+    name: str
+    comment: str
+    """Says what one row is."""
+    columns: dict[str, str]
+    """Name to comment, with the unit."""
+
+
+TOKEN_EFFICIENCY = View(
+    name="token_efficiency",
+    comment="One row is an agent of a run, 'all' their sum: its tokens, and its reduction against naive_supervisor",
+    columns={
+        **_RUN,
+        "agent": "Agent; all for the sum, which alone carries comparisons",
+        "routing": "Rule of naive_supervisor in this benchmark run: fixed, dependencies or free",
+        "n_queries": "Queries of the run, warm-up left out",
+        "n_query_runs": "Queries times replicates",
+        "calls": "Attempts of model calls, warm-up and judge left out",
+        "prompt_tokens": "Sum over all attempts; NULL when one of them lacks its usage",
+        "completion_tokens": "Sum over all attempts; NULL when one of them lacks its usage",
+        "cached_tokens": "Prompt tokens served from the prefix cache; NULL when one attempt does not say",
+        "billed_tokens": "prompt_tokens + completion_tokens; cached tokens are not subtracted",
+        "prefill_computed_tokens": "prompt_tokens - cached_tokens",
+        "computed_tokens": "prompt_tokens - cached_tokens + completion_tokens: what the engine had to compute",
+        "missing_because": "Why a sum over usage is NULL",
+        "tokens_per_correct": "Billed tokens / passed query runs, where passing is known; NULL when none passed",
+        "reduction_pct": "What the typical query saves: 100 * (1 - geometric mean of billed / baseline's), percent",
+        "reduction_low": "Lower end of its 95 % interval, clustered, percent",
+        "reduction_high": "Upper end of its 95 % interval, clustered, percent",
+        "reduction_of_totals_pct": "100 * (1 - billed tokens / baseline's), of the sums: what the bill saves, percent",
+        "computed_reduction_pct": "reduction_pct of computed_tokens, percent",
+        "computed_reduction_low": "Lower end of its 95 % interval, percent",
+        "computed_reduction_high": "Upper end of its 95 % interval, percent",
+        "baseline_run_id": "The naive_supervisor run compared against",
+        "claimable": "True when fewer tokens at quality that is not worse may be claimed",
+        "claimable_because": "Why, or why not, in one sentence",
+        "single_pass_ratio": "Geometric mean of billed tokens / single_pass's; above 1 it costs more than one call",
+        "single_pass_ratio_low": "Lower end of its 95 % interval",
+        "single_pass_ratio_high": "Upper end of its 95 % interval",
+    },
+)
+
+LEDGER_BALANCE = View(
+    name="ledger_balance",
+    comment="One row is an engine session of a run: tokens we booked against tokens the engine counted",
+    columns={
+        "run_id": _RUN["run_id"],
+        "engine_session": "Engine process: its counters restart with it",
+        "ledger_prompt_tokens": "Sum over our calls, warm-up included; unknown usage counts as 0 here",
+        "engine_prompt_tokens": "Growth of the engine's counter prompt_tokens; NULL when it was not read",
+        "prompt_difference": "Engine minus ledger",
+        "ledger_completion_tokens": "Sum over our calls, warm-up included; unknown usage counts as 0 here",
+        "engine_completion_tokens": "Growth of the engine's counter generation_tokens; NULL when it was not read",
+        "completion_difference": "Engine minus ledger",
+        "unreconciled_calls": "Attempts that were cut off or lack their usage",
+        "state": "balanced, unbalanced (the only one that blocks), unreconciled, not_exclusive or no_metrics",
+        "because": "What explains the state, with call ids; NULL when balanced",
+        "cached_difference": "Cross-check, a warning only: cached prompt tokens, engine minus ledger",
+        "prefill_computed_difference": "Cross-check, a warning only: computed prompt tokens, engine minus ledger",
+    },
+)
+
+LATENCY_SUMMARY = View(
+    name="latency_summary",
+    comment="One row is an agent of a run, agent = 'all' every call: times of a closed loop, not latency under load",
+    columns={
+        **_RUN,
+        "agent": "Agent, or all",
+        "concurrency": "Queries in flight at once (closed loop)",
+        "calls": "Attempts of model calls, warm-up and judge left out",
+        "ttft_n": "Attempts with a time to first token",
+        "ttft_p50_s": "Median seconds from sending to the first content",
+        "ttft_p95_s": "Its 95th percentile, seconds; NULL below 130 values",
+        "tpot_p50_s": "Median seconds per output token after the first",
+        "decode_tps_p50": "Median tokens per second after the first token",
+        "e2e_n": "Attempts with an end-to-end time",
+        "e2e_latency_p50_s": "Median seconds from sending to the last content",
+        "e2e_latency_p95_s": "Its 95th percentile, seconds; NULL below 130 values",
+        "agent_executions": "Times the agent ran (spans invoke_agent)",
+        "agent_latency_p50_s": "Median seconds of one execution of the agent",
+        "agent_latency_p95_s": "Its 95th percentile, seconds; NULL below 130 executions",
+        "agent_latency_p99_s": "Its 99th percentile, seconds; NULL below 662 executions",
+        "query_runs": "Query runs, warm-up left out; on the row all only",
+        "wall_n": "Query runs with a wall time (a resumed one has none); on the row all only",
+        "wall_p50_s": "Median seconds of a query; on the row all only",
+        "wall_p95_s": "Its 95th percentile, seconds; NULL below 130 query runs",
+        "coordination_overhead_p50_s": "Median seconds of a query in which nothing worked for it; on the row all only",
+        "coordination_overhead_p95_s": "Its 95th percentile, seconds; NULL below 130 query runs",
+        "coordination_incl_supervisor_p50_s": "The same with supervisor calls counted as coordination; on the row all only",
+        "because": "Why a percentile is NULL",
+    },
+)
+
+QUALITY_SUMMARY = View(
+    name="quality_summary",
+    comment="One row is a metric of a run for a query type, or all: its mean over the query runs that have it",
+    columns={
+        **_RUN,
+        "metric": "Name from the catalogue, docs/metrics.md",
+        "query_type": "Type of the query, or all",
+        "value": "Mean over the query runs that have a value, in the metric's unit; NULL with missing_because",
+        "standard_error": "Of the mean, clustered by cluster_id, for t with clusters - 1 df; NULL below 2 clusters",
+        "n_defined": "Query runs with a value",
+        "n_total": "Query runs scored; the rest lack a value and are not in the mean",
+        "clusters": "Clusters among the query runs with a value",
+        "missing_because": "Why there is no value at all; the most frequent reason",
+    },
+)
+
+VIEWS = (TOKEN_EFFICIENCY, LEDGER_BALANCE, LATENCY_SUMMARY, QUALITY_SUMMARY)
