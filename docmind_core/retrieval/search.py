@@ -1,5 +1,6 @@
 """What a search returns, and what can search."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,7 +40,7 @@ class Searcher(Protocol):
         ...
 
 
-def fuse_rankings(rankings: list[tuple[Hit, ...]], *, constant: int = 60) -> tuple[Hit, ...]:
+def fuse_rankings(rankings: Sequence[tuple[Hit, ...]], *, constant: int = 60) -> tuple[Hit, ...]:
     """Fuse rankings by reciprocal rank: score = sum of 1 / (constant + rank), ranks from 1.
 
     Ties are broken by `chunk_id`, so that the result does not depend on the order of the rankings.
@@ -53,3 +54,8 @@ def fuse_rankings(rankings: list[tuple[Hit, ...]], *, constant: int = 60) -> tup
             scores[hit.chunk.chunk_id] = scores.get(hit.chunk.chunk_id, 0.0) + 1.0 / (constant + rank)
     ordered = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
     return tuple(Hit(chunk=chunks[chunk_id], score=scores[chunk_id]) for chunk_id in ordered)
+
+
+def candidate_ranking(rankings: Sequence[tuple[Hit, ...]]) -> tuple[Hit, ...]:
+    """Return the one ranking that a query's searches amount to: itself if there is one, else their fusion."""
+    return rankings[0] if len(rankings) == 1 else fuse_rankings(rankings)

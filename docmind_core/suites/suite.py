@@ -41,6 +41,8 @@ class Suite(BaseModel):
     routing: Routing = "fixed"
     strategy: Strategy = "keyword_search"
     """How the arms without a router search."""
+    strategies: tuple[Strategy, ...] = ("keyword_search",)
+    """What a router may choose from."""
     replicates: int = Field(default=1, ge=1, le=100)
     concurrency: int = Field(default=4, ge=1, le=1024)
     seed: int = 0
@@ -52,8 +54,8 @@ class Suite(BaseModel):
     """Name of the environment variable that holds the engine's key."""
     deadline_s: float = Field(default=300.0, gt=0)
     """For one query, all its calls and searches together."""
-    top_k: int = Field(default=5, ge=1, le=100)
-    """Passages that an answer is based on, in every arm."""
+    top_k: int | None = Field(default=None, ge=1, le=100)
+    """Passages that an answer is based on, in every arm; by default the level's own number."""
     answer_max_tokens: int = Field(default=64, ge=1, le=32768)
     limits: dict[str, float] = Field(default_factory=dict)
     min_n: int | None = Field(default=None, ge=1)

@@ -1,0 +1,54 @@
+"""The answer call: the same instruction, passages and limit in every arm."""
+
+from collections.abc import Sequence
+
+from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.passages import render_passages, split_citations
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
+from docmind_core.retrieval.search import Hit
+from docmind_core.serving.chat import ChatRequest
+
+
+def answer_request(
+    question: str, passages: Sequence[Hit], context: AgentContext, *, system: str | None = None
+) -> ChatRequest:
+    """Lay out the answer call: what is stable first, the question after the passages, the task last."""
+    return ChatRequest(
+        system=system or read_prompt("answer"),
+        user=f"{render_passages(passages)}\n\nQuestion: {question}\n\nTask: answer the question.",
+        max_tokens=context.answer_max_tokens,
+        seed=context.seed,
+    )
+
+
+def read_answer(
+    text: str, passages: Sequence[Hit], candidates: Sequence[Hit], *, fallback_because: str | None = None
+) -> ArmAnswer:
+    """Turn the model's text into an answer with citations."""
+    answer, citations = split_citations(text, passages)
+    return ArmAnswer(
+        text=answer,
+        abstained=is_refusal(answer),
+        citations=citations,
+        passages=tuple(passages),
+        candidates=tuple(candidates),
+        fallback_because=fallback_because,
+    )
+
+
+def nothing_found(*, fallback_because: str | None = None) -> ArmAnswer:
+    """Return the answer to a question for which no passage was found: no call is spent on it."""
+    return read_answer(REFUSAL_SENTENCE, (), (), fallback_because=fallback_because)
+
+
+async def answer_in_one_pass(
+    question: str, context: AgentContext, *, agent: str, task: str, fallback_because: str | None = None
+) -> ArmAnswer:
+    """Search once with the question, then answer in one call."""
+    candidates = await context.tools.search(context.strategy, question, context.depth)
+    passages = candidates[: context.depth.final_k]
+    if not passages:
+        return nothing_found(fallback_because=fallback_because)
+    reply = await context.tools.ask(agent, task, answer_request(question, passages, context))
+    return read_answer(reply.text, passages, candidates, fallback_because=fallback_because)

@@ -1,0 +1,68 @@
+"""What a graph is given for one query: its tools and its settings."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
+from docmind_core.retrieval.search import Hit
+from docmind_core.serving.chat import ChatReply, ChatRequest
+
+ROUTER = "query_router"
+PLANNER = "query_planner"
+RETRIEVER = "retrieval_expert"
+SYNTHESIZER = "result_synthesizer"
+VALIDATOR = "response_validator"
+AGENTS = (ROUTER, PLANNER, RETRIEVER, SYNTHESIZER, VALIDATOR)
+SUPERVISOR = "supervisor"
+SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
+
+
+class QueryTools(Protocol):
+    """What agents can do. They never build a client, read a setting or touch a clock."""
+
+    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+        """Call the model; `task` is unique within the query. A supervisor's calls are booked under its role."""
+        ...
+
+    async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
+        """Return up to `depth.candidates_k` hits, best first."""
+        ...
+
+    def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:
+        """Record that `agent` works while the block runs, and whether it failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentContext:
+    """The runtime context of every graph."""
+
+    tools: QueryTools
+    depth: RetrievalDepth
+    strategy: str
+    """How an arm without a router searches."""
+    strategies: tuple[str, ...]
+    """What a router may choose from."""
+    level: PerformanceLevel
+    routing: str
+    """What the supervisor of `naive_supervisor` may choose from: fixed, dependencies or free."""
+    answer_max_tokens: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmAnswer:
+    """What an arm returns for one question."""
+
+    text: str
+    """The answer without its citation marks."""
+    abstained: bool
+    citations: tuple[str, ...]
+    """Ids of the cited chunks, in the order of citing."""
+    passages: tuple[Hit, ...]
+    """What reached the synthesizer, in the order of the prompt."""
+    candidates: tuple[Hit, ...]
+    """The ranking before it was cut to `final_k`; retrieval metrics judge it."""
+    fallback_because: str | None = None
+    """Which agent failed and how, when a single pass answered instead."""

@@ -1,0 +1,35 @@
+"""Performance levels: how much an agent may spend on one query."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PerformanceLevel(StrEnum):
+    """The three levels of the guide."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    THOROUGH = "thorough"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalDepth:
+    """How many chunks a search returns, and how many of them reach the synthesizer."""
+
+    candidates_k: int
+    final_k: int
+
+
+RETRIEVAL_DEPTH = {
+    PerformanceLevel.FAST: RetrievalDepth(candidates_k=10, final_k=5),
+    PerformanceLevel.BALANCED: RetrievalDepth(candidates_k=15, final_k=5),
+    PerformanceLevel.THOROUGH: RetrievalDepth(candidates_k=20, final_k=10),
+}
+
+
+def retrieval_depth(level: PerformanceLevel, top_k: int | None) -> RetrievalDepth:
+    """Return the depth of `level`, with the suite's `top_k` passages where it names a number."""
+    depth = RETRIEVAL_DEPTH[level]
+    if top_k is None:
+        return depth
+    return RetrievalDepth(candidates_k=max(depth.candidates_k, top_k), final_k=top_k)

@@ -1,0 +1,152 @@
+"""What is asked of the model and what comes back."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One call of the model: a system prompt, a user prompt, and the form of the reply."""
+
+    system: str
+    user: str
+    max_tokens: int
+    output: type[BaseModel] | None = None
+    """Bounded fields, the decision first; the engine is constrained to its JSON schema."""
+    choices: tuple[str, ...] = ()
+    """The reply is exactly one of these."""
+    seed: int = 0
+
+    def body(self, model: str) -> dict[str, Any]:
+        """Return the JSON body: always streamed, usage in every chunk, one completion, temperature 0."""
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [{"role": "system", "content": self.system}, {"role": "user", "content": self.user}],
+            "max_tokens": self.max_tokens,
+            "temperature": 0.0,
+            "seed": self.seed,
+            "n": 1,
+            "stream": True,
+            "stream_options": {"include_usage": True, "continuous_usage_stats": True},
+        }
+        if self.output is not None:
+            schema = {"name": self.output.__name__, "schema": self.output.model_json_schema()}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif self.choices:
+            body["structured_outputs"] = {"choice": list(self.choices)}
+        return body
+
+    def digest(self, model: str) -> str:
+        """Return the sha256 of the body: equal requests have equal digests, in any process."""
+        canonical = json.dumps(self.body(model), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """The engine's own count for one attempt."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None
+    """None when the engine does not say; that is not 0."""
+
+
+NO_TOKENS = TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0)
+"""For attempts that the engine refused or never saw: it computed nothing, which is a measured 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatReply:
+    """A finished reply."""
+
+    text: str
+    finish_reason: str | None
+    usage: TokenUsage | None
+    output: BaseModel | None = None
+    """The parsed reply, when a form was asked for and the text has it."""
+    output_problem: str | None = None
+    """Why there is no `output` (or why the text is not one of the choices)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStart:
+    """An HTTP attempt that is about to be sent."""
+
+    attempt: int
+    request_hash: str
+    max_tokens: int
+    model: str
+    scheduled_ns: int
+    sent_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an HTTP attempt ended; times are monotonic nanoseconds."""
+
+    attempt: int
+    status: str
+    """`finished`, `failed`, or `cut_off` when the engine may have computed more than the usage says."""
+    ended_ns: int
+    first_token_ns: int | None = None
+    last_token_ns: int | None = None
+    usage: TokenUsage | None = None
+    http_status: int | None = None
+    finish_reason: str | None = None
+    output_valid: bool | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    reply: str | None = None
+
+
+class AttemptBook(Protocol):
+    """Where attempts are booked, once each, durably, before their answers are used."""
+
+    def begin(self, start: AttemptStart) -> None:
+        """Book that an attempt goes out."""
+        ...
+
+    def end(self, end: AttemptEnd) -> None:
+        """Book how it ended; returns when the row is durable."""
+        ...
+
+
+def read_reply(request: ChatRequest, text: str, finish_reason: str | None, usage: TokenUsage | None) -> ChatReply:
+    """Parse a reply in the form that was asked for; a reply cut by `max_tokens` never counts as having it."""
+    output: BaseModel | None = None
+    problem: str | None = None
+    if request.output is not None:
+        output, problem = _parse(request.output, text, finish_reason)
+    elif request.choices and text not in request.choices:
+        problem = f"not one of {', '.join(request.choices)}: {text[:80]!r}"
+    return ChatReply(text=text, finish_reason=finish_reason, usage=usage, output=output, output_problem=problem)
+
+
+def _parse(form: type[BaseModel], text: str, finish_reason: str | None) -> tuple[BaseModel | None, str | None]:
+    if finish_reason == "length":
+        return None, f"cut off by max_tokens before the {form.__name__} was complete"
+    try:
+        return form.model_validate_json(text), None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or form.__name__
+        return None, f"{where}: {first['msg']}"
+
+
+def read_usage(usage: Mapping[str, Any] | None) -> TokenUsage | None:
+    """Read the engine's `usage` object; None when it is absent or has no counts."""
+    if not usage or usage.get("prompt_tokens") is None or usage.get("completion_tokens") is None:
+        return None
+    details = usage.get("prompt_tokens_details") or {}
+    cached = details.get("cached_tokens")
+    return TokenUsage(
+        prompt_tokens=int(usage["prompt_tokens"]),
+        completion_tokens=int(usage["completion_tokens"]),
+        cached_tokens=None if cached is None else int(cached),
+    )
