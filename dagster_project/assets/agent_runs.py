@@ -1,0 +1,31 @@
+"""The benchmark itself: all arms of the suite, one after the other, on one engine."""
+
+import dagster as dg
+
+from dagster_project.assets.query_sets import documents, queries, retrieval_index
+from dagster_project.home_lock import hold_home
+from dagster_project.metadata import column_schema, described_outcome
+from dagster_project.partitions import benchmark_runs
+from dagster_project.progress import ObserverFactory
+from dagster_project.resources import StoreResource
+from docmind_core.runs.benchmark import execute_benchmark_run
+
+
+@dg.asset(
+    group_name="agent_runs",
+    kinds={"langgraph", "vllm", "parquet"},
+    partitions_def=benchmark_runs,
+    deps=[documents, queries, retrieval_index],
+    pool="engine",
+    metadata=column_schema("query_runs"),
+)
+def agent_runs(
+    context: dg.AssetExecutionContext, store: StoreResource, observers: dg.ResourceParam[ObserverFactory]
+) -> dg.MaterializeResult[None]:
+    """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks beside it."""
+    observer = observers.create(context.log)
+    with hold_home(store.settings(), context.partition_key, observer.announce):
+        outcome = execute_benchmark_run(
+            store.settings(), context.partition_key, dagster_run_id=context.run.run_id, observer=observer
+        )
+    return dg.MaterializeResult(metadata=described_outcome(outcome))

@@ -1,0 +1,57 @@
+"""What the runs amount to: measurements, comparisons of tokens, and the published database."""
+
+import dagster as dg
+
+from dagster_project.assets.agent_runs import agent_runs
+from dagster_project.assets.query_sets import queries
+from dagster_project.metadata import ROW_COUNT, column_schema, described_comparisons, described_database
+from dagster_project.partitions import benchmark_runs
+from dagster_project.resources import StoreResource
+from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.benchmark import read_frozen_suite
+from docmind_core.tables.publish import publish
+
+GROUP = "metrics"
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"parquet"},
+    partitions_def=benchmark_runs,
+    deps=[agent_runs, queries],
+    metadata=column_schema("measurements"),
+)
+def measurements(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+    """One row is a metric of one query run: a value, or why there is none."""
+    suite = read_frozen_suite(store.settings(), context.partition_key)
+    rows = score_benchmark_run(store.settings(), context.partition_key, load_query_set(suite.query_set))
+    return dg.MaterializeResult(metadata={ROW_COUNT: rows})
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"parquet"},
+    partitions_def=benchmark_runs,
+    deps=[measurements],
+    metadata=column_schema("comparisons"),
+)
+def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+    """One row compares a metric, tokens first, of two arms over the same queries."""
+    suite = read_frozen_suite(store.settings(), context.partition_key)
+    rows = compare_arms(store.settings(), context.partition_key, suite)
+    run_ids = [f"{context.partition_key}.{arm}" for arm in suite.arms]
+    return dg.MaterializeResult(metadata=described_comparisons(store.settings(), run_ids, rows))
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"duckdb"},
+    partitions_def=benchmark_runs,
+    deps=[measurements, token_efficiency],
+)
+def metrics_database(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+    """One file with all tables and views of all benchmark runs; its readers never wait."""
+    publish(store.settings())
+    return dg.MaterializeResult(metadata=described_database(store.settings(), context.partition_key))

@@ -1,0 +1,1 @@
+"""Asset checks: the gates of a benchmark run."""

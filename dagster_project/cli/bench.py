@@ -1,0 +1,49 @@
+"""`docmind bench`: run a suite, or go on with one that was interrupted."""
+
+import click
+
+NEWEST = "newest"
+
+
+@click.command()
+@click.argument("suite")
+@click.option("--engine", metavar="URL|PROFILE", help="A running vLLM server, or a profile to start.")
+@click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
+@click.option("--arms", metavar="A,B", help="Run these arms instead of the suite's.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Run the first N queries of the seeded order.")
+@click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N", help="Queries in flight at once.")
+@click.option(
+    "--routing",
+    type=click.Choice(["fixed", "dependencies", "free"]),
+    help="What the supervisor of naive_supervisor may choose from.",
+)
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=NEWEST,
+    metavar="[KEY]",
+    help="Go on with a benchmark run of SUITE: the newest unfinished one, or KEY.",
+)
+def bench(suite: str, resume: str | None, **changes: object) -> None:
+    """Run a suite and write its report.
+
+    SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
+    schedules, so the run shows up there too. Finished model calls are kept whatever happens; after an
+    interruption --resume goes on behind the last one.
+
+    \b
+    Examples:
+      docmind bench smoke
+      docmind bench smoke --limit 2 --arms single_pass
+      docmind bench smoke --engine http://127.0.0.1:8000 --model my-model
+      docmind bench ./my-suite.yaml
+      docmind bench smoke --resume
+    """
+    # Dagster alone takes two seconds to import: only the command that needs it pays.
+    from dagster_project.cli.bench_run import resume_suite, start_suite
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    if resume is None:
+        start_suite(suite, given)
+    else:
+        resume_suite(suite, resume, given)

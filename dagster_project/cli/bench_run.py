@@ -1,0 +1,75 @@
+"""What `docmind bench` does once its heavy imports are due."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from dagster import DagsterExecutionInterruptedError
+from pydantic import ValidationError
+
+from dagster_project.cli.bench import NEWEST
+from dagster_project.cli.progress_display import progress_display
+from dagster_project.launch import launch_benchmark
+from docmind_core.errors import UsageError
+from docmind_core.runs.benchmark import freeze_benchmark_run, list_benchmark_runs, read_frozen_suite
+from docmind_core.runs.lock import lock_home
+from docmind_core.settings import Settings, load_settings
+from docmind_core.suites.suite import Suite, load_suite
+
+
+def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
+    """Freeze the suite with `changes` under a new key and run it."""
+    settings = load_settings()
+    suite = changed_suite(load_suite(name_or_path), changes)
+    with lock_home(settings, f"docmind bench {name_or_path}"):
+        _run(settings, freeze_benchmark_run(suite, settings), name_or_path)
+
+
+def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object]) -> None:
+    """Go on with a benchmark run under its frozen suite."""
+    if changes:
+        options = ", ".join(f"--{name}" for name in changes)
+        raise UsageError(f"--resume goes on with the suite as it was frozen; leave out {options}.")
+    settings = load_settings()
+    with lock_home(settings, f"docmind bench {name_or_path} --resume"):
+        benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
+        read_frozen_suite(settings, benchmark_run)
+        _run(settings, benchmark_run, name_or_path)
+
+
+def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
+    """Return `suite` with what the command line says instead, validated again."""
+    values = dict(changes)
+    if isinstance(arms := values.get("arms"), str):
+        values["arms"] = [name.strip() for name in arms.split(",") if name.strip()]
+    try:
+        return Suite.model_validate({**suite.model_dump(), **values})
+    except ValidationError as error:
+        problems = (f"--{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
+
+
+def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
+    name = load_suite(name_or_path).name
+    for state in sorted(list_benchmark_runs(settings), key=lambda state: state.benchmark_run, reverse=True):
+        if state.suite == name and not state.finished:
+            return state.benchmark_run
+    raise UsageError(f"no benchmark run of {name} is unfinished. Start one: docmind bench {name_or_path}")
+
+
+def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
+    click.echo(f"benchmark run {benchmark_run}", err=True)
+    try:
+        with progress_display() as observer:
+            result = launch_benchmark(settings, benchmark_run, observer)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        click.echo(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
+        raise KeyboardInterrupt from None
+    click.echo(result.summary)
+    click.echo(f"report    {_shown(result.html)}")
+    click.echo(f"markdown  {_shown(result.markdown)}")
+    click.echo(f"database  {_shown(settings.metrics_database)}")
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

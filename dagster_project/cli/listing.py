@@ -1,0 +1,66 @@
+"""`docmind runs`, `docmind suites`, `docmind arms`: what there is."""
+
+import click
+
+
+@click.command()
+def runs() -> None:
+    """List the benchmark runs, newest first.
+
+    \b
+    Example:
+      docmind runs
+    """
+    from dagster_project.cli.terminal_table import print_table
+    from docmind_core.runs.benchmark import list_benchmark_runs
+    from docmind_core.settings import load_settings
+
+    states = sorted(list_benchmark_runs(load_settings()), key=lambda state: state.benchmark_run, reverse=True)
+    if not states:
+        click.echo("no benchmark run yet; start one: docmind bench smoke")
+        return
+    rows = [
+        (state.benchmark_run, state.suite, "finished" if state.finished else "unfinished", ", ".join(state.arms))
+        for state in states
+    ]
+    print_table(["benchmark_run", "suite", "state", "arms"], rows)
+
+
+@click.command()
+def suites() -> None:
+    """List the bundled suites and those of this home.
+
+    \b
+    Example:
+      docmind suites
+    """
+    from dagster_project.cli.terminal_table import print_table
+    from docmind_core.errors import SuiteError
+    from docmind_core.settings import load_settings
+    from docmind_core.suites.suite import bundled_suite_names, load_suite
+
+    files = sorted(str(path) for path in (load_settings().home / "suites").glob("*.yaml"))
+    rows = []
+    for source in (*bundled_suite_names(), *files):
+        try:
+            suite = load_suite(source)
+        except SuiteError as error:
+            click.echo(f"{error}", err=True)
+            continue
+        limit = "all" if suite.limit is None else str(suite.limit)
+        rows.append((source, suite.query_set, limit, ", ".join(suite.arms), suite.engine, suite.schedule or ""))
+    print_table(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows)
+
+
+@click.command()
+def arms() -> None:
+    """List the arms that a suite may name.
+
+    \b
+    Example:
+      docmind arms
+    """
+    from dagster_project.cli.terminal_table import print_table
+    from docmind_core.agents.arms import ARMS
+
+    print_table(["arm", "what it shows"], [(arm.name, arm.shows) for arm in ARMS.values()])

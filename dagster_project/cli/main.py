@@ -1,0 +1,75 @@
+"""`docmind`: runs benchmarks and shows what they found."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from dagster_project.cli.bench import bench
+from dagster_project.cli.engine import engine
+from dagster_project.cli.listing import arms, runs, suites
+from dagster_project.cli.report import report
+from dagster_project.cli.sql import sql
+from dagster_project.cli.ui import ui
+from docmind_core.errors import DocMindError, UsageError
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="docmind-eval")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; works behind any command too.")
+def docmind(debug: bool) -> None:
+    """Measure a five-agent LangGraph supervisor on vLLM: tokens, time, memory and quality.
+
+    \b
+    Examples:
+      docmind bench smoke                  run the bundled suite on the embedded engine
+      docmind runs                         list the benchmark runs of this home
+      docmind sql "from token_efficiency"  ask the metrics
+      docmind ui                           open Dagster's web UI
+
+    The home is the folder in DOCMIND_HOME, by default .docmind.
+    """
+
+
+for command in (bench, runs, sql, report, engine, ui, suites, arms):
+    docmind.add_command(command)
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error becomes one line on stderr."""
+    debug = "--debug" in arguments
+    try:
+        docmind.main([text for text in arguments if text != "--debug"], prog_name="docmind", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has gone; the interpreter must not complain at its end
+        return EXIT_ERROR
+    except Exception as error:  # noqa: BLE001 - the process boundary
+        return _explain(error, debug=debug)
+    return 0
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    elif isinstance(error, DocMindError):
+        click.echo(f"docmind: {error}", err=True)
+    else:
+        click.echo(f"docmind: internal error, {type(error).__name__}: {error}. See where: add --debug", err=True)
+    return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR

@@ -1,0 +1,90 @@
+"""Progress of a benchmark on stderr: a live display on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from dagster_project.progress import describe, duration
+from docmind_core.runs.benchmark import ArmProgress, RunObserver
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress_display() -> Iterator[RunObserver]:
+    """Yield what shows the progress of a run on stderr until the block ends."""
+    if not sys.stderr.isatty():
+        yield LineObserver()
+        return
+    columns = (
+        SpinnerColumn(finished_text="[green]✓[/green]"),
+        TextColumn("{task.fields[arm]}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield LiveObserver(progress)
+
+
+class LiveObserver:
+    """One bar per arm, and the announcements above them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def announce(self, text: str) -> None:
+        """Print what happens now above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False, style="dim")
+
+    def arm_started(self, arm: str, *, done: int, total: int) -> None:
+        """Add the bar of an arm."""
+        self._tasks[arm] = self._progress.add_task("", total=total, completed=done, arm=f"{arm:20}", detail="")
+
+    def query_finished(self, progress: ArmProgress) -> None:
+        """Move the bar."""
+        self._progress.update(self._tasks[progress.arm], completed=progress.done, detail=_detail(progress))
+
+    def arm_finished(self, progress: ArmProgress) -> None:
+        """Leave the bar with what the arm came to."""
+        self.query_finished(progress)
+
+
+class LineObserver:
+    """A line when an arm begins and ends, and at most one in 10 s between."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last_line_s = clock()
+
+    def announce(self, text: str) -> None:
+        """Print what happens now."""
+        click.echo(text, err=True)
+
+    def arm_started(self, arm: str, *, done: int, total: int) -> None:
+        """Print which arm begins, and how much of it an earlier attempt has done."""
+        self._last_line_s = self._clock()
+        before = f", {done} done before" if done else ""
+        click.echo(f"{arm}: {total} queries{before}", err=True)
+
+    def query_finished(self, progress: ArmProgress) -> None:
+        """Print a line when one is due."""
+        now = self._clock()
+        if now - self._last_line_s >= SECONDS_BETWEEN_LINES:
+            self._last_line_s = now
+            click.echo(describe(progress), err=True)
+
+    def arm_finished(self, progress: ArmProgress) -> None:
+        """Print what the arm came to."""
+        click.echo(f"{describe(progress)}, done in {duration(progress.elapsed_s)}", err=True)
+
+
+def _detail(progress: ArmProgress) -> str:
+    text = describe(progress).partition(": ")[2].partition(", ")[2]
+    return text if progress.done < progress.total else f"{text}, {duration(progress.elapsed_s)}".lstrip(", ")

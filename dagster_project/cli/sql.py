@@ -1,0 +1,36 @@
+"""`docmind sql`: a question to the published database, read-only and bounded."""
+
+import click
+
+
+@click.command()
+@click.argument("question", metavar="SQL")
+@click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
+@click.option("--json", "form", flag_value="json", help="Print a list of objects.")
+@click.option(
+    "--max-rows", type=click.IntRange(min=1), default=1000, show_default=True, help="Print at most so many rows."
+)
+def sql(question: str, form: str | None, max_rows: int) -> None:
+    """Ask the metrics with SQL.
+
+    SQL is DuckDB's dialect; "-" reads it from stdin. The file is opened read-only, a benchmark may run
+    meanwhile: you see it as of its last finished arm.
+
+    \b
+    Examples:
+      docmind sql "from token_efficiency"
+      docmind sql "select run_id, state from ledger_balance" --csv
+      docmind sql "select view_name, comment from duckdb_views() where not internal"
+      docmind sql - < question.sql
+    """
+    from dagster_project.cli.result_formats import write_csv, write_json
+    from dagster_project.cli.terminal_table import print_table
+    from docmind_core.settings import load_settings
+    from docmind_core.tables.reading import query_rows
+
+    text = click.get_text_stream("stdin").read() if question == "-" else question
+    names, rows = query_rows(load_settings(), text, max_rows=max_rows + 1)
+    writer = {"csv": write_csv, "json": write_json, None: print_table}[form]
+    writer(names, rows[:max_rows])
+    if len(rows) > max_rows:
+        click.echo(f"first {max_rows} rows; see more with --max-rows", err=True)

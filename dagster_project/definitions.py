@@ -1,0 +1,19 @@
+"""Everything Dagster knows of this project."""
+
+import dagster as dg
+
+from dagster_project.checks.gates import ledger_balanced, run_complete
+from dagster_project.jobs import ASSETS, benchmark_job
+from dagster_project.progress import ObserverFactory
+from dagster_project.resources import StoreResource
+from dagster_project.schedules import suite_schedules
+from docmind_core.settings import load_settings
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=[ledger_balanced, run_complete],
+    jobs=[benchmark_job],
+    schedules=suite_schedules(load_settings()),
+    resources={"store": StoreResource(), "observers": ObserverFactory()},
+    executor=dg.in_process_executor,
+)

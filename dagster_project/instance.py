@@ -1,0 +1,84 @@
+"""Dagster's own state, kept in the home: its folder, its settings, and runs whose process has died."""
+
+from pathlib import Path
+
+import dagster as dg
+import psutil
+
+from dagster_project.partitions import benchmark_runs
+from docmind_core.settings import Settings
+
+# No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.
+DAGSTER_YAML = """\
+telemetry: {enabled: false}
+concurrency:
+  pools: {default_limit: 1, granularity: op}
+  runs: {max_concurrent_runs: 4}
+run_monitoring: {enabled: true, cancel_timeout_seconds: 60}
+run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}
+"""
+
+# The location has the same name as in the checkout's workspace.yaml: schedules keep their state by it.
+WORKSPACE_YAML = """\
+load_from:
+  - python_module:
+      module_name: dagster_project.definitions
+      location_name: docmind
+"""
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Make Dagster's folder with `dagster.yaml` and `workspace.yaml`; files that exist are left as they are."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    for name, text in {"dagster.yaml": DAGSTER_YAML, "workspace.yaml": WORKSPACE_YAML}.items():
+        path = home / name
+        if not path.exists():
+            path.write_text(text, "utf-8")
+    return home
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """Open the persistent instance of this home: runs of the command line and of the UI share it."""
+    return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+
+
+def add_benchmark_run(instance: dg.DagsterInstance, benchmark_run: str) -> None:
+    """Make the key known to Dagster; a key that is known already stays as it is."""
+    instance.add_dynamic_partitions(str(benchmark_runs.name), [benchmark_run])
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) -> tuple[str, ...]:
+    """Fail the runs whose process is gone and free the pool slots that they hold; return their ids.
+
+    A process that was killed with -9 leaves its run STARTED, and its slot of the pool `engine` blocks every
+    later run for ever: only a daemon would notice, and runs of the command line have none.
+
+    Args:
+        instance: Where to look.
+        besides: Id of the run that asks; it is alive.
+    """
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    dead = []
+    for record in instance.get_run_records(started):
+        run = record.dagster_run
+        if run.run_id == besides or _process_lives(instance, record):
+            continue
+        instance.report_run_failed(run, "The process of this run died; materialise its partition again to resume it.")
+        # Internal API of Dagster, the only way to free a slot; this is its one use, and a test holds it.
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        dead.append(run.run_id)
+    return tuple(dead)
+
+
+def _process_lives(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    starts = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.RUN_START)
+    pid = starts[0].get_dagster_event().pid if starts else None
+    if pid is None:
+        return True
+    try:
+        process = psutil.Process(pid)
+        # A process younger than the run has inherited the number, not the work.
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= starts[0].timestamp
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,72 @@
+"""Launching the benchmark job in this process, as the UI and the schedules launch it in theirs."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
+
+from dagster_project.definitions import defs
+from dagster_project.instance import add_benchmark_run, open_instance
+from dagster_project.progress import GivenObserver
+from dagster_project.resources import StoreResource
+from docmind_core.errors import RunError
+from docmind_core.runs.benchmark import RunObserver
+from docmind_core.settings import Settings
+
+# Everything stays in Dagster's event log; the terminal shows our own lines.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchResult:
+    """Where the report of a finished benchmark run is, and what it says in short."""
+
+    html: Path
+    markdown: Path
+    summary: str
+
+
+def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserver) -> LaunchResult:
+    """Run the job `benchmark` on the partition `benchmark_run`, in this process, and wait for its end.
+
+    Raises:
+        DocMindError: What a step raised.
+        RunError: If a gate stopped the report; the gate and what it saw are named.
+    """
+    with open_instance(settings) as instance:
+        add_benchmark_run(instance, benchmark_run)
+        dagster_run_id = str(uuid.uuid4())
+        with _named_gates(instance, benchmark_run, dagster_run_id):
+            result = defs.resolve_job_def("benchmark").execute_in_process(
+                run_config=_QUIET,
+                instance=instance,
+                partition_key=benchmark_run,
+                run_id=dagster_run_id,
+                resources={"store": StoreResource(home=str(settings.home)), "observers": GivenObserver(observer)},
+            )
+        metadata = result.asset_materializations_for_node("performance_report")[0].metadata
+    return LaunchResult(
+        html=Path(str(metadata["path"].value)),
+        markdown=Path(str(metadata["markdown_path"].value)),
+        summary=str(metadata["summary"].value),
+    )
+
+
+@contextmanager
+def _named_gates(instance: dg.DagsterInstance, benchmark_run: str, dagster_run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except DagsterAssetCheckFailedError as error:
+        failed = []
+        for entry in instance.all_logs(dagster_run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            evaluation = entry.get_dagster_event().asset_check_evaluation_data
+            if not evaluation.passed:
+                failed.append(f"{evaluation.check_name}: {evaluation.description}")
+        raise RunError(
+            f"benchmark run {benchmark_run} has no report, because a check failed. {'; '.join(failed)}. "
+            f'Look closer: docmind sql "from ledger_balance"'
+        ) from error

@@ -1,0 +1,147 @@
+"""Metadata of materialisations: what a person sees in the UI beside each asset."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from docmind_core.query_sets.queries import QuerySet
+from docmind_core.reports.benchmark import ReportPaths
+from docmind_core.retrieval.index import RetrievalIndex
+from docmind_core.runs.benchmark import BenchmarkOutcome
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.reading import query_rows
+from docmind_core.tables.schema import TABLES
+from docmind_core.tables.segments import read_segment
+
+ROW_COUNT = "dagster/partition_row_count"
+Metadata = dict[str, Any]
+
+
+def column_schema(table: str) -> Metadata:
+    """Return the columns of a table of the store, with types and comments, as metadata of a definition."""
+    columns = [
+        dg.TableColumn(name=name, type=kind, description=comment)
+        for name, (kind, comment) in TABLES[table].columns.items()
+    ]
+    return {"dagster/table_name": table, "dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def described_documents(query_set: QuerySet) -> Metadata:
+    """Count the documents and name their hash."""
+    characters = sum(len(document.text) for document in query_set.documents)
+    return {
+        ROW_COUNT: len(query_set.documents),
+        "query_set": query_set.name,
+        "corpus_hash": query_set.corpus_hash,
+        "characters": characters,
+    }
+
+
+def described_queries(query_set: QuerySet, suite: Suite) -> Metadata:
+    """Count the queries, by type too, and say how many of them the suite takes."""
+    types = [query.query_type for query in query_set.queries]
+    rows = [{"query_type": kind, "queries": types.count(kind)} for kind in sorted(set(types))]
+    return {
+        ROW_COUNT: len(query_set.queries),
+        "taken": min(len(query_set.queries), suite.limit or len(query_set.queries)),
+        "without_gold": sum(not (query.gold_answers or query.gold_doc_ids) for query in query_set.queries),
+        "query_set_hash": query_set.query_set_hash,
+        "query_types": table_of(rows),
+    }
+
+
+def described_index(index: RetrievalIndex) -> Metadata:
+    """Count the chunks and name what can be searched."""
+    return {
+        ROW_COUNT: len(index.chunks),
+        "index_hash": index.index_hash,
+        "strategies": ", ".join(index.strategies),
+    }
+
+
+def described_outcome(outcome: BenchmarkOutcome) -> Metadata:
+    """Sum up the arms, and list them."""
+    rows = [asdict(arm) for arm in outcome.arms]
+    return {
+        ROW_COUNT: sum(arm.done for arm in outcome.arms),
+        "failed_queries": sum(arm.failed for arm in outcome.arms),
+        "completion_tokens": sum(arm.completion_tokens for arm in outcome.arms),
+        "arms": table_of(rows),
+    }
+
+
+def described_comparisons(settings: Settings, run_ids: Iterable[str], row_count: int) -> Metadata:
+    """Show the comparisons of billed tokens over all agents and queries."""
+    shown = ("baseline_run_id", "candidate_run_id", "metric", "n", "delta", "delta_low", "delta_high", "verdict")
+    rows = [
+        {name: row[name] for name in shown}
+        for run_id in run_ids
+        for row in read_segment(settings.tables, "comparisons", run_id)
+        if row["agent"] == "all" and row["slice"] == "all"
+    ]
+    return {ROW_COUNT: row_count, "comparisons": table_of(rows)}
+
+
+def described_database(settings: Settings, benchmark_run: str) -> Metadata:
+    """Show the sizes of all tables, and the tokens of this benchmark run's arms as numbers that plot."""
+    counts = [{"table": name, "rows": _count(settings, name)} for name in TABLES]
+    names, rows = query_rows(
+        settings,
+        "select runs.arm, tokens.* exclude (run_id) from token_efficiency as tokens join runs using (run_id) "
+        "where runs.benchmark_run = $benchmark_run and tokens.agent = 'all' order by runs.started_at",
+        {"benchmark_run": benchmark_run},
+    )
+    arms = [dict(zip(names, row, strict=True)) for row in rows]
+    return {
+        "path": dg.MetadataValue.path(str(settings.metrics_database)),
+        "bytes": settings.metrics_database.stat().st_size,
+        "tables": table_of(counts),
+        "token_efficiency": table_of(arms),
+        **_plotted(arms, "billed_tokens"),
+        **_plotted(arms, "reduction_pct"),
+    }
+
+
+def described_report(paths: ReportPaths) -> Metadata:
+    """Say where the report is, and show its summary and its text."""
+    return {
+        "path": dg.MetadataValue.path(str(paths.html)),
+        "url": dg.MetadataValue.url(paths.html.as_uri()),
+        "markdown_path": dg.MetadataValue.path(str(paths.markdown)),
+        "summary": dg.MetadataValue.text(paths.summary),
+        "report": dg.MetadataValue.md(paths.markdown.read_text("utf-8")),
+    }
+
+
+def table_of(rows: Sequence[Mapping[str, object]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
+    """Return a small table; values that Dagster's tables don't hold become text, NULL stays empty."""
+    if not rows:
+        return dg.MetadataValue.text("no rows")
+    columns = [dg.TableColumn(name=name, type=_column_type(rows, name)) for name in rows[0]]
+    records = [dg.TableRecord({name: _plain(value) for name, value in row.items()}) for row in rows]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _column_type(rows: Sequence[Mapping[str, object]], name: str) -> str:
+    kinds = {type(row[name]) for row in rows if row[name] is not None}
+    if kinds == {bool}:
+        return "bool"
+    if kinds == {int}:
+        return "int"
+    return "float" if kinds and kinds <= {int, float} else "string"
+
+
+def _plain(value: object) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _plotted(arms: Sequence[Mapping[str, object]], name: str) -> Metadata:
+    return {f"{name}_{arm['arm']}": value for arm in arms if isinstance(value := arm[name], int | float)}
+
+
+def _count(settings: Settings, table: str) -> int:
+    _, rows = query_rows(settings, f"select count(*) from {table}")
+    return int(str(rows[0][0]))

@@ -1,0 +1,26 @@
+"""What the assets are given: the home that they work in."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.instance import fail_dead_runs
+from docmind_core.settings import Settings, load_settings
+
+
+class StoreResource(dg.ConfigurableResource[Settings]):
+    """The home with its tables, journals, indexes and reports."""
+
+    home: str | None = None
+    """Folder of the home; by default what `DOCMIND_HOME` says."""
+
+    def settings(self) -> Settings:
+        """Return where things are."""
+        return load_settings() if self.home is None else Settings(home=Path(self.home).absolute())
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Before the first step of a run: free the slots of runs whose process died, else this run waits for ever."""
+        if context.instance is None:
+            return
+        for run_id in fail_dead_runs(context.instance, besides=context.run_id):
+            dg.get_dagster_logger().warning(f"the process of run {run_id} had died; its pool slot is free again")

@@ -1,0 +1,71 @@
+"""Schedules made from the suites that have a `schedule:`; each is stopped until somebody starts it."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.instance import add_benchmark_run
+from dagster_project.jobs import benchmark_job
+from dagster_project.resources import StoreResource
+from docmind_core.errors import DocMindError
+from docmind_core.runs.benchmark import freeze_benchmark_run
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
+
+log = logging.getLogger(__name__)
+
+
+def suite_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """Return a schedule for each suite that has one: bundled suites, then `suites/*.yaml` of the home.
+
+    A suite that can't be read is logged and left out: it must not take the other schedules with it.
+    """
+    schedules: dict[str, dg.ScheduleDefinition] = {}
+    for source, suite in _readable(suite_sources(settings)):
+        if suite.schedule is None:
+            continue
+        try:
+            schedule = suite_schedule(source, suite, suite.schedule)
+        except dg.DagsterError as error:
+            log.error("suite %s is left out: its schedule %r can't be used: %s", source, suite.schedule, error)  # noqa: TRY400
+            continue
+        if schedule.name in schedules:
+            log.error("suite %s is left out: there is a schedule %s already; rename it", source, schedule.name)
+            continue
+        schedules[schedule.name] = schedule
+    return list(schedules.values())
+
+
+def suite_sources(settings: Settings) -> tuple[str, ...]:
+    """Return what names each suite that can be scheduled: a bundled name, or the path of a file in the home."""
+    files = sorted((settings.home / "suites").glob("*.yaml"))
+    return (*bundled_suite_names(), *(str(path) for path in files))
+
+
+def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule that starts a new benchmark run of a suite at each tick."""
+
+    @dg.schedule(
+        name=f"suite_{suite.name.replace('-', '_')}",
+        job=benchmark_job,
+        cron_schedule=cron,
+        execution_timezone=suite.timezone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Benchmarks the suite {suite.name} ({source}).",
+    )
+    def tick(context: dg.ScheduleEvaluationContext, store: StoreResource) -> dg.RunRequest:
+        benchmark_run = freeze_benchmark_run(load_suite(source), store.settings())
+        add_benchmark_run(context.instance, benchmark_run)
+        return dg.RunRequest(run_key=benchmark_run, partition_key=benchmark_run)
+
+    return tick
+
+
+def _readable(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
+    for source in sources:
+        try:
+            yield source, load_suite(source)
+        except (DocMindError, OSError) as error:
+            log.error("suite %s is left out: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback
