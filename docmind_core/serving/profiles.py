@@ -1,0 +1,121 @@
+"""Engine profiles: the flags and the environment under which a managed engine is started."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from docmind_core.errors import UsageError
+
+BUNDLED_MODEL = "smollm2-135m-instruct"
+
+LAUNCHER = (sys.executable, "-P", "-m", "docmind_core.serving.launcher", "--watch-stdin", "serve")
+"""-P keeps the current folder off the import path: a stray `queue.py` there would end the server."""
+
+_TCMALLOC_PLACES = (
+    "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4",
+    "/usr/lib64/libtcmalloc_minimal.so.4",
+    "/usr/lib/libtcmalloc_minimal.so.4",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineProfile:
+    """One way to start an engine, complete but for the port and the place of the model."""
+
+    name: str
+    served_model_name: str
+    flags: tuple[str, ...]
+    environment: Mapping[str, str]
+    plumbing: bool
+    """True when the model only checks the plumbing: no quality letter for its results."""
+    shutdown_timeout_s: float = 30.0
+    """How long the server lets requests in flight finish once it is asked to stop."""
+    start_timeout_s: float = 900.0
+    launcher: tuple[str, ...] = field(default=LAUNCHER, repr=False)
+
+    @property
+    def engine_args_hash(self) -> str:
+        """sha256 of flags and environment; the port, the host and the model's folder are left out."""
+        content = json.dumps([self.served_model_name, self.flags, dict(sorted(self.environment.items()))])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def batch_invariant(self) -> bool:
+        """Whether the engine runs with vLLM's batch-invariant kernels."""
+        return self.environment.get("VLLM_BATCH_INVARIANT") == "1"
+
+    @property
+    def prefix_cache_resettable(self) -> bool:
+        """Whether the engine is started with the route that empties its prefix cache."""
+        return self.environment.get("VLLM_SERVER_DEV_MODE") == "1"
+
+    @property
+    def stop_grace_s(self) -> float:
+        """How long an orderly stop may take before the rest is killed."""
+        return self.shutdown_timeout_s + 5.0
+
+    def command(self, model_folder: Path, port: int) -> list[str]:
+        """The command line of the server, bound to loopback."""
+        address = ["--host", "127.0.0.1", "--port", str(port)]
+        return [*self.launcher, str(model_folder), "--served-model-name", self.served_model_name, *self.flags, *address]
+
+
+def engine_profile(name: str) -> EngineProfile:
+    """Return the profile called `name`.
+
+    Raises:
+        UsageError: If there is no such profile; the known ones are listed.
+    """
+    builder = _BUILDERS.get(name)
+    if builder is None:
+        known = ", ".join(engine_profile_names())
+        raise UsageError(f"there is no engine profile {name!r}. Known: {known}; or give the URL of a running engine.")
+    return builder()
+
+
+def engine_profile_names() -> tuple[str, ...]:
+    """Names of all profiles, sorted."""
+    return tuple(sorted(_BUILDERS))
+
+
+def _cpu_smollm2() -> EngineProfile:
+    """SmolLM2-135M on two cores. Measured: float32 and small blocks repeat greedy answers and cache short prefixes."""
+    return EngineProfile(
+        name="cpu-smollm2",
+        served_model_name=BUNDLED_MODEL,
+        flags=(
+            *("--dtype", "float32"),
+            *("--block-size", "32"),
+            "--enforce-eager",
+            *("--max-model-len", "8192"),
+            *("--max-num-seqs", "16"),
+            "--enable-prompt-tokens-details",
+            *("--shutdown-timeout", "30"),
+        ),
+        environment={
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "DO_NOT_TRACK": "1",
+            "VLLM_CPU_KVCACHE_SPACE": "2",
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
+            # Opens /reset_prefix_cache, and other development routes with it: hence loopback only.
+            "VLLM_SERVER_DEV_MODE": "1",
+        },
+        plumbing=True,
+    )
+
+
+_BUILDERS = {"cpu-smollm2": _cpu_smollm2}
+
+
+def preloaded_libraries() -> dict[str, str]:
+    """LD_PRELOAD for tcmalloc, which vLLM recommends on CPU, where it is installed; else nothing."""
+    found = next((place for place in _TCMALLOC_PLACES if Path(place).exists()), None)
+    return {"LD_PRELOAD": found} if found else {}

@@ -1,0 +1,135 @@
+"""What an engine says about itself, and one line for each way in which it does not answer."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from docmind_core.errors import EngineUnreachable, RequestRejected, UsageError
+from docmind_core.serving.connection import authorization, is_loopback
+
+_TIMEOUT_S = 15.0
+
+
+class _ServedModel(BaseModel):
+    id: str
+    max_model_len: int | None = None
+
+
+class _ServedModels(BaseModel):
+    data: list[_ServedModel]
+
+
+class _Version(BaseModel):
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What the engine's own routes say."""
+
+    model: str
+    max_model_len: int | None
+    version: str | None
+
+
+def engine_url(url: str) -> str:
+    """Normalise the URL of an engine: without `/v1` and without a trailing slash.
+
+    Raises:
+        UsageError: If it is not the URL of an HTTP server, or holds a key.
+    """
+    parts = urlsplit(url.strip())
+    if parts.username or parts.password:
+        raise UsageError(
+            "the engine's URL holds a user name or key; use api_key_env, which names an environment variable."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(f"{url!r} is not the URL of an engine; write it like http://127.0.0.1:8000")
+    path = re.sub(r"(/v1)?/*$", "", parts.path.rstrip("/"))
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def ask_engine(url: str, *, model: str | None, api_key: str | None, api_key_env: str | None) -> EngineFacts:
+    """Ask an engine what it serves, and choose the model.
+
+    Args:
+        url: As `engine_url` returns it.
+        model: The model to use; None for the only one.
+        api_key: The key, if one is needed.
+        api_key_env: Name of the variable that holds the key, for the messages.
+
+    Raises:
+        EngineUnreachable: If nothing answers, or something that is not such a server.
+        RequestRejected: If the key is missing or refused.
+        UsageError: If the model is not served, or has to be chosen among several.
+    """
+    headers = authorization(api_key)
+    with httpx.Client(headers=headers, timeout=_TIMEOUT_S, trust_env=not is_loopback(url)) as client:
+        served = _served_models(client, url, api_key_env)
+        version = _version(client, url)
+    chosen = _choose(served, model, url)
+    return EngineFacts(model=chosen.id, max_model_len=chosen.max_model_len, version=version)
+
+
+def _served_models(client: httpx.Client, url: str, api_key_env: str | None) -> list[_ServedModel]:
+    try:
+        response = client.get(f"{url}/v1/models")
+    except httpx.TimeoutException as error:
+        raise EngineUnreachable(
+            f"the engine at {url} did not answer within {_TIMEOUT_S:.0f} s. Is it overloaded?"
+        ) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise EngineUnreachable(
+            f"nothing answers at {url} ({_cause(error)}). Start the engine there, check host and port, "
+            "or leave --engine out to use the embedded one."
+        ) from error
+    _refuse_status(response, url, api_key_env)
+    try:
+        return _ServedModels.model_validate_json(response.content).data
+    except ValidationError as error:
+        raise EngineUnreachable(
+            f"{url}/v1/models answers, but not as an OpenAI-compatible server does. Check the URL."
+        ) from error
+
+
+def _refuse_status(response: httpx.Response, url: str, api_key_env: str | None) -> None:
+    status = response.status_code
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if api_key_env is None:
+            advice = "It needs a key: put it into an environment variable and name that in the suite's api_key_env."
+        else:
+            advice = f"It refuses the key in the environment variable {api_key_env}: check that one."
+        raise RequestRejected(f"the engine at {url} answers HTTP {status}. {advice}")
+    if status != httpx.codes.OK:
+        raise EngineUnreachable(
+            f"{url}/v1/models answers HTTP {status}. Is this the URL of a vLLM server, and is it up?"
+        )
+
+
+def _version(client: httpx.Client, url: str) -> str | None:
+    """vLLM's version; None on a server that does not say it."""
+    try:
+        response = client.get(f"{url}/version")
+        return _Version.model_validate_json(response.content).version if response.is_success else None
+    except (httpx.HTTPError, ValidationError):
+        return None
+
+
+def _choose(served: list[_ServedModel], model: str | None, url: str) -> _ServedModel:
+    names = ", ".join(entry.id for entry in served) or "none"
+    if model is not None:
+        found = next((entry for entry in served if entry.id == model), None)
+        if found is None:
+            raise UsageError(f"the engine at {url} does not serve the model {model!r}. It serves: {names}.")
+        return found
+    if len(served) != 1:
+        raise UsageError(f"the engine at {url} serves {len(served)} models; name one with `model`: {names}.")
+    return served[0]
+
+
+def _cause(error: Exception) -> str:
+    text = str(error).splitlines()
+    return text[0] if text else type(error).__name__
