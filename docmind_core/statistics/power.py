@@ -1,0 +1,50 @@
+"""What a sample can show: smallest detectable differences, and how many values a percentile needs."""
+
+import math
+
+from scipy import stats
+
+TWO_SIDED_80 = float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
+"""2.802: alpha 0.05 two-sided, 80 % power, normal approximation."""
+
+PERCENTILE_CONFIDENCE = 0.99
+
+
+def mde_of_mean(standard_error: float) -> float:
+    """Return the smallest true mean that a test with this standard error shows with 80 % power."""
+    return TWO_SIDED_80 * standard_error
+
+
+def mde_of_pass_difference(discordance: float, n: int) -> float:
+    """Return the smallest difference of two pass ratios that n pairs show with 80 % power.
+
+    Args:
+        discordance: Share of pairs in which exactly one of the two passed, in [0, 1].
+        n: Pairs.
+
+    Returns:
+        A share: 0.109 for a discordance of 0.15 and 100 pairs. The square of the difference itself is
+        neglected, which errs on the large side.
+    """
+    return TWO_SIDED_80 * math.sqrt(discordance / n)
+
+
+def mde_of_ratio(sd_of_log: float, n: int) -> float:
+    """Return the smallest relative difference of tokens that n pairs show with 80 % power; 0.073 means 7.3 %."""
+    return math.exp(TWO_SIDED_80 * sd_of_log / math.sqrt(n)) - 1.0
+
+
+def n_for_pass_difference(discordance: float, difference: float) -> int:
+    """Return how many pairs show `difference` of two pass ratios with 80 % power."""
+    return math.ceil(TWO_SIDED_80**2 * (discordance - difference**2) / difference**2)
+
+
+def n_for_percentile(probability: float, allowed_beyond: int = 1) -> int:
+    """Return the smallest n whose percentile is held with 99 % confidence: 130 for p95.
+
+    The rule of MLPerf endpoints: binom.cdf(allowed_beyond, n, 1 - probability) <= 0.01.
+    """
+    n = allowed_beyond + 1
+    while stats.binom.cdf(allowed_beyond, n, 1.0 - probability) > 1.0 - PERCENTILE_CONFIDENCE:
+        n += 1
+    return n
