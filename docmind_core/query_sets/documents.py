@@ -1,6 +1,9 @@
 """A document, as the system under test may see it."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,3 +13,15 @@ class Document:
     doc_id: str
     title: str
     text: str
+
+
+def corpus_hash(documents: Iterable[Document]) -> str:
+    """Return the sha256 of the documents in normal form: one JSON object a line, in the order of `doc_id`.
+
+    The order of the documents in their file and keys that no reader uses don't change it.
+    """
+    digest = hashlib.sha256()
+    for document in sorted(documents, key=lambda document: document.doc_id):
+        digest.update(json.dumps(asdict(document), ensure_ascii=False, sort_keys=True).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()

@@ -1,13 +1,19 @@
 """Queries with their gold answers; the system under test may not import this module."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
-from docmind_core.query_sets.documents import Document
+from docmind_core.query_sets.documents import Document, corpus_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A span of a gold document that supports the answer."""
+    """A span of a gold document that supports the answer.
+
+    A span that stands in several documents is listed once for each: having read any one of them is enough.
+    """
 
     doc_id: str
     text: str
@@ -48,3 +54,25 @@ class QuerySet:
     """sha256 over queries and documents in their normal form: a series of benchmarks belongs to one hash."""
     corpus_hash: str
     """sha256 over the documents alone."""
+
+
+def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
+    """Return the sha256 of the queries in normal form, in the order of `query_id`, on top of the corpus hash."""
+    digest = hashlib.sha256(documents_hash.encode())
+    for query in sorted(queries, key=lambda query: query.query_id):
+        digest.update(b"\n")
+        digest.update(json.dumps(asdict(query), ensure_ascii=False, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def build_query_set(name: str, documents: Iterable[Document], queries: Iterable[Query]) -> QuerySet:
+    """Put documents and queries together under their hashes."""
+    kept_documents, kept_queries = tuple(documents), tuple(queries)
+    documents_hash = corpus_hash(kept_documents)
+    return QuerySet(
+        name=name,
+        documents=kept_documents,
+        queries=kept_queries,
+        query_set_hash=query_set_hash(documents_hash, kept_queries),
+        corpus_hash=documents_hash,
+    )

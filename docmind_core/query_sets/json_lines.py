@@ -1,0 +1,70 @@
+"""JSON Lines as people really write them: a byte order mark, CRLF and blank lines are fine, damage is located."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Never
+
+from docmind_core.query_sets.problems import ProblemList, shown
+
+LINE_BYTES_MAX = 16 * 1024 * 1024
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def json_objects(path: Path, problems: ProblemList) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield line number, from 1, and object of each line that holds one; add a problem for each that doesn't."""
+    try:
+        with path.open("rb") as file:
+            for number, line in _lines(file, path.name, problems):
+                parsed = _parsed(line, f"{path.name}:{number}", problems)
+                if parsed is not None:
+                    yield number, parsed
+    except OSError as error:
+        problems.add(path.name, "", f"can't be read: {error.strerror or error}")
+
+
+def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    # Reading with a bound keeps a file without line ends from being loaded whole.
+    while line := file.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        if len(line) > LINE_BYTES_MAX:
+            too_long = f"the line is longer than {LINE_BYTES_MAX // 2**20} MiB; split the text"
+            problems.add(f"{name}:{number}", "", too_long)
+            while line and not line.endswith(b"\n"):
+                line = file.readline(LINE_BYTES_MAX)
+            continue
+        line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        if line.strip():
+            yield number, line
+
+
+def _parsed(line: bytes, place: str, problems: ProblemList) -> dict[str, object] | None:
+    try:
+        value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+    except UnicodeDecodeError as error:
+        problems.add(place, "", f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8")
+    except RecursionError:
+        problems.add(place, "", "lists or objects are nested too deeply")
+    except json.JSONDecodeError as error:
+        problems.add(place, "", f"not JSON: {error.msg} at column {error.colno}")
+    except ValueError as error:
+        problems.add(place, "", str(error))
+    else:
+        if isinstance(value, dict):
+            return value
+        problems.add(place, "", f"a line must be a JSON object, got {shown(value)}")
+    return None
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not a JSON value; write null or a number")
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {shown(key)} stands twice in one object")
+        found[key] = value
+    return found

@@ -1,0 +1,88 @@
+"""What a line of `documents.jsonl` and `queries.jsonl` must hold; other keys are allowed and not read."""
+
+import re
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from docmind_core.query_sets.problems import ProblemList, shown
+
+ID_CHARACTERS_MAX = 200
+QUERY_CHARACTERS_MAX = 100_000
+LAYOUT_CHARACTERS = "\t\n\r\f\v\x85"
+NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]")
+
+Line = TypeVar("Line", bound=BaseModel)
+
+
+def _clean(text: str) -> str:
+    """Refuse what terminals, SQL and UTF-8 can't take: control characters and halves of surrogate pairs."""
+    found = NOT_TEXT.search(text)
+    if found:
+        raise ValueError(f"U+{ord(found.group()):04X} at character {found.start() + 1} is not text")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _id(text: str) -> str:
+    if text != text.strip() or any(character in text for character in LAYOUT_CHARACTERS):
+        raise ValueError("an id has no spaces around it and no line breaks or tabs in it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_clean)]
+FilledText = Annotated[Text, AfterValidator(_not_blank)]
+Id = Annotated[FilledText, AfterValidator(_id), Field(max_length=ID_CHARACTERS_MAX)]
+
+
+class DocumentLine(BaseModel):
+    """One line of `documents.jsonl`; an empty text is allowed, it only can't be found."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    doc_id: Id
+    title: Text = ""
+    text: Text
+
+
+class EvidenceItem(BaseModel):
+    """One item of `evidence`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    doc_id: Id
+    text: FilledText
+
+
+class QueryLine(BaseModel):
+    """One line of `queries.jsonl`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    query_id: Id
+    query: Annotated[FilledText, Field(max_length=QUERY_CHARACTERS_MAX)]
+    answers: list[FilledText] = []
+    gold_doc_ids: list[Id] = []
+    type: FilledText = "factoid"
+    expected_abstain: bool = False
+    free_form: bool = False
+    evidence: list[EvidenceItem] = []
+    tags: list[FilledText] = []
+
+
+def validated(model: type[Line], values: dict[str, object], place: str, problems: ProblemList) -> Line | None:
+    """Return `values` as a `model`, or None after adding a problem for each field that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            field = ".".join(str(part) for part in detail["loc"])
+            message = detail["msg"].removeprefix("Value error, ")
+            found = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
+            problems.add(place, field, message[:1].lower() + message[1:] + found)
+        return None

@@ -1,0 +1,36 @@
+"""Everything that is wrong with a query set, gathered so that one reading shows it all."""
+
+from docmind_core.errors import QuerySetError
+
+PROBLEMS_SHOWN_MAX = 50
+VALUE_SHOWN_MAX = 80
+
+
+class ProblemList:
+    """Problems in the order of the files; beyond `PROBLEMS_SHOWN_MAX` they are only counted."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._count = 0
+
+    def add(self, place: str, field: str, problem: str) -> None:
+        """Record one problem; `place` is `file:line`, or the file alone when no line is to blame."""
+        self._count += 1
+        if len(self._lines) < PROBLEMS_SHOWN_MAX:
+            self._lines.append(": ".join(part for part in (place, field, problem) if part))
+
+    def raise_if_any(self, name: str) -> None:
+        """Raise `QuerySetError` with a line per problem, if there is one."""
+        if not self._count:
+            return
+        noun = "problem" if self._count == 1 else "problems"
+        hidden = self._count - len(self._lines)
+        more = [f"... and {hidden} more"] if hidden else []
+        heading = f"query set {name!r} has {self._count} {noun}; mend the file and try again (docmind check checks it)"
+        raise QuerySetError("\n".join([heading, *self._lines, *more]))
+
+
+def shown(value: object) -> str:
+    """Return `value` as it may stand in a message: quoted, escaped, and not too long."""
+    text = ascii(value) if isinstance(value, str) else repr(value)
+    return text if len(text) <= VALUE_SHOWN_MAX else text[: VALUE_SHOWN_MAX - 3] + "..."

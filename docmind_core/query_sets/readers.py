@@ -1,0 +1,114 @@
+"""Query sets in the normal form: a folder with `documents.jsonl` and `queries.jsonl`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from docmind_core.errors import QuerySetError
+from docmind_core.query_sets.documents import Document
+from docmind_core.query_sets.json_lines import json_objects
+from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
+from docmind_core.query_sets.problems import ProblemList, shown
+from docmind_core.query_sets.queries import Evidence, Query, QuerySet, build_query_set
+
+DOCUMENTS_FILE = "documents.jsonl"
+QUERIES_FILE = "queries.jsonl"
+
+
+def read_query_set(folder: Path) -> QuerySet:
+    """Read the query set in `folder`, named after it.
+
+    Keys: `doc_id, title, text` and `query_id, query, answers, gold_doc_ids, type, expected_abstain, free_form,
+    evidence, tags`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
+
+    Raises:
+        QuerySetError: With every problem found, one a line: `file:line: field: problem`.
+    """
+    for name in (DOCUMENTS_FILE, QUERIES_FILE):
+        if not (folder / name).is_file():
+            raise QuerySetError(
+                f"the folder {folder} has no file {name}. "
+                f"A query set is a folder with {DOCUMENTS_FILE} and {QUERIES_FILE}"
+            )
+    problems = ProblemList()
+    documents = _read_documents(folder / DOCUMENTS_FILE, problems)
+    queries = _read_queries(folder / QUERIES_FILE, documents, problems)
+    name = folder.resolve().name
+    problems.raise_if_any(name)
+    return build_query_set(name, documents.values(), queries)
+
+
+def _read_documents(path: Path, problems: ProblemList) -> dict[str, Document]:
+    documents: dict[str, Document] = {}
+    first_lines: dict[str, int] = {}
+    for number, values in json_objects(path, problems):
+        place = f"{path.name}:{number}"
+        line = validated(DocumentLine, values, place, problems)
+        if line is None:
+            continue
+        if line.doc_id in first_lines:
+            problems.add(place, "doc_id", f"{shown(line.doc_id)} stands on line {first_lines[line.doc_id]} already")
+            continue
+        first_lines[line.doc_id] = number
+        documents[line.doc_id] = Document(doc_id=line.doc_id, title=line.title, text=line.text)
+    if not documents:
+        problems.add(path.name, "", "holds no document")
+    return documents
+
+
+def _read_queries(path: Path, documents: Mapping[str, Document], problems: ProblemList) -> list[Query]:
+    queries: list[Query] = []
+    first_lines: dict[str, int] = {}
+    for number, values in json_objects(path, problems):
+        place = f"{path.name}:{number}"
+        line = validated(QueryLine, values, place, problems)
+        if line is None:
+            continue
+        if line.query_id in first_lines:
+            first = first_lines[line.query_id]
+            problems.add(place, "query_id", f"{shown(line.query_id)} stands on line {first} already")
+            continue
+        first_lines[line.query_id] = number
+        _check_gold(line, documents, place, problems)
+        _check_evidence(line, documents, place, problems)
+        queries.append(_query(line))
+    if not queries:
+        problems.add(path.name, "", "holds no query")
+    return queries
+
+
+def _check_gold(line: QueryLine, documents: Mapping[str, Document], place: str, problems: ProblemList) -> None:
+    for doc_id in line.gold_doc_ids:
+        if doc_id not in documents:
+            problems.add(place, "gold_doc_ids", f"no document has the id {shown(doc_id)}")
+    if len(set(line.gold_doc_ids)) != len(line.gold_doc_ids):
+        problems.add(place, "gold_doc_ids", "a document is named twice")
+    if line.expected_abstain and (line.gold_doc_ids or line.answers):
+        problems.add(place, "expected_abstain", "is true, yet there are gold documents or answers")
+
+
+def _check_evidence(line: QueryLine, documents: Mapping[str, Document], place: str, problems: ProblemList) -> None:
+    for index, evidence in enumerate(line.evidence):
+        field = f"evidence.{index}"
+        if evidence.doc_id not in line.gold_doc_ids:
+            problems.add(place, f"{field}.doc_id", f"{shown(evidence.doc_id)} is not among gold_doc_ids")
+        elif evidence.doc_id in documents and not contains_span(documents[evidence.doc_id].text, evidence.text):
+            problems.add(place, f"{field}.text", f"does not stand in the document {shown(evidence.doc_id)}")
+
+
+def contains_span(text: str, span: str) -> bool:
+    """Tell whether `span` stands in `text`, whatever the white space between words."""
+    return " ".join(span.split()) in " ".join(text.split())
+
+
+def _query(line: QueryLine) -> Query:
+    return Query(
+        query_id=line.query_id,
+        text=line.query,
+        gold_answers=tuple(line.answers),
+        gold_doc_ids=tuple(line.gold_doc_ids),
+        query_type=line.type,
+        expected_abstain=line.expected_abstain,
+        free_form=line.free_form,
+        evidence=tuple(Evidence(doc_id=item.doc_id, text=item.text) for item in line.evidence),
+        tags=tuple(line.tags),
+    )

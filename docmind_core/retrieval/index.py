@@ -1,0 +1,99 @@
+"""The index of a set of documents: chunks, and what each search strategy needs, kept on disk under its hash."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+
+from docmind_core.errors import RetrievalError
+from docmind_core.query_sets.documents import Document, corpus_hash
+from docmind_core.retrieval.chunks import MAX_TOKENS, chunk_documents
+from docmind_core.retrieval.keyword import KEYWORD_SETTINGS, KeywordSearcher
+from docmind_core.retrieval.saved_parts import open_part
+from docmind_core.retrieval.search import KEYWORD, STRATEGIES, Chunk, Hit, Searcher
+
+CHUNKS_FILE = "chunks.jsonl"
+INDEX_SETTINGS: dict[str, object] = {
+    "layout": 1,
+    "chunks": {"max_tokens": MAX_TOKENS, "tokens": "bert-base-uncased WordPiece", "overlap": 0},
+    "keyword": KEYWORD_SETTINGS,
+}
+
+
+class RetrievalIndex:
+    """Ranks the chunks of one set of documents; safe to share by threads."""
+
+    def __init__(self, index_hash: str, chunks: Sequence[Chunk], searchers: Mapping[str, Searcher]) -> None:
+        self.index_hash = index_hash
+        """sha256 over documents and settings: the same hash gives the same rankings."""
+        self.chunks: Mapping[str, Chunk] = MappingProxyType({chunk.chunk_id: chunk for chunk in chunks})
+        self.strategies = tuple(searchers)
+        self._searchers = dict(searchers)
+
+    def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
+        """Return at most `k` hits, best first, ties in the order of `chunk_id`.
+
+        Raises:
+            RetrievalError: If the index was opened without `strategy`.
+        """
+        searcher = self._searchers.get(strategy)
+        if searcher is None:
+            opened = ", ".join(self.strategies) or "none"
+            raise RetrievalError(f"the index was opened without {strategy!r} (opened: {opened}). Name it when opening")
+        return searcher.search(query, k)
+
+
+def open_index(
+    documents: Sequence[Document], *, folder: Path, strategies: Collection[str], announce: Callable[[str], None]
+) -> RetrievalIndex:
+    """Open the index of `documents` for `strategies`: load what is saved under `folder`, build and save the rest.
+
+    Raises:
+        RetrievalError: If a strategy is unknown or can't run here, or a document stands twice.
+    """
+    for strategy in strategies:
+        if strategy not in STRATEGIES:
+            raise RetrievalError(f"unknown search strategy {strategy!r}. Choose from {', '.join(STRATEGIES)}")
+    if len({document.doc_id for document in documents}) != len(documents):
+        raise RetrievalError("a doc_id stands twice among the documents; give each document its own")
+    index_hash = hash_of_index(documents)
+    home = folder / index_hash
+    chunks = _open_chunks(documents, home, announce)
+    searchers: dict[str, Searcher] = {}
+    if KEYWORD in strategies:
+        searchers[KEYWORD] = _open_keyword(chunks, home, announce)
+    return RetrievalIndex(index_hash, chunks, searchers)
+
+
+def hash_of_index(documents: Sequence[Document]) -> str:
+    """Return the hash that the index of `documents` has, whatever strategies it is opened for."""
+    named = json.dumps({"corpus": corpus_hash(documents), "settings": INDEX_SETTINGS}, sort_keys=True)
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def _open_chunks(documents: Sequence[Document], home: Path, announce: Callable[[str], None]) -> tuple[Chunk, ...]:
+    def build(folder: Path) -> None:
+        announce(f"cutting {len(documents):,} documents into chunks")
+        # In the order of chunk_id, so that ties break by it wherever positions are compared.
+        chunks = sorted(chunk_documents(documents), key=lambda chunk: chunk.chunk_id)
+        lines = (json.dumps(asdict(chunk), ensure_ascii=False) + "\n" for chunk in chunks)
+        (folder / CHUNKS_FILE).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+    def load(folder: Path) -> tuple[Chunk, ...]:
+        with (folder / CHUNKS_FILE).open(encoding="utf-8", newline="\n") as lines:
+            return tuple(Chunk(**json.loads(line)) for line in lines)
+
+    return open_part(home, "chunks", build=build, load=load, announce=announce)
+
+
+def _open_keyword(chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None]) -> KeywordSearcher:
+    def build(folder: Path) -> None:
+        announce(f"building the keyword index of {len(chunks):,} chunks")
+        KeywordSearcher.build(chunks).save(folder)
+
+    def load(folder: Path) -> KeywordSearcher:
+        return KeywordSearcher.load(folder, chunks)
+
+    return open_part(home, "keyword", build=build, load=load, announce=announce)
