@@ -1,0 +1,116 @@
+"""The report of one benchmark run: a page of HTML, its twin in Markdown, and a summary for the terminal."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.reports.arm_table import arm_table
+from docmind_core.reports.charts import interval_dots, stacked_bars
+from docmind_core.reports.definitions import DEFINITIONS
+from docmind_core.reports.detail_tables import (
+    agents_table,
+    failures_table,
+    ledger_table,
+    quality_by_type_table,
+    tokens_by_agent,
+)
+from docmind_core.reports.estimates import Estimate, quality_estimate
+from docmind_core.reports.example_queries import RULE, read_example_queries
+from docmind_core.reports.headline import headline, plumbing_sentence
+from docmind_core.reports.provenance import manifest_texts, not_measured_table, what_ran_table
+from docmind_core.reports.rendering import html_environment, markdown_environment
+from docmind_core.reports.run_records import BenchmarkRecords, read_benchmark
+from docmind_core.reports.summary import ledger_line, summary_text
+from docmind_core.reports.text_safety import shortened
+from docmind_core.settings import Settings
+from docmind_core.tables.segments import replace_durably
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPaths:
+    """Where the report of a benchmark run stands, and what the terminal says about it."""
+
+    html: Path
+    markdown: Path
+    summary: str
+    """At most 25 lines of plain text, the path of the page among them."""
+
+
+def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPaths:
+    """Write the report of `benchmark_run` from the published database; one written before is replaced whole.
+
+    Raises:
+        UsageError: If the database has no such benchmark run.
+        StoreError: If there is no database yet.
+    """
+    records = read_benchmark(settings, benchmark_run)
+    content = _content(settings, records)
+    folder = settings.reports / records.arms[0].benchmark_run
+    folder.mkdir(parents=True, exist_ok=True)
+    html, markdown = folder / "index.html", folder / "report.md"
+    _replace(html, html_environment().get_template("benchmark.html.j2").render(content | _charts(records)))
+    _replace(markdown, markdown_environment().get_template("benchmark.md.j2").render(content))
+    return ReportPaths(html=html, markdown=markdown, summary=summary_text(records, html))
+
+
+def _content(settings: Settings, records: BenchmarkRecords) -> Mapping[str, object]:
+    return {
+        "first": records.arms[0],
+        "arms": records.arms,
+        "headline": headline(records),
+        "plumbing": plumbing_sentence(records),
+        "ledger_line": ledger_line(records),
+        "arm_table": arm_table(records),
+        "agents_table": agents_table(records),
+        "quality_table": quality_by_type_table(records),
+        "ledger_table": ledger_table(records),
+        "examples": read_example_queries(settings, records),
+        "example_rule": RULE,
+        "shortened": shortened,
+        "failures": failures_table(records),
+        "what_ran": what_ran_table(records),
+        "manifests": manifest_texts(records),
+        "not_measured": not_measured_table(settings, records),
+        "definitions": DEFINITIONS,
+    }
+
+
+def _charts(records: BenchmarkRecords) -> Mapping[str, object]:
+    shares = tokens_by_agent(records)
+    quality = _quality_estimates(records)
+    return {
+        "tokens_chart": stacked_bars(
+            shares,
+            unit="billed tokens per query",
+            description="Stacked bars: billed tokens per query of each arm, by agent; the table below holds the figures",
+        )
+        if any(shares.values())
+        else None,
+        "quality_chart": interval_dots(
+            quality,
+            unit="mean score with its 95 % interval",
+            description="Mean score of each arm in each quality metric, with 95 % intervals; the table above holds the figures",
+        )
+        if quality
+        else None,
+    }
+
+
+def _quality_estimates(records: BenchmarkRecords) -> Mapping[str, Mapping[str, Estimate]]:
+    found: dict[str, dict[str, Estimate]] = {}
+    for metric in records.quality_metrics:
+        for arm in records.arms:
+            row = records.quality_of_arms.get((arm.run_id, metric))
+            if row is not None and row.value is not None and 0 <= row.value <= 1:
+                found.setdefault(metric, {})[arm.arm] = quality_estimate(row)
+    return found
+
+
+def _replace(target: Path, text: str) -> None:
+    part = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        part.write_text(text, "utf-8")
+        replace_durably(part, target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""Charts as SVG that sits inside a page: real text, the page's colours in dark mode, described for screen readers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from io import StringIO
+from itertools import cycle
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from docmind_core.reports.estimates import Estimate
+from docmind_core.reports.text_safety import one_line, shortened
+
+# Okabe & Ito's palette, told apart by every common form of colour blindness, and a grey.
+_AGENT_COLOURS = {
+    "supervisor": "#D55E00",
+    "query_router": "#56B4E9",
+    "query_planner": "#CC79A7",
+    "retrieval_expert": "#009E73",
+    "result_synthesizer": "#0072B2",
+    "response_validator": "#E69F00",
+    "single_pass": "#949494",
+}
+_OTHER_COLOURS = ("#F0E442", "#949494")
+_ARM_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#949494")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+_HATCHES = ("", "//", "\\\\", "--", "xx", "||", "")
+_LABEL_CHARACTERS = 40
+_STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9.0,
+    "hatch.linewidth": 0.5,
+    "axes.edgecolor": "#000000",
+}
+
+
+def stacked_bars(shares: Mapping[str, Mapping[str, float]], *, unit: str, description: str) -> Markup:
+    """Draw one horizontal bar per outer key, stacked from the inner keys, its total at its end.
+
+    Args:
+        shares: Arm to agent to value; an arm without agents is drawn as an empty line.
+        unit: Label of the axis.
+        description: What a screen reader says.
+    """
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": "stacked_bars"}):
+        figure, axes = _figure(rows=len(shares), legend_rows=2)
+        parts = _in_palette_order({part for of_arm in shares.values() for part in of_arm})
+        colours = _part_colours(parts)
+        starts = [0.0] * len(shares)
+        for part in parts:
+            widths = [of_arm.get(part, 0.0) for of_arm in shares.values()]
+            axes.barh(
+                range(len(shares)), widths, left=starts, height=0.62, label=_label(part),
+                color=colours[part], hatch=_hatch(part), edgecolor="#ffffff", linewidth=0.6,
+            )  # fmt: skip
+            starts = [start + width for start, width in zip(starts, widths, strict=True)]
+        for row, total in enumerate(starts):
+            axes.annotate(f"{total:,.0f}", (total, row), xytext=(4, 0), textcoords="offset points", va="center")
+        axes.set_xlim(0, max([*starts, 1.0]) * 1.12)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        _finish(figure, axes, names=list(shares), unit=unit, legend_columns=4)
+        return _svg(figure, description)
+
+
+def interval_dots(estimates: Mapping[str, Mapping[str, Estimate]], *, unit: str, description: str) -> Markup:
+    """Draw values in [0, 1] with their intervals: one line per outer key, one marker per inner key.
+
+    Args:
+        estimates: Metric to arm to estimate.
+        unit: Label of the axis.
+        description: What a screen reader says.
+    """
+    arms = list(dict.fromkeys(arm for of_metric in estimates.values() for arm in of_metric))
+    rows_per_metric = max(1.0, len(arms) / 3)
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": "interval_dots"}):
+        figure, axes = _figure(rows=len(estimates) * rows_per_metric, legend_rows=(len(arms) + 2) // 3)
+        looks = zip(cycle(_ARM_COLOURS), cycle(_MARKERS), strict=False)
+        for place, (arm, (colour, marker)) in enumerate(zip(arms, looks, strict=False)):
+            offset = (place - (len(arms) - 1) / 2) * 0.7 / max(len(arms), 1)
+            _draw_estimates(axes, [of_metric.get(arm) for of_metric in estimates.values()], offset, colour, marker)
+            axes.plot([], [], color=colour, marker=marker, linewidth=1.4, label=_label(arm))
+        axes.set_xlim(-0.02, 1.02)
+        axes.grid(visible=True, axis="x", color="#888888", alpha=0.3, linewidth=0.6)
+        _finish(figure, axes, names=list(estimates), unit=unit, legend_columns=3)
+        return _svg(figure, description)
+
+
+def _draw_estimates(
+    axes: Axes, estimates: Sequence[Estimate | None], offset: float, colour: str, marker: str
+) -> None:
+    for row, estimate in enumerate(estimates):
+        if estimate is None or estimate.value is None:
+            continue
+        if estimate.low is not None and estimate.high is not None:
+            axes.plot([estimate.low, estimate.high], [row + offset] * 2, color=colour, linewidth=1.4)
+        axes.plot([estimate.value], [row + offset], color=colour, marker=marker, markersize=6)
+
+
+def _figure(*, rows: float, legend_rows: int) -> tuple[Figure, Axes]:
+    height = 0.7 + 0.22 * legend_rows + 0.42 * max(rows, 1)
+    figure = Figure(figsize=(7.4, min(height, 40.0)), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _finish(figure: Figure, axes: Axes, *, names: Sequence[str], unit: str, legend_columns: int) -> None:
+    axes.set_yticks(range(len(names)), labels=[_label(name) for name in names])
+    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(unit)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper left", ncols=legend_columns, frameon=False)
+
+
+def _in_palette_order(parts: set[str]) -> list[str]:
+    known = [part for part in _AGENT_COLOURS if part in parts]
+    return [*known, *sorted(parts.difference(known))]
+
+
+def _part_colours(parts: Sequence[str]) -> dict[str, str]:
+    others = cycle(_OTHER_COLOURS)
+    return {part: _AGENT_COLOURS.get(part) or next(others) for part in parts}
+
+
+def _hatch(part: str) -> str:
+    # Tied to the agent, so that it looks the same in every report, whatever arms are in it.
+    return _HATCHES[list(_AGENT_COLOURS).index(part) % len(_HATCHES)] if part in _AGENT_COLOURS else "+"
+
+
+def _label(name: str) -> str:
+    return shortened(one_line(name), characters=_LABEL_CHARACTERS)
+
+
+def _svg(figure: Figure, description: str) -> Markup:
+    buffer = StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    body = text[text.index(">", text.index("<svg")) + 1 :]
+    width, height = (72 * inches for inches in figure.get_size_inches())
+    # Ids of groups would repeat in a page with several charts; only definitions are referred to.
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
+    body = re.sub(r" font-family: [^;\"]*;", "", body)
+    body = body.replace("#000000", "currentColor")
+    label = escape(one_line(description), quote=True)
+    opening = f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:.1f} {height:.1f}">'
+    return Markup(opening + body)  # noqa: S704 - matplotlib escapes its texts

@@ -1,0 +1,31 @@
+"""What the figures of a report mean, one line each."""
+
+DEFINITIONS: tuple[tuple[str, str], ...] = (
+    ("answered", "queries with an answer, of those asked; a failed query stays in every denominator"),
+    ("answered by a fallback", "an agent failed and one plain call answered instead"),
+    ("prompt, completion tokens", "from the engine's own usage, every attempt counted, retries and failures too"),
+    ("billed tokens", "prompt + completion; cached tokens are not subtracted"),
+    ("cached, computed prompt tokens", "what the engine's prefix cache served, and the rest; shown beside, never subtracted"),
+    (
+        "tokens saved against naive_supervisor",
+        "100 · (1 − geometric mean of billed tokens / the baseline's), query by query, 95 % t interval on the logs, "
+        "clustered by document: what the typical query saves",
+    ),
+    ("the same over the whole bill", "100 · (1 − sum / baseline's sum): what the bill saves"),
+    ("tokens against one call", "geometric mean of billed tokens / those of single_pass, query by query"),
+    ("tokens per correct answer", "billed tokens / answers that pass, over the queries whose passing is known"),
+    (
+        "may be claimed",
+        "fewer tokens and quality proven not worse, with enough queries, a balanced ledger and equal conditions",
+    ),
+    ("quality", "mean over the queries that have the score, ± t · standard error, clustered by document"),
+    ("wall time", "from the start of a query to its end; closed loop, not service latency under load"),
+    ("coordination overhead", "wall time minus the time in which at least one model call or search was at work"),
+    ("first token", "from sending a call to its first content, as the client sees it"),
+    ("95th percentile", "interpolated over raw values; shown from 130 values on"),
+    ("balanced", "tokens booked here equal the growth of the engine's own counters, to the token"),
+    ("resumed", "the query was finished from replayed calls: tokens and answer stand, times mean nothing"),
+    ("unreconciled", "a call was cut off before its usage was known"),
+    ("flag_off", "the engine does not report this count"),
+    ("no_gold, zero_denominator, no_citation", "the score is not defined for this query"),
+)

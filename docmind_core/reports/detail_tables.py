@@ -1,0 +1,131 @@
+"""The tables behind the headline: agents, query types, ledger and failures."""
+
+from collections.abc import Mapping
+
+from docmind_core.reports.arm_table import quality_cell
+from docmind_core.reports.number_text import count_text, milliseconds_text
+from docmind_core.reports.run_records import ALL, BenchmarkRecords, QualitySummary
+from docmind_core.reports.text_safety import one_line, shortened
+from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
+
+FAILURES_SHOWN = 100
+ERROR_CHARACTERS = 300
+
+
+def tokens_by_agent(records: BenchmarkRecords) -> Mapping[str, Mapping[str, float]]:
+    """Return arm to agent to billed tokens per query; an agent whose usage is unknown is left out."""
+    shares: dict[str, dict[str, float]] = {arm.arm: {} for arm in records.arms}
+    for row in records.tokens:
+        if row.agent != ALL and row.billed_tokens is not None and row.n_query_runs:
+            shares[records.arm_names[row.run_id]][row.agent] = row.billed_tokens / row.n_query_runs
+    return shares
+
+
+def agents_table(records: BenchmarkRecords) -> TextTable:
+    """One row per arm and agent: its calls, tokens per query and times per call."""
+    latencies = {(row.run_id, row.agent): row for row in records.latencies}
+    rows = []
+    for arm in records.arms:
+        rows.append(TextRow(heading=arm.arm))
+        for row in (row for row in records.tokens if row.run_id == arm.run_id):
+            queries = row.n_query_runs or 0
+            latency = latencies.get((row.run_id, row.agent))
+            sums = (row.calls, row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.billed_tokens)
+            reason = row.missing_because
+            per_query = [count_text(None if value is None or not queries else value / queries, reason) for value in sums]
+            times = [
+                milliseconds_text(latency.ttft_p50_s if latency else None),
+                milliseconds_text(latency.e2e_latency_p50_s if latency else None),
+            ]
+            rows.append(text_row("all agents" if row.agent == ALL else row.agent, [*per_query, *times]))
+    return TextTable(
+        caption="Tokens per query and times per call, by agent",
+        columns=(
+            "agent", "calls", "prompt", "completion", "cached", "billed", "first token, median", "whole call, median",
+        ),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def quality_by_type_table(records: BenchmarkRecords) -> TextTable:
+    """One row per metric and query type, one column per arm."""
+    found = {(row.run_id, row.metric, row.query_type): row for row in records.quality}
+    types = sorted({row.query_type for row in records.quality if row.query_type != ALL})
+    rows = []
+    for metric in records.quality_metrics:
+        rows.append(TextRow(heading=metric))
+        for query_type in types:
+            cells = [found.get((arm.run_id, metric, query_type)) for arm in records.arms]
+            if any(cell is not None and cell.n_defined for cell in cells):
+                rows.append(text_row(query_type, [_type_cell(cell) for cell in cells]))
+    return TextTable(
+        caption="Quality by type of query", columns=("", *(arm.arm for arm in records.arms)), rows=tuple(rows)
+    )
+
+
+def ledger_table(records: BenchmarkRecords) -> TextTable:
+    """One row per arm and engine session: our tokens against the engine's own counters."""
+    return TextTable(
+        caption="Ledger: tokens booked here against the engine's own counters",
+        columns=(
+            "arm", "state", "prompt, ledger", "prompt, engine", "difference", "completion, ledger",
+            "completion, engine", "difference", "calls without usage", "because",
+        ),
+        rows=tuple(
+            text_row(
+                records.arm_names[row.run_id],
+                [
+                    row.state or "unknown",
+                    count_text(row.ledger_prompt_tokens),
+                    count_text(row.engine_prompt_tokens, row.state),
+                    count_text(row.prompt_difference, row.state),
+                    count_text(row.ledger_completion_tokens),
+                    count_text(row.engine_completion_tokens, row.state),
+                    count_text(row.completion_difference, row.state),
+                    count_text(row.unreconciled_calls),
+                    row.because or "",
+                ],
+            )
+            for row in sorted(records.ledger, key=lambda row: list(records.arm_names).index(row.run_id))
+        ),
+    )  # fmt: skip
+
+
+def failures_table(records: BenchmarkRecords) -> TextTable:
+    """One row per failed query or fallback, at most `FAILURES_SHOWN`; the caption says how many there are."""
+    failed = [query for query in records.query_runs if query.status == "failed"]
+    fallbacks = [query for query in records.query_runs if query.status != "failed" and query.fallback]
+    rows = [
+        text_row(
+            records.arm_names[query.run_id],
+            [query.query_id, "failed", shown_error(query.error_type, query.error_message)],
+        )
+        for query in failed
+    ]
+    rows += [
+        text_row(
+            records.arm_names[query.run_id],
+            [query.query_id, "fallback", shown_error(query.fallback_because, None)],
+        )
+        for query in fallbacks
+    ]
+    more = f"; the first {FAILURES_SHOWN} are shown" if len(rows) > FAILURES_SHOWN else ""
+    return TextTable(
+        caption=f"{len(failed):,} failed, {len(fallbacks):,} answered by a fallback{more}",
+        columns=("arm", "query", "what happened", "error"),
+        rows=tuple(rows[:FAILURES_SHOWN]),
+        prose=True,
+    )
+
+
+def shown_error(kind: str | None, message: str | None) -> str:
+    """Return class and text of an error on one line of bounded length."""
+    text = ": ".join(part for part in (kind, message) if part) or "no error was recorded"
+    return shortened(one_line(text), characters=ERROR_CHARACTERS)
+
+
+def _type_cell(row: QualitySummary | None) -> Cell:
+    cell = quality_cell(row)
+    if row is None or row.value is None:
+        return cell
+    return Cell(text=cell.text, note="; ".join(part for part in (cell.note, f"n {row.n_defined}") if part))

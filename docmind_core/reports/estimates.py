@@ -1,0 +1,61 @@
+"""Means and intervals of one arm, each with the reason when there is none."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from docmind_core.reports.run_records import QualitySummary
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value, its 95 % interval, and how many rows it rests on."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n_defined: int
+    n_total: int
+    because: str | None = None
+    """Why the value, or the rows left out, are missing."""
+
+
+def mean_estimate(values: Sequence[float | None], reasons: Iterable[str | None]) -> Estimate:
+    """Average the values that exist; `reasons` say why the others don't, the most frequent is kept."""
+    known = [value for value in values if value is not None]
+    return Estimate(
+        value=float(np.mean(known)) if known else None,
+        n_defined=len(known),
+        n_total=len(values),
+        because=None if len(known) == len(values) and values else most_frequent(reasons),
+    )
+
+
+def quality_estimate(row: QualitySummary) -> Estimate:
+    """Put the t interval around a mean score, clipped to [0, 1] when the score lies in it.
+
+    There is no interval when all scores are equal: a standard error of 0 says that n is small, not that
+    the value is certain.
+    """
+    low, high = None, None
+    n_defined, n_total = row.n_defined or 0, row.n_total or 0
+    independent = row.clusters if row.clusters is not None else n_defined
+    if row.value is not None and row.standard_error and independent > 1:
+        half = float(special.stdtrit(independent - 1, 0.5 + CONFIDENCE / 2)) * row.standard_error
+        low, high = row.value - half, row.value + half
+        if 0 <= row.value <= 1:
+            low, high = max(low, 0.0), min(high, 1.0)
+    return Estimate(
+        value=row.value, low=low, high=high, n_defined=n_defined, n_total=n_total, because=row.missing_because
+    )
+
+
+def most_frequent(reasons: Iterable[str | None]) -> str | None:
+    """Return the reason named most often, or None."""
+    counted = Counter(reason for reason in reasons if reason)
+    return counted.most_common(1)[0][0] if counted else None

@@ -1,0 +1,210 @@
+"""A few queries in full: what was asked, what each arm answered, from which passages, and what each agent said."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from docmind_core.reports.detail_tables import shown_error
+from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
+from docmind_core.reports.run_records import BenchmarkRecords, QueryRun
+from docmind_core.settings import Settings
+from docmind_core.tables.reading import query_rows
+
+EXAMPLES = 5
+RULE = (
+    "Chosen by rule, not by hand: the queries whose token F1 differs most between arms, "
+    "then those that cost most tokens. The database holds no gold answers; the scores say how close an answer came."
+)
+SHOWN_SCORES = ("exact_match", "token_f1", "passed")
+_DECIDING_SCORE = "token_f1"
+
+Scores = Mapping[tuple[str, str, str], tuple[float | None, str | None]]
+"""Value and reason of replicate 0, by run_id, query_id and metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One attempt of one model call of one agent."""
+
+    agent: str
+    task: str
+    attempt: int
+    cost: str
+    """Tokens and time in words."""
+    text: str
+    problem: str = ""
+    """Why there is no reply, or what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmAnswer:
+    """What one arm made of the query."""
+
+    arm: str
+    answer: str | None
+    outcome: str
+    """`answered`, or how it failed, or why a fallback answered."""
+    scores: tuple[tuple[str, str], ...]
+    cost: str
+    citations: tuple[str, ...]
+    passages: tuple[tuple[str, str], ...] | None
+    """Chunk id and document id; None when no passages were asked for."""
+    agent_sequence: tuple[str, ...]
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleQuery:
+    """One query in all arms."""
+
+    query_id: str
+    query_type: str | None
+    text: str | None
+    answers: tuple[ArmAnswer, ...]
+
+
+def read_example_queries(settings: Settings, records: BenchmarkRecords) -> tuple[ExampleQuery, ...]:
+    """Choose the example queries and read everything said about them."""
+    scores = _read_scores(settings, records)
+    chosen = choose_query_ids(records, scores)
+    if not chosen:
+        return ()
+    texts, replies, documents = (
+        _read_texts(settings, records, chosen),
+        _read_replies(settings, records, chosen),
+        _read_documents(settings, records, chosen),
+    )
+    rows = {(row.run_id, row.query_id): row for row in records.query_runs if row.replicate == 0}
+    examples = []
+    for query_id in chosen:
+        answers = tuple(
+            _arm_answer(arm.arm, rows[key], texts.get(key, {}), replies.get(key, ()), documents, scores)
+            for arm in records.arms
+            if (key := (arm.run_id, query_id)) in rows
+        )
+        first = next(rows[arm.run_id, query_id] for arm in records.arms if (arm.run_id, query_id) in rows)
+        text = next((t for arm in records.arms if (t := texts.get((arm.run_id, query_id), {}).get("query"))), None)
+        examples.append(ExampleQuery(query_id=query_id, query_type=first.query_type, text=text, answers=answers))
+    return tuple(examples)
+
+
+def choose_query_ids(records: BenchmarkRecords, scores: Scores) -> tuple[str, ...]:
+    """Return the ids of at most `EXAMPLES` queries by `RULE`; equal ones in the order of their ids."""
+    values: dict[str, list[float]] = defaultdict(list)
+    tokens: dict[str, int] = defaultdict(int)
+    for row in records.query_runs:
+        if row.replicate == 0:
+            tokens[row.query_id] += row.billed_tokens or 0
+            value, _ = scores.get((row.run_id, row.query_id, _DECIDING_SCORE), (None, None))
+            values[row.query_id] += [] if value is None else [value]
+    spread = {query_id: max(found) - min(found) if found else 0.0 for query_id, found in values.items()}
+    return tuple(sorted(spread, key=lambda query_id: (-spread[query_id], -tokens[query_id], query_id))[:EXAMPLES])
+
+
+def _arm_answer(
+    arm: str,
+    row: QueryRun,
+    texts: Mapping[str, str | None],
+    replies: Sequence[Reply],
+    documents: Mapping[str, str],
+    scores: Scores,
+) -> ArmAnswer:
+    passages = _ids(texts.get("passages"))
+    found = {name: scores.get((row.run_id, row.query_id, name)) for name in SHOWN_SCORES}
+    return ArmAnswer(
+        arm=arm,
+        answer=texts.get("answer"),
+        outcome=_outcome(row),
+        scores=tuple((name, ratio_text(*score)) for name, score in found.items() if score is not None),
+        cost=f"{count_text(row.billed_tokens, row.tokens_missing_because)} tokens, {count_text(row.calls)} calls, "
+        f"{milliseconds_text(row.wall_s, row.times_missing_because)}",
+        citations=_ids(texts.get("citations")) or (),
+        passages=None if passages is None else tuple((chunk, documents.get(chunk, "")) for chunk in passages),
+        agent_sequence=_ids(texts.get("agent_sequence")) or (),
+        replies=tuple(replies),
+    )
+
+
+def _outcome(row: QueryRun) -> str:
+    if not row.answered:
+        return f"failed: {shown_error(row.error_type, row.error_message)}"
+    if row.fallback:
+        return f"answered by a fallback: {shown_error(row.fallback_because, None)}"
+    return "answered"
+
+
+def _ids(text: str | None) -> tuple[str, ...] | None:
+    try:
+        content = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return tuple(str(entry) for entry in content) if isinstance(content, list) else None
+
+
+def _read_scores(settings: Settings, records: BenchmarkRecords) -> Scores:
+    _, rows = query_rows(
+        settings,
+        "select run_id, query_id, metric, value, missing_because from measurements "
+        "where run_id in $run_ids and metric in $metrics and replicate = 0 and draw = 0",
+        {"run_ids": list(records.arm_names), "metrics": list(SHOWN_SCORES)},
+    )
+    return {(str(run), str(query), str(metric)): (value, why) for run, query, metric, value, why in rows}  # type: ignore[misc]
+
+
+def _read_texts(
+    settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]
+) -> dict[tuple[str, str], dict[str, str | None]]:
+    names = ("query", "answer", "citations", "passages", "agent_sequence")
+    _, rows = query_rows(
+        settings,
+        f"select run_id, query_id, {', '.join(names)} from query_runs "  # noqa: S608 - names stand above
+        "where run_id in $run_ids and query_id in $chosen and replicate = 0",
+        {"run_ids": list(records.arm_names), "chosen": list(chosen)},
+    )
+    return {(str(run), str(query)): dict(zip(names, texts, strict=True)) for run, query, *texts in rows}  # type: ignore[arg-type]
+
+
+def _read_replies(
+    settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]
+) -> dict[tuple[str, str], list[Reply]]:
+    _, rows = query_rows(
+        settings,
+        "select run_id, query_id, agent, role, task, attempt, prompt_tokens, completion_tokens, "
+        "tokens_missing_because, e2e_latency_s, times_missing_because, reply, output_valid, finish_reason, error_type, "
+        "error_message from llm_calls where run_id in $run_ids and query_id in $chosen and replicate = 0 "
+        "and phase is distinct from 'warmup' order by sent_at, call_id, attempt",
+        {"run_ids": list(records.arm_names), "chosen": list(chosen)},
+    )
+    replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)
+    for run_id, query_id, *values in rows:
+        replies[str(run_id), str(query_id)].append(_reply(*values))
+    return replies
+
+
+def _reply(*values: object) -> Reply:
+    agent, role, task, attempt, prompt, completion, no_tokens, seconds, no_time, text, valid, finish, kind, message = values
+    tokens = f"{count_text(prompt, no_tokens)} + {count_text(completion, no_tokens)} tokens"  # type: ignore[arg-type]
+    problems = [
+        shown_error(str(kind), str(message or "")) if kind else "",
+        "not in the form asked for" if valid is False else "",
+        "cut off at its token limit" if finish == "length" else "",
+    ]
+    name = str(agent or "unknown agent")
+    return Reply(
+        agent=name if role in (None, "agent", "supervisor") else f"{name} ({role})",
+        task=str(task or ""),
+        attempt=int(str(attempt or 1)),
+        cost=f"{tokens}, {milliseconds_text(seconds, no_time)}",  # type: ignore[arg-type]
+        text="" if text is None else str(text),
+        problem="; ".join(problem for problem in problems if problem) or ("" if text else not_measured("no reply")),
+    )
+
+
+def _read_documents(settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]) -> dict[str, str]:
+    _, rows = query_rows(
+        settings,
+        "select distinct chunk_id, doc_id from retrieved where run_id in $run_ids and query_id in $chosen",
+        {"run_ids": list(records.arm_names), "chosen": list(chosen)},
+    )
+    return {str(chunk): str(doc) for chunk, doc in rows if chunk and doc}

@@ -1,0 +1,87 @@
+"""Numbers as a report shows them: rounded to what their noise allows, with a unit, and never 0 for "not measured"."""
+
+import math
+from datetime import UTC, datetime
+from typing import TypeGuard
+
+NOT_MEASURED = "not measured"
+
+
+def not_measured(because: str | None) -> str:
+    """Return `not measured: <reason>`; the reason is a name from docs/metrics.md or a sentence."""
+    return f"{NOT_MEASURED}: {because}" if because else NOT_MEASURED
+
+
+def count_text(value: float | None, because: str | None = None) -> str:
+    """Return a count or a mean count: `1,234`, and `3.5` below 100 unless it is whole."""
+    if not _is_number(value):
+        return not_measured(because)
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}"
+
+
+def percent_text(value: float | None, because: str | None = None) -> str:
+    """Return a percentage that is already in percent: `41 %`, and one decimal below 10."""
+    if not _is_number(value):
+        return not_measured(because)
+    return f"{_signed(value, 1 if abs(value) < 9.95 else 0)} %"
+
+
+def ratio_text(value: float | None, because: str | None = None) -> str:
+    """Return a share or score in [0, 1] with two decimals."""
+    return _signed(value, 2) if _is_number(value) else not_measured(because)
+
+
+def times_text(value: float | None, because: str | None = None) -> str:
+    """Return a factor: `1.8 ×`."""
+    if not _is_number(value):
+        return not_measured(because)
+    return f"{value:,.2f} ×" if value < 9.95 else f"{value:,.1f} ×"
+
+
+def milliseconds_text(seconds: float | None, because: str | None = None) -> str:
+    """Return seconds as milliseconds with three digits: `1,230 ms`, `56 ms`, `0.42 ms`."""
+    if not _is_number(seconds):
+        return not_measured(because)
+    milliseconds = seconds * 1000
+    size = abs(milliseconds)
+    if size >= 1000:
+        return f"{round(milliseconds, 2 - math.floor(math.log10(size))):,.0f} ms"
+    return f"{milliseconds:.0f} ms" if size >= 10 or size == 0 else f"{milliseconds:.2g} ms"
+
+
+def interval_text(low: float | None, high: float | None, *, decimals: int) -> str:
+    """Return `0.12 to 0.34`, or nothing when an end is unknown."""
+    if not (_is_number(low) and _is_number(high)):
+        return ""
+    return f"{_signed(low, decimals)} to {_signed(high, decimals)}"
+
+
+def moment_text(moment: datetime | None) -> str:
+    """Return a time to the second, in UTC; the tables hold UTC without saying so."""
+    if moment is None:
+        return NOT_MEASURED
+    in_utc = moment.astimezone(UTC) if moment.tzinfo else moment
+    return in_utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration_text(seconds: float | None, because: str | None = None) -> str:
+    """Return how long something took, for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    if not _is_number(seconds):
+        return not_measured(because)
+    if seconds < 10:
+        return milliseconds_text(seconds)
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")

@@ -1,0 +1,142 @@
+"""What ran: engine, model, data, code and machine, and what was not measured."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from docmind_core.reports.number_text import count_text, duration_text, moment_text
+from docmind_core.reports.run_records import TOKENS_PER_CORRECT, ArmRun, BenchmarkRecords, parse_object
+from docmind_core.reports.text_safety import shortened
+from docmind_core.reports.text_table import TextTable, text_row
+from docmind_core.settings import Settings
+from docmind_core.tables.reading import query_rows
+
+UNKNOWN = "unknown"
+MANIFEST_CHARACTERS = 20_000
+
+Fact = tuple[str, Callable[[ArmRun], str]]
+
+
+def _known(value: object) -> str:
+    return UNKNOWN if value is None or value == "" else str(value)
+
+
+def _yes_or_no(value: bool | None) -> str:
+    return UNKNOWN if value is None else "yes" if value else "no"
+
+
+def _commit(arm: ArmRun) -> str:
+    if not arm.git_sha:
+        return "unknown (not a git checkout)"
+    dirty = {True: ", with uncommitted changes", False: "", None: ", uncommitted changes unknown"}[arm.git_dirty]
+    return arm.git_sha + dirty
+
+
+def _engine(arm: ArmRun) -> str:
+    profile = parse_object(arm.manifest).get("profile")
+    by_whom = {True: "started by this project", False: "remote, run by somebody else", None: "unknown"}[arm.engine_managed]
+    return f"{by_whom}, profile {profile}" if profile else by_whom
+
+
+def _cache(arm: ArmRun) -> str:
+    state = _known(arm.prefix_cache_state)
+    return f"{state}: compare arms on tokens and quality, not on time" if state == UNKNOWN else state
+
+
+def _loop(arm: ArmRun) -> str:
+    return f"closed loop, concurrency {_known(arm.concurrency)}; not service latency under load"
+
+
+_FACTS: tuple[Fact, ...] = (
+    ("suite", lambda arm: _known(arm.suite)),
+    ("status", lambda arm: _known(arm.status)),
+    ("comparable with other runs", lambda arm: _yes_or_no(arm.comparable)),
+    ("model", lambda arm: _known(arm.model)),
+    ("model revision", lambda arm: _known(arm.model_revision)),
+    ("weights, sha256", lambda arm: _known(arm.weights_hash)),
+    ("only checks the plumbing", lambda arm: _yes_or_no(arm.plumbing)),
+    ("engine", _engine),
+    ("engine version", lambda arm: _known(arm.engine_version)),
+    ("engine flags, sha256", lambda arm: _known(arm.engine_args_hash)),
+    ("batch invariant", lambda arm: _yes_or_no(arm.batch_invariant)),
+    ("prefix cache when the arm began", _cache),
+    ("context window, tokens", lambda arm: count_text(arm.max_model_len, UNKNOWN)),
+    ("load", _loop),
+    ("replicates", lambda arm: _known(arm.replicates)),
+    ("performance level", lambda arm: _known(arm.level)),
+    ("routing of naive_supervisor", lambda arm: _known(arm.routing)),
+    ("search of arms without a router", lambda arm: _known(arm.strategy)),
+    ("queries asked", lambda arm: count_text(arm.expected_queries, UNKNOWN)),
+    ("seeds", lambda arm: _known(arm.seeds)),
+    ("query set", lambda arm: _known(arm.query_set)),
+    ("query set, sha256", lambda arm: _known(arm.query_set_hash)),
+    ("documents, sha256", lambda arm: _known(arm.corpus_hash)),
+    ("index, sha256", lambda arm: _known(arm.index_hash)),
+    ("prompts, sha256", lambda arm: _known(arm.prompt_hash)),
+    ("judge, sha256", lambda arm: arm.judge_hash or "none"),
+    ("commit", _commit),
+    ("hardware fingerprint", lambda arm: _known(arm.hardware_fingerprint)),
+    ("Dagster run", lambda arm: _known(arm.dagster_run_id)),
+    ("series", lambda arm: _known(arm.series_key)),
+    ("started", lambda arm: moment_text(arm.started_at)),
+    ("ended", lambda arm: moment_text(arm.ended_at)),
+    ("took", lambda arm: duration_text(arm.duration_s, "resumed")),
+)
+
+
+def what_ran_table(records: BenchmarkRecords) -> TextTable:
+    """One row per fact: once when all arms share it, else named arm by arm."""
+    rows = []
+    for heading, fact in _FACTS:
+        values = {arm.arm: fact(arm) for arm in records.arms}
+        shared = set(values.values())
+        text = shared.pop() if len(shared) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())
+        rows.append(text_row(heading, [text]))
+    return TextTable(caption="What ran", columns=("", "value"), rows=tuple(rows), prose=True)
+
+
+def manifest_texts(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
+    """Return arm and manifest, indented for reading; an arm without one is left out."""
+    return tuple(
+        (arm.arm, shortened(json.dumps(content, indent=2, ensure_ascii=False), characters=MANIFEST_CHARACTERS))
+        for arm in records.arms
+        if (content := parse_object(arm.manifest))
+    )
+
+
+def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTable:
+    """One row per thing that has no value somewhere: which, in which arm, how often, and why."""
+    missing: Counter[tuple[str, str, str]] = Counter()
+    for query in records.query_runs:
+        arm = records.arm_names[query.run_id]
+        if query.billed_tokens is None:
+            missing[arm, "tokens of a query", query.tokens_missing_because or "no reason recorded"] += 1
+        if query.cached_tokens is None and query.billed_tokens is not None:
+            missing[arm, "cached tokens of a query", "the engine does not say, or not for every call"] += 1
+        if query.wall_s is None:
+            missing[arm, "times of a query", query.times_missing_because or "no reason recorded"] += 1
+    missing.update(_missing_scores(settings, records))
+    order = list(records.arm_names.values())
+    rows = [
+        text_row(arm, [what, f"{count:,}", because])
+        for (arm, what, because), count in sorted(missing.items(), key=lambda item: (order.index(item[0][0]), item[0]))
+    ]
+    rows.append(text_row("all", ["GPU memory, device load, energy", "all", "no device samples are taken"]))
+    return TextTable(
+        caption="What was not measured", columns=("arm", "what", "how often", "because"), rows=tuple(rows), prose=True
+    )
+
+
+def _missing_scores(settings: Settings, records: BenchmarkRecords) -> dict[tuple[str, str, str], int]:
+    _, rows = query_rows(
+        settings,
+        "select run_id, metric, missing_because, count(*)::integer from measurements "
+        "where run_id in $run_ids and value is null and metric <> $cost group by all",
+        {"run_ids": list(records.arm_names), "cost": TOKENS_PER_CORRECT},
+    )
+    return {
+        (records.arm_names[str(run)], f"{metric} of a query", str(because)): int(str(count))
+        for run, metric, because, count in rows
+    }
+
+

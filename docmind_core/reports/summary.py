@@ -1,0 +1,76 @@
+"""The few lines that a terminal shows at the end of a benchmark run."""
+
+from pathlib import Path
+from textwrap import wrap
+
+from docmind_core.reports.arm_table import arm_table
+from docmind_core.reports.headline import headline, plumbing_sentence
+from docmind_core.reports.run_records import BenchmarkRecords
+from docmind_core.reports.text_safety import one_line, shortened
+
+LINES_MAX = 25
+WIDTH = 110
+ARMS_SHOWN = 6
+SENTENCES_SHOWN = 2
+_SENTENCE_LINES = 4
+_COLUMNS = {
+    "answered": "answered",
+    "failed": "failed",
+    "model calls per query": "calls/query",
+    "billed tokens": "tokens/query",
+    "tokens saved against naive_supervisor": "saved",
+    "tokens against one call": "× one call",
+    "wall time, median": "median",
+}
+_QUALITY = ("exact_match", "token_f1")
+
+
+def summary_text(records: BenchmarkRecords, html: Path) -> str:
+    """Say what came out, in at most `LINES_MAX` lines without control characters."""
+    first = records.arms[0]
+    lines = [one_line(f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"), ""]
+    lines += _arm_lines(records)
+    lines.append("")
+    for sentence in headline(records)[:SENTENCES_SHOWN]:
+        lines += _wrapped(sentence)
+    plumbing = plumbing_sentence(records)
+    lines += _wrapped(plumbing) if plumbing else []
+    lines.append(ledger_line(records))
+    lines.append(f"Report: {html}")
+    return "\n".join(lines)
+
+
+def ledger_line(records: BenchmarkRecords) -> str:
+    """Say in one line whether the ledger balances, and if not, why."""
+    if not records.ledger:
+        return "Ledger: no engine session was recorded."
+    balanced = sum(row.state == "balanced" for row in records.ledger)
+    line = f"Ledger: {balanced} of {len(records.ledger)} engine sessions balanced to the token"
+    others = [f"{records.arm_names[row.run_id]} {row.state}" for row in records.ledger if row.state != "balanced"]
+    return shortened(one_line(f"{line}; {', '.join(others)}" if others else f"{line}."), characters=WIDTH)
+
+
+def _arm_lines(records: BenchmarkRecords) -> list[str]:
+    by_heading = {row.heading: [cell.text for cell in row.cells] for row in arm_table(records).rows if row.cells}
+    wanted = {heading: name for heading, name in _COLUMNS.items() if heading in by_heading}
+    wanted |= {metric: metric for metric in _QUALITY if metric in by_heading}
+    rows = [["arm", *wanted.values()]]
+    for place, arm in enumerate(records.arms[:ARMS_SHOWN]):
+        values = [by_heading[heading][place] for heading in wanted]
+        # The reasons stand in the report; a line of the terminal has no room for them.
+        rows.append([arm.arm, *("–" if value.startswith(("not measured", "is the")) else value for value in values)])
+    cells = [[shortened(one_line(cell), characters=24) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(pairs)).rstrip()
+        for pairs in ([*zip(row, widths, strict=True)] for row in cells)
+    ]
+    more = len(records.arms) - ARMS_SHOWN
+    return [*lines, f"... and {more} more arms in the report"] if more > 0 else lines
+
+
+def _wrapped(sentence: str) -> list[str]:
+    lines = wrap(one_line(sentence), WIDTH)
+    return lines if len(lines) <= _SENTENCE_LINES else [*lines[: _SENTENCE_LINES - 1], f"{lines[_SENTENCE_LINES - 1]} …"]
+
+
