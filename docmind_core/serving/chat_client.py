@@ -38,9 +38,9 @@ class RetryPolicy:
 
     def wait_s(self, attempt: int, asked_for_s: float | None) -> float:
         """Return the seconds to wait after failed attempt number `attempt` (from 1), jittered by up to a quarter."""
-        backoff = self.first_wait_s * 2 ** (attempt - 1)
+        backoff = self.first_wait_s * 2.0 ** (attempt - 1)
         wanted = max(backoff, asked_for_s or 0.0)
-        return min(wanted, self.longest_wait_s) * float(random.uniform(0.75, 1.0))
+        return min(wanted, self.longest_wait_s) * random.uniform(0.75, 1.0)
 
 
 class _Retryable(Exception):
@@ -72,13 +72,12 @@ class ChatClient:
         self._call_timeout_s = call_timeout_s
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
-        headers = {"Authorization": f"Bearer {connection.api_key}"} if connection.api_key else {}
         self._http = httpx.AsyncClient(
             base_url=connection.base_url,
-            headers=headers,
+            headers=connection.headers,
             timeout=httpx.Timeout(call_timeout_s, connect=10.0),
             limits=httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight),
-            trust_env=False,
+            trust_env=connection.uses_proxies,
         )
 
     async def __aenter__(self) -> Self:
@@ -90,6 +89,13 @@ class ChatClient:
     ) -> None:
         """Close its connections."""
         await self._http.aclose()
+
+    async def engine_answers(self) -> bool:
+        """Return whether the engine says that it is healthy."""
+        try:
+            return (await self._http.get("/health", timeout=5.0)).is_success
+        except httpx.HTTPError:
+            return False
 
     async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
         """Return the model's reply.

@@ -86,6 +86,11 @@ class Suite(BaseModel):
         return self
 
     @property
+    def searched_strategies(self) -> tuple[str, ...]:
+        """Every strategy that some arm may use, each once; the index is opened for these."""
+        return tuple(dict.fromkeys((self.strategy, *self.strategies)))
+
+    @property
     def engine_is_remote(self) -> bool:
         """Whether `engine` is the URL of a server that somebody else runs."""
         return self.engine.startswith(("http://", "https://"))

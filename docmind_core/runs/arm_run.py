@@ -1,0 +1,94 @@
+"""All queries of one arm, a fixed number at a time (closed loop)."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+from docmind_core.runs.journal import Row
+from docmind_core.runs.progress import ArmProgress, RunObserver
+from docmind_core.runs.query_row import AskedQuery
+from docmind_core.runs.query_run import ArmSetting, run_query
+from docmind_core.runs.query_tools import CallMatch, finished_calls
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    arm: str
+    total: int
+    done_before: int
+    failed: int
+    started_s: float = field(default_factory=monotonic)
+    done_here: int = 0
+    completion_tokens: int = 0
+
+    def add(self, row: Row) -> None:
+        self.done_here += 1
+        self.failed += row["status"] == "failed"
+        self.completion_tokens += row.get("completion_tokens") or 0
+
+    @property
+    def progress(self) -> ArmProgress:
+        return ArmProgress(
+            arm=self.arm,
+            done=self.done_before + self.done_here,
+            total=self.total,
+            failed=self.failed,
+            done_here=self.done_here,
+            completion_tokens=self.completion_tokens,
+            elapsed_s=monotonic() - self.started_s,
+        )
+
+
+async def run_arm(setting: ArmSetting, queries: Sequence[AskedQuery], observer: RunObserver) -> ArmProgress:
+    """Answer every query that has no finished row yet.
+
+    Raises:
+        EngineUnreachable: If the engine is gone; what is finished stays finished.
+    """
+    finished = setting.journal.finished_keys(setting.run_id)
+    failed = sum(
+        row["status"] == "failed"
+        for rows in setting.journal.finished_rows(setting.run_id)
+        for row in rows["query_runs"]
+    )
+    todo = [
+        (query, replicate)
+        for replicate in range(setting.suite.replicates)
+        for query in queries
+        if (query.query_id, replicate) not in finished
+    ]
+    tally = _Tally(
+        arm=setting.arm.name,
+        total=len(queries) * setting.suite.replicates,
+        done_before=len(finished),
+        failed=failed,
+    )
+    observer.arm_started(setting.arm.name, done=len(finished), total=tally.total)
+    recorded = finished_calls(setting.journal.attempts(setting.run_id))
+    waiting = iter(todo)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(setting.suite.concurrency, len(todo))):
+                group.create_task(_work(setting, waiting, recorded, tally, observer))
+    except BaseExceptionGroup as errors:
+        raise _first_error(errors) from errors
+    return tally.progress
+
+
+async def _work(
+    setting: ArmSetting,
+    waiting: Iterator[tuple[AskedQuery, int]],
+    recorded: Mapping[tuple[str, int], Mapping[CallMatch, Row]],
+    tally: _Tally,
+    observer: RunObserver,
+) -> None:
+    for query, replicate in waiting:
+        row, _ = await run_query(setting, query, replicate, recorded.get((query.query_id, replicate), {}))
+        tally.add(row)
+        observer.query_finished(tally.progress)
+
+
+def _first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = errors.exceptions[0]
+    return _first_error(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,191 @@
+"""One benchmark run: the engine comes up, every arm answers every query, the tables are published."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from docmind_core.agents.arms import find_arm
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.query_sets.queries import Query
+from docmind_core.query_sets.selection import select_queries
+from docmind_core.retrieval.index import RetrievalIndex, open_index
+from docmind_core.runs.arm_run import run_arm
+from docmind_core.runs.clock import read_anchor
+from docmind_core.runs.folding import fold_arm
+from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
+from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.keys import run_id_of
+from docmind_core.runs.lock import lock_home
+from docmind_core.runs.manifest import RunInputs, run_facts
+from docmind_core.runs.progress import ArmProgress, RunObserver
+from docmind_core.runs.query_row import AskedQuery
+from docmind_core.runs.query_run import ArmSetting
+from docmind_core.runs.query_tools import EngineSeat
+from docmind_core.serving.chat_client import ChatClient
+from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
+from docmind_core.serving.engine import EngineRequest, open_engine
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.publish import publish
+from docmind_core.tables.segments import remove_leftovers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOutcome:
+    """What a benchmark run came to."""
+
+    benchmark_run: str
+    arms: tuple[ArmProgress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """What all arms of a benchmark run share while it goes on."""
+
+    settings: Settings
+    inputs: RunInputs
+    queries: tuple[AskedQuery, ...]
+    index: RetrievalIndex
+    journal: Journal
+    observer: RunObserver
+
+
+def execute_benchmark_run(
+    settings: Settings, benchmark_run: str, *, dagster_run_id: str | None, observer: RunObserver
+) -> BenchmarkOutcome:
+    """Run what is left of a benchmark run; of a finished one, nothing.
+
+    Raises:
+        UsageError: If there is no such benchmark run.
+        HomeLocked: If another process runs a benchmark in this home.
+        EngineError: If the engine can't be started or is gone; what is finished stays finished.
+    """
+    suite = read_frozen_suite(settings, benchmark_run)
+    with (
+        lock_home(settings, f"benchmark run {benchmark_run}"),
+        Journal(journal_path(settings, benchmark_run)) as journal,
+    ):
+        remove_leftovers(settings.tables)
+        waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
+        if not waiting:
+            observer.announce(f"{benchmark_run} is finished; nothing is run again")
+            return _outcome(journal, benchmark_run, suite)
+        query_set = load_query_set(suite.query_set)
+        chosen = select_queries(query_set.queries, limit=suite.limit, seed=suite.seed)
+        index = open_index(
+            query_set.documents,
+            folder=settings.indexes,
+            strategies=suite.searched_strategies,
+            announce=observer.announce,
+        )
+        request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
+        with open_engine(request, settings, observer.announce) as connection:
+            inputs = RunInputs(
+                benchmark_run=benchmark_run,
+                suite=suite,
+                query_set=query_set,
+                index_hash=index.index_hash,
+                connection=connection,
+                dagster_run_id=dagster_run_id,
+            )
+            bench = _Bench(
+                settings=settings,
+                inputs=inputs,
+                queries=tuple(_asked(query) for query in chosen),
+                index=index,
+                journal=journal,
+                observer=observer,
+            )
+            asyncio.run(_run_arms(bench, waiting))
+        return _outcome(journal, benchmark_run, suite)
+
+
+async def _run_arms(bench: _Bench, arms: list[str]) -> None:
+    suite = bench.inputs.suite
+    async with ChatClient(bench.inputs.connection, in_flight=suite.concurrency) as client:
+        for arm in arms:
+            await _run_one_arm(bench, client, arm)
+
+
+async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None:
+    """Reset the cache, read the counters, answer, read the counters again, fold, publish."""
+    connection, journal = bench.inputs.connection, bench.journal
+    run_id = run_id_of(bench.inputs.benchmark_run, arm_name)
+    expected = len(bench.queries) * bench.inputs.suite.replicates
+    was_reset = connection.prefix_cache_resettable and await reset_prefix_cache(connection)
+    before = await read_settled_counters(connection)
+    session = before.engine_session if before else None
+    facts = run_facts(
+        bench.inputs, arm_name, engine_session=session, prefix_cache_state="reset" if was_reset else "unknown"
+    )
+    journal.start_arm(run_id, datetime.now(UTC), {**facts, "expected_queries": expected})
+    _book_counters(journal, run_id, before, "before")
+    arm = find_arm(arm_name)
+    setting = ArmSetting(
+        run_id=run_id,
+        arm=arm,
+        graph=arm.build(),
+        suite=bench.inputs.suite,
+        engine=EngineSeat(client=client, model=connection.model, session=session),
+        engine_answers=client.engine_answers,
+        window=connection.max_model_len,
+        index=bench.index,
+        journal=journal,
+        clock=read_anchor(),
+    )
+    progress = await run_arm(setting, bench.queries, bench.observer)
+    _book_counters(journal, run_id, await read_settled_counters(connection), "after")
+    journal.end_arm(run_id, datetime.now(UTC))
+    fold_arm(bench.settings, journal, run_id, expected)
+    publish(bench.settings)
+    bench.observer.arm_finished(progress)
+
+
+def _has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
+    begun = journal.arm(run_id_of(benchmark_run, arm))
+    return begun is not None and begun[1] is not None
+
+
+def _book_counters(journal: Journal, run_id: str, snapshot: CounterSnapshot | None, moment: str) -> None:
+    if snapshot is None:
+        return
+    rows: list[Row] = [
+        {
+            "run_id": run_id,
+            "engine_session": snapshot.engine_session,
+            "counter": counter,
+            "value": value,
+            "moment": moment,
+            "taken_at": snapshot.taken_at,
+        }
+        for counter, value in sorted(snapshot.values.items())
+    ]
+    journal.book_counters(run_id, snapshot.engine_session, moment, rows)
+
+
+def _asked(query: Query) -> AskedQuery:
+    return AskedQuery(
+        query_id=query.query_id, text=query.text, query_type=query.query_type, cluster_id=query.cluster_id
+    )
+
+
+def _outcome(journal: Journal, benchmark_run: str, suite: Suite) -> BenchmarkOutcome:
+    return BenchmarkOutcome(
+        benchmark_run=benchmark_run, arms=tuple(_arm_outcome(journal, benchmark_run, arm) for arm in suite.arms)
+    )
+
+
+def _arm_outcome(journal: Journal, benchmark_run: str, arm: str) -> ArmProgress:
+    run_id = run_id_of(benchmark_run, arm)
+    begun = journal.arm(run_id)
+    rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"]]
+    elapsed_s = (begun[1] - begun[0]).total_seconds() if begun and begun[1] else 0.0
+    return ArmProgress(
+        arm=arm,
+        done=len(rows),
+        total=begun[2]["expected_queries"] if begun else 0,
+        failed=sum(row["status"] == "failed" for row in rows),
+        done_here=len(rows),
+        completion_tokens=sum(row.get("completion_tokens") or 0 for row in rows),
+        elapsed_s=elapsed_s,
+    )

@@ -1,0 +1,118 @@
+"""From an HTTP attempt to its row of `llm_calls`, booked in the journal."""
+
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.serving.chat import AttemptEnd, AttemptStart, TokenUsage
+
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOrigin:
+    """Who makes a call, and why."""
+
+    agent: str
+    role: str
+    task: str
+    span_id: str
+    node: str | None
+    checkpoint_ns: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class CallBook:
+    """Books the attempts of one call; implements `serving.chat.AttemptBook`."""
+
+    journal: Journal
+    key: QueryKey
+    origin: CallOrigin
+    engine_session: str | None
+    phase: str
+    clock: ClockAnchor
+    call_id: str = field(default_factory=lambda: uuid4().hex)
+    _starts: dict[int, AttemptStart] = field(default_factory=dict)
+
+    def begin(self, start: AttemptStart) -> None:
+        """Book that an attempt goes out: if nobody sees its end, its usage is unknown."""
+        self._starts[start.attempt] = start
+        self.journal.book_attempt(self.key, self._row(start), ended=False)
+
+    def end(self, end: AttemptEnd) -> None:
+        """Book how it ended; durable on return."""
+        start = self._starts[end.attempt]
+        row = {**self._row(start), **timing(start, end), **token_counts(end)}
+        row |= {
+            "status": end.status,
+            "http_status": end.http_status,
+            "finish_reason": end.finish_reason,
+            "output_valid": end.output_valid,
+            "error_type": end.error_type,
+            "error_message": end.error_message,
+            "reply": end.reply,
+        }
+        self.journal.book_attempt(self.key, row, ended=True)
+
+    def _row(self, start: AttemptStart) -> Row:
+        return {
+            "run_id": self.key.run_id,
+            "query_id": self.key.query_id,
+            "replicate": self.key.replicate,
+            "call_id": self.call_id,
+            "attempt": start.attempt,
+            "span_id": self.origin.span_id,
+            "engine_session": self.engine_session,
+            "agent": self.origin.agent,
+            "role": self.origin.role,
+            "task": self.origin.task,
+            "node": self.origin.node,
+            "checkpoint_ns": self.origin.checkpoint_ns,
+            "request_hash": start.request_hash,
+            "model": start.model,
+            "phase": self.phase,
+            "status": "cut_off",
+            "sent_at": self.clock.utc(start.sent_ns),
+            "queue_wait_s": (start.sent_ns - start.scheduled_ns) / NS_PER_S,
+            "max_tokens": start.max_tokens,
+            "served_from_cache": False,
+            "tokens_missing_because": "unreconciled",
+            "times_missing_because": "unreconciled",
+        }
+
+
+def token_counts(end: AttemptEnd) -> Row:
+    """Return the token columns: the engine's counts, or NULL with the reason."""
+    if end.usage is None:
+        reason = "no_usage" if end.status == "finished" else "unreconciled"
+        return {"tokens_missing_because": reason}
+    return {**usage_columns(end.usage), "tokens_missing_because": None}
+
+
+def usage_columns(usage: TokenUsage) -> Row:
+    """Return the counts of one usage object as columns."""
+    cached = usage.cached_tokens
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "billed_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "cached_tokens": cached,
+        "prefill_computed_tokens": None if cached is None else usage.prompt_tokens - cached,
+    }
+
+
+def timing(start: AttemptStart, end: AttemptEnd) -> Row:
+    """Return the time columns, in seconds; TPOT leaves the first token out, as vLLM's own client does."""
+    first, last = end.first_token_ns, end.last_token_ns
+    if first is None or last is None:
+        return {"times_missing_because": "not_streamed" if end.status == "finished" else "failed_run"}
+    row: Row = {"ttft_s": (first - start.sent_ns) / NS_PER_S, "times_missing_because": None}
+    if end.status != "finished":
+        return {**row, "times_missing_because": "failed_run"}
+    row["e2e_latency_s"] = (last - start.sent_ns) / NS_PER_S
+    tokens = end.usage.completion_tokens if end.usage else 0
+    if tokens > 1:
+        row["tpot_s"] = (last - first) / NS_PER_S / (tokens - 1)
+        row["decode_tps"] = (tokens - 1) * NS_PER_S / (last - first) if last > first else None
+    return row

@@ -1,0 +1,76 @@
+"""From the journal to the segments: when an arm has ended, its rows become one Parquet file per table."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from docmind_core.runs.journal import Journal, Row
+from docmind_core.settings import Settings
+from docmind_core.tables.overhead import coordination
+from docmind_core.tables.segments import write_segment
+
+
+def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries: int) -> None:
+    """Write the segments of one arm; `runs` comes last, so that a run with a row has all its others."""
+    started_at, ended_at, facts = _arm(journal, run_id)
+    finished = list(journal.finished_rows(run_id))
+    spans = [row for rows in finished for row in rows["spans"]]
+    query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans)
+    retrieved = [row for rows in finished for row in rows["retrieved"]]
+    calls = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
+    run = {
+        **facts,
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "duration_s": _duration_s(query_rows),
+        "status": "finished" if len(query_rows) == expected_queries else "incomplete",
+        "expected_queries": expected_queries,
+    }
+    for table, rows in (
+        ("llm_calls", calls),
+        ("spans", spans),
+        ("retrieved", retrieved),
+        ("engine_counters", journal.counters(run_id)),
+        ("query_runs", query_rows),
+        ("runs", [run]),
+    ):
+        write_segment(settings.tables, table, run_id, rows)
+
+
+def _arm(journal: Journal, run_id: str) -> tuple[object, object, Row]:
+    found = journal.arm(run_id)
+    if found is None:
+        raise ValueError(f"the journal has no arm {run_id}")
+    return found
+
+
+def _with_times(query_rows: Sequence[Row], spans: Sequence[Row]) -> list[Row]:
+    """Add wall time and coordination overhead; NULL with the reason where the spans mean nothing."""
+    measured = coordination(spans)
+    timed = []
+    for row in query_rows:
+        found = measured.get((row["query_id"], row["replicate"]))
+        if found is None or row["times_missing_because"]:
+            timed.append({**row, "times_missing_because": row["times_missing_because"] or "failed_run"})
+            continue
+        times = asdict(found)
+        times.pop("busy_s")
+        timed.append({**row, **times})
+    return timed
+
+
+def _unseen(row: Row) -> Row:
+    """A call that was under way when the process died: nobody knows what it used."""
+    return {
+        **row,
+        "error_type": "ProcessDied",
+        "error_message": "the platform ended while the call was under way",
+    }
+
+
+def _duration_s(query_rows: Sequence[Row]) -> float | None:
+    """Seconds from the first start to the last end; None when any query was resumed: the pause would count."""
+    if not query_rows or any(row["times_missing_because"] == "resumed" for row in query_rows):
+        return None
+    first = min(row["started_at"] for row in query_rows)
+    last = max(row["ended_at"] for row in query_rows)
+    return float((last - first).total_seconds())

@@ -1,0 +1,115 @@
+"""The frozen suite of a benchmark run: `benchmarks/<key>/suite.yaml`."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from docmind_core.agents.arms import find_arm
+from docmind_core.errors import RunError, UsageError
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.journal import Journal
+from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of
+from docmind_core.serving.profiles import engine_profile
+from docmind_core.settings import Settings, read_secret
+from docmind_core.suites.suite import Suite, parse_suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkRunState:
+    """A benchmark run of this home, as `docmind runs` lists it."""
+
+    benchmark_run: str
+    suite: str
+    arms: tuple[str, ...]
+    finished: bool
+    """True when every arm has ended and its tables are written."""
+    queries_done: int
+    queries_total: int | None
+    """Over all arms; None before the run has begun."""
+
+
+def check_suite(suite: Suite) -> None:
+    """Refuse a suite that can't run here, before anything is started.
+
+    Raises:
+        UsageError: Unknown arm, engine profile or query set.
+        SettingsError: The engine's key is not in the environment.
+        QuerySetError: The query set is not valid.
+    """
+    for arm in suite.arms:
+        find_arm(arm)
+    if not suite.engine_is_remote:
+        engine_profile(suite.engine)
+    if suite.api_key_env:
+        read_secret(suite.api_key_env)
+    load_query_set(suite.query_set)
+
+
+def freeze_benchmark_run(suite: Suite, settings: Settings) -> str:
+    """Check a suite, write it aside under a new key, and return the key."""
+    check_suite(suite)
+    key = new_benchmark_run(suite.name, datetime.now(UTC))
+    folder = settings.benchmarks / key
+    try:
+        folder.mkdir(parents=True)
+        part = folder / "suite.yaml.tmp"
+        part.write_text(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
+        part.replace(folder / "suite.yaml")
+    except OSError as error:
+        raise RunError(f"{folder}: can't be written ({error.strerror}). Check the disk and DOCMIND_HOME.") from error
+    return key
+
+
+def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:
+    """Return the suite that a benchmark run was started with.
+
+    Raises:
+        UsageError: If there is no such benchmark run.
+    """
+    path = suite_path(settings, benchmark_run)
+    return parse_suite(path.read_text("utf-8"), source=str(path))
+
+
+def suite_path(settings: Settings, benchmark_run: str) -> Path:
+    """Return where a benchmark run's suite is frozen; a name that is no key never becomes a path."""
+    path = settings.benchmarks / benchmark_run / "suite.yaml"
+    if not is_benchmark_run(benchmark_run) or not path.is_file():
+        raise UsageError(f"there is no benchmark run {benchmark_run!r} in {settings.home}. List them: docmind runs")
+    return path
+
+
+def list_benchmark_runs(settings: Settings) -> tuple[BenchmarkRunState, ...]:
+    """Return the benchmark runs of this home, oldest first."""
+    if not settings.benchmarks.is_dir():
+        return ()
+    keys = sorted(path.parent.name for path in settings.benchmarks.glob("*/suite.yaml"))
+    return tuple(_state(settings, key) for key in keys if is_benchmark_run(key))
+
+
+def journal_path(settings: Settings, benchmark_run: str) -> Path:
+    """Return where a benchmark run's journal is."""
+    return settings.journals / f"{benchmark_run}.sqlite"
+
+
+def _state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
+    suite = read_frozen_suite(settings, benchmark_run)
+    path = journal_path(settings, benchmark_run)
+    done, total, ended = 0, None, 0
+    if path.exists():
+        with Journal(path) as journal:
+            for arm in suite.arms:
+                run_id = run_id_of(benchmark_run, arm)
+                done += len(journal.finished_keys(run_id))
+                if (begun := journal.arm(run_id)) is not None:
+                    total = begun[2]["expected_queries"] * len(suite.arms)
+                    ended += begun[1] is not None
+    return BenchmarkRunState(
+        benchmark_run=benchmark_run,
+        suite=suite.name,
+        arms=suite.arms,
+        finished=ended == len(suite.arms),
+        queries_done=done,
+        queries_total=total,
+    )

@@ -1,0 +1,171 @@
+"""The journal: what a benchmark run has done so far, in SQLite, one file per benchmark run.
+
+One transaction per attempt that goes out, one per attempt that ended (before its answer is used), and one per
+finished query holding all its rows. A process killed at any moment loses no finished call.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from docmind_core.errors import RunError
+
+Row = dict[str, Any]
+
+_SCHEMA = """
+create table if not exists attempts (
+    run_id text not null, query_id text not null, replicate integer not null,
+    agent text not null, task text not null, request_hash text not null,
+    call_id text not null, attempt integer not null,
+    ended integer not null, row text not null,
+    primary key (call_id, attempt)
+);
+create index if not exists attempts_of_query on attempts (run_id, query_id, replicate);
+create table if not exists finished_queries (
+    run_id text not null, query_id text not null, replicate integer not null, rows text not null,
+    primary key (run_id, query_id, replicate)
+);
+create table if not exists counters (
+    run_id text not null, engine_session text not null, moment text not null, rows text not null,
+    primary key (run_id, engine_session, moment)
+);
+create table if not exists arms (
+    run_id text not null primary key, started_at text not null, ended_at text, facts text not null
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryKey:
+    """One query in one replicate of one arm."""
+
+    run_id: str
+    query_id: str
+    replicate: int
+
+
+class Journal:
+    """The journal of one benchmark run; one process writes it, which holds the home's lock."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal at `path`, or create it."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            self._connection.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise RunError(f"{path}: the journal can't be opened ({error}). Check the disk and the folder.") from error
+
+    def __enter__(self) -> Self:
+        """Return the journal itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def book_attempt(self, key: QueryKey, row: Row, *, ended: bool) -> None:
+        """Write one attempt of a call, or how it ended; durable on return."""
+        self._write(
+            "insert or replace into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(key.run_id, key.query_id, key.replicate),
+                *(row["agent"], row["task"], row["request_hash"], row["call_id"], row["attempt"]),
+                *(int(ended), _encode(row)),
+            ),
+        )
+
+    def attempts(self, run_id: str, key: QueryKey | None = None) -> list[tuple[Row, bool]]:
+        """Return the attempts of a run, or of one query, oldest first; False marks one whose end nobody saw."""
+        sql = "select row, ended from attempts where run_id = ?"
+        parameters: tuple[Any, ...] = (run_id,)
+        if key is not None:
+            sql, parameters = f"{sql} and query_id = ? and replicate = ?", (run_id, key.query_id, key.replicate)
+        return [(_decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
+
+    def finish_query(self, key: QueryKey, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Write all rows of a finished query in one transaction; it is never run again."""
+        self._write(
+            "insert into finished_queries values (?, ?, ?, ?)", (key.run_id, key.query_id, key.replicate, _encode(rows))
+        )
+
+    def finished_keys(self, run_id: str) -> set[tuple[str, int]]:
+        """Return (query_id, replicate) of each finished query."""
+        rows = self._read("select query_id, replicate from finished_queries where run_id = ?", (run_id,))
+        return {(query_id, replicate) for query_id, replicate in rows}
+
+    def finished_rows(self, run_id: str) -> Iterable[dict[str, list[Row]]]:
+        """Yield the rows of each finished query, by table."""
+        for (rows,) in self._read("select rows from finished_queries where run_id = ? order by rowid", (run_id,)):
+            yield _decode(rows)
+
+    def book_counters(self, run_id: str, engine_session: str, moment: str, rows: Sequence[Row]) -> None:
+        """Write the engine's counters; a session's first `before` stays, its last `after` wins."""
+        verb = "insert or ignore" if moment == "before" else "insert or replace"
+        self._write(f"{verb} into counters values (?, ?, ?, ?)", (run_id, engine_session, moment, _encode(rows)))
+
+    def counters(self, run_id: str) -> list[Row]:
+        """Return the rows of `engine_counters` of a run."""
+        found = self._read("select rows from counters where run_id = ? order by rowid", (run_id,))
+        return [row for (rows,) in found for row in _decode(rows)]
+
+    def start_arm(self, run_id: str, started_at: datetime, facts: Row) -> None:
+        """Note that an arm began, with what it runs on; a later start replaces the facts and keeps the time."""
+        self._write(
+            "insert into arms values (?, ?, null, ?) on conflict (run_id) do update set facts = excluded.facts",
+            (run_id, started_at.isoformat(), _encode(facts)),
+        )
+
+    def end_arm(self, run_id: str, ended_at: datetime) -> None:
+        """Note that an arm has ended."""
+        self._write("update arms set ended_at = ? where run_id = ?", (ended_at.isoformat(), run_id))
+
+    def arm(self, run_id: str) -> tuple[datetime, datetime | None, Row] | None:
+        """Return when an arm began and ended, and what it ran on; None when it has not begun."""
+        found = self._read("select started_at, ended_at, facts from arms where run_id = ?", (run_id,))
+        for started_at, ended_at, facts in found:
+            ended = None if ended_at is None else datetime.fromisoformat(ended_at)
+            return datetime.fromisoformat(started_at), ended, _decode(facts)
+        return None
+
+    def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
+        try:
+            self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise RunError(
+                f"{self._path}: can't be written ({error}). Free some disk space, then go on with --resume."
+            ) from error
+
+    def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise RunError(f"{self._path}: can't be read ({error}).") from error
+
+
+def _encode(value: Any) -> str:
+    return json.dumps(value, default=_encode_time, ensure_ascii=False, separators=(",", ":"))
+
+
+def _encode_time(value: Any) -> dict[str, str]:
+    if isinstance(value, datetime):
+        return {"utc": value.isoformat()}
+    raise TypeError(f"{type(value).__name__} has no place in the journal")
+
+
+def _decode(text: str) -> Any:
+    return json.loads(text, object_hook=_decode_time)
+
+
+def _decode_time(entry: dict[str, Any]) -> Any:
+    return datetime.fromisoformat(entry["utc"]) if entry.keys() == {"utc"} else entry

@@ -1,0 +1,22 @@
+"""The key of a benchmark run."""
+
+import re
+import secrets
+from datetime import UTC, datetime
+
+_KEY = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9_-]*-[0-9a-f]{4}")
+
+
+def new_benchmark_run(suite_name: str, now: datetime) -> str:
+    """Return `<UTC start>-<suite>-<4 random>`: two starts in one second stay apart."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{suite_name}-{secrets.token_hex(2)}"
+
+
+def is_benchmark_run(text: str) -> bool:
+    """Return whether `text` has the form of a key; anything else never becomes part of a path."""
+    return _KEY.fullmatch(text) is not None
+
+
+def run_id_of(benchmark_run: str, arm: str) -> str:
+    """Return the id of one arm of a benchmark run."""
+    return f"{benchmark_run}.{arm}"

@@ -1,0 +1,71 @@
+"""One writer per home."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from docmind_core.errors import HomeLocked, RunError
+from docmind_core.settings import Settings
+
+_held: dict[Path, int] = {}
+"""Homes that this process has locked, with how often: the lock may be taken again inside its own block."""
+
+
+@contextmanager
+def lock_home(settings: Settings, purpose: str) -> Iterator[None]:
+    """Hold the home's lock while the block runs; the kernel frees it when the process ends, however it ends.
+
+    Raises:
+        HomeLocked: If another process holds it; the text names its pid and what it runs.
+        RunError: If the home can't be written to.
+    """
+    path = settings.home / "lock"
+    if path in _held:
+        _held[path] += 1
+        try:
+            yield
+        finally:
+            _held[path] -= 1
+        return
+    with _open_lock(path) as handle:
+        _take(handle, settings, purpose)
+        _held[path] = 1
+        try:
+            yield
+        finally:
+            del _held[path]
+
+
+def _open_lock(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"{path.parent}: can't be written to ({error.strerror}). Set DOCMIND_HOME to a folder you can write to."
+        ) from error
+
+
+def _take(handle: IO[str], settings: Settings, purpose: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.seek(0)
+        raise HomeLocked(
+            f"{settings.home} is in use by {_holder(handle.read())}. Wait for it, or set DOCMIND_HOME to another home."
+        ) from error
+    handle.truncate(0)
+    handle.write(json.dumps({"pid": os.getpid(), "purpose": purpose}))
+    handle.flush()
+
+
+def _holder(content: str) -> str:
+    try:
+        entry = json.loads(content)
+        return f"process {int(entry['pid'])}, which runs {entry['purpose']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

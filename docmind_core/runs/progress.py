@@ -1,0 +1,70 @@
+"""How far a benchmark run is, and who wants to know."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmProgress:
+    """Progress of one arm; counts include what an earlier, interrupted process finished."""
+
+    arm: str
+    done: int
+    total: int
+    failed: int
+    done_here: int
+    """Queries finished by this process."""
+    completion_tokens: int
+    """Generated for the queries finished by this process, as far as the engine said."""
+    elapsed_s: float
+    """Seconds of this process on the arm."""
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the arm ends at the pace so far; None before the first query has finished."""
+        if self.done_here == 0:
+            return None
+        return (self.total - self.done) * self.elapsed_s / self.done_here
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Completion tokens per second of wall time; None before the first query has finished."""
+        if self.done_here == 0 or self.elapsed_s <= 0:
+            return None
+        return self.completion_tokens / self.elapsed_s
+
+
+class RunObserver(Protocol):
+    """Follows a benchmark run: a terminal, a Dagster log, or a test."""
+
+    def announce(self, text: str) -> None:
+        """Say in one line what happens now."""
+        ...
+
+    def arm_started(self, arm: str, *, done: int, total: int) -> None:
+        """An arm begins; `done` queries were finished earlier."""
+        ...
+
+    def query_finished(self, progress: ArmProgress) -> None:
+        """A query has ended, well or badly."""
+        ...
+
+    def arm_finished(self, progress: ArmProgress) -> None:
+        """All queries of an arm have ended and its tables are published."""
+        ...
+
+
+class SilentObserver:
+    """Follows nothing."""
+
+    def announce(self, text: str) -> None:
+        """Say nothing."""
+
+    def arm_started(self, arm: str, *, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def query_finished(self, progress: ArmProgress) -> None:
+        """Say nothing."""
+
+    def arm_finished(self, progress: ArmProgress) -> None:
+        """Say nothing."""

@@ -1,0 +1,110 @@
+"""The row of `query_runs`: what one query cost and how it ended."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from docmind_core.agents.context import ArmAnswer
+from docmind_core.runs.journal import QueryKey, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedQuery:
+    """A query as the run sees it: no gold answers."""
+
+    query_id: str
+    text: str
+    query_type: str
+    cluster_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryEnd:
+    """How a query ended: with an answer, or with an error."""
+
+    started_at: datetime
+    ended_at: datetime
+    answer: ArmAnswer | None
+    error: Exception | None
+    agent_sequence: Sequence[str]
+    resumed: bool
+
+
+def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[Row], window: int | None) -> Row:
+    """Build the row; times of the spans are added when the arm is folded.
+
+    Args:
+        key: Which query of which run.
+        query: Its text and type.
+        end: How it ended.
+        calls: Every attempt booked for it, replayed ones among them.
+        window: The engine's context window in tokens, if known.
+    """
+    return {
+        "run_id": key.run_id,
+        "query_id": key.query_id,
+        "replicate": key.replicate,
+        "cluster_id": query.cluster_id,
+        "query_type": query.query_type,
+        "query": query.text,
+        "scheduled_at": end.started_at,
+        "started_at": end.started_at,
+        "ended_at": end.ended_at,
+        "phase": "measured",
+        "agent_sequence": json.dumps(list(end.agent_sequence)),
+        **_outcome(end),
+        **_token_sums(calls),
+        "context_utilisation_ratio": _utilisation(calls, window),
+        "times_missing_because": "resumed" if end.resumed else None,
+    }
+
+
+def _outcome(end: QueryEnd) -> Row:
+    if end.answer is None:
+        return {
+            "status": "failed",
+            "error_type": type(end.error).__name__,
+            "error_message": str(end.error) or type(end.error).__name__,
+            "fallback": False,
+        }
+    answer = end.answer
+    return {
+        "status": "answered",
+        "fallback": answer.fallback_because is not None,
+        "fallback_because": answer.fallback_because,
+        "answer": answer.text,
+        "abstained": answer.abstained,
+        "citations": json.dumps(list(answer.citations)),
+        "passages": json.dumps([hit.chunk.chunk_id for hit in answer.passages]),
+    }
+
+
+def _token_sums(calls: Sequence[Row]) -> Row:
+    """Sum over all attempts; one attempt of unknown usage makes every sum unknown."""
+    reasons = [row["tokens_missing_because"] for row in calls if row.get("tokens_missing_because")]
+    counts: Row = {
+        "calls": sum(row["status"] == "finished" for row in calls),
+        "attempts": len(calls),
+        "failures": sum(row["status"] != "finished" for row in calls),
+        "tokens_missing_because": reasons[0] if reasons else None,
+    }
+    if reasons:
+        return counts
+    for column in ("prompt_tokens", "completion_tokens", "billed_tokens"):
+        counts[column] = sum(row[column] for row in calls)
+    counts["supervisor_tokens"] = sum(row["billed_tokens"] for row in calls if row["role"] == "supervisor")
+    for column in ("cached_tokens", "prefill_computed_tokens"):
+        known = [row.get(column) for row in calls]
+        counts[column] = None if None in known else sum(value for value in known if value is not None)
+    return counts
+
+
+def _utilisation(calls: Sequence[Row], window: int | None) -> float | None:
+    """Return the largest prompt / (window - reserved output), or None when a part of it is unknown."""
+    shares = [
+        row["prompt_tokens"] / (window - row["max_tokens"])
+        for row in calls
+        if window is not None and row.get("prompt_tokens") is not None and window > row["max_tokens"]
+    ]
+    return max(shares, default=None)

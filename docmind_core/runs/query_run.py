@@ -1,0 +1,109 @@
+"""One query of one arm, from the question to its finished transaction in the journal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Any
+
+from docmind_core.agents.arms import Arm, answer_question
+from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
+from docmind_core.errors import CallTimeout, EngineUnreachable
+from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
+from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools, Searches
+from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
+from docmind_core.suites.suite import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSetting:
+    """What all queries of one arm share."""
+
+    run_id: str
+    arm: Arm
+    graph: Any
+    suite: Suite
+    engine: EngineSeat
+    engine_answers: Callable[[], Awaitable[bool]]
+    window: int | None
+    """Context window of the engine, tokens."""
+    index: Searches
+    journal: Journal
+    clock: ClockAnchor
+
+
+async def run_query(
+    setting: ArmSetting, query: AskedQuery, replicate: int, recorded: Mapping[CallMatch, Row]
+) -> tuple[Row, ArmAnswer | None]:
+    """Answer one query and book everything about it in one transaction.
+
+    An error ends the query, not the run: it becomes the query's row.
+
+    Raises:
+        EngineUnreachable: If the engine is gone; the query stays unfinished and is answered on resume.
+    """
+    key = QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate)
+    trace = QueryTrace(key=key, level=setting.suite.level)
+    tools = RecordingTools(
+        engine=setting.engine,
+        index=setting.index,
+        journal=setting.journal,
+        clock=setting.clock,
+        trace=trace,
+        recorded=recorded,
+    )
+    started_ns = monotonic_ns()
+    answer, error = await _answer(setting, query, tools)
+    if isinstance(error, EngineUnreachable) and not await setting.engine_answers():
+        raise error
+    end = QueryEnd(
+        started_at=setting.clock.utc(started_ns),
+        ended_at=setting.clock.utc(monotonic_ns()),
+        answer=answer,
+        error=error,
+        agent_sequence=trace.agent_sequence,
+        resumed=tools.resumed,
+    )
+    if answer is not None:
+        trace.add_ranking(
+            "candidates", answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=_context(setting, tools).depth
+        )
+    calls = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
+    row = query_row(key, query, end, calls, setting.window)
+    setting.journal.finish_query(
+        key,
+        {"query_runs": [row], "spans": [] if tools.resumed else trace.spans, "retrieved": trace.retrieved},
+    )
+    return row, answer
+
+
+async def _answer(
+    setting: ArmSetting, query: AskedQuery, tools: RecordingTools
+) -> tuple[ArmAnswer | None, Exception | None]:
+    deadline_s = setting.suite.deadline_s
+    try:
+        with tools.trace.root(setting.arm.name):
+            async with asyncio.timeout(deadline_s):
+                return await answer_question(setting.arm, setting.graph, query.text, _context(setting, tools)), None
+    except TimeoutError:
+        return None, CallTimeout(f"no answer within the deadline of {deadline_s:g} s (deadline_s of the suite).")
+    except Exception as error:  # noqa: BLE001 - whatever one query does, the others go on; the error is its row
+        return None, error
+
+
+def _context(setting: ArmSetting, tools: RecordingTools) -> AgentContext:
+    suite = setting.suite
+    level = PerformanceLevel(suite.level)
+    return AgentContext(
+        tools=tools,
+        depth=retrieval_depth(level, suite.top_k),
+        strategy=suite.strategy,
+        strategies=suite.strategies,
+        level=level,
+        routing=suite.routing,
+        answer_max_tokens=suite.answer_max_tokens,
+        seed=suite.seed,
+    )

@@ -1,0 +1,134 @@
+"""The tools an arm works with while it answers one query: calls are booked or replayed, searches recorded."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from docmind_core.agents.context import SUPERVISOR
+from docmind_core.agents.levels import RetrievalDepth
+from docmind_core.retrieval.search import KEYWORD, Hit
+from docmind_core.runs.call_booking import CallBook, CallOrigin
+from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.query_trace import QueryTrace
+from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, TokenUsage, read_reply
+
+CallMatch = tuple[str, str, str]
+"""Agent, task and request hash: what makes a finished call of an interrupted query the same call."""
+
+
+class Completes(Protocol):
+    """What can call the model: the chat client, or a stand-in of a test."""
+
+    async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
+        """Return the reply and book each attempt."""
+        ...
+
+
+class Searches(Protocol):
+    """What can search: the retrieval index, or a stand-in of a test."""
+
+    def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
+        """Return at most `k` hits, best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSeat:
+    """The engine as one arm sees it."""
+
+    client: Completes
+    model: str
+    session: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordingTools:
+    """Implements `agents.context.QueryTools` for one query of one arm."""
+
+    engine: EngineSeat
+    index: Searches
+    journal: Journal
+    clock: ClockAnchor
+    trace: QueryTrace
+    recorded: Mapping[CallMatch, Row]
+    """Calls that an interrupted process finished for this query."""
+    resumed: bool = False
+    """True once a call was replayed: the query's times mean nothing then."""
+
+    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+        """Call the model, or return the reply that was booked before the interruption."""
+        row = self.recorded.get((agent, task, request.digest(self.engine.model)))
+        if row is not None:
+            self.resumed = True
+            return _replay(request, row)
+        role = "supervisor" if agent == SUPERVISOR else "agent"
+        attributes = {
+            "gen_ai.agent.name": agent,
+            "gen_ai.request.model": self.engine.model,
+            "gen_ai.request.max_tokens": request.max_tokens,
+            "docmind.role": role,
+            "docmind.task": task,
+        }
+        frame = self.trace.frame
+        with self.trace.span("chat", task, attributes) as span:
+            book = CallBook(
+                journal=self.journal,
+                key=self.trace.key,
+                origin=CallOrigin(
+                    agent=agent,
+                    role=role,
+                    task=task,
+                    span_id=span.span_id,
+                    node=frame.node,
+                    checkpoint_ns=frame.checkpoint_ns,
+                ),
+                engine_session=self.engine.session,
+                phase="measured",
+                clock=self.clock,
+            )
+            span.attributes["docmind.call_id"] = book.call_id
+            reply = await self.engine.client.complete(request, book)
+            if reply.usage is not None:
+                span.attributes["gen_ai.usage.input_tokens"] = reply.usage.prompt_tokens
+                span.attributes["gen_ai.usage.output_tokens"] = reply.usage.completion_tokens
+            return reply
+
+    async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
+        """Search and record the ranking; encoders run in a thread, so that calls go on meanwhile."""
+        with self.trace.span("retrieval", strategy, {"gen_ai.retrieval.query.text": query}) as span:
+            if strategy == KEYWORD:
+                hits = self.index.search(strategy, query, depth.candidates_k)
+            else:
+                hits = await asyncio.to_thread(self.index.search, strategy, query, depth.candidates_k)
+            self.trace.add_ranking(
+                "search", hits, span_id=span.span_id, strategy=strategy, depth=depth, search_query=query
+            )
+            return hits
+
+    def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:
+        """Record that `agent` works while the block runs."""
+        return self.trace.agent_span(agent, node=node, checkpoint_ns=checkpoint_ns)
+
+
+def finished_calls(attempts: list[tuple[Row, bool]]) -> dict[tuple[str, int], dict[CallMatch, Row]]:
+    """Group the finished calls of a run by (query_id, replicate), for replay."""
+    found: dict[tuple[str, int], dict[CallMatch, Row]] = {}
+    for row, _ in attempts:
+        if row["status"] == "finished":
+            calls = found.setdefault((row["query_id"], row["replicate"]), {})
+            calls[row["agent"], row["task"], row["request_hash"]] = row
+    return found
+
+
+def _replay(request: ChatRequest, row: Row) -> ChatReply:
+    usage = None
+    if row.get("prompt_tokens") is not None:
+        usage = TokenUsage(
+            prompt_tokens=row["prompt_tokens"],
+            completion_tokens=row["completion_tokens"],
+            cached_tokens=row["cached_tokens"],
+        )
+    return read_reply(request, row["reply"], row["finish_reason"], usage)

@@ -1,0 +1,141 @@
+"""The spans and searches of one query, collected while it is answered."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import monotonic_ns
+
+from docmind_core.agents.levels import RetrievalDepth
+from docmind_core.retrieval.search import Hit
+from docmind_core.runs.journal import QueryKey, Row
+
+SEMCONV_VERSION = "semantic-conventions-genai@002c8a6"
+ROOT_SPAN = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What encloses the code that runs now."""
+
+    span_id: str
+    node: str | None = None
+    checkpoint_ns: str | None = None
+
+
+_frame: ContextVar[Frame] = ContextVar("frame")
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenSpan:
+    """A span that has begun; its attributes may grow until it ends."""
+
+    span_id: str
+    attributes: dict[str, object]
+
+
+@dataclass(slots=True, kw_only=True)
+class QueryTrace:
+    """Collects the rows of `spans` and `retrieved`; one per query, in one event loop."""
+
+    key: QueryKey
+    level: str
+    spans: list[Row] = field(default_factory=list)
+    retrieved: list[Row] = field(default_factory=list)
+    agent_sequence: list[str] = field(default_factory=list)
+    _count: int = 0
+
+    @property
+    def frame(self) -> Frame:
+        """The innermost agent span around the caller, or the root."""
+        return _frame.get(Frame(span_id=ROOT_SPAN))
+
+    @contextmanager
+    def span(self, op: str, name: str, attributes: Mapping[str, object] | None = None) -> Iterator[OpenSpan]:
+        """Record an interval; an exception marks it as an error and goes on."""
+        self._count += 1
+        opened = OpenSpan(span_id=f"{op}-{self._count}", attributes=dict(attributes or {}))
+        parent, t0, status = self.frame.span_id, monotonic_ns(), "ok"
+        try:
+            yield opened
+        except BaseException as error:
+            status = "error"
+            opened.attributes["error.type"] = type(error).__name__
+            raise
+        finally:
+            self._close(opened, op, name, parent, t0, status)
+
+    @contextmanager
+    def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> Iterator[None]:
+        """Record that `agent` works; what it calls and searches inside becomes part of it."""
+        self.agent_sequence.append(agent)
+        with self.span("invoke_agent", agent, {"gen_ai.agent.name": agent}) as opened:
+            token = _frame.set(Frame(span_id=opened.span_id, node=node, checkpoint_ns=checkpoint_ns))
+            try:
+                yield
+            finally:
+                _frame.reset(token)
+
+    @contextmanager
+    def root(self, name: str) -> Iterator[None]:
+        """Record the whole query; exactly one per query."""
+        t0, status = monotonic_ns(), "ok"
+        token = _frame.set(Frame(span_id=ROOT_SPAN))
+        try:
+            yield
+        except BaseException:
+            status = "error"
+            raise
+        finally:
+            _frame.reset(token)
+            opened = OpenSpan(span_id=ROOT_SPAN, attributes={"gen_ai.workflow.name": name})
+            self._close(opened, "invoke_workflow", name, None, t0, status)
+
+    def add_ranking(
+        self,
+        ranking: str,
+        hits: tuple[Hit, ...],
+        *,
+        span_id: str,
+        strategy: str | None,
+        depth: RetrievalDepth,
+        search_query: str | None = None,
+    ) -> None:
+        """Add one ranked list to `retrieved`."""
+        for rank, hit in enumerate(hits, start=1):
+            self.retrieved.append(
+                {
+                    **self._key_columns(),
+                    "ranking": ranking,
+                    "span_id": span_id,
+                    "search_query": search_query,
+                    "strategy": strategy,
+                    "level": self.level,
+                    "rank": rank,
+                    "doc_id": hit.chunk.doc_id,
+                    "chunk_id": hit.chunk.chunk_id,
+                    "score": hit.score,
+                    "candidates_k": depth.candidates_k,
+                    "final_k": depth.final_k,
+                }
+            )
+
+    def _close(self, opened: OpenSpan, op: str, name: str, parent: str | None, t0: int, status: str) -> None:
+        self.spans.append(
+            {
+                **self._key_columns(),
+                "span_id": opened.span_id,
+                "parent_id": parent,
+                "op": op,
+                "name": name,
+                "t0": t0,
+                "t1": monotonic_ns(),
+                "status": status,
+                "attributes": json.dumps({"gen_ai.operation.name": op, **opened.attributes}, ensure_ascii=False),
+                "semconv_version": SEMCONV_VERSION,
+            }
+        )
+
+    def _key_columns(self) -> Row:
+        return {"run_id": self.key.run_id, "query_id": self.key.query_id, "replicate": self.key.replicate}
