@@ -67,6 +67,13 @@ def read_segment(folder: Path, table: str, run_id: str) -> list[dict[str, object
     return [{name: row.get(name) for name in TABLES[table].columns} for row in content.to_pylist()]
 
 
+def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:
+    """Return the runs (arms) of a benchmark run that have ended, sorted: those with a segment of `runs`."""
+    prefix = f"{benchmark_run}."
+    names = sorted(path.name.removesuffix(".parquet") for path in (folder / "runs").glob("*.parquet"))
+    return tuple(name for name in names if name.startswith(prefix))
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete half-written files of dead runs; call it only while holding the home's lock."""
     for part in folder.glob("*/*.tmp"):

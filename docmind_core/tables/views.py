@@ -100,7 +100,7 @@ LATENCY_SUMMARY = View(
         "wall_p95_s": "Its 95th percentile, seconds; NULL below 130 query runs",
         "coordination_overhead_p50_s": "Median seconds of a query in which nothing worked for it; on the row all only",
         "coordination_overhead_p95_s": "Its 95th percentile, seconds; NULL below 130 query runs",
-        "coordination_incl_supervisor_p50_s": "The same with supervisor calls counted as coordination; on the row all only",
+        "coordination_incl_supervisor_p50_s": "The same with supervisor calls as coordination; on the row all only",
         "because": "Why a percentile is NULL",
     },
 )

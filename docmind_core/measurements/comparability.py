@@ -1,0 +1,48 @@
+"""Whether two runs may be compared at all, and whether their tokens add up."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from docmind_core.tables.reading import query_segments
+
+MUST_BE_EQUAL = (
+    "engine_version",
+    "batch_invariant",
+    "model",
+    "model_revision",
+    "judge_hash",
+    "corpus_hash",
+    "query_set_hash",
+    "level",
+    "routing",
+    "replicates",
+)
+"""Columns of `runs`; a comparison of two runs that differ in one of them says nothing about the arms."""
+
+_LEDGER = "select run_id, engine_session from ledger_balance where state = 'unbalanced' order by all"
+
+
+def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> list[str]:
+    """Return why two rows of `runs` can't be compared, one clause each; empty when they can."""
+    found = [
+        f"{column} differs ({_shown(candidate[column])} against {_shown(baseline[column])})"
+        for column in MUST_BE_EQUAL
+        if candidate[column] != baseline[column]
+    ]
+    for run in (candidate, baseline):
+        if run["status"] not in {"finished", None}:
+            found.append(f"{run['arm']} is {run['status']}")
+        if run["comparable"] is False:
+            found.append(f"{run['arm']} was resumed with a changed suite, code or prompt")
+    return found
+
+
+def unbalanced_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
+    """Return the runs whose ledger does not balance with the engine's counters."""
+    _, rows = query_segments(folder, run_ids, _LEDGER)
+    return frozenset(str(row[0]) for row in rows)
+
+
+def _shown(value: object) -> str:
+    text = "unknown" if value is None else str(value)
+    return text if len(text) <= 24 else f"{text[:12]}..."

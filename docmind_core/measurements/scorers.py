@@ -1,0 +1,137 @@
+"""The scorers: they unpack records, decide what is undefined, and call the formulas.
+
+A failed query has no answer: it counts as wrong in every metric of the answer, it is not left out.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+from docmind_core.measurements.answers import exact_match, numeric_match, token_f1
+from docmind_core.measurements.citations import citation_precision, citation_recall, evidence_recall
+from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
+from docmind_core.measurements.records import QueryRun, Score, Scorer
+from docmind_core.query_sets.queries import Query
+
+SCORER_VERSION = "1"
+"""Raised whenever a formula changes, so that old and new rows can be told apart."""
+
+
+def score_exact_match(query: Query, run: QueryRun) -> Score:
+    """Score `exact_match`; sentences and unanswerable queries have no gold for it."""
+    if _no_string_gold(query):
+        return Score.missing("exact_match", because="no_gold")
+    return Score(metric="exact_match", value=0.0 if run.answer is None else exact_match(run.answer, query.gold_answers))
+
+
+def score_token_f1(query: Query, run: QueryRun) -> Score:
+    """Score `token_f1`, for sentences too; unanswerable queries have no gold for it."""
+    if query.expected_abstain or not query.gold_answers:
+        return Score.missing("token_f1", because="no_gold")
+    return Score(metric="token_f1", value=0.0 if run.answer is None else token_f1(run.answer, query.gold_answers))
+
+
+def score_numeric_match(query: Query, run: QueryRun) -> Score:
+    """Score `numeric_match`; queries whose accepted answers aren't one number have no gold for it."""
+    value = None if _no_string_gold(query) else numeric_match(run.answer or "", query.gold_answers)
+    if value is None:
+        return Score.missing("numeric_match", because="no_gold")
+    return Score(metric="numeric_match", value=value)
+
+
+def score_passed(query: Query, run: QueryRun) -> Score:
+    """Score `passed`: an exact or numeric match, or abstaining where the documents don't hold the answer."""
+    if query.expected_abstain:
+        return Score(metric="passed", value=float(run.abstained is True))
+    if not query.gold_answers:
+        return Score.missing("passed", because="no_gold")
+    if query.free_form:
+        return Score.missing("passed", because="judge_disabled")
+    if run.answer is None:
+        return Score(metric="passed", value=0.0)
+    matches = (exact_match(run.answer, query.gold_answers), numeric_match(run.answer, query.gold_answers) or 0.0)
+    return Score(metric="passed", value=max(matches))
+
+
+def score_abstention_precision(query: Query, run: QueryRun) -> Score:
+    """Score one query's part in `abstention_precision`: the mean over the queries that abstained is the ratio."""
+    if run.abstained is not True:
+        return Score.missing("abstention_precision", because="zero_denominator")
+    return Score(metric="abstention_precision", value=float(query.expected_abstain))
+
+
+def score_abstention_recall(query: Query, run: QueryRun) -> Score:
+    """Score one query's part in `abstention_recall`: the mean over the unanswerable queries is the ratio."""
+    if not query.expected_abstain:
+        return Score.missing("abstention_recall", because="zero_denominator")
+    return Score(metric="abstention_recall", value=float(run.abstained is True))
+
+
+def score_over_abstention(query: Query, run: QueryRun) -> Score:
+    """Score one query's part in `over_abstention`: the mean over the answerable queries is the ratio."""
+    if query.expected_abstain:
+        return Score.missing("over_abstention", because="zero_denominator")
+    if run.abstained is None:
+        return Score.missing("over_abstention", because="failed_run")
+    return Score(metric="over_abstention", value=float(run.abstained))
+
+
+def score_citation_precision(query: Query, run: QueryRun) -> Score:
+    """Score `citation_precision`; without a citation there is nothing to be right about."""
+    if not query.gold_doc_ids:
+        return Score.missing("citation_precision", because="no_gold")
+    if run.failed:
+        return Score.missing("citation_precision", because="failed_run")
+    if not run.cited_chunk_ids:
+        return Score.missing("citation_precision", because="no_citation")
+    return Score(metric="citation_precision", value=citation_precision(run.cited_chunk_ids, query.gold_doc_ids))
+
+
+def score_citation_recall(query: Query, run: QueryRun) -> Score:
+    """Score `citation_recall`; no citation with gold present is a true 0."""
+    if not query.gold_doc_ids:
+        return Score.missing("citation_recall", because="no_gold")
+    return Score(metric="citation_recall", value=citation_recall(run.cited_chunk_ids, query.gold_doc_ids))
+
+
+def score_evidence_recall(query: Query, run: QueryRun) -> Score:
+    """Score `evidence_recall` on what reached the synthesizer."""
+    if not query.evidence or query.expected_abstain:
+        return Score.missing("evidence_recall", because="no_gold")
+    return Score(metric="evidence_recall", value=evidence_recall(query.evidence, run.passages))
+
+
+def ranking_scorer(name: str, formula: Callable[[Sequence[str], Collection[str], int], float], k: int) -> Scorer:
+    """Build the scorer `<name>@<k>` of the documents in the candidate ranking; unanswerable queries have no gold."""
+    metric = f"{name}@{k}"
+
+    def score(query: Query, run: QueryRun, /) -> Score:
+        if not query.gold_doc_ids or query.expected_abstain:
+            return Score.missing(metric, because="no_gold")
+        ranked = document_ranking(run.candidate_chunk_ids)
+        return Score(metric=metric, value=formula(ranked, query.gold_doc_ids, k))
+
+    return score
+
+
+def _no_string_gold(query: Query) -> bool:
+    return query.expected_abstain or query.free_form or not query.gold_answers
+
+
+SCORERS: tuple[Scorer, ...] = (
+    score_passed,
+    score_exact_match,
+    score_token_f1,
+    score_numeric_match,
+    score_abstention_precision,
+    score_abstention_recall,
+    score_over_abstention,
+    score_citation_precision,
+    score_citation_recall,
+    ranking_scorer("recall", recall_at_k, 5),
+    ranking_scorer("recall", recall_at_k, 10),
+    ranking_scorer("full", full_at_k, 5),
+    ranking_scorer("full", full_at_k, 10),
+    ranking_scorer("ndcg", ndcg_at_k, 10),
+    ranking_scorer("mrr", mrr_at_k, 10),
+    score_evidence_recall,
+)
+"""Every metric of a query run, in the order of the report."""

@@ -1,0 +1,98 @@
+"""Scoring a benchmark run: from its segments and the gold answers to the segment `measurements`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from docmind_core.errors import StoreError
+from docmind_core.measurements.records import QueryRun
+from docmind_core.measurements.scorers import SCORER_VERSION, SCORERS
+from docmind_core.query_sets.queries import Query, QuerySet
+from docmind_core.retrieval.chunks import chunk_documents
+from docmind_core.settings import Settings
+from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+
+Row = Mapping[str, object]
+
+
+def score_benchmark_run(settings: Settings, benchmark_run: str, query_set: QuerySet) -> int:
+    """Score every query run of every finished arm, in place of earlier scores; return the number of rows.
+
+    Raises:
+        StoreError: If the benchmark run has no arm yet, or ran on queries that `query_set` lacks.
+    """
+    run_ids = run_ids_of(settings.tables, benchmark_run)
+    if not run_ids:
+        raise StoreError(
+            f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
+        )
+    queries = {query.query_id: query for query in query_set.queries}
+    gold_chunks = _gold_chunks(query_set)
+    return sum(_score_run(settings.tables, run_id, queries, gold_chunks) for run_id in run_ids)
+
+
+def _score_run(folder: Path, run_id: str, queries: Mapping[str, Query], gold_chunks: Mapping[str, str]) -> int:
+    candidates = _candidates(read_segment(folder, "retrieved", run_id))
+    rows: list[dict[str, object]] = []
+    for record in read_segment(folder, "query_runs", run_id):
+        query = queries.get(str(record["query_id"]))
+        if query is None:
+            raise StoreError(
+                f"run {run_id} answered the query {record['query_id']!r}, which the query set lacks: it has changed. "
+                "Score with the query set of that run."
+            )
+        rows.extend(_score_query(run_id, query, _query_run(record, candidates, gold_chunks)))
+    write_segment(folder, "measurements", run_id, rows)
+    return len(rows)
+
+
+def _score_query(run_id: str, query: Query, run: QueryRun) -> list[dict[str, object]]:
+    scores = [scorer(query, run) for scorer in SCORERS]
+    return [
+        {
+            "run_id": run_id,
+            "query_id": run.query_id,
+            "replicate": run.replicate,
+            "metric": score.metric,
+            "value": score.value,
+            "missing_because": score.missing_because,
+            "scorer_version": SCORER_VERSION,
+            "draw": 0,
+        }
+        for score in scores
+    ]
+
+
+def _query_run(
+    record: Row, candidates: Mapping[tuple[object, object], Sequence[str]], gold_chunks: Mapping[str, str]
+) -> QueryRun:
+    answered = record["status"] == "answered"
+    passages = _names(record["passages"])
+    return QueryRun(
+        query_id=str(record["query_id"]),
+        replicate=int(str(record["replicate"])),
+        answer=str(record["answer"] or "") if answered else None,
+        abstained=bool(record["abstained"]) if answered else None,
+        cited_chunk_ids=_names(record["citations"]),
+        candidate_chunk_ids=tuple(candidates.get((record["query_id"], record["replicate"]), ())),
+        passages={chunk_id: gold_chunks[chunk_id] for chunk_id in passages if chunk_id in gold_chunks},
+    )
+
+
+def _names(text: object) -> tuple[str, ...]:
+    return tuple(json.loads(str(text))) if text else ()
+
+
+def _candidates(rows: Sequence[Row]) -> dict[tuple[object, object], list[str]]:
+    ranked = sorted((row for row in rows if row["ranking"] == "candidates"), key=lambda row: int(str(row["rank"])))
+    by_query: dict[tuple[object, object], list[str]] = {}
+    for row in ranked:
+        by_query.setdefault((row["query_id"], row["replicate"]), []).append(str(row["chunk_id"]))
+    return by_query
+
+
+def _gold_chunks(query_set: QuerySet) -> dict[str, str]:
+    """Return the text of every chunk that may hold evidence; cutting a whole corpus would take much longer."""
+    gold = {span.doc_id for query in query_set.queries for span in query.evidence}
+    documents = (document for document in query_set.documents if document.doc_id in gold)
+    return {chunk.chunk_id: chunk.text for chunk in chunk_documents(documents)}

@@ -1,0 +1,119 @@
+"""Verdicts on paired values: fewer tokens, quality that is not worse, and whether the two make a claim."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from docmind_core.measurements.paired import Pairs
+from docmind_core.statistics.estimates import Estimate, clustered_mean
+from docmind_core.statistics.pairs import log_ratio, lower_bound_of_difference, mcnemar_p, reduction_pct
+from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference
+
+BETTER, NON_INFERIOR, WORSE, INCONCLUSIVE = "better", "non_inferior", "worse", "inconclusive"
+
+MARGIN = 0.05
+"""Quality may be lower by less than this share of the queries."""
+MIN_N = 300
+"""Pairs that show non-inferiority within 5 points with 80 % power (discordance 12 %)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the pairs of one metric say."""
+
+    estimate: Estimate
+    """Mean log ratio for tokens, mean difference for quality."""
+    verdict: str
+    because: str
+    mde: float | None
+    """In the unit of the estimate; None when the sample says nothing about it."""
+    p: float | None
+    ratio_of_totals: float | None = None
+
+
+def judge_tokens(pairs: Pairs) -> Verdict:
+    """Judge tokens: better when the whole interval of the mean log ratio lies below 0."""
+    estimate = log_ratio(pairs.candidate, pairs.baseline, pairs.clusters)
+    totals = sum(pairs.candidate) / sum(pairs.baseline) if pairs.candidate else None
+    verdict, because = _tokens_verdict(estimate)
+    return Verdict(
+        estimate=estimate,
+        verdict=verdict,
+        because=because,
+        mde=_mde(estimate),
+        p=estimate.p,
+        ratio_of_totals=totals,
+    )
+
+
+def judge_quality(pairs: Pairs, *, min_n: int) -> Verdict:
+    """Judge a quality metric in [0, 1]: better, non-inferior within 5 points, worse, or inconclusive."""
+    estimate = clustered_mean(pairs.differences, pairs.clusters)
+    verdict, because = _quality_verdict(estimate, min_n)
+    is_pass_fail = set(pairs.candidate) | set(pairs.baseline) <= {0.0, 1.0}
+    p, mde = estimate.p, _mde(estimate)
+    if is_pass_fail and estimate.n:
+        p = mcnemar_p([value == 1.0 for value in pairs.candidate], [value == 1.0 for value in pairs.baseline])
+        mde = _pass_mde(pairs, estimate)
+    return Verdict(estimate=estimate, verdict=verdict, because=because, mde=mde, p=p)
+
+
+def claim(tokens: Verdict, quality: Verdict, obstacles: Sequence[str], *, min_n: int) -> tuple[bool, str]:
+    """Decide whether the reduction may be claimed: tokens better and quality not worse, both, nothing in the way.
+
+    Returns:
+        The decision, and one sentence that says why.
+    """
+    reasons = list(obstacles)
+    if tokens.verdict != BETTER:
+        reasons.append(f"tokens are {tokens.verdict}: {tokens.because}")
+    if quality.verdict == WORSE:
+        reasons.append(f"quality is worse: {quality.because}")
+    elif quality.estimate.n < min_n:
+        reasons.append(f"quality undecided: n = {quality.estimate.n} is below {min_n}")
+    elif quality.verdict == INCONCLUSIVE:
+        reasons.append(f"quality undecided: {quality.because}")
+    if reasons:
+        return False, "not claimable: " + "; ".join(reasons)
+    saved = reduction_pct(tokens.estimate.value) or 0.0
+    return True, f"{saved:.1f} % fewer tokens ({tokens.because}) and quality {quality.verdict} ({quality.because})"
+
+
+def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:
+    if estimate.low is None or estimate.high is None:
+        return INCONCLUSIVE, f"{estimate.clusters} clusters of queries in both runs; an interval needs 2"
+    low, high = reduction_pct(estimate.high), reduction_pct(estimate.low)
+    interval = f"95 % interval of the reduction {low:.1f} to {high:.1f} %"
+    if estimate.high < 0:
+        return BETTER, interval
+    return (WORSE if estimate.low > 0 else INCONCLUSIVE), interval
+
+
+def _quality_verdict(estimate: Estimate, min_n: int) -> tuple[str, str]:
+    bound = lower_bound_of_difference(estimate)
+    if estimate.low is None or estimate.high is None or bound is None:
+        return INCONCLUSIVE, f"{estimate.clusters} clusters of queries in both runs; an interval needs 2"
+    shown = f"lower bound of the difference {100 * bound:+.1f} points, margin {100 * MARGIN:.0f}"
+    if estimate.low > 0:
+        return BETTER, shown
+    if bound > -MARGIN and estimate.n >= min_n:
+        return NON_INFERIOR, shown
+    if estimate.high < 0:
+        return WORSE, shown
+    if estimate.n < min_n:
+        return INCONCLUSIVE, f"n = {estimate.n} is below {min_n}; {shown}"
+    return INCONCLUSIVE, shown
+
+
+def _mde(estimate: Estimate) -> float | None:
+    # A standard error of 0 comes from a handful of equal values; it does not mean that anything can be seen.
+    return mde_of_mean(estimate.standard_error) if estimate.standard_error else None
+
+
+def _pass_mde(pairs: Pairs, estimate: Estimate) -> float | None:
+    discordance = fmean(abs(difference) for difference in pairs.differences)
+    if discordance == 0.0:
+        return None
+    clustered = _mde(estimate) or 0.0
+    plain = mde_of_pass_difference(discordance, estimate.n)
+    return max(plain, clustered) if estimate.clusters < estimate.n else plain
