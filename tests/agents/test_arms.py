@@ -1,0 +1,175 @@
+import copy
+
+import pytest
+
+from docmind_core.agents.arms import ARMS, answer_question, find_arm
+from docmind_core.agents.context import AGENTS, RETRIEVER, SUPERVISOR, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.naive_supervisor import opening
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
+from docmind_core.errors import OutputInvalid, UsageError
+from tests.fakes.scripted_tools import ScriptedTools, make_context
+
+QUESTION = "what is a frobnicator"
+
+
+async def run_arm(name: str, tools: ScriptedTools, **context):
+    arm = find_arm(name)
+    return await answer_question(arm, arm.build(), QUESTION, make_context(tools, **context))
+
+
+def choosing(*order: str):
+    """Reply as a supervisor that picks in this order, and as everybody else plainly."""
+    picks = iter(order)
+
+    def reply(agent, task, request):
+        if agent == SUPERVISOR and request.choices:
+            return next(picks)
+        return "yes" if request.choices else "an answer [2]" if request.output is None else "{}"
+
+    return reply
+
+
+async def test_single_pass_searches_once_and_calls_once():
+    tools = ScriptedTools(reply=lambda *_: "an answer [2]")
+    answer = await run_arm("single_pass", tools)
+
+    assert (len(tools.searches), tools.callers) == (1, ["single_pass"])
+    assert (answer.text, answer.citations) == ("an answer", ("doc2#0",))
+
+
+async def test_with_no_hits_single_pass_abstains_without_a_call():
+    tools = ScriptedTools(hits=0)
+    answer = await run_arm("single_pass", tools)
+
+    assert (answer.abstained, tools.calls) == (True, [])
+
+
+async def test_fixed_routing_pays_for_each_of_the_five_agents_once():
+    tools = ScriptedTools()
+    await run_arm("naive_supervisor", tools)
+
+    assert [agent for agent in tools.sequence if agent != SUPERVISOR] == list(AGENTS)
+    assert tools.callers.count(SUPERVISOR) == 7  # six choices, one rewrite
+    assert tools.callers.count(RETRIEVER) == 2  # the search query, the report
+
+
+async def test_the_supervisor_rewrites_the_answer():
+    tools = ScriptedTools(
+        reply=lambda agent, task, request: (
+            "rewritten [1]"
+            if task == "rewrite"
+            else choosing(*AGENTS, "FINISH")(agent, task, request)
+            if not request.choices
+            else request.choices[0]
+        )
+    )
+    answer = await run_arm("naive_supervisor", tools)
+
+    assert answer.text == "rewritten"
+
+
+async def test_each_agent_sees_the_whole_history_with_two_messages_per_hand_off():
+    tools = ScriptedTools()
+    await run_arm("naive_supervisor", tools)
+
+    (validation,) = [request.user for agent, _, request in tools.calls if agent == VALIDATOR]
+    assert validation.startswith(f"user: {QUESTION}")
+    for agent in AGENTS[:4]:
+        assert f"supervisor: Transferring to {agent}." in validation
+        assert f"{agent}: Transferring back to supervisor." in validation
+
+
+async def test_dependencies_routing_ends_when_the_supervisor_finishes_after_an_answer():
+    tools = ScriptedTools(reply=choosing(RETRIEVER, SYNTHESIZER, "FINISH"))
+    await run_arm("naive_supervisor", tools, routing="dependencies")
+
+    assert [agent for agent in tools.sequence if agent != SUPERVISOR] == [RETRIEVER, SYNTHESIZER]
+
+
+async def test_free_routing_stops_after_eight_hand_offs():
+    tools = ScriptedTools(reply=choosing(*[RETRIEVER] * 20))
+    answer = await run_arm("naive_supervisor", tools, routing="free")
+
+    assert tools.sequence.count(RETRIEVER) == HANDOFFS_MAX
+    assert answer.text == "an answer"
+    chunk_ids = [hit.chunk.chunk_id for hit in answer.candidates]
+    assert len(chunk_ids) == len(set(chunk_ids))
+
+
+async def test_a_supervisor_that_says_something_else_fails_the_query():
+    tools = ScriptedTools(reply=lambda agent, task, request: "banana" if request.choices else "x")
+    with pytest.raises(OutputInvalid, match="banana"):
+        await run_arm("naive_supervisor", tools)
+
+
+async def test_unreadable_decisions_fall_back_to_the_question_and_the_suite_s_strategy():
+    def reply(agent, task, request):
+        return request.choices[0] if request.choices else "no json at all"
+
+    tools = ScriptedTools(reply=reply)
+    await run_arm("naive_supervisor", tools)
+
+    assert [(strategy, query) for strategy, query, _ in tools.searches] == [("keyword_search", QUESTION)]
+
+
+@pytest.mark.parametrize(
+    ("routing", "agents_run", "offered"),
+    [
+        ("fixed", [], ("query_router",)),
+        ("fixed", AGENTS[:3], ("result_synthesizer",)),
+        ("fixed", AGENTS, ("FINISH",)),
+        ("dependencies", [], ("query_router", "query_planner", "retrieval_expert")),
+        ("dependencies", [RETRIEVER], ("query_router", "query_planner", "result_synthesizer")),
+        ("dependencies", list(AGENTS), ("FINISH",)),
+        ("free", [RETRIEVER] * 3, (*AGENTS, "FINISH")),
+    ],
+)
+def test_the_routing_rule_decides_what_is_offered(routing, agents_run, offered):
+    assert offered_choices(routing, agents_run) == offered
+
+
+@pytest.mark.parametrize("name", list(ARMS))
+async def test_every_arm_asks_for_the_same_depth_and_answers_under_the_same_instruction_and_limit(name):
+    tools = ScriptedTools()
+    context = make_context(tools, top_k=7)
+    arm = find_arm(name)
+    await answer_question(arm, arm.build(), QUESTION, context)
+
+    assert {depth for _, _, depth in tools.searches} == {context.depth}
+    answering = [
+        request
+        for agent, task, request in tools.calls
+        if read_prompt("answer") in request.system and not request.choices
+    ]
+    assert answering
+    assert {request.max_tokens for request in answering} == {64}
+
+
+@pytest.mark.parametrize("name", list(ARMS))
+async def test_every_arm_reads_the_same_passages_for_the_same_search(name):
+    tools = ScriptedTools()
+    answer = await run_arm(name, tools, top_k=3)
+
+    assert [hit.chunk.chunk_id for hit in answer.passages] == ["doc1#0", "doc2#0", "doc3#0"]
+    shown = [request.user for _, _, request in tools.calls if "<passages>" in request.user]
+    assert all("[3] Title 3" in user and "[4] Title 4" not in user for user in shown)
+
+
+@pytest.mark.parametrize("name", list(ARMS))
+async def test_no_arm_changes_the_state_it_was_given(name):
+    arm = find_arm(name)
+    state = arm.opening(QUESTION)
+    before = copy.deepcopy(state)
+    await arm.build().ainvoke(state, {"recursion_limit": arm.steps_max}, context=make_context(ScriptedTools()))
+
+    assert state == before
+
+
+def test_the_conversation_opens_with_the_question_alone():
+    assert [message.text for message in opening(QUESTION)["history"]] == [QUESTION]
+
+
+def test_an_unknown_arm_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="naive_supervisor"):
+        find_arm("fastest")

@@ -1,0 +1,240 @@
+"""A stand-in for a vLLM server: the same routes and counters, replies made up, faults on demand.
+
+It runs in a thread of its own (`FakeEngine` is a context manager) or as a process:
+`python -m tests.fakes.engine_server --port 8123`.
+"""
+
+import argparse
+import asyncio
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+Reply = Callable[[dict[str, Any]], str]
+NEVER = 3600.0
+
+
+def schema_example(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> Any:
+    """Return the smallest value that a schema of ours allows."""
+    definitions = definitions or schema.get("$defs", {})
+    if "$ref" in schema:
+        return schema_example(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("type") == "object":
+        return {name: schema_example(part, definitions) for name, part in schema["properties"].items()}
+    if schema.get("type") == "array":
+        return [schema_example(schema["items"], definitions)] * schema.get("minItems", 0)
+    return "what is it"[: schema.get("maxLength", 80)].ljust(schema.get("minLength", 1), "s")
+
+
+def plain_reply(body: dict[str, Any]) -> str:
+    """Answer in the form that was asked for: an example of the schema, the first choice, or a short answer."""
+    if "response_format" in body:
+        return json.dumps(schema_example(body["response_format"]["json_schema"]["schema"]))
+    if "structured_outputs" in body:
+        return str(body["structured_outputs"]["choice"][0])
+    return "a short answer [1]"
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeEngine:
+    """One server on loopback.
+
+    `faults` are taken one per chat request, oldest first: `None` (answer), an HTTP status, `"drop"` (close without a
+    word), `"cut"` (close in the middle of the stream), `"garbage"`, `"hang"`, `"error"` (an error inside the stream).
+    """
+
+    reply: Reply = plain_reply
+    model: str = "fake-model"
+    api_key: str | None = None
+    offers_metrics: bool = True
+    reports_usage: bool = True
+    latency_s: float = 0.0
+    port: int = 0
+    window: int = 8192
+    faults: deque[Any] = field(default_factory=deque)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    counters: dict[str, float] = field(default_factory=dict)
+    resets: int = 0
+    running: int = 0
+    peak_running: int = 0
+    _born: float = field(default_factory=time.time)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop)
+            self._thread.join(10)
+
+    def _stop(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            try:
+                runner.run(self.serve())
+            except asyncio.CancelledError:
+                return
+
+    async def serve(self) -> None:
+        server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        try:
+            async with server:
+                await server.serve_forever()
+        except asyncio.CancelledError:
+            server.close()
+            raise
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while request := await _read_request(reader):
+                if not await self._answer(writer, *request):
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, writer: asyncio.StreamWriter, method: str, path: str, headers: dict[str, str], payload: bytes
+    ) -> bool:
+        """Answer one request; False closes the connection."""
+        if self.api_key and path.startswith("/v1/") and headers.get("authorization") != f"Bearer {self.api_key}":
+            return _send(writer, 401, {"error": f"Unauthorized: {headers.get('authorization')}"})
+        if (method, path) == ("POST", "/v1/chat/completions"):
+            body = json.loads(payload)
+            self.requests.append(body)
+            return await self._chat(writer, body)
+        if path == "/metrics" and self.offers_metrics:
+            return _send(writer, 200, self._metrics_text())
+        if (method, path) == ("POST", "/reset_prefix_cache"):
+            self.resets += 1
+            return _send(writer, 200, "")
+        routes: dict[str, Any] = {
+            "/health": "",
+            "/version": {"version": "0.32.0+fake"},
+            "/v1/models": {"data": [{"id": self.model, "max_model_len": self.window}]},
+        }
+        return _send(writer, 200, routes[path]) if path in routes else _send(writer, 404, {"error": "not found"})
+
+    async def _chat(self, writer: asyncio.StreamWriter, body: dict[str, Any]) -> bool:
+        fault = self.faults.popleft() if self.faults else None
+        if isinstance(fault, int):
+            return _send(writer, fault, {"error": f"planted {fault}"}, {"Retry-After": "0"})
+        if fault == "drop":
+            return False
+        prompt_tokens = sum(len(message["content"].split()) for message in body["messages"])
+        if prompt_tokens + body["max_tokens"] > self.window:
+            return _send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
+        self.running += 1
+        self.peak_running = max(self.peak_running, self.running)
+        try:
+            await asyncio.sleep(NEVER if fault == "hang" else self.latency_s)
+            return await self._stream(writer, body, prompt_tokens, fault)
+        finally:
+            self.running -= 1
+
+    async def _stream(self, writer: asyncio.StreamWriter, body: dict[str, Any], prompt_tokens: int, fault: Any) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if fault == "garbage":
+            _chunk(writer, "<html>this is no event stream</html>\n\n")
+            return _end_chunks(writer)
+        if fault == "error":
+            _chunk(writer, 'data: {"error": {"message": "planted"}}\n\n')
+            return _end_chunks(writer)
+        words = self.reply(body).split(" ")[: body["max_tokens"]]
+        self._count("prompt_tokens", prompt_tokens)
+        for number, word in enumerate(words, start=1):
+            self._count("generation_tokens", 1)
+            text = word if number == 1 else f" {word}"
+            _chunk(writer, self._event(text, None, prompt_tokens, number))
+            await writer.drain()
+            if fault == "cut" and number == (len(words) + 1) // 2:
+                return False
+        _chunk(writer, self._event("", "stop", prompt_tokens, len(words)))
+        _chunk(writer, "data: [DONE]\n\n")
+        self._count("request_success", 1)
+        return _end_chunks(writer)
+
+    def _event(self, text: str, finish_reason: str | None, prompt_tokens: int, completion_tokens: int) -> str:
+        event: dict[str, Any] = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}]}
+        if self.reports_usage:
+            event["usage"] = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
+            if finish_reason:
+                event["usage"]["prompt_tokens_details"] = {"cached_tokens": 0}
+        return f"data: {json.dumps(event)}\n\n"
+
+    def _count(self, counter: str, amount: float) -> None:
+        self.counters[counter] = self.counters.get(counter, 0.0) + amount
+
+    def _metrics_text(self) -> str:
+        names = ("prompt_tokens", "generation_tokens", "request_success", "prompt_tokens_cached")
+        lines = [f'vllm:{name}_total{{model_name="{self.model}"}} {self.counters.get(name, 0.0)}' for name in names]
+        lines += [f"vllm:num_requests_running {float(self.running)}", "vllm:num_requests_waiting 0.0"]
+        lines += [f'vllm:prompt_tokens_created{{model_name="{self.model}"}} {self._born}']
+        return "\n".join(lines) + "\n"
+
+
+async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str], bytes] | None:
+    first = await reader.readline()
+    if not first:
+        return None
+    method, path, _ = first.decode().split(" ", 2)
+    headers: dict[str, str] = {}
+    while (line := (await reader.readline()).decode().strip()) != "":
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return method, path, headers, await reader.readexactly(int(headers.get("content-length", 0)))
+
+
+def _send(writer: asyncio.StreamWriter, status: int, content: Any, headers: dict[str, str] | None = None) -> bool:
+    text = content if isinstance(content, str) else json.dumps(content)
+    extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    kind = "text/plain" if isinstance(content, str) else "application/json"
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{extra}Content-Length: {len(text.encode())}\r\n\r\n"
+    writer.write(head.encode() + text.encode())
+    return True
+
+
+def _chunk(writer: asyncio.StreamWriter, text: str) -> None:
+    data = text.encode()
+    writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+
+def _end_chunks(writer: asyncio.StreamWriter) -> bool:
+    writer.write(b"0\r\n\r\n")
+    return True
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--latency-s", type=float, default=0.0)
+    options = parser.parse_args()
+    asyncio.run(FakeEngine(port=options.port, latency_s=options.latency_s).serve())

@@ -1,0 +1,69 @@
+"""A scripted stand-in for the tools of an arm: replies made up, every call and search recorded."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from docmind_core.agents.context import AgentContext
+from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retrieval_depth
+from docmind_core.retrieval.search import KEYWORD, Chunk, Hit
+from docmind_core.serving.chat import ChatReply, ChatRequest, read_reply
+from tests.fakes.engine_server import plain_reply
+
+
+def make_hit(number: int, *, text: str = "", doc_id: str | None = None) -> Hit:
+    chunk = Chunk(
+        chunk_id=f"{doc_id or f'doc{number}'}#0",
+        doc_id=doc_id or f"doc{number}",
+        title=f"Title {number}",
+        text=text or f"Passage {number} says something.",
+        position=0,
+    )
+    return Hit(chunk=chunk, score=1.0 / number)
+
+
+@dataclass(slots=True, kw_only=True)
+class ScriptedTools:
+    """Implements `QueryTools`; `reply` gets the agent, the task and the request."""
+
+    reply: Callable[[str, str, ChatRequest], str] | None = None
+    hits: int = 20
+    failing: dict[str, Exception] = field(default_factory=dict)
+    """Agents whose calls raise."""
+    calls: list[tuple[str, str, ChatRequest]] = field(default_factory=list)
+    searches: list[tuple[str, str, RetrievalDepth]] = field(default_factory=list)
+    sequence: list[str] = field(default_factory=list)
+
+    @property
+    def callers(self) -> list[str]:
+        return [agent for agent, _, _ in self.calls]
+
+    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+        self.calls.append((agent, task, request))
+        if agent in self.failing:
+            raise self.failing[agent]
+        text = self.reply(agent, task, request) if self.reply else plain_reply(request.body("m"))
+        return read_reply(request, text, "stop", None)
+
+    async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
+        self.searches.append((strategy, query, depth))
+        return tuple(make_hit(number) for number in range(1, min(self.hits, depth.candidates_k) + 1))
+
+    @contextmanager
+    def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> Iterator[None]:
+        self.sequence.append(agent)
+        yield
+
+
+def make_context(tools: ScriptedTools, **changes) -> AgentContext:
+    level = PerformanceLevel(changes.pop("level", "balanced"))
+    values = {
+        "tools": tools,
+        "depth": retrieval_depth(level, changes.pop("top_k", None)),
+        "strategy": KEYWORD,
+        "strategies": (KEYWORD,),
+        "level": level,
+        "routing": "fixed",
+        "answer_max_tokens": 64,
+    }
+    return AgentContext(**{**values, **changes})
