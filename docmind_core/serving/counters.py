@@ -131,6 +131,4 @@ def _session(base_url: str, births: Mapping[str, float]) -> str:
 
 def _unreachable(connection: EngineConnection, error: Exception) -> EngineUnreachable:
     cause = str(error) or type(error).__name__
-    return EngineUnreachable(
-        f"the engine at {connection.base_url} has stopped answering ({cause}). Is it still running?"
-    )
+    return EngineUnreachable(f"the engine at {connection.base_url} stopped answering ({cause}). Is it still running?")

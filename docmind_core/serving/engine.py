@@ -1,16 +1,18 @@
 """The one way to an engine: a profile that is started here, or the URL of one that runs already."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from docmind_core.errors import UsageError
-from docmind_core.serving.bundled_model import PreparedModel, prepare_bundled_model
+from docmind_core.errors import EngineStartError, SettingsError, UsageError
+from docmind_core.serving.bundled_model import PreparedModel
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.engine_state import EngineState, end_group, forget_state, group_members, read_state
-from docmind_core.serving.managed import end_stale_group, is_healthy, start_engine, wait_for_state
-from docmind_core.serving.profiles import EngineProfile, engine_profile
+from docmind_core.serving.launcher import installed_engine
+from docmind_core.serving.managed import end_stale_group, is_healthy, start_engine, wait_until_healthy
+from docmind_core.serving.profiles import LAUNCHER, EngineProfile, engine_profile
 from docmind_core.serving.remote import ask_engine, engine_url
 from docmind_core.settings import Settings, read_secret
 
@@ -60,7 +62,8 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
         return
     profile = engine_profile(suite_engine.engine)
     _refuse_other_model(profile, suite_engine.model)
-    model = prepare_bundled_model(settings, announce)
+    _require_vllm(profile)
+    model = profile.prepare_model(settings, announce)
     running = _detached_engine(profile, settings, announce)
     if running is not None:
         announce(f"using the running engine at {running.url}")
@@ -88,8 +91,11 @@ def start_engine_detached(
         EngineStartError: If one runs already in this home, the port is taken, or it does not come up.
     """
     profile = engine_profile(profile_name)
-    model = prepare_bundled_model(settings, announce)
+    _require_vllm(profile)
+    model = profile.prepare_model(settings, announce)
     engine = start_engine(profile, model.folder, settings, announce, port=port, detached=True)
+    # Takes note of its end, should this process live longer.
+    threading.Thread(target=engine.keeper.wait, daemon=True, name="engine-keeper").start()
     return _status(engine.state)
 
 
@@ -104,8 +110,8 @@ def stop_engine(settings: Settings, announce: Announce) -> bool:
         return False
     if state.owner_lives:
         raise UsageError(f"the engine at {state.url} belongs to process {state.owner_pid}, which stops it at its end.")
-    announce(f"stopping the engine at {state.url} (up to {engine_profile(state.profile).stop_grace_s:.0f} s)")
-    ended = end_group(state, grace_s=engine_profile(state.profile).stop_grace_s)
+    announce(f"stopping the engine at {state.url}")
+    ended = end_group(state, grace_s=engine_profile(state.profile).stop_grace_s + 5.0)
     forget_state(settings.home, state)
     return ended
 
@@ -136,6 +142,24 @@ def _refuse_other_model(profile: EngineProfile, model: str | None) -> None:
         )
 
 
+def _require_vllm(profile: EngineProfile) -> None:
+    if profile.launcher == LAUNCHER and installed_engine() is None:
+        raise EngineStartError(
+            f"vLLM is not installed here, so the profile {profile.name} can't be started. "
+            "Install it: make install; or use a running engine: --engine URL"
+        )
+
+
+def _read_key(variable: str) -> str:
+    """The key in an environment variable, fit for a header: an error about a bad header would show it."""
+    key = read_secret(variable).strip()
+    if not key.isascii() or not key.isprintable() or not key:
+        raise SettingsError(
+            f"the environment variable {variable} does not hold a key: only printable ASCII can be sent."
+        )
+    return key
+
+
 def _detached_engine(profile: EngineProfile, settings: Settings, announce: Announce) -> EngineState | None:
     """The engine that `docmind engine start` left running, if it is of this profile, and healthy."""
     end_stale_group(settings, announce)
@@ -147,7 +171,7 @@ def _detached_engine(profile: EngineProfile, settings: Settings, announce: Annou
             f"the engine that runs at {state.url} was started with other flags than the profile {profile.name} has. "
             "Stop it first: docmind engine stop"
         )
-    wait_for_state(state, profile, announce)
+    wait_until_healthy(state, profile, announce)
     return state
 
 
@@ -171,7 +195,7 @@ def _connect_managed(profile: EngineProfile, model: PreparedModel, url: str) -> 
 
 def _connect_remote(request: EngineRequest) -> EngineConnection:
     url = engine_url(request.engine)
-    api_key = read_secret(request.api_key_env) if request.api_key_env else None
+    api_key = _read_key(request.api_key_env) if request.api_key_env else None
     facts = ask_engine(url, model=request.model, api_key=api_key, api_key_env=request.api_key_env)
     return EngineConnection(
         base_url=url,

@@ -4,32 +4,39 @@ import re
 from pathlib import Path
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_PREFIX = re.compile(r"^(\([\w ]+ pid=\d+\) )?((DEBUG|INFO|WARNING|ERROR) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
-_FAILURE = re.compile(r"\b\w*(Error|Exception)\b: |^docmind|error: ")
-_TAIL_BYTES = 64 * 1024
+_PREFIX = re.compile(r"^(?:\([\w -]+ pid=\d+\) ?)?(?:(?P<level>DEBUG|INFO|WARNING|ERROR) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
+_FAILURE = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt): |docmind: |.*\berror: )")
+_REPORT = re.compile(r"[A-Z][a-z]+ ")
+_CONSEQUENCE = "See root cause above"
+_TAIL_BYTES = 256 * 1024
 
 
-def log_lines(path: Path) -> list[str]:
-    """The last lines of a log, without colours, process marks and time stamps; [] when there is none."""
+def progress_line(path: Path, *, width: int = 100) -> str:
+    """The last thing the engine reported doing, cut to `width` characters; "" before it has said anything."""
+    reports = [text for level, text in _lines(path) if level == "INFO" and _REPORT.match(text)]
+    return reports[-1][:width] if reports else ""
+
+
+def failure_lines(path: Path, *, count: int = 2) -> list[str]:
+    """The last lines that name an error, oldest first, or else the last lines at all; [] for an empty log."""
+    texts = [text for _level, text in _lines(path) if not text.startswith("docmind keeper: ")]
+    named = [text for text in texts if _FAILURE.match(text) and _CONSEQUENCE not in text]
+    return list(dict.fromkeys(named or texts))[-count:]
+
+
+def _lines(path: Path) -> list[tuple[str | None, str]]:
+    """Level and text of the last lines, without colours, process marks and time stamps."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = file.read().decode("utf-8", "replace")
+            content = file.read().decode("utf-8", "replace")
     except OSError:
         return []
-    lines = (_PREFIX.sub("", _COLOUR.sub("", line)).rstrip() for line in text.replace("\r", "\n").splitlines())
-    return [line for line in lines if line.strip()]
-
-
-def last_line(path: Path, *, width: int = 100) -> str:
-    """The last line of a log, cut to `width` characters."""
-    lines = log_lines(path)
-    return lines[-1].strip()[:width] if lines else ""
-
-
-def failure_lines(path: Path, *, count: int = 3) -> list[str]:
-    """The lines that say why an engine ended: the last ones that name an error, or else the last ones."""
-    lines = log_lines(path)
-    named = [line.strip() for line in lines if _FAILURE.search(line) and "keeper:" not in line]
-    distinct = list(dict.fromkeys(named))
-    return (distinct or [line.strip() for line in lines])[-count:]
+    lines = []
+    for line in content.replace("\r", "\n").splitlines():
+        plain = _COLOUR.sub("", line)
+        prefix = _PREFIX.match(plain)
+        text = plain[prefix.end() if prefix else 0 :].strip()
+        if text:
+            lines.append((prefix["level"] if prefix else None, text))
+    return lines

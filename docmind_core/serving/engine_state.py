@@ -4,12 +4,15 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
+from docmind_core.errors import EngineError
+
+_KILL_PATIENCE_S = 30.0
 _START_TOLERANCE_S = 5.0
 """psutil derives start times from the wall clock, which may be set between two looks."""
 
@@ -39,12 +42,14 @@ class EngineState:
     @property
     def owner_lives(self) -> bool:
         """Whether the process that owns the engine is still there."""
-        return self.owner_pid is not None and _is_process(self.owner_pid, self.owner_started_at or 0.0)
+        if self.owner_pid is None or self.owner_started_at is None:
+            return False
+        return _find(self.owner_pid, self.owner_started_at, alive=True) is not None
 
     @property
     def keeper_lives(self) -> bool:
         """Whether the engine's keeper is still there, and not another process with its number."""
-        return _is_process(self.pgid, self.started_at)
+        return _find(self.pgid, self.started_at, alive=True) is not None
 
 
 def state_path(home: Path) -> Path:
@@ -79,51 +84,58 @@ def process_start(pid: int) -> float:
 
 
 def group_members(state: EngineState) -> list[psutil.Process]:
-    """Processes of the engine's group that are alive; never those of a stranger that got its number later."""
-    if psutil.pid_exists(state.pgid) and not state.keeper_lives:
+    """Processes of the engine's group that run; never those of a stranger that got its number later."""
+    if psutil.pid_exists(state.pgid) and _find(state.pgid, state.started_at, alive=False) is None:
         return []
     return [process for process in psutil.process_iter() if _belongs(process, state)]
 
 
-def end_group(state: EngineState, *, grace_s: float, pause: Callable[[float], None] = time.sleep) -> bool:
-    """End what is left of the engine's group: the keeper's orderly way first, SIGKILL after `grace_s`.
+def end_group(state: EngineState, *, grace_s: float) -> bool:
+    """End what is left of the engine's group: in the keeper's orderly way, and with SIGKILL after `grace_s`.
 
     Returns:
         True if there was something to end.
+
+    Raises:
+        EngineError: If a process survives SIGKILL.
     """
-    members = group_members(state)
-    if not members:
+    if not group_members(state):
         return False
-    if state.keeper_lives:
+    if state.keeper_lives and grace_s > 0:
         os.kill(state.pgid, signal.SIGTERM)
-        until = time.monotonic() + grace_s
-        while group_members(state) and time.monotonic() < until:
-            pause(0.1)
-    while group_members(state):
-        try:
-            os.killpg(state.pgid, signal.SIGKILL)
-        except ProcessLookupError:
-            break
-        pause(0.05)
+        if _is_gone(state, within_s=grace_s):
+            return True
+    with suppress(ProcessLookupError):
+        os.killpg(state.pgid, signal.SIGKILL)
+    if not _is_gone(state, within_s=_KILL_PATIENCE_S):
+        raise EngineError(f"process group {state.pgid} can't be ended. Look at it: ps -o pid,stat,args -g {state.pgid}")
     return True
 
 
-def _is_process(pid: int, started_at: float) -> bool:
+def _is_gone(state: EngineState, *, within_s: float) -> bool:
+    until = time.monotonic() + within_s
+    while group_members(state):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _find(pid: int, started_at: float, *, alive: bool) -> psutil.Process | None:
+    """The process with this number and start; a zombie, which only waits for its parent to notice, is not alive."""
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started_at) <= _START_TOLERANCE_S and _runs(process)
+        same = abs(process.create_time() - started_at) <= _START_TOLERANCE_S
+        return process if same and (not alive or process.status() != psutil.STATUS_ZOMBIE) else None
     except psutil.Error:
-        return False
+        return None
 
 
 def _belongs(process: psutil.Process, state: EngineState) -> bool:
     try:
-        same_group = os.getpgid(process.pid) == state.pgid
-        return same_group and process.create_time() >= state.started_at - _START_TOLERANCE_S and _runs(process)
+        if os.getpgid(process.pid) != state.pgid:
+            return False
+        began = process.create_time()
+        return bool(began >= state.started_at - _START_TOLERANCE_S and process.status() != psutil.STATUS_ZOMBIE)
     except (ProcessLookupError, PermissionError, psutil.Error):
         return False
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Whether it runs; a zombie has ended and only waits for its parent to notice."""
-    return bool(process.status() != psutil.STATUS_ZOMBIE)

@@ -1,6 +1,6 @@
 """Dequantise a GGUF file into a folder of safetensors; run as a script, so that torch stays out of the platform.
 
-python -m docmind_core.serving.gguf_conversion MODEL.gguf FOLDER
+Usage: `python -m docmind_core.serving.gguf_conversion MODEL.gguf FOLDER`
 """
 
 import importlib
@@ -34,7 +34,8 @@ def convert(gguf: Path, folder: Path) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"progress: {line}", flush=True)
+    sys.stdout.write(f"progress: {line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

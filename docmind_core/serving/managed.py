@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from docmind_core.errors import EngineStartError
-from docmind_core.serving.engine_log import failure_lines, last_line
+from docmind_core.serving.engine_log import failure_lines, progress_line
 from docmind_core.serving.engine_state import (
     EngineState,
     end_group,
@@ -27,13 +27,16 @@ from docmind_core.serving.engine_state import (
     write_state,
 )
 from docmind_core.serving.profiles import EngineProfile, preloaded_libraries
+from docmind_core.serving.warm_up import warm_up
 from docmind_core.settings import Settings, child_environment
 
 Announce = Callable[[str], None]
 
 _KEEPER = (sys.executable, "-P", "-m", "docmind_core.serving.keeper")
+_KEEPER_MARGIN_S = 5.0
 _NEWS_EVERY_S = 5.0
 _POLL_S = 0.25
+_HEALTH_TIMEOUT_S = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,10 +57,8 @@ class ManagedEngine:
             self.pipe = None
         elif self.keeper.poll() is None:
             self.keeper.send_signal(signal.SIGTERM)
-        try:
-            self.keeper.wait(self.profile.stop_grace_s + 5.0)
-        except subprocess.TimeoutExpired:
-            pass
+        with suppress(subprocess.TimeoutExpired):
+            self.keeper.wait(self.profile.stop_grace_s + _KEEPER_MARGIN_S)
         end_group(self.state, grace_s=0.0)
         self.keeper.wait()
         forget_state(self.settings.home, self.state)
@@ -92,11 +93,14 @@ def start_engine(
         refuse_second_engine(settings)
         engine = _spawn(profile, model_folder, settings, _choose_port(port), detached=detached)
     announce(f"starting the engine ({profile.name}) at {engine.state.url}; log: {engine.state.log}")
+    began = time.monotonic()
     try:
-        wait_for_state(engine.state, profile, announce)
+        wait_until_healthy(engine.state, profile, announce)
+        warm_up(engine.state.url, profile.served_model_name)
     except BaseException:
         engine.stop()
         raise
+    announce(f"the engine is up after {time.monotonic() - began:.0f} s")
     return engine
 
 
@@ -124,10 +128,12 @@ def refuse_second_engine(settings: Settings) -> None:
     raise EngineStartError(f"an engine ({state.profile}) of this home already runs at {state.url}. {advice}.")
 
 
-def is_healthy(url: str) -> bool:
+def is_healthy(url: str, client: httpx.Client | None = None) -> bool:
     """Whether the engine at a loopback URL answers its health check."""
     try:
-        return httpx.get(f"{url}/health", timeout=5.0, trust_env=False).status_code == httpx.codes.OK
+        if client is None:
+            return httpx.get(f"{url}/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False).is_success
+        return client.get(f"{url}/health").is_success
     except httpx.HTTPError:
         return False
 
@@ -147,7 +153,7 @@ def _choose_port(port: int | None) -> int:
             probe.bind(("127.0.0.1", port or 0))
         except OSError as error:
             raise EngineStartError(
-                f"port {port} on 127.0.0.1 can't be used ({error.strerror}). Choose another, or leave it out for a free one."
+                f"port {port} on 127.0.0.1 can't be used ({error.strerror}). Name another, or none for a free one."
             ) from error
         return int(probe.getsockname()[1])
 
@@ -161,7 +167,7 @@ def _spawn(
     life = ["--detached"] if read_end is None else ["--pipe", str(read_end)]
     command = [*_KEEPER, "--grace", str(profile.stop_grace_s), *life, "--", *profile.command(model_folder, port)]
     with log.open("ab") as output:
-        keeper = subprocess.Popen(  # noqa: S603 - our own command line
+        keeper = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -188,13 +194,13 @@ def _spawn(
 
 
 def _environment(profile: EngineProfile) -> dict[str, str]:
-    """The platform's environment with the profile's; other VLLM_ variables are left out, they would change it unseen."""
+    """The platform's environment and the profile's; other VLLM_ variables would change the engine unseen."""
     inherited = child_environment()
     kept = {name: value for name, value in inherited.items() if not name.startswith("VLLM_")}
     return {**kept, **preloaded_libraries(), **profile.environment}
 
 
-def wait_for_state(state: EngineState, profile: EngineProfile, announce: Announce) -> None:
+def wait_until_healthy(state: EngineState, profile: EngineProfile, announce: Announce) -> None:
     """Wait until a started engine is healthy, and say every few seconds how far it is.
 
     Raises:
@@ -203,24 +209,23 @@ def wait_for_state(state: EngineState, profile: EngineProfile, announce: Announc
     began = time.monotonic()
     news_at = began + _NEWS_EVERY_S
     log = Path(state.log)
-    while not is_healthy(state.url):
-        waited_s = time.monotonic() - began
-        if not state.keeper_lives:
-            reasons = "; ".join(failure_lines(log)) or "it wrote nothing"
-            raise EngineStartError(f"the engine ended while starting: {reasons} (log: {log})")
-        if waited_s > profile.start_timeout_s:
-            raise EngineStartError(f"the engine is not healthy after {waited_s:.0f} s: {last_line(log)} (log: {log})")
-        if began + waited_s >= news_at:
-            announce(f"engine starting, {waited_s:.0f} s: {last_line(log) or 'no output yet'}")
-            news_at += _NEWS_EVERY_S
-        time.sleep(_POLL_S)
-    announce(f"the engine is up after {time.monotonic() - began:.0f} s")
+    # One client: each new one loads the certificates again, which is felt at four questions a second.
+    with httpx.Client(timeout=_HEALTH_TIMEOUT_S, trust_env=False) as client:
+        while not is_healthy(state.url, client):
+            waited_s = time.monotonic() - began
+            if not state.keeper_lives:
+                reasons = "; ".join(failure_lines(log)) or "it wrote nothing"
+                raise EngineStartError(f"the engine ended while starting: {reasons} (log: {log})")
+            if waited_s > profile.start_timeout_s:
+                last = progress_line(log) or "it wrote nothing"
+                raise EngineStartError(f"the engine is not healthy after {waited_s:.0f} s: {last} (log: {log})")
+            if began + waited_s >= news_at:
+                announce(f"engine starting, {waited_s:.0f} s: {progress_line(log) or 'importing'}")
+                news_at += _NEWS_EVERY_S
+            time.sleep(_POLL_S)
 
 
 def _write_and_close(descriptor: int) -> None:
-    try:
+    with suppress(BrokenPipeError):  # then the keeper has ended already
         os.write(descriptor, b"s")
-    except BrokenPipeError:
-        pass  # the keeper has ended already
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)

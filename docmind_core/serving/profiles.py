@@ -4,13 +4,13 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docmind_core.errors import UsageError
-
-BUNDLED_MODEL = "smollm2-135m-instruct"
+from docmind_core.serving.bundled_model import BUNDLED_MODEL, PreparedModel, prepare_bundled_model
+from docmind_core.settings import Settings
 
 LAUNCHER = (sys.executable, "-P", "-m", "docmind_core.serving.launcher", "--watch-stdin", "serve")
 """-P keeps the current folder off the import path: a stray `queue.py` there would end the server."""
@@ -35,6 +35,8 @@ class EngineProfile:
     shutdown_timeout_s: float = 30.0
     """How long the server lets requests in flight finish once it is asked to stop."""
     start_timeout_s: float = 900.0
+    prepare_model: Callable[[Settings, Callable[[str], None]], PreparedModel] = field(repr=False)
+    """Makes the model available; told where the home is and whom to tell about progress."""
     launcher: tuple[str, ...] = field(default=LAUNCHER, repr=False)
 
     @property
@@ -109,6 +111,7 @@ def _cpu_smollm2() -> EngineProfile:
             "VLLM_SERVER_DEV_MODE": "1",
         },
         plumbing=True,
+        prepare_model=prepare_bundled_model,
     )
 
 

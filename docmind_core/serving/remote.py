@@ -41,13 +41,18 @@ def engine_url(url: str) -> str:
     Raises:
         UsageError: If it is not the URL of an HTTP server, or holds a key.
     """
-    parts = urlsplit(url.strip())
-    if parts.username or parts.password:
-        raise UsageError(
-            "the engine's URL holds a user name or key; use api_key_env, which names an environment variable."
-        )
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
         raise UsageError(f"{url!r} is not the URL of an engine; write it like http://127.0.0.1:8000")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        # Not repeated in the message: this is where people put keys.
+        raise UsageError(
+            "the engine's URL holds more than a host and a path; a key goes into an environment variable (api_key_env)."
+        )
     path = re.sub(r"(/v1)?/*$", "", parts.path.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
 
@@ -110,7 +115,7 @@ def _refuse_status(response: httpx.Response, url: str, api_key_env: str | None) 
 
 
 def _version(client: httpx.Client, url: str) -> str | None:
-    """vLLM's version; None on a server that does not say it."""
+    """Return the version of vLLM; None on a server that does not say it."""
     try:
         response = client.get(f"{url}/version")
         return _Version.model_validate_json(response.content).version if response.is_success else None

@@ -1,0 +1,35 @@
+"""The first request to a managed engine, so that no query pays for it."""
+
+import httpx
+
+from docmind_core.errors import EngineStartError
+
+_TIMEOUT_S = 600.0
+_SCHEMA = {"type": "object", "properties": {"ready": {"enum": ["yes", "no"]}}, "required": ["ready"]}
+
+
+def warm_up(url: str, model: str) -> None:
+    """Have an engine on loopback fill in a tiny JSON schema, and forget it again.
+
+    vLLM loads its chat template and its grammar compiler with the first request that needs them; measured on two
+    cores that took 3 s, and 16 s beside other work. The tokens are counted by the engine before a run begins.
+
+    Raises:
+        EngineStartError: If the engine can't do that.
+    """
+    schema = {"type": "json_schema", "json_schema": {"name": "ready", "schema": _SCHEMA}}
+    request = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Are you ready?"}],
+        "max_tokens": 8,
+        "response_format": schema,
+    }
+    try:
+        with httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False) as client:
+            reply = client.post("/v1/chat/completions", json=request)
+            if not reply.is_success:
+                said = f"HTTP {reply.status_code}: {reply.text[:200]}"
+                raise EngineStartError(f"the engine at {url} came up, but answers its first request with {said}")
+            client.post("/reset_prefix_cache")
+    except httpx.HTTPError as error:
+        raise EngineStartError(f"the engine at {url} came up, but not its first answer ({error!r}).") from error
