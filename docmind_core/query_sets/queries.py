@@ -54,6 +54,8 @@ class QuerySet:
     """sha256 over queries and documents in their normal form: a series of benchmarks belongs to one hash."""
     corpus_hash: str
     """sha256 over the documents alone."""
+    notices: tuple[str, ...] = ()
+    """What a reader of results should know about the set, one line each, such as queries left out."""
 
 
 def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
@@ -65,7 +67,9 @@ def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
     return digest.hexdigest()
 
 
-def build_query_set(name: str, documents: Iterable[Document], queries: Iterable[Query]) -> QuerySet:
+def build_query_set(
+    name: str, documents: Iterable[Document], queries: Iterable[Query], *, notices: tuple[str, ...] = ()
+) -> QuerySet:
     """Put documents and queries together under their hashes."""
     kept_documents, kept_queries = tuple(documents), tuple(queries)
     documents_hash = corpus_hash(kept_documents)
@@ -75,4 +79,5 @@ def build_query_set(name: str, documents: Iterable[Document], queries: Iterable[
         queries=kept_queries,
         query_set_hash=query_set_hash(documents_hash, kept_queries),
         corpus_hash=documents_hash,
+        notices=notices,
     )

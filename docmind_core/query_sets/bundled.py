@@ -1,0 +1,38 @@
+"""Query sets by name: the bundled ones, and folders in the normal form."""
+
+from pathlib import Path
+
+from docmind_core.errors import UsageError
+from docmind_core.query_sets.python_reference.questions import locate, written_queries
+from docmind_core.query_sets.python_reference.topics import topic_documents
+from docmind_core.query_sets.queries import QuerySet, build_query_set
+from docmind_core.query_sets.readers import read_query_set
+
+PYTHON_REFERENCE = "python-reference"
+
+
+def bundled_query_set_names() -> tuple[str, ...]:
+    """Return the names that need no files of the user's."""
+    return (PYTHON_REFERENCE,)
+
+
+def load_query_set(name_or_folder: str) -> QuerySet:
+    """Load a bundled query set by its name, else the one in the folder of that path.
+
+    Raises:
+        UsageError: If it is neither.
+        QuerySetError: If what is there is not valid.
+    """
+    if name_or_folder == PYTHON_REFERENCE:
+        documents = topic_documents()
+        located = locate(written_queries(), documents)
+        return build_query_set(PYTHON_REFERENCE, documents, located.queries, notices=located.notices)
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_dir():
+        return read_query_set(folder)
+    names = ", ".join(bundled_query_set_names())
+    if folder.exists():
+        raise UsageError(
+            f"the query set {name_or_folder!r} is a file; name the folder that holds it, or one of: {names}"
+        )
+    raise UsageError(f"no query set is called {name_or_folder!r}, and there is no such folder. Bundled: {names}")
