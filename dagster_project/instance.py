@@ -26,6 +26,9 @@ load_from:
       location_name: docmind
 """
 
+_CLOCK_TOLERANCE_S = 5.0
+"""The start of a process is derived from the wall clock, which may be set between two looks."""
+
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make Dagster's folder with `dagster.yaml` and `workspace.yaml`; files that exist are left as they are."""
@@ -79,6 +82,9 @@ def _process_lives(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     try:
         process = psutil.Process(pid)
         # A process younger than the run has inherited the number, not the work.
-        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= starts[0].timestamp
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and process.create_time() <= starts[0].timestamp + _CLOCK_TOLERANCE_S
+        )
     except psutil.NoSuchProcess:
         return False

@@ -14,7 +14,7 @@ from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
 from docmind_core.errors import RunError
-from docmind_core.runs.benchmark import RunObserver
+from docmind_core.runs.progress import RunObserver
 from docmind_core.settings import Settings
 
 # Everything stays in Dagster's event log; the terminal shows our own lines.

@@ -90,8 +90,8 @@ def described_database(settings: Settings, benchmark_run: str) -> Metadata:
     counts = [{"table": name, "rows": _count(settings, name)} for name in TABLES]
     names, rows = query_rows(
         settings,
-        "select runs.arm, tokens.* exclude (run_id) from token_efficiency as tokens join runs using (run_id) "
-        "where runs.benchmark_run = $benchmark_run and tokens.agent = 'all' order by runs.started_at",
+        "select arm, columns(* exclude (arm, run_id, benchmark_run, agent)) from token_efficiency "
+        "where benchmark_run = $benchmark_run and agent = 'all' order by run_id",
         {"benchmark_run": benchmark_run},
     )
     arms = [dict(zip(names, row, strict=True)) for row in rows]

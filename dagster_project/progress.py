@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from docmind_core.runs.benchmark import ArmProgress, RunObserver
+from docmind_core.runs.progress import ArmProgress, RunObserver
 
 SECONDS_BETWEEN_LINES = 30.0
 QUERIES_BETWEEN_LINES = 50

@@ -20,7 +20,7 @@ class StoreResource(dg.ConfigurableResource[Settings]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Before the first step of a run: free the slots of runs whose process died, else this run waits for ever."""
-        if context.instance is None:
+        if context.instance is None or context.run is None:
             return
-        for run_id in fail_dead_runs(context.instance, besides=context.run_id):
+        for run_id in fail_dead_runs(context.instance, besides=context.run.run_id):
             dg.get_dagster_logger().warning(f"the process of run {run_id} had died; its pool slot is free again")

@@ -10,7 +10,7 @@ from dagster_project.instance import add_benchmark_run
 from dagster_project.jobs import benchmark_job
 from dagster_project.resources import StoreResource
 from docmind_core.errors import DocMindError
-from docmind_core.runs.benchmark import freeze_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
 

@@ -10,7 +10,7 @@ from dagster_project.resources import StoreResource
 from docmind_core.measurements.comparing import compare_arms
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
-from docmind_core.runs.benchmark import read_frozen_suite
+from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.tables.publish import publish
 
 GROUP = "metrics"

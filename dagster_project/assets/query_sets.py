@@ -7,7 +7,7 @@ from dagster_project.partitions import benchmark_runs
 from dagster_project.resources import StoreResource
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.retrieval.index import open_index
-from docmind_core.runs.benchmark import read_frozen_suite
+from docmind_core.runs.frozen_suite import read_frozen_suite
 
 GROUP = "query_sets"
 
@@ -38,7 +38,7 @@ def retrieval_index(context: dg.AssetExecutionContext, store: StoreResource) -> 
     index = open_index(
         load_query_set(suite.query_set).documents,
         folder=store.settings().indexes,
-        strategies={suite.strategy},
+        strategies=suite.searched_strategies,
         announce=context.log.info,
     )
     return dg.MaterializeResult(metadata=described_index(index), data_version=dg.DataVersion(index.index_hash))

@@ -1,7 +1,6 @@
 """What `docmind bench` does once its heavy imports are due."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 from dagster import DagsterExecutionInterruptedError
@@ -11,7 +10,7 @@ from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.launch import launch_benchmark
 from docmind_core.errors import UsageError
-from docmind_core.runs.benchmark import freeze_benchmark_run, list_benchmark_runs, read_frozen_suite
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs, read_frozen_suite
 from docmind_core.runs.lock import lock_home
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
@@ -45,7 +44,9 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
     try:
         return Suite.model_validate({**suite.model_dump(), **values})
     except ValidationError as error:
-        problems = (f"--{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        problems = (
+            ": ".join([*(f"--{name}" for name in problem["loc"][:1]), problem["msg"]]) for problem in error.errors()
+        )
         raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
 
 
@@ -66,10 +67,4 @@ def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
         click.echo(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
         raise KeyboardInterrupt from None
     click.echo(result.summary)
-    click.echo(f"report    {_shown(result.html)}")
-    click.echo(f"markdown  {_shown(result.markdown)}")
-    click.echo(f"database  {_shown(settings.metrics_database)}")
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    click.echo(f"Database: {settings.metrics_database}")

@@ -1,6 +1,11 @@
 """`docmind runs`, `docmind suites`, `docmind arms`: what there is."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from docmind_core.runs.frozen_suite import BenchmarkRunState
 
 
 @click.command()
@@ -12,7 +17,7 @@ def runs() -> None:
       docmind runs
     """
     from dagster_project.cli.terminal_table import print_table
-    from docmind_core.runs.benchmark import list_benchmark_runs
+    from docmind_core.runs.frozen_suite import list_benchmark_runs
     from docmind_core.settings import load_settings
 
     states = sorted(list_benchmark_runs(load_settings()), key=lambda state: state.benchmark_run, reverse=True)
@@ -20,10 +25,10 @@ def runs() -> None:
         click.echo("no benchmark run yet; start one: docmind bench smoke")
         return
     rows = [
-        (state.benchmark_run, state.suite, "finished" if state.finished else "unfinished", ", ".join(state.arms))
+        (state.benchmark_run, ", ".join(state.arms), _done(state), "yes" if state.finished else "no")
         for state in states
     ]
-    print_table(["benchmark_run", "suite", "state", "arms"], rows)
+    print_table(["benchmark_run", "arms", "queries", "finished"], rows)
 
 
 @click.command()
@@ -64,3 +69,7 @@ def arms() -> None:
     from docmind_core.agents.arms import ARMS
 
     print_table(["arm", "what it shows"], [(arm.name, arm.shows) for arm in ARMS.values()])
+
+
+def _done(state: "BenchmarkRunState") -> str:
+    return str(state.queries_done) if state.queries_total is None else f"{state.queries_done}/{state.queries_total}"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from dagster_project.progress import describe, duration
-from docmind_core.runs.benchmark import ArmProgress, RunObserver
+from docmind_core.runs.progress import ArmProgress, RunObserver
 
 SECONDS_BETWEEN_LINES = 10.0
 

@@ -28,5 +28,4 @@ def report(benchmark_run: str | None) -> None:
         benchmark_run = str(rows[0][0])
     paths = write_benchmark_report(settings, benchmark_run)
     click.echo(paths.summary)
-    click.echo(f"report    {paths.html}")
-    click.echo(f"markdown  {paths.markdown}")
+    click.echo(f"Markdown: {paths.markdown}")

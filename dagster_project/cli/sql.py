@@ -1,5 +1,7 @@
 """`docmind sql`: a question to the published database, read-only and bounded."""
 
+import sys
+
 import click
 
 
@@ -28,7 +30,7 @@ def sql(question: str, form: str | None, max_rows: int) -> None:
     from docmind_core.settings import load_settings
     from docmind_core.tables.reading import query_rows
 
-    text = click.get_text_stream("stdin").read() if question == "-" else question
+    text = sys.stdin.read() if question == "-" else question
     names, rows = query_rows(load_settings(), text, max_rows=max_rows + 1)
     writer = {"csv": write_csv, "json": write_json, None: print_table}[form]
     writer(names, rows[:max_rows])

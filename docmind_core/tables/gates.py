@@ -9,7 +9,7 @@ from docmind_core.tables.reading import query_rows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """One row of the view `ledger_balance` with the calls that weigh most in its session."""
+    """One row of the view `ledger_balance`."""
 
     run_id: str
     engine_session: str | None
@@ -22,8 +22,7 @@ class LedgerRow:
     unreconciled_calls: int | None
     state: str
     because: str | None
-    largest_calls: str | None
-    """Ids of the five calls that bill most, with their tokens: where to look when the sums differ."""
+    """Names the largest calls of a session that is unbalanced, and those of unknown usage in an unreconciled one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

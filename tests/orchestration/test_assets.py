@@ -1,0 +1,165 @@
+"""The job from end to end with the core replaced: what the assets hand on, and what stops the report."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project import launch
+from dagster_project.assets import agent_runs, metrics, query_sets, reports
+from dagster_project.checks import gates
+from dagster_project.instance import open_instance
+from dagster_project.launch import launch_benchmark
+from docmind_core.errors import EngineUnreachable, RunError
+from docmind_core.query_sets.documents import Document
+from docmind_core.query_sets.queries import Query, QuerySet
+from docmind_core.reports.benchmark import ReportPaths
+from docmind_core.runs.benchmark import BenchmarkOutcome
+from docmind_core.runs.progress import ArmProgress, SilentObserver
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.gates import ArmCount, LedgerRow
+
+KEY = "20261122T020000Z-smoke-7f3a"
+SUITE = Suite(name="smoke", query_set="python-reference", arms=("single_pass",), limit=1)
+QUERY_SET = QuerySet(
+    name="python-reference",
+    documents=(Document(doc_id="a", title="A", text="Paris"), Document(doc_id="b", title="B", text="Rome")),
+    queries=(Query(query_id="q1", text="Capital?", gold_answers=("Paris",)), Query(query_id="q2", text="Why?")),
+    query_set_hash="sha256-queries",
+    corpus_hash="sha256-documents",
+)
+
+
+class Index:
+    index_hash = "sha256-index"
+    chunks = {"a#0": None, "b#0": None}  # noqa: RUF012
+    strategies = ("keyword_search",)
+
+
+class Core:
+    """Stands for the core; remembers what it was asked and in which order."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.asked = []
+        self.state = "balanced"
+        self.error = None
+
+    def execute_benchmark_run(self, settings, benchmark_run, *, dagster_run_id, observer):
+        self.asked.append(("execute", benchmark_run))
+        observer.announce("engine starting")
+        if self.error is not None:
+            raise self.error
+        arm = ArmProgress(arm="single_pass", done=1, total=1, failed=0, done_here=1, completion_tokens=7, elapsed_s=2.0)
+        return BenchmarkOutcome(benchmark_run=benchmark_run, arms=(arm,))
+
+    def score_benchmark_run(self, settings, benchmark_run, query_set):
+        self.asked.append(("score", benchmark_run, query_set.name))
+        return 12
+
+    def compare_arms(self, settings, benchmark_run, suite):
+        self.asked.append(("compare", benchmark_run, suite.name))
+        return 0
+
+    def publish(self, settings):
+        from docmind_core.tables.publish import publish
+
+        self.asked.append(("publish",))
+        return publish(settings)
+
+    def write_benchmark_report(self, settings, benchmark_run):
+        self.asked.append(("report", benchmark_run))
+        markdown = Path(self.folder) / "report.md"
+        markdown.write_text("# Report")
+        return ReportPaths(html=Path(self.folder) / "index.html", markdown=markdown, summary="all is well")
+
+    def ledger_rows(self, settings, benchmark_run):
+        numbers = dict.fromkeys(LedgerRow.__dataclass_fields__, 0)
+        return (LedgerRow(**numbers | {"run_id": f"{KEY}.single_pass", "state": self.state, "because": "call c1"}),)
+
+    def arm_counts(self, settings, benchmark_run):
+        return (ArmCount(run_id=f"{KEY}.single_pass", arm="single_pass", expected_queries=1, query_runs=1, failed=0),)
+
+
+@pytest.fixture
+def core(tmp_path, monkeypatch):
+    core = Core(tmp_path)
+    for module in (agent_runs, metrics, reports, gates):
+        for name in vars(Core):
+            if hasattr(module, name) and not name.startswith("_"):
+                monkeypatch.setattr(module, name, getattr(core, name))
+    for module in (query_sets, metrics, gates):
+        monkeypatch.setattr(module, "read_frozen_suite", lambda settings, key: SUITE)
+    for module in (query_sets, metrics):
+        monkeypatch.setattr(module, "load_query_set", lambda name: QUERY_SET)
+    monkeypatch.setattr(query_sets, "open_index", lambda documents, **settings: Index())
+    return core
+
+
+class Heard(SilentObserver):
+    def __init__(self):
+        self.lines = []
+
+    def announce(self, text):
+        self.lines.append(text)
+
+
+def test_a_launch_runs_the_core_in_order_and_hands_back_the_report(core, settings):
+    heard = Heard()
+    result = launch_benchmark(settings, KEY, heard)
+    assert core.asked == [
+        ("execute", KEY),
+        ("score", KEY, "python-reference"),
+        ("compare", KEY, "smoke"),
+        ("publish",),
+        ("report", KEY),
+    ]
+    assert (result.summary, result.html.name, result.markdown.name) == ("all is well", "index.html", "report.md")
+    assert heard.lines == ["engine starting"]
+
+
+def test_a_launch_leaves_its_numbers_in_dagsters_history(core, settings):
+    launch_benchmark(settings, KEY, SilentObserver())
+    with open_instance(settings) as instance:
+        assert instance.get_dynamic_partitions("benchmark_run") == [KEY]
+        counts = {}
+        for name in ("documents", "queries", "retrieval_index", "agent_runs", "measurements"):
+            event = instance.get_latest_materialization_event(dg.AssetKey(name))
+            assert event.asset_materialization.partition == KEY
+            counts[name] = event.asset_materialization.metadata["dagster/partition_row_count"].value
+    assert counts == {"documents": 2, "queries": 2, "retrieval_index": 2, "agent_runs": 1, "measurements": 12}
+
+
+def test_a_key_may_be_launched_again(core, settings):
+    for _ in range(2):
+        launch_benchmark(settings, KEY, SilentObserver())
+    assert core.asked.count(("execute", KEY)) == 2
+
+
+def test_an_unbalanced_ledger_stops_the_report_and_says_why(core, settings):
+    core.state = "unbalanced"
+    with pytest.raises(RunError, match=r"ledger_balanced: .*call c1"):
+        launch_benchmark(settings, KEY, SilentObserver())
+    assert ("report", KEY) not in core.asked
+
+
+@pytest.mark.parametrize("state", ["unreconciled", "not_exclusive", "no_metrics"])
+def test_a_ledger_with_a_named_cause_does_not_stop_the_report(core, settings, state):
+    core.state = state
+    assert launch_benchmark(settings, KEY, SilentObserver()).summary == "all is well"
+
+
+def test_an_error_of_the_core_arrives_as_it_is_and_prints_nothing(core, settings, capfd):
+    core.error = EngineUnreachable("nothing answers")
+    with pytest.raises(EngineUnreachable, match="nothing answers"):
+        launch_benchmark(settings, KEY, SilentObserver())
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_without_an_observer_the_progress_goes_to_the_runs_log(core, settings):
+    job = launch.defs.resolve_job_def("benchmark")
+    with open_instance(settings) as instance:
+        instance.add_dynamic_partitions("benchmark_run", [KEY])
+        result = job.execute_in_process(instance=instance, partition_key=KEY)
+        lines = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == 20]
+    assert "engine starting" in lines

@@ -1,0 +1,139 @@
+"""Exit codes and error lines of the command line."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from dagster_project.cli.main import docmind, run
+from docmind_core.errors import EngineUnreachable
+
+HEAVY = {
+    "apprise", "bm25s", "dagster", "duckdb", "httpx", "langgraph", "matplotlib", "numpy", "pandas", "psutil",
+    "pyarrow", "pydantic", "rich", "scipy", "statsmodels", "torch", "transformers",
+}  # fmt: skip
+
+
+def commands(group, path=()):
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    def fail_with(error):
+        def command():
+            raise error
+
+        monkeypatch.setitem(docmind.commands, "fail", click.Command("fail", callback=command))
+
+    return fail_with
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; from dagster_project.cli.main import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert HEAVY & {name.partition(".")[0] for name in done.stderr.split()} == set()
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(docmind)], ids=" ".join)
+def test_each_command_explains_itself_with_examples(path, capsys):
+    assert run([*path, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert f"docmind {' '.join(path)}" in shown
+
+
+def test_an_error_is_one_line_and_exit_code_1(failing, capsys):
+    failing(EngineUnreachable("nothing answers at http://127.0.0.1:9. Start the engine."))
+    assert run(["fail"]) == 1
+    assert capsys.readouterr().err == "docmind: nothing answers at http://127.0.0.1:9. Start the engine.\n"
+
+
+def test_a_bug_is_one_line_that_offers_the_traceback(failing, capsys):
+    failing(ZeroDivisionError("division by zero"))
+    assert run(["fail"]) == 1
+    assert capsys.readouterr().err == (
+        "docmind: internal error, ZeroDivisionError: division by zero. See where: add --debug\n"
+    )
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(failing, capsys):
+    failing(ZeroDivisionError("division by zero"))
+    assert run(["fail", "--debug"]) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_an_interruption_has_the_shells_exit_code(failing):
+    failing(KeyboardInterrupt())
+    assert run(["fail"]) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["bench"], "Missing argument 'SUITE'"),
+        (["bench", "nope"], "there is no suite 'nope'. Name a bundled one (nightly, smoke)"),
+        (["bench", "smoke", "--limit", "0"], "--limit"),
+        (["bench", "smoke", "--arms", "nope"], "there is no arm 'nope'"),
+        (["bench", "smoke", "--arms", ","], "--arms"),
+        (["bench", "smoke", "--engine", "nope"], "nope"),
+        (["bench", "smoke", "--engine", "http://key@127.0.0.1:8000"], "api_key_env"),
+        (["bench", "smoke", "--routing", "wild"], "'wild' is not one of"),
+        (["bench", "smoke", "--resume"], "no benchmark run of smoke is unfinished"),
+        (["bench", "smoke", "--resume", "../../x"], "../../x"),
+        (["bench", "smoke", "--resume", "--limit", "2"], "leave out --limit"),
+        (["report", "20261122T020000Z-smoke-7f3a", "extra"], "unexpected extra argument"),
+        (["ui", "--port", "70000"], "--port"),
+        (["engine", "start", "nope"], "there is no engine profile 'nope'"),
+    ],
+)
+def test_what_cant_be_served_as_written_is_exit_code_2(settings, capsys, arguments, words):
+    assert run(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_broken_suite_names_each_problem(settings, tmp_path, capsys):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ncolour: red\nlimit: 0\nquery_set: x\n")
+    assert run(["bench", str(path)]) == 1
+    shown = capsys.readouterr().err
+    assert "colour: unknown key" in shown
+    assert "limit:" in shown
+
+
+def test_an_engine_that_does_not_answer_is_one_line(settings, unused_port, capsys):
+    assert run(["bench", "smoke", "--engine", f"http://127.0.0.1:{unused_port}", "--arms", "single_pass"]) == 1
+    shown = capsys.readouterr().err.splitlines()
+    assert f"http://127.0.0.1:{unused_port}" in shown[-1]
+    assert shown[-1].startswith("docmind: ")
+    assert not any("Traceback" in line for line in shown)
+
+
+def test_a_port_in_use_is_named_with_the_next_one(settings, unused_port, capsys):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", unused_port))
+        taken.listen()
+        assert run(["ui", "--port", str(unused_port)]) == 2
+    assert f"port {unused_port} is in use. Take another: docmind ui --port {unused_port + 1}" in capsys.readouterr().err
+
+
+def test_a_second_benchmark_on_the_same_home_says_who_runs(settings, capsys):
+    holder = (
+        "import sys; from docmind_core.runs.lock import lock_home; from docmind_core.settings import load_settings\n"
+        "with lock_home(load_settings(), 'docmind bench nightly'): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        assert run(["bench", "smoke"]) == 1
+        process.stdin.close()
+    assert f"in use by process {process.pid}, which runs docmind bench nightly" in capsys.readouterr().err
+    assert not settings.benchmarks.exists(), "nothing half-written"

@@ -1,0 +1,104 @@
+"""Questions to the published database from the command line."""
+
+import io
+import json
+
+import pytest
+
+from dagster_project.cli.main import run
+from docmind_core.tables.publish import publish
+from docmind_core.tables.segments import write_segment
+
+RUN_ID = "20261122T020000Z-smoke-7f3a.tuned"
+
+
+@pytest.fixture
+def database(settings):
+    write_segment(
+        settings.tables,
+        "measurements",
+        RUN_ID,
+        [
+            {"run_id": RUN_ID, "query_id": "q1", "replicate": 0, "metric": "token_f1", "draw": 0, "value": 0.5},
+            {
+                "run_id": RUN_ID,
+                "query_id": "q2",
+                "replicate": 0,
+                "metric": "token_f1",
+                "draw": 0,
+                "missing_because": "no_gold",
+            },
+        ],
+    )
+    return publish(settings)
+
+
+QUESTION = "select query_id, value, missing_because from measurements order by query_id"
+
+
+def test_csv_has_a_header_and_empty_fields_for_null(database, capsys):
+    assert run(["sql", QUESTION, "--csv"]) == 0
+    assert capsys.readouterr().out == "query_id,value,missing_because\nq1,0.5,\nq2,,no_gold\n"
+
+
+def test_json_has_an_object_per_row(database, capsys):
+    assert run(["sql", QUESTION, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"query_id": "q1", "value": 0.5, "missing_because": None},
+        {"query_id": "q2", "value": None, "missing_because": "no_gold"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'nan'::double", None),
+        ("'inf'::double", None),
+        ("1.25::decimal(5, 2)", 1.25),
+        ("timestamp '2026-11-22 02:00:00'", "2026-11-22T02:00:00"),
+        ("{'a': [1, null]}", {"a": [1, None]}),
+        ("'a\"b\n'", 'a"b\n'),
+        ("true", True),
+    ],
+)
+def test_json_holds_every_kind_of_value(database, capsys, expression, value):
+    assert run(["sql", f"select {expression} as x", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"x": value}]
+
+
+def test_a_table_shows_all_columns_to_a_pipe(database, capsys):
+    assert run(["sql", "select 'x' || repeat('y', 300) as long, 1 as n"]) == 0
+    assert "x" + "y" * 300 + "   1" in capsys.readouterr().out
+
+
+def test_a_cell_cant_steer_the_terminal(database, capsys):
+    assert run(["sql", "select chr(27) || '[2J[red]' as x"]) == 0
+    assert r"\x1b[2J[red]" in capsys.readouterr().out
+
+
+def test_rows_are_bounded_and_the_cut_is_said(database, capsys):
+    assert run(["sql", "from range(10)", "--csv", "--max-rows", "3"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "range\n0\n1\n2\n"
+    assert shown.err == "first 3 rows; see more with --max-rows\n"
+
+
+def test_the_question_may_come_from_stdin(database, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"select 42 as x")))
+    assert run(["sql", "-", "--csv"]) == 0
+    assert capsys.readouterr().out == "x\n42\n"
+
+
+def test_a_wrong_question_shows_what_duckdb_says(database, capsys):
+    assert run(["sql", "select nope from measurements"]) == 1
+    assert '"nope" not found' in capsys.readouterr().err
+
+
+def test_the_database_cant_be_written_to(database, capsys):
+    assert run(["sql", "delete from measurements"]) == 1
+    assert "read-only" in capsys.readouterr().err
+
+
+def test_without_a_database_the_first_step_is_named(settings, capsys):
+    assert run(["sql", "select 1"]) == 1
+    assert "docmind bench smoke" in capsys.readouterr().err

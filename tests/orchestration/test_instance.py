@@ -1,0 +1,72 @@
+"""A run that died must not block the next one."""
+
+import subprocess
+import sys
+import textwrap
+
+import dagster as dg
+import pytest
+
+from dagster_project.instance import fail_dead_runs, open_instance, prepare_dagster_home
+
+# Dies like kill -9 in the step that holds the slot, or after it, in the process of the argument.
+DYING_RUN = textwrap.dedent("""
+    import os, sys
+    from pathlib import Path
+    import dagster as dg
+    from dagster_project.instance import open_instance
+    from docmind_core.settings import Settings
+
+    @dg.asset(pool="engine")
+    def agent_runs():
+        os._exit(9)
+
+    job = dg.Definitions([agent_runs], jobs=[dg.define_asset_job("benchmark")]).resolve_job_def("benchmark")
+    job.execute_in_process(instance=open_instance(Settings(home=Path(sys.argv[1]))))
+""")
+
+
+@pytest.fixture
+def instance(settings):
+    with open_instance(settings) as instance:
+        yield instance
+
+
+def test_a_dead_run_is_failed_and_its_slot_is_free_again(settings, instance):
+    subprocess.run([sys.executable, "-c", DYING_RUN, str(settings.home)], check=False, capture_output=True)
+    [dead] = instance.get_runs()
+    assert dead.status is dg.DagsterRunStatus.STARTED
+    assert instance.event_log_storage.get_concurrency_info("engine").active_slot_count == 1
+
+    assert fail_dead_runs(instance) == (dead.run_id,)
+
+    assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert instance.event_log_storage.get_concurrency_info("engine").active_slot_count == 0
+    assert fail_dead_runs(instance) == ()
+
+
+def test_a_living_run_keeps_its_slot(instance):
+    seen = []
+
+    @dg.asset(pool="engine")
+    def agent_runs(context):
+        seen.append(fail_dead_runs(context.instance))
+        seen.append(context.instance.event_log_storage.get_concurrency_info("engine").active_slot_count)
+
+    assert dg.materialize([agent_runs], instance=instance).success
+    assert seen == [(), 1]
+
+
+def test_the_files_of_dagsters_home_are_written_once(settings):
+    home = prepare_dagster_home(settings)
+    assert "telemetry: {enabled: false}" in (home / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+
+    prepare_dagster_home(settings)
+
+    assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_pools_hold_one_step_each(instance):
+    assert instance.event_log_storage.get_concurrency_info("engine").slot_count in {0, 1}
+    assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
