@@ -36,7 +36,7 @@ def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[i
             continue
         line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if line.strip():
-            yield number, line
+            yield number, line.rstrip(b"\r\n")
 
 
 def _parsed(line: bytes, place: str, problems: ProblemList) -> dict[str, object] | None:

@@ -37,7 +37,11 @@ def _id(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_clean)]
 FilledText = Annotated[Text, AfterValidator(_not_blank)]
-Id = Annotated[FilledText, AfterValidator(_id), Field(max_length=ID_CHARACTERS_MAX)]
+# The length is checked first: pydantic words a limit on a validated value as if it were a list.
+Id = Annotated[
+    str, Field(max_length=ID_CHARACTERS_MAX), AfterValidator(_clean), AfterValidator(_not_blank), AfterValidator(_id)
+]
+Question = Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX), AfterValidator(_clean), AfterValidator(_not_blank)]
 
 
 class DocumentLine(BaseModel):
@@ -65,7 +69,7 @@ class QueryLine(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     query_id: Id
-    query: Annotated[FilledText, Field(max_length=QUERY_CHARACTERS_MAX)]
+    query: Question
     answers: list[FilledText] = []
     gold_doc_ids: list[Id] = []
     type: FilledText = "factoid"
@@ -82,7 +86,7 @@ def validated(model: type[Line], values: dict[str, object], place: str, problems
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             field = ".".join(str(part) for part in detail["loc"])
-            message = detail["msg"].removeprefix("Value error, ")
+            message = detail["msg"].replace("Value error, ", "").replace("Input should", "should")
             found = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
-            problems.add(place, field, message[:1].lower() + message[1:] + found)
+            problems.add(place, field, message.replace("Field required", "is missing") + found)
         return None
