@@ -13,14 +13,20 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 def open_new(path: Path) -> duckdb.DuckDBPyConnection:
     """Create a database file to be built, then published."""
-    return duckdb.connect(str(path), config=_CONFIG)
+    return _quiet(duckdb.connect(str(path), config=_CONFIG))
 
 
 def open_in_memory() -> duckdb.DuckDBPyConnection:
     """Open an empty database that no file stands behind."""
-    return duckdb.connect(config=_CONFIG)
+    return _quiet(duckdb.connect(config=_CONFIG))
 
 
 def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a published file; close it soon, it keeps showing the version it was opened on."""
-    return duckdb.connect(str(path), read_only=True, config=_CONFIG)
+    return _quiet(duckdb.connect(str(path), read_only=True, config=_CONFIG))
+
+
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    # A query of more than two seconds would print a bar into the output of whoever asked.
+    connection.execute("set enable_progress_bar = false")
+    return connection

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
-from docmind_core.tables.connecting import open_new
+from docmind_core.tables.connecting import open_in_memory, open_new
 from docmind_core.tables.schema import TABLES, Table
 from docmind_core.tables.segments import replace_durably
 from docmind_core.tables.views import VIEWS, View
@@ -32,7 +32,10 @@ def publish(settings: Settings) -> Path:
     _remove_part(part)
     try:
         with open_new(part) as connection:
+            # One transaction: the comments alone would be 250 commits.
+            connection.execute("begin")
             build(connection, settings.tables)
+            connection.execute("commit")
             connection.execute("checkpoint")
         replace_durably(part, target)
     finally:
@@ -86,30 +89,32 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: Table, segments: Seque
             {"files": [str(path) for path in segments]},
         )
     except duckdb.ConstraintException as error:
-        raise StoreError(_broken_row(connection, table, segments) or f"table {table.name}: {error}") from error
+        raise StoreError(_broken_row(table, segments) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:
         raise StoreError(_broken_segment(table, segments) or f"table {table.name}: {error}") from error
 
 
-def _broken_row(connection: duckdb.DuckDBPyConnection, table: Table, segments: Sequence[Path]) -> str | None:
+def _broken_row(table: Table, segments: Sequence[Path]) -> str | None:
     """Name the run and the key of the first row that breaks the key or a check of `table`."""
     rows = "select * from read_parquet($files, union_by_name = true)"
     key = ", ".join(_quoted(name) for name in table.key)
     questions = {
         "is there twice": f"select run_id, {key} from ({rows}) group by all having count(*) > 1",
-        "has a NULL in its key": f"select run_id, {key} from ({rows}) where concat_ws({key}) is null or "
+        "has a NULL in its key": f"select run_id, {key} from ({rows}) where "
         + " or ".join(f"{_quoted(name)} is null" for name in table.key),
     }
     for check in table.checks:
         questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({rows}) where not ({check})"
-    for problem, question in questions.items():
-        found = connection.execute(f"{question} order by all limit 1", {"files": [str(path) for path in segments]})
-        for run_id, *values in found.fetchall():
-            named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
-            return (
-                f"table {table.name}, run {run_id}: the row {named} {problem}. "
-                f"Its segment is {table.name}/{run_id}.parquet; nothing was published."
-            )
+    parameters = {"files": [str(path) for path in segments]}
+    # A failed insert has ended its transaction, so these are asked elsewhere.
+    with open_in_memory() as connection:
+        for problem, question in questions.items():
+            for run_id, *values in connection.execute(f"{question} order by all limit 1", parameters).fetchall():
+                named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
+                return (
+                    f"table {table.name}, run {run_id}: the row {named} {problem}. "
+                    f"Its segment is {table.name}/{run_id}.parquet; nothing was published."
+                )
     return None
 
 
@@ -134,9 +139,11 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:
 def _comment(
     connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
 ) -> None:
-    connection.execute(f"comment on {kind} {name} is {_literal(comment)}")
-    for column, text in columns.items():
-        connection.execute(f"comment on column {name}.{_quoted(column)} is {_literal(text)}")
+    statements = [f"comment on {kind} {name} is {_literal(comment)}"]
+    statements += [
+        f"comment on column {name}.{_quoted(column)} is {_literal(text)}" for column, text in columns.items()
+    ]
+    connection.execute(";\n".join(statements))
 
 
 def _quoted(name: str) -> str:

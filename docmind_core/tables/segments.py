@@ -21,6 +21,7 @@ _ARROW_TYPES = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us"),
 }
+_WHOLE = frozenset({"integer", "bigint"})
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
@@ -108,12 +109,14 @@ def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]
 
 def _arrow_column(table: str, column: str, kind: str, values: list[object]) -> pa.Array:
     try:
-        return pa.array([_plain(value) for value in values], type=_ARROW_TYPES[kind])
+        return pa.array([_plain(value, kind) for value in values], type=_ARROW_TYPES[kind])
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"table {table}, column {column} ({kind}): {error}") from error
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, kind: str) -> object:
+    if kind in _WHOLE and value is not None and type(value) is not int:
+        raise ValueError(f"{value!r} is not a whole number")
     if isinstance(value, str):
         # A reply may hold half of a surrogate pair, which is not valid Unicode text.
         return value.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,170 @@
+import os
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from docmind_core.errors import StoreError
+from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows
+from docmind_core.tables.schema import TABLES
+from docmind_core.tables.segments import segment_path, write_segment
+from docmind_core.tables.views import VIEWS
+from tests.builders import RUN_ID, make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
+
+
+def test_an_empty_home_publishes_every_table_and_view(settings):
+    publish(settings)
+    _, rows = query_rows(settings, "select table_name from information_schema.tables order by 1")
+    assert {row[0] for row in rows} == {*TABLES, *(view.name for view in VIEWS)}
+
+
+def test_every_table_view_and_column_has_a_comment_in_the_database(settings):
+    publish(settings)
+    for source in ("duckdb_tables()", "duckdb_views()", "duckdb_columns()"):
+        _, rows = query_rows(settings, f"select * from {source} where not internal and coalesce(comment, '') = ''")
+        assert rows == []
+
+
+def test_no_write_ahead_log_and_no_temporary_file_remain(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
+
+
+def test_publishing_again_shows_the_new_rows(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2")]})
+    publish(settings)
+    assert query_rows(settings, "select count(*) from llm_calls")[1] == [(2,)]
+
+
+def test_a_row_that_is_there_twice_is_named_with_table_run_and_key_and_the_old_file_stays(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    write_rows(settings, {"llm_calls": [make_call_row(), make_call_row()]})
+    with pytest.raises(
+        StoreError, match=rf"table llm_calls, run {RUN_ID}: the row .*call_id=c1, attempt=1 is there twice"
+    ):
+        publish(settings)
+    assert query_rows(settings, "select count(*) from llm_calls")[1] == [(1,)]
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
+
+
+def test_a_null_in_a_key_is_named(settings):
+    write_rows(settings, {"llm_calls": [make_call_row(call_id=None)]})
+    with pytest.raises(StoreError, match=rf"table llm_calls, run {RUN_ID}: .*call_id=None.* has a NULL in its key"):
+        publish(settings)
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("measurements", make_score_row("exact_match", 1.0, missing_because="no_gold")),
+        ("measurements", make_score_row("exact_match", None, missing_because=None)),
+        ("llm_calls", make_call_row(prompt_tokens=None)),
+    ],
+)
+def test_a_value_without_reason_or_a_reason_beside_a_value_is_refused(settings, table, row):
+    write_rows(settings, {table: [row]})
+    with pytest.raises(StoreError, match=rf"table {table}, run {RUN_ID}: .* breaks the rule"):
+        publish(settings)
+
+
+def test_a_damaged_segment_is_named_and_nothing_is_published(settings):
+    write_rows(settings, {"spans": []})
+    path = segment_path(settings.tables, "spans", RUN_ID)
+    path.write_bytes(b"torn")
+    with pytest.raises(StoreError, match=str(path)):
+        publish(settings)
+    assert not settings.metrics_database.exists()
+
+
+def test_a_segment_of_an_older_version_lacks_a_column_and_gets_null(settings):
+    settings.tables.joinpath("runs").mkdir(parents=True)
+    path = segment_path(settings.tables, "runs", "old.tuned")
+    duckdb.execute(f"copy (select 'old.tuned' as run_id, 'old' as benchmark_run) to '{path}' (format parquet)")
+    write_rows(settings, {})
+    publish(settings)
+    _, rows = query_rows(settings, "select run_id, arm from runs order by run_id desc")
+    assert rows == [("old.tuned", None), (RUN_ID, "naive_supervisor")]
+
+
+def test_a_segment_of_a_newer_version_is_named(settings):
+    settings.tables.joinpath("runs").mkdir(parents=True)
+    path = segment_path(settings.tables, "runs", "new.tuned")
+    duckdb.execute(f"copy (select 'new.tuned' as run_id, 1 as colour) to '{path}' (format parquet)")
+    with pytest.raises(StoreError, match="colour"):
+        publish(settings)
+
+
+def test_the_file_of_a_dead_publisher_goes_and_that_of_a_living_one_stays(settings):
+    settings.home.mkdir()
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead = settings.home / f"metrics.duckdb.{int(child.stdout)}.tmp"
+    living = settings.home / f"metrics.duckdb.{os.getppid()}.tmp"
+    dead.touch()
+    living.touch()
+    publish(settings)
+    assert (dead.exists(), living.exists()) == (False, True)
+
+
+def test_a_path_with_quotes_and_spaces_works(tmp_path):
+    from docmind_core.settings import Settings
+
+    settings = Settings(home=tmp_path / "o'hara's home")
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    assert query_rows(settings, "select count(*) from llm_calls")[1] == [(1,)]
+
+
+POLL = """
+import os, sys, duckdb
+stop, path, reads, last = sys.argv[2], sys.argv[1], 0, 0
+while not os.path.exists(stop):
+    connection = duckdb.connect(path, read_only=True)
+    connection.execute("set enable_progress_bar = false")
+    (count,) = connection.execute("select count(*) from llm_calls").fetchall()[0]
+    connection.close()
+    assert count >= last, (count, last)
+    last, reads = count, reads + 1
+print(reads)
+"""
+
+
+def test_readers_never_fail_and_counts_never_go_back_while_twenty_versions_are_published(settings, tmp_path):
+    write_rows(settings, {"llm_calls": []})
+    publish(settings)
+    stop = tmp_path / "stop"
+    poller = subprocess.Popen(
+        [sys.executable, "-c", POLL, str(settings.metrics_database), str(stop)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    counts = []
+    try:
+        for count in range(1, 21):
+            write_rows(settings, {"llm_calls": [make_call_row(f"c{place}") for place in range(count)]})
+            publish(settings)
+            counts += query_rows(settings, "select count(*) from llm_calls")[1]
+    finally:
+        stop.touch()
+        output, trouble = poller.communicate(timeout=60)
+    assert poller.returncode == 0, trouble
+    assert int(output) > 0
+    assert counts == [(count,) for count in range(1, 21)]
+
+
+def test_many_runs_are_told_apart(settings):
+    for arm in ("single_pass", "tuned"):
+        run_id = f"key.{arm}"
+        write_segment(settings.tables, "runs", run_id, [make_run_row(run_id)])
+        write_segment(settings.tables, "query_runs", run_id, [make_query_run_row(run_id=run_id)])
+    publish(settings)
+    _, rows = query_rows(
+        settings, "select arm, count(*) from query_runs join runs using (run_id) group by arm order by arm"
+    )
+    assert rows == [("single_pass", 1), ("tuned", 1)]

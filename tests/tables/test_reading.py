@@ -1,0 +1,51 @@
+import pytest
+
+from docmind_core.errors import StoreError
+from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows, query_segments
+from tests.builders import RUN_ID, make_call_row, write_rows
+
+
+def test_before_the_first_run_the_error_says_what_to_do(settings):
+    with pytest.raises(StoreError, match="docmind bench smoke"):
+        query_rows(settings, "select 1")
+
+
+def test_names_and_rows_come_back_with_parameters_bound(settings):
+    write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2", tokens=(1, 1))]})
+    publish(settings)
+    sql = "select call_id, billed_tokens from llm_calls where billed_tokens > $least order by call_id"
+    assert query_rows(settings, sql, {"least": 5}) == (["call_id", "billed_tokens"], [("c1", 13)])
+
+
+def test_only_the_rows_asked_for_are_fetched(settings):
+    publish(settings)
+    assert query_rows(settings, "select * from range(1000000)", max_rows=2)[1] == [(0,), (1,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("select colour from runs", "colour"),
+        ("selec 1", "selec"),
+        ("insert into runs (run_id) values ('x')", "read-only"),
+        ("select * from read_parquet('https://127.0.0.1/x.parquet')", "httpfs"),
+    ],
+)
+def test_wrong_sql_is_a_store_error_with_the_database_s_own_words(settings, sql, message):
+    publish(settings)
+    with pytest.raises(StoreError, match=message):
+        query_rows(settings, sql)
+
+
+def test_a_file_that_is_no_database_is_named(settings):
+    settings.home.mkdir()
+    settings.metrics_database.write_text("not a database, whatever its name says" * 200)
+    with pytest.raises(StoreError, match="can't be opened"):
+        query_rows(settings, "select 1")
+
+
+def test_segments_can_be_asked_before_they_are_published(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    write_rows(settings, {"llm_calls": []}, run_id="other.tuned")
+    assert query_segments(settings.tables, [RUN_ID], "select run_id from runs")[1] == [(RUN_ID,)]
