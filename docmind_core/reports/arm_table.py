@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.estimates import Estimate, mean_estimate, most_frequent, quality_estimate
 from docmind_core.reports.number_text import (
     count_text,
@@ -15,7 +16,6 @@ from docmind_core.reports.number_text import (
 from docmind_core.reports.run_records import (
     TOKENS_PER_CORRECT,
     ArmRun,
-    BenchmarkRecords,
     Latency,
     QualitySummary,
     QueryRun,
@@ -24,9 +24,11 @@ from docmind_core.reports.run_records import (
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
 BASELINE = "naive_supervisor"
-SINGLE_PASS = "single_pass"
+SINGLE_PASS = "single_pass"  # noqa: S105 - an arm
 NO_BASELINE = f"no {BASELINE} arm in this run"
 NO_SINGLE_PASS = f"no {SINGLE_PASS} arm in this run"
+NOT_CLAIMABLE = "not claimable: "
+"""How `claimable_because` begins when it says no."""
 NO_CALL = "no model call finished"
 NO_SCORE = "not scored"
 P95_N_MIN = 130
@@ -38,7 +40,7 @@ QueryValue = Callable[[QueryRun], float | None]
 def arm_table(records: BenchmarkRecords) -> TextTable:
     """Put one column per arm and one row per measure, in groups."""
     return TextTable(
-        caption="Arms side by side",
+        caption="Means over the queries that have a value; where some have none, n says how many",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=(
             TextRow(heading="Queries"),
@@ -124,7 +126,9 @@ def _reduction(records: BenchmarkRecords, arm: ArmRun) -> Cell:
     row = records.tokens_of_arms.get(arm.run_id)
     if row is None or row.reduction_pct is None:
         return Cell(text=_why_no_reduction(records, arm))
-    return Cell(text=percent_text(row.reduction_pct), note=interval_text(row.reduction_low, row.reduction_high, decimals=0))
+    return Cell(
+        text=percent_text(row.reduction_pct), note=interval_text(row.reduction_low, row.reduction_high, decimals=0)
+    )
 
 
 def _reduction_of_totals(records: BenchmarkRecords, arm: ArmRun) -> str:
@@ -152,7 +156,9 @@ def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:
         return Cell(text="is the one call")
     if SINGLE_PASS not in records.arm_names.values():
         return Cell(text=not_measured(NO_SINGLE_PASS))
-    return Cell(text=not_measured(NO_CALL if row is None else row.missing_because or "no query with tokens in both arms"))
+    return Cell(
+        text=not_measured(NO_CALL if row is None else row.missing_because or "no query with tokens in both arms")
+    )
 
 
 def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
@@ -165,7 +171,7 @@ def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
 def _claimable(row: TokenEfficiency | None) -> Cell:
     if row is None or row.claimable is None:
         return Cell(text="–")
-    return Cell(text="yes" if row.claimable else "no", note=row.claimable_because or "")
+    return Cell(text="yes" if row.claimable else "no", note=(row.claimable_because or "").removeprefix(NOT_CLAIMABLE))
 
 
 def _quality_rows(records: BenchmarkRecords) -> list[TextRow]:
@@ -184,23 +190,23 @@ def quality_cell(row: QualitySummary | None) -> Cell:
 
 
 def _time_rows(records: BenchmarkRecords) -> list[TextRow]:
-    too_few = f"n too small: a 95th percentile needs {P95_N_MIN}"
     return [
         text_row("wall time, median", _times(records, lambda row: row.wall_p50_s)),
-        text_row("wall time, 95th percentile", _times(records, lambda row: row.wall_p95_s, too_few)),
+        text_row("wall time, 95th percentile", _times(records, lambda row: row.wall_p95_s, n_min=P95_N_MIN)),
         text_row("coordination overhead, median", _times(records, lambda row: row.coordination_overhead_p50_s)),
         text_row(
             "coordination overhead, 95th percentile",
-            _times(records, lambda row: row.coordination_overhead_p95_s, too_few),
+            _times(records, lambda row: row.coordination_overhead_p95_s, n_min=P95_N_MIN),
         ),
         text_row(
-            "the same with supervisor calls, median", _times(records, lambda row: row.coordination_incl_supervisor_p50_s)
+            "the same with supervisor calls, median",
+            _times(records, lambda row: row.coordination_incl_supervisor_p50_s),
         ),
         text_row("time to first token of a call, median", _times(records, lambda row: row.ttft_p50_s)),
     ]
 
 
-def _times(records: BenchmarkRecords, value: Callable[[Latency], float | None], too_few: str | None = None) -> list[Cell]:
+def _times(records: BenchmarkRecords, value: Callable[[Latency], float | None], *, n_min: int = 1) -> list[Cell]:
     cells = []
     for arm in records.arms:
         queries = records.queries_of_arms[arm.run_id]
@@ -210,7 +216,7 @@ def _times(records: BenchmarkRecords, value: Callable[[Latency], float | None], 
             cells.append(Cell(text=not_measured(reason or NO_CALL)))
             continue
         left_out = len(queries) - (row.wall_n or 0)
-        because = too_few if too_few and row.wall_n else reason
+        because = f"n too small, {row.wall_n} of {n_min}" if row.wall_n and row.wall_n < n_min else reason
         note = f"n {row.wall_n or 0} of {len(queries)}" if left_out > 0 and value(row) is not None else ""
         cells.append(Cell(text=milliseconds_text(value(row), because), note=note))
     return cells

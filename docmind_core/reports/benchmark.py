@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.reports.arm_table import arm_table
+from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.charts import interval_dots, stacked_bars
 from docmind_core.reports.definitions import DEFINITIONS
 from docmind_core.reports.detail_tables import (
@@ -20,7 +21,6 @@ from docmind_core.reports.example_queries import RULE, read_example_queries
 from docmind_core.reports.headline import headline, plumbing_sentence
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
-from docmind_core.reports.run_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
 from docmind_core.settings import Settings
@@ -54,7 +54,7 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
     return ReportPaths(html=html, markdown=markdown, summary=summary_text(records, html))
 
 
-def _content(settings: Settings, records: BenchmarkRecords) -> Mapping[str, object]:
+def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]:
     return {
         "first": records.arms[0],
         "arms": records.arms,
@@ -76,21 +76,21 @@ def _content(settings: Settings, records: BenchmarkRecords) -> Mapping[str, obje
     }
 
 
-def _charts(records: BenchmarkRecords) -> Mapping[str, object]:
+def _charts(records: BenchmarkRecords) -> dict[str, object]:
     shares = tokens_by_agent(records)
     quality = _quality_estimates(records)
     return {
         "tokens_chart": stacked_bars(
             shares,
             unit="billed tokens per query",
-            description="Stacked bars: billed tokens per query of each arm, by agent; the table below holds the figures",
+            description="Stacked bars: billed tokens per query of each arm, by agent; the table holds the figures",
         )
         if any(shares.values())
         else None,
         "quality_chart": interval_dots(
             quality,
             unit="mean score with its 95 % interval",
-            description="Mean score of each arm in each quality metric, with 95 % intervals; the table above holds the figures",
+            description="Mean score of each arm in each quality metric with its interval; the table holds the figures",
         )
         if quality
         else None,

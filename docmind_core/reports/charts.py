@@ -89,9 +89,7 @@ def interval_dots(estimates: Mapping[str, Mapping[str, Estimate]], *, unit: str,
         return _svg(figure, description)
 
 
-def _draw_estimates(
-    axes: Axes, estimates: Sequence[Estimate | None], offset: float, colour: str, marker: str
-) -> None:
+def _draw_estimates(axes: Axes, estimates: Sequence[Estimate | None], offset: float, colour: str, marker: str) -> None:
     for row, estimate in enumerate(estimates):
         if estimate is None or estimate.value is None:
             continue

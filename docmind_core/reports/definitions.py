@@ -5,7 +5,10 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("answered by a fallback", "an agent failed and one plain call answered instead"),
     ("prompt, completion tokens", "from the engine's own usage, every attempt counted, retries and failures too"),
     ("billed tokens", "prompt + completion; cached tokens are not subtracted"),
-    ("cached, computed prompt tokens", "what the engine's prefix cache served, and the rest; shown beside, never subtracted"),
+    (
+        "cached, computed prompt tokens",
+        "what the engine's prefix cache served, and the rest; shown beside, never subtracted",
+    ),
     (
         "tokens saved against naive_supervisor",
         "100 · (1 − geometric mean of billed tokens / the baseline's), query by query, 95 % t interval on the logs, "

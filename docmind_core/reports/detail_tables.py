@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from docmind_core.reports.arm_table import quality_cell
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import count_text, milliseconds_text
-from docmind_core.reports.run_records import ALL, BenchmarkRecords, QualitySummary
+from docmind_core.reports.run_records import ALL, LedgerBalance, QualitySummary
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
@@ -32,7 +33,9 @@ def agents_table(records: BenchmarkRecords) -> TextTable:
             latency = latencies.get((row.run_id, row.agent))
             sums = (row.calls, row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.billed_tokens)
             reason = row.missing_because
-            per_query = [count_text(None if value is None or not queries else value / queries, reason) for value in sums]
+            per_query = [
+                count_text(None if value is None or not queries else value / queries, reason) for value in sums
+            ]
             times = [
                 milliseconds_text(latency.ttft_p50_s if latency else None),
                 milliseconds_text(latency.e2e_latency_p50_s if latency else None),
@@ -65,30 +68,34 @@ def quality_by_type_table(records: BenchmarkRecords) -> TextTable:
 
 def ledger_table(records: BenchmarkRecords) -> TextTable:
     """One row per arm and engine session: our tokens against the engine's own counters."""
-    return TextTable(
-        caption="Ledger: tokens booked here against the engine's own counters",
-        columns=(
-            "arm", "state", "prompt, ledger", "prompt, engine", "difference", "completion, ledger",
-            "completion, engine", "difference", "calls without usage", "because",
-        ),
-        rows=tuple(
-            text_row(
-                records.arm_names[row.run_id],
-                [
-                    row.state or "unknown",
-                    count_text(row.ledger_prompt_tokens),
-                    count_text(row.engine_prompt_tokens, row.state),
-                    count_text(row.prompt_difference, row.state),
-                    count_text(row.ledger_completion_tokens),
-                    count_text(row.engine_completion_tokens, row.state),
-                    count_text(row.completion_difference, row.state),
-                    count_text(row.unreconciled_calls),
-                    row.because or "",
-                ],
-            )
-            for row in sorted(records.ledger, key=lambda row: list(records.arm_names).index(row.run_id))
-        ),
+    order = list(records.arm_names)
+    rows = sorted(records.ledger, key=lambda row: order.index(row.run_id))
+    explained = any(row.because for row in rows)
+    columns = (
+        "arm", "state", "prompt, ledger", "prompt, engine", "difference", "completion, ledger", "completion, engine",
+        "difference", "calls without usage",
     )  # fmt: skip
+    return TextTable(
+        caption="Tokens booked here against the growth of the engine's counters; differences are engine minus ledger",
+        columns=(*columns, "because") if explained else columns,
+        rows=tuple(
+            text_row(records.arm_names[row.run_id], [*_ledger_cells(row), *([row.because or ""] if explained else [])])
+            for row in rows
+        ),
+    )
+
+
+def _ledger_cells(row: LedgerBalance) -> tuple[str, ...]:
+    return (
+        row.state or "unknown",
+        count_text(row.ledger_prompt_tokens),
+        count_text(row.engine_prompt_tokens, row.state),
+        count_text(row.prompt_difference, row.state),
+        count_text(row.ledger_completion_tokens),
+        count_text(row.engine_completion_tokens, row.state),
+        count_text(row.completion_difference, row.state),
+        count_text(row.unreconciled_calls),
+    )
 
 
 def failures_table(records: BenchmarkRecords) -> TextTable:

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
 from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
-from docmind_core.reports.run_records import BenchmarkRecords, QueryRun
+from docmind_core.reports.run_records import QueryRun
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -158,7 +159,7 @@ def _read_texts(
     names = ("query", "answer", "citations", "passages", "agent_sequence")
     _, rows = query_rows(
         settings,
-        f"select run_id, query_id, {', '.join(names)} from query_runs "  # noqa: S608 - names stand above
+        f"select run_id, query_id, {', '.join(names)} from query_runs "
         "where run_id in $run_ids and query_id in $chosen and replicate = 0",
         {"run_ids": list(records.arm_names), "chosen": list(chosen)},
     )
@@ -183,7 +184,9 @@ def _read_replies(
 
 
 def _reply(*values: object) -> Reply:
-    agent, role, task, attempt, prompt, completion, no_tokens, seconds, no_time, text, valid, finish, kind, message = values
+    agent, role, task, attempt, prompt, completion, no_tokens, seconds, no_time, text, valid, finish, kind, message = (
+        values
+    )
     tokens = f"{count_text(prompt, no_tokens)} + {count_text(completion, no_tokens)} tokens"  # type: ignore[arg-type]
     problems = [
         shown_error(str(kind), str(message or "")) if kind else "",

@@ -1,8 +1,11 @@
-"""The sentences a report opens with: what the arms cost against each other, what became of quality, what may be claimed."""
+"""The sentences a report opens with: what the arms cost against each other, and what became of quality."""
 
-from docmind_core.reports.arm_table import BASELINE, NO_BASELINE, SINGLE_PASS
+from dataclasses import dataclass
+
+from docmind_core.reports.arm_table import BASELINE, NO_BASELINE, NOT_CLAIMABLE, SINGLE_PASS
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import interval_text, percent_text, ratio_text, times_text
-from docmind_core.reports.run_records import ArmRun, BenchmarkRecords, Comparison, TokenEfficiency
+from docmind_core.reports.run_records import ArmRun, Comparison, TokenEfficiency
 
 TUNED = "tuned"
 QUALITY_METRICS = ("passed", "exact_match", "token_f1")
@@ -13,34 +16,47 @@ PLUMBING = (
 )
 
 
-def headline(records: BenchmarkRecords) -> tuple[str, ...]:
-    """Answer the reader's first question for each arm, `tuned` first; at least one sentence."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the report has to say first about one arm, or about the run as a whole."""
+
+    main: str
+    """One sentence: the tokens."""
+    rest: str = ""
+    """What became of quality, and whether the saving may be claimed."""
+
+    def __str__(self) -> str:
+        return f"{self.main} {self.rest}".strip()
+
+
+def headline(records: BenchmarkRecords) -> tuple[Finding, ...]:
+    """Answer the reader's first question for each arm, `tuned` first; at least one finding."""
     if not any(query.answered for query in records.query_runs):
-        return (nothing_answered(records),)
+        return (Finding(main="No query was answered.", rest=nothing_answered(records)),)
     judged = sorted(
         (arm for arm in records.arms if arm.arm != BASELINE), key=lambda arm: (arm.arm != TUNED, arm.arm == SINGLE_PASS)
     )
     if not judged:
-        return (f"Only {BASELINE} ran, so there is nothing to compare it with.",)
-    return tuple(arm_sentence(records, arm) for arm in judged)
+        return (Finding(main=f"Only {BASELINE} ran, so there is nothing to compare it with."),)
+    return tuple(_finding(records, arm) for arm in judged)
 
 
 def nothing_answered(records: BenchmarkRecords) -> str:
-    """Say that no query has an answer, so that no number can be mistaken for a result."""
+    """Say how the queries of a failed run ended, so that no number can be mistaken for a result."""
     failed = sum(query.status == "failed" for query in records.query_runs)
     expected = sum(arm.expected_queries or 0 for arm in records.arms)
+    never = f", {expected - len(records.query_runs):,} never finished" if expected > len(records.query_runs) else ""
     return (
-        f"No query was answered: {failed:,} of {expected:,} failed, the others never finished. "
-        "Nothing below says anything about tokens saved or about quality; see the failures."
+        f"Of {expected:,} query runs {failed:,} failed{never}. Nothing below says anything about tokens saved or about "
+        "quality; the section on failures says what happened."
     )
 
 
-def arm_sentence(records: BenchmarkRecords, arm: ArmRun) -> str:
-    """Say what one arm costs against the baseline and against one call, its quality, and the claim."""
+def _finding(records: BenchmarkRecords, arm: ArmRun) -> Finding:
     row = records.tokens_of_arms.get(arm.run_id)
-    parts = [_against_baseline(records, arm, row), _against_one_call(row), _quality(records, arm)]
-    cost = "; ".join(part for part in parts if part)
-    return f"{arm.arm} {cost}. {_claim(records, row)}".strip()
+    cost = "; ".join(part for part in (_against_baseline(records, arm, row), _against_one_call(row)) if part)
+    rest = " ".join(part for part in (_quality(records, arm), _claim(records, row)) if part)
+    return Finding(main=f"{arm.arm} {cost}.", rest=rest)
 
 
 def plumbing_sentence(records: BenchmarkRecords) -> str | None:
@@ -55,9 +71,9 @@ def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficien
     if row is None or row.reduction_pct is None:
         why = row.claimable_because if row and row.claimable_because else "no query has tokens in both arms"
         return f"has no figure against {BASELINE} ({why})"
-    more_or_fewer = "fewer" if row.reduction_pct >= 0 else "more"
-    size = percent_text(abs(row.reduction_pct))
-    return f"used {size} {more_or_fewer} tokens than {BASELINE} (routing {arm.routing or 'unknown'}{_reduction_n(records, row)})"
+    size = f"{percent_text(abs(row.reduction_pct))} {'fewer' if row.reduction_pct >= 0 else 'more'}"
+    rule = f"routing {arm.routing or 'unknown'}"
+    return f"used {size} billed tokens per query than {BASELINE} ({rule}{_reduction_n(records, row)})"
 
 
 def _reduction_n(records: BenchmarkRecords, row: TokenEfficiency) -> str:
@@ -74,25 +90,25 @@ def _against_one_call(row: TokenEfficiency | None) -> str:
     if row is None or row.single_pass_ratio is None:
         return ""
     interval = interval_text(row.single_pass_ratio_low, row.single_pass_ratio_high, decimals=2)
-    return f"it costs {times_text(row.single_pass_ratio)} one call" + (f" ({interval})" if interval else "")
+    return f"{times_text(row.single_pass_ratio)} the tokens of one call" + (f" ({interval})" if interval else "")
 
 
 def _quality(records: BenchmarkRecords, arm: ArmRun) -> str:
     found = _comparison(records, arm.run_id, BASELINE, QUALITY_METRICS)
     if found is None or found.candidate_value is None or found.baseline_value is None:
-        return "quality was not compared"
+        return "Quality was not compared."
     interval = interval_text(found.delta_low, found.delta_high, decimals=2)
     verdict = (found.verdict or "no verdict").replace("_", "-")
     between = f", difference {ratio_text(found.delta)}" + (f" ({interval})" if interval else "")
     values = f"{ratio_text(found.candidate_value)} against {ratio_text(found.baseline_value)}"
-    return f"{found.metric} {values}{between}: {verdict}"
+    return f"Quality ({found.metric}): {values}{between}: {verdict}."
 
 
 def _claim(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:
     if row is None or row.claimable is None or BASELINE not in records.arm_names.values():
         return ""
-    because = f": {row.claimable_because}" if row.claimable_because else ""
-    return f"The saving {'may' if row.claimable else 'may not'} be claimed{because.rstrip('.')}."
+    reason = (row.claimable_because or "no reason recorded").removeprefix(NOT_CLAIMABLE).rstrip(".")
+    return f"A saving {'may' if row.claimable else 'may not'} be claimed: {reason}."
 
 
 def _comparison(records: BenchmarkRecords, run_id: str, baseline: str, metrics: tuple[str, ...]) -> Comparison | None:

@@ -4,8 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Callable
 
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import count_text, duration_text, moment_text
-from docmind_core.reports.run_records import TOKENS_PER_CORRECT, ArmRun, BenchmarkRecords, parse_object
+from docmind_core.reports.run_records import TOKENS_PER_CORRECT, ArmRun, parse_object
 from docmind_core.reports.text_safety import shortened
 from docmind_core.reports.text_table import TextTable, text_row
 from docmind_core.settings import Settings
@@ -33,9 +34,17 @@ def _commit(arm: ArmRun) -> str:
 
 
 def _engine(arm: ArmRun) -> str:
-    profile = parse_object(arm.manifest).get("profile")
-    by_whom = {True: "started by this project", False: "remote, run by somebody else", None: "unknown"}[arm.engine_managed]
+    engine = parse_object(arm.manifest).get("engine")
+    profile = engine.get("profile") if isinstance(engine, dict) else None
+    by_whom = {True: "started by this project", False: "run by somebody else", None: UNKNOWN}[arm.engine_managed]
     return f"{by_whom}, profile {profile}" if profile else by_whom
+
+
+def _hardware(arm: ArmRun) -> str:
+    hardware = parse_object(arm.manifest).get("hardware")
+    if not isinstance(hardware, dict):
+        return UNKNOWN
+    return ", ".join(f"{name} {_known(value)}" for name, value in hardware.items())
 
 
 def _cache(arm: ArmRun) -> str:
@@ -75,7 +84,8 @@ _FACTS: tuple[Fact, ...] = (
     ("prompts, sha256", lambda arm: _known(arm.prompt_hash)),
     ("judge, sha256", lambda arm: arm.judge_hash or "none"),
     ("commit", _commit),
-    ("hardware fingerprint", lambda arm: _known(arm.hardware_fingerprint)),
+    ("machine", _hardware),
+    ("machine, hashed", lambda arm: _known(arm.hardware_fingerprint)),
     ("Dagster run", lambda arm: _known(arm.dagster_run_id)),
     ("series", lambda arm: _known(arm.series_key)),
     ("started", lambda arm: moment_text(arm.started_at)),
@@ -138,5 +148,3 @@ def _missing_scores(settings: Settings, records: BenchmarkRecords) -> dict[tuple
         (records.arm_names[str(run)], f"{metric} of a query", str(because)): int(str(count))
         for run, metric, because, count in rows
     }
-
-

@@ -1,6 +1,7 @@
 """Jinja environments in which every value is made safe unless it says that it already is."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -9,6 +10,7 @@ from docmind_core.reports.text_safety import markdown_block, markdown_text, visi
 from docmind_core.reports.text_table import TextTable
 
 
+@cache
 def html_environment() -> Environment:
     """Escape for HTML; control characters become visible."""
     return Environment(
@@ -21,11 +23,12 @@ def html_environment() -> Environment:
     )
 
 
+@cache
 def markdown_environment() -> Environment:
     """Escape for Markdown; `Markup` marks what is Markdown already."""
-    environment = Environment(  # noqa: S701 - finalize escapes every value
+    environment = Environment(
         loader=PackageLoader("docmind_core.reports"),
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - finalize escapes every value
         undefined=StrictUndefined,
         finalize=lambda value: value if isinstance(value, Markup) else markdown_text(str(value)),
         trim_blocks=True,

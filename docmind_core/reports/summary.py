@@ -4,14 +4,14 @@ from pathlib import Path
 from textwrap import wrap
 
 from docmind_core.reports.arm_table import arm_table
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, plumbing_sentence
-from docmind_core.reports.run_records import BenchmarkRecords
 from docmind_core.reports.text_safety import one_line, shortened
 
 LINES_MAX = 25
 WIDTH = 110
 ARMS_SHOWN = 6
-SENTENCES_SHOWN = 2
+FINDINGS_SHOWN = 2
 _SENTENCE_LINES = 4
 _COLUMNS = {
     "answered": "answered",
@@ -28,11 +28,14 @@ _QUALITY = ("exact_match", "token_f1")
 def summary_text(records: BenchmarkRecords, html: Path) -> str:
     """Say what came out, in at most `LINES_MAX` lines without control characters."""
     first = records.arms[0]
-    lines = [one_line(f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"), ""]
+    lines = [
+        one_line(f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"),
+        "",
+    ]
     lines += _arm_lines(records)
     lines.append("")
-    for sentence in headline(records)[:SENTENCES_SHOWN]:
-        lines += _wrapped(sentence)
+    for finding in headline(records)[:FINDINGS_SHOWN]:
+        lines += _wrapped(str(finding))
     plumbing = plumbing_sentence(records)
     lines += _wrapped(plumbing) if plumbing else []
     lines.append(ledger_line(records))
@@ -61,16 +64,13 @@ def _arm_lines(records: BenchmarkRecords) -> list[str]:
         rows.append([arm.arm, *("–" if value.startswith(("not measured", "is the")) else value for value in values)])
     cells = [[shortened(one_line(cell), characters=24) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(pairs)).rstrip()
-        for pairs in ([*zip(row, widths, strict=True)] for row in cells)
-    ]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
     more = len(records.arms) - ARMS_SHOWN
     return [*lines, f"... and {more} more arms in the report"] if more > 0 else lines
 
 
 def _wrapped(sentence: str) -> list[str]:
     lines = wrap(one_line(sentence), WIDTH)
-    return lines if len(lines) <= _SENTENCE_LINES else [*lines[: _SENTENCE_LINES - 1], f"{lines[_SENTENCE_LINES - 1]} …"]
-
-
+    if len(lines) > _SENTENCE_LINES:
+        lines = [*lines[: _SENTENCE_LINES - 1], f"{lines[_SENTENCE_LINES - 1]} …"]
+    return lines

@@ -24,7 +24,9 @@ def run_id_of(arm: str, benchmark_run: str = BENCHMARK_RUN) -> str:
     return f"{benchmark_run}.{arm}"
 
 
-def make_run(arm: str, *, benchmark_run: str = BENCHMARK_RUN, place: int = 0, queries: int = 4, **changes: object) -> Row:
+def make_run(
+    arm: str, *, benchmark_run: str = BENCHMARK_RUN, place: int = 0, queries: int = 4, **changes: object
+) -> Row:
     row: Row = {
         "run_id": run_id_of(arm, benchmark_run), "benchmark_run": benchmark_run, "suite": "smoke", "arm": arm,
         "level": "balanced", "routing": "fixed", "strategy": "keyword_search", "replicates": 1, "concurrency": 4,
@@ -33,7 +35,7 @@ def make_run(arm: str, *, benchmark_run: str = BENCHMARK_RUN, place: int = 0, qu
         "query_set": "python-reference", "query_set_hash": "aa11", "corpus_hash": "bb22", "git_sha": "0123abc",
         "git_dirty": True, "started_at": START + timedelta(minutes=place), "duration_s": 41.5, "status": "finished",
         "ended_at": START + timedelta(minutes=place, seconds=42), "expected_queries": queries, "comparable": True,
-        "manifest": json.dumps({"profile": "cpu-smollm2", "hardware": {"cores": 2}}),
+        "manifest": json.dumps({"engine": {"profile": "cpu-smollm2"}, "hardware": {"cores": 2, "memory_gib": 24}}),
     }  # fmt: skip
     return row | changes
 
@@ -84,8 +86,8 @@ def make_scores(arm: str, query_id: str, values: Mapping[str, float | None], **c
 
 def make_comparison(candidate: str, baseline: str, metric: str, **changes: object) -> Row:
     row: Row = {
-        "run_id": run_id_of(candidate), "baseline_run_id": run_id_of(baseline), "candidate_run_id": run_id_of(candidate),
-        "metric": metric, "agent": "all", "slice": "all", "n": 4, "n_left_out": 0, "clusters": 4,
+        "run_id": run_id_of(candidate), "candidate_run_id": run_id_of(candidate), "metric": metric,
+        "baseline_run_id": run_id_of(baseline), "agent": "all", "slice": "all", "n": 4, "n_left_out": 0, "clusters": 4,
     }  # fmt: skip
     return row | changes
 
@@ -144,28 +146,29 @@ def planted_tables(
         ],
         "comparisons": [],
     }  # fmt: skip
-    if "naive_supervisor" in arms:
-        for arm in arms:
-            if arm != "naive_supervisor":
-                tables["comparisons"] += [
-                    make_comparison(
-                        arm, "naive_supervisor", "billed_tokens", baseline_value=4300.0, candidate_value=1290.0, delta=-1.2,
-                        delta_low=-1.3, delta_high=-1.1, ratio_of_totals=0.3, verdict="better", claimable=False,
-                        claimable_because="4 queries, 300 are needed to show that quality is not worse",
-                    ),
-                    make_comparison(
-                        arm, "naive_supervisor", "passed", baseline_value=0.5, candidate_value=0.5, delta=0.0,
-                        delta_low=-0.4, delta_high=0.4, verdict="inconclusive", because="too few queries",
-                    ),
-                ]  # fmt: skip
+    for arm in arms:
+        if arm != "naive_supervisor" and "naive_supervisor" in arms:
+            tables["comparisons"] += _against_naive_supervisor(arm)
     if {"single_pass", "tuned"} <= set(arms):
-        tables["comparisons"].append(
-            make_comparison(
-                "tuned", "single_pass", "billed_tokens", baseline_value=430.0, candidate_value=1290.0, delta=1.1,
-                delta_low=1.0, delta_high=1.2, ratio_of_totals=3.0,
-            )  # fmt: skip
-        )
+        one_call = {"delta": 1.1, "delta_low": 1.0, "delta_high": 1.2, "ratio_of_totals": 3.0}
+        tables["comparisons"].append(make_comparison("tuned", "single_pass", "billed_tokens", **one_call))
     return tables
+
+
+def _against_naive_supervisor(arm: str) -> list[Row]:
+    tokens = {
+        "baseline_value": 4300.0, "candidate_value": 1290.0, "delta": -1.2, "delta_low": -1.3, "delta_high": -1.1,
+        "ratio_of_totals": 0.3, "verdict": "better", "claimable": False,
+        "claimable_because": "not claimable: quality undecided: n = 4 is below 300",
+    }  # fmt: skip
+    quality = {
+        "baseline_value": 0.5, "candidate_value": 0.5, "delta": 0.0, "delta_low": -0.4, "delta_high": 0.4,
+        "verdict": "inconclusive", "because": "n = 4 is below 300",
+    }  # fmt: skip
+    return [
+        make_comparison(arm, "naive_supervisor", "billed_tokens", **tokens),
+        make_comparison(arm, "naive_supervisor", "passed", **quality),
+    ]
 
 
 def settings_of(folder: Path) -> Settings:

@@ -1,0 +1,128 @@
+"""All rows of one benchmark run that its report shows, read from the published database."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TypeVar
+
+from docmind_core.errors import UsageError
+from docmind_core.reports.run_records import (
+    ALL,
+    TOKENS_PER_CORRECT,
+    ArmRun,
+    Comparison,
+    Latency,
+    LedgerBalance,
+    QualitySummary,
+    QueryRun,
+    TokenEfficiency,
+    parse_object,
+)
+from docmind_core.settings import Settings
+from docmind_core.tables.reading import query_rows
+
+NEWEST_KEYS_NAMED = 5
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkRecords:
+    """All rows of one benchmark run that its report shows."""
+
+    arms: tuple[ArmRun, ...]
+    """In the order of the suite."""
+    query_runs: tuple[QueryRun, ...]
+    tokens: tuple[TokenEfficiency, ...]
+    latencies: tuple[Latency, ...]
+    ledger: tuple[LedgerBalance, ...]
+    quality: tuple[QualitySummary, ...]
+    comparisons: tuple[Comparison, ...]
+
+    @cached_property
+    def arm_names(self) -> dict[str, str]:
+        """Arm by run_id."""
+        return {arm.run_id: arm.arm for arm in self.arms}
+
+    @cached_property
+    def tokens_of_arms(self) -> dict[str, TokenEfficiency]:
+        """The row over all agents by run_id."""
+        return {row.run_id: row for row in self.tokens if row.agent == ALL}
+
+    @cached_property
+    def latencies_of_arms(self) -> dict[str, Latency]:
+        """The row over all calls and queries by run_id."""
+        return {row.run_id: row for row in self.latencies if row.agent == ALL}
+
+    @cached_property
+    def quality_of_arms(self) -> dict[tuple[str, str], QualitySummary]:
+        """The row over all queries by run_id and metric."""
+        return {(row.run_id, row.metric): row for row in self.quality if row.query_type == ALL}
+
+    @cached_property
+    def quality_metrics(self) -> tuple[str, ...]:
+        """Names of the quality metrics that some arm was scored by."""
+        return tuple(dict.fromkeys(row.metric for row in self.quality if row.metric != TOKENS_PER_CORRECT))
+
+    @cached_property
+    def queries_of_arms(self) -> dict[str, tuple[QueryRun, ...]]:
+        """Query runs by run_id; every arm has an entry."""
+        return {arm.run_id: tuple(q for q in self.query_runs if q.run_id == arm.run_id) for arm in self.arms}
+
+
+def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
+    """Read everything the report of a benchmark run shows, except its example queries.
+
+    Raises:
+        UsageError: If the database has no such benchmark run; the newest ones are named.
+        StoreError: If there is no database yet.
+    """
+    arms = _read(settings, ArmRun, "runs where benchmark_run = $benchmark_run order by started_at, arm", benchmark_run)
+    if not arms:
+        raise UsageError(_unknown_benchmark_run(settings, benchmark_run))
+    of_run = "where run_id in (select run_id from runs where benchmark_run = $benchmark_run)"
+    return BenchmarkRecords(
+        arms=_in_suite_order(arms),
+        query_runs=_read(
+            settings,
+            QueryRun,
+            f"query_runs {of_run} and phase is distinct from 'warmup' order by query_id, replicate",
+            benchmark_run,
+        ),
+        tokens=_read(settings, TokenEfficiency, f"token_efficiency {of_run} order by run_id, agent", benchmark_run),
+        latencies=_read(settings, Latency, f"latency_summary {of_run} order by run_id, agent", benchmark_run),
+        ledger=_read(
+            settings, LedgerBalance, f"ledger_balance {of_run} order by run_id, engine_session", benchmark_run
+        ),
+        quality=_read(settings, QualitySummary, f"quality_summary {of_run} order by metric, query_type", benchmark_run),
+        comparisons=_read(
+            settings,
+            Comparison,
+            f"comparisons {of_run} and agent = 'all' and slice = 'all' order by metric",
+            benchmark_run,
+        ),
+    )
+
+
+def _read(settings: Settings, record: type[Record], source: str, benchmark_run: str) -> tuple[Record, ...]:
+    names = [field.name for field in fields(record)]  # type: ignore[arg-type]
+    _, rows = query_rows(settings, f"select {', '.join(names)} from {source}", {"benchmark_run": benchmark_run})
+    return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
+
+
+def _in_suite_order(arms: tuple[ArmRun, ...]) -> tuple[ArmRun, ...]:
+    # A resumed benchmark can start its arms in another order than the suite names them.
+    suite = parse_object(arms[0].manifest).get("suite")
+    named = suite.get("arms") if isinstance(suite, dict) else None
+    order = {name: place for place, name in enumerate(named)} if isinstance(named, list) else {}
+    return tuple(sorted(arms, key=lambda arm: order.get(arm.arm, len(order))))
+
+
+def _unknown_benchmark_run(settings: Settings, benchmark_run: str) -> str:
+    _, rows = query_rows(
+        settings,
+        "select benchmark_run from runs group by benchmark_run order by max(started_at) desc nulls last limit $newest",
+        {"newest": NEWEST_KEYS_NAMED},
+    )
+    newest = ", ".join(str(row[0]) for row in rows)
+    known = f"The newest: {newest}" if newest else "There is none yet; make one: docmind bench smoke"
+    return f"there is no benchmark run {benchmark_run!r} in the database. {known}"

@@ -1,0 +1,56 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from docmind_core.reports.number_text import (
+    count_text,
+    duration_text,
+    interval_text,
+    milliseconds_text,
+    moment_text,
+    percent_text,
+    ratio_text,
+    times_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (count_text(1234), "1,234"),
+        (count_text(3.5), "3.5"),
+        (count_text(0), "0"),
+        (percent_text(41.4), "41 %"),
+        (percent_text(-2.34), "−2.3 %"),
+        (percent_text(-0.001), "0.0 %"),
+        (ratio_text(0.256), "0.26"),
+        (times_text(1.834), "1.83 ×"),
+        (milliseconds_text(1.2345), "1,230 ms"),
+        (milliseconds_text(0.0562), "56 ms"),
+        (milliseconds_text(0.00042), "0.42 ms"),
+        (milliseconds_text(0.0), "0 ms"),
+        (interval_text(-0.4, 0.15, decimals=2), "−0.40 to 0.15"),
+        (duration_text(125.2), "2 min 05 s"),
+        (duration_text(7800), "2 h 10 min"),
+    ],
+)
+def test_numbers_are_rounded_to_what_a_reader_can_use(shown, text):
+    assert shown == text
+
+
+@pytest.mark.parametrize("text", [count_text, percent_text, ratio_text, times_text, milliseconds_text, duration_text])
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_missing_value_is_named_and_never_zero(text, value):
+    assert text(value, "no_usage") == "not measured: no_usage"
+    assert text(value) == "not measured"
+
+
+def test_an_interval_without_an_end_is_left_out():
+    assert interval_text(None, 1.0, decimals=2) == ""
+
+
+def test_times_are_shown_in_utc_whether_they_say_so_or_not():
+    there = datetime(2026, 11, 22, 3, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert moment_text(there) == "2026-11-22 02:00:00 UTC"
+    assert moment_text(there.astimezone(UTC).replace(tzinfo=None)) == "2026-11-22 02:00:00 UTC"
+    assert moment_text(None) == "not measured"
