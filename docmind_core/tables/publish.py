@@ -35,6 +35,7 @@ def publish(settings: Settings) -> Path:
             # One transaction: the comments alone would be 250 commits.
             connection.execute("begin")
             build(connection, settings.tables)
+            _describe(connection)
             connection.execute("commit")
             connection.execute("checkpoint")
         replace_durably(part, target)
@@ -56,12 +57,8 @@ def build(connection: duckdb.DuckDBPyConnection, folder: Path, *, run_ids: Seque
         segments = _segments(folder / table.name, run_ids)
         if segments:
             _insert(connection, table, segments)
-        texts = {name: text for name, (_, text) in table.columns.items()}
-        _comment(connection, "table", table.name, table.comment, texts)
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {sql_text(view.name)}")
-        _comment(connection, "view", view.name, view.comment, view.columns)
-        _check_columns(connection, view)
 
 
 def sql_text(name: str) -> str:
@@ -128,6 +125,15 @@ def _broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
         if strange:
             return f"{path} has columns this version does not know: {', '.join(strange)}. A newer one wrote it."
     return None
+
+
+def _describe(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in TABLES.values():
+        texts = {name: text for name, (_, text) in table.columns.items()}
+        _comment(connection, "table", table.name, table.comment, texts)
+    for view in VIEWS:
+        _check_columns(connection, view)
+        _comment(connection, "view", view.name, view.comment, view.columns)
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:
