@@ -80,9 +80,10 @@ run_logged() { # label, command...
     return "$code"
 }
 
-give_up() {
+give_up() { # what, hint
     echo "install: $1 failed; the end of $log says why:" >&2
     tail -n 25 "$log" >&2
+    [ -z "${2:-}" ] || echo "install: $2" >&2
     echo "install: repeat the same command to go on where it stopped." >&2
     exit 1
 }
@@ -110,18 +111,19 @@ make_venv() {
     "$base" -m venv --clear "$venv"
 }
 
-# The CPU build of torch carries a local version (+cpu) that not every package index offers.
+# The CPU build of torch carries a local version (+cpu) that not every package index offers. Its dependencies come with
+# the next steps.
 install_torch() {
     local torch before
     is_done torch && return
     torch="$(grep '^torch==' constraints.txt)"
     before="$(wc -l <"$log")"
     touch "$venv/.stamps/to-compile"
-    if ! run_logged "torch's CPU build" "${pip_install[@]}" "$torch"; then
-        tail -n "+$((before + 1))" "$log" | grep -q "No matching distribution found for torch" || give_up "torch's CPU build"
-        echo "install: the configured package indexes do not offer $torch; trying PyTorch's public index $pytorch_index."
-        run_logged "torch's CPU build from PyTorch's index" "${pip_install[@]}" --extra-index-url "$pytorch_index" "$torch" ||
-            give_up "torch's CPU build (pass a folder that holds its wheel: PIP_FIND_LINKS=FOLDER make ...)"
+    if ! run_logged "torch's CPU build" "${pip_install[@]}" --no-deps "$torch"; then
+        tail -n "+$((before + 1))" "$log" | grep -qi "no matching distribution" || give_up "torch's CPU build"
+        echo "install: the configured package indexes do not offer $torch; trying PyTorch's public index, $pytorch_index."
+        run_logged "torch's CPU build" "${pip_install[@]}" --no-deps --extra-index-url "$pytorch_index" "$torch" ||
+            give_up "torch's CPU build" "without access to that index, put the wheel into a folder: PIP_FIND_LINKS=FOLDER make ..."
     fi
     fingerprint >"$venv/.stamps/torch"
 }
