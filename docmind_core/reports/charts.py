@@ -1,7 +1,7 @@
 """Charts as SVG that sits inside a page: real text, the page's colours in dark mode, described for screen readers."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from io import StringIO
 from itertools import cycle
@@ -48,7 +48,7 @@ def stacked_bars(shares: Mapping[str, Mapping[str, float]], *, unit: str, descri
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": "stacked_bars"}):
         figure, axes = _figure(rows=len(shares), legend_rows=2)
-        parts = _in_palette_order({part for of_arm in shares.values() for part in of_arm})
+        parts = in_palette_order({part for of_arm in shares.values() for part in of_arm})
         colours = _part_colours(parts)
         starts = [0.0] * len(shares)
         for part in parts:
@@ -115,7 +115,9 @@ def _finish(figure: Figure, axes: Axes, *, names: Sequence[str], unit: str, lege
         figure.legend(handles, labels, loc="outside upper left", ncols=legend_columns, frameon=False)
 
 
-def _in_palette_order(parts: set[str]) -> list[str]:
+def in_palette_order(parts: Iterable[str]) -> list[str]:
+    """Return agents in the order of their bars, unknown ones last."""
+    parts = set(parts)
     known = [part for part in _AGENT_COLOURS if part in parts]
     return [*known, *sorted(parts.difference(known))]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from docmind_core.reports.arm_table import quality_cell
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.charts import in_palette_order
 from docmind_core.reports.number_text import count_text, milliseconds_text
 from docmind_core.reports.run_records import ALL, LedgerBalance, QualitySummary
 from docmind_core.reports.text_safety import one_line, shortened
@@ -25,10 +26,12 @@ def tokens_by_agent(records: BenchmarkRecords) -> Mapping[str, Mapping[str, floa
 def agents_table(records: BenchmarkRecords) -> TextTable:
     """One row per arm and agent: its calls, tokens per query and times per call."""
     latencies = {(row.run_id, row.agent): row for row in records.latencies}
+    order = [*in_palette_order(row.agent for row in records.tokens if row.agent != ALL), ALL]
     rows = []
     for arm in records.arms:
         rows.append(TextRow(heading=arm.arm))
-        for row in (row for row in records.tokens if row.run_id == arm.run_id):
+        of_arm = [row for row in records.tokens if row.run_id == arm.run_id]
+        for row in sorted(of_arm, key=lambda row: order.index(row.agent)):
             queries = row.n_query_runs or 0
             latency = latencies.get((row.run_id, row.agent))
             sums = (row.calls, row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.billed_tokens)
@@ -54,15 +57,18 @@ def quality_by_type_table(records: BenchmarkRecords) -> TextTable:
     """One row per metric and query type, one column per arm."""
     found = {(row.run_id, row.metric, row.query_type): row for row in records.quality}
     types = sorted({row.query_type for row in records.quality if row.query_type != ALL})
-    rows = []
+    rows: list[TextRow] = []
     for metric in records.quality_metrics:
-        rows.append(TextRow(heading=metric))
+        of_metric = []
         for query_type in types:
             cells = [found.get((arm.run_id, metric, query_type)) for arm in records.arms]
             if any(cell is not None and cell.n_defined for cell in cells):
-                rows.append(text_row(query_type, [_type_cell(cell) for cell in cells]))
+                of_metric.append(text_row(query_type, [_type_cell(cell) for cell in cells]))
+        rows += [TextRow(heading=metric), *of_metric] if of_metric else []
     return TextTable(
-        caption="Quality by type of query", columns=("", *(arm.arm for arm in records.arms)), rows=tuple(rows)
+        caption="Mean score, its 95 % interval, and the number of queries that have it",
+        columns=("", *(arm.arm for arm in records.arms)),
+        rows=tuple(rows),
     )
 
 

@@ -1,7 +1,7 @@
 """What ran: engine, model, data, code and machine, and what was not measured."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
@@ -102,16 +102,19 @@ def what_ran_table(records: BenchmarkRecords) -> TextTable:
         shared = set(values.values())
         text = shared.pop() if len(shared) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())
         rows.append(text_row(heading, [text]))
-    return TextTable(caption="What ran", columns=("", "value"), rows=tuple(rows), prose=True)
+    return TextTable(
+        caption="Once where all arms share it, else arm by arm", columns=("", "value"), rows=tuple(rows), prose=True
+    )
 
 
 def manifest_texts(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
-    """Return arm and manifest, indented for reading; an arm without one is left out."""
-    return tuple(
-        (arm.arm, shortened(json.dumps(content, indent=2, ensure_ascii=False), characters=MANIFEST_CHARACTERS))
-        for arm in records.arms
-        if (content := parse_object(arm.manifest))
-    )
+    """Return each manifest, indented for reading, with the arms that share it; an arm without one is left out."""
+    arms: dict[str, list[str]] = defaultdict(list)
+    for arm in records.arms:
+        if content := parse_object(arm.manifest):
+            text = json.dumps(content, indent=2, ensure_ascii=False)
+            arms[shortened(text, characters=MANIFEST_CHARACTERS)].append(arm.arm)
+    return tuple((", ".join(names), text) for text, names in arms.items())
 
 
 def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTable:
@@ -133,7 +136,10 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTab
     ]
     rows.append(text_row("all", ["GPU memory, device load, energy", "all", "no device samples are taken"]))
     return TextTable(
-        caption="What was not measured", columns=("arm", "what", "how often", "because"), rows=tuple(rows), prose=True
+        caption="What has no value is left out of means and counted here",
+        columns=("arm", "what", "how often", "because"),
+        rows=tuple(rows),
+        prose=True,
     )
 
 
