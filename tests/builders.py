@@ -104,9 +104,9 @@ def make_score_row(
 
 
 def write_rows(settings: Settings, rows: Mapping[str, Sequence[Row]], run_id: str = RUN_ID) -> None:
-    """Write one segment per table, a plain run among them."""
+    """Write one segment per table, a plain run among them; every row becomes one of `run_id`."""
     for table, content in {"runs": [make_run_row(run_id)], **rows}.items():
-        write_segment(settings.tables, table, run_id, content)
+        write_segment(settings.tables, table, run_id, [{**row, "run_id": run_id} for row in content])
 
 
 def make_query(query_id: str = "q1", **changes: object) -> Query:

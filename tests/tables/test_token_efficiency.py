@@ -1,0 +1,149 @@
+"""The view `token_efficiency`: sums by agent, and the comparison of the whole arm."""
+
+import math
+
+import pytest
+
+from docmind_core.tables.reading import query_segments
+from tests.builders import make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
+
+NAIVE, TUNED, SINGLE = "k.naive_supervisor", "k.tuned", "k.single_pass"
+
+
+def efficiency(settings, where="true"):
+    names, rows = query_segments(settings.tables, [NAIVE, TUNED, SINGLE], f"from token_efficiency where {where}")
+    return {(row[2], row[3]): dict(zip(names, row, strict=True)) for row in rows}
+
+
+def make_comparison(metric, baseline, candidate=TUNED, **changes):
+    return {
+        "run_id": candidate,
+        "baseline_run_id": baseline,
+        "candidate_run_id": candidate,
+        "metric": metric,
+        "agent": "all",
+        "slice": "all",
+        "delta": math.log(0.2),
+        "delta_low": math.log(0.1),
+        "delta_high": math.log(0.4),
+        "ratio_of_totals": 0.25,
+        "claimable": False,
+        "claimable_because": "too few",
+        **changes,
+    }
+
+
+def test_sums_by_agent_add_up_to_all_over_every_attempt(settings):
+    calls = [
+        make_call_row("c1", tokens=(10, 3), cached_tokens=4, prefill_computed_tokens=6),
+        make_call_row("c1", tokens=(10, 0), attempt=2, status="failed", cached_tokens=0, prefill_computed_tokens=10),
+        make_call_row("c2", tokens=(20, 5), agent="supervisor", cached_tokens=0, prefill_computed_tokens=20),
+        make_call_row("c3", tokens=(70, 7), role="judge"),
+        make_call_row("c4", tokens=(80, 8), phase="warmup"),
+    ]
+    write_rows(settings, {"llm_calls": calls, "query_runs": [make_query_run_row()]}, NAIVE)
+    found = efficiency(settings)
+    columns = ("calls", "prompt_tokens", "completion_tokens", "cached_tokens", "billed_tokens", "computed_tokens")
+    assert {key[1]: tuple(row[column] for column in columns) for key, row in found.items()} == {
+        "query_router": (2, 20, 3, 4, 23, 19),
+        "supervisor": (1, 20, 5, 0, 25, 25),
+        "all": (3, 40, 8, 4, 48, 44),
+    }
+    assert {(row["routing"], row["n_queries"]) for row in found.values()} == {("fixed", 1)}
+
+
+def test_one_call_without_usage_makes_its_sums_unknown_and_says_why(settings):
+    lost = make_call_row(
+        "c2", prompt_tokens=None, completion_tokens=None, billed_tokens=None, tokens_missing_because="unreconciled"
+    )
+    other = make_call_row("c3", agent="supervisor")
+    write_rows(settings, {"llm_calls": [make_call_row("c1"), lost, other]}, NAIVE)
+    found = efficiency(settings)
+    assert {key[1]: (row["billed_tokens"], row["missing_because"]) for key, row in found.items()} == {
+        "query_router": (None, "unreconciled"),
+        "supervisor": (13, None),
+        "all": (None, "unreconciled"),
+    }
+
+
+def test_cached_tokens_are_unknown_when_one_call_does_not_say(settings):
+    calls = [make_call_row("c1", cached_tokens=4, prefill_computed_tokens=6), make_call_row("c2")]
+    write_rows(settings, {"llm_calls": calls}, NAIVE)
+    row = efficiency(settings)["naive_supervisor", "all"]
+    assert (row["billed_tokens"], row["cached_tokens"], row["computed_tokens"]) == (26, None, None)
+
+
+def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_percent(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]}, NAIVE)
+    write_rows(settings, {"llm_calls": [make_call_row()]}, SINGLE)
+    comparisons = [
+        make_comparison("billed_tokens", NAIVE),
+        make_comparison("computed_tokens", NAIVE, delta=math.log(0.5)),
+        make_comparison("billed_tokens", SINGLE, delta=math.log(1.5), delta_low=math.log(1.2), delta_high=math.log(2)),
+        make_comparison("billed_tokens", NAIVE, slice="factoid", delta=0.0),
+        make_comparison("passed", NAIVE, delta=0.0),
+    ]
+    write_rows(settings, {"llm_calls": [make_call_row()], "comparisons": comparisons}, TUNED)
+    row = efficiency(settings, "agent = 'all'")["tuned", "all"]
+    numbers = {name: value for name, value in row.items() if name.startswith(("reduction", "computed_red", "single"))}
+    assert numbers == pytest.approx(
+        {
+            "reduction_pct": 80,
+            "reduction_low": 60,
+            "reduction_high": 90,
+            "reduction_of_totals_pct": 75,
+            "computed_reduction_pct": 50,
+            "computed_reduction_low": 60,
+            "computed_reduction_high": 90,
+            "single_pass_ratio": 1.5,
+            "single_pass_ratio_low": 1.2,
+            "single_pass_ratio_high": 2,
+        }
+    )
+    assert (row["baseline_run_id"], row["claimable"], row["claimable_because"]) == (NAIVE, False, "too few")
+
+
+def test_only_the_row_of_all_agents_is_compared_and_every_other_arm_says_why_it_is_not(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]}, NAIVE)
+    write_rows(settings, {"llm_calls": [make_call_row()]}, SINGLE)
+    found = efficiency(settings)
+    assert {key: row["claimable_because"] for key, row in found.items()} == {
+        ("naive_supervisor", "query_router"): None,
+        ("naive_supervisor", "all"): "this arm is the baseline",
+        ("single_pass", "query_router"): None,
+        ("single_pass", "all"): "not compared with naive_supervisor",
+    }
+
+
+@pytest.mark.parametrize(
+    ("passed", "billed", "expected"),
+    [
+        ((1.0, 1.0), (30, 50), 40.0),
+        ((1.0, 0.0), (30, 50), 80.0),
+        ((0.0, 0.0), (30, 50), None),
+        ((1.0, None), (30, 50), 30.0),
+        ((1.0, 1.0), (30, None), None),
+    ],
+)
+def test_tokens_per_correct_is_billed_over_passed_where_passing_is_known(settings, passed, billed, expected):
+    names = ("q1", "q2")
+    write_rows(
+        settings,
+        {
+            "llm_calls": [make_call_row()],
+            "query_runs": [
+                make_query_run_row(name, billed_tokens=tokens) for name, tokens in zip(names, billed, strict=True)
+            ],
+            "measurements": [make_score_row("passed", value, name) for name, value in zip(names, passed, strict=True)],
+        },
+        NAIVE,
+    )
+    assert efficiency(settings)["naive_supervisor", "all"]["tokens_per_correct"] == expected
+
+
+def test_runs_of_other_benchmark_runs_are_never_the_baseline(settings):
+    other = "j.naive_supervisor"
+    write_rows(settings, {"runs": [make_run_row(TUNED)], "llm_calls": [make_call_row()]}, TUNED)
+    write_rows(settings, {"llm_calls": [make_call_row()]}, other)
+    _, rows = query_segments(settings.tables, [TUNED, other], "select baseline_run_id from token_efficiency")
+    assert {row[0] for row in rows} == {None}
