@@ -29,6 +29,9 @@ from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import remove_leftovers
 
+UNKNOWN_SESSION = "unknown"
+"""Session of an engine that offers no counters: its calls are in the ledger, with nothing to balance them against."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOutcome:
@@ -114,7 +117,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     expected = len(bench.queries) * bench.inputs.suite.replicates
     was_reset = connection.prefix_cache_resettable and await reset_prefix_cache(connection)
     before = await read_settled_counters(connection)
-    session = before.engine_session if before else None
+    session = before.engine_session if before else UNKNOWN_SESSION
     facts = run_facts(
         bench.inputs, arm_name, engine_session=session, prefix_cache_state="reset" if was_reset else "unknown"
     )

@@ -8,15 +8,15 @@ import argparse
 import asyncio
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 Reply = Callable[[dict[str, Any]], str]
-NEVER = 3600.0
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def schema_example(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> Any:
@@ -57,6 +57,7 @@ class FakeEngine:
     api_key: str | None = None
     offers_metrics: bool = True
     reports_usage: bool = True
+    healthy: bool = True
     latency_s: float = 0.0
     port: int = 0
     window: int = 8192
@@ -66,10 +67,11 @@ class FakeEngine:
     resets: int = 0
     running: int = 0
     peak_running: int = 0
-    _born: float = field(default_factory=time.time)
+    _born: float = field(default_factory=lambda: datetime.now(UTC).timestamp())
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _ready: threading.Event = field(default_factory=threading.Event)
+    _called: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -100,6 +102,10 @@ class FakeEngine:
             except asyncio.CancelledError:
                 return
 
+    def wait_for_call(self) -> None:
+        """Wait until a chat request is under way; call it from another thread than the client's loop."""
+        self._called.wait(10)
+
     async def serve(self) -> None:
         server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
@@ -114,7 +120,7 @@ class FakeEngine:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await _read_request(reader):
-                if not await self._answer(writer, *request):
+                if not await self._answer((reader, writer), *request):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -122,28 +128,31 @@ class FakeEngine:
             writer.close()
 
     async def _answer(
-        self, writer: asyncio.StreamWriter, method: str, path: str, headers: dict[str, str], payload: bytes
+        self, streams: Streams, method: str, path: str, headers: dict[str, str], payload: bytes
     ) -> bool:
         """Answer one request; False closes the connection."""
+        writer = streams[1]
         if self.api_key and path.startswith("/v1/") and headers.get("authorization") != f"Bearer {self.api_key}":
             return _send(writer, 401, {"error": f"Unauthorized: {headers.get('authorization')}"})
         if (method, path) == ("POST", "/v1/chat/completions"):
             body = json.loads(payload)
             self.requests.append(body)
-            return await self._chat(writer, body)
+            return await self._chat(streams, body)
         if path == "/metrics" and self.offers_metrics:
             return _send(writer, 200, self._metrics_text())
         if (method, path) == ("POST", "/reset_prefix_cache"):
             self.resets += 1
             return _send(writer, 200, "")
+        if path == "/health":
+            return _send(writer, 200 if self.healthy else 503, "")
         routes: dict[str, Any] = {
-            "/health": "",
             "/version": {"version": "0.32.0+fake"},
             "/v1/models": {"data": [{"id": self.model, "max_model_len": self.window}]},
         }
         return _send(writer, 200, routes[path]) if path in routes else _send(writer, 404, {"error": "not found"})
 
-    async def _chat(self, writer: asyncio.StreamWriter, body: dict[str, Any]) -> bool:
+    async def _chat(self, streams: Streams, body: dict[str, Any]) -> bool:
+        reader, writer = streams
         fault = self.faults.popleft() if self.faults else None
         if isinstance(fault, int):
             return _send(writer, fault, {"error": f"planted {fault}"}, {"Retry-After": "0"})
@@ -153,9 +162,12 @@ class FakeEngine:
         if prompt_tokens + body["max_tokens"] > self.window:
             return _send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
         self.running += 1
+        self._called.set()
         self.peak_running = max(self.peak_running, self.running)
         try:
-            await asyncio.sleep(NEVER if fault == "hang" else self.latency_s)
+            if fault == "hang":
+                return bool(await reader.read(1))  # until the client gives up
+            await asyncio.sleep(self.latency_s)
             return await self._stream(writer, body, prompt_tokens, fault)
         finally:
             self.running -= 1
@@ -195,8 +207,12 @@ class FakeEngine:
 
     def _metrics_text(self) -> str:
         names = ("prompt_tokens", "generation_tokens", "request_success", "prompt_tokens_cached")
-        lines = [f'vllm:{name}_total{{model_name="{self.model}"}} {self.counters.get(name, 0.0)}' for name in names]
-        lines += [f"vllm:num_requests_running {float(self.running)}", "vllm:num_requests_waiting 0.0"]
+        lines = []
+        for name in names:
+            lines += [f"# TYPE vllm:{name} counter"]
+            lines += [f'vllm:{name}_total{{model_name="{self.model}"}} {self.counters.get(name, 0.0)}']
+        for name, value in (("running", self.running), ("waiting", 0)):
+            lines += [f"# TYPE vllm:num_requests_{name} gauge", f"vllm:num_requests_{name} {float(value)}"]
         lines += [f'vllm:prompt_tokens_created{{model_name="{self.model}"}} {self._born}']
         return "\n".join(lines) + "\n"
 

@@ -166,8 +166,7 @@ async def test_a_cancelled_call_is_booked_as_cut_off():
         book = Book()
         async with make_client(engine) as client:
             task = asyncio.create_task(client.complete(make_request(), book))
-            while not engine.running:
-                await asyncio.sleep(0)
+            await asyncio.to_thread(engine.wait_for_call)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
