@@ -1,0 +1,1 @@
+"""Tests mirror the packages; rows and records for them come from `tests/builders.py`."""
