@@ -62,6 +62,6 @@ def test_the_job_has_all_assets_and_both_gates_in_one_process():
 
 
 def test_the_tables_show_their_columns():
-    schema = nodes()["measurements"].metadata["dagster/column_schema"].value
+    schema = nodes()["measurements"].metadata["dagster/column_schema"]
     assert [column.name for column in schema.columns][:4] == ["run_id", "query_id", "replicate", "metric"]
     assert all(column.description for column in schema.columns)

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.instance import fail_dead_runs, open_instance, prepare_dagster_home
+from docmind_core.settings import Settings
 
 # Dies like kill -9 in the step that holds the slot, or after it, in the process of the argument.
 DYING_RUN = textwrap.dedent("""
@@ -57,7 +58,8 @@ def test_a_living_run_keeps_its_slot(instance):
     assert seen == [(), 1]
 
 
-def test_the_files_of_dagsters_home_are_written_once(settings):
+def test_the_files_of_dagsters_home_are_written_once(tmp_path):
+    settings = Settings(home=tmp_path / "new")
     home = prepare_dagster_home(settings)
     assert "telemetry: {enabled: false}" in (home / "dagster.yaml").read_text()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")

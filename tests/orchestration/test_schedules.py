@@ -4,6 +4,9 @@ import dagster as dg
 import pytest
 
 from dagster_project import schedules
+from dagster_project.instance import open_instance
+from dagster_project.jobs import ASSETS, benchmark_job
+from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource
 from dagster_project.schedules import suite_schedules
 
@@ -70,8 +73,12 @@ def test_a_tick_freezes_the_suite_and_asks_for_one_run_of_its_key(settings, suit
     monkeypatch.setattr(schedules, "freeze_benchmark_run", lambda suite, given: frozen.append((suite, given)) or KEY)
     path.write_text(SUITE + "limit: 3\n")
 
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance=instance, resources={"store": StoreResource()})
+    resources = {"store": StoreResource(), "observers": ObserverFactory()}
+    defs = dg.Definitions(ASSETS, schedules=[mine], jobs=[benchmark_job], resources=resources)
+    with open_instance(settings) as instance:
+        context = dg.build_schedule_context(
+            instance=instance, repository_def=defs.get_repository_def(), resources={"store": StoreResource()}
+        )
         [request] = mine.evaluate_tick(context).run_requests
         assert (request.run_key, request.partition_key) == (KEY, KEY)
         assert instance.get_dynamic_partitions("benchmark_run") == [KEY]
