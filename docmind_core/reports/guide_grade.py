@@ -1,0 +1,158 @@
+"""The guide's own grade, token block and recommendations, kept to the letter so that its numbers can be reproduced.
+
+They are shown under the scorecard and labelled as the guide's; `KNOWN_FAULTS` says why nothing is decided by them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from docmind_core.reports.number_text import NOT_MEASURED
+
+NOT_GRADED = "n/a"
+
+POINTS_OF_A_PART = 25
+_EXECUTION_TIME_S = ((0.5, 25), (1.0, 20), (2.0, 15))
+_VRAM_GB = ((12.0, 25), (14.0, 20), (16.0, 15))
+_EXECUTIONS = ((100, 25), (50, 20), (20, 15))
+_TOKENS_PER_SECOND = ((1000.0, 25), (500.0, 20), (200.0, 15))
+_GRADES = ((90, "A+ Excellent"), (80, "A Good"), (70, "B Average"), (60, "C Below Average"))
+_LOWEST_GRADE = "D Needs Improvement"
+
+KNOWN_FAULTS = (
+    "It takes a larger sample for a faster system: the same one gets C at 15 executions, B at 60 and A at 120.",
+    "It rewards waste: prompts padded fourfold lift A to A+, and the guide's own cut of tokens by 75 % lowers A+ to A.",
+    "It has no term for quality: an agent that is broken and says 20 tokens in 10 ms gets A+.",
+    "Its memory part compares with fixed gigabytes: a large card can never pass it, whatever the run needed.",
+)
+"""What is wrong with the grade, each measured (docs/metrics.md)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionStatistics:
+    """Means over the executions of one agent, or of all agents together."""
+
+    executions: int
+    avg_execution_time_s: float | None
+    avg_vram_gb: float | None
+    """Decimal gigabytes, as in the guide; None without a GPU."""
+    total_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideGrade:
+    """Points of the four parts and the name of the grade."""
+
+    execution_time: int | None
+    vram: int | None
+    executions: int | None
+    tokens_per_second: int | None
+
+    @property
+    def parts(self) -> Mapping[str, int | None]:
+        """Points by part; None where the part could not be measured."""
+        return {
+            "execution time": self.execution_time,
+            "VRAM": self.vram,
+            "executions": self.executions,
+            "tokens per second": self.tokens_per_second,
+        }
+
+    @property
+    def points(self) -> int:
+        """Sum of the parts that were measured: 30 to 100 when all were."""
+        return sum(part for part in self.parts.values() if part is not None)
+
+    @property
+    def points_possible(self) -> int:
+        """What the measured parts could have given."""
+        return POINTS_OF_A_PART * sum(part is not None for part in self.parts.values())
+
+    @property
+    def grade(self) -> str:
+        """One of the guide's five names, or `n/a` when a part is missing: it never counts as full points."""
+        if None in self.parts.values():
+            return NOT_GRADED
+        return next((name for bound, name in _GRADES if self.points >= bound), _LOWEST_GRADE)
+
+    def __str__(self) -> str:
+        missing = [name for name, part in self.parts.items() if part is None]
+        if not missing:
+            return f"{self.grade} ({self.points} of {self.points_possible} points)"
+        partial = f"{self.points} of {self.points_possible} points without {', '.join(missing)}"
+        return f"{self.grade} ({partial}: {NOT_MEASURED})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenBlock:
+    """The guide's `token_efficiency`; None where nothing was executed or no time passed."""
+
+    tokens_per_second: float | None
+    avg_tokens_per_execution: float | None
+    token_processing_efficiency: str
+    """`High` above 1,000 tokens per second, else `Normal`; `n/a` without a rate."""
+
+
+def guide_grade_v1(system: ExecutionStatistics) -> GuideGrade:
+    """Grade all executions of a period; bounds are inclusive and compared with unrounded values."""
+    rate = tokens_per_second(system)
+    return GuideGrade(
+        execution_time=_at_most(system.avg_execution_time_s, _EXECUTION_TIME_S, otherwise=5),
+        vram=_at_most(system.avg_vram_gb, _VRAM_GB, otherwise=5),
+        executions=_at_least(system.executions, _EXECUTIONS, otherwise=10) if system.executions else None,
+        tokens_per_second=_at_least(rate, _TOKENS_PER_SECOND, otherwise=10),
+    )
+
+
+def tokens_per_second(system: ExecutionStatistics) -> float | None:
+    """Return tokens over the summed time of all executions, overlapping ones counted twice as in the guide."""
+    if system.total_tokens is None or not system.avg_execution_time_s or not system.executions:
+        return None
+    return system.total_tokens / (system.avg_execution_time_s * system.executions)
+
+
+def token_block(system: ExecutionStatistics) -> TokenBlock:
+    """Build the guide's `token_efficiency` from the same sums as its grade."""
+    rate = tokens_per_second(system)
+    known = system.total_tokens is not None and system.executions > 0
+    return TokenBlock(
+        tokens_per_second=rate,
+        avg_tokens_per_execution=(system.total_tokens or 0) / system.executions if known else None,
+        token_processing_efficiency=NOT_GRADED if rate is None else "High" if rate > 1000 else "Normal",
+    )
+
+
+def guide_recommendations(agents: Mapping[str, ExecutionStatistics], system: ExecutionStatistics) -> tuple[str, ...]:
+    """Return the guide's sentences whose rules fire; what was not measured fires none.
+
+    The rule on few tokens is inverted (the less a system spends, the sooner it fires); it is kept as it stands.
+    """
+    found: list[str] = []
+    for name, agent in agents.items():
+        if _above(agent.avg_execution_time_s, 1.0):
+            found.append(f"Consider optimizing {name} - high execution time ({agent.avg_execution_time_s:.2f}s)")
+        if _above(agent.avg_vram_gb, 14):
+            found.append(f"Monitor {name} VRAM usage - approaching limits ({agent.avg_vram_gb:.2f}GB)")
+    if _above(system.avg_vram_gb, 14):
+        found.append("Consider enabling FP8 KV cache optimization to reduce VRAM usage")
+    if _above(system.avg_execution_time_s, 1.0):
+        found.append("Consider increasing parallel execution to improve throughput")
+    average = token_block(system).avg_tokens_per_execution
+    if average is not None and average < 500:
+        found.append("Low token efficiency detected - review context optimization strategies")
+    return tuple(found) or ("System performance is within optimal parameters",)
+
+
+def _above(value: float | None, bound: float) -> bool:
+    return value is not None and value > bound
+
+
+def _at_most(value: float | None, bounds: Sequence[tuple[float, int]], *, otherwise: int) -> int | None:
+    if value is None:
+        return None
+    return next((points for bound, points in bounds if value <= bound), otherwise)
+
+
+def _at_least(value: float | None, bounds: Sequence[tuple[float, int]], *, otherwise: int) -> int | None:
+    if value is None:
+        return None
+    return next((points for bound, points in bounds if value >= bound), otherwise)
