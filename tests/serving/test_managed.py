@@ -1,0 +1,163 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from docmind_core.errors import EngineStartError
+from docmind_core.serving.engine_state import group_members, read_state, write_state
+from docmind_core.serving.managed import start_engine
+from docmind_core.settings import child_environment
+from tests.conftest import PROJECT
+from tests.serving.engines import fake_profile, survivors
+
+OWNER = """
+import sys
+from pathlib import Path
+from docmind_core.serving.managed import start_engine
+from docmind_core.settings import Settings
+from tests.serving.engines import fake_profile
+start_engine(fake_profile(), Path("/nowhere"), Settings(home=Path(sys.argv[1])), lambda line: None)
+print("up", flush=True)
+sys.stdin.read()
+"""
+ENVIRONMENT = child_environment(PYTHONPATH=str(PROJECT))
+
+
+@pytest.fixture
+def owner(home):
+    """Another process that has started the fake engine and owns it."""
+    command = [sys.executable, "-c", OWNER, str(home.home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert process.stdout.readline() == b"up\n"
+        yield process
+        process.kill()
+
+
+def start(home, tmp_path, profile=None, announce=lambda line: None, **options):
+    return start_engine(profile or fake_profile(), tmp_path, home, announce, **options)
+
+
+def test_an_engine_runs_until_it_is_stopped_and_nothing_is_left(home, tmp_path):
+    engine = start(home, tmp_path)
+    before = group_members(engine.state)
+    recorded = read_state(home.home)
+
+    engine.stop()
+
+    assert len(before) == 3  # keeper, server, its worker
+    assert recorded == engine.state
+    assert group_members(engine.state) == []
+    assert read_state(home.home) is None
+
+
+def test_the_environment_of_an_engine_holds_the_profile_and_no_other_vllm_variables(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("VLLM_API_KEY", "from-the-shell")
+    engine = start(home, tmp_path)
+
+    environment = psutil.Process(engine.state.pgid).environ()
+    engine.stop()
+
+    assert {name: value for name, value in environment.items() if name.startswith("VLLM_")} == {
+        "VLLM_SERVER_DEV_MODE": "1"
+    }
+
+
+def test_an_engine_that_dies_at_start_is_explained_by_its_log(home, tmp_path):
+    with pytest.raises(EngineStartError, match=r"ValueError: no memory left for the KV cache \(log: .*\.log\)"):
+        start(home, tmp_path, fake_profile("dies"))
+
+    assert read_state(home.home) is None
+
+
+def test_an_engine_that_is_never_healthy_is_given_up_and_ended(home, tmp_path):
+    with pytest.raises(EngineStartError, match="not healthy after"):
+        start(home, tmp_path, fake_profile("silent", start_timeout_s=1.0))
+
+    assert read_state(home.home) is None
+
+
+def test_an_engine_that_refuses_its_first_request_has_not_started(home, tmp_path):
+    with pytest.raises(EngineStartError, match="HTTP 500"):
+        start(home, tmp_path, fake_profile("refuses"))
+
+    assert read_state(home.home) is None
+
+
+def test_a_taken_port_is_named(home, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(EngineStartError, match=rf"port {port} on 127\.0\.0\.1 can't be used"):
+            start(home, tmp_path, port=port)
+
+
+def test_a_home_has_one_engine_at_a_time(home, tmp_path):
+    engine = start(home, tmp_path)
+    try:
+        with pytest.raises(EngineStartError, match="already runs at http://127"):
+            start(home, tmp_path)
+    finally:
+        engine.stop()
+
+
+def test_killing_the_owner_ends_the_whole_engine(home, owner):
+    state = read_state(home.home)
+    members = group_members(state)
+
+    owner.send_signal(signal.SIGKILL)
+
+    assert len(members) == 3
+    assert survivors(state) == []
+
+
+def test_killing_the_server_ends_the_whole_engine(home, owner):
+    state = read_state(home.home)
+    server = psutil.Process(state.pgid).children()[0]
+
+    server.kill()
+
+    assert survivors(state) == []
+
+
+def test_what_a_dead_run_left_behind_is_ended_at_the_next_start(home, tmp_path, owner):
+    stale = read_state(home.home)
+    os.kill(stale.pgid, signal.SIGKILL)  # the keeper first, so that nobody ends the group
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    said = []
+    left_behind = group_members(stale)
+
+    engine = start(home, tmp_path, announce=said.append)
+    engine.stop()
+
+    assert len(left_behind) == 2
+    assert said[0] == f"ending the engine that a dead process left behind (process group {stale.pgid})"
+    assert group_members(stale) == []
+
+
+def test_a_record_whose_number_now_belongs_to_a_stranger_harms_nobody(home, tmp_path):
+    engine = start(home, tmp_path)
+    engine.stop()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as stranger:
+        write_state(home.home, replace(engine.state, pgid=stranger.pid, started_at=1.0, owner_started_at=1.0))
+
+        start(home, tmp_path).stop()
+
+        assert stranger.poll() is None
+        stranger.communicate(b"\n")
+
+
+def test_a_detached_engine_outlives_its_starter(home, tmp_path):
+    code = OWNER.replace("lambda line: None)", "lambda line: None, detached=True)").replace("sys.stdin.read()", "")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(home.home)], check=True, env=ENVIRONMENT)
+    state = read_state(home.home)
+    alive = group_members(state)
+
+    os.kill(state.pgid, signal.SIGTERM)
+
+    assert len(alive) == 3
+    assert survivors(state) == []
