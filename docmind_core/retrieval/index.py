@@ -10,15 +10,19 @@ from types import MappingProxyType
 from docmind_core.errors import RetrievalError
 from docmind_core.query_sets.documents import Document, corpus_hash
 from docmind_core.retrieval.chunks import MAX_TOKENS, chunk_documents
+from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS, weights_file
+from docmind_core.retrieval.hybrid import HYBRID_SETTINGS, HybridSearcher
 from docmind_core.retrieval.keyword import KEYWORD_SETTINGS, KeywordSearcher
 from docmind_core.retrieval.saved_parts import open_part
-from docmind_core.retrieval.search import KEYWORD, STRATEGIES, Chunk, Hit, Searcher
+from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES, Chunk, Hit, Searcher
 
 CHUNKS_FILE = "chunks.jsonl"
 INDEX_SETTINGS: dict[str, object] = {
     "layout": 1,
     "chunks": {"max_tokens": MAX_TOKENS, "tokens": "bert-base-uncased WordPiece", "overlap": 0},
     "keyword": KEYWORD_SETTINGS,
+    "semantic": SEMANTIC_SETTINGS,
+    "hybrid": HYBRID_SETTINGS,
 }
 
 
@@ -38,11 +42,19 @@ class RetrievalIndex:
         Raises:
             RetrievalError: If the index was opened without `strategy`.
         """
+        return self.search_many(strategy, [query], k)[0]
+
+    def search_many(self, strategy: str, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query; semantic and hybrid search embed all of them in one batch.
+
+        Raises:
+            RetrievalError: If the index was opened without `strategy`.
+        """
         searcher = self._searchers.get(strategy)
         if searcher is None:
             opened = ", ".join(self.strategies) or "none"
             raise RetrievalError(f"the index was opened without {strategy!r} (opened: {opened}). Name it when opening")
-        return searcher.search(query, k)
+        return searcher.search_many(queries, k)
 
 
 def open_index(
@@ -62,8 +74,14 @@ def open_index(
     home = folder / index_hash
     chunks = _open_chunks(documents, home, announce)
     searchers: dict[str, Searcher] = {}
-    if KEYWORD in strategies:
-        searchers[KEYWORD] = _open_keyword(chunks, home, announce)
+    if KEYWORD in strategies or HYBRID in strategies:
+        keyword = _open_keyword(chunks, home, announce)
+        searchers[KEYWORD] = keyword
+    if SEMANTIC in strategies or HYBRID in strategies:
+        semantic = _open_semantic(chunks, home, announce)
+        searchers[SEMANTIC] = semantic
+    if HYBRID in strategies:
+        searchers[HYBRID] = HybridSearcher(keyword, semantic)
     return RetrievalIndex(index_hash, chunks, searchers)
 
 
@@ -97,3 +115,17 @@ def _open_keyword(chunks: Sequence[Chunk], home: Path, announce: Callable[[str],
         return KeywordSearcher.load(folder, chunks)
 
     return open_part(home, "keyword", build=build, load=load, announce=announce)
+
+
+def _open_semantic(chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None]) -> Searcher:
+    weights_file()
+    # Only here: importing torch takes seconds, and keyword search works without the extra `embeddings`.
+    from docmind_core.retrieval.semantic import SemanticSearcher, save_vectors  # noqa: PLC0415
+
+    def build(folder: Path) -> None:
+        save_vectors(folder, chunks, announce)
+
+    def load(folder: Path) -> Searcher:
+        return SemanticSearcher.load(folder, chunks)
+
+    return open_part(home, "semantic", build=build, load=load, announce=announce)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bm25s
-import numpy as np
 import Stemmer
 
 from docmind_core.retrieval.chunks import indexed_text
+from docmind_core.retrieval.ranking import best_hits
 from docmind_core.retrieval.search import Chunk, Hit
 
 KEYWORD_SETTINGS: dict[str, object] = {
@@ -57,8 +57,14 @@ class KeywordSearcher:
 
     def search(self, query: str, k: int) -> tuple[Hit, ...]:
         """Return at most `k` hits, best first; chunks that share no word with the query are none."""
-        words = tokenized([query])[0]
-        if self._scorer is None or not words:
+        return self.search_many([query], k)[0]
+
+    def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query."""
+        return tuple(self._ranked(words, k) for words in tokenized(queries))
+
+    def _ranked(self, words: Sequence[str], k: int) -> tuple[Hit, ...]:
+        if self._scorer is None:
             return ()
         known = [word for word in words if word in self._scorer.vocab_dict]
         if not known:
@@ -75,17 +81,3 @@ def tokenized(texts: Sequence[str]) -> list[list[str]]:
         spaced, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False
     )
     return words
-
-
-def best_hits(
-    chunks: Sequence[Chunk], scores: "np.ndarray[tuple[int], np.dtype[np.float32]]", k: int, *, above: float | None
-) -> tuple[Hit, ...]:
-    """Return the `k` best chunks with a score above `above`, best first, ties in the order of `chunks`."""
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    candidates = np.arange(len(scores)) if above is None else np.flatnonzero(scores > above)
-    if len(candidates) > k:
-        threshold = np.partition(scores[candidates], len(candidates) - k)[len(candidates) - k]
-        candidates = candidates[scores[candidates] >= threshold]
-    ordered = candidates[np.argsort(-scores[candidates], kind="stable")][:k]
-    return tuple(Hit(chunk=chunks[index], score=float(scores[index])) for index in ordered)

@@ -39,6 +39,10 @@ class Searcher(Protocol):
         """Return at most `k` hits, best first; none when nothing matches."""
         ...
 
+    def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query; what the queries have in common is done once."""
+        ...
+
 
 def fuse_rankings(rankings: Sequence[tuple[Hit, ...]], *, constant: int = 60) -> tuple[Hit, ...]:
     """Fuse rankings by reciprocal rank: score = sum of 1 / (constant + rank), ranks from 1.
