@@ -34,6 +34,8 @@ def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -
             found.append(f"{run['arm']} is {run['status']}")
         if run["comparable"] is False:
             found.append(f"{run['arm']} was resumed with a changed suite, code or prompt")
+    if candidate["plumbing"]:
+        found.append("the model only checks the plumbing: its quality means nothing")
     return found
 
 

@@ -81,7 +81,7 @@ def claim(tokens: Verdict, quality: Verdict, obstacles: Sequence[str], *, min_n:
 
 def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:
     if estimate.low is None or estimate.high is None:
-        return INCONCLUSIVE, f"{estimate.clusters} clusters of queries in both runs; an interval needs 2"
+        return INCONCLUSIVE, _too_few(estimate)
     low, high = reduction_pct(estimate.high), reduction_pct(estimate.low)
     interval = f"95 % interval of the reduction {low:.1f} to {high:.1f} %"
     if estimate.high < 0:
@@ -92,7 +92,7 @@ def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:
 def _quality_verdict(estimate: Estimate, min_n: int) -> tuple[str, str]:
     bound = lower_bound_of_difference(estimate)
     if estimate.low is None or estimate.high is None or bound is None:
-        return INCONCLUSIVE, f"{estimate.clusters} clusters of queries in both runs; an interval needs 2"
+        return INCONCLUSIVE, _too_few(estimate)
     shown = f"lower bound of the difference {100 * bound:+.1f} points, margin {100 * MARGIN:.0f}"
     if estimate.low > 0:
         return BETTER, shown
@@ -103,6 +103,12 @@ def _quality_verdict(estimate: Estimate, min_n: int) -> tuple[str, str]:
     if estimate.n < min_n:
         return INCONCLUSIVE, f"n = {estimate.n} is below {min_n}; {shown}"
     return INCONCLUSIVE, shown
+
+
+def _too_few(estimate: Estimate) -> str:
+    if estimate.n == 0:
+        return "no query has a value in both runs"
+    return f"an interval needs 2 independent clusters of queries, there is {estimate.clusters}"
 
 
 def _mde(estimate: Estimate) -> float | None:

@@ -8,6 +8,13 @@ with scores as (
     from measurements as m
     join query_runs as q using (run_id, query_id, replicate)
     where coalesce(q.phase, 'measured') <> 'warmup' and m.draw = 0
+    union all by name
+    select
+        run_id, 'good_ratio' as metric, unnest([coalesce(query_type, 'unknown'), 'all']) as query_type,
+        (status = 'answered' and not coalesce(fallback, false))::double as value,
+        null as missing_because, cluster_id, query_id, replicate
+    from query_runs
+    where coalesce(phase, 'measured') <> 'warmup'
 ),
 means as (
     select

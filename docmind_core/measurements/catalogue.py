@@ -1,0 +1,103 @@
+"""The catalogue: one entry for each number shown. `docs/metrics.md` is generated from it.
+
+python -m docmind_core.measurements.catalogue > docs/metrics.md
+"""
+
+import sys
+from collections.abc import Iterator
+
+from docmind_core.measurements.catalogue_cost import COMPARISONS, TIMES, TOKENS
+from docmind_core.measurements.catalogue_quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
+from docmind_core.measurements.metric import Metric
+
+FAMILIES: dict[str, tuple[Metric, ...]] = {
+    "Answers": ANSWERS,
+    "Abstention": ABSTENTION,
+    "Citations and evidence": CITATIONS,
+    "Retrieval": RETRIEVAL,
+    "Tokens": TOKENS,
+    "Comparison of two runs": COMPARISONS,
+    "Time": TIMES,
+}
+METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES.values() for metric in family}
+
+REASONS: dict[str, str] = {
+    "no_usage": "the engine finished the call and sent no usage",
+    "flag_off": "the engine was started without the flag that reports it",
+    "no_gpu": "there is no GPU to measure",
+    "not_supported": "the device or the engine can't report it",
+    "zero_denominator": "the ratio is over a part of the queries that this one, or every one, is not in",
+    "no_gold": "nobody wrote down the right answer, document or span",
+    "no_citation": "the answer cites nothing",
+    "no_correct": "no query passed",
+    "n_too_small": "too few values for this statistic",
+    "judge_parse_error": "the judge's verdict could not be read",
+    "judge_disabled": "it takes a judge, and none is configured",
+    "single_token": "one token has no time between tokens",
+    "not_streamed": "the call was not streamed",
+    "warmup_only": "only warm-up rows have it",
+    "failed_run": "the query failed",
+    "clock_mismatch": "the time stamps come from different clocks",
+    "resumed": "the query was finished from replayed calls: its times mean nothing; tokens, answer and quality stand",
+    "unreconciled": "the call was cut off before its usage was known; every sum over it is missing too",
+    "not_exclusive": "other traffic used the engine: its own counters can't be put down to this run",
+    "not_exclusive_cache": "the prefix cache was shared or its state is unknown: cached tokens and times of two arms "
+    "are not compared",
+}
+"""Why a value may be missing; nothing else is ever written into `missing_because`."""
+
+_HEAD = """# Metrics
+
+Generated from the catalogue in `docmind_core/measurements`; do not edit. To change it, edit the catalogue and run
+`python -m docmind_core.measurements.catalogue > docs/metrics.md`.
+
+A value that could not be taken is NULL with a reason, never 0. It is left out of means and counted
+(`n_defined` of `n_total`). Warm-up rows are in the tables and not in the views. *Gating* metrics decide claims, the
+others explore. *Hard* limits, when missed, mean that the answers can't be used; *soft* ones that they cost too much.
+
+Percentiles interpolate (`quantile_cont`, as `numpy.percentile`). A p95 needs 130 values, a p99 662, a p90 64: below,
+the percentile is missing (`n_too_small`), since its bound does not hold with 99 % confidence.
+
+Standard errors are clustered by `cluster_id`, the first gold document of a query, else the query: queries about one
+document are not independent. SE = sqrt(sum over clusters of (sum of deviations)^2 * C / (C - 1)) / n, with t on C - 1
+degrees of freedom.
+"""
+
+
+def render() -> str:
+    """Return the text of `docs/metrics.md`."""
+    return "\n".join(_lines()) + "\n"
+
+
+def main() -> None:
+    """Print the page."""
+    sys.stdout.write(render())
+
+
+def _lines() -> Iterator[str]:
+    yield _HEAD
+    for family, metrics in FAMILIES.items():
+        yield f"## {family}\n"
+        for metric in metrics:
+            yield from _entry(metric)
+    yield "## Reasons for a missing value\n"
+    yield "| reason | the value is missing because |\n|---|---|"
+    yield from (f"| `{reason}` | {text} |" for reason, text in REASONS.items())
+
+
+def _entry(metric: Metric) -> Iterator[str]:
+    facts = [f"unit {metric.unit}", f"range {metric.range}", f"per {metric.level}"]
+    if metric.better != "none":
+        facts.append(f"{metric.better} is better")
+    if metric.gating:
+        facts.append("gating")
+    if metric.hard is not None:
+        facts.append("hard limit" if metric.hard else "soft limit")
+    yield f"### `{metric.name}`\n"
+    yield f"*{', '.join(facts)}*\n"
+    yield f"{metric.definition}\n"
+    yield f"Missing: {metric.missing}. Stored in {metric.source}.\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Catalogue entries on tokens, time and the comparison of two runs."""
+
+from docmind_core.measurements.metric import Metric
+
+_NO_USAGE = "the engine sent no usage: `no_usage`; the call was cut off: `unreconciled`"
+
+TOKENS = (
+    Metric(
+        name="prompt_tokens",
+        unit="tokens",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="From the engine's `usage`, once per HTTP attempt. Sums take every attempt, failed ones too, but "
+        "not the judge's calls; a sum over a call without usage is missing.",
+        missing=_NO_USAGE,
+        source="`llm_calls`, `query_runs`, `token_efficiency`",
+    ),
+    Metric(
+        name="completion_tokens",
+        unit="tokens",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="From the engine's `usage`, as `prompt_tokens`.",
+        missing=_NO_USAGE,
+        source="`llm_calls`, `query_runs`, `token_efficiency`",
+    ),
+    Metric(
+        name="billed_tokens",
+        unit="tokens",
+        range="0 and above",
+        better="lower",
+        level="query",
+        definition="`prompt_tokens` + `completion_tokens`. Cached tokens are not subtracted.",
+        missing=_NO_USAGE,
+        source="`llm_calls`, `query_runs`, `token_efficiency`; compared in `comparisons`",
+        gating=True,
+    ),
+    Metric(
+        name="cached_tokens",
+        unit="tokens",
+        range="0 to prompt_tokens",
+        better="higher",
+        level="call",
+        definition="`usage.prompt_tokens_details.cached_tokens`: prompt tokens that the engine took from its prefix "
+        "cache.",
+        missing="the engine does not report it, or the call was cut off: NULL, which is not 0",
+        source="`llm_calls`, `query_runs`, `token_efficiency`",
+    ),
+    Metric(
+        name="computed_tokens",
+        unit="tokens",
+        range="0 and above",
+        better="lower",
+        level="query",
+        definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: what the engine had to compute.",
+        missing="`cached_tokens` is missing",
+        source="`token_efficiency`; compared in `comparisons`",
+    ),
+    Metric(
+        name="context_utilisation_ratio",
+        unit="1",
+        range="0 to 1",
+        better="lower",
+        level="query",
+        definition="Largest prompt of the query / (context window - reserved output).",
+        missing="the window is unknown: NULL",
+        source="`query_runs`",
+        hard=True,
+    ),
+)
+
+COMPARISONS = (
+    Metric(
+        name="reduction_pct",
+        unit="percent",
+        range="up to 100",
+        better="higher",
+        level="comparison",
+        definition="100 * (1 - exp(mean of log(T / B))): T and B are a query's `billed_tokens` in candidate and "
+        "baseline, means over the replicates. What the typical query saves; negative when the candidate costs more. "
+        "`reduction_low` and `reduction_high` are the same formula at the ends of the 95 % t interval of the mean, "
+        "clustered by `cluster_id`. A query without tokens in one run leaves the pairs and is counted.",
+        missing="no pair of queries: NULL; below two clusters no interval: `n_too_small`",
+        source="`token_efficiency`, agent `all`; `comparisons` holds the logs",
+        hard=False,
+    ),
+    Metric(
+        name="reduction_of_totals_pct",
+        unit="percent",
+        range="up to 100",
+        better="higher",
+        level="comparison",
+        definition="100 * (1 - sum of T / sum of B): what the bill saves. Another estimand than `reduction_pct`.",
+        missing="no pair of queries: NULL",
+        source="`token_efficiency`, agent `all`",
+    ),
+    Metric(
+        name="claimable",
+        unit="1",
+        range="true or false",
+        better="none",
+        level="comparison",
+        definition="True when tokens are better (the whole interval of the reduction is above 0), quality (`passed`) "
+        "is better or non-inferior (one-sided 95 % lower bound of the difference above -5 points), with at least 300 "
+        "pairs (a suite's `min_n` overrides it), and nothing in the way: engine version, batch invariance, model, judge, "
+        "corpus, queries, level, routing and replicates equal, both runs complete, both ledgers not unbalanced, and a "
+        "model that is not marked plumbing. Where no pair differs, the lower bound is the exact one, "
+        "0.05^(1 / clusters) - 1: a handful of equal pairs proves nothing.",
+        missing="the arm is the baseline, or was not compared",
+        source="`token_efficiency`, with `claimable_because`",
+    ),
+)
+
+TIMES = (
+    Metric(
+        name="ttft_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="From sending to the first non-empty chunk, on the client's monotonic clock.",
+        missing="not streamed: `not_streamed`; failed: `failed_run`",
+        source="`llm_calls`, `latency_summary`",
+    ),
+    Metric(
+        name="e2e_latency_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="From sending to the last content chunk.",
+        missing="failed: `failed_run`",
+        source="`llm_calls`, `latency_summary`",
+    ),
+    Metric(
+        name="tpot_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="(`e2e_latency_s` - `ttft_s`) / (`completion_tokens` - 1): the first token is left out, as in "
+        "vLLM's own benchmark. GuideLLM includes it.",
+        missing="below two tokens: `single_token`",
+        source="`llm_calls`, `latency_summary`",
+    ),
+    Metric(
+        name="decode_tps",
+        unit="tokens/s",
+        range="above 0",
+        better="higher",
+        level="call",
+        definition="(`completion_tokens` - 1) / (last - first content chunk).",
+        missing="below two tokens, or no time between them: NULL",
+        source="`llm_calls`, `latency_summary`",
+    ),
+    Metric(
+        name="agent_latency_p95_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="95th percentile of one execution of an agent, interpolated (quantile_cont).",
+        missing="below 130 executions: `n_too_small`",
+        source="`latency_summary`",
+        hard=False,
+    ),
+    Metric(
+        name="wall_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="query",
+        definition="Duration of the query's root span. Closed loop: not service latency under load.",
+        missing="finished from replayed calls: `resumed`; failed before it began: `failed_run`",
+        source="`query_runs`, `latency_summary`",
+    ),
+    Metric(
+        name="coordination_overhead_s",
+        unit="s",
+        range="0 to wall_s",
+        better="lower",
+        level="query",
+        definition="`wall_s` minus the union of leaf work (model calls, embeddings, searches, tools), clipped to the "
+        "root span. `coordination_overhead_ratio` is it / `wall_s`; its p95 is `coordination_overhead_p95_s`.",
+        missing="`resumed`, `failed_run`",
+        source="`query_runs`, `latency_summary`",
+        hard=False,
+    ),
+    Metric(
+        name="coordination_incl_supervisor_s",
+        unit="s",
+        range="coordination_overhead_s to wall_s",
+        better="lower",
+        level="query",
+        definition="The same with the supervisor's model calls counted as coordination, not as work: the gap measure "
+        "alone hides a supervisor that is a model. `supervisor_llm_s` is the sum of their durations.",
+        missing="`resumed`, `failed_run`",
+        source="`query_runs`, `latency_summary`",
+    ),
+    Metric(
+        name="parallelism_ratio",
+        unit="1",
+        range="1 and above",
+        better="none",
+        level="query",
+        definition="Sum of leaf work / its union.",
+        missing="no work: NULL",
+        source="`query_runs`",
+    ),
+)

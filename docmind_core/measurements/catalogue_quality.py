@@ -1,0 +1,206 @@
+"""Catalogue entries on answers, abstention, citations and retrieval."""
+
+from docmind_core.measurements.metric import Metric
+
+_ROW = "`measurements`; mean and clustered standard error in `quality_summary`"
+_NO_GOLD = "no accepted answer, a sentence to be judged, or a query the documents don't answer: `no_gold`"
+_NO_DOCUMENT = "no gold document, or a query the documents don't answer: `no_gold`"
+
+ANSWERS = (
+    Metric(
+        name="passed",
+        unit="1",
+        range="0 or 1",
+        better="higher",
+        level="query",
+        definition="The pass rule: `exact_match` or `numeric_match`; where the documents don't hold the answer, that "
+        "the system said so. A failed query did not pass.",
+        missing="no accepted answer: `no_gold`; a sentence to be judged: `judge_disabled`",
+        source=_ROW + ". Its mean is `pass_ratio`",
+        gating=True,
+        hard=True,
+    ),
+    Metric(
+        name="exact_match",
+        unit="1",
+        range="0 or 1",
+        better="higher",
+        level="query",
+        definition="The normalised answer equals a normalised accepted answer. Normalised: lower case, no ASCII "
+        "punctuation, no articles (a, an, the), single spaces, as in the SQuAD script (arXiv 1606.05250). Citation "
+        "marks are taken off before. A failed query scores 0.",
+        missing=_NO_GOLD,
+        source=_ROW,
+    ),
+    Metric(
+        name="token_f1",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="F1 of the bags of normalised words of answer and accepted answer, the best over the accepted "
+        "ones. Both empty is 1, one empty is 0. For the accepted answers yes, no and no answer it is `exact_match`. "
+        "A failed query scores 0. Never a pass rule.",
+        missing="no accepted answer, or a query the documents don't answer: `no_gold`",
+        source=_ROW,
+    ),
+    Metric(
+        name="numeric_match",
+        unit="1",
+        range="0 or 1",
+        better="higher",
+        level="query",
+        definition="The answer holds the number of an accepted answer within 1 % (0.01 for a zero). Sign, parentheses "
+        "as minus, thousands separators, percent, currency and scale words are read; percent, currency and the words "
+        "beside the accepted number must stand in the answer too. A bare integer from 1000 to 2999 reads as a year and "
+        "must be equal. An answer with more than three numbers names none. A failed query scores 0.",
+        missing="no accepted answer with exactly one number: `no_gold`",
+        source=_ROW,
+    ),
+    Metric(
+        name="tokens_per_correct",
+        unit="tokens",
+        range="above 0",
+        better="lower",
+        level="run",
+        definition="Sum of `billed_tokens` / number of passed query runs, over the query runs whose passing is known.",
+        missing="none passed: `no_correct`; a query's tokens are unknown: `no_usage` or `unreconciled`",
+        source="`token_efficiency`, agent `all`; `quality_summary`, by query type",
+    ),
+    Metric(
+        name="good_ratio",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="run",
+        definition="Share of the query runs that were answered without failure and without fallback.",
+        source="`quality_summary`",
+        hard=True,
+    ),
+)
+
+ABSTENTION = (
+    Metric(
+        name="abstention_precision",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="Of the queries on which the system said that the documents don't answer, the share that they "
+        "indeed don't answer. One query's row is 1 or 0; the mean over the rows with a value is the ratio.",
+        missing="the query was answered: `zero_denominator`",
+        source=_ROW,
+    ),
+    Metric(
+        name="abstention_recall",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="Of the queries that the documents don't answer, the share on which the system said so. A failed "
+        "query did not say so.",
+        missing="the documents answer the query: `zero_denominator`",
+        source=_ROW,
+    ),
+    Metric(
+        name="over_abstention",
+        unit="1",
+        range="0 to 1",
+        better="lower",
+        level="query",
+        definition="Of the queries that the documents answer, the share on which the system said that they don't.",
+        missing="the documents don't answer the query: `zero_denominator`; the query failed: `failed_run`",
+        source=_ROW,
+    ),
+)
+
+CITATIONS = (
+    Metric(
+        name="citation_precision",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="Share of the cited passages that belong to a gold document. A lower bound: gold labels may be "
+        "incomplete.",
+        missing="nothing cited: `no_citation`; no gold document: `no_gold`; the query failed: `failed_run`",
+        source=_ROW,
+    ),
+    Metric(
+        name="citation_recall",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="Share of the gold documents that a cited passage belongs to. No citation is a true 0.",
+        missing="no gold document: `no_gold`",
+        source=_ROW,
+    ),
+    Metric(
+        name="evidence_recall",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="Share of the gold spans of which at least 80 % of the words (multiplicity counted) stand in one "
+        "passage of the right document that reached the synthesizer. A span listed for several documents counts once.",
+        missing="no gold span: `no_gold`",
+        source=_ROW,
+    ),
+)
+
+_RANKING = (
+    "Taken on the documents of the candidate ranking (each at its best chunk's place, ties by id), before it is cut to "
+    "what the synthesizer reads; several searches of one query are fused by reciprocal rank first. Nothing found is a "
+    "true 0."
+)
+
+RETRIEVAL = (
+    *(
+        Metric(
+            name=f"recall@{k}",
+            unit="1",
+            range="0 to 1",
+            better="higher",
+            level="query",
+            definition=f"Share of the gold documents among the first {k} (trec_eval `recall_{k}`). {_RANKING}",
+            missing=_NO_DOCUMENT,
+            source=_ROW,
+        )
+        for k in (5, 10)
+    ),
+    *(
+        Metric(
+            name=f"full@{k}",
+            unit="1",
+            range="0 or 1",
+            better="higher",
+            level="query",
+            definition=f"All gold documents are among the first {k}.",
+            missing=_NO_DOCUMENT,
+            source=_ROW,
+        )
+        for k in (5, 10)
+    ),
+    Metric(
+        name="ndcg@10",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="Discounted cumulative gain of the first 10 over that of the best order: binary gain, log2 discount "
+        "(trec_eval `ndcg_cut_10`; doi 10.1145/582415.582418).",
+        missing=_NO_DOCUMENT,
+        source=_ROW,
+    ),
+    Metric(
+        name="mrr@10",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="query",
+        definition="1 / rank of the first gold document among the first 10, 0 when there is none.",
+        missing=_NO_DOCUMENT,
+        source=_ROW,
+    ),
+)
