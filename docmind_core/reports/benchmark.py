@@ -19,6 +19,7 @@ from docmind_core.reports.detail_tables import (
 from docmind_core.reports.estimates import Estimate, quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
 from docmind_core.reports.headline import headline, plumbing_sentence
+from docmind_core.reports.number_text import counted
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.reports.summary import ledger_line, summary_text
@@ -68,6 +69,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "examples": read_example_queries(settings, records),
         "example_rule": RULE,
         "shortened": shortened,
+        "counted": counted,
         "failures": failures_table(records),
         "what_ran": what_ran_table(records),
         "manifests": manifest_texts(records),

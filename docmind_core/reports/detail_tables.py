@@ -139,6 +139,6 @@ def shown_error(kind: str | None, message: str | None) -> str:
 
 def _type_cell(row: QualitySummary | None) -> Cell:
     cell = quality_cell(row)
-    if row is None or row.value is None:
+    if row is None or row.value is None or row.n_defined != row.n_total:
         return cell
     return Cell(text=cell.text, note="; ".join(part for part in (cell.note, f"n {row.n_defined}") if part))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
-from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
+from docmind_core.reports.number_text import count_text, counted, milliseconds_text, not_measured, ratio_text
 from docmind_core.reports.run_records import QueryRun
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
@@ -118,7 +118,7 @@ def _arm_answer(
         answer=texts.get("answer"),
         outcome=_outcome(row),
         scores=tuple((name, ratio_text(*score)) for name, score in found.items() if score is not None),
-        cost=f"{count_text(row.billed_tokens, row.tokens_missing_because)} tokens, {count_text(row.calls)} calls, "
+        cost=f"{count_text(row.billed_tokens, row.tokens_missing_because)} tokens, {counted(row.calls or 0, 'call')}, "
         f"{milliseconds_text(row.wall_s, row.times_missing_because)}",
         citations=_ids(texts.get("citations")) or (),
         passages=None if passages is None else tuple((chunk, documents.get(chunk, "")) for chunk in passages),

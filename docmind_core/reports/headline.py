@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from docmind_core.reports.arm_table import BASELINE, NO_BASELINE, NOT_CLAIMABLE, SINGLE_PASS
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.number_text import interval_text, percent_text, ratio_text, times_text
+from docmind_core.reports.number_text import counted, interval_text, percent_text, ratio_text, times_text
 from docmind_core.reports.run_records import ArmRun, Comparison, TokenEfficiency
 
 TUNED = "tuned"
@@ -55,7 +55,7 @@ def nothing_answered(records: BenchmarkRecords) -> str:
 def _finding(records: BenchmarkRecords, arm: ArmRun) -> Finding:
     row = records.tokens_of_arms.get(arm.run_id)
     cost = "; ".join(part for part in (_against_baseline(records, arm, row), _against_one_call(row)) if part)
-    rest = " ".join(part for part in (_quality(records, arm), _claim(records, row)) if part)
+    rest = " ".join(part for part in (_quality(records, arm), _failures(records, arm), _claim(records, row)) if part)
     return Finding(main=f"{arm.arm} {cost}.", rest=rest)
 
 
@@ -72,8 +72,14 @@ def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficien
         why = row.claimable_because if row and row.claimable_because else "no query has tokens in both arms"
         return f"has no figure against {BASELINE} ({why})"
     size = f"{percent_text(abs(row.reduction_pct))} {'fewer' if row.reduction_pct >= 0 else 'more'}"
-    rule = f"routing {arm.routing or 'unknown'}"
-    return f"used {size} billed tokens per query than {BASELINE} ({rule}{_reduction_n(records, row)})"
+    conditions = f"(routing {arm.routing or 'unknown'}{_reduction_n(records, row)})"
+    if (
+        row.reduction_low is not None
+        and row.reduction_high is not None
+        and row.reduction_low <= 0 <= row.reduction_high
+    ):
+        return f"shows no clear difference in billed tokens to {BASELINE}: {size} per query {conditions}"
+    return f"used {size} billed tokens per query than {BASELINE} {conditions}"
 
 
 def _reduction_n(records: BenchmarkRecords, row: TokenEfficiency) -> str:
@@ -102,6 +108,16 @@ def _quality(records: BenchmarkRecords, arm: ArmRun) -> str:
     between = f", difference {ratio_text(found.delta)}" + (f" ({interval})" if interval else "")
     values = f"{ratio_text(found.candidate_value)} against {ratio_text(found.baseline_value)}"
     return f"Quality ({found.metric}): {values}{between}: {verdict}."
+
+
+def _failures(records: BenchmarkRecords, arm: ArmRun) -> str:
+    parts = []
+    for other in records.arms:
+        queries = records.queries_of_arms[other.run_id]
+        failed = sum(query.status == "failed" for query in queries)
+        if failed and other.arm in (arm.arm, BASELINE):
+            parts.append(f"{failed:,} of {counted(len(queries), 'query run')} of {other.arm} failed")
+    return f"{'; '.join(parts)}: their tokens and scores count as they are." if parts else ""
 
 
 def _claim(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:

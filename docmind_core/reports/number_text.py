@@ -21,6 +21,11 @@ def count_text(value: float | None, because: str | None = None) -> str:
     return f"{value:.1f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return `1 call`, `2 calls`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def percent_text(value: float | None, because: str | None = None) -> str:
     """Return a percentage that is already in percent: `41 %`, and one decimal below 10."""
     if not _is_number(value):
