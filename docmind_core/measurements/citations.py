@@ -42,8 +42,8 @@ def citation_recall(cited_chunk_ids: Collection[str], gold_doc_ids: Collection[s
 def evidence_recall(evidence: Sequence[Evidence], passages: Mapping[str, str]) -> float:
     """Return the share of the gold spans that stand in a passage, in [0, 1].
 
-    A span stands in a passage that belongs to one of its documents and holds at least 80 % of its words
-    (multiplicity counted). A span listed for several documents counts once.
+    A span stands in a passage that belongs to its document and holds at least 80 % of its words (multiplicity
+    counted). Spans of the same need, among them a span listed for several documents, count once.
 
     Args:
         evidence: Gold spans.
@@ -52,16 +52,20 @@ def evidence_recall(evidence: Sequence[Evidence], passages: Mapping[str, str]) -
     Raises:
         ValueError: If there is no gold span (`no_gold`).
     """
-    documents: dict[str, set[str]] = {}
+    needs: dict[str, list[Evidence]] = {}
     for span in evidence:
-        documents.setdefault(span.text, set()).add(span.doc_id)
-    if not documents:
+        needs.setdefault(span.need or span.text, []).append(span)
+    if not needs:
         raise ValueError("evidence recall needs a gold span")
     found = sum(
-        any(document_of(chunk_id) in doc_ids and _holds(passage, text) for chunk_id, passage in passages.items())
-        for text, doc_ids in documents.items()
+        any(
+            document_of(chunk_id) == span.doc_id and _holds(passage, span.text)
+            for span in spans
+            for chunk_id, passage in passages.items()
+        )
+        for spans in needs.values()
     )
-    return found / len(documents)
+    return found / len(needs)
 
 
 def _holds(passage: str, span: str) -> bool:

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from docmind_core.measurements.paired import Pairs
-from docmind_core.statistics.estimates import Estimate, clustered_mean
-from docmind_core.statistics.pairs import log_ratio, lower_bound_of_difference, mcnemar_p, reduction_pct
+from docmind_core.statistics.estimates import Estimate
+from docmind_core.statistics.pairs import (
+    log_ratio,
+    lower_bound_of_difference,
+    mcnemar_p,
+    mean_difference,
+    reduction_pct,
+)
 from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference
 
 BETTER, NON_INFERIOR, WORSE, INCONCLUSIVE = "better", "non_inferior", "worse", "inconclusive"
@@ -48,7 +54,7 @@ def judge_tokens(pairs: Pairs) -> Verdict:
 
 def judge_quality(pairs: Pairs, *, min_n: int) -> Verdict:
     """Judge a quality metric in [0, 1]: better, non-inferior within 5 points, worse, or inconclusive."""
-    estimate = clustered_mean(pairs.differences, pairs.clusters)
+    estimate = mean_difference(pairs.differences, pairs.clusters)
     verdict, because = _quality_verdict(estimate, min_n)
     is_pass_fail = set(pairs.candidate) | set(pairs.baseline) <= {0.0, 1.0}
     p, mde = estimate.p, _mde(estimate)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
@@ -38,14 +39,29 @@ def mcnemar_p(candidate: Sequence[bool], baseline: Sequence[bool]) -> float:
     return float(mcnemar([[0, only_candidate], [only_baseline, 0]], exact=True).pvalue)
 
 
-def lower_bound_of_difference(difference: Estimate, *, confidence: float = 0.95) -> float | None:
-    """Return the one-sided lower bound of a mean difference in [-1, 1]: non-inferior when above -margin.
+def mean_difference(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Estimate:
+    """Estimate a mean of differences in [-1, 1], clustered, with an honest interval where all are equal.
 
-    When no pair differs, the t bound would be 0, as if a handful of equal pairs proved equality; then the
-    exact bound holds that a share of at most 1 - (1 - confidence)^(1 / clusters) got worse.
+    Equal differences have a standard error of 0, as if a handful of them proved something. Their interval is
+    the exact one: another value may hold in a share of at most 1 - 0.025^(1 / clusters) of all queries.
     """
-    if difference.value == 0.0 and difference.standard_error == 0.0:
-        return float((1.0 - confidence) ** (1.0 / difference.clusters)) - 1.0
+    estimate = clustered_mean(differences, clusters)
+    if estimate.value is None or not _all_equal(differences):
+        return estimate
+    share = _unseen_share(estimate.clusters, confidence=0.975)
+    return replace(
+        estimate,
+        low=estimate.value - share * (1.0 + estimate.value),
+        high=estimate.value + share * (1.0 - estimate.value),
+        standard_error=0.0,
+        because=None,
+    )
+
+
+def lower_bound_of_difference(difference: Estimate, *, confidence: float = 0.95) -> float | None:
+    """Return the one-sided lower bound of a `mean_difference`: non-inferior when it is above -margin."""
+    if difference.value is not None and difference.standard_error == 0.0:
+        return difference.value - _unseen_share(difference.clusters, confidence) * (1.0 + difference.value)
     return one_sided_low(difference, confidence=confidence)
 
 
@@ -74,3 +90,11 @@ def ratio_of_totals_interval(
     )
     low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def _all_equal(values: Sequence[float]) -> bool:
+    return min(values) == max(values)
+
+
+def _unseen_share(clusters: int, confidence: float) -> float:
+    return 1.0 - float((1.0 - confidence) ** (1.0 / clusters))

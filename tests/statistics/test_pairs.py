@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
-from docmind_core.statistics.estimates import clustered_mean
 from docmind_core.statistics.pairs import (
     holm,
     log_ratio,
     lower_bound_of_difference,
     mcnemar_p,
+    mean_difference,
     ratio_of_totals_interval,
     reduction_pct,
 )
@@ -70,7 +70,7 @@ def test_mcnemar_is_the_sign_test_of_the_pairs_that_differ(pairs):
 
 def test_the_lower_bound_is_the_one_sided_test_of_statsmodels():
     differences = [0.0, 1.0, -1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
-    bound = lower_bound_of_difference(clustered_mean(differences))
+    bound = lower_bound_of_difference(mean_difference(differences))
     for margin in (0.05, 0.15, 0.25, 0.35):
         _, p, _ = DescrStatsW(np.array(differences)).ttest_mean(-margin, alternative="larger")
         assert (bound > -margin) == (p < 0.05)
@@ -78,13 +78,31 @@ def test_the_lower_bound_is_the_one_sided_test_of_statsmodels():
 
 def test_a_handful_of_equal_pairs_does_not_prove_equality():
     # 1 - 0.05^(1/8) = 0.312: so many may have got worse without one of eight showing it
-    assert lower_bound_of_difference(clustered_mean([0.0] * 8)) == pytest.approx(-0.3123, abs=1e-4)
-    assert lower_bound_of_difference(clustered_mean([0.0] * 59)) == pytest.approx(-0.0495, abs=1e-4)
-    assert lower_bound_of_difference(clustered_mean([])) is None
+    assert lower_bound_of_difference(mean_difference([0.0] * 8)) == pytest.approx(-0.3123, abs=1e-4)
+    assert lower_bound_of_difference(mean_difference([0.0] * 59)) == pytest.approx(-0.0495, abs=1e-4)
+    assert lower_bound_of_difference(mean_difference([])) is None
+    found = mean_difference([0.0] * 8)
+    assert (found.value, found.low, found.high) == pytest.approx((0.0, -0.3694, 0.3694), abs=1e-4)
+
+
+def test_two_wins_out_of_two_prove_nothing_and_a_hundred_do():
+    # 1 - 2 * (1 - 0.025^(1/2)) = -0.684
+    assert mean_difference([1.0, 1.0]).low == pytest.approx(-0.6838, abs=1e-4)
+    assert mean_difference([1.0] * 100).low > 0.9
+    assert mean_difference([-1.0] * 100).high < -0.9
+    assert mean_difference([1.0]).low == pytest.approx(-0.95)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), min_size=2, max_size=20))
+def test_the_difference_lies_inside_its_interval(differences):
+    found = mean_difference(differences)
+    assert found.low <= found.value <= found.high
+    assert lower_bound_of_difference(found) >= found.low
 
 
 def test_equal_pairs_of_one_document_count_as_one():
-    assert lower_bound_of_difference(clustered_mean([0.0] * 8, ["a"] * 4 + ["b"] * 4)) == pytest.approx(
+    assert lower_bound_of_difference(mean_difference([0.0] * 8, ["a"] * 4 + ["b"] * 4)) == pytest.approx(
         -0.7764, abs=1e-4
     )
 
