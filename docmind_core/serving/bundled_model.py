@@ -6,7 +6,6 @@ llama-cpp-python would have to be compiled.
 
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -16,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineStartError
 from docmind_core.settings import Settings, child_environment
@@ -30,6 +31,17 @@ MANIFEST = "docmind-model.json"
 WEIGHTS = "model.safetensors"
 
 Announce = Callable[[str], None]
+
+
+class _ModelFile(BaseModel):
+    bytes: int
+    sha256: str
+
+
+class _Manifest(BaseModel):
+    package: str
+    gguf_sha256: str
+    files: dict[str, _ModelFile]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +75,14 @@ def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedMod
     except OSError as error:
         advice = "Make room there, or set DOCMIND_HOME to another place"
         raise EngineStartError(f"can't write the model to {folder}: {error}. {advice}.") from error
-    hashes = _manifest(folder)
-    return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=str(hashes[WEIGHTS]["sha256"]))
+    return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=_manifest(folder)[WEIGHTS].sha256)
 
 
 def damage(folder: Path) -> str | None:
     """Say what keeps the folder from being the prepared model, or None when every file matches the manifest."""
     try:
         files = _manifest(folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValidationError):
         return f"{MANIFEST} is missing or not readable"
     if WEIGHTS not in files:
         return f"{MANIFEST} does not name {WEIGHTS}"
@@ -79,9 +90,9 @@ def damage(folder: Path) -> str | None:
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
-        if path.stat().st_size != expected["bytes"]:
-            return f"{name} has {path.stat().st_size:,} bytes instead of {expected['bytes']:,}"
-        if sha256_of(path) != expected["sha256"]:
+        if path.stat().st_size != expected.bytes:
+            return f"{name} has {path.stat().st_size:,} bytes instead of {expected.bytes:,}"
+        if sha256_of(path) != expected.sha256:
             return f"{name} has changed since it was prepared"
     return None
 
@@ -92,9 +103,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _manifest(folder: Path) -> dict[str, dict[str, int | str]]:
-    files: dict[str, dict[str, int | str]] = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
-    return files
+def _manifest(folder: Path) -> dict[str, _ModelFile]:
+    return _Manifest.model_validate_json((folder / MANIFEST).read_bytes()).files
 
 
 @contextmanager
@@ -158,12 +168,12 @@ def _convert(gguf: Path, target: Path, announce: Announce) -> None:
 
 def _write_manifest(folder: Path) -> None:
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        path.name: _ModelFile(bytes=path.stat().st_size, sha256=sha256_of(path))
         for path in sorted(folder.iterdir())
         if path.is_file()
     }
-    content = json.dumps({"package": PACKAGE, "gguf_sha256": GGUF_SHA256, "files": files}, indent=2)
-    (folder / MANIFEST).write_text(content + "\n", "utf-8")
+    manifest = _Manifest(package=PACKAGE, gguf_sha256=GGUF_SHA256, files=files)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
 
 
 def _run(command: list[str], announce: Announce, *, task: str) -> None:

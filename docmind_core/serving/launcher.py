@@ -65,7 +65,7 @@ def answer_for_vllm() -> None:
     sys.meta_path.append(_VllmFinder())
 
 
-def _end_group_with_stdin() -> None:
+def end_group_with_stdin() -> None:
     """End the whole process group when standard input closes: the keeper that held it has been killed."""
     os.read(sys.stdin.fileno(), 1)
     os.killpg(0, signal.SIGKILL)
@@ -80,7 +80,7 @@ def main() -> None:
         answer_for_vllm()
     if "--watch-stdin" in sys.argv[1:2]:
         del sys.argv[1]
-        threading.Thread(target=_end_group_with_stdin, daemon=True, name="keeper-watch").start()
+        threading.Thread(target=end_group_with_stdin, daemon=True, name="keeper-watch").start()
     sys.argv[0] = "vllm"
     importlib.import_module("vllm.entrypoints.cli.main").main()
 

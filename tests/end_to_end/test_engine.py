@@ -1,0 +1,55 @@
+import httpx
+import pytest
+
+from docmind_core.serving.counters import read_settled_counters, reset_prefix_cache
+from docmind_core.serving.engine import EngineRequest, open_engine
+from docmind_core.serving.engine_state import group_members, read_state
+
+SYSTEM = "You answer questions about the capitals of countries with the name of one city. " * 8
+
+
+async def ask(connection):
+    """The engine's `usage` for one short question."""
+    request = {
+        "model": connection.model,
+        "messages": [
+            {"role": "system", "content": SYSTEM},
+            {"role": "user", "content": "What is the capital of France?"},
+        ],
+        "max_tokens": 8,
+        "temperature": 0,
+    }
+    async with httpx.AsyncClient(base_url=connection.base_url, timeout=300) as client:
+        reply = await client.post("/v1/chat/completions", json=request)
+    return reply.raise_for_status().json()["usage"]
+
+
+@pytest.mark.engine
+async def test_the_embedded_engine_starts_answers_counts_forgets_and_leaves_nothing(engine_home):
+    said = []
+    with open_engine(EngineRequest(engine="cpu-smollm2"), engine_home, said.append) as connection:
+        state = read_state(engine_home.home)
+        members = group_members(state)
+        before = await read_settled_counters(connection)
+        first, repeated = await ask(connection), await ask(connection)
+        was_reset = await reset_prefix_cache(connection)
+        after_reset = await ask(connection)
+        after = await read_settled_counters(connection)
+
+    answers = [first, repeated, after_reset]
+    grown = {name: after.values[name] - before.values[name] for name in before.values}
+    cached = [answer["prompt_tokens_details"]["cached_tokens"] for answer in answers]
+    assert was_reset
+    assert (cached[0], cached[2]) == (0, 0)
+    assert cached[1] >= 96  # whole blocks of 32 tokens
+    assert after.engine_session == before.engine_session
+    assert grown["prompt_tokens"] == sum(answer["prompt_tokens"] for answer in answers)
+    assert grown["generation_tokens"] == sum(answer["completion_tokens"] for answer in answers)
+    assert grown["prompt_tokens_cached"] == sum(cached)
+    assert grown["request_success"] == 3
+    assert connection.max_model_len == 8192
+    assert connection.engine_version.startswith("0.32.0")
+    assert connection.plumbing
+    assert len(members) >= 4  # keeper, API server, EngineCore, worker
+    assert group_members(state) == []
+    assert any("the engine is up after" in line for line in said)

@@ -1,0 +1,58 @@
+import pytest
+
+from docmind_core.serving.engine_log import failure_lines, progress_line
+
+LOG = """\
+Triton is installed, but doesn't include CPU backend. Disabling Triton.
+\x1b[0;36m(APIServer pid=10616)\x1b[0;0m INFO 11-22 09:43:02 [model.py:2152] Using max model len 8192
+(APIServer pid=10616) WARNING 11-22 09:43:02 [cpu.py:224] Triton is not installed. triton-cpu is expected on x86.
+(Worker pid=10962) INFO 11-22 09:43:53 [default_loader.py:501] Loading weights took 2.72 seconds
+(EngineCore pid=10905) INFO 11-22 09:43:27 [ompmultiprocessing.py:185] \treserved_cpus=[]
+Loading safetensors checkpoint shards: 100% Completed | 1/1 [00:02<00:00,  2.70s/it]
+"""
+CRASH = """\
+(EngineCore pid=7) ERROR 11-22 09:43:53 [core.py:9] Traceback (most recent call last):
+(EngineCore pid=7) ERROR 11-22 09:43:53 [core.py:9] ValueError: No available memory for the cache blocks.
+(EngineCore pid=7) ValueError: No available memory for the cache blocks.
+(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
+docmind keeper: the engine ended by itself, exit code 1
+"""
+
+
+@pytest.fixture
+def log(tmp_path):
+    def write(text):
+        path = tmp_path / "engine.log"
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+def test_progress_is_the_last_report_without_its_decoration(log):
+    assert progress_line(log(LOG)) == "Loading weights took 2.72 seconds"
+
+
+def test_progress_is_cut_to_a_width(log):
+    assert progress_line(log(LOG), width=7) == "Loading"
+
+
+def test_there_is_no_progress_before_the_first_report(log, tmp_path):
+    assert progress_line(log("Triton is installed\n")) == ""
+    assert progress_line(tmp_path / "none.log") == ""
+
+
+def test_a_crash_is_told_by_its_root_cause_once(log):
+    assert failure_lines(log(LOG + CRASH)) == ["ValueError: No available memory for the cache blocks."]
+
+
+def test_a_refused_option_is_told(log):
+    text = "usage: vllm serve [options]\nvllm: error: unrecognized arguments: --nonsense\n"
+
+    assert failure_lines(log(text)) == ["vllm: error: unrecognized arguments: --nonsense"]
+
+
+def test_without_a_named_error_the_last_lines_are_told(log, tmp_path):
+    assert failure_lines(log("one\ntwo\nKilled\n")) == ["two", "Killed"]
+    assert failure_lines(log("")) == []
+    assert failure_lines(tmp_path / "none.log") == []
