@@ -10,13 +10,13 @@ from docmind_core.query_sets.documents import Document, corpus_hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A span of a gold document that supports the answer.
-
-    A span that stands in several documents is listed once for each: having read any one of them is enough.
-    """
+    """A span of a gold document that supports the answer."""
 
     doc_id: str
     text: str
+    need: str = ""
+    """Spans of the same need say the same, and having read any one of them is enough; empty stands for the text, so
+    that a span listed for several documents is one need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def locate(written: Sequence[WrittenQuery], documents: Sequence[Document]) -> Lo
 
 def _found(wordings: Sequence[str], texts: Mapping[str, str]) -> list[Evidence]:
     return [
-        Evidence(doc_id=doc_id, text=wording)
+        Evidence(doc_id=doc_id, text=wording, need=wordings[0])
         for wording in wordings
         for doc_id, text in texts.items()
         if " ".join(wording.split()) in text
