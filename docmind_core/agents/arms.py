@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from docmind_core.agents import naive_supervisor, single_pass
+from docmind_core.agents import naive_supervisor, single_pass, tuned
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.errors import AgentError, UsageError
 
@@ -40,6 +40,12 @@ ARMS = {
             build=naive_supervisor.build_naive_supervisor,
             opening=naive_supervisor.opening,
             steps_max=naive_supervisor.SUPERVISOR_STEPS_MAX,
+        ),
+        Arm(
+            name="tuned",
+            shows="Fixed edges, parallel searches, typed decisions, a check against the cited passages.",
+            build=tuned.build_tuned,
+            opening=_plain_opening,
         ),
     )
 }

@@ -1,0 +1,156 @@
+"""The five agents of the arm `tuned`: each sees its task alone and returns a typed result."""
+
+import operator
+import re
+from typing import Annotated, Any, TypedDict
+
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.answering import answer_in_one_pass, answer_request, nothing_found, read_answer
+from docmind_core.agents.context import (
+    PLANNER,
+    SINGLE_PASS,
+    SYNTHESIZER,
+    VALIDATOR,
+    AgentContext,
+    ArmAnswer,
+)
+from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
+from docmind_core.agents.passages import render_passages
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.routing_rules import needs_plan, route_by_rules
+from docmind_core.retrieval.search import Hit, candidate_ranking
+from docmind_core.serving.chat import ChatRequest
+
+UNCITED_CHECKED = 2
+"""Passages shown to the validator when an answer cites none: those that share most words with it."""
+
+_WORD = re.compile(r"\w{3,}")
+_QUESTION_WORDS = {"what", "which", "when", "where", "does", "the", "and", "are", "how", "who", "why", "for", "with"}
+
+
+class TunedState(TypedDict, total=False):
+    """What the nodes hand each other; each key has one owner, lists grow."""
+
+    question: str
+    strategy: str
+    sub_queries: list[str]
+    rankings: Annotated[list[tuple[Hit, ...]], operator.add]
+    read_ids: Annotated[list[str], operator.add]
+    supported: str
+    refined: bool
+    failures: Annotated[list[str], operator.add]
+    result: ArmAnswer
+
+
+class SearchTask(TypedDict):
+    """One branch of the fan-out."""
+
+    sub_query: str
+    strategy: str
+
+
+async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Choose the search strategy by rules; one that is not open here leaves the suite's own."""
+    context = runtime.context
+    strategy = route_by_rules(state["question"], context.level).strategy
+    return {"strategy": strategy if strategy in context.strategies else context.strategy}
+
+
+async def plan(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Break a composite question into searches; every other question is its own plan and costs no call."""
+    question = state["question"]
+    if not needs_plan(question):
+        return {"sub_queries": [question]}
+    request = ChatRequest(
+        system=read_prompt("plan"),
+        user=f"Question: {question}\n\nTask: write the search queries.",
+        max_tokens=DECISION_MAX_TOKENS,
+        output=Plan,
+        seed=runtime.context.seed,
+    )
+    reply = await runtime.context.tools.ask(PLANNER, "plan", request)
+    planned = reply.output.sub_queries if isinstance(reply.output, Plan) else []
+    return {"sub_queries": list(dict.fromkeys([question, *_about(question, planned)]))}
+
+
+async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Search for one sub-query."""
+    context = runtime.context
+    return {"rankings": [await context.tools.search(task["strategy"], task["sub_query"], context.depth)]}
+
+
+async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Answer from the best passages; the second time from those not read before, and those the draft cited."""
+    context = runtime.context
+    candidates = candidate_ranking(state.get("rankings", []))
+    passages = _passages(state, candidates, context.depth.final_k)
+    if not passages:
+        return {"result": nothing_found()}
+    task = "answer_again" if state.get("refined") else "answer"
+    reply = await context.tools.ask(SYNTHESIZER, task, answer_request(state["question"], passages, context))
+    read_ids = [hit.chunk.chunk_id for hit in passages]
+    return {"result": read_answer(reply.text, passages, candidates), "read_ids": read_ids}
+
+
+async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Check the answer against the passages it cites; a refusal claims nothing and costs no call."""
+    draft = state["result"]
+    if draft.abstained:
+        return {"supported": Supported.YES.value}
+    request = ChatRequest(
+        system=read_prompt("check"),
+        user=(
+            f"{render_passages(_checked_passages(draft))}\n\nQuestion: {state['question']}\n\nAnswer: {draft.text}\n\n"
+            "Task: say whether the passages support the answer: yes or no."
+        ),
+        max_tokens=CHOICE_MAX_TOKENS,
+        choices=tuple(verdict.value for verdict in Supported),
+        seed=runtime.context.seed,
+    )
+    reply = await runtime.context.tools.ask(VALIDATOR, "check", request)
+    return {"supported": "unchecked" if reply.output_problem else reply.text}
+
+
+async def refine(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Search once more, in another way where there is one: a second try must read something new."""
+    context = runtime.context
+    others = [strategy for strategy in context.strategies if strategy != state["strategy"]]
+    hits = await context.tools.search(others[0] if others else state["strategy"], state["question"], context.depth)
+    return {"rankings": [hits], "refined": True}
+
+
+async def fall_back(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Answer in a single pass, flagged, because an agent failed."""
+    because = "; ".join(state["failures"])
+    answer = await answer_in_one_pass(
+        state["question"], runtime.context, agent=SINGLE_PASS, task="fallback_answer", fallback_because=because
+    )
+    return {"result": answer}
+
+
+def _passages(state: TunedState, candidates: tuple[Hit, ...], final_k: int) -> tuple[Hit, ...]:
+    if not state.get("refined"):
+        return candidates[:final_k]
+    cited = [hit for hit in candidates if hit.chunk.chunk_id in state["result"].citations]
+    unread = [hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", [])]
+    return tuple([*cited, *unread][:final_k])
+
+
+def _checked_passages(draft: ArmAnswer) -> list[Hit]:
+    cited = [hit for hit in draft.passages if hit.chunk.chunk_id in draft.citations]
+    if cited:
+        return cited
+    words = _content_words(draft.text)
+    by_overlap = sorted(draft.passages, key=lambda hit: -len(words & _content_words(hit.chunk.text)))
+    return by_overlap[:UNCITED_CHECKED]
+
+
+def _about(question: str, planned: list[str]) -> list[str]:
+    """Keep the planned searches that share a content word with the question: models copy their prompt."""
+    wanted = _content_words(question)
+    return [search for search in planned if wanted & _content_words(search)]
+
+
+def _content_words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)} - _QUESTION_WORDS

@@ -1,0 +1,172 @@
+import pytest
+
+from docmind_core.agents.arms import answer_question, find_arm
+from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, SINGLE_PASS, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.levels import PerformanceLevel
+from docmind_core.agents.routing_rules import needs_plan, route_by_rules
+from docmind_core.errors import EngineUnreachable, OutputInvalid
+from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES
+from tests.fakes.scripted_tools import ScriptedTools, make_context
+
+PLAIN = "what colour is the frobnicator of the house"
+COMPOSITE = "what is the difference between a frobnicator and a widget"
+
+
+async def run_tuned(tools: ScriptedTools, question: str = PLAIN, **context):
+    arm = find_arm("tuned")
+    return await answer_question(arm, arm.build(), question, make_context(tools, **context))
+
+
+def replying(**texts: str):
+    """Reply by task; anything else is an answer citing passage 2."""
+
+    def reply(agent, task, request):
+        return texts.get(task, "yes" if request.choices else "blue [2]")
+
+    return reply
+
+
+async def test_a_plain_question_costs_one_answer_and_one_check():
+    tools = ScriptedTools(reply=replying())
+    answer = await run_tuned(tools)
+
+    assert tools.callers == [SYNTHESIZER, VALIDATOR]
+    assert set(tools.sequence) == set(AGENTS)
+    assert (answer.text, answer.citations, answer.fallback_because) == ("blue", ("doc2#0",), None)
+
+
+async def test_a_composite_question_is_planned_and_each_search_runs():
+    plan = '{"sub_queries": ["what is a frobnicator", "what is a widget"]}'
+    tools = ScriptedTools(reply=replying(plan=plan))
+    await run_tuned(tools, COMPOSITE)
+
+    assert [query for _, query, _ in tools.searches] == [COMPOSITE, "what is a frobnicator", "what is a widget"]
+
+
+@pytest.mark.parametrize(
+    "plan", ["no json", '{"sub_queries": []}', '{"sub_queries": ["' + '", "'.join(["search number"] * 10) + '"]}']
+)
+async def test_an_unreadable_or_endless_plan_leaves_the_question_itself(plan):
+    tools = ScriptedTools(reply=replying(plan=plan))
+    answer = await run_tuned(tools, COMPOSITE)
+
+    assert [query for _, query, _ in tools.searches] == [COMPOSITE]
+    assert answer.fallback_because is None
+
+
+async def test_planned_searches_about_something_else_are_dropped():
+    tools = ScriptedTools(reply=replying(plan='{"sub_queries": ["capital of France", "frobnicator size"]}'))
+    await run_tuned(tools, COMPOSITE)
+
+    assert [query for _, query, _ in tools.searches] == [COMPOSITE, "frobnicator size"]
+
+
+async def test_the_validator_reads_the_cited_passages_only():
+    tools = ScriptedTools(reply=replying(answer="blue [2]"))
+    await run_tuned(tools)
+
+    (check,) = [request.user for agent, _, request in tools.calls if agent == VALIDATOR]
+    assert "Title 2" in check
+    assert "Title 1" not in check
+
+
+async def test_without_citations_the_validator_reads_the_two_most_similar_passages():
+    tools = ScriptedTools(reply=replying(answer="says something"))
+    await run_tuned(tools)
+
+    (check,) = [request.user for agent, _, request in tools.calls if agent == VALIDATOR]
+    assert check.count("Title") == 2
+
+
+async def test_a_rejected_answer_is_refined_once_with_passages_not_read_before():
+    tools = ScriptedTools(reply=replying(check="no"))
+    answer = await run_tuned(tools, strategies=(KEYWORD, HYBRID))
+
+    assert tools.callers == [SYNTHESIZER, VALIDATOR, SYNTHESIZER]
+    assert [strategy for strategy, _, _ in tools.searches] == [KEYWORD, HYBRID]
+    assert [hit.chunk.doc_id for hit in answer.passages] == ["doc2", "doc6", "doc7", "doc8", "doc9"]
+
+
+async def test_a_verdict_that_cannot_be_read_ends_the_query_unchecked():
+    tools = ScriptedTools(reply=replying(check="perhaps"))
+    await run_tuned(tools)
+
+    assert tools.callers == [SYNTHESIZER, VALIDATOR]
+
+
+async def test_a_refusal_is_not_checked():
+    tools = ScriptedTools(reply=replying(answer="The documents do not answer this."))
+    answer = await run_tuned(tools)
+
+    assert (answer.abstained, tools.callers) == (True, [SYNTHESIZER])
+
+
+async def test_with_no_hits_the_arm_abstains_without_a_call():
+    tools = ScriptedTools(hits=0)
+    answer = await run_tuned(tools)
+
+    assert (answer.abstained, tools.calls) == (True, [])
+
+
+@pytest.mark.parametrize("agent", [PLANNER, SYNTHESIZER, VALIDATOR])
+async def test_a_failing_agent_leads_to_a_flagged_fallback(agent):
+    tools = ScriptedTools(reply=replying(), failing={agent: OutputInvalid("planted")})
+    answer = await run_tuned(tools, COMPOSITE)
+
+    assert answer.fallback_because == f"{agent} failed: OutputInvalid: planted"
+    assert tools.callers[-1] == SINGLE_PASS
+    assert answer.text == "blue"
+
+
+async def test_what_depends_on_a_failed_agent_is_skipped():
+    tools = ScriptedTools(reply=replying(), failing={PLANNER: RuntimeError("planted")})
+    await run_tuned(tools, COMPOSITE)
+
+    assert not {RETRIEVER, SYNTHESIZER, VALIDATOR} & set(tools.sequence)
+
+
+async def test_an_engine_that_is_gone_is_no_agent_s_failure():
+    tools = ScriptedTools(failing={SYNTHESIZER: EngineUnreachable("gone")})
+    with pytest.raises(EngineUnreachable):
+        await run_tuned(tools)
+
+
+@pytest.mark.parametrize(
+    ("question", "level", "strategy", "confidence"),
+    [
+        ("one two three four", "balanced", KEYWORD, 0.8),
+        ("one two three four five", "balanced", SEMANTIC, 0.8),
+        (" ".join(["word"] * 20), "balanced", SEMANTIC, 0.8),
+        (" ".join(["word"] * 21), "balanced", HYBRID, 0.85),
+        ("what is the exact? size", "fast", KEYWORD, 0.7),
+        ("what is similar to this", "fast", SEMANTIC, 0.7),
+        ("what is this", "fast", HYBRID, 0.7),
+    ],
+)
+def test_the_guide_s_routing_rules_keep_their_boundaries_s41_s42(question, level, strategy, confidence):
+    decision = route_by_rules(question, PerformanceLevel(level))
+    assert (decision.strategy, decision.confidence) == (strategy, confidence)
+
+
+@pytest.mark.parametrize("strategies", [(KEYWORD,), STRATEGIES])
+async def test_the_router_chooses_among_the_open_strategies(strategies):
+    tools = ScriptedTools(reply=replying())
+    await run_tuned(tools, strategies=strategies)
+
+    wanted = route_by_rules(PLAIN, PerformanceLevel.BALANCED).strategy
+    assert [strategy for strategy, _, _ in tools.searches] == [wanted if wanted in strategies else KEYWORD]
+
+
+@pytest.mark.parametrize(
+    ("question", "composite"),
+    [
+        (COMPOSITE, True),
+        ("Are both of them American?", True),
+        ("What is a list? What is a tuple?", True),
+        ("Where is Paris and who founded it?", True),
+        ("What does the and operator return?", False),
+        (PLAIN, False),
+    ],
+)
+def test_only_questions_about_several_things_need_a_plan(question, composite):
+    assert needs_plan(question) == composite
