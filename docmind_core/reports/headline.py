@@ -73,11 +73,8 @@ def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficien
         return f"has no figure against {BASELINE} ({why})"
     size = f"{percent_text(abs(row.reduction_pct))} {'fewer' if row.reduction_pct >= 0 else 'more'}"
     conditions = f"(routing {arm.routing or 'unknown'}{_reduction_n(records, row)})"
-    if (
-        row.reduction_low is not None
-        and row.reduction_high is not None
-        and row.reduction_low <= 0 <= row.reduction_high
-    ):
+    low, high = row.reduction_low, row.reduction_high
+    if low is not None and high is not None and low <= 0 <= high:
         return f"shows no clear difference in billed tokens to {BASELINE}: {size} per query {conditions}"
     return f"used {size} billed tokens per query than {BASELINE} {conditions}"
 

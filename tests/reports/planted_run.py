@@ -171,5 +171,19 @@ def _against_naive_supervisor(arm: str) -> list[Row]:
     ]
 
 
+def renamed(tables: Mapping[str, Sequence[Row]], benchmark_run: str) -> dict[str, list[Row]]:
+    """Return the same rows under another key, so that one home can hold many planted runs."""
+    return {
+        table: [
+            {
+                name: value.replace(BENCHMARK_RUN, benchmark_run) if isinstance(value, str) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        for table, rows in tables.items()
+    }
+
+
 def settings_of(folder: Path) -> Settings:
     return Settings(home=folder / "home")
