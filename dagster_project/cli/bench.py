@@ -18,6 +18,11 @@ NEWEST = "newest"
     help="What the supervisor of naive_supervisor may choose from.",
 )
 @click.option(
+    "--strategy",
+    type=click.Choice(["keyword_search", "semantic_search", "hybrid_search"]),
+    help="Search this way in every arm; keyword_search needs no embeddings.",
+)
+@click.option(
     "--resume",
     is_flag=False,
     flag_value=NEWEST,

@@ -41,6 +41,8 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
     values = dict(changes)
     if isinstance(arms := values.get("arms"), str):
         values["arms"] = [name.strip() for name in arms.split(",") if name.strip()]
+    if "strategy" in values:
+        values["strategies"] = [values["strategy"]]
     try:
         return Suite.model_validate({**suite.model_dump(), **values})
     except ValidationError as error:
@@ -53,7 +55,8 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
 def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
     name = load_suite(name_or_path).name
     for state in sorted(list_benchmark_runs(settings), key=lambda state: state.benchmark_run, reverse=True):
-        if state.suite == name and not state.finished:
+        has_report = (settings.reports / state.benchmark_run / "index.html").exists()
+        if state.suite == name and not (state.finished and has_report):
             return state.benchmark_run
     raise UsageError(f"no benchmark run of {name} is unfinished. Start one: docmind bench {name_or_path}")
 

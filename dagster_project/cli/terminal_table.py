@@ -26,8 +26,9 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table)
-    for line in capture.get().strip("\n").splitlines():
-        click.echo(line.rstrip())
+    for line in capture.get().splitlines():
+        if line.strip():  # rich frames a table with blank lines
+            click.echo(line.rstrip().removeprefix(" "))
 
 
 def _cell(value: object) -> str:
