@@ -12,7 +12,7 @@ _CLOSED = frozenset({"yes", "no", "noanswer", "no answer"})
 
 _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _NUMBER = re.compile(
-    r"(?<![\w.,])(?P<open>\()?(?P<sign>[-+\N{MINUS SIGN}])?(?P<currency>[$€£¥])?"
+    r"(?<![\w.,])(?<![^\W\d]-)(?P<open>\()?(?P<sign>[-+\N{MINUS SIGN}])?(?P<currency>[$€£¥]\s?)?"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\w]|[.,]\d)"
     r"(?P<close>\))?(?:\s*(?P<percent>%|percent\b|per cent\b))?"
     r"(?:\s+(?P<scale>hundred|thousand|million|billion|trillion)\b)?",
@@ -130,7 +130,7 @@ def _read_number(match: re.Match[str]) -> _Number:
         value=float(digits.replace(",", "")) * scale * (-1.0 if negative else 1.0),
         unit=Counter(),
         percent=match["percent"] is not None,
-        currency=match["currency"] or "",
+        currency=(match["currency"] or "").strip(),
         is_year=bare and re.fullmatch(r"[12]\d{3}", digits) is not None,
     )
 

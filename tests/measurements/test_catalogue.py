@@ -1,0 +1,27 @@
+from pathlib import Path
+
+from docmind_core.measurements.catalogue import FAMILIES, METRICS, REASONS, main, render
+from docmind_core.measurements.comparing import GATING
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+
+def test_the_page_is_the_one_that_the_catalogue_generates():
+    assert PAGE.read_text("utf-8") == render(), "run: python -m docmind_core.measurements.catalogue > docs/metrics.md"
+
+
+def test_the_command_prints_the_page(capsys):
+    main()
+    assert capsys.readouterr().out == render()
+
+
+def test_names_are_unique_and_every_reason_named_is_in_the_list():
+    assert len(METRICS) == sum(len(family) for family in FAMILIES.values())
+    for metric in METRICS.values():
+        assert metric.definition.endswith(".")
+        words = {word.strip("`,;:.") for word in metric.missing.split() if word.startswith("`")}
+        assert words <= set(REASONS) | set(METRICS), metric.name
+
+
+def test_the_gating_metrics_are_those_that_decide_a_claim():
+    assert {name for name, metric in METRICS.items() if metric.gating} == set(GATING)

@@ -1,0 +1,122 @@
+import pytest
+
+from docmind_core.measurements.catalogue import METRICS, REASONS
+from docmind_core.measurements.records import QueryRun
+from docmind_core.measurements.scorers import SCORERS
+from docmind_core.query_sets.queries import Evidence
+from tests.builders import make_query
+
+ANSWERABLE = make_query(evidence=(Evidence(doc_id="d1", text="Paris is the capital"),))
+UNANSWERABLE = make_query(gold_answers=(), gold_doc_ids=(), expected_abstain=True)
+
+
+def make_query_run(**changes):
+    return QueryRun(**{"query_id": "q1", "answer": "Paris", "abstained": False, **changes})
+
+
+FAILED = make_query_run(answer=None, abstained=None)
+
+
+def scores(query, run):
+    found = {}
+    for scorer in SCORERS:
+        score = scorer(query, run)
+        assert (score.value is None) == (score.missing_because is not None)
+        assert score.metric not in found
+        found[score.metric] = score.missing_because if score.value is None else score.value
+    return found
+
+
+def test_a_right_answer_with_the_right_passages_scores_one_everywhere():
+    run = make_query_run(
+        cited_chunk_ids=("d1#0",), candidate_chunk_ids=("d1#0",), passages={"d1#0": "Paris is the capital of France."}
+    )
+    assert scores(ANSWERABLE, run) == {
+        "passed": 1.0,
+        "exact_match": 1.0,
+        "token_f1": 1.0,
+        "numeric_match": "no_gold",
+        "abstention_precision": "zero_denominator",
+        "abstention_recall": "zero_denominator",
+        "over_abstention": 0.0,
+        "citation_precision": 1.0,
+        "citation_recall": 1.0,
+        "recall@5": 1.0,
+        "recall@10": 1.0,
+        "full@5": 1.0,
+        "full@10": 1.0,
+        "ndcg@10": 1.0,
+        "mrr@10": 1.0,
+        "evidence_recall": 1.0,
+    }
+
+
+def test_a_failed_query_is_wrong_and_not_left_out():
+    found = scores(ANSWERABLE, FAILED)
+    assert {metric for metric, value in found.items() if value == 0.0} == {
+        "passed", "exact_match", "token_f1", "citation_recall", "recall@5", "recall@10", "full@5", "full@10", "ndcg@10",
+        "mrr@10", "evidence_recall",
+    }  # fmt: skip
+    assert found["over_abstention"] == found["citation_precision"] == "failed_run"
+    assert scores(make_query(gold_answers=("7",)), FAILED)["numeric_match"] == 0.0
+
+
+def test_on_an_unanswerable_query_only_abstaining_counts():
+    abstained = scores(UNANSWERABLE, make_query_run(answer="The documents do not answer this.", abstained=True))
+    assert (abstained["passed"], abstained["abstention_precision"], abstained["abstention_recall"]) == (1.0, 1.0, 1.0)
+    assert abstained["over_abstention"] == "zero_denominator"
+    assert {abstained[metric] for metric in ("exact_match", "token_f1", "recall@5", "citation_recall")} == {"no_gold"}
+    answered = scores(UNANSWERABLE, make_query_run())
+    assert (answered["passed"], answered["abstention_precision"]) == (0.0, "zero_denominator")
+    assert answered["abstention_recall"] == 0.0
+
+
+def test_a_failure_on_an_unanswerable_query_is_no_abstention():
+    found = scores(UNANSWERABLE, FAILED)
+    assert (found["passed"], found["abstention_recall"], found["abstention_precision"]) == (
+        0.0,
+        0.0,
+        "zero_denominator",
+    )
+
+
+def test_abstaining_where_the_documents_answer_is_wrong():
+    found = scores(ANSWERABLE, make_query_run(answer="The documents do not answer this.", abstained=True))
+    assert (found["passed"], found["abstention_precision"], found["over_abstention"]) == (0.0, 0.0, 1.0)
+
+
+def test_a_sentence_to_be_judged_waits_for_a_judge():
+    found = scores(make_query(gold_answers=("It is Paris.",), free_form=True), make_query_run())
+    assert (found["passed"], found["exact_match"]) == ("judge_disabled", "no_gold")
+    assert found["token_f1"] == pytest.approx(0.5)
+
+
+def test_a_query_that_nobody_wrote_an_answer_for_has_no_gold():
+    found = scores(make_query(gold_answers=(), gold_doc_ids=()), make_query_run())
+    assert {value for metric, value in found.items() if metric.startswith(("passed", "exact", "token", "recall"))} == {
+        "no_gold"
+    }
+
+
+def test_a_number_passes_without_an_exact_match():
+    found = scores(make_query(gold_answers=("3,677",)), make_query_run(answer="about 3677 people"))
+    assert (found["exact_match"], found["numeric_match"], found["passed"]) == (0.0, 1.0, 1.0)
+
+
+def test_an_answer_without_citation_has_no_precision():
+    found = scores(ANSWERABLE, make_query_run())
+    assert (found["citation_precision"], found["citation_recall"]) == ("no_citation", 0.0)
+
+
+def test_ranking_metrics_count_documents_not_chunks():
+    chunks = tuple(f"d{place // 2}#{place % 2}" for place in range(12))
+    found = scores(make_query(gold_doc_ids=("d4",)), make_query_run(candidate_chunk_ids=chunks))
+    assert (found["recall@5"], found["mrr@10"]) == (1.0, 0.2)
+
+
+def test_every_scored_metric_is_in_the_catalogue_and_every_reason_in_the_list():
+    for query in (ANSWERABLE, UNANSWERABLE, make_query(free_form=True)):
+        for run in (make_query_run(), FAILED):
+            found = scores(query, run)
+            assert set(found) <= set(METRICS)
+            assert {value for value in found.values() if isinstance(value, str)} <= set(REASONS)
