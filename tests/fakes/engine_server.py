@@ -127,9 +127,7 @@ class FakeEngine:
         finally:
             writer.close()
 
-    async def _answer(
-        self, streams: Streams, method: str, path: str, headers: dict[str, str], payload: bytes
-    ) -> bool:
+    async def _answer(self, streams: Streams, method: str, path: str, headers: dict[str, str], payload: bytes) -> bool:
         """Answer one request; False closes the connection."""
         writer = streams[1]
         if self.api_key and path.startswith("/v1/") and headers.get("authorization") != f"Bearer {self.api_key}":
