@@ -26,6 +26,7 @@ METRIC_ORDER = (
     *("evidence_recall", "recall@5", "recall@10", "full@5", "full@10", "ndcg@10", "mrr@10"),
     *("citation_precision", "citation_recall"),
     *("abstention_precision", "abstention_recall", "over_abstention"),
+    "good_ratio",
 )
 """How a report lists the metrics it knows; others follow by name."""
 

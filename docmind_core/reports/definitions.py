@@ -21,7 +21,11 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "may be claimed",
         "fewer tokens and quality proven not worse, with enough queries, a balanced ledger and equal conditions",
     ),
-    ("quality", "mean over the queries that have the score, ± t · standard error, clustered by document"),
+    (
+        "quality",
+        "mean over the queries that have the score, ± t · standard error, clustered by document; "
+        "Wilson's interval where all scores are 0 or all are 1",
+    ),
     ("wall time", "from the start of a query to its end; closed loop, not service latency under load"),
     ("coordination overhead", "wall time minus the time in which at least one model call or search was at work"),
     ("first token", "from sending a call to its first content, as the client sees it"),

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from docmind_core.reports.run_records import QualitySummary
+from docmind_core.statistics.estimates import wilson_interval
 
 CONFIDENCE = 0.95
 
@@ -39,19 +40,25 @@ def mean_estimate(values: Sequence[float | None], reasons: Iterable[str | None])
 def quality_estimate(row: QualitySummary) -> Estimate:
     """Put the t interval around a mean score, clipped to [0, 1] when the score lies in it.
 
-    There is no interval when all scores are equal: a standard error of 0 says that n is small, not that
-    the value is certain.
+    Where all scores are 0, or all are 1, it is Wilson's interval over the clusters: a standard error of 0
+    says that the sample is small, not that the value is certain. Other equal scores get none.
     """
     low, high = None, None
-    n_defined, n_total = row.n_defined or 0, row.n_total or 0
-    independent = row.clusters if row.clusters is not None else n_defined
-    if row.value is not None and row.standard_error and independent > 1:
+    independent = (row.clusters if row.clusters is not None else row.n_defined) or 0
+    if row.value in (0.0, 1.0) and row.standard_error in (None, 0.0):
+        low, high = wilson_interval(round(row.value) * independent, independent) or (None, None)
+    elif row.value is not None and row.standard_error and independent > 1:
         half = float(special.stdtrit(independent - 1, 0.5 + CONFIDENCE / 2)) * row.standard_error
         low, high = row.value - half, row.value + half
         if 0 <= row.value <= 1:
             low, high = max(low, 0.0), min(high, 1.0)
     return Estimate(
-        value=row.value, low=low, high=high, n_defined=n_defined, n_total=n_total, because=row.missing_because
+        value=row.value,
+        low=low,
+        high=high,
+        n_defined=row.n_defined or 0,
+        n_total=row.n_total or 0,
+        because=row.missing_because,
     )
 
 

@@ -25,6 +25,13 @@ def test_the_interval_of_a_share_stays_between_zero_and_one():
     assert (estimate.low, estimate.high) == (pytest.approx(0.477, abs=1e-3), 1.0)
 
 
+def test_only_right_or_only_wrong_answers_get_the_interval_of_wilson():
+    wrong = quality_estimate(quality(value=0.0, standard_error=0.0))
+    assert (wrong.low, wrong.high) == (pytest.approx(0.0), pytest.approx(0.3244, abs=1e-4))
+    right = quality_estimate(quality(value=1.0, standard_error=None, clusters=1, n_defined=1))
+    assert (right.low, right.high) == (pytest.approx(0.2065, abs=1e-4), pytest.approx(1.0))
+
+
 @pytest.mark.parametrize("changes", [{"standard_error": 0.0}, {"standard_error": None}, {"clusters": 1}])
 def test_equal_scores_or_a_single_cluster_have_no_interval(changes):
     estimate = quality_estimate(quality(**changes))
