@@ -51,12 +51,12 @@ class Encoder:
     def __init__(self, weights: dict[str, torch.Tensor]) -> None:
         self._weights = weights
 
-    def embed(self, texts: Sequence[str], *, report: Callable[[int], None] | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str], *, report: Callable[[int, float], None] | None = None) -> Vectors:
         """Return one vector of length 1 per text, shape (texts, 384).
 
         Args:
             texts: A text longer than 256 tokens is cut; one without tokens gets a vector all the same.
-            report: Called after each of several batches with the number of texts done.
+            report: Called after each of several batches with the number of texts done and the share of the work.
         """
         ids = [[CLASSIFY_ID, *token_ids(text)[: TOKENS_MAX - 2], SEPARATE_ID] for text in texts]
         # Texts of like length share a batch, so that little is computed for padding.
@@ -66,12 +66,15 @@ class Encoder:
         if len(batches) == 1:
             vectors[order] = self._embed_batch([ids[index] for index in order])
             return vectors
+        texts_done, tokens_done, tokens = 0, 0, sum(map(len, ids))
         with ThreadPoolExecutor(max_workers=min(_cores(), THREADS_MAX)) as pool:
             embedded = pool.map(lambda batch: self._embed_batch([ids[index] for index in batch]), batches)
-            for done, (batch, rows) in enumerate(zip(batches, embedded, strict=True), start=1):
+            for batch, rows in zip(batches, embedded, strict=True):
                 vectors[batch] = rows
+                texts_done += len(batch)
+                tokens_done += sum(len(ids[index]) for index in batch)
                 if report is not None:
-                    report(min(done * BATCH_TEXTS, len(ids)))
+                    report(texts_done, tokens_done / tokens)
         return vectors
 
     def _embed_batch(self, batch: Sequence[Sequence[int]]) -> Vectors:

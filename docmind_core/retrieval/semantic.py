@@ -56,11 +56,11 @@ def save_vectors(folder: Path, chunks: Sequence[Chunk], announce: Callable[[str]
     """Embed chunks, saying how far it is and how long it takes, and write the vectors into `folder`."""
     started_s = told_s = time.monotonic()
 
-    def report(done: int) -> None:
+    def report(done: int, share: float) -> None:
         nonlocal told_s
         now_s = time.monotonic()
         if now_s - told_s >= ANNOUNCE_EVERY_S and done < len(chunks):
-            left_s = (now_s - started_s) / done * (len(chunks) - done)
+            left_s = (now_s - started_s) / share * (1 - share)
             announce(f"embedding chunks: {done:,} of {len(chunks):,}, about {left_s:.0f} s left")
             told_s = now_s
 

@@ -70,7 +70,7 @@ def locate(written: Sequence[WrittenQuery], documents: Sequence[Document]) -> Lo
     if len(queries) < FOUND_SHARE_MIN * len(written):
         raise QuerySetError(
             f"`python-reference` does not fit this Python: the evidence of {len(notices)} of {len(written)} queries "
-            f"stands in no topic (the first: {notices[0]}). Run with Python 3.11 to 3.14"
+            f"stands in no topic (the first: {notices[0]}). The queries were written for the reference of Python 3.11"
         )
     return LocatedQueries(queries=tuple(queries), notices=tuple(notices))
 
