@@ -29,7 +29,10 @@ NEWEST = "newest"
     metavar="[KEY]",
     help="Go on with a benchmark run of SUITE: the newest unfinished one, or KEY.",
 )
-def bench(suite: str, resume: str | None, **changes: object) -> None:
+@click.option(
+    "--resume-anyway", is_flag=True, help="With --resume: go on although something changed; not comparable then."
+)
+def bench(suite: str, resume: str | None, resume_anyway: bool, **changes: object) -> None:
     """Run a suite and write its report.
 
     SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
@@ -48,7 +51,9 @@ def bench(suite: str, resume: str | None, **changes: object) -> None:
     from dagster_project.cli.bench_run import resume_suite, start_suite
 
     given = {name: value for name, value in changes.items() if value is not None}
+    if resume is None and resume_anyway:
+        raise click.UsageError("--resume-anyway goes with --resume.")
     if resume is None:
         start_suite(suite, given)
     else:
-        resume_suite(suite, resume, given)
+        resume_suite(suite, resume, given, anyway=resume_anyway)

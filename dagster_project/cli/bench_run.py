@@ -10,7 +10,7 @@ from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.launch import launch_benchmark
 from docmind_core.errors import UsageError
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs, read_frozen_suite
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs, resume_benchmark_run
 from docmind_core.runs.lock import lock_home
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
@@ -19,12 +19,13 @@ from docmind_core.suites.suite import Suite, load_suite
 def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
     """Freeze the suite with `changes` under a new key and run it."""
     settings = load_settings()
-    suite = changed_suite(load_suite(name_or_path), changes)
+    source = load_suite(name_or_path)
+    suite = changed_suite(source, changes)
     with lock_home(settings, f"docmind bench {name_or_path}"):
-        _run(settings, freeze_benchmark_run(suite, settings), name_or_path)
+        _run(settings, freeze_benchmark_run(suite, settings, source=source), name_or_path)
 
 
-def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object]) -> None:
+def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> None:
     """Go on with a benchmark run under its frozen suite."""
     if changes:
         options = ", ".join(f"--{name}" for name in changes)
@@ -32,7 +33,7 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object]) -> 
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
-        read_frozen_suite(settings, benchmark_run)
+        resume_benchmark_run(settings, benchmark_run, load_suite(name_or_path), anyway=anyway)
         _run(settings, benchmark_run, name_or_path)
 
 

@@ -21,6 +21,7 @@ from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineSeat
+from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
 from docmind_core.serving.engine import EngineRequest, open_engine
@@ -99,6 +100,7 @@ def execute_benchmark_run(
                 journal=journal,
                 observer=observer,
             )
+            guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
             asyncio.run(_run_arms(bench, waiting))
         return _outcome(journal, benchmark_run, suite)
 

@@ -24,6 +24,7 @@ def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries
         "duration_s": _duration_s(query_rows),
         "status": "finished" if len(query_rows) == expected_queries else "incomplete",
         "expected_queries": expected_queries,
+        "comparable": journal.comparable(),
     }
     for table, rows in (
         ("llm_calls", calls),

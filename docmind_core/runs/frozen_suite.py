@@ -47,19 +47,59 @@ def check_suite(suite: Suite) -> None:
     load_query_set(suite.query_set)
 
 
-def freeze_benchmark_run(suite: Suite, settings: Settings) -> str:
-    """Check a suite, write it aside under a new key, and return the key."""
+def freeze_benchmark_run(suite: Suite, settings: Settings, *, source: Suite | None = None) -> str:
+    """Check a suite, write it aside under a new key, and return the key.
+
+    Args:
+        suite: What the run executes.
+        settings: The home it is written to.
+        source: The suite as its file has it, where the command line changed something.
+    """
     check_suite(suite)
     key = new_benchmark_run(suite.name, datetime.now(UTC))
     folder = settings.benchmarks / key
     try:
         folder.mkdir(parents=True)
-        part = folder / "suite.yaml.tmp"
-        part.write_text(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
-        part.replace(folder / "suite.yaml")
+        _write_suite(folder / "source.yaml", source or suite)
+        _write_suite(folder / "suite.yaml", suite)
     except OSError as error:
         raise RunError(f"{folder}: can't be written ({error.strerror}). Check the disk and DOCMIND_HOME.") from error
     return key
+
+
+def _write_suite(path: Path, suite: Suite) -> None:
+    part = path.with_name(f"{path.name}.tmp")
+    part.write_text(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
+    part.replace(path)
+
+
+def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> None:
+    """Let an interrupted run go on, if its suite is still what it was.
+
+    Args:
+        settings: The home of the run.
+        benchmark_run: Its key.
+        suite: The suite as its file has it now.
+        anyway: Go on although suite, code, prompts or engine have changed; the run is marked not comparable.
+
+    Raises:
+        UsageError: If there is no such run.
+        RunError: If the suite has changed; every changed key is named with both values.
+    """
+    path = suite_path(settings, benchmark_run)
+    if anyway:
+        with Journal(journal_path(settings, benchmark_run)) as journal:
+            journal.accept_changes()
+        return
+    source = path.with_name("source.yaml")
+    before = parse_suite(source.read_text("utf-8"), source=str(source)).model_dump(mode="json")
+    now = suite.model_dump(mode="json")
+    changed = [f"{name}: {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name]]
+    if changed:
+        raise RunError(
+            f"the suite of {benchmark_run} has changed since its start: {'; '.join(changed)}. "
+            "Start a new run, or go on with --resume-anyway, which marks it not comparable."
+        )
 
 
 def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:

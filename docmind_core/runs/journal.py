@@ -34,6 +34,10 @@ create table if not exists counters (
     run_id text not null, engine_session text not null, moment text not null, rows text not null,
     primary key (run_id, engine_session, moment)
 );
+create table if not exists beginning (
+    only_row integer primary key check (only_row = 1), identity text not null,
+    accepts_changes integer not null default 0, comparable integer not null default 1
+);
 create table if not exists arms (
     run_id text not null primary key, started_at text not null, ended_at text, facts text not null
 );
@@ -118,6 +122,33 @@ class Journal:
         """Return the rows of `engine_counters` of a run."""
         found = self._read("select rows from counters where run_id = ? order by rowid", (run_id,))
         return [row for (rows,) in found for row in _decode(rows)]
+
+    def identity(self) -> Row | None:
+        """Return what the run was begun with; None before it has begun."""
+        for (identity,) in self._read("select identity from beginning", ()):
+            found: Row = _decode(identity)
+            return found
+        return None
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Note what the run is begun with."""
+        self._write("insert into beginning (only_row, identity) values (1, ?)", (_encode(identity),))
+
+    def accept_changes(self) -> None:
+        """Let the next resumption go on although something has changed."""
+        self._write("update beginning set accepts_changes = 1", ())
+
+    def accepts_changes(self) -> bool:
+        """Return whether the next resumption may go on although something has changed."""
+        return self._read("select accepts_changes from beginning", ()) == [(1,)]
+
+    def change_identity(self, identity: Mapping[str, Any]) -> None:
+        """Go on with something else: from now on the run is not comparable."""
+        self._write("update beginning set identity = ?, accepts_changes = 0, comparable = 0", (_encode(identity),))
+
+    def comparable(self) -> bool:
+        """Return whether all of the run was made with the same things."""
+        return self._read("select comparable from beginning", ()) != [(0,)]
 
     def start_arm(self, run_id: str, started_at: datetime, facts: Row) -> None:
         """Note that an arm began, with what it runs on; a later start replaces the facts and keeps the time."""

@@ -72,7 +72,6 @@ def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix
         "plumbing": engine.plumbing,
         "git_sha": git_sha,
         "git_dirty": git_dirty,
-        "comparable": True,
         "series_key": _series_key(identity),
         "manifest": json.dumps(
             {

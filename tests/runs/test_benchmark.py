@@ -3,9 +3,14 @@ from collections import deque
 import pytest
 
 from docmind_core.agents.context import AGENTS
-from docmind_core.errors import EngineUnreachable, HomeLocked, UsageError
+from docmind_core.errors import EngineUnreachable, HomeLocked, RunError, UsageError
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs, read_frozen_suite
+from docmind_core.runs.frozen_suite import (
+    freeze_benchmark_run,
+    list_benchmark_runs,
+    read_frozen_suite,
+    resume_benchmark_run,
+)
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.serving.chat_client import ChatClient
@@ -139,18 +144,7 @@ class Killed(BaseException):
 
 def test_finished_calls_of_an_unfinished_query_are_replayed(home, make_suite, engine, monkeypatch):
     suite = make_suite(arms=["naive_supervisor"], limit=1)
-    key = freeze_benchmark_run(suite, home)
-    complete = ChatClient.complete
-
-    async def complete_five(self, request, book):
-        if len(engine.requests) == 5:
-            raise Killed
-        return await complete(self, request, book)
-
-    monkeypatch.setattr(ChatClient, "complete", complete_five)
-    with pytest.raises(Killed):
-        execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
-    monkeypatch.setattr(ChatClient, "complete", complete)
+    key = interrupt(home, suite, engine, monkeypatch, after=5)
     run(home, suite, key)
 
     assert len(engine.requests) == 13  # each call once: five before the end, eight after
@@ -229,3 +223,56 @@ def test_the_manifest_names_what_ran(home, make_suite):
     assert (row["status"], row["expected_queries"], row["engine_managed"]) == ("finished", 6, False)
     assert (row["prefix_cache_state"], row["model"], row["routing"]) == ("unknown", "fake-model", "fixed")
     assert all(row[name] for name in ("query_set_hash", "corpus_hash", "index_hash", "prompt_hash", "series_key"))
+
+
+def interrupt(home, suite, engine, monkeypatch, after=3):
+    """Begin a run and end it after some calls; return its key."""
+    key = freeze_benchmark_run(suite, home)
+    complete = ChatClient.complete
+
+    async def complete_some(self, request, book):
+        if len(engine.requests) == after:
+            raise Killed
+        return await complete(self, request, book)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChatClient, "complete", complete_some)
+        with pytest.raises(Killed):
+            run(home, suite, key)
+    return key
+
+
+def test_a_changed_prompt_is_refused_on_resume_with_the_difference(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+
+    with pytest.raises(RunError, match=r"prompts \([0-9a-f]{12} → another\).*--resume-anyway"):
+        run(home, suite, key)
+
+
+def test_resuming_anyway_finishes_the_run_and_marks_it_not_comparable(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    resume_benchmark_run(home, key, suite, anyway=True)
+    run(home, suite, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", False)]
+
+
+def test_an_unchanged_run_stays_comparable(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    resume_benchmark_run(home, key, suite, anyway=False)
+    run(home, suite, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", True)]
+
+
+def test_a_changed_suite_is_refused_on_resume_with_the_difference(home, make_suite):
+    key = freeze_benchmark_run(make_suite(limit=2), home, source=make_suite())
+    resume_benchmark_run(home, key, make_suite(), anyway=False)
+
+    with pytest.raises(RunError, match="concurrency: 3 → 5"):
+        resume_benchmark_run(home, key, make_suite(concurrency=5), anyway=False)

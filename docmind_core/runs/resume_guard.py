@@ -1,0 +1,66 @@
+"""What must not change between the start of a benchmark run and its resumption."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from docmind_core.agents.prompt_files import prompt_hash
+from docmind_core.errors import RunError
+from docmind_core.query_sets.queries import QuerySet
+from docmind_core.runs.journal import Journal
+from docmind_core.serving.connection import EngineConnection
+
+_CORE = Path(__file__).resolve().parents[1]
+
+
+@cache
+def code_hash() -> str:
+    """Return the sha256 over the core's Python and SQL files: the commit alone would miss uncommitted changes."""
+    digest = hashlib.sha256()
+    for path in sorted([*_CORE.rglob("*.py"), *_CORE.rglob("*.sql")]):
+        digest.update(str(path.relative_to(_CORE)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def run_identity(query_set: QuerySet, index_hash: str, engine: EngineConnection) -> dict[str, str | None]:
+    """Return what the finished part of a run was made with; every part by the name a person knows it under."""
+    return {
+        "code": code_hash(),
+        "prompts": prompt_hash(),
+        "query set": query_set.query_set_hash,
+        "retrieval index": index_hash,
+        "model": engine.model,
+        "engine version": engine.engine_version,
+        "engine flags": engine.engine_args_hash,
+    }
+
+
+def guard_resume(journal: Journal, benchmark_run: str, identity: Mapping[str, str | None]) -> None:
+    """Let a run begin, or go on if nothing has changed since its start.
+
+    Raises:
+        RunError: If something has changed; it is named, with both values.
+    """
+    begun = journal.identity()
+    if begun is None:
+        journal.begin(identity)
+        return
+    changed = [
+        f"{name} ({_short(begun.get(name))} → {_short(value)})"
+        for name, value in identity.items()
+        if begun.get(name) != value
+    ]
+    if not changed:
+        return
+    if journal.accepts_changes():
+        journal.change_identity(identity)
+        return
+    raise RunError(
+        f"benchmark run {benchmark_run} was begun with something else: {', '.join(changed)}. "
+        "Start a new run, or go on with --resume-anyway, which marks it not comparable."
+    )
+
+
+def _short(value: str | None) -> str:
+    return "none" if value is None else value[:12]
