@@ -92,8 +92,9 @@ COMPARISONS = (
         range="up to 100",
         better="higher",
         level="comparison",
-        definition="100 * (1 - sum of T / sum of B): what the bill saves. Another estimand than `reduction_pct`.",
-        missing="no pair of queries: NULL",
+        definition="100 * (1 - sum of T / sum of B): what the bill saves. Another estimand than `reduction_pct`, with "
+        "its own interval, `reduction_of_totals_low` and `reduction_of_totals_high` (BCa bootstrap of the pairs).",
+        missing="no pair of queries: NULL; below 20 pairs no interval",
         source="`token_efficiency`, agent `all`",
     ),
     Metric(

@@ -10,7 +10,7 @@ from docmind_core.measurements.comparability import obstacles, unbalanced_runs
 from docmind_core.measurements.paired import Pairs, QueryValues, Row, number, pair, values_of
 from docmind_core.measurements.verdicts import MIN_N, Verdict, claim, judge_quality, judge_tokens
 from docmind_core.settings import Settings
-from docmind_core.statistics.pairs import holm
+from docmind_core.statistics.pairs import holm, ratio_of_totals_interval
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
 
@@ -69,8 +69,11 @@ def _compare(candidate: _Run, baseline: _Run, unbalanced: frozenset[str], min_n:
         f"the ledger of {run.row['arm']} is unbalanced" for run in (candidate, baseline) if run.run_id in unbalanced
     ]
     for metric in TOKEN_METRICS:
-        claimable, because = claim(judged[metric][0], judged["passed"][0], found, min_n=min_n)
+        verdict, pairs = judged[metric]
+        claimable, because = claim(verdict, judged["passed"][0], found, min_n=min_n)
+        low, high = ratio_of_totals_interval(pairs.candidate, pairs.baseline) or (None, None)
         rows[metric] |= {"claimable": claimable, "claimable_because": because}
+        rows[metric] |= {"ratio_of_totals_low": low, "ratio_of_totals_high": high}
     gating = [metric for metric in GATING if judged[metric][0].p is not None]
     for metric, p in zip(gating, holm([judged[metric][0].p or 0.0 for metric in gating]), strict=True):
         rows[metric]["p_holm"] = p

@@ -251,6 +251,8 @@ COMPARISONS = Table(
         "p_holm": ("double", "The same, corrected by Holm over the gating metrics"),
         "mde": ("double", "Smallest difference that n pairs show with 80 % power, in the unit of delta"),
         "ratio_of_totals": ("double", "Candidate's total / baseline's total, for tokens"),
+        "ratio_of_totals_low": ("double", "Lower end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
+        "ratio_of_totals_high": ("double", "Upper end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
         "verdict": ("varchar", "better, non_inferior, worse or inconclusive"),
         "because": ("varchar", "Why the verdict or the interval is what it is"),
         "claimable": ("boolean", "Tokens only: fewer tokens at quality that is not worse"),

@@ -42,6 +42,8 @@ TOKEN_EFFICIENCY = View(
         "reduction_low": "Lower end of its 95 % interval, clustered, percent",
         "reduction_high": "Upper end of its 95 % interval, clustered, percent",
         "reduction_of_totals_pct": "100 * (1 - billed tokens / baseline's), of the sums: what the bill saves, percent",
+        "reduction_of_totals_low": "Lower end of its 95 % bootstrap interval, percent; NULL below 20 pairs",
+        "reduction_of_totals_high": "Upper end of its 95 % bootstrap interval, percent; NULL below 20 pairs",
         "computed_reduction_pct": "reduction_pct of computed_tokens, percent",
         "computed_reduction_low": "Lower end of its 95 % interval, percent",
         "computed_reduction_high": "Upper end of its 95 % interval, percent",

@@ -69,6 +69,13 @@ def test_half_the_tokens_on_every_query(settings):
     assert row["verdict"] == "better"
 
 
+def test_the_bill_has_its_own_interval(settings):
+    write_arm(settings, NAIVE, varied(1000))
+    write_arm(settings, TUNED, varied(300))
+    row = compare(settings)
+    assert 0.28 < row["ratio_of_totals_low"] < row["ratio_of_totals"] < row["ratio_of_totals_high"] < 0.33
+
+
 def test_few_queries_are_not_claimable_and_say_how_few(settings):
     write_arm(settings, NAIVE, varied(1000))
     write_arm(settings, TUNED, varied(300))

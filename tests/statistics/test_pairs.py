@@ -126,3 +126,4 @@ def test_the_ratio_of_totals_lies_inside_its_interval_and_small_samples_have_non
     assert low < candidate.sum() / baseline.sum() < high
     assert (low, high) == ratio_of_totals_interval(candidate, baseline)
     assert ratio_of_totals_interval(candidate[:19], baseline[:19]) is None
+    assert ratio_of_totals_interval(baseline / 2, baseline) is None

@@ -26,7 +26,7 @@ def test_percentiles_are_those_of_numpy_and_a_p95_needs_130_values(settings):
     write_rows(settings, {"llm_calls": calls[:129]})
     row = latency(settings)
     assert (row["ttft_n"], row["ttft_p95_s"], row["e2e_latency_p95_s"]) == (129, None, None)
-    assert row["because"].startswith("n_too_small: a p95 needs 130 values (calls 129")
+    assert row["because"].startswith("n_too_small: a p95 needs 130 values; calls 129, agent executions 0, query")
 
 
 def test_warm_up_and_judge_calls_are_left_out(settings):

@@ -91,10 +91,11 @@ select
     together.coordination_overhead_p95_s,
     together.coordination_incl_supervisor_p50_s,
     case
-        when greatest(together.ttft_n, together.e2e_n, together.agent_executions, together.wall_n) >= 130
-            and least(together.ttft_n, together.e2e_n) >= 130 then null
-        else format('n_too_small: a p95 needs 130 values (calls {}, agent executions {}, query runs {})',
-            coalesce(together.e2e_n, 0), coalesce(together.agent_executions, 0), coalesce(together.wall_n, 0))
+        when least(coalesce(together.ttft_n, 0), coalesce(together.e2e_n, 0), coalesce(together.agent_executions, 0),
+                if(together.agent = 'all', coalesce(together.wall_n, 0), 130)) < 130
+            then format('n_too_small: a p95 needs 130 values; calls {}, agent executions {}{}',
+                coalesce(together.e2e_n, 0), coalesce(together.agent_executions, 0),
+                if(together.agent = 'all', format(', query runs {}', coalesce(together.wall_n, 0)), ''))
     end                                         as because
 from together
 join runs using (run_id)
