@@ -29,6 +29,7 @@ NO_BASELINE = f"no {BASELINE} arm in this run"
 NO_SINGLE_PASS = f"no {SINGLE_PASS} arm in this run"
 NOT_CLAIMABLE = "not claimable: "
 """How `claimable_because` begins when it says no."""
+CACHE_NOT_REPORTED = "flag_off"
 NO_CALL = "no model call finished"
 NO_SCORE = "not scored"
 P95_N_MIN = 130
@@ -95,9 +96,12 @@ def _token_rows(records: BenchmarkRecords) -> list[TextRow]:
         text_row("completion tokens", _means(records, lambda query: query.completion_tokens)),
         text_row("billed tokens", _means(records, lambda query: query.billed_tokens)),
         text_row("of these the supervisor's", _means(records, lambda query: query.supervisor_tokens)),
-        text_row("cached prompt tokens", _means(records, lambda query: query.cached_tokens, unknown="flag_off")),
         text_row(
-            "computed prompt tokens", _means(records, lambda query: query.prefill_computed_tokens, unknown="flag_off")
+            "cached prompt tokens", _means(records, lambda query: query.cached_tokens, unknown=CACHE_NOT_REPORTED)
+        ),
+        text_row(
+            "computed prompt tokens",
+            _means(records, lambda query: query.prefill_computed_tokens, unknown=CACHE_NOT_REPORTED),
         ),
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.charts import interval_dots, stacked_bars
-from docmind_core.reports.definitions import DEFINITIONS
+from docmind_core.reports.definitions import definitions
 from docmind_core.reports.detail_tables import (
     agents_table,
     failures_table,
@@ -74,7 +74,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "what_ran": what_ran_table(records),
         "manifests": manifest_texts(records),
         "not_measured": not_measured_table(settings, records),
-        "definitions": DEFINITIONS,
+        "definitions": definitions(records),
     }
 
 

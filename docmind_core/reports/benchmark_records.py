@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from docmind_core.errors import UsageError
+from docmind_core.measurements.catalogue import METRICS
 from docmind_core.reports.run_records import (
     ALL,
     TOKENS_PER_CORRECT,
@@ -21,14 +22,6 @@ from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
 NEWEST_KEYS_NAMED = 5
-METRIC_ORDER = (
-    *("passed", "exact_match", "token_f1", "numeric_match"),
-    *("evidence_recall", "recall@5", "recall@10", "full@5", "full@10", "ndcg@10", "mrr@10"),
-    *("citation_precision", "citation_recall"),
-    *("abstention_precision", "abstention_recall", "over_abstention"),
-    "good_ratio",
-)
-"""How a report lists the metrics it knows; others follow by name."""
 
 Record = TypeVar("Record")
 
@@ -68,9 +61,9 @@ class BenchmarkRecords:
 
     @cached_property
     def quality_metrics(self) -> tuple[str, ...]:
-        """Names of the quality metrics that some arm was scored by: answers, retrieval, citations, abstention."""
+        """Names of the quality metrics that some arm was scored by, in the order of the catalogue."""
         found = {row.metric for row in self.quality if row.metric != TOKENS_PER_CORRECT}
-        known = [metric for metric in METRIC_ORDER if metric in found]
+        known = [metric for metric in METRICS if metric in found]
         return (*known, *sorted(found.difference(known)))
 
     @cached_property

@@ -1,5 +1,9 @@
 """What the figures of a report mean, one line each."""
 
+from docmind_core.measurements.catalogue import METRICS, REASONS
+from docmind_core.reports.arm_table import CACHE_NOT_REPORTED
+from docmind_core.reports.benchmark_records import BenchmarkRecords
+
 DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("answered", "queries with an answer, of those asked; a failed query stays in every denominator"),
     ("answered by a fallback", "an agent failed and one plain call answered instead"),
@@ -31,8 +35,25 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("first token", "from sending a call to its first content, as the client sees it"),
     ("95th percentile", "interpolated over raw values; shown from 130 values on"),
     ("balanced", "tokens booked here equal the growth of the engine's own counters, to the token"),
-    ("resumed", "the query was finished from replayed calls: tokens and answer stand, times mean nothing"),
-    ("unreconciled", "a call was cut off before its usage was known"),
-    ("flag_off", "the engine does not report this count"),
-    ("no_gold, zero_denominator, no_citation", "the score is not defined for this query"),
 )
+"""What stands in every report."""
+
+
+def definitions(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
+    """Return term and meaning of what this report shows: its columns, its metrics, its reasons for gaps."""
+    metrics = [(name, _first_sentence(METRICS[name].definition)) for name in records.quality_metrics if name in METRICS]
+    given = _reasons(records)
+    return (*DEFINITIONS, *metrics, *((name, meaning) for name, meaning in REASONS.items() if name in given))
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ", 1)[0].rstrip(".").replace("`", "")
+
+
+def _reasons(records: BenchmarkRecords) -> set[str | None]:
+    reasons = {row.missing_because for row in records.quality} | {row.missing_because for row in records.tokens}
+    for query in records.query_runs:
+        reasons |= {query.tokens_missing_because, query.times_missing_because}
+        if query.cached_tokens is None:
+            reasons.add(CACHE_NOT_REPORTED)
+    return reasons

@@ -252,3 +252,11 @@ def test_writing_again_replaces_the_report_and_leaves_no_parts(undisturbed):
     assert again == first
     assert again.html.read_text("utf-8") == html
     assert sorted(path.name for path in first.html.parent.iterdir()) == ["index.html", "report.md"]
+
+
+def test_metrics_and_reasons_that_are_shown_are_defined(rough):
+    _, _, markdown = rough
+    section = markdown.split("## Definitions")[1]
+    assert "- **exact_match**: The normalised answer equals a normalised accepted answer" in section
+    assert "- **resumed**: the query was finished from replayed calls" in section
+    assert "judge_disabled" not in section
