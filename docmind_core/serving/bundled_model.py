@@ -125,7 +125,7 @@ def _build(folder: Path, announce: Announce) -> None:
     aside = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
         gguf = _fetch(aside, announce)
-        announce("converting the model, once (about 20 s)")
+        announce("converting the model, once: about a minute")
         converted = aside / "converted"
         _convert(gguf, converted, announce)
         _write_manifest(converted)

@@ -111,7 +111,7 @@ def stop_engine(settings: Settings, announce: Announce) -> bool:
     if state.owner_lives:
         raise UsageError(f"the engine at {state.url} belongs to process {state.owner_pid}, which stops it at its end.")
     announce(f"stopping the engine at {state.url}")
-    ended = end_group(state, grace_s=engine_profile(state.profile).stop_grace_s + 5.0)
+    ended = end_group(state, grace_s=state.stop_grace_s + 5.0)
     forget_state(settings.home, state)
     return ended
 

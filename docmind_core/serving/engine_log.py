@@ -19,7 +19,7 @@ def progress_line(path: Path, *, width: int = 100) -> str:
 
 def failure_lines(path: Path, *, count: int = 2) -> list[str]:
     """The last lines that name an error, oldest first, or else the last lines at all; [] for an empty log."""
-    texts = [text for _level, text in _lines(path) if not text.startswith("docmind keeper: ")]
+    texts = [text for _level, text in _lines(path)]
     named = [text for text in texts if _FAILURE.match(text) and _CONSEQUENCE not in text]
     return list(dict.fromkeys(named or texts))[-count:]
 

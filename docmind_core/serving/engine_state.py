@@ -33,6 +33,8 @@ class EngineState:
     url: str
     model: str
     log: str
+    stop_grace_s: float
+    """How long its orderly stop may take, in seconds."""
 
     @property
     def detached(self) -> bool:

@@ -44,7 +44,6 @@ class ManagedEngine:
     """A running engine and the pipe that keeps it alive."""
 
     settings: Settings
-    profile: EngineProfile
     state: EngineState
     keeper: "subprocess.Popen[bytes]"
     pipe: int | None
@@ -58,7 +57,7 @@ class ManagedEngine:
         elif self.keeper.poll() is None:
             self.keeper.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            self.keeper.wait(self.profile.stop_grace_s + _KEEPER_MARGIN_S)
+            self.keeper.wait(self.state.stop_grace_s + _KEEPER_MARGIN_S)
         end_group(self.state, grace_s=0.0)
         self.keeper.wait()
         forget_state(self.settings.home, self.state)
@@ -188,9 +187,10 @@ def _spawn(
         url=f"http://127.0.0.1:{port}",
         model=profile.served_model_name,
         log=str(log),
+        stop_grace_s=profile.stop_grace_s,
     )
     write_state(settings.home, state)
-    return ManagedEngine(settings=settings, profile=profile, state=state, keeper=keeper, pipe=write_end)
+    return ManagedEngine(settings=settings, state=state, keeper=keeper, pipe=write_end)
 
 
 def _environment(profile: EngineProfile) -> dict[str, str]:

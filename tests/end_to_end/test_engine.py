@@ -7,6 +7,8 @@ from docmind_core.serving.engine_state import group_members, read_state
 
 SYSTEM = "You answer questions about the capitals of countries with the name of one city. " * 8
 
+COUNTED = ("prompt_tokens", "generation_tokens", "prompt_tokens_cached", "request_success")
+
 
 async def ask(connection):
     """The engine's `usage` for one short question."""
@@ -35,21 +37,25 @@ async def test_the_embedded_engine_starts_answers_counts_forgets_and_leaves_noth
         was_reset = await reset_prefix_cache(connection)
         after_reset = await ask(connection)
         after = await read_settled_counters(connection)
+        with open_engine(EngineRequest(engine=f"{connection.base_url}/v1"), engine_home, said.append) as remote:
+            seen_from_outside = await read_settled_counters(remote)
+            was_reset_from_outside = await reset_prefix_cache(remote)
 
     answers = [first, repeated, after_reset]
-    grown = {name: after.values[name] - before.values[name] for name in before.values}
     cached = [answer["prompt_tokens_details"]["cached_tokens"] for answer in answers]
-    assert was_reset
+    assert {name: after.values[name] - before.values[name] for name in COUNTED} == {
+        "prompt_tokens": sum(answer["prompt_tokens"] for answer in answers),
+        "generation_tokens": sum(answer["completion_tokens"] for answer in answers),
+        "prompt_tokens_cached": sum(cached),
+        "request_success": 3,
+    }
     assert (cached[0], cached[2]) == (0, 0)
     assert cached[1] >= 96  # whole blocks of 32 tokens
-    assert after.engine_session == before.engine_session
-    assert grown["prompt_tokens"] == sum(answer["prompt_tokens"] for answer in answers)
-    assert grown["generation_tokens"] == sum(answer["completion_tokens"] for answer in answers)
-    assert grown["prompt_tokens_cached"] == sum(cached)
-    assert grown["request_success"] == 3
-    assert connection.max_model_len == 8192
+    assert (was_reset, was_reset_from_outside) == (True, False)
+    assert after.engine_session == before.engine_session == seen_from_outside.engine_session
+    assert seen_from_outside.values == after.values
+    assert (connection.max_model_len, remote.max_model_len, remote.model) == (8192, 8192, connection.model)
     assert connection.engine_version.startswith("0.32.0")
-    assert connection.plumbing
     assert len(members) >= 4  # keeper, API server, EngineCore, worker
     assert group_members(state) == []
     assert any("the engine is up after" in line for line in said)

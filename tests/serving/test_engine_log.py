@@ -53,6 +53,7 @@ def test_a_refused_option_is_told(log):
 
 
 def test_without_a_named_error_the_last_lines_are_told(log, tmp_path):
-    assert failure_lines(log("one\ntwo\nKilled\n")) == ["two", "Killed"]
+    killed = "docmind keeper: the engine ended by itself, exit code -9"
+    assert failure_lines(log(f"one\ntwo\n{killed}\n")) == ["two", killed]
     assert failure_lines(log("")) == []
     assert failure_lines(tmp_path / "none.log") == []
