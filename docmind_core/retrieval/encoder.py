@@ -69,12 +69,16 @@ class Encoder:
         texts_done, tokens_done, tokens = 0, 0, sum(map(len, ids))
         with ThreadPoolExecutor(max_workers=min(_cores(), THREADS_MAX)) as pool:
             embedded = pool.map(lambda batch: self._embed_batch([ids[index] for index in batch]), batches)
-            for batch, rows in zip(batches, embedded, strict=True):
-                vectors[batch] = rows
-                texts_done += len(batch)
-                tokens_done += sum(len(ids[index]) for index in batch)
-                if report is not None:
-                    report(texts_done, tokens_done / tokens)
+            try:
+                for batch, rows in zip(batches, embedded, strict=True):
+                    vectors[batch] = rows
+                    texts_done += len(batch)
+                    tokens_done += sum(len(ids[index]) for index in batch)
+                    if report is not None:
+                        report(texts_done, tokens_done / tokens)
+            finally:
+                # After Ctrl-C, the batches that wait would otherwise be computed first.
+                pool.shutdown(cancel_futures=True)
         return vectors
 
     def _embed_batch(self, batch: Sequence[Sequence[int]]) -> Vectors:

@@ -205,6 +205,27 @@ def test_embedding_says_how_far_it_is(monkeypatch, tmp_path, folder):
     assert len(announced) == 3
 
 
+def test_an_interrupted_embedding_stops(monkeypatch, folder):
+    from docmind_core.retrieval import encoder
+
+    batches = []
+
+    def interrupt(done, share):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(encoder, "_cores", lambda: 1)
+    monkeypatch.setattr(encoder, "BATCH_TEXTS", 1)
+    shared = encoder.shared_encoder()
+    embed_batch = encoder.Encoder._embed_batch
+    monkeypatch.setattr(
+        encoder.Encoder, "_embed_batch", lambda self, ids: batches.append(ids) or embed_batch(self, ids)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        shared.embed(["text"] * 500, report=interrupt)
+
+    assert len(batches) < 100
+
+
 def test_vectors_equal_those_of_the_transformers_package(folder):
     from docmind_core.retrieval.encoder import shared_encoder
 
