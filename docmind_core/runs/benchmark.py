@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from docmind_core.agents.arms import find_arm
 from docmind_core.query_sets.bundled import load_query_set
-from docmind_core.query_sets.queries import Query
+from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
@@ -48,10 +48,16 @@ class _Bench:
 
     settings: Settings
     inputs: RunInputs
-    queries: tuple[AskedQuery, ...]
     index: RetrievalIndex
     journal: Journal
     observer: RunObserver
+
+    @property
+    def queries(self) -> tuple[AskedQuery, ...]:
+        """The queries of the suite, without what would give their answers away."""
+        suite = self.inputs.suite
+        chosen = select_queries(self.inputs.query_set.queries, limit=suite.limit, seed=suite.seed)
+        return tuple(_asked(query) for query in chosen)
 
 
 def execute_benchmark_run(
@@ -71,38 +77,34 @@ def execute_benchmark_run(
     ):
         remove_leftovers(settings.tables)
         waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
-        if not waiting:
+        if waiting:
+            request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
+            query_set = load_query_set(suite.query_set)
+            index = _index(settings, suite, query_set, observer)
+            with open_engine(request, settings, observer.announce) as connection:
+                inputs = RunInputs(
+                    benchmark_run=benchmark_run,
+                    suite=suite,
+                    query_set=query_set,
+                    index_hash=index.index_hash,
+                    connection=connection,
+                    dagster_run_id=dagster_run_id,
+                )
+                guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
+                bench = _Bench(settings=settings, inputs=inputs, index=index, journal=journal, observer=observer)
+                asyncio.run(_run_arms(bench, waiting))
+        else:
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
-            return _outcome(journal, benchmark_run, suite)
-        query_set = load_query_set(suite.query_set)
-        chosen = select_queries(query_set.queries, limit=suite.limit, seed=suite.seed)
-        index = open_index(
-            query_set.documents,
-            folder=settings.indexes,
-            strategies=suite.searched_strategies,
-            announce=observer.announce,
-        )
-        request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
-        with open_engine(request, settings, observer.announce) as connection:
-            inputs = RunInputs(
-                benchmark_run=benchmark_run,
-                suite=suite,
-                query_set=query_set,
-                index_hash=index.index_hash,
-                connection=connection,
-                dagster_run_id=dagster_run_id,
-            )
-            bench = _Bench(
-                settings=settings,
-                inputs=inputs,
-                queries=tuple(_asked(query) for query in chosen),
-                index=index,
-                journal=journal,
-                observer=observer,
-            )
-            guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
-            asyncio.run(_run_arms(bench, waiting))
         return _outcome(journal, benchmark_run, suite)
+
+
+def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunObserver) -> RetrievalIndex:
+    return open_index(
+        query_set.documents,
+        folder=settings.indexes,
+        strategies=suite.searched_strategies,
+        announce=observer.announce,
+    )
 
 
 async def _run_arms(bench: _Bench, arms: list[str]) -> None:
@@ -115,8 +117,8 @@ async def _run_arms(bench: _Bench, arms: list[str]) -> None:
 async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None:
     """Reset the cache, read the counters, answer, read the counters again, fold, publish."""
     connection, journal = bench.inputs.connection, bench.journal
-    run_id = run_id_of(bench.inputs.benchmark_run, arm_name)
-    expected = len(bench.queries) * bench.inputs.suite.replicates
+    run_id, queries = run_id_of(bench.inputs.benchmark_run, arm_name), bench.queries
+    expected = len(queries) * bench.inputs.suite.replicates
     was_reset = connection.prefix_cache_resettable and await reset_prefix_cache(connection)
     before = await read_settled_counters(connection)
     session = before.engine_session if before else UNKNOWN_SESSION
@@ -138,7 +140,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
         journal=journal,
         clock=read_anchor(),
     )
-    progress = await run_arm(setting, bench.queries, bench.observer)
+    progress = await run_arm(setting, queries, bench.observer)
     _book_counters(journal, run_id, await read_settled_counters(connection), "after")
     journal.end_arm(run_id, datetime.now(UTC))
     fold_arm(bench.settings, journal, run_id, expected)

@@ -36,8 +36,32 @@ class RunInputs:
 def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix_cache_state: str) -> Row:
     """Return the columns of `runs` that are known when an arm begins."""
     suite, engine = inputs.suite, inputs.connection
+    identity = _identity(inputs, arm)
     git_sha, git_dirty = git_state()
-    identity: Row = {
+    return {
+        **identity,
+        "run_id": f"{inputs.benchmark_run}.{arm}",
+        "benchmark_run": inputs.benchmark_run,
+        "seeds": json.dumps({"selection": suite.seed, "calls": suite.seed}),
+        "dagster_run_id": inputs.dagster_run_id,
+        "engine_session": engine_session,
+        "engine_managed": engine.managed,
+        "batch_invariant": engine.batch_invariant,
+        "prefix_cache_state": prefix_cache_state,
+        "max_model_len": engine.max_model_len,
+        "weights_hash": engine.weights_hash,
+        "plumbing": engine.plumbing,
+        "git_sha": git_sha,
+        "git_dirty": git_dirty,
+        "series_key": _series_key(identity),
+        "manifest": json.dumps(_manifest(inputs), sort_keys=True),
+    }
+
+
+def _identity(inputs: RunInputs, arm: str) -> Row:
+    """What two runs must share to be one series, and what must be equal to compare arms."""
+    suite, engine = inputs.suite, inputs.connection
+    return {
         "suite": suite.name,
         "arm": arm,
         "level": suite.level,
@@ -57,32 +81,15 @@ def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix
         "hardware_fingerprint": hardware_fingerprint(),
         "judge_hash": None,
     }
+
+
+def _manifest(inputs: RunInputs) -> Row:
     return {
-        **identity,
-        "run_id": f"{inputs.benchmark_run}.{arm}",
-        "benchmark_run": inputs.benchmark_run,
-        "seeds": json.dumps({"selection": suite.seed, "calls": suite.seed}),
-        "dagster_run_id": inputs.dagster_run_id,
-        "engine_session": engine_session,
-        "engine_managed": engine.managed,
-        "batch_invariant": engine.batch_invariant,
-        "prefix_cache_state": prefix_cache_state,
-        "max_model_len": engine.max_model_len,
-        "weights_hash": engine.weights_hash,
-        "plumbing": engine.plumbing,
-        "git_sha": git_sha,
-        "git_dirty": git_dirty,
-        "series_key": _series_key(identity),
-        "manifest": json.dumps(
-            {
-                "suite": suite.model_dump(mode="json"),
-                "engine": {"url": engine.base_url, "profile": engine.profile},
-                "packages": package_versions(),
-                "python": platform.python_version(),
-                "hardware": hardware(),
-            },
-            sort_keys=True,
-        ),
+        "suite": inputs.suite.model_dump(mode="json"),
+        "engine": {"url": inputs.connection.base_url, "profile": inputs.connection.profile},
+        "packages": package_versions(),
+        "python": platform.python_version(),
+        "hardware": hardware(),
     }
 
 

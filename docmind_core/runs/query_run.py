@@ -46,13 +46,12 @@ async def run_query(
         EngineUnreachable: If the engine is gone; the query stays unfinished and is answered on resume.
     """
     key = QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate)
-    trace = QueryTrace(key=key, level=setting.suite.level)
     tools = RecordingTools(
         engine=setting.engine,
         index=setting.index,
         journal=setting.journal,
         clock=setting.clock,
-        trace=trace,
+        trace=QueryTrace(key=key, level=setting.suite.level),
         recorded=recorded,
     )
     started_ns = monotonic_ns()
@@ -64,20 +63,22 @@ async def run_query(
         ended_at=setting.clock.utc(monotonic_ns()),
         answer=answer,
         error=error,
-        agent_sequence=trace.agent_sequence,
+        agent_sequence=tools.trace.agent_sequence,
         resumed=tools.resumed,
     )
-    if answer is not None:
-        trace.add_ranking(
-            "candidates", answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=_context(setting, tools).depth
-        )
+    return _book(setting, query, tools, end), answer
+
+
+def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: QueryEnd) -> Row:
+    trace, key = tools.trace, tools.trace.key
+    if end.answer is not None:
+        depth = _context(setting, tools).depth
+        trace.add_ranking("candidates", end.answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=depth)
     calls = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
     row = query_row(key, query, end, calls, setting.window)
-    setting.journal.finish_query(
-        key,
-        {"query_runs": [row], "spans": [] if tools.resumed else trace.spans, "retrieved": trace.retrieved},
-    )
-    return row, answer
+    spans = [] if tools.resumed else trace.spans
+    setting.journal.finish_query(key, {"query_runs": [row], "spans": spans, "retrieved": trace.retrieved})
+    return row
 
 
 async def _answer(

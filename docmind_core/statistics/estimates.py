@@ -48,12 +48,8 @@ def clustered_mean(
     if len(labels) != len(sample):
         raise ValueError(f"{len(sample)} values but {len(labels)} cluster labels")
     n, count = len(sample), len(set(labels))
-    if n == 0:
-        return Estimate(
-            value=None, low=None, high=None, standard_error=None, p=None, n=0, clusters=0, because=N_TOO_SMALL
-        )
-    mean = math.fsum(sample) / n
-    if count < 2:
+    mean = math.fsum(sample) / n if n else None
+    if mean is None or count < 2:
         return Estimate(
             value=mean, low=None, high=None, standard_error=None, p=None, n=n, clusters=count, because=N_TOO_SMALL
         )
