@@ -8,7 +8,7 @@ from time import monotonic_ns
 from types import TracebackType
 from typing import Self
 
-import httpx
+import aiohttp
 
 from docmind_core.errors import CallTimeout, EngineError, EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.serving.chat import (
@@ -26,6 +26,8 @@ from docmind_core.serving.connection import EngineConnection
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_SERVER_ERROR = 500
 HTTP_CLIENT_ERROR = 400
+CONNECT_TIMEOUT_S = 10.0
+HEALTH_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,29 +74,39 @@ class ChatClient:
         self._call_timeout_s = call_timeout_s
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
-        self._http = httpx.AsyncClient(
-            base_url=connection.base_url,
-            headers=connection.headers,
-            timeout=httpx.Timeout(call_timeout_s, connect=10.0),
-            limits=httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight),
-            trust_env=connection.uses_proxies,
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Return the client itself."""
+        """Open the connection pool."""
+        # vLLM closes idle connections after 5 s: ours go first, so that no request is sent into a closing one.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers=self._connection.headers,
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
+            trust_env=self._connection.uses_proxies,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close its connections."""
-        await self._http.aclose()
+        await self._pool.close()
+
+    @property
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("use the chat client in an `async with` block")
+        return self._session
 
     async def engine_answers(self) -> bool:
         """Return whether the engine says that it is healthy."""
+        timeout = aiohttp.ClientTimeout(total=HEALTH_TIMEOUT_S)
         try:
-            return (await self._http.get("/health", timeout=5.0)).is_success
-        except httpx.HTTPError:
+            async with self._pool.get(f"{self._connection.base_url}/health", timeout=timeout) as response:
+                return response.ok
+        except (aiohttp.ClientError, TimeoutError):
             return False
 
     async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
@@ -134,6 +146,8 @@ class ChatClient:
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 return await self._stream(request, book, attempt, streamed)
+        except aiohttp.ClientError as error:
+            raise self._lost(book, attempt, streamed, error) from error
         except TimeoutError as error:
             self._book_cut(book, attempt, streamed, "CallTimeout", f"no end within {self._call_timeout_s:g} s")
             raise CallTimeout(
@@ -143,8 +157,6 @@ class ChatClient:
         except asyncio.CancelledError:
             self._book_cut(book, attempt, streamed, "Cancelled", "cancelled: deadline of the query, or end of the run")
             raise
-        except httpx.TransportError as error:
-            raise self._lost(book, attempt, streamed, error) from error
         except OutputInvalid as error:
             self._book_cut(book, attempt, streamed, "OutputInvalid", str(error))
             raise
@@ -153,12 +165,12 @@ class ChatClient:
         self, request: ChatRequest, book: AttemptBook, attempt: int, streamed: StreamedReply
     ) -> ChatReply:
         body = request.body(self._connection.model)
-        async with self._http.stream("POST", "/v1/chat/completions", json=body) as response:
-            if response.status_code >= HTTP_CLIENT_ERROR:
+        async with self._pool.post(f"{self._connection.base_url}/v1/chat/completions", json=body) as response:
+            if response.status >= HTTP_CLIENT_ERROR:
                 await self._refused(book, attempt, response)
-            await streamed.read(response.aiter_lines())
+            await streamed.read(response.content)
             if not streamed.ended:
-                raise httpx.RemoteProtocolError("the stream ended before [DONE]")
+                raise aiohttp.ClientPayloadError("the stream ended before [DONE]")
         reply = read_reply(request, streamed.text, streamed.finish_reason, streamed.usage)
         wants_form = request.output is not None or bool(request.choices)
         book.end(
@@ -169,7 +181,7 @@ class ChatClient:
                 first_token_ns=streamed.first_token_ns,
                 last_token_ns=streamed.last_token_ns,
                 usage=streamed.usage,
-                http_status=response.status_code,
+                http_status=response.status,
                 finish_reason=streamed.finish_reason,
                 output_valid=reply.output_problem is None if wants_form else None,
                 error_message=reply.output_problem,
@@ -178,10 +190,10 @@ class ChatClient:
         )
         return reply
 
-    async def _refused(self, book: AttemptBook, attempt: int, response: httpx.Response) -> None:
+    async def _refused(self, book: AttemptBook, attempt: int, response: aiohttp.ClientResponse) -> None:
         """Book a response that is no reply and raise what follows from it."""
-        status = response.status_code
-        detail = self._redact((await response.aread()).decode("utf-8", "replace"))[:300]
+        status = response.status
+        detail = self._redact((await response.read()).decode("utf-8", "replace"))[:300]
         message = f"the engine at {self._connection.base_url} answered HTTP {status}: {detail}"
         transient = status == HTTP_TOO_MANY_REQUESTS or status >= HTTP_SERVER_ERROR
         error: EngineError = EngineUnreachable(message) if transient else RequestRejected(message)
@@ -202,11 +214,9 @@ class ChatClient:
             raise _Retryable(error, asked_for_s=_retry_after_s(response.headers.get("retry-after")))
         raise error
 
-    def _lost(
-        self, book: AttemptBook, attempt: int, streamed: StreamedReply, error: httpx.TransportError
-    ) -> _Retryable:
+    def _lost(self, book: AttemptBook, attempt: int, streamed: StreamedReply, error: aiohttp.ClientError) -> _Retryable:
         """Book a connection that broke and return the retryable failure."""
-        never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
         text = self._redact(str(error)) or type(error).__name__
         if never_sent:
             book.end(

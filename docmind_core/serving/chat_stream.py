@@ -1,7 +1,7 @@
 """One streamed reply, read chunk by chunk."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from time import monotonic_ns
 
@@ -25,24 +25,25 @@ class StreamedReply:
         """The content so far."""
         return "".join(self.pieces)
 
-    async def read(self, lines: AsyncIterator[str]) -> None:
+    async def read(self, lines: AsyncIterable[bytes]) -> None:
         """Read server-sent events until `[DONE]`.
 
         Raises:
             OutputInvalid: If a line is not an event of a chat completion.
         """
-        async for line in lines:
-            if not line.startswith("data:"):
-                if line.strip() and not line.startswith((":", "event:", "id:", "retry:")):
+        async for raw in lines:
+            line = raw.strip()
+            if not line.startswith(b"data:"):
+                if line and not line.startswith((b":", b"event:", b"id:", b"retry:")):
                     raise OutputInvalid(f"the engine sent something that is no event stream: {line[:80]!r}")
                 continue
-            payload = line[len("data:") :].strip()
-            if payload == "[DONE]":
+            payload = line[len(b"data:") :].strip()
+            if payload == b"[DONE]":
                 self.ended = True
                 return
             self._take(payload)
 
-    def _take(self, payload: str) -> None:
+    def _take(self, payload: bytes) -> None:
         try:
             chunk = json.loads(payload)
             if "error" in chunk:

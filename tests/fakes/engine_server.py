@@ -7,6 +7,7 @@ It runs in a thread of its own (`FakeEngine` is a context manager) or as a proce
 import argparse
 import asyncio
 import json
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -110,6 +111,9 @@ class FakeEngine:
         server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
+        if self._thread is None:
+            sys.stdout.write(f"{self.url}\n")
+            sys.stdout.flush()
         try:
             async with server:
                 await server.serve_forever()

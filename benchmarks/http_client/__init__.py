@@ -1,0 +1,1 @@
+"""Which HTTP client should carry the calls of the model?"""
