@@ -3,6 +3,8 @@
 
 SUITE ?= smoke
 BIN := .venv/bin
+# Files stay whole on one worker, for the fixtures that a file shares; the real engine gets the machine to itself.
+PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine" -n auto --dist loadfile
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -13,11 +15,12 @@ bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), p
 
 test: ## Install all and run all tests, one of them end to end on the real CPU engine
 	@scripts/install.sh all
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST_PARALLEL)
+	@$(BIN)/python -m pytest -q -m engine
 
 test-fast: ## Install without torch and engine, and run the tests that need neither
 	@scripts/install.sh fast
-	@$(BIN)/python -m pytest -q -m "not engine"
+	@$(PYTEST_PARALLEL)
 
 check: ## Format, lint, types, import contracts
 	@scripts/install.sh fast
