@@ -1,11 +1,15 @@
 """What the environment says; the only module that reads it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import SettingsError
+
+CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+"""What a channel of alerts may be called; its URL is in `DOCMIND_CHANNEL_<NAME>`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def alerts_database(self) -> Path:
+        """Where the state of all alerts lives (SQLite)."""
+        return self.home / "alerts.sqlite"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"
@@ -79,6 +88,22 @@ def read_secret(name: str, environ: Mapping[str, str] | None = None) -> str:
             f"the environment variable {name} is not set. Set it to the engine's key: export {name}=..."
         )
     return value
+
+
+def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the URL that alerts of `channel` go to; it holds a token, so it appears nowhere else.
+
+    Raises:
+        SettingsError: If it is not set, or if no channel can have this name.
+    """
+    if not CHANNEL_NAME.fullmatch(channel):
+        raise SettingsError("a channel is named with lower-case letters, digits, - and _; its URL is not its name.")
+    values = os.environ if environ is None else environ
+    name = f"DOCMIND_CHANNEL_{channel.upper().replace('-', '_')}"
+    url = values.get(name, "").strip()
+    if not url:
+        raise SettingsError(f"channel {channel} has no URL. Set it in the environment: export {name}=...")
+    return url
 
 
 def child_environment(**changes: str) -> dict[str, str]:

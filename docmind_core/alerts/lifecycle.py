@@ -66,9 +66,7 @@ def advance(before: AlertState, seen: Evaluated, patience: Patience) -> tuple[Al
     if streak < patience.for_evals:
         return replace(opened, state=PENDING, bad_streak=streak, peak=peak), None
     return (
-        AlertState(
-            state=FIRING, first_seen=opened.first_seen, bad_streak=streak, notified_at=seen.at, peak=peak
-        ),
+        AlertState(state=FIRING, first_seen=opened.first_seen, bad_streak=streak, notified_at=seen.at, peak=peak),
         FIRING,
     )
 

@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "zero_denominator": "the ratio is over a part of the queries that this one, or every one, is not in",
     "no_gold": "nobody wrote down the right answer, document or span",
     "no_citation": "the answer cites nothing",
+    "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",
     "n_too_small": "too few values for this statistic",
     "judge_parse_error": "the judge's verdict could not be read",

@@ -13,6 +13,7 @@ from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings, read_secret
+from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, parse_suite
 
 
@@ -34,12 +35,13 @@ def check_suite(suite: Suite) -> None:
     """Refuse a suite that can't run here, before anything is started.
 
     Raises:
-        UsageError: Unknown arm, engine profile or query set.
+        UsageError: Unknown arm, engine profile, query set or limit.
         SettingsError: The engine's key is not in the environment.
         QuerySetError: The query set is not valid.
     """
     for arm in suite.arms:
         find_arm(arm)
+    check_limits(suite)
     if not suite.engine_is_remote:
         engine_profile(suite.engine)
     if suite.api_key_env:

@@ -2,14 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.reports.scorecard import (
-    JudgedLimit,
-    Letter,
-    Measured,
-    dimension_letters,
-    judge_limits,
-    overall_letter,
-)
+from docmind_core.measurements.limits import JudgedLimit, Measured, judge_limits
+from docmind_core.reports.scorecard import Letter, dimension_letters, overall_letter
 
 
 def judged(name: str, limit: float, measured: Measured | None) -> JudgedLimit:
@@ -58,8 +52,8 @@ def test_a_metric_nobody_took_and_one_nobody_knows_never_pass():
 
 
 def test_a_peak_is_its_own_interval():
-    assert judged("vram_process_peak_gib", 15.0, Measured(value=15.0)).state == "met"
-    assert judged("vram_process_peak_gib", 15.0, Measured(value=15.1)).state == "missed"
+    assert judged("vram_process_peak_gb", 15.0, Measured(value=15.0)).state == "met"
+    assert judged("vram_process_peak_gb", 15.0, Measured(value=15.1)).state == "missed"
 
 
 def test_headroom_is_positive_inside_and_negative_outside():

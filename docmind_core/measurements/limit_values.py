@@ -1,0 +1,216 @@
+"""What a benchmark run says about each limit: value, interval, n, or why there is none."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from docmind_core.measurements.limits import JudgedLimit, Measured, judge_limits
+from docmind_core.measurements.paired import Row, number
+from docmind_core.statistics.estimates import N_TOO_SMALL, clustered_mean, quantile_interval, wilson_interval
+from docmind_core.statistics.limit_tests import quantile, quantile_above_p, share_below_p
+from docmind_core.statistics.pairs import reduction_pct
+from docmind_core.suites.limits import KNOWN_LIMITS, effective_limits
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.schema import TABLES
+from docmind_core.tables.segments import read_segment
+
+P95 = 0.95
+P95_N_MIN = 130
+"""Below, the bound of a p95 does not hold with 99 % confidence: it gets no interval."""
+GB_PER_GIB = 1.073741824
+SYSTEM_ARMS = ("tuned", "naive_supervisor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitValue:
+    """One limit in one series: the arm judged, and the agent where the limit holds for each."""
+
+    name: str
+    """As under `limits:`."""
+    limit: float
+    is_minimum: bool
+    run_id: str
+    arm: str
+    agent: str | None
+    measured: Measured
+    worse_p: float | None = None
+    """One-sided p of the exact test that the limit is broken; None where there is no such test."""
+
+    @property
+    def judged(self) -> JudgedLimit:
+        """Met, missed, undecided or not measured, by the interval."""
+        return judge_limits({self.name: self.limit}, {KNOWN_LIMITS[self.name].metric: self.measured})[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    folder: Path
+    run_id: str
+    query_runs: Sequence[Row]
+
+    @property
+    def because(self) -> str:
+        """Why times are missing: the most frequent reason of its queries."""
+        reasons = Counter(str(row["times_missing_because"]) for row in self.query_runs if row["times_missing_because"])
+        return reasons.most_common(1)[0][0] if reasons else N_TOO_SMALL
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        return read_segment(self.folder, table, self.run_id)
+
+
+_Found = tuple[str | None, Measured, float | None]
+"""Agent, value, one-sided p."""
+
+
+def judged_arm(suite: Suite) -> str:
+    """Return the arm that the limits of a suite hold for: `tuned`, else `naive_supervisor`, else the first one."""
+    return next((arm for arm in SYSTEM_ARMS if arm in suite.arms), suite.arms[0])
+
+
+def measure_limits(
+    folder: Path, benchmark_run: str, suite: Suite, limits: Mapping[str, float] | None = None
+) -> tuple[LimitValue, ...]:
+    """Measure each limit of a benchmark run, whatever of it is there.
+
+    Args:
+        folder: Of the segments.
+        benchmark_run: Its key.
+        suite: What it ran; the limits hold for its `judged_arm`.
+        limits: Names and values; by default the guide's five with the suite's own.
+
+    Returns:
+        One value per limit, for `agent_latency_p95_s` one per agent.
+    """
+    arm = judged_arm(suite)
+    run_id = f"{benchmark_run}.{arm}"
+    rows = [row for row in read_segment(folder, "query_runs", run_id) if row["phase"] != "warmup"]
+    run = _Run(folder=folder, run_id=run_id, query_runs=rows)
+    return tuple(
+        LimitValue(
+            name=name,
+            limit=limit,
+            is_minimum=KNOWN_LIMITS[name].is_minimum,
+            run_id=run_id,
+            arm=arm,
+            agent=agent,
+            measured=measured,
+            worse_p=worse_p,
+        )
+        for name, limit in (effective_limits(suite.limits) if limits is None else limits).items()
+        for agent, measured, worse_p in _MEASURED[name](run, limit)
+    )
+
+
+def worst_by_limit(values: Sequence[LimitValue]) -> dict[str, LimitValue]:
+    """Return the value nearest to, or furthest beyond, its limit by name; one without a value only when alone."""
+    worst: dict[str, LimitValue] = {}
+    for value in values:
+        before = worst.get(value.name)
+        if before is None or _badness(value) > _badness(before):
+            worst[value.name] = value
+    return worst
+
+
+def _badness(value: LimitValue) -> float:
+    if value.measured.value is None:
+        return float("-inf")
+    return -value.measured.value if value.is_minimum else value.measured.value
+
+
+def _agent_latency(run: _Run, limit: float) -> list[_Found]:
+    known = {(row["query_id"], row["replicate"]) for row in run.query_runs}
+    times: dict[str, list[float]] = {}
+    for row in run.rows("spans"):
+        if row["op"] == "invoke_agent" and (row["query_id"], row["replicate"]) in known:
+            times.setdefault(str(row["name"]), []).append((int(str(row["t1"])) - int(str(row["t0"]))) / 1e9)
+    if not times:
+        return [(None, Measured(n=0, because=run.because), None)]
+    return [(agent, *_p95(seconds, limit, run.because)) for agent, seconds in sorted(times.items())]
+
+
+def _column_p95(column: str, *, missing: str | None = None) -> Callable[[_Run, float], list[_Found]]:
+    def measure(run: _Run, limit: float) -> list[_Found]:
+        values = [value for row in run.query_runs if (value := number(row[column])) is not None]
+        return [(None, *_p95(values, limit, missing or run.because))]
+
+    return measure
+
+
+def _p95(values: Sequence[float], limit: float, because: str) -> tuple[Measured, float | None]:
+    value = quantile(values, P95)
+    if value is None:
+        return Measured(n=0, because=because), None
+    interval = quantile_interval(values, P95) if len(values) >= P95_N_MIN else None
+    low, high = interval or (None, None)
+    measured = Measured(value=value, low=low, high=high, n=len(values), because=None if interval else N_TOO_SMALL)
+    return measured, quantile_above_p(values, P95, limit)
+
+
+def _reduction(run: _Run, limit: float) -> list[_Found]:
+    for row in run.rows("comparisons"):
+        is_total = row["agent"] == "all" and row["slice"] == "all" and row["metric"] == "billed_tokens"
+        if is_total and str(row["baseline_run_id"]).endswith(".naive_supervisor"):
+            # On the log scale a smaller ratio is a larger reduction: the ends change places.
+            measured = Measured(
+                value=reduction_pct(number(row["delta"])),
+                low=reduction_pct(number(row["delta_high"])),
+                high=reduction_pct(number(row["delta_low"])),
+                n=int(str(row["n"] or 0)),
+            )
+            missing = measured.value is None or measured.low is None
+            return [(None, replace(measured, because=N_TOO_SMALL) if missing else measured, None)]
+    return [(None, Measured(n=0, because="not_compared"), None)]
+
+
+def _vram(run: _Run, limit: float) -> list[_Found]:
+    column = "vram_process_gib"
+    if column not in getattr(TABLES.get("device_samples"), "columns", {}):
+        return [(None, Measured(n=0, because="no_gpu"), None)]
+    peaks = [value for row in run.rows("device_samples") if (value := number(row[column])) is not None]
+    if not peaks:
+        return [(None, Measured(n=0, because="no_gpu"), None)]
+    peak = max(peaks) * GB_PER_GIB
+    return [(None, Measured(value=peak, low=peak, high=peak, n=len(peaks)), None)]
+
+
+def _pass_ratio(run: _Run, limit: float) -> list[_Found]:
+    clusters = {(row["query_id"], row["replicate"]): str(row["cluster_id"]) for row in run.query_runs}
+    scores = [
+        (float(str(row["value"])), clusters[key])
+        for row in run.rows("measurements")
+        if row["metric"] == "passed" and row["value"] is not None
+        if (key := (row["query_id"], row["replicate"])) in clusters
+    ]
+    return [_share([value for value, _ in scores], [cluster for _, cluster in scores], limit, missing="no_gold")]
+
+
+def _good_ratio(run: _Run, limit: float) -> list[_Found]:
+    good = [float(row["status"] == "answered" and not row["fallback"]) for row in run.query_runs]
+    return [_share(good, list(range(len(good))), limit, missing=N_TOO_SMALL)]
+
+
+def _share(values: Sequence[float], clusters: Sequence[object], limit: float, *, missing: str) -> _Found:
+    n, successes = len(values), round(sum(values))
+    if not values:
+        return None, Measured(n=0, because=missing), None
+    low, high = wilson_interval(successes, n) or (None, None)
+    spread = 0 < successes < n
+    if len(set(clusters)) < n and spread:
+        # Queries about one document are not independent; Wilson's interval would be too narrow.
+        estimate = clustered_mean(values, [str(cluster) for cluster in clusters])
+        low, high = estimate.low, estimate.high
+    because = N_TOO_SMALL if low is None else None
+    measured = Measured(value=successes / n, low=low, high=high, n=n, because=because)
+    return None, measured, share_below_p(successes, n, limit)
+
+
+_MEASURED: Mapping[str, Callable[[_Run, float], list[_Found]]] = {
+    "agent_latency_p95_s": _agent_latency,
+    "reduction_pct_min": _reduction,
+    "context_utilisation_ratio": _column_p95("context_utilisation_ratio", missing="not_supported"),
+    "vram_process_peak_gb": _vram,
+    "coordination_overhead_p95_s": _column_p95("coordination_overhead_s"),
+    "pass_ratio_min": _pass_ratio,
+    "good_ratio_min": _good_ratio,
+}

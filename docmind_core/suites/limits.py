@@ -1,0 +1,81 @@
+"""The limits that a suite may set, with the guide's five defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docmind_core.errors import UsageError
+from docmind_core.settings import CHANNEL_NAME
+from docmind_core.suites.suite import Suite
+
+CI_BOUND, QUANTILE_TEST, BINOMTEST, POINT = "ci_bound", "quantile_test", "binomtest", "point"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLimit:
+    """A name that may stand under `limits:`."""
+
+    metric: str
+    is_minimum: bool = False
+    default: float | None = None
+    """The guide's limit; None where a suite must ask for it."""
+    tests: tuple[str, ...]
+    """How a breach may be decided; the first is the default."""
+    min_n: int
+    """Values that an alert needs by default; fewer are no data."""
+
+
+_P95 = (QUANTILE_TEST, CI_BOUND, POINT)
+_SHARE = (BINOMTEST, CI_BOUND, POINT)
+
+KNOWN_LIMITS: Mapping[str, KnownLimit] = {
+    "agent_latency_p95_s": KnownLimit(metric="agent_latency_p95_s", default=2.0, tests=_P95, min_n=130),
+    "reduction_pct_min": KnownLimit(
+        metric="reduction_pct", is_minimum=True, default=40.0, tests=(CI_BOUND, POINT), min_n=300
+    ),
+    "context_utilisation_ratio": KnownLimit(
+        metric="context_utilisation_ratio", default=0.90, tests=(*_SHARE, QUANTILE_TEST), min_n=50
+    ),
+    "vram_process_peak_gb": KnownLimit(metric="vram_process_peak_gb", default=15.0, tests=(POINT,), min_n=60),
+    "coordination_overhead_p95_s": KnownLimit(metric="coordination_overhead_p95_s", default=0.5, tests=_P95, min_n=130),
+    "pass_ratio_min": KnownLimit(metric="pass_ratio", is_minimum=True, tests=_SHARE, min_n=50),
+    "good_ratio_min": KnownLimit(metric="good_ratio", is_minimum=True, tests=_SHARE, min_n=50),
+}
+
+
+def effective_limits(limits: Mapping[str, float]) -> dict[str, float]:
+    """Return the guide's five limits with those of a suite in their place or behind them."""
+    defaults = {name: known.default for name, known in KNOWN_LIMITS.items() if known.default is not None}
+    return {**defaults, **limits}
+
+
+def check_limits(suite: Suite) -> None:
+    """Refuse limits, overrides of alerts and channel names that nothing here knows.
+
+    Raises:
+        UsageError: The unknown name, with all known ones.
+    """
+    for name in suite.limits:
+        _refuse_unknown("limits", name)
+    for name, override in suite.alerts.items():
+        _refuse_unknown("alerts", name)
+        tests = KNOWN_LIMITS[name].tests
+        if override.test is not None and override.test not in tests:
+            raise UsageError(
+                f"suite {suite.name}: alerts.{name}.test: {override.test!r} does not fit this limit. "
+                f"Use one of: {', '.join(tests)}"
+            )
+    for channel in suite.channels:
+        if not CHANNEL_NAME.fullmatch(channel):
+            # The text is not shown: somebody may have written the URL itself, and its token, here.
+            raise UsageError(
+                f"suite {suite.name}: channels: an entry is not a name of lower-case letters, digits, - and _. "
+                "Write a name here, and its URL into the environment: DOCMIND_CHANNEL_<NAME>"
+            )
+
+
+def _refuse_unknown(key: str, name: str) -> None:
+    if name in KNOWN_LIMITS:
+        return
+    known = [limit.metric for limit in KNOWN_LIMITS.values()]
+    hint = f" Write {name}_min." if name in known and f"{name}_min" in KNOWN_LIMITS else ""
+    raise UsageError(f"{key}: there is no limit {name!r}.{hint} Known: {', '.join(KNOWN_LIMITS)}")

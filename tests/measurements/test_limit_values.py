@@ -1,0 +1,114 @@
+"""The measured side of each limit (S59)."""
+
+import pytest
+
+from docmind_core.measurements.limit_values import judged_arm, measure_limits, worst_by_limit
+from docmind_core.suites.suite import Suite
+from tests.builders import BENCHMARK_RUN, make_query_run_row, make_score_row, write_rows
+
+TUNED = f"{BENCHMARK_RUN}.tuned"
+
+
+def suite(**changes):
+    values = {"name": "smoke", "query_set": "python-reference", "arms": ("single_pass", "naive_supervisor", "tuned")}
+    return Suite.model_validate({**values, **changes})
+
+
+def plant(home, *, overheads=(), latencies=None, reduction=None, **columns):
+    """Write the arm `tuned`: one query run per overhead, one agent execution per latency."""
+    queries = [
+        make_query_run_row(f"q{place}", coordination_overhead_s=seconds, **columns)
+        for place, seconds in enumerate(overheads)
+    ]
+    spans = [
+        {
+            "query_id": f"q{place % len(queries)}", "replicate": 0, "span_id": f"{agent}-{place}",
+            "op": "invoke_agent", "name": agent, "t0": 0, "t1": round(seconds * 1e9),
+        }
+        for agent, times in (latencies or {}).items()
+        for place, seconds in enumerate(times)
+    ]  # fmt: skip
+    rows = {"query_runs": queries, "spans": spans}
+    if reduction is not None:
+        delta, low, high, n = reduction
+        rows["comparisons"] = [
+            {
+                "baseline_run_id": f"{BENCHMARK_RUN}.naive_supervisor", "candidate_run_id": TUNED, "agent": "all",
+                "metric": "billed_tokens", "slice": "all", "n": n, "delta": delta, "delta_low": low,
+                "delta_high": high,
+            }
+        ]  # fmt: skip
+    write_rows(home, rows, TUNED)
+
+
+def measured(home, **changes):
+    return {value.name: value for value in measure_limits(home.tables, BENCHMARK_RUN, suite(**changes))}
+
+
+def test_the_judged_arm_is_the_best_system_of_the_suite():
+    assert judged_arm(suite()) == "tuned"
+    assert judged_arm(suite(arms=("single_pass", "naive_supervisor"))) == "naive_supervisor"
+    assert judged_arm(suite(arms=("single_pass",))) == "single_pass"
+
+
+def test_a_p95_has_an_interval_from_130_values_on(home):
+    plant(home, overheads=[0.1] * 129)
+    few = measured(home)["coordination_overhead_p95_s"]
+    assert (few.measured.value, few.measured.low, few.measured.because) == (0.1, None, "n_too_small")
+    plant(home, overheads=[place / 100 for place in range(130)])
+    enough = measured(home)["coordination_overhead_p95_s"]
+    assert enough.measured.value == pytest.approx(1.2255)  # rank 0.95 * 129 = 122.55
+    assert enough.measured.low < 1.2255 < enough.measured.high
+    assert (enough.measured.n, enough.judged.state) == (130, "missed")
+    assert enough.worse_p < 1e-9
+
+
+def test_each_agent_is_measured_and_the_slowest_stands_for_the_limit(home):
+    plant(home, overheads=[0.0], latencies={"query_router": [0.5] * 3, "response_validator": [3.0] * 3})
+    values = measure_limits(home.tables, BENCHMARK_RUN, suite(), {"agent_latency_p95_s": 2.0})
+    assert {value.agent: value.measured.value for value in values} == {"query_router": 0.5, "response_validator": 3.0}
+    assert worst_by_limit(values)["agent_latency_p95_s"].agent == "response_validator"
+
+
+def test_the_reduction_comes_with_the_interval_of_its_logs(home):
+    plant(home, overheads=[0.1], reduction=(-0.6931471805599453, -0.9162907318741551, -0.5108256237659907, 320))
+    value = measured(home)["reduction_pct_min"]
+    assert (value.measured.value, value.measured.low, value.measured.high) == pytest.approx((50.0, 40.0, 60.0))
+    assert (value.measured.n, value.judged.state) == (320, "met")
+
+
+def test_what_is_missing_has_a_reason_and_is_never_zero(home):
+    plant(home, overheads=[None, None], times_missing_because="resumed")
+    values = measured(home, limits={"pass_ratio_min": 0.8})
+    assert {name: (value.measured.value, value.measured.because) for name, value in values.items()} == {
+        "agent_latency_p95_s": (None, "resumed"),
+        "reduction_pct_min": (None, "not_compared"),
+        "context_utilisation_ratio": (None, "not_supported"),
+        "vram_process_peak_gb": (None, "no_gpu"),
+        "coordination_overhead_p95_s": (None, "resumed"),
+        "pass_ratio_min": (None, "no_gold"),
+    }
+    assert {value.judged.state for value in values.values()} == {"not measured"}
+
+
+def test_a_benchmark_run_without_rows_is_measured_without_an_error(home):
+    assert all(value.measured.value is None for value in measured(home).values())
+
+
+def test_a_share_of_passes_is_decided_by_its_interval(home):
+    rows = {
+        "query_runs": [make_query_run_row(f"q{place}") for place in range(100)],
+        "measurements": [make_score_row("passed", float(place < 60), f"q{place}") for place in range(100)],
+    }
+    write_rows(home, rows, TUNED)
+    value = measured(home, limits={"pass_ratio_min": 0.8})["pass_ratio_min"]
+    assert value.measured.value == 0.6
+    assert (value.measured.low, value.measured.high) == pytest.approx((0.5020, 0.6906), abs=1e-4)
+    assert value.judged.state == "missed"
+
+
+def test_failed_queries_and_fallbacks_are_not_good(home):
+    answered, failed = make_query_run_row("q1"), make_query_run_row("q2", status="failed")
+    write_rows(home, {"query_runs": [answered, failed, make_query_run_row("q3", fallback=True)]}, TUNED)
+    value = measured(home, limits={"good_ratio_min": 0.99})["good_ratio_min"]
+    assert value.measured.value == pytest.approx(1 / 3)
