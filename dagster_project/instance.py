@@ -26,17 +26,23 @@ load_from:
       location_name: docmind
 """
 
+_FILES = {
+    "dagster.yaml": DAGSTER_YAML,
+    "workspace.yaml": WORKSPACE_YAML,
+    ".nux/nux.yaml": "seen: 1\n",  # without it the UI opens with a form that asks for an e-mail address
+}
+
 _CLOCK_TOLERANCE_S = 5.0
 """The start of a process is derived from the wall clock, which may be set between two looks."""
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make Dagster's folder with `dagster.yaml` and `workspace.yaml`; files that exist are left as they are."""
+    """Make Dagster's folder with its settings and workspace; files that exist are left as they are."""
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    for name, text in {"dagster.yaml": DAGSTER_YAML, "workspace.yaml": WORKSPACE_YAML}.items():
+    for name, text in _FILES.items():
         path = home / name
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
     return home
 

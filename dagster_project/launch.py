@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 
 from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, open_instance
+from dagster_project.metadata import summary_of
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
 from docmind_core.errors import RunError
@@ -52,7 +53,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
     return LaunchResult(
         html=Path(str(metadata["path"].value)),
         markdown=Path(str(metadata["markdown_path"].value)),
-        summary=str(metadata["summary"].value),
+        summary=summary_of(metadata),
     )
 
 

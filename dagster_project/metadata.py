@@ -18,6 +18,7 @@ from docmind_core.tables.segments import read_segment
 
 ROW_COUNT = "dagster/partition_row_count"
 Metadata = dict[str, Any]
+_FENCE = "```"
 
 
 def column_schema(table: str) -> Metadata:
@@ -111,9 +112,14 @@ def described_report(paths: ReportPaths) -> Metadata:
         "path": dg.MetadataValue.path(str(paths.html)),
         "url": dg.MetadataValue.url(paths.html.as_uri()),
         "markdown_path": dg.MetadataValue.path(str(paths.markdown)),
-        "summary": dg.MetadataValue.text(paths.summary),
+        "summary": dg.MetadataValue.md(f"{_FENCE}\n{paths.summary}\n{_FENCE}"),
         "report": dg.MetadataValue.md(paths.markdown.read_text("utf-8")),
     }
+
+
+def summary_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
+    """Return the summary out of the metadata of a report, as plain text."""
+    return str(metadata["summary"].value).removeprefix(f"{_FENCE}\n").removesuffix(f"\n{_FENCE}")
 
 
 def table_of(rows: Sequence[Mapping[str, object]]) -> dg.TableMetadataValue | dg.TextMetadataValue:

@@ -28,4 +28,5 @@ def agent_runs(
         outcome = execute_benchmark_run(
             store.settings(), context.partition_key, dagster_run_id=context.run.run_id, observer=observer
         )
+    observer.announce("scoring the answers and writing the report")
     return dg.MaterializeResult(metadata=described_outcome(outcome))

@@ -10,8 +10,14 @@ from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.launch import launch_benchmark
 from docmind_core.errors import UsageError
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs, resume_benchmark_run
+from docmind_core.runs.frozen_suite import (
+    freeze_benchmark_run,
+    list_benchmark_runs,
+    read_frozen_suite,
+    resume_benchmark_run,
+)
 from docmind_core.runs.lock import lock_home
+from docmind_core.serving.engine import EngineRequest, open_engine
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
 
@@ -21,6 +27,7 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
     settings = load_settings()
     source = load_suite(name_or_path)
     suite = changed_suite(source, changes)
+    refuse_silent_engine(suite, settings)
     with lock_home(settings, f"docmind bench {name_or_path}"):
         _run(settings, freeze_benchmark_run(suite, settings, source=source), name_or_path)
 
@@ -33,6 +40,7 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
+        refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
         resume_benchmark_run(settings, benchmark_run, load_suite(name_or_path), anyway=anyway)
         _run(settings, benchmark_run, name_or_path)
 
@@ -51,6 +59,22 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
             ": ".join([*(f"--{name}" for name in problem["loc"][:1]), problem["msg"]]) for problem in error.errors()
         )
         raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
+
+
+def refuse_silent_engine(suite: Suite, settings: Settings) -> None:
+    """Ask a remote engine for its model: building an index may take minutes, and comes first in a run.
+
+    Raises:
+        EngineError: If it does not answer, refuses the key, or serves another model.
+    """
+    if suite.engine_is_remote:
+        request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
+        with open_engine(request, settings, announce=_ignore):
+            pass
+
+
+def _ignore(text: str) -> None:
+    """Nobody needs to hear of a check that went well."""
 
 
 def _newest_unfinished(settings: Settings, name_or_path: str) -> str:

@@ -106,12 +106,15 @@ def test_a_broken_suite_names_each_problem(settings, tmp_path, capsys):
     assert "limit:" in shown
 
 
-def test_an_engine_that_does_not_answer_is_one_line(settings, unused_port, capsys):
-    assert run(["bench", "smoke", "--engine", f"http://127.0.0.1:{unused_port}", "--arms", "single_pass"]) == 1
+def test_an_engine_that_does_not_answer_is_one_line(settings, unused_port, tmp_path, capsys):
+    path = tmp_path / "mine.yaml"  # keyword search alone: this is tested without torch too
+    path.write_text("name: mine\nquery_set: python-reference\narms: [single_pass]\n")
+    assert run(["bench", str(path), "--engine", f"http://127.0.0.1:{unused_port}"]) == 1
     shown = capsys.readouterr().err.splitlines()
     assert f"http://127.0.0.1:{unused_port}" in shown[-1]
     assert shown[-1].startswith("docmind: ")
     assert not any("Traceback" in line for line in shown)
+    assert not settings.benchmarks.exists(), "nothing was begun"
 
 
 def test_a_port_in_use_is_named_with_the_next_one(settings, unused_port, capsys):
