@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import click
 
 from dagster_project.cli.bench import bench
+from dagster_project.cli.check import check
 from dagster_project.cli.engine import engine
 from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.report import report
 from dagster_project.cli.sql import sql
 from dagster_project.cli.ui import ui
 from docmind_core.errors import DocMindError, UsageError
+from docmind_core.reports.text_safety import visible_text
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -36,7 +38,7 @@ def docmind(debug: bool) -> None:
     """
 
 
-for command in (bench, runs, sql, report, engine, ui, suites, arms):
+for command in (bench, check, runs, sql, report, engine, ui, suites, arms):
     docmind.add_command(command)
 
 
@@ -69,7 +71,8 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     elif isinstance(error, DocMindError):
-        click.echo(f"docmind: {error}", err=True)
+        # It may quote a file name or a reply, and a terminal obeys what stands in them.
+        click.echo(f"docmind: {visible_text(str(error))}", err=True)
     else:
         click.echo(f"docmind: internal error, {type(error).__name__}: {error}. See where: add --debug", err=True)
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR

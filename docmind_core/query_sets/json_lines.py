@@ -1,39 +1,61 @@
 """JSON Lines as people really write them: a byte order mark, CRLF and blank lines are fine, damage is located."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Never
 
 from docmind_core.query_sets.problems import ProblemList, shown
+from docmind_core.query_sets.set_files import FILE_BYTES_MAX, opened, too_large
 
-LINE_BYTES_MAX = 16 * 1024 * 1024
+LINE_BYTES_MAX = 8 * 1024 * 1024
+LINES_MAX = 1_000_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def json_objects(path: Path, problems: ProblemList) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield line number, from 1, and object of each line that holds one; add a problem for each that doesn't."""
+    """Yield line number, from 1, and object of each line that holds one; add a problem for each that doesn't.
+
+    Reading ends where a limit is passed or where there are too many problems; that is a problem too.
+    """
+    file = opened(path, problems)
+    if file is None:
+        return
     try:
-        with path.open("rb") as file:
+        with file:
             for number, line in _lines(file, path.name, problems):
                 parsed = _parsed(line, f"{path.name}:{number}", problems)
                 if parsed is not None:
                     yield number, parsed
+                if problems.too_many:
+                    problems.add(f"{path.name}:{number}", "", "too many problems; the rest of the file was not read")
+                    return
+    except (EOFError, zlib.error) as error:
+        problems.add(path.name, "", f"is a damaged gzip file: {error}")
     except OSError as error:
         problems.add(path.name, "", f"can't be read: {error.strerror or error}")
 
 
 def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[int, bytes]]:
-    number = 0
+    number = size = 0
     # Reading with a bound keeps a file without line ends from being loaded whole.
     while line := file.readline(LINE_BYTES_MAX + 1):
         number += 1
+        size += len(line)
         if len(line) > LINE_BYTES_MAX:
             too_long = f"the line is longer than {LINE_BYTES_MAX // 2**20} MiB; split the text"
             problems.add(f"{name}:{number}", "", too_long)
-            while line and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n") and size <= FILE_BYTES_MAX:
                 line = file.readline(LINE_BYTES_MAX)
-            continue
+                size += len(line)
+            line = b""
+        if size > FILE_BYTES_MAX:
+            problems.add(f"{name}:{number}", "", too_large())
+            return
+        if number > LINES_MAX:
+            problems.add(f"{name}:{number}", "", f"more than {LINES_MAX:,} lines, the limit; split the set")
+            return
         line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if line.strip():
             yield number, line.rstrip(b"\r\n")

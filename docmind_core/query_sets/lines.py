@@ -9,8 +9,11 @@ from docmind_core.query_sets.problems import ProblemList, shown
 
 ID_CHARACTERS_MAX = 200
 QUERY_CHARACTERS_MAX = 100_000
+LIST_ITEMS_MAX = 1000
 LAYOUT_CHARACTERS = "\t\n\r\f\v\x85"
 NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]")
+UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Marks of direction and width: with one, two ids look the same and are not."""
 
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -32,6 +35,10 @@ def _not_blank(text: str) -> str:
 def _id(text: str) -> str:
     if text != text.strip() or any(character in text for character in LAYOUT_CHARACTERS):
         raise ValueError("an id has no spaces around it and no line breaks or tabs in it")
+    if found := UNSEEN.search(text):
+        raise ValueError(f"U+{ord(found.group()):04X} at character {found.start() + 1} can't be seen in an id")
+    if ".." in re.split(r"[/\\\\]", text):
+        raise ValueError("an id is no path; leave out '..'")
     return text
 
 
@@ -70,13 +77,13 @@ class QueryLine(BaseModel):
 
     query_id: Id
     query: Question
-    answers: list[FilledText] = []
-    gold_doc_ids: list[Id] = []
+    answers: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    gold_doc_ids: list[Id] = Field(default=[], max_length=LIST_ITEMS_MAX)
     type: FilledText = "factoid"
     expected_abstain: bool = False
     free_form: bool = False
-    evidence: list[EvidenceItem] = []
-    tags: list[FilledText] = []
+    evidence: list[EvidenceItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    tags: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
 
 
 def validated(model: type[Line], values: dict[str, object], place: str, problems: ProblemList) -> Line | None:

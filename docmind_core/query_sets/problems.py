@@ -1,8 +1,11 @@
 """Everything that is wrong with a query set, gathered so that one reading shows it all."""
 
+import reprlib
+
 from docmind_core.errors import QuerySetError
 
 PROBLEMS_SHOWN_MAX = 50
+PROBLEMS_COUNTED_MAX = 10_000
 VALUE_SHOWN_MAX = 80
 
 
@@ -19,6 +22,11 @@ class ProblemList:
         if len(self._lines) < PROBLEMS_SHOWN_MAX:
             self._lines.append(": ".join(part for part in (place, field, problem) if part))
 
+    @property
+    def too_many(self) -> bool:
+        """Whether counting on would only cost time: a file of another kind has a problem in each line."""
+        return self._count >= PROBLEMS_COUNTED_MAX
+
     def raise_if_any(self, name: str) -> None:
         """Raise `QuerySetError` with a line per problem, if there is one."""
         if not self._count:
@@ -32,5 +40,10 @@ class ProblemList:
 
 def shown(value: object) -> str:
     """Return `value` as it may stand in a message: quoted, escaped, and not too long."""
-    text = ascii(value) if isinstance(value, str) else repr(value)
+    text = ascii(value[:VALUE_SHOWN_MAX]) if isinstance(value, str) else _brief.repr(value)
     return text if len(text) <= VALUE_SHOWN_MAX else text[: VALUE_SHOWN_MAX - 3] + "..."
+
+
+_brief = reprlib.Repr()
+_brief.maxlevel = 3  # repr() itself gives up on deep nesting
+_brief.maxlong = _brief.maxother = VALUE_SHOWN_MAX

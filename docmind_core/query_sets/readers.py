@@ -1,14 +1,15 @@
 """Query sets in the normal form: a folder with `documents.jsonl` and `queries.jsonl`."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
-from docmind_core.errors import QuerySetError
 from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.json_lines import json_objects
 from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
 from docmind_core.query_sets.problems import ProblemList, shown
 from docmind_core.query_sets.queries import Evidence, Query, QuerySet, build_query_set
+from docmind_core.query_sets.set_files import find_set_file
 
 DOCUMENTS_FILE = "documents.jsonl"
 QUERIES_FILE = "queries.jsonl"
@@ -20,18 +21,15 @@ def read_query_set(folder: Path) -> QuerySet:
     Keys: `doc_id, title, text` and `query_id, query, answers, gold_doc_ids, type, expected_abstain, free_form,
     evidence, tags`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
 
+    Either file may be packed: `documents.jsonl.gz`. The set is read whole or not at all.
+
     Raises:
         QuerySetError: With every problem found, one a line: `file:line: field: problem`.
     """
-    for name in (DOCUMENTS_FILE, QUERIES_FILE):
-        if not (folder / name).is_file():
-            raise QuerySetError(
-                f"the folder {folder} has no file {name}. "
-                f"A query set is a folder with {DOCUMENTS_FILE} and {QUERIES_FILE}"
-            )
+    documents_file, queries_file = (find_set_file(folder, name) for name in (DOCUMENTS_FILE, QUERIES_FILE))
     problems = ProblemList()
-    documents = _read_documents(folder / DOCUMENTS_FILE, problems)
-    queries = _read_queries(folder / QUERIES_FILE, documents, problems)
+    documents = _read_documents(documents_file, problems)
+    queries = _read_queries(queries_file, documents, problems)
     name = folder.resolve().name
     problems.raise_if_any(name)
     return build_query_set(name, documents.values(), queries)
@@ -97,7 +95,12 @@ def _check_evidence(line: QueryLine, documents: Mapping[str, Document], place: s
 
 def contains_span(text: str, span: str) -> bool:
     """Tell whether `span` stands in `text`, whatever the white space between words."""
-    return " ".join(span.split()) in " ".join(text.split())
+    return " ".join(span.split()) in _plain(text)
+
+
+@lru_cache(maxsize=8)  # a document is asked about several times in a row, and may be long
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _query(line: QueryLine) -> Query:

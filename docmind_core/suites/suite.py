@@ -4,18 +4,22 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from docmind_core.errors import SuiteError, UsageError
+from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
 
 Level = Literal["fast", "balanced", "thorough"]
 Routing = Literal["fixed", "dependencies", "free"]
 Strategy = Literal["keyword_search", "semantic_search", "hybrid_search"]
 
+PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1000}$")]
+"""A name, a path or a URL: no control characters, which a terminal would obey."""
+
 SUITE_BYTES_MAX = 64 * 1024
+PROBLEMS_SHOWN_MAX = 50
 
 
 class AlertOverride(BaseModel):
@@ -31,10 +35,10 @@ class AlertOverride(BaseModel):
 class Suite(BaseModel):
     """One suite file, validated; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
-    query_set: str = Field(min_length=1)
+    query_set: PlainText
     limit: int | None = Field(default=None, ge=1)
     arms: tuple[str, ...] = Field(default=("single_pass", "naive_supervisor"), min_length=1)
     level: Level = "balanced"
@@ -46,9 +50,9 @@ class Suite(BaseModel):
     replicates: int = Field(default=1, ge=1, le=100)
     concurrency: int = Field(default=4, ge=1, le=1024)
     seed: int = 0
-    engine: str = "cpu-smollm2"
+    engine: PlainText = "cpu-smollm2"
     """A profile to start, or the URL of a running engine."""
-    model: str | None = None
+    model: PlainText | None = None
     """The model to ask for; by default the only one that the engine serves."""
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Name of the environment variable that holds the engine's key."""
@@ -120,49 +124,52 @@ def load_suite(name_or_path: str) -> Suite:
         raise UsageError(
             f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file."
         )
-    if path.stat().st_size > SUITE_BYTES_MAX:
-        raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB; a suite is a short YAML file.")
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
-    suite = parse_suite(text, source=str(path))
+    suite = parse_suite(_read_text(path), source=str(path))
     folder = path.parent / suite.query_set
     if folder.is_dir():
         return suite.model_copy(update={"query_set": str(folder.resolve())})
     return suite
 
 
-def parse_suite(text: str, *, source: str) -> Suite:
-    """Validate the text of a suite; `source` names it in errors."""
+def _read_text(path: Path) -> str:
     try:
-        content = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without aliases
-    except (yaml.YAMLError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = f"{source}:{line + 1}" if line is not None else source
-        raise SuiteError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+        if path.stat().st_size > SUITE_BYTES_MAX:
+            raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB, the limit; a suite is a short file.")
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{path}: not UTF-8 text (byte {error.start + 1}); save it as UTF-8.") from error
+    except OSError as error:
+        raise SuiteError(f"{path}: can't be read: {error.strerror or error}") from error
+
+
+def parse_suite(text: str, *, source: str) -> Suite:
+    """Validate the text of a suite; `source` names it in errors.
+
+    Raises:
+        SuiteError: With every problem found, one a line: `source:line: field: problem`.
+    """
+    try:
+        content, lines = read_plain_yaml(text)
+    except PlainYamlError as error:
+        where = f"{source}:{error.line}" if error.line is not None else source
+        raise SuiteError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
     try:
         return Suite.model_validate(content)
     except ValidationError as error:
-        raise SuiteError("\n".join(_problems(source, error.errors()))) from error
+        problems = list(_problems(source, error.errors(include_url=False), lines))
+        hidden = len(problems) - PROBLEMS_SHOWN_MAX
+        more = [f"... and {hidden} more"] if hidden > 0 else []
+        raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more])) from error
 
 
-def _problems(source: str, errors: Iterable[Any]) -> Iterable[str]:
+def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]:
     for problem in errors:
-        field = ".".join(str(part) for part in problem["loc"]) or "suite"
+        line = lines.of(problem["loc"])
+        where = source if line is None else f"{source}:{line}"
+        field = ".".join(ascii(str(part))[1:-1][:80] for part in problem["loc"]) or "suite"
         if problem["type"] == "extra_forbidden":
-            yield f"{source}: {field}: unknown key. Known: {', '.join(sorted(Suite.model_fields))}"
+            yield f"{where}: {field}: unknown key. Known: {', '.join(sorted(Suite.model_fields))}"
         else:
-            yield f"{source}: {field}: {problem['msg'].removeprefix('Value error, ')}"
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Plain data only: no tags beyond YAML's own, no aliases (they can blow up to gigabytes)."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed in a suite", event.start_mark)
-        return super().compose_node(parent, index)
+            yield f"{where}: {field}: {problem['msg'].removeprefix('Value error, ')}"

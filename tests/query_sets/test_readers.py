@@ -179,7 +179,7 @@ def test_a_line_without_end_is_not_loaded_whole(tmp_path):
         file.write(json.dumps({"doc_id": "d1", "text": ""}).encode())
 
     assert problems_of(folder) == [
-        "documents.jsonl:2: the line is longer than 16 MiB; split the text",
+        "documents.jsonl:2: the line is longer than 8 MiB; split the text",
         "documents.jsonl:3: doc_id: 'd1' stands on line 1 already",
     ]
 

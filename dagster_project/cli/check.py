@@ -1,0 +1,27 @@
+"""`docmind check`: validate a query set or a suite without running it."""
+
+import click
+
+
+@click.command()
+@click.argument("path")
+def check(path: str) -> None:
+    """Validate a query set or a suite without running it.
+
+    PATH is the folder of a query set (documents.jsonl and queries.jsonl, or packed as .jsonl.gz), the file
+    of a suite, or the name of a bundled suite. Every problem is a line `file:line: field: problem`, up to 50, and
+    the rest is counted. Exit code 0: no problem. 1: problems. 2: there is nothing at PATH.
+
+    \b
+    Examples:
+      docmind check ./my-set
+      docmind check ./my-suite.yaml
+      docmind check smoke
+    """
+    from docmind_core.reports.text_safety import one_line
+    from docmind_core.runs.input_check import check_input
+
+    found = check_input(path)
+    click.echo(one_line(found.summary))
+    for notice in found.notices:
+        click.echo(f"note: {one_line(notice)}")

@@ -1,0 +1,80 @@
+"""Checking a suite or a query set without running anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.errors import DocMindError, SettingsError, SuiteError, UsageError
+from docmind_core.query_sets.queries import QuerySet
+from docmind_core.query_sets.readers import read_query_set
+from docmind_core.settings import read_secret
+from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedInput:
+    """What was found to be in order."""
+
+    summary: str
+    notices: tuple[str, ...] = ()
+    """What is no fault of the file and still worth knowing, one line each."""
+
+
+def check_input(path: str) -> CheckedInput:
+    """Check the query set in the folder `path`, or the suite in the file `path` or bundled under that name.
+
+    Raises:
+        UsageError: If there is neither.
+        QuerySetError: With every problem found, one a line.
+        SuiteError: The same; what the suite names (arms, engine profile, query set) is checked too.
+    """
+    if Path(path).is_dir():
+        found = read_query_set(Path(path))
+        return CheckedInput(summary=_described(found), notices=found.notices)
+    if not Path(path).exists() and path not in bundled_suite_names():
+        raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
+    if path.endswith((".jsonl", ".jsonl.gz")):
+        raise UsageError(f"{path} is one file of a query set; name the folder that holds it.")
+    return _check_suite(load_suite(path), path)
+
+
+def _described(query_set: QuerySet) -> str:
+    return (
+        f"query set {query_set.name!r}: {len(query_set.documents):,} documents, {len(query_set.queries):,} queries, "
+        f"hash {query_set.query_set_hash[:12]}; no problem found"
+    )
+
+
+def _check_suite(suite: Suite, source: str) -> CheckedInput:
+    # LangGraph is imported with the arms; a folder is checked without.
+    from docmind_core.agents.arms import find_arm  # noqa: PLC0415
+    from docmind_core.query_sets.bundled import load_query_set  # noqa: PLC0415
+    from docmind_core.serving.profiles import engine_profile  # noqa: PLC0415
+
+    problems: list[str] = []
+
+    def look(field: str, check: Callable[[], object]) -> None:
+        try:
+            check()
+        except DocMindError as error:
+            problems.append(f"{source}: {field}: {error}")
+
+    for position, arm in enumerate(suite.arms[:PROBLEMS_SHOWN_MAX]):
+        look(f"arms.{position}", lambda arm=arm: find_arm(arm))  # type: ignore[misc]
+    if not suite.engine_is_remote:
+        look("engine", lambda: engine_profile(suite.engine))
+    look("query_set", lambda: load_query_set(suite.query_set))
+    if problems:
+        raise SuiteError("\n".join(problems))
+    summary = f"suite {suite.name!r}: {len(suite.arms)} arms on {suite.query_set}; no problem found"
+    return CheckedInput(summary=summary, notices=_missing_key(suite))
+
+
+def _missing_key(suite: Suite) -> tuple[str, ...]:
+    if suite.api_key_env is None:
+        return ()
+    try:
+        read_secret(suite.api_key_env)
+    except SettingsError as error:
+        return (str(error),)
+    return ()
