@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.connecting import open_in_memory, open_new
-from docmind_core.tables.schema import TABLES, Table
+from docmind_core.tables.definitions import Table, View
+from docmind_core.tables.guide_views import MACROS
+from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import replace_durably
-from docmind_core.tables.views import VIEWS, View
+from docmind_core.tables.views import VIEWS
 
 
 def publish(settings: Settings) -> Path:
@@ -59,6 +61,8 @@ def build(connection: duckdb.DuckDBPyConnection, folder: Path, *, run_ids: Seque
             _insert(connection, table, segments)
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {sql_text(view.name)}")
+    for macro in MACROS:
+        connection.execute(f"create macro {macro.name}({macro.parameters}) as table {sql_text(macro.name)}")
 
 
 def sql_text(name: str) -> str:
@@ -137,6 +141,8 @@ def _describe(connection: duckdb.DuckDBPyConnection) -> None:
     for view in VIEWS:
         _check_columns(connection, view)
         _comment(connection, "view", view.name, view.comment, view.columns)
+    for macro in MACROS:
+        connection.execute(f"comment on macro table {macro.name} is {_literal(macro.comment)}")
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:

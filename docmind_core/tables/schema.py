@@ -1,26 +1,10 @@
 """The tables: their columns, types, keys and comments."""
 
-from dataclasses import dataclass
+from docmind_core.tables.definitions import KEY, RUN_COLUMN, Table
+from docmind_core.tables.device_table import DEVICE_SAMPLES
 
-KEY = ("run_id", "query_id", "replicate")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """One fact table; each row of a segment carries its natural key."""
-
-    name: str
-    comment: str
-    """Says what one row is."""
-    key: tuple[str, ...]
-    columns: dict[str, tuple[str, str]]
-    """Name to (DuckDB type, comment with the unit), in the order of the file."""
-    checks: tuple[str, ...] = ()
-
-
-_RUN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
 _QUERY = {
-    **_RUN,
+    **RUN_COLUMN,
     "query_id": ("varchar", "Id of the query in its query set"),
     "replicate": ("integer", "Repetition of the query, from 0"),
 }
@@ -30,7 +14,7 @@ RUNS = Table(
     comment="One row is an arm of a benchmark run, with what it ran on",
     key=("run_id",),
     columns={
-        **_RUN,
+        **RUN_COLUMN,
         "benchmark_run": ("varchar", "Key of the benchmark run: <UTC start>-<suite>-<4 random>"),
         "suite": ("varchar", "Name of the suite"),
         "arm": ("varchar", "Graph that answered: single_pass, naive_supervisor, tuned, ..."),
@@ -204,7 +188,7 @@ ENGINE_COUNTERS = Table(
     comment="One row is a counter of the engine at an instant, before or after an arm",
     key=("run_id", "engine_session", "counter", "moment"),
     columns={
-        **_RUN,
+        **RUN_COLUMN,
         "engine_session": ("varchar", "Engine process: counters restart with it"),
         "counter": ("varchar", "Name without the prefix vllm: and without _total"),
         "value": ("double", "Value, summed over its labels"),
@@ -269,6 +253,7 @@ TABLES: dict[str, Table] = {
         SPANS,
         RETRIEVED,
         ENGINE_COUNTERS,
+        DEVICE_SAMPLES,
         MEASUREMENTS,
         COMPARISONS,
     )

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.schema import TABLES, Table
+from docmind_core.tables.definitions import Table
+from docmind_core.tables.schema import TABLES
 
 _ARROW_TYPES = {
     "varchar": pa.string(),

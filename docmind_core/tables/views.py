@@ -1,30 +1,13 @@
 """The views of the published database: their columns and comments; their queries stand in `sql/`."""
 
-from dataclasses import dataclass
-
-_RUN = {
-    "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",
-    "benchmark_run": "Key of the benchmark run",
-    "arm": "Graph that answered",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """One view; `sql/<name>.sql` selects exactly these columns in this order."""
-
-    name: str
-    comment: str
-    """Says what one row is."""
-    columns: dict[str, str]
-    """Name to comment, with the unit."""
-
+from docmind_core.tables.definitions import ARM_COLUMNS, View
+from docmind_core.tables.guide_views import GUIDE_VIEWS
 
 TOKEN_EFFICIENCY = View(
     name="token_efficiency",
     comment="One row is an agent of a run, 'all' their sum: its tokens, and its reduction against naive_supervisor",
     columns={
-        **_RUN,
+        **ARM_COLUMNS,
         "agent": "Agent; all for the sum, which alone carries comparisons",
         "routing": "Rule of naive_supervisor in this benchmark run: fixed, dependencies or free",
         "n_queries": "Queries of the run, warm-up left out",
@@ -60,7 +43,7 @@ LEDGER_BALANCE = View(
     name="ledger_balance",
     comment="One row is an engine session of a run: tokens we booked against tokens the engine counted",
     columns={
-        "run_id": _RUN["run_id"],
+        "run_id": ARM_COLUMNS["run_id"],
         "engine_session": "Engine process: its counters restart with it",
         "ledger_prompt_tokens": "Sum over our calls, warm-up included; unknown usage counts as 0 here",
         "engine_prompt_tokens": "Growth of the engine's counter prompt_tokens; NULL when it was not read",
@@ -80,7 +63,7 @@ LATENCY_SUMMARY = View(
     name="latency_summary",
     comment="One row is an agent of a run, agent = 'all' every call: times of a closed loop, not latency under load",
     columns={
-        **_RUN,
+        **ARM_COLUMNS,
         "agent": "Agent, or all",
         "concurrency": "Queries in flight at once (closed loop)",
         "calls": "Attempts of model calls, warm-up and judge left out",
@@ -111,7 +94,7 @@ QUALITY_SUMMARY = View(
     name="quality_summary",
     comment="One row is a metric of a run for a query type, or all: its mean over the query runs that have it",
     columns={
-        **_RUN,
+        **ARM_COLUMNS,
         "metric": "Name from the catalogue, docs/metrics.md",
         "query_type": "Type of the query, or all",
         "value": "Mean over the query runs that have a value, in the metric's unit; NULL with missing_because",
@@ -123,4 +106,5 @@ QUALITY_SUMMARY = View(
     },
 )
 
-VIEWS = (TOKEN_EFFICIENCY, LEDGER_BALANCE, LATENCY_SUMMARY, QUALITY_SUMMARY)
+VIEWS = (TOKEN_EFFICIENCY, LEDGER_BALANCE, LATENCY_SUMMARY, QUALITY_SUMMARY, *GUIDE_VIEWS)
+"""In an order in which each can ask those before it."""

@@ -1,0 +1,47 @@
+"""What a table, a view and a macro of the store are described by."""
+
+from dataclasses import dataclass
+
+KEY = ("run_id", "query_id", "replicate")
+RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
+ARM_COLUMNS = {
+    "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",
+    "benchmark_run": "Key of the benchmark run",
+    "arm": "Graph that answered",
+}
+"""The first columns of every view with a row per run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One fact table; each row of a segment carries its natural key."""
+
+    name: str
+    comment: str
+    """Says what one row is."""
+    key: tuple[str, ...]
+    columns: dict[str, tuple[str, str]]
+    """Name to (DuckDB type, comment with the unit), in the order of the file."""
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One view; `sql/<name>.sql` selects exactly these columns in this order."""
+
+    name: str
+    comment: str
+    """Says what one row is."""
+    columns: dict[str, str]
+    """Name to comment, with the unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Macro:
+    """One macro that is asked like a table; `sql/<name>.sql` holds its query."""
+
+    name: str
+    parameters: str
+    """As they stand in `create macro`, defaults included."""
+    comment: str
+    """Says what one row is and what the parameters mean."""

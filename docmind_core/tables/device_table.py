@@ -1,0 +1,33 @@
+"""The table of device samples: what the machine was doing while an arm ran."""
+
+from docmind_core.tables.definitions import RUN_COLUMN, Table
+
+DEVICE_SAMPLES = Table(
+    name="device_samples",
+    comment="One row is a sample of a device while an arm ran: a GPU, the host, or the engine's KV cache",
+    key=("run_id", "source", "device_index", "sampled_at_ns"),
+    columns={
+        **RUN_COLUMN,
+        "source": ("varchar", "nvml (a GPU), host (the machine and this process) or engine (its own gauge)"),
+        "device_index": ("integer", "Number of the GPU; 0 for host and engine"),
+        "sampled_at_ns": ("bigint", "Nanoseconds on the process's monotonic clock, that of spans"),
+        "sampled_at": ("timestamp", "UTC"),
+        "uuid": ("varchar", "Id of the GPU"),
+        "name": ("varchar", "Name of the GPU, or of the host's processor architecture"),
+        "driver": ("varchar", "Version of the GPU's driver"),
+        "mem_total_gib": ("double", "Memory of the GPU, GiB"),
+        "mem_used_gib": ("double", "Memory of the GPU in use by every process, GiB. vLLM takes its share at the start"),
+        "mem_reserved_gib": ("double", "Memory reserved by the driver, not in mem_used_gib, GiB"),
+        "gpu_util_ratio": ("double", "Share of time in which the GPU ran a kernel, over its last window"),
+        "power_w": ("double", "Power draw of the GPU, watts; an average of 1 s since Ampere"),
+        "energy_j": ("double", "Energy of the GPU since its driver was loaded, joules"),
+        "temperature_c": ("double", "Temperature of the GPU, degrees Celsius"),
+        "clocks_event_reasons": ("bigint", "NVML's bit mask of what holds the clocks down"),
+        "host_memory_used_gib": ("double", "Memory of the machine that is not available, GiB"),
+        "host_cpu_pct": ("double", "Processor time of the machine since the last sample, percent of all cores"),
+        "platform_rss_gib": ("double", "Resident memory of this platform's own process, GiB"),
+        "kv_cache_usage_ratio": ("double", "Share of the engine's KV cache in use (vllm:kv_cache_usage_perc)"),
+        "status": ("varchar", "ok, or unavailable:<reason>; on a host row the reason why no VRAM was measured"),
+        "not_supported": ("varchar", "Columns this device can't fill, with NVML's word for it, JSON"),
+    },
+)

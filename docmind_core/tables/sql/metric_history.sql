@@ -1,0 +1,54 @@
+-- One row per run and metric, beside the run before it in the same series. What has a clock in it is shown, not judged:
+-- all queries of a night share its conditions.
+with figures as (
+    select run_id, metric, value, n_defined as n, missing_because, false as has_clock
+    from quality_summary
+    where query_type = 'all'
+    union all by name
+    select
+        run_id,
+        unnest(['prompt_tokens', 'completion_tokens', 'billed_tokens', 'cached_tokens']) as metric,
+        unnest([prompt_tokens, completion_tokens, billed_tokens, cached_tokens])::double as value,
+        n_query_runs as n,
+        if(value is null, coalesce(missing_because, 'flag_off'), null) as missing_because,
+        false as has_clock
+    from token_efficiency
+    where agent = 'all'
+    union all by name
+    select
+        run_id, 'reduction_pct' as metric, reduction_pct as value, n_query_runs as n,
+        null as missing_because, false as has_clock
+    from token_efficiency
+    where agent = 'all' and reduction_pct is not null
+    union all by name
+    select
+        run_id,
+        unnest(['wall_p50_s', 'wall_p95_s', 'coordination_overhead_p50_s', 'coordination_overhead_p95_s',
+            'agent_latency_p50_s', 'agent_latency_p95_s', 'ttft_p50_s', 'ttft_p95_s']) as metric,
+        unnest([wall_p50_s, wall_p95_s, coordination_overhead_p50_s, coordination_overhead_p95_s,
+            agent_latency_p50_s, agent_latency_p95_s, ttft_p50_s, ttft_p95_s]) as value,
+        unnest([wall_n, wall_n, wall_n, wall_n, agent_executions, agent_executions, ttft_n, ttft_n]) as n,
+        if(value is null, if(n > 0, 'n_too_small', 'resumed'), null) as missing_because,
+        true as has_clock
+    from latency_summary
+    where agent = 'all'
+)
+select
+    runs.series_key,
+    runs.suite,
+    figures.metric,
+    runs.run_id,
+    runs.benchmark_run,
+    runs.arm,
+    runs.started_at,
+    figures.value,
+    figures.n,
+    figures.missing_because,
+    figures.has_clock,
+    lag(runs.run_id) over series    as previous_run_id,
+    lag(figures.value) over series  as previous_value,
+    runs.comparable
+from figures
+join runs using (run_id)
+window series as (partition by runs.series_key, figures.metric order by runs.started_at, runs.run_id)
+order by runs.suite, runs.series_key, figures.metric, runs.started_at, runs.run_id

@@ -1,0 +1,167 @@
+"""The guide's views over planted rows, and the macro `report_period`."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from docmind_core.tables.reading import query_segments
+from tests.builders import RUN_ID, make_call_row, make_query_run_row, make_run_row, write_rows
+from tests.guide_example import AGENTS, START, guide_example
+
+OTHER_DAY = "20261123T020000Z-smoke-aaaa.tuned"
+
+
+def ask(settings, sql, parameters=None, *, run_ids=(RUN_ID,)):
+    names, rows = query_segments(settings.tables, list(run_ids), sql, parameters)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.fixture
+def planted(settings):
+    write_rows(settings, guide_example())
+    return settings
+
+
+def test_the_guides_example_gives_the_guides_figures(planted):
+    rows = {row["counted"]: row for row in ask(planted, "from system_performance")}
+    agents = rows["agent_execution"]
+    assert (agents["total_executions"], agents["total_tokens_processed"]) == (150, 29_850)
+    assert agents["avg_execution_time"] == pytest.approx(0.445)
+    assert agents["avg_vram_usage"] == pytest.approx(13.225)
+    assert agents["peak_vram_usage"] == pytest.approx(14.45)
+    assert agents["execution_time_p95"] is not None
+
+    queries = rows["query"]
+    assert (queries["total_executions"], queries["without_time"]) == (50, 0)
+    assert queries["total_tokens_processed"] == 29_850
+    assert queries["avg_execution_time"] == pytest.approx(3 * 0.445)
+    assert queries["tokens_per_second"] == pytest.approx(29_850 / 75)
+    assert (queries["execution_time_p95"], queries["because"]) == (
+        None,
+        "n_too_small: a p95 needs 130 values; there are 50",
+    )
+
+
+def test_each_agent_has_its_own_row_and_no_percentile_below_its_n(planted):
+    rows = ask(planted, "from agent_performance")
+    assert {row["agent_name"] for row in rows} == set(AGENTS)
+    row = rows[0]
+    assert (row["execution_count"], row["avg_tokens"]) == (50, 199)
+    assert row["max_execution_time"] == pytest.approx(0.69)
+    assert row["execution_time_p50"] == pytest.approx(0.445)
+    assert (row["execution_time_p95"], row["execution_time_p99"]) == (None, None)
+    assert row["because"] == "n_too_small: a p95 needs 130 executions, a p99 662; there are 50"
+
+
+def test_a_record_ends_where_its_span_ends_on_the_wall_clock(planted):
+    rows = ask(planted, "from agent_executions where query_id = 'q01' order by \"timestamp\"")
+    assert [row["agent_name"] for row in rows] == list(AGENTS)
+    assert rows[2]["timestamp"] == START.replace(tzinfo=None) + timedelta(seconds=2 + 3 * 0.21)
+    assert (rows[0]["input_tokens"], rows[0]["output_tokens"], rows[0]["total_tokens"]) == (101, 51, 152)
+    assert rows[0]["vram_usage_gb"] == pytest.approx(12.05)
+    assert rows[0]["performance_level"] == "balanced"
+
+
+def test_without_a_gpu_vram_is_null_with_the_reason_and_never_zero(settings):
+    tables = guide_example(rounds=1)
+    tables["device_samples"] = [
+        {"run_id": RUN_ID, "source": "host", "device_index": 0, "sampled_at_ns": 1, "status": "unavailable:no_gpu"}
+    ]
+    write_rows(settings, tables)
+    for view, column in (("agent_performance", "avg_vram_usage"), ("system_performance", "peak_vram_usage")):
+        assert {(row[column], row["vram_missing_because"]) for row in ask(settings, f"from {view}")} == {
+            (None, "no_gpu")
+        }
+    assert ask(settings, "from hourly_trends")[0]["vram_missing_because"] == "no_gpu"
+
+
+def test_without_samples_vram_is_not_sampled_and_an_old_sample_is_none(settings):
+    tables = guide_example(rounds=1)
+    for row in tables["device_samples"]:
+        row["sampled_at"] -= timedelta(seconds=31)
+    write_rows(settings, tables)
+    assert {row["vram_missing_because"] for row in ask(settings, "from agent_executions")} == {"not_sampled"}
+
+
+def test_an_attempt_without_usage_makes_every_sum_over_it_unknown(settings):
+    tables = guide_example(rounds=2)
+    tables["llm_calls"][0] |= {
+        "prompt_tokens": None, "completion_tokens": None, "tokens_missing_because": "unreconciled",
+    }  # fmt: skip
+    tables["query_runs"][0] |= {"billed_tokens": None, "tokens_missing_because": "unreconciled"}
+    write_rows(settings, tables)
+    for row in ask(settings, "from system_performance"):
+        assert (row["total_tokens_processed"], row["tokens_missing_because"]) == (None, "unreconciled")
+    router = ask(settings, "from agent_performance where agent_name = 'query_router'")[0]
+    assert (router["avg_tokens"], router["tokens_n"], router["execution_count"]) == (152, 1, 2)
+
+
+def test_an_agent_that_asks_no_model_spends_no_tokens(settings):
+    tables = guide_example(rounds=1)
+    tables["llm_calls"].pop()
+    write_rows(settings, tables)
+    row = ask(settings, "from agent_executions where agent_name = 'result_synthesizer'")[0]
+    assert (row["total_tokens"], row["tokens_missing_because"]) == (0, None)
+
+
+def test_warm_up_and_resumed_queries_are_no_executions_but_resumed_ones_are_counted(settings):
+    tables = guide_example(rounds=2)
+    tables["query_runs"][0] |= {"phase": "warmup"}
+    tables["query_runs"].append(make_query_run_row("q09", times_missing_because="resumed", billed_tokens=10))
+    write_rows(settings, tables)
+    rows = {row["counted"]: row for row in ask(settings, "from system_performance")}
+    assert rows["agent_execution"]["total_executions"] == 3
+    assert (rows["query"]["total_executions"], rows["query"]["without_time"]) == (1, 1)
+
+
+def test_the_same_hour_of_two_days_is_two_rows(settings):
+    write_rows(settings, guide_example(rounds=1))
+    write_rows(settings, guide_example(OTHER_DAY, START + timedelta(days=1), rounds=1), OTHER_DAY)
+    rows = ask(settings, "from hourly_trends", run_ids=(RUN_ID, OTHER_DAY))
+    assert [(row["hour"], row["executions"], row["total_tokens_sum"]) for row in rows] == [
+        (datetime(2026, 11, 22, 2), 3, 450),  # noqa: DTZ001 - as the view gives it
+        (datetime(2026, 11, 23, 2), 3, 450),  # noqa: DTZ001
+    ]
+
+
+def test_the_period_begins_after_its_edge_and_ends_at_its_end(planted):
+    asked = "select count(*) as n from report_period($hours, until := $until)"
+    end = START.replace(tzinfo=None)
+
+    def count(hours, until):
+        return ask(planted, asked, {"hours": hours, "until": until})[0]["n"]
+
+    assert count(1, end + timedelta(minutes=30)) == 150
+    assert count(1, end) == 0
+    assert count(1, end + timedelta(seconds=0.2)) == 1
+    assert count(0.5, end + timedelta(hours=2)) == 0
+
+
+def test_the_period_ends_now_in_utc_unless_said_otherwise(settings):
+    write_rows(settings, guide_example(start=datetime.now(UTC) - timedelta(minutes=30), rounds=1))
+    write_rows(settings, guide_example(OTHER_DAY, datetime.now(UTC) + timedelta(hours=1), rounds=1), OTHER_DAY)
+    runs = (RUN_ID, OTHER_DAY)
+    assert ask(settings, "select count(*) as n from report_period(1)", run_ids=runs)[0]["n"] == 3
+    assert ask(settings, "select count(*) as n from report_period(0.25)", run_ids=runs)[0]["n"] == 0
+
+
+def test_a_metric_stands_beside_its_predecessor_of_the_same_series(settings):
+    runs = {"20261122T020000Z-smoke-7f3a.tuned": "s1", OTHER_DAY: "s1", "20261124T020000Z-smoke-bbbb.tuned": "s2"}
+    for day, (run_id, series) in enumerate(runs.items()):
+        write_rows(
+            settings,
+            {
+                "runs": [make_run_row(run_id, series_key=series, started_at=START + timedelta(days=day))],
+                "query_runs": [make_query_run_row(run_id=run_id, wall_s=1.0 + day)],
+                "llm_calls": [make_call_row(run_id=run_id, tokens=(10 + day, 3))],
+            },
+            run_id,
+        )
+    rows = ask(settings, "from metric_history", run_ids=tuple(runs))
+    tokens = [
+        (row["series_key"], row["value"], row["previous_value"]) for row in rows if row["metric"] == "billed_tokens"
+    ]
+    assert tokens == [("s1", 13, None), ("s1", 14, 13), ("s2", 15, None)]
+    times = [row for row in rows if row["metric"] == "wall_p95_s"]
+    assert {(row["value"], row["missing_because"], row["has_clock"]) for row in times} == {(None, "n_too_small", True)}
+    assert {row["has_clock"] for row in rows if row["metric"] in ("good_ratio", "billed_tokens")} == {False}
