@@ -12,11 +12,20 @@ import click
 @click.option(
     "--max-rows", type=click.IntRange(min=1), default=1000, show_default=True, help="Print at most so many rows."
 )
-def sql(question: str, form: str | None, max_rows: int) -> None:
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up after so long.",
+)
+def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> None:
     """Ask the metrics with SQL.
 
-    SQL is DuckDB's dialect; "-" reads it from stdin. The file is opened read-only, a benchmark may run
-    meanwhile: you see it as of its last finished arm.
+    SQL is DuckDB's dialect; "-" reads it from stdin. The file is opened read-only, no other file can be read or
+    written, and a benchmark may run meanwhile: you see it as of its last finished arm.
 
     \b
     Examples:
@@ -28,10 +37,10 @@ def sql(question: str, form: str | None, max_rows: int) -> None:
     from dagster_project.cli.result_formats import write_csv, write_json
     from dagster_project.cli.terminal_table import print_table
     from docmind_core.settings import load_settings
-    from docmind_core.tables.reading import query_rows
+    from docmind_core.tables.reading import ask_within_bounds
 
     text = sys.stdin.read() if question == "-" else question
-    names, rows = query_rows(load_settings(), text, max_rows=max_rows + 1)
+    names, rows = ask_within_bounds(load_settings(), text, max_rows=max_rows + 1, timeout_s=timeout_s)
     writer = {"csv": write_csv, "json": write_json, None: print_table}[form]
     writer(names, rows[:max_rows])
     if len(rows) > max_rows:

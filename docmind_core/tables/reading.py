@@ -1,6 +1,8 @@
 """Asking the published database, or the segments of a few runs before they are published."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -28,6 +30,37 @@ def query_rows(
     Raises:
         StoreError: If nothing was published yet, or if DuckDB refuses the question.
     """
+    with _opened(settings) as connection:
+        return _ask(connection, sql, parameters, max_rows)
+
+
+def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s: float) -> Rows:
+    """Ask the published database a question of somebody's own.
+
+    The question can neither write nor read any other file, and can't lift these bounds.
+
+    Raises:
+        StoreError: As `query_rows`, and if the answer takes longer than `timeout_s` seconds.
+    """
+    with _opened(settings) as connection:
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        timer = threading.Timer(timeout_s, connection.interrupt)
+        timer.start()
+        try:
+            return _ask(connection, sql, None, max_rows)
+        except StoreError as error:
+            if isinstance(error.__cause__, duckdb.InterruptException):
+                raise StoreError(
+                    f"no answer within {timeout_s:g} s. Ask for less, or allow more time: --timeout SECONDS"
+                ) from error
+            raise
+        finally:
+            timer.cancel()
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     if not settings.metrics_database.exists():
         raise StoreError(
             f"there is no database at {settings.metrics_database} yet. Run a benchmark first: docmind bench smoke"
@@ -37,7 +70,7 @@ def query_rows(
     except duckdb.Error as error:
         raise StoreError(f"{settings.metrics_database} can't be opened: {_first_line(error)}") from error
     with connection:
-        return _ask(connection, sql, parameters, max_rows)
+        yield connection
 
 
 def query_segments(

@@ -2,7 +2,7 @@ import pytest
 
 from docmind_core.errors import StoreError
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import query_rows, query_segments
+from docmind_core.tables.reading import ask_within_bounds, query_rows, query_segments
 from tests.builders import RUN_ID, make_call_row, write_rows
 
 
@@ -49,3 +49,38 @@ def test_segments_can_be_asked_before_they_are_published(settings):
     write_rows(settings, {"llm_calls": [make_call_row()]})
     write_rows(settings, {"llm_calls": []}, run_id="other.tuned")
     assert query_segments(settings.tables, [RUN_ID], "select run_id from runs")[1] == [(RUN_ID,)]
+
+
+ENDLESS = "select count(*) from range(1000000000) as a, range(1000000000) as b where a.range * b.range % 7 = 8"
+
+
+def test_a_question_without_end_is_interrupted(settings):
+    publish(settings)
+    with pytest.raises(StoreError, match=r"no answer within 0.2 s\. .*--timeout"):
+        ask_within_bounds(settings, ENDLESS, max_rows=10, timeout_s=0.2)
+
+
+def test_a_question_within_the_bounds_is_answered(settings):
+    publish(settings)
+    assert ask_within_bounds(settings, "select 1 as one from range(9)", max_rows=2, timeout_s=60) == (
+        ["one"],
+        [(1,), (1,)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("copy (select 1) to '{folder}/out.csv'", "disabled"),
+        ("select * from read_text('/etc/hosts')", "disabled"),
+        ("attach '{folder}/other.duckdb'", "disabled"),
+        ("set enable_external_access = true", "locked|while database is running"),
+        ("create table mine (x int)", "read-only"),
+    ],
+)
+def test_a_question_of_somebody_s_own_touches_no_other_file(settings, tmp_path, sql, message):
+    publish(settings)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StoreError, match=message):
+        ask_within_bounds(settings, sql.format(folder=tmp_path), max_rows=10, timeout_s=60)
+    assert sorted(tmp_path.rglob("*")) == before
