@@ -1,0 +1,72 @@
+import pytest
+
+from docmind_core.errors import SuiteError, UsageError
+from docmind_core.suites.suite import bundled_suite_names, load_suite, parse_suite
+
+MINIMAL = "name: toy\nquery_set: python-reference\n"
+
+
+def test_a_suite_needs_a_name_and_a_query_set_alone():
+    suite = parse_suite(MINIMAL, source="toy.yaml")
+    assert (suite.arms, suite.routing, suite.level) == (("single_pass", "naive_supervisor"), "fixed", "balanced")
+
+
+@pytest.mark.parametrize("name", bundled_suite_names())
+def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
+    assert load_suite(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "arm: [tuned]\n", r"toy\.yaml:\d+: arm: unknown key\. Known: .*arms"),
+        (MINIMAL + "concurrency: many\n", r"toy\.yaml:\d+: concurrency: "),
+        (MINIMAL + "limit: 0\n", r"toy\.yaml:\d+: limit: "),
+        (MINIMAL + "routing: chaotic\n", r"toy\.yaml:\d+: routing: "),
+        (MINIMAL + "arms: [tuned, tuned]\n", "an arm is named twice"),
+        (MINIMAL + "schedule: nightly\n", "cron expression of five fields"),
+        (MINIMAL + "engine: http://user:pass@host:8000\n", "api_key_env"),
+        ("name: ../evil\nquery_set: x\n", r"toy\.yaml:\d+: name: "),
+        ("- a\n- b\n", "a suite is a mapping"),
+        ("name: [\n", r"toy\.yaml:2: not valid YAML"),
+        ("name: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("a: &a [x, x]\nb: [*a, *a]\n", "aliases are not allowed"),
+        ("[" * 5000, "not valid YAML"),
+        ("", "a suite is a mapping"),
+    ],
+)
+def test_a_bad_suite_is_refused_with_the_place_and_the_problem(text, message):
+    with pytest.raises(SuiteError, match=message):
+        parse_suite(text, source="toy.yaml")
+
+
+def test_every_problem_is_named_at_once():
+    with pytest.raises(SuiteError) as caught:
+        parse_suite("name: toy\nlimit: 0\nconcurrency: 0\n", source="toy.yaml")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_suite_that_is_not_there_is_refused_with_the_bundled_names(tmp_path):
+    with pytest.raises(UsageError, match="smoke"):
+        load_suite(str(tmp_path / "missing.yaml"))
+
+
+def test_a_suite_file_may_be_windows_text_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "toy.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + MINIMAL.replace("\n", "\r\n").encode())
+    assert load_suite(str(path)).name == "toy"
+
+
+@pytest.mark.parametrize("content", [b"name: \xff\xfe\n", b"#" * 70_000])
+def test_a_file_that_is_no_short_text_is_refused(tmp_path, content):
+    path = tmp_path / "toy.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SuiteError, match=r"toy\.yaml"):
+        load_suite(str(path))
+
+
+def test_a_folder_in_a_suite_file_is_found_beside_that_file(tmp_path):
+    (tmp_path / "my-set").mkdir()
+    path = tmp_path / "toy.yaml"
+    path.write_text("name: toy\nquery_set: my-set\n", "utf-8")
+    assert load_suite(str(path)).query_set == str(tmp_path / "my-set")
