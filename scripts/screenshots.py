@@ -27,7 +27,7 @@ from docmind_core.settings import child_environment, load_settings
 # The graph opens with its groups folded up unless the address names them.
 GROUPS = ",".join(f"global@global:{name}" for name in ("query_sets", "agent_runs", "metrics", "reports"))
 PAGES = {
-    "asset-graph.png": (f"asset-groups?expanded={GROUPS}", "2600,900"),
+    "asset-graph.png": (f"asset-groups?expanded={GROUPS}", "2600,1200"),
     "asset-checks.png": ("assets/metrics_database?view=checks", "1600,1000"),
     "report-asset.png": ("assets/performance_report?view=overview", "1600,1000"),
 }

@@ -1,0 +1,60 @@
+"""What there is: benchmark runs, suites, arms."""
+
+import pytest
+import yaml
+
+from dagster_project.cli.main import run
+
+KEY = "20261122T020000Z-mine-7f3a"
+
+
+@pytest.fixture
+def shown(capsys):
+    def show(*arguments):
+        assert run(arguments) == 0
+        return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+    return show
+
+
+def test_a_new_home_says_how_to_start(settings, capsys):
+    assert run(["runs"]) == 0
+    assert capsys.readouterr().out == "no benchmark run yet; start one: docmind bench smoke\n"
+
+
+def test_runs_shows_a_benchmark_run_that_has_not_begun(settings, shown):
+    folder = settings.benchmarks / KEY
+    folder.mkdir(parents=True)
+    suite = {"name": "mine", "query_set": "python-reference", "arms": ["single_pass"]}
+    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
+    assert shown("runs")[-1] == [KEY, "single_pass", "0", "no"]
+
+
+def test_suites_lists_the_bundled_ones_and_those_of_the_home(settings, shown):
+    folder = settings.home / "suites"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("name: mine\nquery_set: python-reference\nlimit: 3\n")
+    names = [words[0] for words in shown("suites")[2:]]
+    assert names[:2] == ["nightly", "smoke"]
+    assert names[-1] == str(folder / "mine.yaml")
+
+
+def test_a_broken_suite_of_the_home_does_not_hide_the_others(settings, capsys):
+    folder = settings.home / "suites"
+    folder.mkdir(parents=True)
+    (folder / "broken.yaml").write_text("name: [")
+    assert run(["suites"]) == 0
+    shown = capsys.readouterr()
+    assert "broken.yaml" in shown.err
+    assert "smoke" in shown.out
+
+
+def test_arms_says_what_each_shows(settings, shown):
+    names = [words[0] for words in shown("arms")[2:]]
+    assert {"single_pass", "naive_supervisor"} <= set(names)
+
+
+def test_without_an_engine_status_and_stop_say_so(settings, capsys):
+    assert run(["engine", "status"]) == 0
+    assert run(["engine", "stop"]) == 0
+    assert capsys.readouterr().out == "no engine is running\nno engine was running\n"
