@@ -4,6 +4,7 @@ import dagster as dg
 
 from dagster_project.metadata import described_documents, described_index, described_queries
 from dagster_project.partitions import benchmark_runs
+from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.retrieval.index import open_index
@@ -32,13 +33,15 @@ def queries(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mater
 
 
 @dg.asset(group_name=GROUP, kinds={"python"}, partitions_def=benchmark_runs, deps=[documents])
-def retrieval_index(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+def retrieval_index(
+    context: dg.AssetExecutionContext, store: StoreResource, observers: dg.ResourceParam[ObserverFactory]
+) -> dg.MaterializeResult[None]:
     """One row is a chunk of a document, as the searches of the suite find it."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     index = open_index(
         load_query_set(suite.query_set).documents,
         folder=store.settings().indexes,
         strategies=suite.searched_strategies,
-        announce=context.log.info,
+        announce=observers.create(context.log).announce,
     )
     return dg.MaterializeResult(metadata=described_index(index), data_version=dg.DataVersion(index.index_hash))
