@@ -1,5 +1,6 @@
 """Dagster's own state, kept in the home: its folder, its settings, and runs whose process has died."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -55,6 +56,12 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 def add_benchmark_run(instance: dg.DagsterInstance, benchmark_run: str) -> None:
     """Make the key known to Dagster; a key that is known already stays as it is."""
     instance.add_dynamic_partitions(str(benchmark_runs.name), [benchmark_run])
+
+
+def forget_benchmark_runs(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+    """Take keys out of Dagster's partitions; what it logged about them stays."""
+    for key in keys:
+        instance.delete_dynamic_partition(str(benchmark_runs.name), key)
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ import click
 
 from dagster_project.cli.bench import bench
 from dagster_project.cli.check import check
+from dagster_project.cli.doctor import doctor
 from dagster_project.cli.engine import engine
 from dagster_project.cli.listing import arms, runs, suites
+from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
 from dagster_project.cli.sql import sql
 from dagster_project.cli.ui import ui
@@ -38,7 +40,7 @@ def docmind(debug: bool) -> None:
     """
 
 
-for command in (bench, check, runs, sql, report, engine, ui, suites, arms):
+for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor):
     docmind.add_command(command)
 
 
@@ -51,7 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error becomes one line on stderr."""
     debug = "--debug" in arguments
     try:
-        docmind.main([text for text in arguments if text != "--debug"], prog_name="docmind", standalone_mode=False)
+        words = [text for text in arguments if text != "--debug"]
+        result = docmind.main(words, prog_name="docmind", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -64,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_ERROR
     except Exception as error:  # noqa: BLE001 - the process boundary
         return _explain(error, debug=debug)
-    return 0
+    return result if isinstance(result, int) else 0  # click hands over the code of Context.exit() as the result
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

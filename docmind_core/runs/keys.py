@@ -17,6 +17,11 @@ def is_benchmark_run(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
+def suite_of(benchmark_run: str) -> str:
+    """Return the name of the suite in a key."""
+    return benchmark_run.split("-", 1)[1].rsplit("-", 1)[0]
+
+
 def run_id_of(benchmark_run: str, arm: str) -> str:
     """Return the id of one arm of a benchmark run."""
     return f"{benchmark_run}.{arm}"

@@ -40,6 +40,19 @@ def lock_home(settings: Settings, purpose: str) -> Iterator[None]:
             del _held[path]
 
 
+def home_holder(settings: Settings) -> str | None:
+    """Return who holds the home's lock, such as `process 7, which runs docmind bench smoke`; None when nobody does."""
+    try:
+        with (settings.home / "lock").open(encoding="utf-8") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(handle.read())
+    except OSError:
+        return None
+    return None
+
+
 def _open_lock(path: Path) -> IO[str]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

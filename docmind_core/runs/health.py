@@ -1,0 +1,140 @@
+"""Whether this installation and this home are fit to run benchmarks."""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.errors import DocMindError
+from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs
+from docmind_core.runs.lock import home_holder
+from docmind_core.runs.manifest import package_versions
+from docmind_core.serving.bundled_model import BUNDLED_MODEL, damage
+from docmind_core.serving.engine import engine_status
+from docmind_core.serving.launcher import installed_engine
+from docmind_core.settings import Settings
+from docmind_core.tables.reading import query_rows
+
+FREE_BYTES_MIN = 2 * 2**30
+"""The bundled model takes about 0.7 GiB while it is prepared; the rest is room for results."""
+
+RUNS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    text: str
+    advice: str | None = None
+    """What to do about it; None when nothing is wrong."""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at home, disk, packages, engine, model, database and runs; one finding or more for each."""
+    yield _home(settings)
+    yield _disk(settings)
+    yield Finding(what="versions", text=_versions())
+    yield _engine_package()
+    yield _running_engine(settings)
+    yield _model(settings)
+    yield _database(settings)
+    holder = home_holder(settings)
+    yield Finding(what="lock", text=f"held by {holder}" if holder else "free")
+    yield from _runs(settings, busy=holder is not None)
+
+
+def _home(settings: Settings) -> Finding:
+    place = _nearest(settings.home)
+    made = str(settings.home) if settings.home.exists() else f"{settings.home} (made by the first run)"
+    try:
+        # Permissions alone don't tell: a file system can be mounted read-only.
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".docmind-", suffix=".tmp"):
+            return Finding(what="home", text=made)
+    except OSError as error:
+        advice = "Set DOCMIND_HOME to a folder you can write to"
+        return Finding(what="home", text=f"{made}: can't be written to ({error.strerror})", advice=advice)
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(_nearest(settings.home)).free
+    text = f"{free / 2**30:,.1f} GiB free"
+    if free >= FREE_BYTES_MIN:
+        return Finding(what="disk", text=text)
+    advice = f"Free some, {FREE_BYTES_MIN / 2**30:.0f} GiB are little: docmind prune --keep N --dry-run"
+    return Finding(what="disk", text=text, advice=advice)
+
+
+def _nearest(path: Path) -> Path:
+    """Return the folder itself, or the nearest one above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _versions() -> str:
+    found = {"python": platform.python_version(), **package_versions()}
+    return ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
+
+
+def _engine_package() -> Finding:
+    name = installed_engine()
+    if name is None:
+        return Finding(what="engine package", text="none: only running engines can be used (--engine URL)")
+    cores = len(os.sched_getaffinity(0))
+    return Finding(what="engine package", text=f"{name} {package_versions()[name]}, {cores} cores to run on")
+
+
+def _running_engine(settings: Settings) -> Finding:
+    status = engine_status(settings)
+    if status is None:
+        return Finding(what="engine", text="none is running")
+    text = f"{status.profile} at {status.url}"
+    if status.healthy:
+        return Finding(what="engine", text=f"{text}, healthy")
+    return Finding(what="engine", text=f"{text} does not answer", advice=f"Look at {status.log}; docmind engine stop")
+
+
+def _model(settings: Settings) -> Finding:
+    folder = settings.models / BUNDLED_MODEL
+    if not folder.exists():
+        return Finding(what="bundled model", text="not prepared yet; the first run on cpu-smollm2 fetches it")
+    problem = damage(folder)
+    if problem is None:
+        return Finding(what="bundled model", text=f"{folder}, every file as it was prepared")
+    return Finding(what="bundled model", text=problem, advice=f"Delete {folder}; the next run prepares it again")
+
+
+def _database(settings: Settings) -> Finding:
+    if not settings.metrics_database.exists():
+        return Finding(what="database", text="none yet; the first arm that ends publishes it")
+    try:
+        _, rows = query_rows(settings, "select count(*), (select count(*) from llm_calls) from runs")
+    except DocMindError as error:
+        return Finding(what="database", text=str(error), advice="Publish it again: docmind bench SUITE --resume KEY")
+    arms, calls = rows[0]
+    size = settings.metrics_database.stat().st_size
+    return Finding(what="database", text=f"{arms:,} runs, {calls:,} calls, {size / 2**20:,.1f} MiB")
+
+
+def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
+    try:
+        states = list_benchmark_runs(settings)
+    except DocMindError as error:
+        yield Finding(what="runs", text=str(error), advice="Move that benchmark's folder away")
+        return
+    if not states:
+        yield Finding(what="runs", text="none yet; start one: docmind bench smoke")
+    for state in sorted(states, key=lambda state: state.benchmark_run, reverse=True)[:RUNS_SHOWN]:
+        yield Finding(what="run", text=_described(state, busy=busy))
+
+
+def _described(state: BenchmarkRunState, *, busy: bool) -> str:
+    if state.finished:
+        return f"{state.benchmark_run}, finished"
+    done = f"{state.queries_done} of {state.queries_total or '?'} queries"
+    # Whoever holds the lock may be at work on it.
+    then = "" if busy else f"; go on: docmind bench {state.suite} --resume {state.benchmark_run}"
+    return f"{state.benchmark_run}, {done}{then}"

@@ -1,0 +1,84 @@
+"""Removing old benchmark runs: their tables, journals, reports and frozen suites."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.errors import RunError
+from docmind_core.runs.keys import is_benchmark_run, suite_of
+from docmind_core.runs.lock import lock_home
+from docmind_core.settings import Settings
+from docmind_core.tables.publish import publish
+from docmind_core.tables.schema import TABLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldRun:
+    """A benchmark run that is not among the newest of its suite."""
+
+    benchmark_run: str
+    suite: str
+    bytes: int
+    """What removing it frees; its rows in the published database come on top."""
+
+
+def old_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
+    """Return the benchmark runs beyond the newest `keep` of each suite, oldest first."""
+    by_suite: dict[str, list[str]] = defaultdict(list)
+    if settings.benchmarks.is_dir():
+        for key in sorted(path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name)):
+            by_suite[suite_of(key)].append(key)
+    chosen = sorted(key for keys in by_suite.values() for key in keys[: max(0, len(keys) - keep)])
+    return tuple(OldRun(benchmark_run=key, suite=suite_of(key), bytes=_size(settings, key)) for key in chosen)
+
+
+def prune_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
+    """Remove what `old_runs` returns, publish the database without it, and return it.
+
+    A process that dies in the middle leaves runs that the next pruning removes: the folder of the frozen suite, which
+    makes a run a run, goes last.
+
+    Raises:
+        HomeLocked: If a benchmark is running in this home; nothing is removed then.
+        RunError: If something can't be removed.
+    """
+    with lock_home(settings, f"docmind prune --keep {keep}"):
+        chosen = old_runs(settings, keep=keep)
+        if not chosen:
+            return ()
+        try:
+            for run in chosen:
+                for path in _results(settings, run.benchmark_run):
+                    _remove(path)
+            publish(settings)
+            for run in chosen:
+                _remove(settings.benchmarks / run.benchmark_run)
+        except OSError as error:
+            raise RunError(
+                f"{error.filename}: can't be removed ({error.strerror}). Mend that, then prune again."
+            ) from error
+        return chosen
+
+
+def _results(settings: Settings, key: str) -> Iterator[Path]:
+    """Yield what a run has besides its frozen suite; `runs` last, as it was written last."""
+    for table in sorted(TABLES, key=lambda table: table == "runs"):
+        yield from sorted((settings.tables / table).glob(f"{key}.*"))
+    for suffix in (".sqlite-wal", ".sqlite-shm", ".sqlite"):
+        yield settings.journals / f"{key}{suffix}"
+    yield settings.reports / key
+
+
+def _size(settings: Settings, key: str) -> int:
+    paths = [*_results(settings, key), settings.benchmarks / key]
+    files = [file for path in paths for file in (path, *path.rglob("*")) if file.is_file() and not file.is_symlink()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
