@@ -28,8 +28,13 @@ def _add_round(tables: dict[str, list[Row]], run_id: str, started_at: datetime, 
     t0, took = 7_000_000 * MS + 2_000 * MS * place, (200 + 10 * place) * MS
     tokens = 3 * (150 + 2 * place)
     tables["query_runs"].append(
-        make_query_run_row(f"q{place:02d}", run_id, started_at=started_at, wall_s=3 * took / 1e9, billed_tokens=tokens)
-    )
+        make_query_run_row(
+            f"q{place:02d}", run_id,
+            started_at=started_at, ended_at=started_at + timedelta(microseconds=3 * took / 1000),
+            wall_s=3 * took / 1e9, prompt_tokens=3 * (100 + place), completion_tokens=3 * (50 + place),
+            billed_tokens=tokens,
+        )
+    )  # fmt: skip
     tables["spans"].append({**key, "span_id": "root", "op": "invoke_workflow", "t0": t0, "t1": t0 + 3 * took})
     for turn, agent in enumerate(AGENTS):
         begin, end = t0 + turn * took, t0 + (turn + 1) * took

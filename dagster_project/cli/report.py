@@ -1,26 +1,64 @@
-"""`docmind report`: write the report of a benchmark run again."""
+"""`docmind report`: write the report of a benchmark run again, or the guide's report of the last hours."""
+
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from docmind_core.reports.period import PeriodFormat
+    from docmind_core.settings import Settings
 
 
 @click.command()
 @click.argument("benchmark_run", required=False)
-def report(benchmark_run: str | None) -> None:
-    """Write the report of a benchmark run again.
+@click.option("--hours", type=float, metavar="N", help="The guide's report of the last N hours, over all runs.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["html", "md", "json"]),
+    help="Of the report of the last hours; html by default, json goes to stdout too.",
+)
+def report(benchmark_run: str | None, hours: float | None, file_format: "PeriodFormat | None") -> None:
+    """Write the report of a benchmark run again, or of the last hours.
 
-    It is made from the database; without BENCHMARK_RUN, of the newest one.
+    It is made from the database; without BENCHMARK_RUN and --hours, of the newest run.
 
     \b
     Examples:
       docmind report
       docmind report 20261122T020000Z-smoke-7f3a
+      docmind report --hours 24 --format json
     """
     from docmind_core.errors import UsageError
-    from docmind_core.reports.benchmark import write_benchmark_report
     from docmind_core.settings import load_settings
+
+    if hours is not None and benchmark_run is not None:
+        raise UsageError("name a benchmark run or --hours, not both")
+    if hours is None and file_format is not None:
+        raise UsageError("--format goes with --hours; the report of a benchmark run is written as HTML and Markdown")
+    settings = load_settings()
+    if hours is not None:
+        _report_period(settings, hours, file_format or "html")
+    else:
+        _report_benchmark(settings, benchmark_run)
+
+
+def _report_period(settings: "Settings", hours: float, file_format: "PeriodFormat") -> None:
+    from docmind_core.reports.period import json_text, write_period_report
+
+    written = write_period_report(settings, hours, file_format)
+    if file_format == "json":
+        click.echo(json_text(written.document), nl=False)
+        click.echo(f"Report: {written.path}", err=True)
+    else:
+        click.echo(written.summary)
+
+
+def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
+    from docmind_core.errors import UsageError
+    from docmind_core.reports.benchmark import write_benchmark_report
     from docmind_core.tables.reading import query_rows
 
-    settings = load_settings()
     if benchmark_run is None:
         _, rows = query_rows(settings, "select max(benchmark_run) from runs")
         if rows[0][0] is None:

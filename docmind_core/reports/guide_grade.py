@@ -26,6 +26,12 @@ KNOWN_FAULTS = (
 )
 """What is wrong with the grade, each measured (docs/metrics.md)."""
 
+RULES = (
+    "Sentences appear above a mean of 1.0 s per execution, above 14 GB of VRAM and below 500 tokens per execution. "
+    "The last rule is inverted: it blames the system that spends little."
+)
+"""When the recommendations fire."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionStatistics:

@@ -18,6 +18,10 @@ DEVICE_SAMPLES = Table(
         "mem_total_gib": ("double", "Memory of the GPU, GiB"),
         "mem_used_gib": ("double", "Memory of the GPU in use by every process, GiB. vLLM takes its share at the start"),
         "mem_reserved_gib": ("double", "Memory reserved by the driver, not in mem_used_gib, GiB"),
+        "vram_process_gib": (
+            "double",
+            "Memory that compute processes hold, GiB; NULL where the driver hides it",
+        ),
         "gpu_util_ratio": ("double", "Share of time in which the GPU ran a kernel, over its last window"),
         "power_w": ("double", "Power draw of the GPU, watts; an average of 1 s since Ampere"),
         "energy_j": ("double", "Energy of the GPU since its driver was loaded, joules"),

@@ -6,7 +6,7 @@ VRAM is in decimal gigabytes here, because the guide's thresholds are.
 from docmind_core.tables.definitions import ARM_COLUMNS, Macro, View
 
 _VRAM_BECAUSE = "Why there is no VRAM: no_gpu, not_supported or not_sampled; NULL when there is"
-_VRAM_GB = "VRAM of the fullest GPU, all processes, decimal GB (1e9 bytes)"
+_VRAM_GB = "memory of compute processes on the fullest GPU, of all on it where the driver hides them, decimal GB"
 
 AGENT_EXECUTIONS = View(
     name="agent_executions",
@@ -24,7 +24,7 @@ AGENT_EXECUTIONS = View(
         "output_tokens": "Completion tokens of the same",
         "total_tokens": "Both; NULL when one attempt lacks its usage",
         "tokens_missing_because": "Why the tokens are NULL",
-        "vram_usage_gb": f"{_VRAM_GB}, in the last sample before its end",
+        "vram_usage_gb": f"VRAM in the last sample before its end: {_VRAM_GB}",
         "vram_missing_because": _VRAM_BECAUSE,
         "performance_level": "fast, balanced or thorough",
         "status": "ok or error",
@@ -65,8 +65,8 @@ SYSTEM_PERFORMANCE = View(
         "total_tokens_processed": "Prompt and completion tokens; NULL when one attempt lacks its usage",
         "tokens_missing_because": "Why total_tokens_processed is NULL",
         "tokens_per_second": "total_tokens_processed / the arm's wall-clock seconds; NULL when the arm was resumed",
-        "avg_vram_usage": f"{_VRAM_GB}: mean over executions, over all samples on the row of queries",
-        "peak_vram_usage": f"{_VRAM_GB}: largest of the same",
+        "avg_vram_usage": f"Mean over executions, over all samples on the row of queries: {_VRAM_GB}",
+        "peak_vram_usage": f"Largest of the same: {_VRAM_GB}",
         "vram_missing_because": _VRAM_BECAUSE,
         "because": "Why the percentile is NULL",
     },
@@ -83,8 +83,8 @@ HOURLY_TRENDS = View(
         "execution_time_max": "Seconds",
         "total_tokens_sum": "Prompt and completion tokens of the executions that have them; NULL when none has",
         "tokens_n": "Executions whose tokens are known",
-        "vram_usage_gb_mean": _VRAM_GB,
-        "vram_usage_gb_max": _VRAM_GB,
+        "vram_usage_gb_mean": f"VRAM: {_VRAM_GB}",
+        "vram_usage_gb_max": f"VRAM: {_VRAM_GB}",
         "vram_missing_because": _VRAM_BECAUSE,
     },
 )

@@ -25,9 +25,9 @@ executions as (
     where a.op = 'invoke_agent' and q.phase is distinct from 'warmup'
 ),
 vram as (
-    select run_id, sampled_at, max(mem_used_gib) * 1.073741824 as used_gb
+    select run_id, sampled_at, max(coalesce(vram_process_gib, mem_used_gib)) * 1.073741824 as used_gb
     from device_samples
-    where mem_used_gib is not null
+    where coalesce(vram_process_gib, mem_used_gib) is not null
     group by all
 ),
 unavailable as (

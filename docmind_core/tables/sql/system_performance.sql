@@ -28,9 +28,9 @@ sums as (
     group by all
 ),
 moments as (
-    select run_id, sampled_at, max(mem_used_gib) * 1.073741824 as used_gb
+    select run_id, sampled_at, max(coalesce(vram_process_gib, mem_used_gib)) * 1.073741824 as used_gb
     from device_samples
-    where mem_used_gib is not null
+    where coalesce(vram_process_gib, mem_used_gib) is not null
     group by all
 ),
 run_vram as (

@@ -1,0 +1,137 @@
+"""The guide's report window, asked of the published database."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from docmind_core.settings import Settings
+from docmind_core.tables.publish import sql_text
+from docmind_core.tables.reading import query_rows
+
+Row = TypeVar("Row")
+
+RECORD_COLUMNS = (
+    *("timestamp", "agent_name", "execution_time", "input_tokens", "output_tokens", "total_tokens"),
+    *("vram_usage_gb", "vram_missing_because", "performance_level", "run_id", "query_id", "replicate"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The last `hours` before `until`."""
+
+    hours: float
+    until: datetime
+    """Aware."""
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters of the queries below; the tables hold UTC without saying so."""
+        return {"hours": self.hours, "until": self.until.astimezone(UTC).replace(tzinfo=None)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStatistics:
+    """A row of `sql/period_statistics.sql`: agent executions of the system, an agent, an hour or an arm."""
+
+    part: str
+    """`system`, `agent`, `hour` or `arm`."""
+    name: str | None
+    hour: datetime | None
+    executions: int
+    avg_execution_time: float | None
+    max_execution_time: float | None
+    execution_time_p50: float | None
+    execution_time_p95: float | None
+    total_tokens: int | None
+    tokens_n: int
+    avg_tokens: float | None
+    tokens_missing_because: str | None
+    avg_vram_usage: float | None
+    max_vram_usage: float | None
+    vram_n: int
+    vram_missing_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryStatistics:
+    """The row of `sql/period_queries.sql`."""
+
+    query_runs: int
+    runs: int
+    failed: int
+    timed: int
+    avg_wall_s: float | None
+    wall_p50_s: float | None
+    wall_p95_s: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    tokens_missing_because: str | None
+    wall_clock_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceStatistics:
+    """A row of `sql/period_devices.sql`."""
+
+    source: str
+    name: str | None
+    driver: str | None
+    samples: int
+    peak_vram_gb: float | None
+    total_vram_gb: float | None
+    kv_cache_usage_peak_ratio: float | None
+    platform_rss_peak_gib: float | None
+    host_memory_used_peak_gib: float | None
+    host_cpu_avg_pct: float | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodStatistics:
+    """Everything the report of a window shows."""
+
+    window: Window
+    parts: tuple[PartStatistics, ...]
+    queries: QueryStatistics
+    devices: tuple[DeviceStatistics, ...]
+
+    def of(self, part: str) -> tuple[PartStatistics, ...]:
+        """Return the rows of one part."""
+        return tuple(row for row in self.parts if row.part == part)
+
+    @property
+    def system(self) -> PartStatistics:
+        """All executions together."""
+        return self.of("system")[0]
+
+
+def read_period(settings: Settings, window: Window) -> PeriodStatistics:
+    """Read the statistics of a window.
+
+    Raises:
+        StoreError: If there is no database yet.
+    """
+    return PeriodStatistics(
+        window=window,
+        parts=_read(settings, PartStatistics, "period_statistics", window),
+        queries=_read(settings, QueryStatistics, "period_queries", window)[0],
+        devices=_read(settings, DeviceStatistics, "period_devices", window),
+    )
+
+
+def read_records(settings: Settings, window: Window, *, newest: int) -> list[dict[str, object]]:
+    """Return the newest agent executions of a window, oldest first, under the guide's names."""
+    columns = ", ".join(f'"{name}"' for name in RECORD_COLUMNS)
+    _, rows = query_rows(
+        settings,
+        f"select {columns} from report_period($hours, until := $until) "
+        'order by "timestamp" desc, run_id, query_id, replicate, agent_name limit $newest',
+        {**window.parameters, "newest": newest},
+    )
+    return [dict(zip(RECORD_COLUMNS, row, strict=True)) for row in reversed(rows)]
+
+
+def _read(settings: Settings, record: type[Row], name: str, window: Window) -> tuple[Row, ...]:
+    names, rows = query_rows(settings, sql_text(name), window.parameters)
+    return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
