@@ -1,23 +1,18 @@
 """The whole way, from the command line to the tables, on the real engine."""
 
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from docmind_core.agents.context import AGENTS, SUPERVISOR
 from docmind_core.serving.bundled_model import prepare_bundled_model
 from docmind_core.serving.engine_state import read_state
-from docmind_core.settings import Settings, child_environment
-from docmind_core.tables.reading import query_rows
+from docmind_core.settings import Settings
 from docmind_core.tables.segments import read_segment
+from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select
 
-DOCMIND = Path(sys.executable).with_name("docmind")
 ARMS = ("single_pass", "naive_supervisor", "tuned")
-KEYWORD_ONLY = ("--strategy", "keyword_search")
 
 
 @pytest.fixture
@@ -28,24 +23,6 @@ def bench_home(engine_home, tmp_path) -> Settings:
     home.home.mkdir()
     home.models.symlink_to(model.folder.parent)
     return home
-
-
-def docmind(home: Settings, *arguments: str) -> str:
-    """Run the command line and return what it printed to standard output."""
-    done = subprocess.run(
-        [DOCMIND, *arguments],
-        env=child_environment(DOCMIND_HOME=str(home.home)),
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def select(home: Settings, sql: str) -> list[tuple]:
-    return query_rows(home, sql)[1]
 
 
 @dataclass
@@ -95,22 +72,6 @@ def test_a_benchmark_on_the_managed_engine_balances_to_the_token_and_leaves_noth
     assert poller.failures == []
     (report,) = bench_home.reports.glob("*/index.html")
     assert str(report) in printed or report.parent.name in printed
-    assert read_state(bench_home.home) is None
-
-
-@pytest.mark.engine
-def test_an_engine_given_by_url_is_as_good_a_citizen(bench_home):
-    docmind(bench_home, "engine", "start")
-    try:
-        url = read_state(bench_home.home).url
-        docmind(bench_home, "bench", "smoke", "--engine", url, "--limit", "2", "--arms", "single_pass", *KEYWORD_ONLY)
-    finally:
-        docmind(bench_home, "engine", "stop")
-
-    assert select(bench_home, "select state from ledger_balance") == [("balanced",)]
-    assert select(bench_home, "select engine_managed, prefix_cache_state, plumbing from runs") == [
-        (False, "unknown", False)
-    ]
     assert read_state(bench_home.home) is None
 
 
