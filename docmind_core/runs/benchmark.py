@@ -25,10 +25,12 @@ from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
 from docmind_core.serving.engine import EngineRequest, open_engine
+from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import remove_leftovers
+from docmind_core.telemetry.device_sampler import DeviceSampler
 
 UNKNOWN_SESSION = "unknown"
 """Session of an engine that offers no counters: its calls are in the ledger, with nothing to balance them against."""
@@ -127,7 +129,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     )
     journal.start_arm(run_id, datetime.now(UTC), {**facts, "expected_queries": expected})
     _book_counters(journal, run_id, before, "before")
-    arm = find_arm(arm_name)
+    arm, clock = find_arm(arm_name), read_anchor()
     setting = ArmSetting(
         run_id=run_id,
         arm=arm,
@@ -138,12 +140,16 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
         window=connection.max_model_len,
         index=bench.index,
         journal=journal,
-        clock=read_anchor(),
+        clock=clock,
     )
-    progress = await run_arm(setting, queries, bench.observer)
+    with (
+        kv_cache_gauge(connection) as kv_cache_usage,
+        DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage) as sampler,
+    ):
+        progress = await run_arm(setting, queries, bench.observer)
     _book_counters(journal, run_id, await read_settled_counters(connection), "after")
     journal.end_arm(run_id, datetime.now(UTC))
-    fold_arm(bench.settings, journal, run_id, expected)
+    fold_arm(bench.settings, journal, run_id, expected, device_samples=sampler.rows)
     publish(bench.settings)
     bench.observer.arm_finished(progress)
 

@@ -9,8 +9,13 @@ from docmind_core.tables.overhead import coordination
 from docmind_core.tables.segments import write_segment
 
 
-def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries: int) -> None:
-    """Write the segments of one arm; `runs` comes last, so that a run with a row has all its others."""
+def fold_arm(
+    settings: Settings, journal: Journal, run_id: str, expected_queries: int, *, device_samples: Sequence[Row] = ()
+) -> None:
+    """Write the segments of one arm; `runs` comes last, so that a run with a row has all its others.
+
+    Device samples are not in the journal: of a resumed arm there are those of its last process.
+    """
     started_at, ended_at, facts = _arm(journal, run_id)
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
@@ -31,6 +36,7 @@ def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries
         ("spans", spans),
         ("retrieved", retrieved),
         ("engine_counters", journal.counters(run_id)),
+        ("device_samples", device_samples),
         ("query_runs", query_rows),
         ("runs", [run]),
     ):

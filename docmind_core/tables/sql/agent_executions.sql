@@ -33,7 +33,7 @@ vram as (
 unavailable as (
     select run_id, max(replace(status, 'unavailable:', '')) as reason
     from device_samples
-    where status like 'unavailable:%'
+    where status like 'unavailable:%' and source <> 'engine'
     group by all
 ),
 sampled as (

@@ -1,0 +1,33 @@
+"""The engine's gauge of its KV cache, read from a thread while an arm runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.metrics_text import read_samples
+
+GAUGES = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+"""Its name today, and before vLLM 0.10: a share in [0, 1] under either."""
+_TIMEOUT_S = 1.0
+
+
+@contextmanager
+def kv_cache_gauge(connection: EngineConnection) -> Iterator[Callable[[], float | None]]:
+    """Yield a function that scrapes the gauge once; None when the engine does not answer or does not have it."""
+    with httpx.Client(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies) as client:
+
+        def read() -> float | None:
+            try:
+                response = client.get(f"{connection.base_url}/metrics")
+            except httpx.HTTPError:
+                return None
+            return kv_cache_usage_of(response.text) if response.is_success else None
+
+        yield read
+
+
+def kv_cache_usage_of(text: str) -> float | None:
+    """Return the share in use of the fullest KV cache in a scrape; None without the gauge."""
+    return max((sample.value for sample in read_samples(text) if sample.name in GAUGES), default=None)

@@ -1,0 +1,128 @@
+"""Samples of GPUs, host and KV cache while an arm runs, taken by a thread beside it."""
+
+import json
+import platform
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from time import monotonic_ns
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from docmind_core.telemetry.gpus import GIB, NOT_SUPPORTED, Gpu, Gpus, open_gpus, read_gpu
+
+INTERVAL_S = 0.5
+"""NVML's own window of utilisation is between a sixth of a second and a second."""
+TICKS_PER_KV_READING = 4
+"""The engine's gauge costs it a request; once in two seconds shows a cache filling up."""
+TICKS_KEPT = 40_000
+
+Row = dict[str, object]
+KvCacheUsage = Callable[[], float | None]
+
+
+class DeviceSampler:
+    """Samples while its block runs; `rows` are the rows of `device_samples`.
+
+    A broken sensor never ends a benchmark: what can't be read is NULL with a status. When the arm takes longer than
+    `TICKS_KEPT` samples, every second one is dropped and the interval doubles, so that the whole arm stays covered.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        utc: Callable[[int], datetime],
+        kv_cache_usage: KvCacheUsage | None = None,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        """Prepare to sample.
+
+        Args:
+            run_id: Run that the samples belong to.
+            utc: Gives the time of a stamp of the monotonic clock, the clock of spans.
+            kv_cache_usage: Asks the engine for the share of its KV cache in use, None when it does not say.
+            interval_s: Seconds between two samples.
+        """
+        self._run_id = run_id
+        self._utc = utc
+        self._kv_cache_usage = kv_cache_usage
+        self._interval_s = interval_s
+        self._ticks: list[list[Row]] = []
+        self._gpus = Gpus(because=NOT_SUPPORTED)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="device-sampler", daemon=True)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All samples so far, in the order they were taken."""
+        return [row for tick in tuple(self._ticks) for row in tick]
+
+    def __enter__(self) -> Self:
+        self._gpus = open_gpus()
+        psutil.cpu_percent()  # begins its measuring interval
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        """Sample at once, then at each interval, and once more at the end: the shortest arm has two."""
+        count = 0
+        while True:
+            is_last = self._ended.is_set()
+            self._ticks.append(self._tick(count))
+            if is_last:
+                return
+            count += 1
+            if len(self._ticks) > TICKS_KEPT:
+                self._ticks = self._ticks[::2]
+                self._interval_s *= 2
+            self._ended.wait(self._interval_s)
+
+    def _tick(self, count: int) -> list[Row]:
+        stamp = monotonic_ns()
+        rows = [self._row(stamp, "nvml", gpu.index, **gpu.identity, **_gpu_columns(gpu)) for gpu in self._gpus.devices]
+        rows.append(self._row(stamp, "host", 0, **self._host(count)))
+        if self._kv_cache_usage is not None and count % TICKS_PER_KV_READING == 0:
+            usage = self._kv_cache_usage()
+            status = "ok" if usage is not None else f"unavailable:{NOT_SUPPORTED}"
+            rows.append(self._row(stamp, "engine", 0, kv_cache_usage_ratio=usage, status=status))
+        return rows
+
+    def _row(self, stamp: int, source: str, device_index: int, **columns: object) -> Row:
+        return {
+            "run_id": self._run_id,
+            "source": source,
+            "device_index": device_index,
+            "sampled_at_ns": stamp,
+            "sampled_at": self._utc(stamp),
+            **columns,
+        }
+
+    def _host(self, count: int) -> Row:
+        memory = psutil.virtual_memory()
+        because = self._gpus.because
+        return {
+            "name": platform.machine(),
+            "host_memory_used_gib": (memory.total - memory.available) / GIB,
+            # The first interval is too short to say anything.
+            "host_cpu_pct": psutil.cpu_percent() if count else None,
+            "platform_rss_gib": psutil.Process().memory_info().rss / GIB,
+            "status": f"unavailable:{because}" if because else "ok",
+        }
+
+
+def _gpu_columns(gpu: Gpu) -> Row:
+    values, unsupported = read_gpu(gpu)
+    return {
+        **values,
+        "status": f"unavailable:{NOT_SUPPORTED}" if "memory" in unsupported else "ok",
+        "not_supported": json.dumps(unsupported) if unsupported else None,
+    }

@@ -1,0 +1,58 @@
+"""A benchmark run leaves device samples; on a stand-in GPU, views and reports show its VRAM and its name."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from docmind_core.reports.period import write_period_report
+from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.progress import SilentObserver
+from docmind_core.tables.reading import query_rows
+from tests.fakes.nvml import NAME, has_compiler, stand_in_environment
+
+RUN_IN_CHILD = """
+import sys
+from pathlib import Path
+from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.settings import Settings
+from docmind_core.runs.progress import SilentObserver
+
+execute_benchmark_run(Settings(home=Path(sys.argv[1])), sys.argv[2], dagster_run_id=None, observer=SilentObserver())
+"""
+
+
+def test_a_run_on_a_host_without_a_gpu_says_so_in_its_views(home, make_suite, monkeypatch):
+    from docmind_core.telemetry import device_sampler
+    from docmind_core.telemetry.gpus import NO_GPU, Gpus
+
+    monkeypatch.setattr(device_sampler, "open_gpus", lambda: Gpus(because=NO_GPU))
+    key = freeze_benchmark_run(make_suite(arms=["single_pass"], limit=2), home)
+    execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
+    _, rows = query_rows(home, "select distinct source, status from device_samples where source = 'host'")
+    assert rows == [("host", "unavailable:no_gpu")]
+    _, rows = query_rows(
+        home, "select total_executions, avg_vram_usage, vram_missing_because from system_performance order by counted"
+    )
+    assert rows == [(2, None, "no_gpu"), (2, None, "no_gpu")]
+
+
+@pytest.mark.skipif(not has_compiler(), reason="no gcc to build the stand-in for libnvidia-ml.so.1")
+def test_a_run_on_a_stand_in_gpu_has_its_vram_in_views_and_reports(home, make_suite, tmp_path):
+    key = freeze_benchmark_run(make_suite(arms=["single_pass"], limit=2), home)
+    subprocess.run(
+        [sys.executable, "-c", RUN_IN_CHILD, str(home.home), key],
+        env=stand_in_environment(tmp_path),
+        check=True,
+        timeout=300,
+    )
+    _, rows = query_rows(home, "select counted, peak_vram_usage from system_performance order by counted")
+    assert [row[0] for row in rows] == ["agent_execution", "query"]
+    # 19 GiB of its one process, in decimal GB
+    assert [row[1] for row in rows] == [pytest.approx(19 * 1.073741824)] * 2
+    report = write_period_report(home, 1, "json")
+    assert [device["name"] for device in report.document["devices"] if device["source"] == "nvml"] == [NAME]
+    assert json.loads(report.path.read_text("utf-8"))["performance_grade_points"]["vram"] == 5
+    assert NAME in write_period_report(home, 1, "html").path.read_text("utf-8")

@@ -1,0 +1,24 @@
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.kv_cache_gauge import kv_cache_gauge, kv_cache_usage_of
+from tests.fakes.engine_server import FakeEngine
+
+
+def test_the_fullest_cache_counts_under_the_gauges_name_of_today_and_before():
+    text = """# TYPE vllm:kv_cache_usage_perc gauge
+vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
+vllm:kv_cache_usage_perc{engine="1",model_name="m"} 0.5
+"""
+    assert kv_cache_usage_of(text) == 0.5
+    assert kv_cache_usage_of("vllm:gpu_cache_usage_perc 0.125\n") == 0.125
+    assert kv_cache_usage_of("vllm:num_requests_running 1.0\n") is None
+
+
+def test_an_engine_without_the_gauge_or_without_an_answer_gives_none():
+    with FakeEngine() as engine:
+        connection = EngineConnection(base_url=engine.url, model="fake-model", managed=False)
+        with kv_cache_gauge(connection) as read:
+            assert read() is None
+            engine.offers_metrics = False
+            assert read() is None
+    with kv_cache_gauge(connection) as read:
+        assert read() is None
