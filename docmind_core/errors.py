@@ -15,7 +15,8 @@
     ├── AgentError              an agent could not do its task
     ├── RunError                a benchmark run can't go on
     │   └── HomeLocked          another process is running in the same home
-    └── StoreError              the tables can't be read or written
+    ├── StoreError              the tables can't be read or written
+    └── DeliveryError           a channel did not take an alert's message
 
 Each message says where, what, and what to do next. Only the process boundary (the command line, an asset)
 catches `DocMindError`.
@@ -84,3 +85,7 @@ class HomeLocked(RunError):
 
 class StoreError(DocMindError):
     """The tables can't be read or written."""
+
+
+class DeliveryError(DocMindError):
+    """A channel did not take an alert's message; its URL is not in the text."""

@@ -164,14 +164,13 @@ def _reduction(run: _Run, limit: float) -> list[_Found]:
 
 
 def _vram(run: _Run, limit: float) -> list[_Found]:
-    column = "vram_process_gib"
-    if column not in getattr(TABLES.get("device_samples"), "columns", {}):
-        return [(None, Measured(n=0, because="no_gpu"), None)]
-    peaks = [value for row in run.rows("device_samples") if (value := number(row[column])) is not None]
-    if not peaks:
-        return [(None, Measured(n=0, because="no_gpu"), None)]
-    peak = max(peaks) * GB_PER_GIB
-    return [(None, Measured(value=peak, low=peak, high=peak, n=len(peaks)), None)]
+    samples = run.rows("device_samples") if "device_samples" in TABLES else []
+    used = [value for row in samples if (value := number(row["mem_used_gib"])) is not None]
+    if not used:
+        reasons = {str(row["status"]).partition(":")[2] for row in samples} & {"not_supported"}
+        return [(None, Measured(n=0, because=next(iter(reasons), "no_gpu")), None)]
+    peak = max(used) * GB_PER_GIB
+    return [(None, Measured(value=peak, low=peak, high=peak, n=len(used)), None)]
 
 
 def _pass_ratio(run: _Run, limit: float) -> list[_Found]:

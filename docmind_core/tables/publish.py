@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
+from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.connecting import open_in_memory, open_new
 from docmind_core.tables.definitions import Table, View
 from docmind_core.tables.guide_views import MACROS
@@ -37,6 +38,7 @@ def publish(settings: Settings) -> Path:
             # One transaction: the comments alone would be 250 commits.
             connection.execute("begin")
             build(connection, settings.tables)
+            copy_alerts(connection, settings.alerts_database)
             _describe(connection)
             connection.execute("commit")
             connection.execute("checkpoint")

@@ -1,0 +1,196 @@
+"""Booking the evaluations of a benchmark run: one transaction, and a second time changes nothing."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from docmind_core.alerts.database import transaction
+from docmind_core.alerts.evaluation import Evaluation
+from docmind_core.alerts.lifecycle import FIRING, PENDING, REPEAT, AlertState, Evaluated, advance
+from docmind_core.alerts.messages import Message, Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """What a transaction has changed."""
+
+    evaluations: int
+    """Evaluations that were new; 0 when this benchmark run had been evaluated before."""
+    transitions: tuple[Transition, ...]
+    seq: int | None
+    """Number of the message that is due now; None when nothing is to be sent."""
+
+
+def book(
+    connection: sqlite3.Connection,
+    benchmark_run: str,
+    evaluations: Sequence[Evaluation],
+    *,
+    channels: Sequence[str],
+    at: datetime,
+    compose: Callable[[Sequence[Transition]], Message],
+) -> Booked:
+    """Write evaluations, changes of state and due notifications, all or none.
+
+    An evaluation whose (fingerprint, benchmark run) is there already changes nothing.
+
+    Args:
+        connection: Of the database of alerts.
+        benchmark_run: Its key.
+        evaluations: One per rule and series.
+        channels: Who is told.
+        at: Time of the evaluation.
+        compose: Makes one message of all transitions that are worth one.
+    """
+    moment = at.isoformat()
+    with transaction(connection):
+        new = [evaluation for evaluation in evaluations if _insert(connection, benchmark_run, evaluation, moment)]
+        transitions = [_advance(connection, benchmark_run, evaluation, at) for evaluation in new]
+        changed = tuple(change for change in transitions if change is not None)
+        told = [change for change in changed if change.notice is not None]
+        seq = _write_due(connection, benchmark_run, channels, compose(told), moment) if told and channels else None
+    return Booked(evaluations=len(new), transitions=changed, seq=seq)
+
+
+def _insert(connection: sqlite3.Connection, benchmark_run: str, evaluation: Evaluation, moment: str) -> bool:
+    rule = evaluation.rule
+    row = {
+        "fingerprint": evaluation.fingerprint,
+        "rule_id": rule.rule_id,
+        "severity": rule.severity,
+        "labels": _json(evaluation.labels),
+        "benchmark_run": benchmark_run,
+        "run_id": evaluation.run_id,
+        "evaluated_at": moment,
+        "value": evaluation.value,
+        "value_low": evaluation.low,
+        "value_high": evaluation.high,
+        "n": evaluation.n,
+        "threshold": rule.threshold,
+        "test": rule.test,
+        "outcome": evaluation.outcome,
+        "reason": evaluation.reason,
+        "inhibited_by": evaluation.inhibited_by,
+        "evidence": _json(evaluation.evidence),
+    }
+    return _insert_row(connection, "alert_evaluations", row) == 1
+
+
+def _advance(
+    connection: sqlite3.Connection, benchmark_run: str, evaluation: Evaluation, at: datetime
+) -> Transition | None:
+    """Move one alert on; return the change, or None when its state is what it was."""
+    before = _state(connection, evaluation.fingerprint)
+    seen = Evaluated(
+        outcome=evaluation.outcome,
+        value=evaluation.value,
+        at=at.isoformat(),
+        hours_since_notice=_hours_between(before.notified_at, at),
+        is_worse_above=not evaluation.rule.is_minimum,
+    )
+    after, notice = advance(before, seen, evaluation.rule.patience)
+    if after == before:
+        return None
+    connection.execute(
+        "insert into alert_states values ($fingerprint, $state) on conflict do update set state = $state",
+        {"fingerprint": evaluation.fingerprint, "state": _json(asdict(after))},
+    )
+    episode = after.first_seen or before.first_seen
+    if episode is None or (after.state == before.state and notice != REPEAT):
+        return None
+    change = Transition(
+        evaluation=evaluation,
+        from_state=before.state,
+        to_state=after.state,
+        notice=notice,
+        first_seen=episode,
+        first_run=_first_run(connection, evaluation.fingerprint, episode) or benchmark_run,
+        peak=after.peak if after.state in {PENDING, FIRING} else before.peak,
+    )
+    _insert_event(connection, benchmark_run, change, at.isoformat())
+    return change
+
+
+def _insert_event(connection: sqlite3.Connection, benchmark_run: str, change: Transition, moment: str) -> None:
+    evaluation = change.evaluation
+    number = connection.execute(
+        "select count(*) from alert_events where fingerprint = ? and first_seen = ?",
+        (evaluation.fingerprint, change.first_seen),
+    ).fetchone()[0]
+    row = {
+        "fingerprint": evaluation.fingerprint,
+        "first_seen": change.first_seen,
+        "event_no": number + 1,
+        "rule_id": evaluation.rule.rule_id,
+        "severity": evaluation.rule.severity,
+        "labels": _json(evaluation.labels),
+        "from_state": change.from_state,
+        "to_state": change.to_state,
+        "changed_at": moment,
+        "benchmark_run": benchmark_run,
+        "run_id": evaluation.run_id,
+        "value": evaluation.value,
+        "peak": change.peak,
+        "evidence": _json({"first_bad_run": change.first_run, "reason": evaluation.reason, **evaluation.evidence}),
+    }
+    _insert_row(connection, "alert_events", row)
+
+
+def _write_due(
+    connection: sqlite3.Connection, benchmark_run: str, channels: Sequence[str], message: Message, moment: str
+) -> int:
+    seq = next_seq(connection, benchmark_run)
+    for channel in dict.fromkeys(channels):
+        insert_due(connection, benchmark_run, seq, channel, message, moment)
+    return seq
+
+
+def next_seq(connection: sqlite3.Connection, benchmark_run: str) -> int:
+    """Return the number of the next message of a benchmark run, from 1."""
+    query = "select coalesce(max(seq), 0) + 1 from due_notifications where benchmark_run = ?"
+    return int(connection.execute(query, (benchmark_run,)).fetchone()[0])
+
+
+def insert_due(
+    connection: sqlite3.Connection, benchmark_run: str, seq: int, channel: str, message: Message, moment: str
+) -> None:
+    """Write one message that waits for its delivery."""
+    row = {
+        "benchmark_run": benchmark_run,
+        "seq": seq,
+        "channel": channel,
+        "title": message.title,
+        "body": message.text,
+        "body_markdown": message.markdown,
+        "written_at": moment,
+    }
+    _insert_row(connection, "due_notifications", row)
+
+
+def _insert_row(connection: sqlite3.Connection, table: str, row: Mapping[str, object]) -> int:
+    names = ", ".join(row)
+    marks = ", ".join(f"${name}" for name in row)
+    return connection.execute(f"insert or ignore into {table} ({names}) values ({marks})", dict(row)).rowcount
+
+
+def _state(connection: sqlite3.Connection, fingerprint: str) -> AlertState:
+    row = connection.execute("select state from alert_states where fingerprint = ?", (fingerprint,)).fetchone()
+    return AlertState(**json.loads(row[0])) if row else AlertState()
+
+
+def _first_run(connection: sqlite3.Connection, fingerprint: str, first_seen: str) -> str | None:
+    row = connection.execute(
+        "select benchmark_run from alert_events where fingerprint = ? and first_seen = ? order by event_no limit 1",
+        (fingerprint, first_seen),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _hours_between(earlier: str | None, at: datetime) -> float | None:
+    return None if earlier is None else (at - datetime.fromisoformat(earlier)).total_seconds() / 3600
+
+
+def _json(value: Mapping[str, object] | Mapping[str, str]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,138 @@
+"""Sending what is due: at least once to each channel, every attempt recorded, no secret written anywhere."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from docmind_core.alerts.messages import Message, compose_test
+from docmind_core.alerts.notices import TEST_RUN, record_delivery, waiting_messages, write_test_notice
+from docmind_core.errors import DeliveryError, SettingsError
+from docmind_core.reports.text_safety import one_line, shortened
+from docmind_core.settings import Settings, read_channel_url
+
+HIDDEN = "***"
+_PARTS = re.compile(r"[:/@?&=+#,;\s]+")
+Send = Callable[[str, Message], str | None]
+"""Takes a URL and a message; returns why it did not arrive, or None when it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOutcome:
+    """Which channels took a message, and which did not."""
+
+    delivered: tuple[str, ...]
+    failed: tuple[str, ...]
+    """`<channel>: <why>`, secrets left out."""
+
+
+def deliver_notice(settings: Settings, benchmark_run: str, seq: int, *, send: Send | None = None) -> DeliveryOutcome:
+    """Send one message to each channel that has not taken it; a channel that has is left alone.
+
+    A process that dies between sending and recording sends again: at least once, never silently not.
+    """
+    delivered, failed = [], []
+    for waiting in waiting_messages(settings, benchmark_run, seq):
+        error = _try(waiting.channel, waiting.message, send or send_by_apprise)
+        record_delivery(settings, benchmark_run, seq, waiting, error)
+        if error is None:
+            delivered.append(waiting.channel)
+        else:
+            failed.append(f"{waiting.channel}: {error}")
+    return DeliveryOutcome(delivered=tuple(delivered), failed=tuple(failed))
+
+
+def send_test(settings: Settings, channel: str) -> None:
+    """Send a marked message through the real path and record its delivery.
+
+    Raises:
+        SettingsError: If the channel has no URL in the environment.
+        DeliveryError: If it did not take the message.
+    """
+    read_channel_url(channel)
+    seq = write_test_notice(settings, channel, compose_test(channel))
+    outcome = deliver_notice(settings, TEST_RUN, seq)
+    if outcome.failed:
+        raise DeliveryError(f"channel {outcome.failed[0]}. Check its URL and that the service is up, then test again.")
+
+
+def send_by_apprise(url: str, message: Message) -> str | None:
+    """Send a message to one URL; return why it did not arrive, without what is secret in the URL."""
+    import apprise  # noqa: PLC0415 - takes two seconds
+
+    with _captured_log() as lines:
+        service = apprise.Apprise()
+        if not service.add(url):
+            return "its URL is not one that Apprise understands"
+        wants_markdown = all(_format(server.notify_format) is apprise.NotifyFormat.MARKDOWN for server in service)
+        result = service.notify(
+            title=message.title,
+            body=message.markdown if wants_markdown else message.text,
+            body_format=apprise.NotifyFormat.MARKDOWN if wants_markdown else apprise.NotifyFormat.TEXT,
+        )
+        # Some services of one URL may have taken it (PARTIAL): that is a failure, all are sent again.
+        if result.status == apprise.AppriseResultStatus.SUCCESS:
+            return None
+    said = redacted("; ".join(lines), url) or "the service did not take the message"
+    return shortened(one_line(said), characters=300)
+
+
+def redacted(text: str, url: str) -> str:
+    """Return `text` without the URL and without any part of it but scheme and host."""
+    hidden = text.replace(url, HIDDEN)
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2].partition(":")[0]
+    parts = {part for piece in _PARTS.split(rest) for part in (piece, unquote(piece))}
+    for part in sorted(parts - {scheme, host, ""}, key=len, reverse=True):
+        if len(part) >= 4:
+            hidden = hidden.replace(part, HIDDEN)
+    return hidden
+
+
+def _format(formats: object) -> object:
+    # A service names one format, or those it takes with the best one first.
+    return formats[0] if isinstance(formats, tuple) else formats
+
+
+def _try(channel: str, message: Message, send: Send) -> str | None:
+    try:
+        url = read_channel_url(channel)
+    except SettingsError as error:
+        return str(error)
+    try:
+        return send(url, message)
+    except Exception as error:  # noqa: BLE001 - one broken channel must not keep the others from being told
+        return redacted(f"{type(error).__name__}: {one_line(str(error))}", url)
+
+
+@contextmanager
+def _captured_log() -> Iterator[list[str]]:
+    """Keep what Apprise logs to itself: it may name the URL, and the log of a run is read by many."""
+    lines: list[str] = []
+    apprise_log = logging.getLogger("apprise")
+    handler = _ListHandler(lines)
+    before = (apprise_log.propagate, apprise_log.level)
+    http_log = logging.getLogger("urllib3")
+    http_propagates = http_log.propagate
+    apprise_log.addHandler(handler)
+    apprise_log.propagate, http_log.propagate = False, False
+    apprise_log.setLevel(logging.WARNING)
+    try:
+        yield lines
+    finally:
+        apprise_log.removeHandler(handler)
+        apprise_log.propagate, http_log.propagate = before[0], http_propagates
+        apprise_log.setLevel(before[1])
+
+
+class _ListHandler(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text of a record."""
+        self._lines.append(record.getMessage())

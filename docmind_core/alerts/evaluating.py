@@ -1,0 +1,161 @@
+"""Evaluating all rules of a suite on one benchmark run, whatever of it is there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from docmind_core.alerts.booking import Booked, book
+from docmind_core.alerts.database import open_alerts_database
+from docmind_core.alerts.evaluation import Evaluation, evaluate_limit
+from docmind_core.alerts.lifecycle import BAD, FIRING, OK, REPEAT, RESOLVED
+from docmind_core.alerts.messages import Message, Transition, compose
+from docmind_core.alerts.rules import (
+    BENCHMARK_MISSING,
+    LEDGER_UNBALANCED,
+    RUN_FAILED,
+    TOKEN_RULES,
+    AlertRule,
+    limit_rule,
+    watched_limits,
+)
+from docmind_core.measurements.comparability import unbalanced_runs
+from docmind_core.measurements.limit_values import measure_limits
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.segments import read_segment, run_ids_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertOutcome:
+    """What an evaluation has changed, in short."""
+
+    benchmark_run: str
+    evaluations: int
+    """New ones; 0 when this benchmark run had been evaluated before."""
+    firing: tuple[str, ...]
+    """Rules that began to fire, one entry per series."""
+    repeated: tuple[str, ...]
+    resolved: tuple[str, ...]
+    seq: int | None
+    """Number of the message that waits for delivery; None when nothing is sent."""
+
+
+def evaluate_alerts(
+    settings: Settings, benchmark_run: str, suite: Suite, *, now: datetime | None = None
+) -> AlertOutcome:
+    """Evaluate the rules of a suite on a benchmark run that got as far as measurements.
+
+    Doing it twice changes nothing. Nothing is sent here: what is due waits for `deliver_notice`.
+
+    Raises:
+        StoreError: If segments can't be read or the database of alerts can't be written.
+    """
+    failed = _run_failed(settings, benchmark_run, suite)
+    unbalanced = _ledger_unbalanced(settings, benchmark_run, suite)
+    limits = watched_limits(suite)
+    evaluations = [failed, unbalanced]
+    if suite.schedule is not None:
+        evaluations.append(_happened(BENCHMARK_MISSING, suite, []))
+    for found in measure_limits(settings.tables, benchmark_run, suite, limits):
+        rule = limit_rule(found.name, found.limit, suite)
+        inhibited_by = _inhibited_by(rule, failed, unbalanced)
+        evaluations.append(evaluate_limit(rule, found, suite.name, inhibited_by))
+    return _book(settings, benchmark_run, suite, evaluations, now)
+
+
+def book_failure(
+    settings: Settings, benchmark_run: str, suite: Suite, because: str, *, now: datetime | None = None
+) -> AlertOutcome:
+    """Raise `run_failed` for a benchmark run that never got as far as its own evaluation.
+
+    Args:
+        settings: The home.
+        benchmark_run: Its key.
+        suite: What it was to run.
+        because: How it failed, in one line.
+        now: Time of the evaluation.
+    """
+    failed = Evaluation(rule=RUN_FAILED, labels={"suite": suite.name}, run_id=None, outcome=BAD, reason=because)
+    return _book(settings, benchmark_run, suite, [failed], now)
+
+
+def book_missing(
+    settings: Settings, booked_on: str, suite: Suite, because: str, *, now: datetime | None = None
+) -> AlertOutcome:
+    """Raise `benchmark_missing` for a scheduled benchmark that did not happen.
+
+    Args:
+        settings: The home.
+        booked_on: What stands for the run that is not there: the suite and the time it was due.
+        suite: What was to run.
+        because: What was expected and when, in one line.
+        now: Time of the evaluation.
+    """
+    missing = Evaluation(rule=BENCHMARK_MISSING, labels={"suite": suite.name}, run_id=None, outcome=BAD, reason=because)
+    return _book(settings, booked_on, suite, [missing], now)
+
+
+def _book(
+    settings: Settings, benchmark_run: str, suite: Suite, evaluations: Sequence[Evaluation], now: datetime | None
+) -> AlertOutcome:
+    def message(changes: Sequence[Transition]) -> Message:
+        return compose(benchmark_run, changes, settings.reports / benchmark_run / "index.html")
+
+    with open_alerts_database(settings) as connection:
+        booked = book(
+            connection,
+            benchmark_run,
+            evaluations,
+            channels=suite.channels,
+            at=now or datetime.now(UTC),
+            compose=message,
+        )
+    return AlertOutcome(
+        benchmark_run=benchmark_run,
+        evaluations=booked.evaluations,
+        firing=_rules(booked, FIRING),
+        repeated=_rules(booked, REPEAT),
+        resolved=_rules(booked, RESOLVED),
+        seq=booked.seq,
+    )
+
+
+def _run_failed(settings: Settings, benchmark_run: str, suite: Suite) -> Evaluation:
+    problems = []
+    for arm in suite.arms:
+        rows = read_segment(settings.tables, "runs", f"{benchmark_run}.{arm}")
+        if not rows:
+            problems.append(f"{arm} has no rows")
+        elif rows[0]["status"] not in {"finished", None}:
+            problems.append(f"{arm} is {rows[0]['status']}")
+    return _happened(RUN_FAILED, suite, problems)
+
+
+def _ledger_unbalanced(settings: Settings, benchmark_run: str, suite: Suite) -> Evaluation:
+    run_ids = run_ids_of(settings.tables, benchmark_run)
+    unbalanced = sorted(unbalanced_runs(settings.tables, run_ids)) if run_ids else []
+    arms = [run_id.removeprefix(f"{benchmark_run}.") for run_id in unbalanced]
+    return _happened(LEDGER_UNBALANCED, suite, [f"{arm}: the engine counted other tokens" for arm in arms])
+
+
+def _happened(rule: AlertRule, suite: Suite, problems: Sequence[str]) -> Evaluation:
+    return Evaluation(
+        rule=rule,
+        labels={"suite": suite.name},
+        run_id=None,
+        outcome=BAD if problems else OK,
+        reason="; ".join(problems) or None,
+        value=float(len(problems)),
+    )
+
+
+def _inhibited_by(rule: AlertRule, failed: Evaluation, unbalanced: Evaluation) -> str | None:
+    if failed.outcome == BAD:
+        return RUN_FAILED.rule_id
+    if unbalanced.outcome == BAD and rule.rule_id in TOKEN_RULES:
+        return LEDGER_UNBALANCED.rule_id
+    return None
+
+
+def _rules(booked: Booked, notice: str) -> tuple[str, ...]:
+    return tuple(change.evaluation.rule.rule_id for change in booked.transitions if change.notice == notice)

@@ -1,0 +1,98 @@
+"""One evaluation of one rule in one series, and how its outcome is decided."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from docmind_core.alerts.lifecycle import BAD, BAND, NO_DATA, OK
+from docmind_core.alerts.rules import AlertRule
+from docmind_core.measurements.limit_values import LimitValue
+from docmind_core.statistics.estimates import N_TOO_SMALL
+from docmind_core.suites.limits import BINOMTEST, CI_BOUND, QUANTILE_TEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What one benchmark run says about one alert."""
+
+    rule: AlertRule
+    labels: Mapping[str, str]
+    """Which series this is; never a value, a run or a time, else every run would open a series of its own."""
+    run_id: str | None
+    outcome: str
+    reason: str | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    inhibited_by: str | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the id of the series."""
+        return fingerprint(self.rule.rule_id, self.labels)
+
+
+def fingerprint(rule_id: str, labels: Mapping[str, str]) -> str:
+    """Return the first 16 hex digits of sha256 over the rule and its labels, whatever order they come in."""
+    text = rule_id + json.dumps(dict(labels), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def evaluate_limit(rule: AlertRule, found: LimitValue, suite_name: str, inhibited_by: str | None) -> Evaluation:
+    """Decide one limit; an inhibited one is no data, since its numbers are not trusted."""
+    labels = {"suite": suite_name, "arm": found.arm}
+    if found.agent is not None:
+        labels["agent"] = found.agent
+    outcome, reason = decide(rule, found)
+    if inhibited_by is not None:
+        outcome, reason = NO_DATA, f"inhibited by {inhibited_by}"
+    measured = found.measured
+    return Evaluation(
+        rule=rule,
+        labels=labels,
+        run_id=found.run_id,
+        outcome=outcome,
+        reason=reason,
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        n=measured.n,
+        inhibited_by=inhibited_by,
+        evidence={
+            "limit": found.name,
+            "p": found.worse_p,
+            "min_n": rule.min_n,
+            "for_evals": rule.patience.for_evals,
+            "keep_evals": rule.patience.keep_evals,
+            "clear_threshold": rule.clear_threshold,
+            "overridden": list(rule.overridden),
+        },
+    )
+
+
+def decide(rule: AlertRule, found: LimitValue) -> tuple[str, str | None]:
+    """Return `bad`, `ok`, `band` or `nodata`, and why there is no data."""
+    value = found.measured.value
+    if value is None or not math.isfinite(value):
+        return NO_DATA, found.measured.because or "no reason recorded"
+    if (found.measured.n or 0) < rule.min_n:
+        return NO_DATA, N_TOO_SMALL
+    if is_breached(rule, found):
+        return BAD, None
+    clear = rule.clear_threshold
+    has_recovered = clear is not None and (value >= clear if rule.is_minimum else value <= clear)
+    return (OK, None) if has_recovered else (BAND, None)
+
+
+def is_breached(rule: AlertRule, found: LimitValue) -> bool:
+    """Return whether the limit is proved broken; a wide interval proves nothing."""
+    measured, limit = found.measured, found.limit
+    if rule.test in {QUANTILE_TEST, BINOMTEST}:
+        return found.worse_p is not None and found.worse_p < rule.alpha
+    near_end = measured.high if rule.is_minimum else measured.low
+    bound = near_end if rule.test == CI_BOUND else measured.value
+    return bound is not None and (bound < limit if rule.is_minimum else bound > limit)

@@ -1,0 +1,89 @@
+"""What people ask about alerts; it reads the database of alerts itself and is never behind."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docmind_core.alerts.database import open_alerts_database
+from docmind_core.errors import UsageError
+from docmind_core.settings import Settings
+
+Rows = Sequence[sqlite3.Row]
+_EVALUATIONS = "select * from alert_evaluations where benchmark_run = ? order by rule_id, labels"
+_HISTORY = "select * from alert_evaluations where fingerprint = ? order by rowid desc limit 20"
+_EVENTS = "select * from alert_events where fingerprint = ? order by first_seen desc, event_no desc limit 50"
+_DELIVERIES = """
+select benchmark_run, seq, channel, attempt, status, error, attempted_at from alert_deliveries
+where benchmark_run in (select benchmark_run from alert_events where fingerprint = ?)
+order by attempted_at desc limit 50
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHistory:
+    """What happened in one series, newest first."""
+
+    evaluations: Rows
+    events: Rows
+    deliveries: Rows
+    """Of the messages of its benchmark runs."""
+
+
+def open_alerts(settings: Settings) -> Rows:
+    """Return the alerts that are pending or firing, the most severe and oldest first."""
+    return _ask(settings, "select * from open_alerts order by severity, first_seen, fingerprint")
+
+
+def evaluations_of(settings: Settings, benchmark_run: str) -> Rows:
+    """Return every evaluation of a benchmark run."""
+    return _ask(settings, _EVALUATIONS, benchmark_run)
+
+
+def last_evaluated_at(settings: Settings) -> str | None:
+    """Return the UTC time of the newest evaluation of any rule; None before the first."""
+    rows = _ask(settings, "select max(evaluated_at) as at from alert_evaluations")
+    return rows[0]["at"] if rows else None
+
+
+def was_evaluated(settings: Settings, rule_id: str, benchmark_run: str) -> bool:
+    """Return whether a rule has been evaluated on a benchmark run."""
+    rows = _ask(
+        settings,
+        "select 1 from alert_evaluations where benchmark_run = ? and rule_id = ? limit 1",
+        benchmark_run,
+        rule_id,
+    )
+    return bool(rows)
+
+
+def alert_history(settings: Settings, fingerprint: str) -> AlertHistory:
+    """Return what happened in a series.
+
+    Args:
+        settings: The home.
+        fingerprint: Of the series, or the beginning of it that no other series has.
+
+    Raises:
+        UsageError: If no series, or more than one, begins with it.
+    """
+    found = _ask(
+        settings,
+        "select distinct fingerprint from alert_evaluations where substr(fingerprint, 1, length(?1)) = ?1",
+        fingerprint,
+    )
+    if len(found) != 1:
+        what = "several alerts" if found else "no alert"
+        raise UsageError(f"{what} begin with {fingerprint!r}. List the open ones: docmind alerts list")
+    full = found[0]["fingerprint"]
+    return AlertHistory(
+        evaluations=_ask(settings, _HISTORY, full),
+        events=_ask(settings, _EVENTS, full),
+        deliveries=_ask(settings, _DELIVERIES, full),
+    )
+
+
+def _ask(settings: Settings, sql: str, *parameters: object) -> Rows:
+    if not settings.alerts_database.exists():
+        return []
+    with open_alerts_database(settings) as connection:
+        return connection.execute(sql, parameters).fetchall()

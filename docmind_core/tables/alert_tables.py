@@ -1,0 +1,132 @@
+"""The tables of alerts: copies from `alerts.sqlite`, where the state machine lives."""
+
+import logging
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from docmind_core.tables.definitions import Table, View
+
+log = logging.getLogger(__name__)
+
+_SERIES = {
+    "fingerprint": ("varchar", "Series of a rule: 16 hex digits of sha256 over rule_id and labels"),
+    "rule_id": ("varchar", "Name of the rule"),
+    "severity": ("varchar", "info, warning or critical"),
+    "labels": ("varchar", "Suite, arm and agent of the series, JSON"),
+}
+_BENCHMARK_RUN = {"benchmark_run": ("varchar", "Key of the benchmark run")}
+
+ALERT_EVALUATIONS = Table(
+    name="alert_evaluations",
+    comment="One row is a rule evaluated in one series on one benchmark run",
+    key=("fingerprint", "benchmark_run"),
+    columns={
+        **_SERIES,
+        **_BENCHMARK_RUN,
+        "run_id": ("varchar", "Arm that was judged; NULL for a rule on the whole benchmark run"),
+        "evaluated_at": ("timestamp", "UTC"),
+        "value": ("double", "In the metric's unit; NULL when there is no data"),
+        "value_low": ("double", "Lower end of its 95 % interval"),
+        "value_high": ("double", "Upper end of its 95 % interval"),
+        "n": ("integer", "Values behind it"),
+        "threshold": ("double", "The limit"),
+        "test": ("varchar", "What decided: quantile_test, binomtest, ci_bound, point or failure"),
+        "outcome": ("varchar", "bad, ok, band (neither) or nodata, which never fires and never resolves"),
+        "reason": ("varchar", "Why there is no data, or what failed"),
+        "inhibited_by": ("varchar", "Rule that suppressed this one"),
+        "evidence": ("varchar", "p, min_n, for_evals and what the suite overrides, JSON"),
+    },
+)
+ALERT_EVENTS = Table(
+    name="alert_events",
+    comment="One row is a change of state of an alert, or a reminder (firing to firing)",
+    key=("fingerprint", "first_seen", "event_no"),
+    columns={
+        **_SERIES,
+        "first_seen": ("timestamp", "UTC time of the evaluation that opened the episode"),
+        "event_no": ("integer", "Within the episode, from 1"),
+        "from_state": ("varchar", "inactive, pending, firing or resolved"),
+        "to_state": ("varchar", "inactive, pending, firing or resolved"),
+        "changed_at": ("timestamp", "UTC"),
+        **_BENCHMARK_RUN,
+        "run_id": ("varchar", "Arm that was judged"),
+        "value": ("double", "Value that caused the change"),
+        "peak": ("double", "Worst value of the episode so far"),
+        "evidence": ("varchar", "First bad run and how it was decided, JSON"),
+    },
+)
+ALERT_DELIVERIES = Table(
+    name="alert_deliveries",
+    comment="One row is an attempt to send one message to one channel",
+    key=("benchmark_run", "seq", "channel", "attempt"),
+    columns={
+        **_BENCHMARK_RUN,
+        "seq": ("integer", "Message of the benchmark run, from 1"),
+        "channel": ("varchar", "Name of the channel; its URL is stored nowhere"),
+        "attempt": ("integer", "From 1"),
+        "status": ("varchar", "delivered or failed"),
+        "error": ("varchar", "Why it failed, secrets left out"),
+        "attempted_at": ("timestamp", "UTC"),
+    },
+)
+ALERT_TABLES = (ALERT_EVALUATIONS, ALERT_EVENTS, ALERT_DELIVERIES)
+
+OPEN_ALERTS = View(
+    name="open_alerts",
+    comment="One row is an alert that is pending or firing: its latest event",
+    columns={
+        **{name: comment for name, (_, comment) in _SERIES.items()},
+        "state": "pending or firing",
+        "first_seen": "UTC time of the evaluation that opened the episode",
+        "changed_at": "UTC time of its latest event",
+        "benchmark_run": "Benchmark run of its latest event",
+        "run_id": "Arm that was judged",
+        "value": "Value at its latest event",
+        "peak": "Worst value of the episode so far",
+        "notify_count": "Times it was worth a message: firing, and reminders",
+    },
+)
+
+
+def copy_alerts(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    """Fill the tables of alerts from `alerts.sqlite`; where it is missing or broken they stay empty.
+
+    A broken one must not take the metrics with it: the evaluation of alerts reports it.
+    """
+    if not database.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as source:
+            rows = {table.name: _rows(source, table) for table in ALERT_TABLES}
+    except sqlite3.Error as error:
+        log.warning("%s can't be read (%s); the tables of alerts stay empty", database, error)
+        return
+    for table in ALERT_TABLES:
+        if rows[table.name]:
+            columns = zip(*rows[table.name], strict=True)
+            copied = pa.table(dict(zip(table.columns, map(list, columns), strict=True)))
+            connection.register("copied_alerts", copied)
+            connection.execute(f"insert into {table.name} by name select * from copied_alerts")
+            connection.unregister("copied_alerts")
+
+
+def _rows(source: sqlite3.Connection, table: Table) -> list[tuple[object, ...]]:
+    known = source.execute("select count(*) from sqlite_master where name = ?", (table.name,)).fetchone()[0]
+    if not known:
+        return []
+    kinds = [kind for kind, _ in table.columns.values()]
+    names = ", ".join(f'"{name}"' for name in table.columns)
+    return [
+        tuple(_plain(value, kind) for value, kind in zip(row, kinds, strict=True))
+        for row in source.execute(f"select {names} from {table.name} order by rowid")
+    ]
+
+
+def _plain(value: object, kind: str) -> object:
+    # Times are stored as ISO text in UTC; the tables hold them without a zone.
+    return datetime.fromisoformat(str(value)).replace(tzinfo=None) if kind == "timestamp" and value else value
