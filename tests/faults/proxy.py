@@ -1,0 +1,150 @@
+"""A TCP proxy in front of an engine that breaks chat requests on demand, and lets everything else through.
+
+Faults, one per chat request in the order of arrival:
+
+- `drop`: the connection is closed before the engine sees the request.
+- `lose`: the engine answers in full, and its answer is thrown away.
+- `500`, `503`: an error of the server; `429` with `Retry-After: 0`.
+- `cut`: half of the engine's answer arrives, then the connection is closed.
+- `slow`: the answer arrives in pieces of 16 bytes.
+- `garbage`: bytes that are no HTTP arrive.
+- `hang`: nothing arrives until the client gives up.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from types import TracebackType
+from typing import Self
+
+Faults = Iterable[str | None]
+PIECE_BYTES = 16
+
+
+@dataclass(slots=True, kw_only=True)
+class FaultProxy:
+    """One proxy on loopback, in a thread of its own; `faults` run out into none."""
+
+    upstream_port: int
+    faults: Faults = ()
+    port: int = 0
+    chat_requests: int = 0
+    broken: list[str] = field(default_factory=list)
+    """The faults that were dealt so far."""
+    _next: Iterator[str | None] = field(default_factory=lambda: iter(()))
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._next = chain(self.faults, repeat(None))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._loop is not None
+        assert self._thread is not None
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            try:
+                runner.run(self._serve())
+            except asyncio.CancelledError:
+                return
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        try:
+            async with server:
+                await server.serve_forever()
+        except asyncio.CancelledError:
+            server.close()
+            raise
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while request := await _read_request(reader):
+                if not await self._pass(request, reader, writer):
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _pass(self, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Pass one request on, or break it; False closes the connection."""
+        fault = self._fault(request)
+        if fault == "drop":
+            return False
+        if fault == "hang":
+            return bool(await reader.read(1))
+        if fault == "garbage":
+            writer.write(b"\x16\x03\x01 what is this\r\n\xff\xfe\r\n\r\n")
+            await writer.drain()
+            return False
+        if fault in ("429", "500", "503"):
+            writer.write(_refusal(fault))
+            return True
+        return await self._relay(request, writer, fault)
+
+    def _fault(self, request: bytes) -> str | None:
+        if not request.startswith(b"POST /v1/chat/completions "):
+            return None
+        self.chat_requests += 1
+        fault = next(self._next)
+        if fault is not None:
+            self.broken.append(fault)
+        return fault
+
+    async def _relay(self, request: bytes, writer: asyncio.StreamWriter, fault: str | None) -> bool:
+        reply = await self._ask(request)
+        if fault == "lose":
+            return False
+        size = PIECE_BYTES if fault == "slow" else max(1, len(reply))
+        reply = reply[: len(reply) // 2] if fault == "cut" else reply
+        for start in range(0, len(reply), size):
+            writer.write(reply[start : start + size])
+            await writer.drain()
+            await asyncio.sleep(0)  # the other side gets its turn after each piece
+        return fault != "cut"
+
+    async def _ask(self, request: bytes) -> bytes:
+        """Return the engine's whole answer; the end of its connection is the end of the answer."""
+        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.upstream_port)
+        try:
+            upstream_writer.write(request)
+            upstream_writer.write_eof()
+            return await upstream_reader.read()
+        finally:
+            upstream_writer.close()
+
+
+def _refusal(status: str) -> bytes:
+    text = b'{"error": "planted"}'
+    extra = b"Retry-After: 0\r\n" if status == "429" else b""
+    head = b"HTTP/1.1 " + status.encode() + b" Planted\r\nContent-Type: application/json\r\n" + extra
+    return head + b"Content-Length: " + str(len(text)).encode() + b"\r\n\r\n" + text
+
+
+async def _read_request(reader: asyncio.StreamReader) -> bytes:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:] if b":" in line)
+    return head + await reader.readexactly(int(fields.get(b"content-length", b"0")))
