@@ -29,7 +29,7 @@ from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
-from docmind_core.tables.segments import remove_leftovers
+from docmind_core.tables.segments import remove_leftovers, segment_path
 from docmind_core.telemetry.device_sampler import DeviceSampler
 
 UNKNOWN_SESSION = "unknown"
@@ -78,6 +78,7 @@ def execute_benchmark_run(
         Journal(journal_path(settings, benchmark_run)) as journal,
     ):
         remove_leftovers(settings.tables)
+        _fold_ended_arms(settings, journal, benchmark_run, suite)
         waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
         if waiting:
             request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
@@ -152,6 +153,16 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     fold_arm(bench.settings, journal, run_id, expected, device_samples=sampler.rows)
     publish(bench.settings)
     bench.observer.arm_finished(progress)
+
+
+def _fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
+    """Write the tables of arms that ended just before the process died; the engine isn't needed for that."""
+    for arm in suite.arms:
+        run_id = run_id_of(benchmark_run, arm)
+        begun = journal.arm(run_id)
+        if begun is not None and begun[1] is not None and not segment_path(settings.tables, "runs", run_id).exists():
+            fold_arm(settings, journal, run_id, begun[2]["expected_queries"])
+            publish(settings)
 
 
 def _has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:

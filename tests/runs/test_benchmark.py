@@ -276,3 +276,21 @@ def test_a_changed_suite_is_refused_on_resume_with_the_difference(home, make_sui
 
     with pytest.raises(RunError, match="concurrency: 3 → 5"):
         resume_benchmark_run(home, key, make_suite(concurrency=5), anyway=False)
+
+
+def test_an_arm_that_ended_just_before_the_process_died_gets_its_tables(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"])
+    key = freeze_benchmark_run(suite, home)
+
+    def die(*arguments, **named):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("docmind_core.runs.benchmark.fold_arm", die)
+        with pytest.raises(Killed):
+            run(home, suite, key)
+    requests = len(engine.requests)
+    run(home, suite, key)
+
+    assert len(engine.requests) == requests
+    assert select(home, "select count(*), min(status) from query_runs") == [(6, "answered")]

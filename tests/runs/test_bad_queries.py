@@ -1,0 +1,69 @@
+import json
+
+from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.progress import SilentObserver
+from docmind_core.tables.reading import query_rows
+
+ALL_ARMS = ["single_pass", "naive_supervisor", "tuned"]
+
+
+def run(settings, suite):
+    key = freeze_benchmark_run(suite, settings)
+    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
+
+
+def select(settings, sql):
+    return query_rows(settings, sql)[1]
+
+
+def test_a_planner_that_raises_leaves_flagged_fallbacks_and_rows_of_its_failure(home, make_suite, monkeypatch):
+    async def raises(state, runtime):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("docmind_core.agents.tuned.plan", raises)
+    run(home, make_suite(arms=["tuned"]))
+
+    assert select(home, "select distinct status, fallback, fallback_because, answer from query_runs") == [
+        ("answered", True, "query_planner failed: RuntimeError: planted", "blue")
+    ]
+    failures = select(home, "select count(*) from spans where name = 'query_planner' and status = 'error'")
+    assert failures == [(6,)]
+    assert select(home, "select state from ledger_balance") == [("balanced",)]
+
+
+def test_a_validator_that_rejects_everything_costs_one_refinement_each(home, make_suite, engine):
+    plain = engine.reply
+    engine.reply = lambda body: "no" if "structured_outputs" in body else plain(body)
+    run(home, make_suite(arms=["tuned"]))
+
+    tasks = select(home, "select task, count(*) from llm_calls group by 1 order by 1")
+    assert tasks == [("answer", 6), ("answer_again", 6), ("check", 6)]
+    assert select(home, "select distinct status, fallback from query_runs") == [("answered", False)]
+
+
+def test_a_query_longer_than_the_window_fails_alone_and_says_why(home, make_suite, query_set_folder):
+    row = {"query_id": "q_long", "query": "colour " * 9000, "answers": [], "gold_doc_ids": [], "type": "factoid"}
+    with (query_set_folder / "queries.jsonl").open("a", encoding="utf-8") as queries:
+        queries.write(json.dumps({**row, "expected_abstain": False}) + "\n")
+    run(home, make_suite(arms=ALL_ARMS))
+
+    failed = select(
+        home,
+        "select query_id, error_type, error_message like '%longer than the window%' from query_runs "
+        "where status = 'failed' or fallback",
+    )
+    assert set(failed) <= {("q_long", "RequestRejected", True)}
+    assert len(failed) == 3
+    assert select(home, "select count(*) from query_runs where status = 'answered'") == [(18,)]
+    assert select(home, "select distinct state from ledger_balance") == [("balanced",)]
+
+
+def test_a_question_that_no_document_touches_is_answered_with_a_refusal(home, make_suite, query_set_folder):
+    row = {"query_id": "q_none", "query": "zzz qqq", "answers": [], "gold_doc_ids": [], "type": "unanswerable"}
+    (query_set_folder / "queries.jsonl").write_text(json.dumps({**row, "expected_abstain": True}) + "\n", "utf-8")
+    run(home, make_suite(arms=["single_pass", "tuned"]))
+
+    assert select(home, "select distinct status, abstained, calls, billed_tokens from query_runs") == [
+        ("answered", True, 0, 0)
+    ]
