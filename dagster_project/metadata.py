@@ -1,5 +1,6 @@
 """Metadata of materialisations: what a person sees in the UI beside each asset."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +19,7 @@ from docmind_core.tables.segments import read_segment
 
 ROW_COUNT = "dagster/partition_row_count"
 Metadata = dict[str, Any]
+CHART_BYTES_MAX = 30_000
 _FENCE = "```"
 
 
@@ -107,14 +109,26 @@ def described_database(settings: Settings, benchmark_run: str) -> Metadata:
 
 
 def described_report(paths: ReportPaths) -> Metadata:
-    """Say where the report is, and show its summary and its text."""
+    """Say where the report is, and show its grades, scorecard, chart, summary and text."""
     return {
+        "grade": paths.verdict,
+        "guide_grade": "; ".join(f"{arm}: {grade}" for arm, grade in paths.guide_grades.items()),
+        "scorecard": table_of(paths.scorecard),
         "path": dg.MetadataValue.path(str(paths.html)),
         "url": dg.MetadataValue.url(paths.html.as_uri()),
         "markdown_path": dg.MetadataValue.path(str(paths.markdown)),
         "summary": dg.MetadataValue.md(f"{_FENCE}\n{paths.summary}\n{_FENCE}"),
         "report": dg.MetadataValue.md(paths.markdown.read_text("utf-8")),
+        **_chart(paths.chart_png),
     }
+
+
+def _chart(png: bytes | None) -> Metadata:
+    """Show a chart; the UI reads metadata as one text, so a large picture would make the page slow."""
+    if png is None or len(png) > CHART_BYTES_MAX:
+        return {}
+    picture = base64.b64encode(png).decode("ascii")
+    return {"chart": dg.MetadataValue.md(f"![billed tokens per query, by agent](data:image/png;base64,{picture})")}
 
 
 def summary_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
-from docmind_core.reports.charts import interval_dots, stacked_bars
+from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png
 from docmind_core.reports.definitions import definitions
 from docmind_core.reports.detail_tables import (
     agents_table,
@@ -18,7 +18,10 @@ from docmind_core.reports.detail_tables import (
 )
 from docmind_core.reports.estimates import Estimate, quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
+from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES
+from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades
 from docmind_core.reports.headline import headline, plumbing_sentence
+from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_rows, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
@@ -26,6 +29,8 @@ from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import replace_durably
+
+TOKENS_UNIT = "billed tokens per query"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,14 @@ class ReportPaths:
     markdown: Path
     summary: str
     """At most 25 lines of plain text, the path of the page among them."""
+    verdict: str = ""
+    """The scorecard's letter with its reason."""
+    scorecard: tuple[dict[str, object], ...] = ()
+    """One row per limit."""
+    guide_grades: Mapping[str, str] = field(default_factory=dict)
+    """The guide's grade with its points, by arm."""
+    chart_png: bytes | None = None
+    """Tokens per query by agent; None when no usage is known."""
 
 
 def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPaths:
@@ -46,13 +59,23 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
         StoreError: If there is no database yet.
     """
     records = read_benchmark(settings, benchmark_run)
-    content = _content(settings, records)
+    scorecard, grades = read_scorecard(settings, records), read_guide_grades(settings, records)
+    content = _content(settings, records) | _graded(scorecard, grades)
     folder = settings.reports / records.arms[0].benchmark_run
     folder.mkdir(parents=True, exist_ok=True)
     html, markdown = folder / "index.html", folder / "report.md"
     _replace(html, html_environment().get_template("benchmark.html.j2").render(content | _charts(records)))
     _replace(markdown, markdown_environment().get_template("benchmark.md.j2").render(content))
-    return ReportPaths(html=html, markdown=markdown, summary=summary_text(records, html))
+    shares = tokens_by_agent(records)
+    return ReportPaths(
+        html=html,
+        markdown=markdown,
+        summary=summary_text(records, html),
+        verdict=scorecard.verdict,
+        scorecard=scorecard_rows(scorecard),
+        guide_grades={arm.arm: str(arm.grade) for arm in grades},
+        chart_png=stacked_bars_png(shares, unit=TOKENS_UNIT) if any(shares.values()) else None,
+    )
 
 
 def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]:
@@ -78,13 +101,24 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
     }
 
 
+def _graded(scorecard: Scorecard, grades: tuple[ArmGrade, ...]) -> dict[str, object]:
+    return {
+        "verdict": scorecard.verdict,
+        "scorecard_table": scorecard_table(scorecard),
+        "guide_grades_table": guide_grades_table(grades),
+        "recommendations": [(arm.arm, arm.recommendations) for arm in grades],
+        "faults": KNOWN_FAULTS,
+        "rules": RULES,
+    }
+
+
 def _charts(records: BenchmarkRecords) -> dict[str, object]:
     shares = tokens_by_agent(records)
     quality = _quality_estimates(records)
     return {
         "tokens_chart": stacked_bars(
             shares,
-            unit="billed tokens per query",
+            unit=TOKENS_UNIT,
             description="Stacked bars: billed tokens per query of each arm, by agent; the table holds the figures",
         )
         if any(shares.values())

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from io import StringIO
+from io import BytesIO, StringIO
 from itertools import cycle
 
 import matplotlib as mpl
@@ -29,6 +29,7 @@ _ARM_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _HATCHES = ("", "//", "\\\\", "--", "xx", "||", "")
 _LABEL_CHARACTERS = 40
+PNG_DPI = 72
 _STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -47,23 +48,36 @@ def stacked_bars(shares: Mapping[str, Mapping[str, float]], *, unit: str, descri
         description: What a screen reader says.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": "stacked_bars"}):
-        figure, axes = _figure(rows=len(shares), legend_rows=2)
-        parts = in_palette_order({part for of_arm in shares.values() for part in of_arm})
-        colours = _part_colours(parts)
-        starts = [0.0] * len(shares)
-        for part in parts:
-            widths = [of_arm.get(part, 0.0) for of_arm in shares.values()]
-            axes.barh(
-                range(len(shares)), widths, left=starts, height=0.62, label=_label(part),
-                color=colours[part], hatch=_hatch(part), edgecolor="#ffffff", linewidth=0.6,
-            )  # fmt: skip
-            starts = [start + width for start, width in zip(starts, widths, strict=True)]
-        for row, total in enumerate(starts):
-            axes.annotate(f"{total:,.0f}", (total, row), xytext=(4, 0), textcoords="offset points", va="center")
-        axes.set_xlim(0, max([*starts, 1.0]) * 1.12)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        _finish(figure, axes, names=list(shares), unit=unit, legend_columns=4)
-        return _svg(figure, description)
+        return _svg(_stacked_figure(shares, unit), description)
+
+
+def stacked_bars_png(shares: Mapping[str, Mapping[str, float]], *, unit: str) -> bytes:
+    """Draw the same bars as a PNG on white, a few kB small: where no SVG can be shown."""
+    with mpl.rc_context(_STYLE):
+        buffer = BytesIO()
+        figure = _stacked_figure(shares, unit)
+        figure.savefig(buffer, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str) -> Figure:
+    figure, axes = _figure(rows=len(shares), legend_rows=2)
+    parts = in_palette_order({part for of_arm in shares.values() for part in of_arm})
+    colours = _part_colours(parts)
+    starts = [0.0] * len(shares)
+    for part in parts:
+        widths = [of_arm.get(part, 0.0) for of_arm in shares.values()]
+        axes.barh(
+            range(len(shares)), widths, left=starts, height=0.62, label=_label(part),
+            color=colours[part], hatch=_hatch(part), edgecolor="#ffffff", linewidth=0.6,
+        )  # fmt: skip
+        starts = [start + width for start, width in zip(starts, widths, strict=True)]
+    for row, total in enumerate(starts):
+        axes.annotate(f"{total:,.0f}", (total, row), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_xlim(0, max([*starts, 1.0]) * 1.12)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    _finish(figure, axes, names=list(shares), unit=unit, legend_columns=4)
+    return figure
 
 
 def interval_dots(estimates: Mapping[str, Mapping[str, Estimate]], *, unit: str, description: str) -> Markup:

@@ -1,8 +1,10 @@
 """Tables that Dagster's UI can show."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from dagster_project.metadata import table_of
+from dagster_project.metadata import CHART_BYTES_MAX, described_report, table_of
+from docmind_core.reports.benchmark import ReportPaths
 
 
 def test_a_table_keeps_types_and_leaves_null_empty():
@@ -29,3 +31,23 @@ def test_what_a_table_cant_hold_becomes_text():
 
 def test_a_table_without_rows_says_so():
     assert table_of([]).value == "no rows"
+
+
+def test_a_report_shows_its_grades_scorecard_and_chart_beside_its_path(tmp_path):
+    markdown = tmp_path / "report.md"
+    markdown.write_text("# Report")
+    paths = ReportPaths(
+        html=tmp_path / "index.html",
+        markdown=markdown,
+        summary="all is well",
+        verdict="Scorecard of tuned: B (undecided)",
+        scorecard=({"metric": "pass_ratio", "value": None, "state": "undecided"},),
+        guide_grades={"tuned": "A Good (85 of 100 points)"},
+        chart_png=b"\x89PNG",
+    )
+    metadata = described_report(paths)
+    assert metadata["grade"] == "Scorecard of tuned: B (undecided)"
+    assert metadata["guide_grade"] == "tuned: A Good (85 of 100 points)"
+    assert metadata["scorecard"].records[0].data == {"metric": "pass_ratio", "value": None, "state": "undecided"}
+    assert metadata["chart"].value.endswith("(data:image/png;base64,iVBORw==)")
+    assert "chart" not in described_report(replace(paths, chart_png=b"x" * (CHART_BYTES_MAX + 1)))

@@ -1,6 +1,6 @@
 import re
 
-from docmind_core.reports.charts import interval_dots, stacked_bars
+from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png
 from docmind_core.reports.estimates import Estimate
 
 SHARES = {"single_pass": {"single_pass": 430.0}, "tuned": {"query_router": 100.0, "result_synthesizer": 900.0}}
@@ -44,3 +44,10 @@ def test_a_missing_value_draws_no_marker():
         interval_dots({"exact_match": {"tuned": estimate}}, unit="s", description="d") for estimate in (known, missing)
     ]
     assert drawn[0].count("<use") == drawn[1].count("<use") + 1
+
+
+def test_the_bars_as_a_png_are_small_enough_for_the_metadata_of_an_asset():
+    shares = {f"arm_{place}": dict.fromkeys(("supervisor", "query_router", "single_pass"), 100.0) for place in range(6)}
+    png = stacked_bars_png(shares, unit="billed tokens per query")
+    assert png.startswith(b"\x89PNG")
+    assert len(png) < 30_000

@@ -103,6 +103,10 @@ def test_a_long_list_of_records_is_cut_to_the_newest_and_says_so(home, monkeypat
     assert [record["query_id"] for record in report["metrics"]] == ["q49", "q49"]
 
 
+def test_a_hundred_years_are_a_window_too(home):
+    assert exported(home, hours=24 * 366 * 100)[1]["metrics_count"] == 150
+
+
 def test_hours_are_hours_of_a_date_in_utc(tmp_path):
     settings = planted(tmp_path, guide_example(rounds=1))
     other = "20261123T020000Z-smoke-aaaa.tuned"

@@ -3,8 +3,8 @@
 with period as (
     select *
     from query_runs
-    where ended_at > $until::timestamp - to_milliseconds(($hours * 3600000)::bigint) and ended_at <= $until::timestamp
-        and phase is distinct from 'warmup'
+    where ended_at > $until::timestamp - to_milliseconds(($hours::double * 3600000)::bigint)
+        and ended_at <= $until::timestamp and phase is distinct from 'warmup'
 ),
 clocks as (
     select run_id, epoch_us(max(ended_at) - min(started_at)) / 1e6 as seconds from period group by all

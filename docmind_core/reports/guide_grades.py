@@ -1,0 +1,131 @@
+"""The guide's grade, token block and recommendations for each arm of a benchmark run."""
+
+from dataclasses import dataclass
+
+from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.guide_grade import (
+    ExecutionStatistics,
+    GuideGrade,
+    TokenBlock,
+    guide_grade_v1,
+    guide_recommendations,
+    token_block,
+)
+from docmind_core.reports.number_text import NOT_MEASURED, count_text, milliseconds_text, not_measured
+from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
+from docmind_core.settings import Settings
+from docmind_core.tables.reading import query_rows
+
+_SYSTEM = """
+select run_id, total_executions, avg_execution_time, avg_vram_usage, total_tokens_processed, vram_missing_because,
+    tokens_missing_because
+from system_performance
+where benchmark_run = $benchmark_run and counted = 'agent_execution'
+"""
+_AGENTS = """
+select run_id, agent_name, execution_count, avg_execution_time, avg_vram_usage
+from agent_performance
+where benchmark_run = $benchmark_run
+order by run_id, agent_name
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmGrade:
+    """What the guide says about one arm."""
+
+    arm: str
+    system: ExecutionStatistics
+    grade: GuideGrade
+    tokens: TokenBlock
+    recommendations: tuple[str, ...]
+    vram_because: str | None
+    tokens_because: str | None
+
+
+def read_guide_grades(settings: Settings, records: BenchmarkRecords) -> tuple[ArmGrade, ...]:
+    """Grade every arm over its agent executions; an arm without one is graded `n/a`."""
+    parameters = {"benchmark_run": records.arms[0].benchmark_run}
+    names, rows = query_rows(settings, _SYSTEM, parameters)
+    systems = {str(row[0]): dict(zip(names, row, strict=True)) for row in rows}
+    agents: dict[str, dict[str, ExecutionStatistics]] = {}
+    for run_id, agent, executions, seconds, vram in query_rows(settings, _AGENTS, parameters)[1]:
+        agents.setdefault(str(run_id), {})[str(agent)] = _statistics(executions, seconds, vram, None)
+    return tuple(_graded(arm.arm, systems.get(arm.run_id, {}), agents.get(arm.run_id, {})) for arm in records.arms)
+
+
+def guide_grades_table(grades: tuple[ArmGrade, ...]) -> TextTable:
+    """One column per arm: the grade, its parts, and the token block."""
+    parts = [
+        text_row(f"points for {name}", [_points(arm.grade.parts[name]) for arm in grades])
+        for name in grades[0].grade.parts
+    ]
+    return TextTable(
+        caption="Guide grade, kept to the letter over the arm's agent executions; nothing is decided by it",
+        columns=("", *(arm.arm for arm in grades)),
+        rows=(
+            text_row("guide grade", [_grade_cell(arm) for arm in grades]),
+            *parts,
+            TextRow(heading="What it is made of"),
+            text_row("agent executions", [count_text(arm.system.executions) for arm in grades]),
+            text_row("mean time", [milliseconds_text(arm.system.avg_execution_time_s) for arm in grades]),
+            text_row("mean VRAM", [_vram(arm) for arm in grades]),
+            text_row("tokens", [count_text(arm.system.total_tokens, arm.tokens_because) for arm in grades]),
+            text_row("tokens per second of summed time", [_rate(arm) for arm in grades]),
+            text_row(
+                "tokens per execution",
+                [count_text(arm.tokens.avg_tokens_per_execution, arm.tokens_because) for arm in grades],
+            ),
+        ),
+    )
+
+
+def _graded(arm: str, row: dict[str, object], agents: dict[str, ExecutionStatistics]) -> ArmGrade:
+    system = _statistics(
+        row.get("total_executions") or 0,
+        row.get("avg_execution_time"),
+        row.get("avg_vram_usage"),
+        row.get("total_tokens_processed"),
+    )
+    return ArmGrade(
+        arm=arm,
+        system=system,
+        grade=guide_grade_v1(system),
+        tokens=token_block(system),
+        recommendations=guide_recommendations(agents, system) if system.executions else (),
+        vram_because=_text(row.get("vram_missing_because")),
+        tokens_because=_text(row.get("tokens_missing_because")),
+    )
+
+
+def _statistics(executions: object, seconds: object, vram: object, tokens: object) -> ExecutionStatistics:
+    return ExecutionStatistics(
+        executions=executions if isinstance(executions, int) else 0,
+        avg_execution_time_s=seconds if isinstance(seconds, float) else None,
+        avg_vram_gb=vram if isinstance(vram, float) else None,
+        total_tokens=tokens if isinstance(tokens, int) else None,
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _grade_cell(arm: ArmGrade) -> Cell:
+    return Cell(text=arm.grade.grade, note=f"{arm.grade.points} of {arm.grade.points_possible} points")
+
+
+def _points(points: int | None) -> str:
+    return NOT_MEASURED if points is None else str(points)
+
+
+def _vram(arm: ArmGrade) -> str:
+    vram = arm.system.avg_vram_gb
+    return not_measured(arm.vram_because) if vram is None else f"{vram:.2f} GB"
+
+
+def _rate(arm: ArmGrade) -> Cell:
+    rate = arm.tokens.tokens_per_second
+    if rate is None:
+        return Cell(text=not_measured(arm.tokens_because))
+    return Cell(text=f"{rate:,.1f}", note=arm.tokens.token_processing_efficiency)

@@ -1,0 +1,91 @@
+"""Scorecard and guide grade in the report of a benchmark run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from docmind_core.reports.benchmark import write_benchmark_report
+from docmind_core.settings import Settings
+from docmind_core.tables.publish import publish
+from docmind_core.tables.segments import write_segment
+from tests.builders import make_run_row, write_rows
+from tests.guide_example import guide_example
+from tests.reports.planted_run import BENCHMARK_RUN, plant, planted_tables, run_id_of, settings_of
+
+RUN_ID = run_id_of("tuned")
+
+
+def suite_of(**changes: object) -> str:
+    suite = {"name": "smoke", "query_set": "python-reference", "arms": ["tuned"], **changes}
+    return json.dumps({"suite": suite})
+
+
+def graded(tmp_path: Path, *, plumbing: bool = False, **suite: object):
+    """Report the guide's example as the run of one arm."""
+    settings = Settings(home=tmp_path / "home")
+    run = make_run_row(RUN_ID, level="balanced", plumbing=plumbing, manifest=suite_of(**suite), duration_s=75.0)
+    write_rows(settings, guide_example(RUN_ID) | {"runs": [run]}, RUN_ID)
+    publish(settings)
+    report = write_benchmark_report(settings, BENCHMARK_RUN)
+    return report, report.html.read_text("utf-8"), report.markdown.read_text("utf-8")
+
+
+def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(tmp_path):
+    report, html, markdown = graded(tmp_path)
+    by_metric = {(row["metric"], row["agent"]): row for row in report.scorecard}
+    latency = by_metric["agent_latency_p95_s", "query_router"]
+    # 50 executions are too few for the interval of a p95
+    assert (latency["state"], latency["n"], latency["limit"]) == ("undecided", 50, 2.0)
+    memory = by_metric["vram_process_peak_gb", None]
+    assert (memory["state"], memory["limit"]) == ("met", 15.0)
+    assert memory["value"] == pytest.approx(14.45)
+    assert memory["headroom_pct"] == pytest.approx(100 * 0.55 / 15)
+    assert by_metric["reduction_pct", None]["state"] == "not measured"
+    assert report.verdict.startswith("Scorecard of tuned: incomplete (hard limit not measured")
+    for text in (html, markdown):
+        assert "14.45 GB" in text
+        assert "at most 2,000 ms" in text
+        assert "not measured: not" in text
+
+
+def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(tmp_path):
+    report, _, _ = graded(tmp_path, limits={"vram_process_peak_gb": 12.0})
+    memory = next(row for row in report.scorecard if row["metric"] == "vram_process_peak_gb")
+    assert (memory["state"], memory["limit"]) == ("missed", 12.0)
+
+
+def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(tmp_path):
+    report, html, _ = graded(tmp_path, plumbing=True)
+    assert report.verdict == "Scorecard of tuned: no letter (the model only checks the plumbing)"
+    assert report.verdict in html
+
+
+def test_the_guide_grade_its_parts_and_its_recommendation_stand_in_the_report(tmp_path):
+    report, html, markdown = graded(tmp_path)
+    assert report.guide_grades == {"tuned": "A Good (85 of 100 points)"}
+    sentence = "tuned: Low token efficiency detected - review context optimization strategies"
+    for text in (html, markdown):
+        assert "A Good" in text
+        assert "85 of 100 points" in text
+        assert "447.2" in text
+        assert sentence in text
+    assert report.chart_png is not None
+
+
+def test_an_arm_without_executions_is_not_graded_and_not_recommended_anything(tmp_path):
+    settings = settings_of(tmp_path)
+    plant(settings, planted_tables())
+    report = write_benchmark_report(settings, BENCHMARK_RUN)
+    assert set(report.guide_grades) == {"single_pass", "naive_supervisor", "tuned"}
+    assert report.guide_grades["tuned"].startswith("n/a")
+    assert "tuned: not measured, no agent execution has a time" in report.html.read_text("utf-8")
+
+
+def test_a_manifest_without_a_readable_suite_is_judged_by_the_guides_limits(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    write_segment(settings.tables, "runs", RUN_ID, [make_run_row(RUN_ID, manifest="[1, 2")])
+    publish(settings)
+    report = write_benchmark_report(settings, BENCHMARK_RUN)
+    assert len(report.scorecard) == 5
+    assert {row["state"] for row in report.scorecard} <= {"not measured", "undecided"}
