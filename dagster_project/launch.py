@@ -65,7 +65,7 @@ def _named_gates(instance: dg.DagsterInstance, benchmark_run: str, dagster_run_i
         failed = []
         for entry in instance.all_logs(dagster_run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
             evaluation = entry.get_dagster_event().asset_check_evaluation_data
-            if not evaluation.passed:
+            if evaluation.blocking and not evaluation.passed:
                 failed.append(f"{evaluation.check_name}: {evaluation.description}")
         raise RunError(
             f"benchmark run {benchmark_run} has no report, because a check failed. {'; '.join(failed)}. "

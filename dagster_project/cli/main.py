@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from dagster_project.cli.alerts import alerts
 from dagster_project.cli.bench import bench
 from dagster_project.cli.check import check
 from dagster_project.cli.doctor import doctor
@@ -40,7 +41,7 @@ def docmind(debug: bool) -> None:
     """
 
 
-for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor):
+for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor, alerts):
     docmind.add_command(command)
 
 

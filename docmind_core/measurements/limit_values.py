@@ -12,7 +12,6 @@ from docmind_core.statistics.limit_tests import quantile, quantile_above_p, shar
 from docmind_core.statistics.pairs import reduction_pct
 from docmind_core.suites.limits import KNOWN_LIMITS, effective_limits
 from docmind_core.suites.suite import Suite
-from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import read_segment
 
 P95 = 0.95
@@ -164,11 +163,13 @@ def _reduction(run: _Run, limit: float) -> list[_Found]:
 
 
 def _vram(run: _Run, limit: float) -> list[_Found]:
-    samples = run.rows("device_samples") if "device_samples" in TABLES else []
-    used = [value for row in samples if (value := number(row["mem_used_gib"])) is not None]
+    samples = [row for row in run.rows("device_samples") if row["source"] != "engine"]
+    # Inside a container the driver hides what processes hold: then all memory in use on the GPU counts.
+    held = [number(row["vram_process_gib"]) or number(row["mem_used_gib"]) for row in samples]
+    used = [value for value in held if value is not None]
     if not used:
-        reasons = {str(row["status"]).partition(":")[2] for row in samples} & {"not_supported"}
-        return [(None, Measured(n=0, because=next(iter(reasons), "no_gpu")), None)]
+        reasons = {str(row["status"]).partition(":")[2] for row in samples} & {"no_gpu", "not_supported"}
+        return [(None, Measured(n=0, because=min(reasons, default="not_sampled")), None)]
     peak = max(used) * GB_PER_GIB
     return [(None, Measured(value=peak, low=peak, high=peak, n=len(used)), None)]
 

@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 
 from dagster_project import launch
-from dagster_project.assets import agent_runs, metrics, query_sets, reports
-from dagster_project.checks import gates
+from dagster_project.assets import agent_runs, alerts, metrics, query_sets, reports
+from dagster_project.checks import gates, limits
 from dagster_project.instance import open_instance
 from dagster_project.launch import launch_benchmark
+from docmind_core.alerts.evaluating import AlertOutcome
 from docmind_core.errors import EngineUnreachable, RunError
 from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.queries import Query, QuerySet
@@ -65,6 +66,12 @@ class Core:
         self.asked.append(("compare", benchmark_run, suite.name))
         return 0
 
+    def evaluate_alerts(self, settings, benchmark_run, suite):
+        self.asked.append(("alerts", benchmark_run))
+        return AlertOutcome(
+            benchmark_run=benchmark_run, evaluations=0, firing=("run_failed",), repeated=(), resolved=(), seq=None
+        )
+
     def publish(self, settings):
         from docmind_core.tables.publish import publish
 
@@ -86,11 +93,11 @@ class Core:
 
 
 def replace_core(monkeypatch, core):
-    for module in (agent_runs, metrics, reports, gates):
+    for module in (agent_runs, alerts, metrics, reports, gates):
         for name in vars(Core):
             if hasattr(module, name) and not name.startswith("_"):
                 monkeypatch.setattr(module, name, getattr(core, name))
-    for module in (query_sets, metrics, gates):
+    for module in (query_sets, alerts, metrics, gates, limits):
         monkeypatch.setattr(module, "read_frozen_suite", lambda settings, key: SUITE)
     for module in (query_sets, metrics):
         monkeypatch.setattr(module, "load_query_set", lambda name: QUERY_SET)
@@ -133,6 +140,8 @@ def test_a_launch_runs_the_core_in_order_and_hands_back_the_report(launched):
         ("execute", KEY),
         ("score", KEY, "python-reference"),
         ("compare", KEY, "smoke"),
+        ("alerts", KEY),
+        ("publish",),
         ("publish",),
         ("report", KEY),
     ]
@@ -170,6 +179,7 @@ def test_an_unbalanced_ledger_stops_the_report_and_says_why(core, settings):
     with pytest.raises(RunError, match=r"ledger_balanced: .*call c1"):
         launch_benchmark(settings, KEY, SilentObserver())
     assert ("report", KEY) not in core.asked
+    assert ("alerts", KEY) in core.asked, "a run without a report still alerts"
 
 
 @pytest.mark.parametrize("state", ["balanced", "unreconciled", "not_exclusive", "no_metrics"])

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from dagster_project.definitions import defs
+from docmind_core.suites.limits import KNOWN_LIMITS
 
 GRAPH = {
     "documents": set(),
@@ -11,6 +12,7 @@ GRAPH = {
     "agent_runs": {"documents", "queries", "retrieval_index"},
     "measurements": {"agent_runs", "queries"},
     "token_efficiency": {"measurements"},
+    "alert_states": {"measurements", "token_efficiency"},
     "metrics_database": {"measurements", "token_efficiency"},
     "performance_report": {"metrics_database"},
 }
@@ -21,6 +23,7 @@ GROUPS = {
     "agent_runs": "agent_runs",
     "measurements": "metrics",
     "token_efficiency": "metrics",
+    "alert_states": "alerts",
     "metrics_database": "metrics",
     "performance_report": "reports",
 }
@@ -58,7 +61,21 @@ def test_the_job_has_all_assets_and_both_gates_in_one_process():
     assert {(key.asset_key.to_user_string(), key.name) for key in checks} == {
         ("metrics_database", "ledger_balanced"),
         ("metrics_database", "run_complete"),
+        *(("metrics_database", f"limit_{name}") for name in KNOWN_LIMITS),
     }
+
+
+def test_limits_warn_and_only_the_two_gates_block():
+    graph = defs.resolve_asset_graph()
+    blocking = {key.name for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert blocking == {"ledger_balanced", "run_complete"}
+
+
+def test_sensors_run_without_being_asked_and_not_more_than_once_a_minute():
+    sensors = {sensor.name: sensor for sensor in defs.sensors}
+    assert set(sensors) == {"alert_delivery", "failed_benchmarks"}
+    assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
+    assert min(sensor.minimum_interval_seconds for sensor in sensors.values()) >= 60
 
 
 def test_the_tables_show_their_columns():

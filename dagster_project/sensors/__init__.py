@@ -1,0 +1,1 @@
+"""Sensors: what happens without anybody asking for it."""

@@ -1,0 +1,47 @@
+"""Sends what is due: a thin sensor that reads, and a job that delivers."""
+
+import dagster as dg
+
+from dagster_project.resources import StoreResource
+from docmind_core.alerts.delivery import deliver_notice
+from docmind_core.alerts.notices import undelivered
+
+INTERVAL_S = 60
+
+
+class DueNotification(dg.Config):
+    """One message of a benchmark run."""
+
+    benchmark_run: str
+    seq: int
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL))
+def deliver(context: dg.OpExecutionContext, config: DueNotification, store: StoreResource) -> None:
+    """Send one message to every channel that has not taken it."""
+    outcome = deliver_notice(store.settings(), config.benchmark_run, config.seq)
+    context.log.info("delivered to: %s", ", ".join(outcome.delivered) or "nobody new")
+    if outcome.failed:
+        raise dg.Failure(description=f"not delivered to {'; '.join(outcome.failed)}")
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def deliver_alerts() -> None:
+    """Delivers one message of a benchmark run; a channel that has taken it is left alone."""
+    deliver()
+
+
+@dg.sensor(job=deliver_alerts, minimum_interval_seconds=INTERVAL_S, default_status=dg.DefaultSensorStatus.RUNNING)
+def alert_delivery(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
+    """Launches the delivery of every message that some channel has not taken; each key once."""
+    requests = [
+        dg.RunRequest(
+            run_key=notice.key,
+            run_config=dg.RunConfig(
+                ops={"deliver": DueNotification(benchmark_run=notice.benchmark_run, seq=notice.seq)}
+            ),
+            tags={"docmind/benchmark_run": notice.benchmark_run},
+        )
+        for notice in undelivered(store.settings())
+    ]
+    return dg.SensorResult(run_requests=requests)

@@ -1,0 +1,95 @@
+"""From a due message to a delivery, and from a failed launch to an alert (S59)."""
+
+import dagster as dg
+
+from dagster_project.instance import add_benchmark_run, open_instance
+from dagster_project.resources import StoreResource
+from dagster_project.sensors import alert_delivery as delivery
+from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
+from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_partitions
+from docmind_core.alerts.delivery import DeliveryOutcome
+from docmind_core.alerts.evaluating import book_failure
+from docmind_core.alerts.listing import open_alerts
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from tests.alerts.builders import key_of, make_suite
+
+
+def tick(sensor, settings, instance=None):
+    with dg.build_sensor_context(
+        instance=instance, resources={"store": StoreResource(home=str(settings.home))}
+    ) as context:
+        return sensor.evaluate_tick(context)
+
+
+def test_each_due_message_is_requested_with_a_key_that_launches_it_once(settings):
+    for night in range(3):
+        book_failure(settings, key_of(night), make_suite(name=f"toy{night}"), "x")
+    for _ in range(2):
+        requests = tick(alert_delivery, settings).run_requests
+        assert [request.run_key for request in requests] == [f"{key_of(night)}:1" for night in range(3)]
+    assert requests[0].run_config["ops"]["deliver"]["config"] == {"benchmark_run": key_of(0), "seq": 1}
+
+
+def test_a_thousand_due_messages_are_requested_in_one_tick(settings, monkeypatch):
+    from docmind_core.alerts.notices import DueNotice
+
+    due = tuple(DueNotice(benchmark_run=key_of(0), seq=seq, hour=0) for seq in range(1, 1001))
+    monkeypatch.setattr(delivery, "undelivered", lambda settings: due)
+    assert len({request.run_key for request in tick(alert_delivery, settings).run_requests}) == 1000
+
+
+def test_nothing_due_requests_nothing(settings):
+    assert not tick(alert_delivery, settings).run_requests
+
+
+def run_delivery(settings, monkeypatch, outcome):
+    monkeypatch.setattr(delivery, "deliver_notice", lambda *arguments: outcome)
+    return deliver_alerts.execute_in_process(
+        run_config={
+            "ops": {"deliver": {"config": {"benchmark_run": key_of(0), "seq": 1}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        resources={"store": StoreResource(home=str(settings.home))},
+        raise_on_error=False,
+    )
+
+
+def test_a_delivery_that_failed_for_one_channel_is_a_step_that_is_tried_again(settings, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    failed = run_delivery(settings, monkeypatch, DeliveryOutcome(delivered=("ops",), failed=("pager: HTTP 500",)))
+    assert not failed.success
+    retries = [event for event in failed.all_events if event.event_type_value == "STEP_RESTARTED"]
+    assert len(retries) == 3
+    assert run_delivery(settings, monkeypatch, DeliveryOutcome(delivered=("ops",), failed=())).success
+
+
+def plant_launch(settings, instance, suite, status):
+    """Leave a launch of the job in Dagster's history, as the command line does; return its benchmark run."""
+    benchmark_run = freeze_benchmark_run(suite, settings)
+    add_benchmark_run(instance, benchmark_run)
+    instance.add_run(dg.DagsterRun(job_name="benchmark", status=status, tags={"dagster/partition": benchmark_run}))
+    return benchmark_run
+
+
+def test_a_launch_that_failed_raises_an_alert_once_however_it_was_started(settings):
+    suite = make_suite(engine="http://127.0.0.1:9", channels=("ops",))
+    with open_instance(settings) as instance:
+        plant_launch(settings, instance, suite, dg.DagsterRunStatus.SUCCESS)
+        failed = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
+        assert [key for key, _ in failed_partitions(instance)] == [failed]
+        tick(failed_benchmarks, settings, instance)
+        tick(failed_benchmarks, settings, instance)
+    alerts = open_alerts(settings)
+    assert [(row["rule_id"], row["benchmark_run"], row["notify_count"]) for row in alerts] == [
+        ("run_failed", failed, 1)
+    ]
+    assert [request.run_key for request in tick(alert_delivery, settings).run_requests] == [f"{failed}:1"]
+
+
+def test_a_launch_that_failed_and_went_on_later_is_no_failure(settings):
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, make_suite(engine="http://127.0.0.1:9"), dg.DagsterRunStatus.FAILURE)
+        instance.add_run(
+            dg.DagsterRun(job_name="benchmark", status=dg.DagsterRunStatus.SUCCESS, tags={"dagster/partition": key})
+        )
+        assert list(failed_partitions(instance)) == []
