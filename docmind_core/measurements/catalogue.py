@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "no_usage": "the engine finished the call and sent no usage",
     "flag_off": "the engine was started without the flag that reports it",
     "no_gpu": "there is no GPU to measure",
+    "not_sampled": "no device sample was taken at that time",
     "not_supported": "the device or the engine can't report it",
     "zero_denominator": "the ratio is over a part of the queries that this one, or every one, is not in",
     "no_gold": "nobody wrote down the right answer, document or span",

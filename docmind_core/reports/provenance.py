@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import count_text, duration_text, moment_text
@@ -94,10 +94,25 @@ _FACTS: tuple[Fact, ...] = (
 )
 
 
-def what_ran_table(records: BenchmarkRecords) -> TextTable:
+def read_gpus(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
+    """Return by run_id what its device samples say about GPUs: name and driver, or that none was measured."""
+    _, rows = query_rows(
+        settings,
+        "select distinct run_id, name, driver from device_samples join runs using (run_id) "
+        "where benchmark_run = $benchmark_run and source = 'nvml' order by all",
+        {"benchmark_run": records.arms[0].benchmark_run},
+    )
+    found: dict[str, list[str]] = {}
+    for run_id, name, driver in rows:
+        found.setdefault(str(run_id), []).append(f"{_known(name)}, driver {_known(driver)}")
+    return {run_id: "; ".join(texts) for run_id, texts in found.items()}
+
+
+def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str]) -> TextTable:
     """One row per fact: once when all arms share it, else named arm by arm."""
     rows = []
-    for heading, fact in _FACTS:
+    facts: tuple[Fact, ...] = (*_FACTS, ("GPU", lambda arm: gpus.get(arm.run_id, "no GPU measured")))
+    for heading, fact in facts:
         values = {arm.arm: fact(arm) for arm in records.arms}
         shared = set(values.values())
         text = shared.pop() if len(shared) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())

@@ -84,7 +84,7 @@ def test_what_is_missing_has_a_reason_and_is_never_zero(home):
         "agent_latency_p95_s": (None, "resumed"),
         "reduction_pct_min": (None, "not_compared"),
         "context_utilisation_ratio": (None, "not_supported"),
-        "vram_process_peak_gb": (None, "no_gpu"),
+        "vram_process_peak_gb": (None, "not_sampled"),
         "coordination_overhead_p95_s": (None, "resumed"),
         "pass_ratio_min": (None, "no_gold"),
     }

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.period import write_period_report
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
@@ -56,3 +57,8 @@ def test_a_run_on_a_stand_in_gpu_has_its_vram_in_views_and_reports(home, make_su
     assert [device["name"] for device in report.document["devices"] if device["source"] == "nvml"] == [NAME]
     assert json.loads(report.path.read_text("utf-8"))["performance_grade_points"]["vram"] == 5
     assert NAME in write_period_report(home, 1, "html").path.read_text("utf-8")
+    benchmark = write_benchmark_report(home, key)
+    assert f"{NAME}, driver 0.0-test" in benchmark.markdown.read_text("utf-8")
+    memory = next(row for row in benchmark.scorecard if row["metric"] == "vram_process_peak_gb")
+    # 20.4 GB against the guide's 15 GB
+    assert (memory["state"], memory["value"]) == ("missed", pytest.approx(19 * 1.073741824))
