@@ -126,8 +126,8 @@ def _value_text(metric: str, value: float | None, because: str | None) -> str:
 
 
 def _interval(metric: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return ""
+    if low is None or high is None or low == high:
+        return ""  # a peak is a peak
     if metric.endswith("_s"):
         return f"{milliseconds_text(low)} to {milliseconds_text(high)}"
     return interval_text(low, high, decimals=0 if metric.endswith("_pct") else 2)

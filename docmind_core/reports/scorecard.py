@@ -42,5 +42,6 @@ def _letter(judged: tuple[JudgedLimit, ...]) -> Letter:
     )
     for letter, rows, because in rules:
         if rows:
-            return Letter(letter=letter, because=f"{because}: {', '.join(row.metric for row in rows)}")
+            metrics = dict.fromkeys(row.metric for row in rows)  # a limit may hold for each agent
+            return Letter(letter=letter, because=f"{because}: {', '.join(metrics)}")
     return Letter(letter="A", because="every limit met")

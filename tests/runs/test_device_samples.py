@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.period import write_period_report
 from docmind_core.runs.benchmark import execute_benchmark_run
@@ -41,8 +42,10 @@ def test_a_run_on_a_host_without_a_gpu_says_so_in_its_views(home, make_suite, mo
 
 
 @pytest.mark.skipif(not has_compiler(), reason="no gcc to build the stand-in for libnvidia-ml.so.1")
-def test_a_run_on_a_stand_in_gpu_has_its_vram_in_views_and_reports(home, make_suite, tmp_path):
-    key = freeze_benchmark_run(make_suite(arms=["single_pass"], limit=2), home)
+def test_vram_of_a_stand_in_gpu_is_in_views_and_reports_misses_its_limit_and_fires(home, make_suite, tmp_path):
+    at_once = {"vram_process_peak_gb": {"min_n": 1, "for_evals": 1}}
+    suite = make_suite(arms=["single_pass"], limit=2, alerts=at_once)
+    key = freeze_benchmark_run(suite, home)
     subprocess.run(
         [sys.executable, "-c", RUN_IN_CHILD, str(home.home), key],
         env=stand_in_environment(tmp_path),
@@ -62,3 +65,4 @@ def test_a_run_on_a_stand_in_gpu_has_its_vram_in_views_and_reports(home, make_su
     memory = next(row for row in benchmark.scorecard if row["metric"] == "vram_process_peak_gb")
     # 20.4 GB against the guide's 15 GB
     assert (memory["state"], memory["value"]) == ("missed", pytest.approx(19 * 1.073741824))
+    assert evaluate_alerts(home, key, suite).firing == ("vram_high",)
