@@ -123,7 +123,7 @@ def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
     try:
         states = list_benchmark_runs(settings)
     except DocMindError as error:
-        yield Finding(what="runs", text=str(error), advice="Move that benchmark's folder away")
+        yield Finding(what="runs", text=str(error), advice="Mend that, or move the benchmark's folder away")
         return
     if not states:
         yield Finding(what="runs", text="none yet; start one: docmind bench smoke")
