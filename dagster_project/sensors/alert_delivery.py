@@ -31,7 +31,9 @@ def deliver_alerts() -> None:
     deliver()
 
 
-@dg.sensor(job_name="deliver_alerts", minimum_interval_seconds=INTERVAL_S, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job_name="deliver_alerts", minimum_interval_seconds=INTERVAL_S, default_status=dg.DefaultSensorStatus.RUNNING
+)
 def alert_delivery(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     """Launches the delivery of every message that some channel has not taken; each key once."""
     requests = [
