@@ -193,15 +193,17 @@ def test_embedding_is_announced_and_done_once(folder):
 
 
 def test_embedding_says_how_far_it_is(monkeypatch, tmp_path, folder):
-    from docmind_core.retrieval import semantic
+    from docmind_core.retrieval import encoder, semantic
     from tests.documents import make_chunk
 
     announced = []
     monkeypatch.setattr(semantic, "ANNOUNCE_EVERY_S", 0.0)
-    semantic.save_vectors(tmp_path, [make_chunk(f"d#{number}") for number in range(70)], announced.append)
+    monkeypatch.setattr(encoder, "BATCH_TEXTS", 10)
+    semantic.save_vectors(tmp_path, [make_chunk(f"d#{number}") for number in range(25)], announced.append)
 
-    assert announced[1].startswith("embedding chunks: 32 of 70, about ")
-    assert announced[2].startswith("embedding chunks: 64 of 70, about ")
+    assert announced[0] == "embedding 25 chunks; this is done once for these documents"
+    assert announced[1].startswith("embedding chunks: 10 of 25, about ")
+    assert announced[2].startswith("embedding chunks: 20 of 25, about ")
     assert len(announced) == 3
 
 
