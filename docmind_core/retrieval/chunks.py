@@ -42,7 +42,7 @@ def indexed_text(chunk: Chunk) -> str:
 
 def _document_chunks(document: Document, max_tokens: int) -> Iterator[Chunk]:
     title = next(_packed(" ".join(document.title.split()), max_tokens // TITLE_SHARE), "")
-    texts = list(_packed(document.text, max_tokens - _tokens(title)))
+    texts = list(_packed(document.text, max(1, max_tokens - _tokens(title))))
     if title and not texts:
         texts = [""]
     for position, text in enumerate(texts):
