@@ -9,6 +9,7 @@ from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
 from docmind_core.reports.number_text import count_text, counted, milliseconds_text, not_measured, ratio_text
 from docmind_core.reports.run_records import QueryRun
+from docmind_core.retrieval.saved_chunks import read_chunk_texts
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -22,6 +23,16 @@ _DECIDING_SCORE = "token_f1"
 
 Scores = Mapping[tuple[str, str, str], tuple[float | None, str | None]]
 """Value and reason of replicate 0, by run_id, query_id and metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk that reached the model."""
+
+    chunk_id: str
+    doc_id: str = ""
+    text: str = ""
+    """Empty when the index that held it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +60,8 @@ class ArmAnswer:
     scores: tuple[tuple[str, str], ...]
     cost: str
     citations: tuple[str, ...]
-    passages: tuple[tuple[str, str], ...] | None
-    """Chunk id and document id; None when no passages were asked for."""
+    passages: tuple["Passage", ...] | None
+    """None when no passages were asked for."""
     agent_sequence: tuple[str, ...]
     replies: tuple[Reply, ...]
 
@@ -74,7 +85,7 @@ def read_example_queries(settings: Settings, records: BenchmarkRecords) -> tuple
     texts, replies, documents = (
         _read_texts(settings, records, chosen),
         _read_replies(settings, records, chosen),
-        _read_documents(settings, records, chosen),
+        _read_passages(settings, records, chosen),
     )
     rows = {(row.run_id, row.query_id): row for row in records.query_runs if row.replicate == 0}
     examples = []
@@ -108,7 +119,7 @@ def _arm_answer(
     row: QueryRun,
     texts: Mapping[str, str | None],
     replies: Sequence[Reply],
-    documents: Mapping[str, str],
+    documents: Mapping[str, Passage],
     scores: Scores,
 ) -> ArmAnswer:
     passages = _ids(texts.get("passages"))
@@ -121,7 +132,7 @@ def _arm_answer(
         cost=f"{count_text(row.billed_tokens, row.tokens_missing_because)} tokens, {counted(row.calls or 0, 'call')}, "
         f"{milliseconds_text(row.wall_s, row.times_missing_because)}",
         citations=_ids(texts.get("citations")) or (),
-        passages=None if passages is None else tuple((chunk, documents.get(chunk, "")) for chunk in passages),
+        passages=None if passages is None else tuple(documents.get(i, Passage(chunk_id=i)) for i in passages),
         agent_sequence=_ids(texts.get("agent_sequence")) or (),
         replies=tuple(replies),
     )
@@ -204,10 +215,14 @@ def _reply(*values: object) -> Reply:
     )
 
 
-def _read_documents(settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]) -> dict[str, str]:
+def _read_passages(settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]) -> dict[str, Passage]:
     _, rows = query_rows(
         settings,
         "select distinct chunk_id, doc_id from retrieved where run_id in $run_ids and query_id in $chosen",
         {"run_ids": list(records.arm_names), "chosen": list(chosen)},
     )
-    return {str(chunk): str(doc) for chunk, doc in rows if chunk and doc}
+    documents = {str(chunk): str(doc) for chunk, doc in rows if chunk and doc}
+    texts: dict[str, str] = {}
+    for index_hash in {arm.index_hash for arm in records.arms}:
+        texts |= read_chunk_texts(settings.indexes, index_hash, documents)
+    return {chunk: Passage(chunk_id=chunk, doc_id=doc, text=texts.get(chunk, "")) for chunk, doc in documents.items()}

@@ -19,7 +19,7 @@ from docmind_core.retrieval.encoder_files import TOKENS_MAX, weights_file
 from docmind_core.retrieval.wordpiece import CLASSIFY_ID, PAD_ID, SEPARATE_ID, token_ids
 
 LAYERS, HEADS, WIDTH, NORM_EPSILON = 6, 12, 384, 1e-12
-BATCH_TEXTS = 32
+BATCH_TEXTS = 8
 THREADS_MAX = 8
 
 Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
