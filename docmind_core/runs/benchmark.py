@@ -82,7 +82,7 @@ def execute_benchmark_run(
         waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
         if waiting:
             request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
-            query_set = load_query_set(suite.query_set)
+            query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
             with open_engine(request, settings, observer.announce) as connection:
                 inputs = RunInputs(
@@ -99,6 +99,13 @@ def execute_benchmark_run(
         else:
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)
+
+
+def _load_query_set(suite: Suite, observer: RunObserver) -> QuerySet:
+    query_set = load_query_set(suite.query_set)
+    for notice in query_set.notices:
+        observer.announce(notice)
+    return query_set
 
 
 def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunObserver) -> RetrievalIndex:
