@@ -16,7 +16,7 @@ bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), p
 test: ## Install all and run all tests, one of them end to end on the real CPU engine
 	@scripts/install.sh all
 	@$(PYTEST_PARALLEL)
-	@$(BIN)/python -m pytest -q -m engine
+	@$(BIN)/python -m pytest -q -m engine -o faulthandler_timeout=1200 tests/end_to_end
 
 test-fast: ## Install without torch and engine, and run the tests that need neither
 	@scripts/install.sh fast

@@ -35,7 +35,7 @@ class Poller:
     done: threading.Event = field(default_factory=threading.Event)
 
     def poll(self) -> None:
-        while not self.done.wait(0.05):
+        while not self.done.wait(0.5):
             if not self.home.metrics_database.exists():
                 continue
             try:
