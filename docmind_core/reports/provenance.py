@@ -149,7 +149,7 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTab
         text_row(arm, [what, f"{count:,}", because])
         for (arm, what, because), count in sorted(missing.items(), key=lambda item: (order.index(item[0][0]), item[0]))
     ]
-    rows.append(text_row("all", ["GPU memory, device load, energy", "all", "no device samples are taken"]))
+    rows.append(text_row("all", ["energy of a run", "all", "not measured in this version"]))
     return TextTable(
         caption="What has no value is left out of means and counted here",
         columns=("arm", "what", "how often", "because"),
