@@ -97,6 +97,8 @@ def _cpu_smollm2() -> EngineProfile:
             *("--max-num-seqs", "16"),
             "--enable-prompt-tokens-details",
             *("--shutdown-timeout", "30"),
+            # One process computes: with a worker of its own, the core's busy waiting takes a core from the model.
+            *("--distributed-executor-backend", "uni"),
         ),
         environment={
             "HF_HUB_OFFLINE": "1",
@@ -106,6 +108,8 @@ def _cpu_smollm2() -> EngineProfile:
             "DO_NOT_TRACK": "1",
             "VLLM_CPU_KVCACHE_SPACE": "2",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            # vLLM's CPU platform turns `uni` back into a worker process where this is 1.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
             # Opens /reset_prefix_cache, and other development routes with it: hence loopback only.
             "VLLM_SERVER_DEV_MODE": "1",

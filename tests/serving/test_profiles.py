@@ -10,7 +10,7 @@ from docmind_core.serving.profiles import engine_profile, engine_profile_names, 
 
 MEASURED_FLAGS = (
     "--dtype float32 --block-size 32 --enforce-eager --max-model-len 8192 --max-num-seqs 16 "
-    "--enable-prompt-tokens-details --shutdown-timeout 30"
+    "--enable-prompt-tokens-details --shutdown-timeout 30 --distributed-executor-backend uni"
 )
 
 
@@ -26,6 +26,7 @@ def test_the_embedded_profile_has_the_measured_flags_and_environment():
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "2",
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_SERVER_DEV_MODE": "1",
     }
