@@ -7,6 +7,7 @@ from docmind_core.alerts.delivery import deliver_notice
 from docmind_core.alerts.notices import undelivered
 
 INTERVAL_S = 60
+RETRIES = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL)
 
 
 class DueNotification(dg.Config):
@@ -16,7 +17,7 @@ class DueNotification(dg.Config):
     seq: int
 
 
-@dg.op(retry_policy=dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL))
+@dg.op(retry_policy=RETRIES)
 def deliver(context: dg.OpExecutionContext, config: DueNotification, store: StoreResource) -> None:
     """Send one message to every channel that has not taken it."""
     outcome = deliver_notice(store.settings(), config.benchmark_run, config.seq)

@@ -1,6 +1,5 @@
 """One benchmark run: the engine comes up, every arm answers every query, the tables are published."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from docmind_core.runs.arm_run import run_arm
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
+from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
@@ -95,7 +95,7 @@ def execute_benchmark_run(
                 )
                 guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
                 bench = _Bench(settings=settings, inputs=inputs, index=index, journal=journal, observer=observer)
-                asyncio.run(_run_arms(bench, waiting))
+                run_interruptibly(_run_arms(bench, waiting))
         else:
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)

@@ -55,7 +55,8 @@ def run_delivery(settings, monkeypatch, outcome):
 
 
 def test_a_delivery_that_failed_for_one_channel_is_a_step_that_is_tried_again(settings, monkeypatch):
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    assert delivery.deliver.retry_policy == delivery.RETRIES
+    monkeypatch.setattr(delivery.deliver, "_retry_policy", dg.RetryPolicy(max_retries=delivery.RETRIES.max_retries))
     failed = run_delivery(settings, monkeypatch, DeliveryOutcome(delivered=("ops",), failed=("pager: HTTP 500",)))
     assert not failed.success
     retries = [event for event in failed.all_events if event.event_type_value == "STEP_RESTARTED"]
