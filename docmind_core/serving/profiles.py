@@ -111,6 +111,8 @@ def _cpu_smollm2() -> EngineProfile:
             # vLLM's CPU platform turns `uni` back into a worker process where this is 1.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
+            # Far beyond what the client keeps: a server that closes an idle connection under a request loses the call.
+            "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",
             # Opens /reset_prefix_cache, and other development routes with it: hence loopback only.
             "VLLM_SERVER_DEV_MODE": "1",
         },

@@ -27,6 +27,7 @@ def test_the_embedded_profile_has_the_measured_flags_and_environment():
         "VLLM_CPU_KVCACHE_SPACE": "2",
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_SERVER_DEV_MODE": "1",
     }
