@@ -17,9 +17,12 @@ def find_set_file(folder: Path, name: str) -> Path:
     """Return `folder/name` or `folder/name.gz`, whichever there is.
 
     Raises:
-        QuerySetError: If neither is there, or both are.
+        QuerySetError: If neither is there, or both are, or if the folder may not be entered.
     """
-    found = [path for path in (folder / name, folder / f"{name}.gz") if path.exists() or path.is_symlink()]
+    try:
+        found = [path for path in (folder / name, folder / f"{name}.gz") if path.exists() or path.is_symlink()]
+    except PermissionError as error:
+        raise QuerySetError(f"{name}: the folder {folder} can't be read: {error.strerror}; open it to you") from error
     if not found:
         raise QuerySetError(
             f"the folder {folder} has no file {name}. A query set is a folder with documents.jsonl and queries.jsonl, "

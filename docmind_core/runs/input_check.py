@@ -28,10 +28,14 @@ def check_input(path: str) -> CheckedInput:
         QuerySetError: With every problem found, one a line.
         SuiteError: The same; what the suite names (arms, engine profile, query set) is checked too.
     """
-    if Path(path).is_dir():
+    try:
+        is_folder, is_there = Path(path).is_dir(), Path(path).exists()
+    except PermissionError as error:
+        raise UsageError(f"{path} can't be reached: {error.strerror}. Open the folders on its way to you.") from error
+    if is_folder:
         found = read_query_set(Path(path))
         return CheckedInput(summary=_described(found), notices=found.notices)
-    if not Path(path).exists() and path not in bundled_suite_names():
+    if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
     if path.endswith((".jsonl", ".jsonl.gz")):
         raise UsageError(f"{path} is one file of a query set; name the folder that holds it.")

@@ -1,6 +1,10 @@
 import json
+import os
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,6 +15,7 @@ from tests.broken_inputs import QUERY_SETS, SUITES, write_broken_set, write_brok
 from tests.documents import PROJECT, write_query_set
 
 MEBIBYTES_MAX = 500
+NOBODY = 65534
 
 # VmHWM, not ru_maxrss: that one begins with the size of the process that started this one.
 CHILD = """
@@ -73,6 +78,51 @@ def test_every_refusal_stays_within_500_mb(tmp_path):
     assert {name: peak for name, (_, peak) in spent.items() if peak > MEBIBYTES_MAX} == {}
     for name in LARGE:
         assert all(part in done.stderr for part in QUERY_SETS[name][1:])
+
+
+@contextmanager
+def as_nobody():
+    """Root may read everything, so it works as somebody else for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def reachable_folder():
+    """A folder that everybody may enter; those of `tmp_path` are their owner's."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("closed", ["queries.jsonl", "documents.jsonl", "suite.yaml"])
+def test_a_file_that_may_not_be_read_is_named_with_the_reason(reachable_folder, closed):
+    write_query_set(reachable_folder)
+    (reachable_folder / "suite.yaml").write_text("name: mine\nquery_set: python-reference\n")
+    (reachable_folder / closed).chmod(0)
+    path = reachable_folder / closed if closed == "suite.yaml" else reachable_folder
+
+    with as_nobody():
+        shown = refusal(path)
+
+    assert any(closed in line and "can't be read: Permission denied" in line for line in shown.splitlines())
+
+
+def test_a_folder_that_may_not_be_entered_is_one_refusal_without_a_traceback(reachable_folder):
+    folder = write_query_set(reachable_folder / "set")
+    folder.chmod(0)
+
+    with as_nobody():
+        shown = refusal(folder)
+    folder.chmod(0o755)
+
+    assert "Permission denied" in shown
 
 
 def test_nothing_is_imported_half(tmp_path):
