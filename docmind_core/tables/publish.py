@@ -1,7 +1,9 @@
 """Building `metrics.duckdb` from the segments and putting it in place at once."""
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -23,13 +25,32 @@ from docmind_core.tables.views import VIEWS
 def publish(settings: Settings) -> Path:
     """Build the database aside from all segments, then replace the published one.
 
-    Readers never wait and never fail: they see the old file until they open the new one.
+    Readers never wait and never fail: they see the old file until they open the new one. Of several processes that
+    publish at once, each waits for the one before it, so that the file in place never lacks a segment that was there
+    when its own publisher was called.
 
     Raises:
         StoreError: If a segment can't be read, or if a row breaks a key or a check; then the old file stays.
     """
     target = settings.metrics_database
     target.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(target.parent):
+        _build_aside_and_replace(settings, target)
+    return target
+
+
+@contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    """Hold the folder itself locked: no file of its own, and the kernel frees it when the process ends."""
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build_aside_and_replace(settings: Settings, target: Path) -> None:
     _remove_parts_of_the_dead(target)
     part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     _remove_part(part)
@@ -45,7 +66,6 @@ def publish(settings: Settings) -> Path:
         replace_durably(part, target)
     finally:
         _remove_part(part)
-    return target
 
 
 def build(connection: duckdb.DuckDBPyConnection, folder: Path, *, run_ids: Sequence[str] | None = None) -> None:

@@ -1,17 +1,20 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import duckdb
 import pytest
 
 from docmind_core.errors import StoreError
+from docmind_core.tables import publish as publish_module
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import segment_path, write_segment
 from docmind_core.tables.views import VIEWS
 from tests.builders import RUN_ID, make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
+from tests.documents import PROJECT
 
 
 def test_an_empty_home_publishes_every_table_and_view(settings):
@@ -156,6 +159,46 @@ def test_readers_never_fail_and_counts_never_go_back_while_twenty_versions_are_p
     assert poller.returncode == 0, trouble
     assert int(output) > 0
     assert counts == [(count,) for count in range(1, 21)]
+
+
+PUBLISH = """
+import fcntl, sys
+from pathlib import Path
+from docmind_core.settings import Settings
+from docmind_core.tables.publish import publish
+
+flock = fcntl.flock
+
+def flock_and_tell(file, operation):
+    try:
+        flock(file, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waits", flush=True)
+        flock(file, operation)
+
+fcntl.flock = flock_and_tell
+publish(Settings(home=Path(sys.argv[1])))
+print("published", flush=True)
+"""
+
+
+def test_of_two_processes_that_publish_the_later_waits_and_shows_the_segments_of_both(settings, monkeypatch):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    build, shown = publish_module.build, []
+    command = [sys.executable, "-c", PUBLISH, str(settings.home)]
+    with ExitStack() as stack:
+
+        def build_while_another_publishes(connection, folder, **options):
+            build(connection, folder, **options)
+            write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2")]})
+            other = stack.enter_context(subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True))
+            shown.append(other.stdout.readline().strip())
+
+        monkeypatch.setattr(publish_module, "build", build_while_another_publishes)
+        publish(settings)
+
+    assert shown == ["waits"]
+    assert query_rows(settings, "select count(*) from llm_calls")[1] == [(2,)]
 
 
 def test_many_runs_are_told_apart(settings):
