@@ -1,7 +1,6 @@
 """One benchmark run: the engine comes up, every arm answers every query, the tables are published."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
 from docmind_core.agents.arms import find_arm
 from docmind_core.query_sets.bundled import load_query_set
@@ -9,7 +8,7 @@ from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
-from docmind_core.runs.clock import read_anchor
+from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
 from docmind_core.runs.interrupts import run_interruptibly
@@ -53,6 +52,8 @@ class _Bench:
     index: RetrievalIndex
     journal: Journal
     observer: RunObserver
+    clock: ClockAnchor = field(default_factory=read_anchor)
+    """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
 
     @property
     def queries(self) -> tuple[AskedQuery, ...]:
@@ -122,11 +123,13 @@ async def _run_arms(bench: _Bench, arms: list[str]) -> None:
     async with ChatClient(bench.inputs.connection, in_flight=suite.concurrency) as client:
         for arm in arms:
             await _run_one_arm(bench, client, arm)
+    if notice := clock_notice(bench.clock.jumped_s()):
+        bench.observer.announce(notice)
 
 
 async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None:
     """Reset the cache, read the counters, answer, read the counters again, fold, publish."""
-    connection, journal = bench.inputs.connection, bench.journal
+    connection, journal, clock = bench.inputs.connection, bench.journal, bench.clock
     run_id, queries = run_id_of(bench.inputs.benchmark_run, arm_name), bench.queries
     expected = len(queries) * bench.inputs.suite.replicates
     was_reset = connection.prefix_cache_resettable and await reset_prefix_cache(connection)
@@ -135,9 +138,9 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     facts = run_facts(
         bench.inputs, arm_name, engine_session=session, prefix_cache_state="reset" if was_reset else "unknown"
     )
-    journal.start_arm(run_id, datetime.now(UTC), {**facts, "expected_queries": expected})
+    journal.start_arm(run_id, clock.now(), {**facts, "expected_queries": expected})
     _book_counters(journal, run_id, before, "before")
-    arm, clock = find_arm(arm_name), read_anchor()
+    arm = find_arm(arm_name)
     setting = ArmSetting(
         run_id=run_id,
         arm=arm,
@@ -156,7 +159,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     ):
         progress = await run_arm(setting, queries, bench.observer)
     _book_counters(journal, run_id, await read_settled_counters(connection), "after")
-    journal.end_arm(run_id, datetime.now(UTC))
+    journal.end_arm(run_id, clock.now())
     fold_arm(bench.settings, journal, run_id, expected, device_samples=sampler.rows)
     publish(bench.settings)
     bench.observer.arm_finished(progress)
@@ -210,7 +213,8 @@ def _arm_outcome(journal: Journal, benchmark_run: str, arm: str) -> ArmProgress:
     run_id = run_id_of(benchmark_run, arm)
     begun = journal.arm(run_id)
     rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"]]
-    elapsed_s = (begun[1] - begun[0]).total_seconds() if begun and begun[1] else 0.0
+    # Below zero when a clock was set back between two processes of one arm.
+    elapsed_s = max(0.0, (begun[1] - begun[0]).total_seconds()) if begun and begun[1] else 0.0
     return ArmProgress(
         arm=arm,
         done=len(rows),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
 
+NOTABLE_JUMP_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockAnchor:
@@ -16,7 +18,30 @@ class ClockAnchor:
         """Return the UTC time of a monotonic stamp of this process."""
         return self.wall + timedelta(microseconds=(at_ns - self.monotonic_ns) / 1000)
 
+    def now(self) -> datetime:
+        """Return the UTC time as of the anchor: it goes on evenly whatever is done to the wall clock."""
+        return self.utc(monotonic_ns())
+
+    def jumped_s(self) -> float:
+        """Return how far the wall clock has moved against this one since the anchor; slewing is a few milliseconds."""
+        return (read_wall_clock() - self.now()).total_seconds()
+
+
+def read_wall_clock() -> datetime:
+    """Return what the machine says the time is; somebody may set it."""
+    return datetime.now(UTC)
+
 
 def read_anchor() -> ClockAnchor:
     """Read both clocks now."""
-    return ClockAnchor(wall=datetime.now(UTC), monotonic_ns=monotonic_ns())
+    return ClockAnchor(wall=read_wall_clock(), monotonic_ns=monotonic_ns())
+
+
+def clock_notice(jumped_s: float) -> str | None:
+    """Say what a jump of the wall clock means for the times of a run; None below a second."""
+    if abs(jumped_s) < NOTABLE_JUMP_S:
+        return None
+    return (
+        f"the system clock moved by {jumped_s:+,.0f} s during this run (set, or the machine slept); "
+        "durations are not affected, and times of day go on from the clock as it was at the start"
+    )
