@@ -254,5 +254,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency-s", type=float, default=0.0)
-    options = parser.parse_args()
-    asyncio.run(FakeEngine(port=options.port, latency_s=options.latency_s).serve())
+    parser.add_argument("--served-model-name", default="fake-model")
+    options, _ = parser.parse_known_args()  # a profile's launcher adds what a vLLM server would take
+    asyncio.run(FakeEngine(port=options.port, latency_s=options.latency_s, model=options.served_model_name).serve())
