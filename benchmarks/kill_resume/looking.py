@@ -1,6 +1,7 @@
 """What a killed and resumed run lost, doubled, repeated or changed against an undisturbed one."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from benchmarks.kill_resume.killing import KilledRun
@@ -51,8 +52,10 @@ class Losses:
         return " | ".join([*(str(number) for number in numbers), verdict])
 
 
-def look(settings: Settings, suite: Suite, reference: str, killed: KilledRun) -> Losses:
-    """Compare a killed run with the undisturbed run `reference` and with what the engine saw."""
+def look(
+    settings: Settings, suite: Suite, reference: str, killed: KilledRun, *, ignoring: Collection[str] = ()
+) -> Losses:
+    """Compare a killed run with the undisturbed run `reference`, but for some columns, and with what the engine saw."""
     attempts = _attempts(settings, suite, killed.benchmark_run)
     finished = Counter(
         (row["run_id"], row["query_id"], row["replicate"], row["agent"], row["task"], row["request_hash"])
@@ -63,8 +66,8 @@ def look(settings: Settings, suite: Suite, reference: str, killed: KilledRun) ->
     in_flight = sum(row["status"] != "finished" for row, _ in attempts)
     lost = doubled = changed = 0
     for arm in suite.arms:
-        before = _content(settings, run_id_of(reference, arm))
-        after = _content(settings, run_id_of(killed.benchmark_run, arm))
+        before = _content(settings, run_id_of(reference, arm), ignoring)
+        after = _content(settings, run_id_of(killed.benchmark_run, arm), ignoring)
         lost += sum((before - after).values()) if sum(after.values()) < sum(before.values()) else 0
         doubled += sum(count - 1 for count in _queries(settings, run_id_of(killed.benchmark_run, arm)).values())
         changed += sum(((before - after) + (after - before)).values())
@@ -88,7 +91,7 @@ def _attempts(settings: Settings, suite: Suite, benchmark_run: str) -> list[tupl
         return [entry for arm in suite.arms for entry in journal.attempts(run_id_of(benchmark_run, arm))]
 
 
-def _content(settings: Settings, run_id: str) -> Counter[tuple[object, ...]]:
+def _content(settings: Settings, run_id: str, ignoring: Collection[str]) -> Counter[tuple[object, ...]]:
     """Return the rows of three tables as a bag, by the columns that killing must not change."""
     calls = [row for row in read_segment(settings.tables, "llm_calls", run_id) if row["status"] == "finished"]
     parts = (
@@ -96,7 +99,11 @@ def _content(settings: Settings, run_id: str) -> Counter[tuple[object, ...]]:
         ("llm_calls", calls, CALL_COLUMNS),
         ("retrieved", read_segment(settings.tables, "retrieved", run_id), RANK_COLUMNS),
     )
-    return Counter((name, *(row[column] for column in columns)) for name, rows, columns in parts for row in rows)
+    return Counter(
+        (name, *(row[column] for column in columns if column not in ignoring))
+        for name, rows, columns in parts
+        for row in rows
+    )
 
 
 def _queries(settings: Settings, run_id: str) -> Counter[tuple[object, object]]:

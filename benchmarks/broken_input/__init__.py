@@ -1,0 +1,1 @@
+"""What `docmind check` takes for broken files."""
