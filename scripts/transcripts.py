@@ -90,14 +90,14 @@ def engine_gone(stage: Stage) -> str:
     return f"{first}\n{stage.shown('bench', 'toy.yaml', '--resume')}"
 
 
-def interrupted(stage: Stage) -> str:
+def interrupted(stage: Stage, number: int = signal.SIGINT) -> str:
     """Ctrl-C in the middle."""
     stage.write_suite()
     stage.engine.faults = deque([None, None, "hang"])
     with stage.start("bench", "toy.yaml") as process:
         while len(stage.engine.requests) < 3 and process.poll() is None:
             stage.engine.wait_for_call()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         return stage.block(("bench", "toy.yaml"), process.communicate()[0], process.returncode)
 
 
@@ -127,6 +127,59 @@ def cut_off(stage: Stage) -> str:
             process.communicate()
     question = "select state, unreconciled_calls, because from ledger_balance"
     return re.sub(r"[0-9a-f]{16,}", "5f0c…", stage.shown("sql", question))
+
+
+def network_faults(stage: Stage) -> str:
+    """Each fault of the network once: no query is lost, and the attempts are in the tables."""
+    faults = ("drop", None, "500", None, "429", None, "slow", None, "cut", None)
+    with FaultProxy(upstream_port=stage.engine.port, faults=faults) as proxy:
+        stage.write_suite(engine=proxy.url, arms=["naive_supervisor"])
+        shown = stage.shown("bench", "toy.yaml")
+    question = "select status, http_status, error_type, count(*) from llm_calls group by all order by all"
+    return f"{shown}\n{stage.shown('sql', question)}"
+
+
+def garbage(stage: Stage) -> str:
+    """Something that is no engine answers once."""
+    stage.engine.faults = deque(["garbage"])
+    stage.shown("bench", "toy.yaml")
+    return stage.shown("sql", "select query_id, status, error_type, error_message from query_runs order by 1")
+
+
+def deadline(stage: Stage) -> str:
+    """One query hangs."""
+    stage.write_suite(deadline_s=2.0)
+    stage.engine.faults = deque(["hang"])
+    stage.shown("bench", "toy.yaml")
+    return stage.shown("sql", "select query_id, status, error_type, error_message from query_runs order by 1")
+
+
+def platform_killed(stage: Stage) -> str:
+    """The platform is killed with -9 in the middle; then it goes on."""
+    stage.engine.faults = deque([None, None, "hang"])
+    with stage.start("bench", "toy.yaml") as process:
+        while len(stage.engine.requests) < 3 and process.poll() is None:
+            stage.engine.wait_for_call()
+        process.kill()
+        first = stage.block(("bench", "toy.yaml"), process.communicate()[0], process.returncode)
+    return f"{first}\n{stage.shown('bench', 'toy.yaml', '--resume')}"
+
+
+def terminated(stage: Stage) -> str:
+    """SIGTERM in the middle."""
+    return interrupted(stage, signal.SIGTERM)
+
+
+def disk_full(stage: Stage) -> str:
+    """A home on a file system of 1 MiB; only root can make one."""
+    folder = stage.folder / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+    try:
+        (folder / "ballast").write_bytes(b"x" * 900_000)
+        return stage.shown("bench", "toy.yaml", DOCMIND_HOME=str(folder / "home"))
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def read_only(stage: Stage) -> str:
@@ -172,6 +225,12 @@ SCENES: dict[str, Callable[[Stage], str]] = {
     "occupied": occupied,
     "all-failed": all_failed,
     "cut-off": cut_off,
+    "network-faults": network_faults,
+    "garbage": garbage,
+    "deadline": deadline,
+    "platform-killed": platform_killed,
+    "terminated": terminated,
+    "disk-full": disk_full,
     "read-only": read_only,
     "doctor": doctor_finds,
     "changed-suite": changed_suite,
