@@ -1,13 +1,14 @@
 """What people ask about alerts; it reads the database of alerts itself and is never behind."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluation import fingerprint as fingerprint_of
-from docmind_core.alerts.lifecycle import BAD
+from docmind_core.alerts.lifecycle import BAD, FIRING, PENDING
 from docmind_core.alerts.rules import RUN_FAILED
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
@@ -45,6 +46,13 @@ class AlertHistory:
 def open_alerts(settings: Settings) -> Rows:
     """Return the alerts that are pending or firing, the most severe and oldest first."""
     return _ask(settings, "select * from open_alerts order by severity, first_seen, fingerprint")
+
+
+def open_alerts_line(settings: Settings) -> str | None:
+    """Say in one line how many alerts are open; None when none is."""
+    states = Counter(row["state"] for row in open_alerts(settings))
+    counts = ", ".join(f"{states[state]} {state}" for state in (FIRING, PENDING) if states[state])
+    return f"Alerts: {counts}; see docmind alerts list" if counts else None
 
 
 def evaluations_of(settings: Settings, benchmark_run: str) -> Rows:

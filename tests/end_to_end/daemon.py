@@ -12,7 +12,7 @@ from pathlib import Path
 from dagster_project.instance import open_instance
 from docmind_core.settings import Settings, child_environment
 
-SLOW_MACHINE_S = 300
+SLOW_MACHINE_S = 600
 """Far beyond a minute's tick, the start of a process and the tick of a sensor on a busy machine."""
 STEP_S = 0.1
 
