@@ -3,8 +3,9 @@
 
 SUITE ?= smoke
 BIN := .venv/bin
-# Files stay whole on one worker, for the fixtures that a file shares; the real engine gets the machine to itself.
-PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine" -n auto --dist loadfile
+# Files stay whole on one worker, for the fixtures that a file shares; the real engine and the real daemon get the
+# machine to themselves.
+PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine and not daemon" -n auto --dist loadfile
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -13,10 +14,11 @@ bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), p
 	@scripts/install.sh bench
 	@$(BIN)/docmind bench $(SUITE)
 
-test: ## Install all and run all tests, one of them end to end on the real CPU engine
+test: ## Install all and run all tests: at the end those on the real CPU engine and under the real daemon
 	@scripts/install.sh all
 	@$(PYTEST_PARALLEL)
 	@$(BIN)/python -m pytest -q -m engine -o faulthandler_timeout=1200 tests/end_to_end
+	@$(BIN)/python -m pytest -q -m daemon -o faulthandler_timeout=1200 tests/end_to_end
 
 test-fast: ## Install without torch and engine, and run the tests that need neither
 	@scripts/install.sh fast

@@ -10,13 +10,14 @@ from dagster_project.resources import StoreResource
 from dagster_project.schedules import suite_schedules
 from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
 from dagster_project.sensors.failed_benchmarks import failed_benchmarks
+from dagster_project.sensors.overdue_benchmarks import overdue_benchmarks
 from docmind_core.settings import load_settings
 
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=[ledger_balanced, run_complete, limit_checks],
     jobs=[benchmark_job, deliver_alerts],
-    sensors=[alert_delivery, failed_benchmarks],
+    sensors=[alert_delivery, failed_benchmarks, overdue_benchmarks],
     schedules=suite_schedules(load_settings()),
     resources={"store": StoreResource(), "observers": ObserverFactory()},
     executor=dg.in_process_executor,

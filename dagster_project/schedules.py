@@ -23,7 +23,7 @@ def suite_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     A suite that can't be read is logged and left out: it must not take the other schedules with it.
     """
     schedules: dict[str, dg.ScheduleDefinition] = {}
-    for source, suite in _readable(suite_sources(settings)):
+    for source, suite in readable_suites(suite_sources(settings)):
         if suite.schedule is None:
             continue
         try:
@@ -44,11 +44,25 @@ def suite_sources(settings: Settings) -> tuple[str, ...]:
     return (*bundled_suite_names(), *(str(path) for path in files))
 
 
+def schedule_name(suite: Suite) -> str:
+    """Return what Dagster knows the schedule of a suite by."""
+    return f"suite_{suite.name.replace('-', '_')}"
+
+
+def readable_suites(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
+    """Yield each suite that can be read, with its source; what can't be read is logged."""
+    for source in sources:
+        try:
+            yield source, load_suite(source)
+        except (DocMindError, OSError) as error:
+            log.error("suite %s is left out: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback
+
+
 def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinition:
     """Return the schedule that starts a new benchmark run of a suite at each tick."""
 
     @dg.schedule(
-        name=f"suite_{suite.name.replace('-', '_')}",
+        name=schedule_name(suite),
         job=benchmark_job,
         cron_schedule=cron,
         execution_timezone=suite.timezone,
@@ -61,11 +75,3 @@ def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinitio
         return dg.RunRequest(run_key=benchmark_run, partition_key=benchmark_run)
 
     return tick
-
-
-def _readable(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
-    for source in sources:
-        try:
-            yield source, load_suite(source)
-        except (DocMindError, OSError) as error:
-            log.error("suite %s is left out: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback

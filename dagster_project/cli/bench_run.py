@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.launch import launch_benchmark
+from docmind_core.alerts.listing import open_alerts_line
 from docmind_core.errors import UsageError
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
@@ -95,4 +96,6 @@ def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
         click.echo(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
         raise KeyboardInterrupt from None
     click.echo(result.summary)
+    if alerts := open_alerts_line(settings):
+        click.echo(alerts)
     click.echo(f"Database: {settings.metrics_database}")

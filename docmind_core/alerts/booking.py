@@ -13,6 +13,15 @@ from docmind_core.alerts.messages import Message, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addressees:
+    """Who is told, and where the message is filed."""
+
+    channels: Sequence[str]
+    benchmark_run: str
+    """Key that the message is numbered under; what never ran has none, and its message goes under another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
     """What a transaction has changed."""
 
@@ -28,7 +37,7 @@ def book(
     benchmark_run: str,
     evaluations: Sequence[Evaluation],
     *,
-    channels: Sequence[str],
+    told: Addressees,
     at: datetime,
     compose: Callable[[Sequence[Transition]], Message],
 ) -> Booked:
@@ -38,9 +47,9 @@ def book(
 
     Args:
         connection: Of the database of alerts.
-        benchmark_run: Its key.
+        benchmark_run: Its key, or what stands for a run that never was.
         evaluations: One per rule and series.
-        channels: Who is told.
+        told: Who is told, and where the message is filed.
         at: Time of the evaluation.
         compose: Makes one message of all transitions that are worth one.
     """
@@ -49,8 +58,9 @@ def book(
         new = [evaluation for evaluation in evaluations if _insert(connection, benchmark_run, evaluation, moment)]
         transitions = [_advance(connection, benchmark_run, evaluation, at) for evaluation in new]
         changed = tuple(change for change in transitions if change is not None)
-        told = [change for change in changed if change.notice is not None]
-        seq = _write_due(connection, benchmark_run, channels, compose(told), moment) if told and channels else None
+        worth_telling = [change for change in changed if change.notice is not None]
+        is_due = bool(worth_telling and told.channels)
+        seq = _write_due(connection, told, compose(worth_telling), moment) if is_due else None
     return Booked(evaluations=len(new), transitions=changed, seq=seq)
 
 
@@ -138,12 +148,10 @@ def _insert_event(connection: sqlite3.Connection, benchmark_run: str, change: Tr
     _insert_row(connection, "alert_events", row)
 
 
-def _write_due(
-    connection: sqlite3.Connection, benchmark_run: str, channels: Sequence[str], message: Message, moment: str
-) -> int:
-    seq = next_seq(connection, benchmark_run)
-    for channel in dict.fromkeys(channels):
-        insert_due(connection, benchmark_run, seq, channel, message, moment)
+def _write_due(connection: sqlite3.Connection, told: Addressees, message: Message, moment: str) -> int:
+    seq = next_seq(connection, told.benchmark_run)
+    for channel in dict.fromkeys(told.channels):
+        insert_due(connection, told.benchmark_run, seq, channel, message, moment)
     return seq
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from docmind_core.alerts.booking import Booked, book
+from docmind_core.alerts.booking import Addressees, Booked, book
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluation import Evaluation, evaluate_limit
 from docmind_core.alerts.lifecycle import BAD, FIRING, OK, REPEAT, RESOLVED
 from docmind_core.alerts.messages import Message, Transition, compose
 from docmind_core.alerts.rules import (
-    BENCHMARK_MISSING,
     LEDGER_UNBALANCED,
     RUN_FAILED,
+    SCHEDULE_RULES,
     TOKEN_RULES,
     AlertRule,
     limit_rule,
@@ -40,6 +40,16 @@ class AlertOutcome:
     """Number of the message that waits for delivery; None when nothing is sent."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Something that a schedule made due and that is not there."""
+
+    rule: AlertRule
+    due_at: datetime
+    because: str
+    """What was expected and when, in one line."""
+
+
 def evaluate_alerts(
     settings: Settings, benchmark_run: str, suite: Suite, *, now: datetime | None = None
 ) -> AlertOutcome:
@@ -55,7 +65,7 @@ def evaluate_alerts(
     limits = watched_limits(suite)
     evaluations = [failed, unbalanced]
     if suite.schedule is not None:
-        evaluations.append(_happened(BENCHMARK_MISSING, suite, []))
+        evaluations += [_happened(rule, suite, []) for rule in SCHEDULE_RULES]
     for found in measure_limits(settings.tables, benchmark_run, suite, limits):
         rule = limit_rule(found.name, found.limit, suite)
         inhibited_by = _inhibited_by(rule, failed, unbalanced)
@@ -79,34 +89,45 @@ def book_failure(
     return _book(settings, benchmark_run, suite, [failed], now)
 
 
-def book_missing(
-    settings: Settings, booked_on: str, suite: Suite, because: str, *, now: datetime | None = None
+def book_absence(
+    settings: Settings, suite: Suite, absence: Absence, *, filed_under: str | None = None, now: datetime | None = None
 ) -> AlertOutcome:
-    """Raise `benchmark_missing` for a scheduled benchmark that did not happen.
+    """Raise a rule for something that was due by the schedule and is not there; once for each time it was due.
 
     Args:
         settings: The home.
-        booked_on: What stands for the run that is not there: the suite and the time it was due.
         suite: What was to run.
-        because: What was expected and when, in one line.
+        absence: What is not there.
+        filed_under: The suite's newest benchmark run, which the message is filed under; None if it has none.
         now: Time of the evaluation.
     """
-    missing = Evaluation(rule=BENCHMARK_MISSING, labels={"suite": suite.name}, run_id=None, outcome=BAD, reason=because)
-    return _book(settings, booked_on, suite, [missing], now)
+    due = f"{suite.name}@{absence.due_at.astimezone(UTC):%Y-%m-%dT%H:%M}Z"
+    missing = Evaluation(
+        rule=absence.rule, labels={"suite": suite.name}, run_id=None, outcome=BAD, reason=absence.because
+    )
+    return _book(settings, due, suite, [missing], now, filed_under=filed_under or suite.name)
 
 
 def _book(
-    settings: Settings, benchmark_run: str, suite: Suite, evaluations: Sequence[Evaluation], now: datetime | None
+    settings: Settings,
+    benchmark_run: str,
+    suite: Suite,
+    evaluations: Sequence[Evaluation],
+    now: datetime | None,
+    *,
+    filed_under: str | None = None,
 ) -> AlertOutcome:
+    told = Addressees(channels=suite.channels, benchmark_run=filed_under or benchmark_run)
+
     def message(changes: Sequence[Transition]) -> Message:
-        return compose(benchmark_run, changes, settings.reports / benchmark_run / "index.html")
+        return compose(benchmark_run, changes, settings.reports / told.benchmark_run / "index.html")
 
     with open_alerts_database(settings) as connection:
         booked = book(
             connection,
             benchmark_run,
             evaluations,
-            channels=suite.channels,
+            told=told,
             at=now or datetime.now(UTC),
             compose=message,
         )

@@ -1,10 +1,15 @@
 """What people ask about alerts; it reads the database of alerts itself and is never behind."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from docmind_core.alerts.database import open_alerts_database
+from docmind_core.alerts.evaluation import fingerprint as fingerprint_of
+from docmind_core.alerts.lifecycle import BAD, FIRING, PENDING
+from docmind_core.alerts.rules import RUN_FAILED
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
 
@@ -17,6 +22,15 @@ select benchmark_run, seq, channel, attempt, status, error, attempted_at from al
 where benchmark_run in (select benchmark_run from alert_events where fingerprint = ?)
 order by attempted_at desc limit 50
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvaluated:
+    """That a benchmark run came to its evaluation, or was found failed."""
+
+    benchmark_run: str
+    at: datetime
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,13 @@ def open_alerts(settings: Settings) -> Rows:
     return _ask(settings, "select * from open_alerts order by severity, first_seen, fingerprint")
 
 
+def open_alerts_line(settings: Settings) -> str | None:
+    """Say in one line how many alerts are open; None when none is."""
+    states = Counter(row["state"] for row in open_alerts(settings))
+    counts = ", ".join(f"{states[state]} {state}" for state in (FIRING, PENDING) if states[state])
+    return f"Alerts: {counts}; see docmind alerts list" if counts else None
+
+
 def evaluations_of(settings: Settings, benchmark_run: str) -> Rows:
     """Return every evaluation of a benchmark run."""
     return _ask(settings, _EVALUATIONS, benchmark_run)
@@ -43,6 +64,23 @@ def last_evaluated_at(settings: Settings) -> str | None:
     """Return the UTC time of the newest evaluation of any rule; None before the first."""
     rows = _ask(settings, "select max(evaluated_at) as at from alert_evaluations")
     return rows[0]["at"] if rows else None
+
+
+def run_evaluations(settings: Settings, suite: str) -> tuple[RunEvaluated, ...]:
+    """Return the benchmark runs of a suite that were evaluated, in the order of their evaluations."""
+    rows = _ask(
+        settings,
+        "select benchmark_run, evaluated_at, outcome from alert_evaluations where fingerprint = ? order by rowid",
+        fingerprint_of(RUN_FAILED.rule_id, {"suite": suite}),
+    )
+    return tuple(
+        RunEvaluated(
+            benchmark_run=row["benchmark_run"],
+            at=datetime.fromisoformat(row["evaluated_at"]),
+            failed=row["outcome"] == BAD,
+        )
+        for row in rows
+    )
 
 
 def was_evaluated(settings: Settings, rule_id: str, benchmark_run: str) -> bool:

@@ -49,6 +49,9 @@ _AT_ONCE = Patience(for_evals=1)
 RUN_FAILED = AlertRule(rule_id="run_failed", severity=CRITICAL, patience=_AT_ONCE)
 LEDGER_UNBALANCED = AlertRule(rule_id="ledger_unbalanced", severity=CRITICAL, patience=_AT_ONCE)
 BENCHMARK_MISSING = AlertRule(rule_id="benchmark_missing", severity=CRITICAL, patience=_AT_ONCE)
+ALERTING_STALE = AlertRule(rule_id="alerting_stale", severity=CRITICAL, patience=_AT_ONCE)
+SCHEDULE_RULES = (BENCHMARK_MISSING, ALERTING_STALE)
+"""Rules of a suite with a schedule; each of its benchmark runs is an evaluation that finds nothing wrong."""
 
 
 def watched_limits(suite: Suite) -> dict[str, float]:

@@ -20,6 +20,7 @@ MUST_BE_EQUAL = (
 """Columns of `runs`; a comparison of two runs that differ in one of them says nothing about the arms."""
 
 _LEDGER = "select run_id, engine_session from ledger_balance where state = 'unbalanced' order by all"
+_LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
 
 
 def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> list[str]:
@@ -41,7 +42,7 @@ def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -
 
 def unbalanced_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
     """Return the runs whose ledger does not balance with the engine's counters."""
-    _, rows = query_segments(folder, run_ids, _LEDGER)
+    _, rows = query_segments(folder, run_ids, _LEDGER, tables=_LEDGER_TABLES)
     return frozenset(str(row[0]) for row in rows)
 
 

@@ -19,6 +19,10 @@ P95_N_MIN = 130
 """Below, the bound of a p95 does not hold with 99 % confidence: it gets no interval."""
 GB_PER_GIB = 1.073741824
 SYSTEM_ARMS = ("tuned", "naive_supervisor")
+_QUERY_COLUMNS = (
+    *("query_id", "replicate", "cluster_id", "phase", "status", "fallback"),
+    *("times_missing_because", "context_utilisation_ratio", "coordination_overhead_s"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,8 @@ class _Run:
         reasons = Counter(str(row["times_missing_because"]) for row in self.query_runs if row["times_missing_because"])
         return reasons.most_common(1)[0][0] if reasons else N_TOO_SMALL
 
-    def rows(self, table: str) -> list[dict[str, object]]:
-        return read_segment(self.folder, table, self.run_id)
+    def rows(self, table: str, *columns: str) -> list[dict[str, object]]:
+        return read_segment(self.folder, table, self.run_id, columns=columns)
 
 
 _Found = tuple[str | None, Measured, float | None]
@@ -83,7 +87,8 @@ def measure_limits(
     """
     arm = judged_arm(suite)
     run_id = f"{benchmark_run}.{arm}"
-    rows = [row for row in read_segment(folder, "query_runs", run_id) if row["phase"] != "warmup"]
+    read = read_segment(folder, "query_runs", run_id, columns=_QUERY_COLUMNS)
+    rows = [row for row in read if row["phase"] != "warmup"]
     run = _Run(folder=folder, run_id=run_id, query_runs=rows)
     return tuple(
         LimitValue(
@@ -120,7 +125,7 @@ def _badness(value: LimitValue) -> float:
 def _agent_latency(run: _Run, limit: float) -> list[_Found]:
     known = {(row["query_id"], row["replicate"]) for row in run.query_runs}
     times: dict[str, list[float]] = {}
-    for row in run.rows("spans"):
+    for row in run.rows("spans", "query_id", "replicate", "op", "name", "t0", "t1"):
         if row["op"] == "invoke_agent" and (row["query_id"], row["replicate"]) in known:
             times.setdefault(str(row["name"]), []).append((int(str(row["t1"])) - int(str(row["t0"]))) / 1e9)
     if not times:
@@ -147,7 +152,9 @@ def _p95(values: Sequence[float], limit: float, because: str) -> tuple[Measured,
 
 
 def _reduction(run: _Run, limit: float) -> list[_Found]:
-    for row in run.rows("comparisons"):
+    for row in run.rows(
+        "comparisons", "agent", "slice", "metric", "baseline_run_id", "delta", "delta_low", "delta_high", "n"
+    ):
         is_total = row["agent"] == "all" and row["slice"] == "all" and row["metric"] == "billed_tokens"
         if is_total and str(row["baseline_run_id"]).endswith(".naive_supervisor"):
             # On the log scale a smaller ratio is a larger reduction: the ends change places.
@@ -163,7 +170,8 @@ def _reduction(run: _Run, limit: float) -> list[_Found]:
 
 
 def _vram(run: _Run, limit: float) -> list[_Found]:
-    samples = [row for row in run.rows("device_samples") if row["source"] != "engine"]
+    read = run.rows("device_samples", "source", "status", "vram_process_gib", "mem_used_gib")
+    samples = [row for row in read if row["source"] != "engine"]
     # Inside a container the driver hides what processes hold: then all memory in use on the GPU counts.
     held = [number(row["vram_process_gib"]) or number(row["mem_used_gib"]) for row in samples]
     used = [value for value in held if value is not None]
@@ -178,7 +186,7 @@ def _pass_ratio(run: _Run, limit: float) -> list[_Found]:
     clusters = {(row["query_id"], row["replicate"]): str(row["cluster_id"]) for row in run.query_runs}
     scores = [
         (float(str(row["value"])), clusters[key])
-        for row in run.rows("measurements")
+        for row in run.rows("measurements", "query_id", "replicate", "metric", "value")
         if row["metric"] == "passed" and row["value"] is not None
         if (key := (row["query_id"], row["replicate"])) in clusters
     ]

@@ -70,7 +70,7 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
     return ReportPaths(
         html=html,
         markdown=markdown,
-        summary=summary_text(records, html),
+        summary=summary_text(records, scorecard, html),
         verdict=scorecard.verdict,
         scorecard=scorecard_rows(scorecard),
         guide_grades={arm.arm: str(arm.grade) for arm in grades},

@@ -1,10 +1,13 @@
 """The scorecard of a benchmark run: each limit of its suite decided by its interval, and the letters."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from docmind_core.measurements.limit_values import LimitValue, measure_limits
+from docmind_core.measurements.limits import MET, MISSED, UNDECIDED
+from docmind_core.measurements.limits import NOT_MEASURED as LIMIT_NOT_MEASURED
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import (
     NOT_MEASURED,
@@ -19,6 +22,9 @@ from docmind_core.reports.scorecard import Letter, dimension_letters, overall_le
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
+
+_WORST_FIRST = (MISSED, UNDECIDED, LIMIT_NOT_MEASURED, MET)
+_SHOWN = (MET, MISSED, UNDECIDED, LIMIT_NOT_MEASURED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,14 @@ class Scorecard:
     def verdict(self) -> str:
         """The overall letter and its reason in one sentence."""
         return f"Scorecard of {self.arm}: {letter_text(self.overall)}"
+
+    @property
+    def counts(self) -> str:
+        """How many limits are in each state; one that holds for each agent counts once, by its worst agent."""
+        names = dict.fromkeys(value.name for value in self.values)
+        states = [{value.judged.state for value in self.values if value.name == name} for name in names]
+        worst = Counter(next(state for state in _WORST_FIRST if state in found) for found in states)
+        return f"Limits of {self.arm}: " + ", ".join(f"{worst[state]} {state}" for state in _SHOWN if worst[state])
 
 
 def read_scorecard(settings: Settings, records: BenchmarkRecords) -> Scorecard:

@@ -6,6 +6,7 @@ from textwrap import wrap
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, plumbing_sentence
+from docmind_core.reports.limits_table import Scorecard
 from docmind_core.reports.text_safety import one_line, shortened
 
 LINES_MAX = 25
@@ -25,7 +26,7 @@ _COLUMNS = {
 _QUALITY = ("exact_match", "token_f1")
 
 
-def summary_text(records: BenchmarkRecords, html: Path) -> str:
+def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path) -> str:
     """Say what came out, in at most `LINES_MAX` lines without control characters."""
     first = records.arms[0]
     lines = [
@@ -37,7 +38,8 @@ def summary_text(records: BenchmarkRecords, html: Path) -> str:
     for finding in headline(records)[:FINDINGS_SHOWN]:
         lines += _wrapped(str(finding))
     plumbing = plumbing_sentence(records)
-    lines += _wrapped(plumbing) if plumbing else []
+    lines += _wrapped(plumbing, _SENTENCE_LINES - 1) if plumbing else []
+    lines.append(shortened(one_line(scorecard.counts), characters=WIDTH))
     lines.append(ledger_line(records))
     lines.append(f"Report: {html}")
     return "\n".join(lines)
@@ -69,8 +71,8 @@ def _arm_lines(records: BenchmarkRecords) -> list[str]:
     return [*lines, f"... and {more} more arms in the report"] if more > 0 else lines
 
 
-def _wrapped(sentence: str) -> list[str]:
+def _wrapped(sentence: str, lines_max: int = _SENTENCE_LINES) -> list[str]:
     lines = wrap(one_line(sentence), WIDTH)
-    if len(lines) > _SENTENCE_LINES:
-        lines = [*lines[: _SENTENCE_LINES - 1], f"{lines[_SENTENCE_LINES - 1]} …"]
+    if len(lines) > lines_max:
+        lines = [*lines[: lines_max - 1], f"{lines[lines_max - 1]} …"]
     return lines

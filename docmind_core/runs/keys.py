@@ -3,6 +3,7 @@
 import re
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 
 _KEY = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9_-]*-[0-9a-f]{4}")
 
@@ -17,9 +18,25 @@ def is_benchmark_run(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
+def started_at(benchmark_run: str) -> datetime:
+    """Return the UTC start in a key."""
+    return datetime.strptime(benchmark_run.split("-", 1)[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def suite_of(benchmark_run: str) -> str:
     """Return the name of the suite in a key."""
     return benchmark_run.split("-", 1)[1].rsplit("-", 1)[0]
+
+
+def benchmark_runs_of(folder: Path, suite_name: str) -> tuple[str, ...]:
+    """Return the keys of a suite's benchmark runs, oldest first.
+
+    Args:
+        folder: Where frozen suites are, one folder per benchmark run.
+        suite_name: The suite.
+    """
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return tuple(sorted(name for name in names if is_benchmark_run(name) and suite_of(name) == suite_name))
 
 
 def run_id_of(benchmark_run: str, arm: str) -> str:

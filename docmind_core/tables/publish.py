@@ -68,18 +68,25 @@ def _build_aside_and_replace(settings: Settings, target: Path) -> None:
         _remove_part(part)
 
 
-def build(connection: duckdb.DuckDBPyConnection, folder: Path, *, run_ids: Sequence[str] | None = None) -> None:
+def build(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    *,
+    run_ids: Sequence[str] | None = None,
+    filled: Sequence[str] | None = None,
+) -> None:
     """Create all tables and views in `connection` and fill them from the segments under `folder`.
 
     Args:
         connection: An empty database.
         folder: Holds `<table>/<run_id>.parquet`.
         run_ids: Take these runs alone; all when None.
+        filled: Fill these tables alone and leave the others empty; all when None.
     """
     for table in TABLES.values():
         connection.execute(_create_table(table))
         segments = _segments(folder / table.name, run_ids)
-        if segments:
+        if segments and (filled is None or table.name in filled):
             _insert(connection, table, segments)
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {sql_text(view.name)}")

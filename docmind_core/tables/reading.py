@@ -74,11 +74,24 @@ def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def query_segments(
-    folder: Path, run_ids: Sequence[str], sql: str, parameters: Mapping[str, object] | None = None
+    folder: Path,
+    run_ids: Sequence[str],
+    sql: str,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    tables: Sequence[str] | None = None,
 ) -> Rows:
-    """Ask tables and views that hold the segments of `run_ids` alone, published or not."""
+    """Ask tables and views that hold the segments of `run_ids` alone, published or not.
+
+    Args:
+        folder: Of the segments.
+        run_ids: Whose rows.
+        sql: One question, with `$named` parameters.
+        parameters: Values for these names.
+        tables: Those that the question and its views read; the others stay empty. All when None.
+    """
     with open_in_memory() as connection:
-        build(connection, folder, run_ids=run_ids)
+        build(connection, folder, run_ids=run_ids, filled=tables)
         return _ask(connection, sql, parameters, None)
 
 

@@ -57,16 +57,27 @@ def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[
     return target
 
 
-def read_segment(folder: Path, table: str, run_id: str) -> list[dict[str, object]]:
-    """Return the rows of `table` for `run_id` in the order they were written; none when there is no segment."""
+def read_segment(
+    folder: Path, table: str, run_id: str, *, columns: Sequence[str] | None = None
+) -> list[dict[str, object]]:
+    """Return the rows of `table` for `run_id` in the order they were written; none when there is no segment.
+
+    Args:
+        folder: Of the segments.
+        table: Its name.
+        run_id: Whose rows.
+        columns: Read these alone: most of a segment is text that few need. All when None.
+    """
     path = segment_path(folder, table, run_id)
     if not path.exists():
         return []
     try:
-        content = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # a column that an older version did not write is passed over
+            content = file.read(columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path} can't be read: {error}. Delete it and resume the benchmark run.") from error
-    return [{name: row.get(name) for name in TABLES[table].columns} for row in content.to_pylist()]
+    names = TABLES[table].columns if columns is None else columns
+    return [{name: row.get(name) for name in names} for row in content.to_pylist()]
 
 
 def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:

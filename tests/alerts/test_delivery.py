@@ -1,10 +1,7 @@
 """Delivery to real local webhooks: at least once, recorded, without secrets (S59)."""
 
-import json
 import logging
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -16,41 +13,10 @@ from docmind_core.alerts.messages import Message
 from docmind_core.alerts.notices import undelivered
 from docmind_core.errors import DeliveryError, SettingsError
 from tests.alerts.builders import START, key_of, make_suite
+from tests.alerts.webhook import SECRET, Webhook
 
 # A plugin of Apprise that nobody asked for imports it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-SECRET = "tok-9f8e7d6c5b4a"
-
-
-class Webhook:
-    """A server on loopback that remembers what was posted to it."""
-
-    def __init__(self):
-        self.status = 200
-        self.posted = []
-        webhook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                webhook.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(webhook.status)
-                self.end_headers()
-
-            def log_message(self, *arguments):
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
-
-    @property
-    def url(self):
-        return f"json://user:{SECRET}@127.0.0.1:{self.server.server_port}/hooks/{SECRET}/"
-
-    def close(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
 
 
 @pytest.fixture

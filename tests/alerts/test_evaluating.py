@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from docmind_core.alerts.database import open_alerts_database
-from docmind_core.alerts.evaluating import book_failure, book_missing, evaluate_alerts
+from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
 from docmind_core.alerts.evaluation import decide, fingerprint
 from docmind_core.alerts.notices import waiting_messages
 from docmind_core.alerts.rules import clear_threshold, limit_rule
@@ -149,13 +149,6 @@ def test_a_run_that_never_got_anywhere_is_found_by_its_failure(home):
     assert "\x1b" not in message.text + message.markdown
     assert "<script>" not in message.markdown
     assert "EngineStartError" in message.text
-
-
-def test_a_missing_benchmark_fires_and_ends_when_two_have_happened(home):
-    suite = make_suite(schedule="0 2 * * *")
-    assert book_missing(home, "toy@2026-11-22T02:00", suite, "due at 02:00").firing == ("benchmark_missing",)
-    assert evaluate_night(home, 1, 1.0, suite).resolved == ()
-    assert evaluate_night(home, 2, 1.0, suite).resolved == ("benchmark_missing",)
 
 
 def test_five_changes_of_one_run_are_one_message_per_channel(home):

@@ -2,12 +2,13 @@
 
 from dagster_project.cli.main import run
 from docmind_core.alerts.evaluating import book_failure
-from docmind_core.alerts.listing import open_alerts
+from docmind_core.alerts.listing import open_alerts, open_alerts_line
 from tests.alerts.builders import key_of, make_suite
 
 
 def test_before_the_first_evaluation_the_list_says_what_to_do(home, monkeypatch, capsys):
     monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    assert open_alerts_line(home) is None
     assert run(["alerts", "list"]) == 0
     assert capsys.readouterr().out == "no rule has been evaluated yet; a benchmark run does it: docmind bench smoke\n"
 
@@ -15,6 +16,7 @@ def test_before_the_first_evaluation_the_list_says_what_to_do(home, monkeypatch,
 def test_an_open_alert_is_listed_and_shown_with_its_history(home, monkeypatch, capsys):
     monkeypatch.setenv("DOCMIND_HOME", str(home.home))
     book_failure(home, key_of(0), make_suite(), "EngineStartError \x1b[31m")
+    assert open_alerts_line(home) == "Alerts: 1 firing; see docmind alerts list"
     assert run(["alerts", "list"]) == 0
     shown = capsys.readouterr().out
     assert "run_failed" in shown

@@ -73,7 +73,7 @@ def test_limits_warn_and_only_the_two_gates_block():
 
 def test_sensors_run_without_being_asked_and_not_more_than_once_a_minute():
     sensors = {sensor.name: sensor for sensor in defs.sensors}
-    assert set(sensors) == {"alert_delivery", "failed_benchmarks"}
+    assert set(sensors) == {"alert_delivery", "failed_benchmarks", "overdue_benchmarks"}
     assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
     # By name: with `job=` Dagster copies the sensor, which prints a warning of its own into every command.
     assert sensors["alert_delivery"].job_name == "deliver_alerts"

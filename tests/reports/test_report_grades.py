@@ -55,6 +55,13 @@ def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(tmp_path):
     assert (memory["state"], memory["limit"]) == ("missed", 12.0)
 
 
+def test_the_summary_counts_the_limits_by_their_state(tmp_path):
+    report, _, _ = graded(tmp_path, limits={"vram_process_peak_gb": 12.0})
+    states = {row["metric"]: row["state"] for row in report.scorecard if row["agent"] in {None, "query_router"}}
+    assert sorted(states.values()) == ["missed", "not measured", "not measured", "undecided", "undecided"]
+    assert "Limits of tuned: 1 missed, 2 undecided, 2 not measured" in report.summary.splitlines()
+
+
 def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(tmp_path):
     report, html, _ = graded(tmp_path, plumbing=True)
     assert report.verdict == "Scorecard of tuned: no letter (the model only checks the plumbing)"

@@ -51,6 +51,12 @@ def test_segments_can_be_asked_before_they_are_published(settings):
     assert query_segments(settings.tables, [RUN_ID], "select run_id from runs")[1] == [(RUN_ID,)]
 
 
+def test_only_the_named_tables_are_filled_when_a_question_needs_few(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    counts = "select (select count(*) from runs), (select count(*) from llm_calls)"
+    assert query_segments(settings.tables, [RUN_ID], counts, tables=("llm_calls",))[1] == [(0, 1)]
+
+
 ENDLESS = "select count(*) from range(1000000000) as a, range(1000000000) as b where a.range * b.range % 7 = 8"
 
 

@@ -1,5 +1,7 @@
 from datetime import datetime, timedelta, timezone
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from docmind_core.errors import StoreError
@@ -111,3 +113,9 @@ def test_every_table_and_column_has_a_comment_and_a_known_type():
         for kind, comment in table.columns.values():
             assert kind in {"varchar", "integer", "bigint", "double", "boolean", "timestamp"}
             assert comment
+
+
+def test_a_few_columns_are_read_alone_and_one_that_an_older_version_lacks_is_null(tmp_path):
+    path = write_segment(tmp_path, "spans", RUN_ID, [])
+    pq.write_table(pa.table({"run_id": [RUN_ID], "op": ["chat"], "attributes": ["{}"]}), path)
+    assert read_segment(tmp_path, "spans", RUN_ID, columns=("op", "t0")) == [{"op": "chat", "t0": None}]

@@ -1,0 +1,87 @@
+"""Finding what a schedule made due and nobody saw: a benchmark that never began, or one without an end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from docmind_core.alerts.evaluating import Absence, AlertOutcome, book_absence, book_failure
+from docmind_core.alerts.listing import RunEvaluated, run_evaluations
+from docmind_core.alerts.rules import ALERTING_STALE, BENCHMARK_MISSING
+from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.runs.keys import benchmark_runs_of, started_at
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
+
+GRACE = timedelta(minutes=10)
+"""How long after its due time a benchmark may begin."""
+TIMES_USUAL = 2
+"""A benchmark that takes longer than this many times the median of its suite is overdue."""
+DURATIONS_SEEN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a started schedule has made due."""
+
+    suite: Suite
+    ticks: Sequence[datetime]
+    """When benchmarks of the suite were due, newest first, none before the schedule was started."""
+
+
+def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Iterator[AlertOutcome]:
+    """Raise alerts for what is overdue: `benchmark_missing`, `run_failed` or `alerting_stale`.
+
+    Missing: no benchmark of the suite has begun since the newest due time. Failed: the benchmark of a due time is
+    not evaluated, though it had twice the usual time; one whose process died is found at once, elsewhere. Stale:
+    benchmarks begin, and none was evaluated for two due times. Doing it twice changes nothing.
+    """
+    suite = expected.suite
+    keys = benchmark_runs_of(settings.benchmarks, suite.name)
+    newest = keys[-1] if keys else None
+    due = [tick for tick in expected.ticks if tick <= now - GRACE]
+    if not due:
+        return
+    if newest is None or started_at(newest) < due[0]:
+        because = f"due at {_utc(due[0])}, and no benchmark has begun since"
+        absence = Absence(rule=BENCHMARK_MISSING, due_at=due[0], because=because)
+        yield book_absence(settings, suite, absence, filed_under=newest, now=now)
+        return
+    evaluated = run_evaluations(settings, suite.name)
+    endless = _without_end(keys, expected.ticks, evaluated, now)
+    if endless is not None:
+        key, because = endless
+        yield book_failure(settings, key, read_frozen_suite(settings, key), because, now=now)
+    elif len(due) > 1 and not any(seen.at >= due[1] for seen in evaluated):
+        because = f"benchmarks begin, and none was evaluated since before {_utc(due[1])}"
+        absence = Absence(rule=ALERTING_STALE, due_at=due[0], because=because)
+        yield book_absence(settings, suite, absence, filed_under=newest, now=now)
+
+
+def _without_end(
+    keys: Sequence[str], ticks: Sequence[datetime], evaluated: Sequence[RunEvaluated], now: datetime
+) -> tuple[str, str] | None:
+    """Return the benchmark run of the newest due time that had its time and is not evaluated, and why it counts."""
+    usual = _usual_duration(evaluated)
+    if usual is None:
+        return None
+    latest_start = now - max(GRACE, TIMES_USUAL * usual)
+    tick = next((tick for tick in ticks if tick <= latest_start), None)
+    key = None if tick is None else next((key for key in keys if started_at(key) >= tick), None)
+    if key is None or started_at(key) > latest_start or any(seen.benchmark_run == key for seen in evaluated):
+        return None
+    took = now - started_at(key)
+    return key, f"has not ended after {_minutes(took)}; the suite usually takes {_minutes(usual)}"
+
+
+def _usual_duration(evaluated: Sequence[RunEvaluated]) -> timedelta | None:
+    durations = [seen.at - started_at(seen.benchmark_run) for seen in evaluated if not seen.failed]
+    return median(durations[-DURATIONS_SEEN:]) if durations else None
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 60:.0f} min"

@@ -1,0 +1,72 @@
+"""Which schedules are watched, and when (S59)."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+
+from dagster_project.instance import open_instance
+from dagster_project.resources import StoreResource
+from dagster_project.sensors.overdue_benchmarks import expected_benchmarks, has_just_begun, overdue_benchmarks
+
+NOW = datetime(2026, 11, 23, 1, 12, tzinfo=UTC)
+SUITE = {"name": "mine", "query_set": "python-reference", "schedule": "0 2 * * *", "timezone": "Europe/Berlin"}
+
+
+@pytest.fixture
+def instance(settings):
+    (settings.home / "suites").mkdir(parents=True)
+    (settings.home / "suites" / "mine.yaml").write_text(json.dumps(SUITE))
+    with open_instance(settings) as instance:
+        yield instance
+
+
+def set_schedule(instance, status, since):
+    location = InProcessCodeLocationOrigin(
+        loadable_target_origin=dg._core.types.loadable_target_origin.LoadableTargetOrigin(module_name="m")
+    )
+    origin = RemoteInstigatorOrigin(
+        repository_origin=RemoteRepositoryOrigin(code_location_origin=location, repository_name="r"),
+        instigator_name="suite_mine",
+    )
+    data = ScheduleInstigatorData(cron_schedule=SUITE["schedule"], start_timestamp=since.timestamp())
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SCHEDULE, status, data))
+
+
+def test_a_started_schedule_is_expected_at_its_own_times_since_it_was_started(settings, instance):
+    set_schedule(instance, InstigatorStatus.RUNNING, NOW - timedelta(days=2))
+    [expected] = expected_benchmarks(instance, settings, NOW)
+    assert expected.suite.name == "mine"
+    assert [tick.astimezone(UTC).isoformat() for tick in expected.ticks] == [
+        "2026-11-23T01:00:00+00:00",
+        "2026-11-22T01:00:00+00:00",
+    ]
+
+
+def test_a_stopped_schedule_and_one_never_started_are_not_expected(settings, instance):
+    assert list(expected_benchmarks(instance, settings, NOW)) == []
+    set_schedule(instance, InstigatorStatus.STOPPED, NOW - timedelta(days=2))
+    assert list(expected_benchmarks(instance, settings, NOW)) == []
+
+
+def test_a_sensor_that_has_just_come_up_lets_the_schedules_catch_up_first(settings, instance):
+    assert has_just_begun(None, NOW)
+    assert has_just_begun((NOW - timedelta(hours=8)).timestamp(), NOW)
+    assert not has_just_begun((NOW - timedelta(minutes=1)).timestamp(), NOW)
+    set_schedule(instance, InstigatorStatus.RUNNING, datetime.now(UTC) - timedelta(days=2))
+    with dg.build_sensor_context(
+        instance=instance, resources={"store": StoreResource(home=str(settings.home))}
+    ) as context:
+        assert "catch up first" in overdue_benchmarks.evaluate_tick(context).skip_message
+        context._last_tick_completion_time = datetime.now(UTC).timestamp()
+        assert "1 overdue benchmarks booked: benchmark_missing of mine" in (
+            overdue_benchmarks.evaluate_tick(context).skip_message
+        )
