@@ -1,11 +1,14 @@
 """The arms: which graph goes by which name, and how one question is put to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from docmind_core.agents import naive_supervisor, single_pass, tuned
+from docmind_core.agents import guide_dag, naive_supervisor, single_agent, single_pass, tuned
+from docmind_core.agents.arm_names import LeverArm, parse_lever_arm
 from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
 from docmind_core.errors import AgentError, UsageError
 
 
@@ -19,6 +22,8 @@ class Arm:
     build: Callable[[], Any]
     opening: Callable[[str], Any]
     steps_max: int = 25
+    levers: frozenset[Lever] = frozenset()
+    """What is on in it."""
 
 
 def _plain_opening(question: str) -> dict[str, str]:
@@ -35,6 +40,20 @@ ARMS = {
             opening=_plain_opening,
         ),
         Arm(
+            name="single_agent",
+            shows="One agent with a search tool: it searches until it has read enough, at most three times.",
+            build=single_agent.build_single_agent,
+            opening=_plain_opening,
+            steps_max=single_agent.SINGLE_AGENT_STEPS_MAX,
+        ),
+        Arm(
+            name="guide_dag",
+            shows="The guide's own dependency graph: nobody reads the plan, nobody acts on the verdict.",
+            build=guide_dag.build_guide_dag,
+            opening=_plain_opening,
+            levers=TUNED_LEVERS - {Lever.SPECIALIZATION},
+        ),
+        Arm(
             name="naive_supervisor",
             shows="The baseline: a supervisor call picks each next agent, every agent reads the whole history.",
             build=naive_supervisor.build_naive_supervisor,
@@ -46,16 +65,48 @@ ARMS = {
             shows="Fixed edges, parallel searches, typed decisions, a check against the cited passages.",
             build=tuned.build_tuned,
             opening=_plain_opening,
+            levers=TUNED_LEVERS,
         ),
     )
+}
+"""The arms without a lever in their name."""
+
+_BUILDERS: dict[str, Callable[[frozenset[Lever]], Any]] = {
+    "naive_supervisor": naive_supervisor.build_naive_supervisor,
+    "tuned": tuned.build_tuned,
 }
 
 
 def find_arm(name: str) -> Arm:
-    """Return the arm called `name`, or say which there are."""
-    if name not in ARMS:
-        raise UsageError(f"there is no arm {name!r}. Known arms: {', '.join(ARMS)}.")
-    return ARMS[name]
+    """Return the arm called `name`, levers in its name or not, or say which there are."""
+    if name in ARMS:
+        return ARMS[name]
+    if (found := parse_lever_arm(name)) is not None:
+        return _with_levers(name, found)
+    known = f"{', '.join(ARMS)}, naive+LEVER, tuned-LEVER"
+    raise UsageError(f"there is no arm {name!r}. Known arms: {known}. See them: docmind arms")
+
+
+def lever_arms() -> tuple[Arm, ...]:
+    """Return every arm with one lever in its name."""
+    names = [f"naive+{lever}" for lever, facts in LEVERS.items() if facts.not_in_naive is None]
+    names += [
+        f"tuned{'+' if lever in ADDED_TO_TUNED else '-'}{lever}"
+        for lever, facts in LEVERS.items()
+        if facts.not_in_tuned is None
+    ]
+    return tuple(find_arm(name) for name in names)
+
+
+def _with_levers(name: str, found: LeverArm) -> Arm:
+    verb = "without" if found.graph == "tuned" and "-" in name else "with"
+    return replace(
+        ARMS[found.graph],
+        name=name,
+        shows=f"{found.graph} {verb} {', '.join(found.changed)}.",
+        build=partial(_BUILDERS[found.graph], found.levers),
+        levers=found.levers,
+    )
 
 
 async def answer_question(arm: Arm, graph: Any, question: str, context: AgentContext) -> ArmAnswer:
@@ -64,7 +115,9 @@ async def answer_question(arm: Arm, graph: Any, question: str, context: AgentCon
     Raises:
         AgentError: If the graph ended without an answer.
     """
-    state = await graph.ainvoke(arm.opening(question), {"recursion_limit": arm.steps_max}, context=context)
+    state = await graph.ainvoke(
+        arm.opening(question), {"recursion_limit": arm.steps_max}, context=replace(context, levers=arm.levers)
+    )
     result = state.get("result")
     if not isinstance(result, ArmAnswer):
         raise AgentError(f"the graph of {arm.name} ended without an answer.")
