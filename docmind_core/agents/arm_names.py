@@ -46,7 +46,9 @@ def parse_lever_arm(name: str) -> LeverArm | None:
         for sign, lever in parts:
             _refuse_in_tuned(name, sign, lever)
         return LeverArm(graph=TUNED, changed=changed, levers=TUNED_LEVERS ^ set(changed))
-    raise UsageError(f"arm {name!r}: only naive and tuned have levers: naive+LEVER, tuned-LEVER. See them: docmind arms")
+    raise UsageError(
+        f"arm {name!r}: only naive and tuned have levers: naive+LEVER, tuned-LEVER. See them: docmind arms"
+    )
 
 
 def _refuse_disorder(name: str, graph: str, parts: list[tuple[str, Lever]]) -> None:

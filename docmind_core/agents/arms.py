@@ -51,7 +51,7 @@ ARMS = {
             shows="The guide's own dependency graph: nobody reads the plan, nobody acts on the verdict.",
             build=guide_dag.build_guide_dag,
             opening=_plain_opening,
-            levers=TUNED_LEVERS - {Lever.SPECIALIZATION},
+            levers=frozenset({Lever.FIXED_EDGES, Lever.PARALLEL_TOOLS, Lever.CONTEXT_ISOLATION, Lever.PREFIX_ORDER}),
         ),
         Arm(
             name="naive_supervisor",
@@ -99,11 +99,11 @@ def lever_arms() -> tuple[Arm, ...]:
 
 
 def _with_levers(name: str, found: LeverArm) -> Arm:
-    verb = "without" if found.graph == "tuned" and "-" in name else "with"
+    changed = [f"{'with' if lever in found.levers else 'without'} {lever}" for lever in found.changed]
     return replace(
         ARMS[found.graph],
         name=name,
-        shows=f"{found.graph} {verb} {', '.join(found.changed)}.",
+        shows=f"{found.graph} {', '.join(changed)}.",
         build=partial(_BUILDERS[found.graph], found.levers),
         levers=found.levers,
     )

@@ -16,6 +16,7 @@ from docmind_core.agents.tuned import FALLBACK, guarded
 from docmind_core.agents.tuned_generalists import plan
 from docmind_core.agents.tuned_nodes import TunedState, fall_back, route, synthesize, validate
 from docmind_core.agents.waves import execution_waves
+from docmind_core.errors import AgentError
 
 DEPENDENCIES: dict[str, tuple[str, ...]] = {
     ROUTER: (),
@@ -52,7 +53,9 @@ def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) ->
         AgentError: If it is no graph that can run: an unknown agent, or a circle.
     """
     graph = StateGraph(TunedState, context_schema=AgentContext)
-    before: str | list[str] = START
+    if unknown := [agent for agent in dependencies if agent not in NODES]:
+        raise AgentError(f"there is no agent {', '.join(unknown)}. Known agents: {', '.join(NODES)}.")
+    before = START
     for position, wave in enumerate(execution_waves(dependencies), start=1):
         for agent in wave:
             graph.add_node(agent, guarded(agent, NODES[agent]))

@@ -6,6 +6,7 @@ supervisor rewrites the answer; at most eight hand-offs.
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -143,5 +144,5 @@ def _add_fixed_edges(graph: Any, agents: Sequence[str], *, parallel: bool) -> No
         chain = [*agents[2:], ANSWER]
     else:
         chain = [START, *agents, ANSWER]
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         graph.add_edge(before, after)

@@ -129,9 +129,7 @@ async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
         max_tokens=context.answer_max_tokens,
     )
     reported = Message(speaker=RETRIEVER, text=report.text)
-    return hand_back(
-        RETRIEVER, context, reported, tool_output=(called, result), passages=list(kept), rankings=[hits]
-    )
+    return hand_back(RETRIEVER, context, reported, tool_output=(called, result), passages=list(kept), rankings=[hits])
 
 
 async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -139,9 +137,7 @@ async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> d
     context = runtime.context
     reads = _reads(state, context, _found(state), with_passages=True)
     task = f"answer the question.\n\n{_question(state)}"
-    reply = await _ask(
-        SYNTHESIZER, state, context, "answer", task, reads=reads, max_tokens=context.answer_max_tokens
-    )
+    reply = await _ask(SYNTHESIZER, state, context, "answer", task, reads=reads, max_tokens=context.answer_max_tokens)
     return hand_back(SYNTHESIZER, context, Message(speaker=SYNTHESIZER, text=reply.text), draft=reply.text)
 
 

@@ -45,5 +45,3 @@ async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str
     reply = await context.tools.ask(RETRIEVER, f"retrieve_{task['number']}", request)
     wanted = reply.output.query if isinstance(reply.output, SearchRequest) else task["sub_query"]
     return {"rankings": [await context.tools.search(task["strategy"], wanted, context.depth)]}
-
-

@@ -23,7 +23,7 @@ def execution_waves(dependencies: Mapping[str, Sequence[str]]) -> tuple[tuple[st
         sorter.prepare()
     except CycleError as error:
         circle = " → ".join(reversed(error.args[1]))
-        raise AgentError(f"agents wait for each other in a circle: {circle}. Drop one of these dependencies.") from error
+        raise AgentError(f"agents wait for each other in a circle: {circle}. Drop one dependency.") from error
     order = list(dependencies)
     waves = []
     while sorter.is_active():
