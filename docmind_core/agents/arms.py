@@ -24,11 +24,21 @@ class Arm:
     steps_max: int = 25
     levers: frozenset[Lever] = frozenset()
     """What is on in it."""
+    changed: tuple[Lever, ...] = ()
+    """The levers in its name: what makes it differ from the arm it is compared with."""
+    compared_with: str = "naive_supervisor"
+    """The arm that its effect is measured against."""
 
 
 def _plain_opening(question: str) -> dict[str, str]:
     return {"question": question}
 
+
+EQUAL_IN_ALL = (
+    "passages for the same search, how many of them are read, the instruction for an answer and its limit of tokens; "
+    "only dedupe drops passages that repeat another one."
+)
+"""What no arm and no lever changes; tested."""
 
 ARMS = {
     arm.name: arm
@@ -57,6 +67,7 @@ ARMS = {
             name="naive_supervisor",
             shows="The baseline: a supervisor call picks each next agent, every agent reads the whole history.",
             build=naive_supervisor.build_naive_supervisor,
+            compared_with="",
             opening=naive_supervisor.opening,
             steps_max=naive_supervisor.SUPERVISOR_STEPS_MAX,
         ),
@@ -106,6 +117,8 @@ def _with_levers(name: str, found: LeverArm) -> Arm:
         shows=f"{found.graph} {', '.join(changed)}.",
         build=partial(_BUILDERS[found.graph], found.levers),
         levers=found.levers,
+        changed=found.changed,
+        compared_with=found.graph,
     )
 
 

@@ -95,9 +95,8 @@ async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[
     """Answer from the best passages; the second time from those not read before, and those the draft cited."""
     context = runtime.context
     candidates = candidate_ranking(state.get("rankings", []))
-    passages = _passages(state, candidates, context.depth.final_k)
-    if Lever.DEDUPE in context.levers:
-        passages = without_near_duplicates(passages)
+    chosen = _passages(state, candidates, context.depth.final_k)
+    passages = without_near_duplicates(chosen) if Lever.DEDUPE in context.levers else chosen
     if not passages:
         return {"result": nothing_found()}
     task = "answer_again" if state.get("refined") else "answer"
@@ -109,7 +108,7 @@ async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[
         history=_history(state, context),
     )
     reply = await context.tools.ask(SYNTHESIZER, task, request)
-    read_ids = [hit.chunk.chunk_id for hit in passages]
+    read_ids = [hit.chunk.chunk_id for hit in chosen]
     return {"result": read_answer(reply.text, passages, candidates), "read_ids": read_ids}
 
 

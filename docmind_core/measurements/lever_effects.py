@@ -105,7 +105,7 @@ def _shown(estimate: Estimate, left_out: int, unit: str, scale: Callable[[float]
     if estimate.low is None or estimate.high is None:
         return Effect(value=value, n=estimate.n, because=f"an interval needs 2 clusters: {counted} (n_too_small)")
     low, high = sorted((scale(estimate.low), scale(estimate.high)))
-    because = f"95 % interval {low:.3g} to {high:.3g} {unit}, {counted}"
+    because = f"95 % interval {_digits(low)} to {_digits(high)} {unit}, {counted}"
     return Effect(value=value, low=low, high=high, n=estimate.n, because=because)
 
 
@@ -115,3 +115,7 @@ def _saved(mean_log: float) -> float:
 
 def _grown(mean_log: float) -> float:
     return 100.0 * math.expm1(mean_log)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
