@@ -5,6 +5,7 @@ import pytest
 from docmind_core.agents.arms import ARMS, find_arm, lever_arms
 from docmind_core.agents.levers import LEVERS, TUNED_LEVERS, Lever
 from docmind_core.errors import UsageError
+from docmind_core.suites.suite import load_suite
 from docmind_core.tables.segments import segment_path
 
 
@@ -57,6 +58,10 @@ def test_every_lever_can_be_had_on_a_side_or_says_why_not_on_both():
     refused = {lever for lever, facts in LEVERS.items() if facts.not_in_naive and facts.not_in_tuned}
     assert changed | refused == set(Lever)
     assert not changed & refused
+
+
+def test_the_bundled_ablation_has_every_arm_and_every_lever_once():
+    assert sorted(load_suite("ablation").arms) == sorted(arm.name for arm in (*ARMS.values(), *lever_arms()))
 
 
 def test_every_name_can_be_the_name_of_a_segment(tmp_path):

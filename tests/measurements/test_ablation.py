@@ -38,7 +38,7 @@ def write_arm(settings, arm, tokens, *, passed=None, run=None, key=KEY, tables=N
 
 def measure(settings, lever, metric, edge=NO_EDGE, key=KEY):
     measure_levers(settings, key)
-    holder = sorted(path.stem for path in (settings.tables / "lever_effects").glob(f"{key}*"))[0]
+    holder = min(path.stem for path in (settings.tables / "lever_effects").glob(f"{key}*"))
     (row,) = [
         row
         for row in read_segment(settings.tables, "lever_effects", holder)
@@ -94,9 +94,9 @@ def test_a_difference_keeps_its_unit_and_a_time_says_that_it_is_one(settings):
 
 
 def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval_from_eight_clusters_on(settings):
-    tokens = [100.0 + place for place in range(8)]
+    tokens = [100 + 2 * place for place in range(8)]
     write_arm(settings, "naive_supervisor", tokens, passed=[1, 0, 1, 0, 1, 0, 1, 0])
-    write_arm(settings, "naive+parallel_tools", [value / 2 for value in tokens], passed=[1.0] * 8)
+    write_arm(settings, "naive+parallel_tools", [value // 2 for value in tokens], passed=[1.0] * 8)
     row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
 
     # half the tokens for twice the passes: a quarter of the tokens per correct answer
