@@ -15,7 +15,7 @@ from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import read_segment
+from docmind_core.tables.segments import read_segment, run_ids_of
 
 ROW_COUNT = "dagster/partition_row_count"
 Metadata = dict[str, Any]
@@ -86,6 +86,18 @@ def described_comparisons(settings: Settings, run_ids: Iterable[str], row_count:
         if row["agent"] == "all" and row["slice"] == "all"
     ]
     return {ROW_COUNT: row_count, "comparisons": table_of(rows)}
+
+
+def described_levers(settings: Settings, benchmark_run: str, row_count: int) -> Metadata:
+    """Show what the levers of a benchmark run moved, and how often each verdict was reached."""
+    shown = ("lever", "edge", "metric", "expected", "effect", "effect_low", "effect_high", "n", "verdict", "because")
+    rows = [
+        {name: row[name] for name in shown}
+        for run_id in run_ids_of(settings.tables, benchmark_run)[:1]
+        for row in read_segment(settings.tables, "lever_effects", run_id)
+    ]
+    measured = sum(row["effect_low"] is not None for row in rows)
+    return {ROW_COUNT: row_count, "measured": measured, "ablation": table_of(rows)}
 
 
 def described_database(settings: Settings, benchmark_run: str) -> Metadata:

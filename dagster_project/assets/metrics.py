@@ -4,9 +4,16 @@ import dagster as dg
 
 from dagster_project.assets.agent_runs import agent_runs
 from dagster_project.assets.query_sets import queries
-from dagster_project.metadata import ROW_COUNT, column_schema, described_comparisons, described_database
+from dagster_project.metadata import (
+    ROW_COUNT,
+    column_schema,
+    described_comparisons,
+    described_database,
+    described_levers,
+)
 from dagster_project.partitions import benchmark_runs
 from dagster_project.resources import StoreResource
+from docmind_core.measurements.ablation import measure_levers
 from docmind_core.measurements.comparing import compare_arms
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
@@ -47,9 +54,22 @@ def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) ->
 
 @dg.asset(
     group_name=GROUP,
+    kinds={"parquet"},
+    partitions_def=benchmark_runs,
+    deps=[measurements],
+    metadata=column_schema("lever_effects"),
+)
+def ablation(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+    """One row is what a lever moved of a metric, against the arm without it; none without arms with levers."""
+    rows = measure_levers(store.settings(), context.partition_key)
+    return dg.MaterializeResult(metadata=described_levers(store.settings(), context.partition_key, rows))
+
+
+@dg.asset(
+    group_name=GROUP,
     kinds={"duckdb"},
     partitions_def=benchmark_runs,
-    deps=[measurements, token_efficiency],
+    deps=[measurements, token_efficiency, ablation],
 )
 def metrics_database(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """One file with all tables and views of all benchmark runs; its readers never wait."""

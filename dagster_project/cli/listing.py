@@ -59,16 +59,35 @@ def suites() -> None:
 
 @click.command()
 def arms() -> None:
-    """List the arms that a suite may name.
+    """List the arms that a suite may name, and the levers they are varied by.
 
     \b
     Example:
       docmind arms
     """
     from dagster_project.cli.terminal_table import print_table
-    from docmind_core.agents.arms import ARMS
+    from docmind_core.agents.arms import ARMS, EQUAL_IN_ALL, lever_arms
+    from docmind_core.agents.levers import LEVERS
 
-    print_table(["arm", "what it shows"], [(arm.name, arm.shows) for arm in ARMS.values()])
+    listed = [
+        (arm.name, ", ".join(sorted(arm.levers)), arm.compared_with, arm.shows)
+        for arm in (*ARMS.values(), *lever_arms())
+    ]
+    print_table(["arm", "levers", "compared with", "what it shows"], listed)
+    click.echo(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
+    named = {(arm.compared_with, lever): arm.name for arm in lever_arms() for lever in arm.changed}
+    print_table(
+        ["lever", "what changes", "in naive_supervisor", "in tuned"],
+        [
+            (
+                lever,
+                facts.changes,
+                named.get(("naive_supervisor", lever)) or f"refused: {facts.not_in_naive}",
+                named.get(("tuned", lever)) or f"refused: {facts.not_in_tuned}",
+            )
+            for lever, facts in LEVERS.items()
+        ],
+    )
 
 
 def _done(state: "BenchmarkRunState") -> str:

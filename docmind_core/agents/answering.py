@@ -11,12 +11,23 @@ from docmind_core.serving.chat import ChatRequest
 
 
 def answer_request(
-    question: str, passages: Sequence[Hit], context: AgentContext, *, system: str | None = None
+    question: str,
+    passages: Sequence[Hit],
+    context: AgentContext,
+    *,
+    question_first: bool = False,
+    history: str = "",
 ) -> ChatRequest:
-    """Lay out the answer call: what is stable first, the question after the passages, the task last."""
+    """Lay out the answer call: what is stable first, the question after the passages, the task last.
+
+    `question_first` and `history` (what other agents said, put before all else) are for `tuned-LEVER`.
+    """
+    parts = [render_passages(passages), f"Question: {question}"]
+    if question_first:
+        parts.reverse()
     return ChatRequest(
-        system=system or read_prompt("answer"),
-        user=f"{render_passages(passages)}\n\nQuestion: {question}\n\nTask: answer the question.",
+        system=read_prompt("answer"),
+        user="\n\n".join([*filter(None, [history]), *parts, "Task: answer the question."]),
         max_tokens=context.answer_max_tokens,
         seed=context.seed,
     )

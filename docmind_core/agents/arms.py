@@ -1,11 +1,14 @@
 """The arms: which graph goes by which name, and how one question is put to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from docmind_core.agents import naive_supervisor, single_pass, tuned
+from docmind_core.agents import guide_dag, naive_supervisor, single_agent, single_pass, tuned
+from docmind_core.agents.arm_names import LeverArm, parse_lever_arm
 from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
 from docmind_core.errors import AgentError, UsageError
 
 
@@ -19,11 +22,23 @@ class Arm:
     build: Callable[[], Any]
     opening: Callable[[str], Any]
     steps_max: int = 25
+    levers: frozenset[Lever] = frozenset()
+    """What is on in it."""
+    changed: tuple[Lever, ...] = ()
+    """The levers in its name: what makes it differ from the arm it is compared with."""
+    compared_with: str = "naive_supervisor"
+    """The arm that its effect is measured against."""
 
 
 def _plain_opening(question: str) -> dict[str, str]:
     return {"question": question}
 
+
+EQUAL_IN_ALL = (
+    "passages for the same search, how many of them are read, the instruction for an answer and its limit of tokens; "
+    "only dedupe drops passages that repeat another one."
+)
+"""What no arm and no lever changes; tested."""
 
 ARMS = {
     arm.name: arm
@@ -35,9 +50,24 @@ ARMS = {
             opening=_plain_opening,
         ),
         Arm(
+            name="single_agent",
+            shows="One agent with a search tool: it searches until it has read enough, at most three times.",
+            build=single_agent.build_single_agent,
+            opening=_plain_opening,
+            steps_max=single_agent.SINGLE_AGENT_STEPS_MAX,
+        ),
+        Arm(
+            name="guide_dag",
+            shows="The guide's own dependency graph: nobody reads the plan, nobody acts on the verdict.",
+            build=guide_dag.build_guide_dag,
+            opening=_plain_opening,
+            levers=frozenset({Lever.FIXED_EDGES, Lever.PARALLEL_TOOLS, Lever.CONTEXT_ISOLATION, Lever.PREFIX_ORDER}),
+        ),
+        Arm(
             name="naive_supervisor",
             shows="The baseline: a supervisor call picks each next agent, every agent reads the whole history.",
             build=naive_supervisor.build_naive_supervisor,
+            compared_with="",
             opening=naive_supervisor.opening,
             steps_max=naive_supervisor.SUPERVISOR_STEPS_MAX,
         ),
@@ -46,16 +76,50 @@ ARMS = {
             shows="Fixed edges, parallel searches, typed decisions, a check against the cited passages.",
             build=tuned.build_tuned,
             opening=_plain_opening,
+            levers=TUNED_LEVERS,
         ),
     )
+}
+"""The arms without a lever in their name."""
+
+_BUILDERS: dict[str, Callable[[frozenset[Lever]], Any]] = {
+    "naive_supervisor": naive_supervisor.build_naive_supervisor,
+    "tuned": tuned.build_tuned,
 }
 
 
 def find_arm(name: str) -> Arm:
-    """Return the arm called `name`, or say which there are."""
-    if name not in ARMS:
-        raise UsageError(f"there is no arm {name!r}. Known arms: {', '.join(ARMS)}.")
-    return ARMS[name]
+    """Return the arm called `name`, levers in its name or not, or say which there are."""
+    if name in ARMS:
+        return ARMS[name]
+    if (found := parse_lever_arm(name)) is not None:
+        return _with_levers(name, found)
+    known = f"{', '.join(ARMS)}, naive+LEVER, tuned-LEVER"
+    raise UsageError(f"there is no arm {name!r}. Known arms: {known}. See them: docmind arms")
+
+
+def lever_arms() -> tuple[Arm, ...]:
+    """Return every arm with one lever in its name."""
+    names = [f"naive+{lever}" for lever, facts in LEVERS.items() if facts.not_in_naive is None]
+    names += [
+        f"tuned{'+' if lever in ADDED_TO_TUNED else '-'}{lever}"
+        for lever, facts in LEVERS.items()
+        if facts.not_in_tuned is None
+    ]
+    return tuple(find_arm(name) for name in names)
+
+
+def _with_levers(name: str, found: LeverArm) -> Arm:
+    changed = [f"{'with' if lever in found.levers else 'without'} {lever}" for lever in found.changed]
+    return replace(
+        ARMS[found.graph],
+        name=name,
+        shows=f"{found.graph} {', '.join(changed)}.",
+        build=partial(_BUILDERS[found.graph], found.levers),
+        levers=found.levers,
+        changed=found.changed,
+        compared_with=found.graph,
+    )
 
 
 async def answer_question(arm: Arm, graph: Any, question: str, context: AgentContext) -> ArmAnswer:
@@ -64,7 +128,9 @@ async def answer_question(arm: Arm, graph: Any, question: str, context: AgentCon
     Raises:
         AgentError: If the graph ended without an answer.
     """
-    state = await graph.ainvoke(arm.opening(question), {"recursion_limit": arm.steps_max}, context=context)
+    state = await graph.ainvoke(
+        arm.opening(question), {"recursion_limit": arm.steps_max}, context=replace(context, levers=arm.levers)
+    )
     result = state.get("result")
     if not isinstance(result, ArmAnswer):
         raise AgentError(f"the graph of {arm.name} ended without an answer.")

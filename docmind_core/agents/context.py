@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
+from docmind_core.agents.levers import Lever
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
 
@@ -16,6 +17,7 @@ VALIDATOR = "response_validator"
 AGENTS = (ROUTER, PLANNER, RETRIEVER, SYNTHESIZER, VALIDATOR)
 SUPERVISOR = "supervisor"
 SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
+SINGLE_AGENT = "single_agent"
 
 
 class QueryTools(Protocol):
@@ -49,6 +51,8 @@ class AgentContext:
     """What the supervisor of `naive_supervisor` may choose from: fixed, dependencies or free."""
     answer_max_tokens: int
     seed: int = 0
+    levers: frozenset[Lever] = frozenset()
+    """What is on in the arm that asks; `arms.answer_question` fills it in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The arm `naive_supervisor`, the measured baseline.
+"""The arm `naive_supervisor`, the measured baseline, and `naive+LEVER`.
 
 A supervisor call picks the next agent; agents see the full history; each hand-off adds two messages; the
 supervisor rewrites the answer; at most eight hand-offs.
@@ -6,25 +6,27 @@ supervisor rewrites the answer; at most eight hand-offs.
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from docmind_core.agents import naive_workers
 from docmind_core.agents.answering import read_answer
-from docmind_core.agents.context import AGENTS, SUPERVISOR, AgentContext, ArmAnswer
+from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer
 from docmind_core.agents.graph_nodes import Node, traced
-from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.history import Message, reading_request, render_history
+from docmind_core.agents.levers import Lever
+from docmind_core.agents.naive_specialists import SPECIALISTS
+from docmind_core.agents.naive_workers import WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
-from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, offered_choices
+from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, TOGETHER, offered_choices
 from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
-from docmind_core.serving.chat import ChatRequest
 
 SUPERVISOR_STEPS_MAX = 2 * HANDOFFS_MAX + 4
 """Graph steps of the longest conversation: hand-off and agent alternate, then the rewrite."""
+ANSWER = "rewrite"
 
 
 class NaiveState(TypedDict, total=False):
@@ -36,41 +38,62 @@ class NaiveState(TypedDict, total=False):
     passages: Annotated[list[Hit], operator.add]
     rankings: Annotated[list[tuple[Hit, ...]], operator.add]
     strategy: str
-    next_agent: str
+    plan: str
+    draft: str
+    next_agents: str
     result: ArmAnswer
 
 
 async def choose_next(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Ask the model who acts next, among what the suite's routing rule offers."""
-    agents_run = state.get("agents_run", [])
+    context, agents_run = runtime.context, state.get("agents_run", [])
     if len(agents_run) >= HANDOFFS_MAX:
-        return {"next_agent": FINISH}
-    choices = offered_choices(runtime.context.routing, agents_run)
-    request = ChatRequest(
-        system=read_prompt("supervisor"),
-        user=f"{render_history(state['history'])}\n\nTask: choose who acts next: {', '.join(choices)}.",
+        return {"next_agents": FINISH}
+    choices = offered_choices(
+        context.routing,
+        agents_run,
+        agents=_agents(context.levers),
+        parallel=Lever.PARALLEL_TOOLS in context.levers,
+    )
+    request = reading_request(
+        "supervisor",
+        render_history(state["history"]),
+        f"Task: choose who acts next: {', '.join(choices)}.",
+        context,
         max_tokens=CHOICE_MAX_TOKENS,
         choices=choices,
-        seed=runtime.context.seed,
     )
-    reply = await runtime.context.tools.ask(SUPERVISOR, f"choose_{len(agents_run) + 1}", request)
+    reply = await context.tools.ask(SUPERVISOR, f"choose_{len(agents_run) + 1}", request)
     if reply.output_problem is not None:
         raise OutputInvalid(f"the supervisor chose {reply.output_problem}. Does the engine support structured output?")
-    if reply.text == FINISH:
-        return {"next_agent": FINISH}
-    return {"next_agent": reply.text, "history": [Message(speaker=SUPERVISOR, text=f"Transferring to {reply.text}.")]}
+    if reply.text == FINISH or Lever.NO_HANDOFF_MESSAGES in context.levers:
+        return {"next_agents": reply.text}
+    return {"next_agents": reply.text, "history": [Message(speaker=SUPERVISOR, text=f"Transferring to {reply.text}.")]}
 
 
 async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Let the supervisor write the final answer from the whole conversation."""
-    request = ChatRequest(
-        system=read_prompt("answer"),
-        user=f"{render_history(state['history'])}\n\nQuestion: {state['question']}\n\nTask: answer the question.",
-        max_tokens=runtime.context.answer_max_tokens,
-        seed=runtime.context.seed,
+    context = runtime.context
+    request = reading_request(
+        "answer",
+        conversation(dict(state), context, with_passages=True),
+        f"Question: {state['question']}\n\nTask: answer the question.",
+        context,
+        max_tokens=context.answer_max_tokens,
     )
-    reply = await runtime.context.tools.ask(SUPERVISOR, "rewrite", request)
-    return {"result": read_answer(reply.text, state.get("passages", []), candidate_ranking(state.get("rankings", [])))}
+    reply = await context.tools.ask(SUPERVISOR, "rewrite", request)
+    return {"result": _result(state, reply.text)}
+
+
+async def forward_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Take the synthesizer's answer as it is; where nobody has answered, it is still to be written."""
+    if "draft" not in state:
+        return await rewrite_answer(state, runtime=runtime)
+    return {"result": _result(state, state["draft"])}
+
+
+def _result(state: NaiveState, text: str) -> ArmAnswer:
+    return read_answer(text, state.get("passages", []), candidate_ranking(state.get("rankings", [])))
 
 
 def opening(question: str) -> NaiveState:
@@ -78,19 +101,48 @@ def opening(question: str) -> NaiveState:
     return {"question": question, "history": [Message(speaker="user", text=question)]}
 
 
-def _next_node(state: NaiveState) -> str:
-    return "rewrite" if state["next_agent"] == FINISH else state["next_agent"]
+def _agents(levers: frozenset[Lever]) -> tuple[str, ...]:
+    return tuple(agent for agent in AGENTS if agent != VALIDATOR or Lever.NO_VALIDATION not in levers)
 
 
-def build_naive_supervisor(workers: Sequence[tuple[str, Node]] = naive_workers.WORKERS) -> Any:
-    """Compile supervisor ⇄ five agents, then the rewrite."""
+def _next_nodes(state: NaiveState) -> list[str]:
+    chosen = state["next_agents"]
+    return [ANSWER] if chosen == FINISH else chosen.split(TOGETHER)
+
+
+def build_naive_supervisor(
+    levers: frozenset[Lever] = frozenset(), *, workers: Sequence[tuple[str, Node]] | None = None
+) -> Any:
+    """Compile supervisor ⇄ agents, then the answer; with `fixed_edges` the agents in order, and no supervisor."""
+    if workers is None:
+        workers = SPECIALISTS if Lever.SPECIALIZATION in levers else WORKERS
     graph = StateGraph(NaiveState, context_schema=AgentContext)
-    graph.add_node(SUPERVISOR, traced(SUPERVISOR, choose_next))
-    graph.add_node("rewrite", traced(SUPERVISOR, rewrite_answer))
+    agents = _agents(levers)
     for agent, work in workers:
-        graph.add_node(agent, traced(agent, work))
-        graph.add_edge(agent, SUPERVISOR)
+        if agent in agents:
+            graph.add_node(agent, traced(agent, work))
+    forwards = bool(levers & {Lever.FORWARD_MESSAGE, Lever.FIXED_EDGES})
+    answer: Node = forward_answer if forwards else rewrite_answer
+    graph.add_node(ANSWER, answer if Lever.FIXED_EDGES in levers else traced(SUPERVISOR, answer))
+    graph.add_edge(ANSWER, END)
+    if Lever.FIXED_EDGES in levers:
+        _add_fixed_edges(graph, agents, parallel=Lever.PARALLEL_TOOLS in levers)
+        return graph.compile()
+    graph.add_node(SUPERVISOR, traced(SUPERVISOR, choose_next))
     graph.add_edge(START, SUPERVISOR)
-    graph.add_conditional_edges(SUPERVISOR, _next_node, [*AGENTS, "rewrite"])
-    graph.add_edge("rewrite", END)
+    for agent in agents:
+        graph.add_edge(agent, SUPERVISOR)
+    graph.add_conditional_edges(SUPERVISOR, _next_nodes, [*agents, ANSWER])
     return graph.compile()
+
+
+def _add_fixed_edges(graph: Any, agents: Sequence[str], *, parallel: bool) -> None:
+    if parallel:
+        graph.add_edge(START, ROUTER)
+        graph.add_edge(START, PLANNER)
+        graph.add_edge([ROUTER, PLANNER], agents[2])
+        chain = [*agents[2:], ANSWER]
+    else:
+        chain = [START, *agents, ANSWER]
+    for before, after in pairwise(chain):
+        graph.add_edge(before, after)

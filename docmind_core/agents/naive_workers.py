@@ -1,6 +1,7 @@
 """The five agents of the naive supervisor, in their simplest real form.
 
-Each reads the whole conversation, and hands back with a message of its own and one that returns control.
+Each reads the whole conversation, and hands back with a message of its own and one that returns control. The
+levers of the arm change what an agent reads and what it leaves in the conversation.
 """
 
 from enum import StrEnum
@@ -10,33 +11,71 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
-from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.history import Message, reading_request, render_history
+from docmind_core.agents.levers import Lever
+from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passages import render_passages
-from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.serving.chat import ChatReply, ChatRequest
+from docmind_core.retrieval.search import Hit
+from docmind_core.serving.chat import ChatReply
+
+NOTHING_FOUND = "Nothing was found."
 
 
-def _hand_back(agent: str, state: dict[str, Any], *messages: Message, **update: Any) -> dict[str, Any]:
-    returning = Message(speaker=agent, text="Transferring back to supervisor.")
-    return {**update, "history": [*messages, returning], "agents_run": [agent]}
+def hand_back(
+    agent: str, context: AgentContext, *messages: Message, tool_output: tuple[Message, ...] = (), **update: Any
+) -> dict[str, Any]:
+    """Return the update of a finished agent: what it leaves in the conversation, and that it has run."""
+    left = messages if Lever.LAST_MESSAGE_ONLY in context.levers else (*tool_output, *messages)
+    if not context.levers & {Lever.NO_HANDOFF_MESSAGES, Lever.FIXED_EDGES}:
+        left = (*left, Message(speaker=agent, text="Transferring back to supervisor."))
+    return {**update, "history": list(left), "agents_run": [agent]}
+
+
+def conversation(state: dict[str, Any], context: AgentContext, *, with_passages: bool) -> str:
+    """Return the conversation; the passages stand beside it where the retrieval expert left them out of it."""
+    said = render_history(state["history"])
+    if with_passages and Lever.LAST_MESSAGE_ONLY in context.levers and state.get("passages"):
+        return f"{said}\n\n{render_passages(state['passages'])}"
+    return said
+
+
+def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentContext) -> tuple[Hit, ...]:
+    """Return what of a ranking is read, at most `final_k` passages."""
+    best = hits[: context.depth.final_k]
+    if Lever.DEDUPE not in context.levers:
+        return best
+    return without_near_duplicates(best, beside=state.get("passages", []))
+
+
+def show_passages(state: dict[str, Any], kept: tuple[Hit, ...]) -> str:
+    """Return the output of the search tool; numbers go on where those of an earlier search ended."""
+    first_number = len(state.get("passages", [])) + 1
+    return render_passages(kept, first_number=first_number) if kept else NOTHING_FOUND
 
 
 async def _ask(
-    agent: str, state: dict[str, Any], context: AgentContext, prompt: str, task: str, **form: Any
+    agent: str, state: dict[str, Any], context: AgentContext, prompt: str, task: str, *, reads: str, **form: Any
 ) -> ChatReply:
-    """Call the model with the whole history; the task's booking name carries the turn."""
-    request = ChatRequest(
-        system=read_prompt(prompt),
-        user=f"{render_history(state['history'])}\n\nTask: {task}",
-        seed=context.seed,
-        **form,
-    )
+    """Call the model; the task's booking name carries the turn."""
     turn = len(state.get("agents_run", [])) + 1
+    request = reading_request(prompt, reads, f"Task: {task}", context, **form)
     return await context.tools.ask(agent, f"{prompt}_{turn}", request)
 
 
-def _strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
+def _reads(state: dict[str, Any], context: AgentContext, *inputs: str, with_passages: bool = False) -> str:
+    """Return the conversation, or with `context_isolation` the agent's own inputs alone."""
+    if Lever.CONTEXT_ISOLATION in context.levers:
+        return "\n\n".join(filter(None, inputs))
+    return conversation(state, context, with_passages=with_passages)
+
+
+def _question(state: dict[str, Any]) -> str:
+    return f"Question: {state['question']}"
+
+
+def strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
+    """Return the form of a router's decision: one of the strategies that are open here."""
     names = StrEnum("SearchStrategy", {name.upper(): name for name in strategies})  # type: ignore[misc]
     return create_model("Route", __config__=ConfigDict(extra="forbid"), strategy=(names, ...))
 
@@ -44,58 +83,79 @@ def _strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
 async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose a search strategy; an unreadable choice leaves the suite's own."""
     context = runtime.context
-    form = _strategy_form(context.strategies)
-    reply = await _ask(
-        ROUTER, state, context, "route", "choose the search strategy.", output=form, max_tokens=DECISION_MAX_TOKENS
-    )
+    form = strategy_form(context.strategies)
+    task, reads = "choose the search strategy.", _reads(state, context, _question(state))
+    reply = await _ask(ROUTER, state, context, "route", task, reads=reads, output=form, max_tokens=DECISION_MAX_TOKENS)
     strategy = str(reply.output.model_dump(mode="json")["strategy"]) if reply.output else context.strategy
-    return _hand_back(ROUTER, state, Message(speaker=ROUTER, text=reply.text), strategy=strategy)
+    return hand_back(ROUTER, context, Message(speaker=ROUTER, text=reply.text), strategy=strategy)
 
 
 async def plan(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Break the question into searches, for the others to read."""
-    task = "write the search queries."
-    reply = await _ask(PLANNER, state, runtime.context, "plan", task, output=Plan, max_tokens=DECISION_MAX_TOKENS)
-    return _hand_back(PLANNER, state, Message(speaker=PLANNER, text=reply.text))
+    context = runtime.context
+    task, reads = "write the search queries.", _reads(state, context, _question(state))
+    reply = await _ask(PLANNER, state, context, "plan", task, reads=reads, output=Plan, max_tokens=DECISION_MAX_TOKENS)
+    return hand_back(PLANNER, context, Message(speaker=PLANNER, text=reply.text), plan=reply.text)
 
 
 async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Write a search query, search, and report; an unreadable query becomes the question itself."""
     context = runtime.context
-    task = "write the search query."
+    planned = f"Plan: {state['plan']}" if state.get("plan") else ""
+    reads = _reads(state, context, _question(state), planned)
     reply = await _ask(
-        RETRIEVER, state, context, "retrieve", task, output=SearchRequest, max_tokens=DECISION_MAX_TOKENS
+        RETRIEVER,
+        state,
+        context,
+        "retrieve",
+        "write the search query.",
+        reads=reads,
+        output=SearchRequest,
+        max_tokens=DECISION_MAX_TOKENS,
     )
     wanted = reply.output.query if isinstance(reply.output, SearchRequest) else state["question"]
     hits = await context.tools.search(state.get("strategy", context.strategy), wanted, context.depth)
-    kept = hits[: context.depth.final_k]
-    first_number = len(state.get("passages", [])) + 1
-    found = render_passages(kept, first_number=first_number) if kept else "Nothing was found."
+    kept = keep_passages(state, hits, context)
     called = Message(speaker=RETRIEVER, text=reply.text)
-    result = Message(speaker="search_tool", text=found)
+    result = Message(speaker="search_tool", text=show_passages(state, kept))
     after = {**state, "history": [*state["history"], called, result]}
     report = await _ask(
-        RETRIEVER, after, context, "retrieve_report", "report what was found.", max_tokens=context.answer_max_tokens
+        RETRIEVER,
+        state,
+        context,
+        "retrieve_report",
+        "report what was found.",
+        reads=_reads(after, context, _question(state), result.text),
+        max_tokens=context.answer_max_tokens,
     )
     reported = Message(speaker=RETRIEVER, text=report.text)
-    return _hand_back(RETRIEVER, state, called, result, reported, passages=list(kept), rankings=[hits])
+    return hand_back(RETRIEVER, context, reported, tool_output=(called, result), passages=list(kept), rankings=[hits])
 
 
 async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Answer the question from the conversation."""
-    task = f"answer the question.\n\nQuestion: {state['question']}"
-    reply = await _ask(
-        SYNTHESIZER, state, runtime.context, "answer", task, max_tokens=runtime.context.answer_max_tokens
-    )
-    return _hand_back(SYNTHESIZER, state, Message(speaker=SYNTHESIZER, text=reply.text))
+    context = runtime.context
+    reads = _reads(state, context, _found(state), with_passages=True)
+    task = f"answer the question.\n\n{_question(state)}"
+    reply = await _ask(SYNTHESIZER, state, context, "answer", task, reads=reads, max_tokens=context.answer_max_tokens)
+    return hand_back(SYNTHESIZER, context, Message(speaker=SYNTHESIZER, text=reply.text), draft=reply.text)
 
 
 async def validate(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Say whether the answer is supported; nobody but the supervisor acts on it."""
+    context = runtime.context
     choices = tuple(verdict.value for verdict in Supported)
     task = "say whether the passages support the answer: yes or no."
-    reply = await _ask(VALIDATOR, state, runtime.context, "check", task, choices=choices, max_tokens=CHOICE_MAX_TOKENS)
-    return _hand_back(VALIDATOR, state, Message(speaker=VALIDATOR, text=f"supported: {reply.text}"))
+    answered = f"Answer: {state.get('draft', '')}"
+    reads = _reads(state, context, _found(state), _question(state), answered, with_passages=True)
+    reply = await _ask(
+        VALIDATOR, state, context, "check", task, reads=reads, choices=choices, max_tokens=CHOICE_MAX_TOKENS
+    )
+    return hand_back(VALIDATOR, context, Message(speaker=VALIDATOR, text=f"supported: {reply.text}"))
+
+
+def _found(state: dict[str, Any]) -> str:
+    return render_passages(state["passages"]) if state.get("passages") else NOTHING_FOUND
 
 
 WORKERS = (

@@ -34,3 +34,17 @@ class Supported(StrEnum):
 
     YES = "yes"
     NO = "no"
+
+
+class NextAction(StrEnum):
+    """What the single agent does next."""
+
+    ANSWER = "answer"
+    SEARCH = "search"
+
+
+class NextStep(_Decision):
+    """The single agent's decision once it has read something."""
+
+    action: NextAction
+    query: str = Field(min_length=3, max_length=120)

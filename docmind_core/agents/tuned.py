@@ -2,6 +2,7 @@
 
 START → (router ∥ planner) → retrieval per sub-query in parallel → synthesizer → validator → END or one refinement.
 An agent that fails is recorded, what depends on it is skipped, and a single pass answers instead, flagged.
+`tuned-LEVER` is the same graph with one mechanism taken out.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from docmind_core.agents import tuned_generalists, tuned_nodes
 from docmind_core.agents.context import (
     PLANNER,
     RETRIEVER,
@@ -20,18 +22,9 @@ from docmind_core.agents.context import (
     AgentContext,
 )
 from docmind_core.agents.graph_nodes import Node, traced
+from docmind_core.agents.levers import TUNED_LEVERS, Lever
 from docmind_core.agents.outputs import Supported
-from docmind_core.agents.tuned_nodes import (
-    SearchTask,
-    TunedState,
-    fall_back,
-    plan,
-    refine,
-    retrieve,
-    route,
-    synthesize,
-    validate,
-)
+from docmind_core.agents.tuned_nodes import SearchTask, TunedState
 from docmind_core.errors import EngineUnreachable
 
 FALLBACK = "fallback"
@@ -63,8 +56,25 @@ async def _dispatch(state: TunedState, runtime: Runtime[AgentContext]) -> dict[s
 def _fan_out(state: TunedState) -> list[Send] | str:
     if state.get("failures"):
         return FALLBACK
-    tasks = [SearchTask(sub_query=text, strategy=state["strategy"]) for text in state["sub_queries"]]
-    return [Send(RETRIEVER, task) for task in tasks]
+    return [Send(RETRIEVER, task) for task in search_tasks(state)]
+
+
+def search_tasks(state: TunedState) -> list[SearchTask]:
+    """Return one task per planned search."""
+    return [
+        SearchTask(sub_query=text, strategy=state["strategy"], number=number)
+        for number, text in enumerate(state["sub_queries"], start=1)
+    ]
+
+
+def one_after_the_other(search: Node) -> Node:
+    """Make a node that runs the planned searches in turn out of one that runs a single search."""
+
+    async def run(state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+        updates = [await search(task, runtime=runtime) for task in search_tasks(state)]
+        return {"rankings": [ranking for update in updates for ranking in update["rankings"]]}
+
+    return run
 
 
 def _after_synthesis(state: TunedState) -> str:
@@ -73,34 +83,51 @@ def _after_synthesis(state: TunedState) -> str:
     return END if state.get("refined") or not state["result"].passages else VALIDATOR
 
 
+def _after_unchecked_synthesis(state: TunedState) -> str:
+    return FALLBACK if state.get("failures") else END
+
+
 def _after_validation(state: TunedState) -> str:
     if state.get("failures"):
         return FALLBACK
     return REFINE if state["supported"] == Supported.NO.value else END
 
 
-def build_tuned() -> Any:
-    """Compile the graph."""
+def build_tuned(levers: frozenset[Lever] = TUNED_LEVERS) -> Any:
+    """Compile the graph with the mechanisms in `levers`."""
     graph = StateGraph(TunedState, context_schema=AgentContext)
-    nodes: tuple[tuple[str, str, Any], ...] = (
-        (ROUTER, ROUTER, route),
-        (PLANNER, PLANNER, plan),
-        (RETRIEVER, RETRIEVER, retrieve),
-        (SYNTHESIZER, SYNTHESIZER, synthesize),
-        (VALIDATOR, VALIDATOR, validate),
-        (REFINE, RETRIEVER, refine),
-    )
-    for name, agent, work in nodes:
-        graph.add_node(name, guarded(agent, work))
-    graph.add_node("dispatch", _dispatch)
-    graph.add_node(FALLBACK, traced(SINGLE_PASS, fall_back))
+    agents = tuned_nodes if Lever.SPECIALIZATION in levers else tuned_generalists
+    graph.add_node(ROUTER, guarded(ROUTER, agents.route))
+    graph.add_node(PLANNER, guarded(PLANNER, agents.plan))
+    graph.add_node(SYNTHESIZER, guarded(SYNTHESIZER, tuned_nodes.synthesize))
+    graph.add_node(FALLBACK, traced(SINGLE_PASS, tuned_nodes.fall_back))
     graph.add_edge(START, ROUTER)
-    graph.add_edge(START, PLANNER)
-    graph.add_edge([ROUTER, PLANNER], "dispatch")
-    graph.add_conditional_edges("dispatch", _fan_out, [RETRIEVER, FALLBACK])
+    _add_searches(graph, agents.retrieve, parallel=Lever.PARALLEL_TOOLS in levers)
     graph.add_edge(RETRIEVER, SYNTHESIZER)
+    if Lever.NO_VALIDATION in levers:
+        graph.add_conditional_edges(SYNTHESIZER, _after_unchecked_synthesis, [FALLBACK, END])
+    else:
+        _add_validation(graph)
+    graph.add_edge(FALLBACK, END)
+    return graph.compile()
+
+
+def _add_searches(graph: Any, search: Node, *, parallel: bool) -> None:
+    if parallel:
+        graph.add_node(RETRIEVER, guarded(RETRIEVER, search))
+        graph.add_node("dispatch", _dispatch)
+        graph.add_edge(START, PLANNER)
+        graph.add_edge([ROUTER, PLANNER], "dispatch")
+        graph.add_conditional_edges("dispatch", _fan_out, [RETRIEVER, FALLBACK])
+    else:
+        graph.add_node(RETRIEVER, guarded(RETRIEVER, one_after_the_other(search)))
+        graph.add_edge(ROUTER, PLANNER)
+        graph.add_edge(PLANNER, RETRIEVER)
+
+
+def _add_validation(graph: Any) -> None:
+    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_nodes.validate))
+    graph.add_node(REFINE, guarded(RETRIEVER, tuned_nodes.refine))
     graph.add_conditional_edges(SYNTHESIZER, _after_synthesis, [VALIDATOR, FALLBACK, END])
     graph.add_conditional_edges(VALIDATOR, _after_validation, [REFINE, FALLBACK, END])
     graph.add_edge(REFINE, SYNTHESIZER)
-    graph.add_edge(FALLBACK, END)
-    return graph.compile()

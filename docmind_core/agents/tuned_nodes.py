@@ -9,12 +9,16 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.answering import answer_in_one_pass, answer_request, nothing_found, read_answer
 from docmind_core.agents.context import (
     PLANNER,
+    ROUTER,
     SINGLE_PASS,
     SYNTHESIZER,
     VALIDATOR,
     AgentContext,
     ArmAnswer,
 )
+from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.levers import Lever
+from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
@@ -48,6 +52,8 @@ class SearchTask(TypedDict):
 
     sub_query: str
     strategy: str
+    number: int
+    """From 1, in the order of the plan."""
 
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -62,16 +68,21 @@ async def plan(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, A
     question = state["question"]
     if not needs_plan(question):
         return {"sub_queries": [question]}
+    return {"sub_queries": await ask_for_plan(question, runtime.context)}
+
+
+async def ask_for_plan(question: str, context: AgentContext) -> list[str]:
+    """Return the question and the searches that the model adds to it."""
     request = ChatRequest(
         system=read_prompt("plan"),
         user=f"Question: {question}\n\nTask: write the search queries.",
         max_tokens=DECISION_MAX_TOKENS,
         output=Plan,
-        seed=runtime.context.seed,
+        seed=context.seed,
     )
-    reply = await runtime.context.tools.ask(PLANNER, "plan", request)
+    reply = await context.tools.ask(PLANNER, "plan", request)
     planned = reply.output.sub_queries if isinstance(reply.output, Plan) else []
-    return {"sub_queries": list(dict.fromkeys([question, *_about(question, planned)]))}
+    return list(dict.fromkeys([question, *_about(question, planned)]))
 
 
 async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -84,12 +95,20 @@ async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[
     """Answer from the best passages; the second time from those not read before, and those the draft cited."""
     context = runtime.context
     candidates = candidate_ranking(state.get("rankings", []))
-    passages = _passages(state, candidates, context.depth.final_k)
+    chosen = _passages(state, candidates, context.depth.final_k)
+    passages = without_near_duplicates(chosen) if Lever.DEDUPE in context.levers else chosen
     if not passages:
         return {"result": nothing_found()}
     task = "answer_again" if state.get("refined") else "answer"
-    reply = await context.tools.ask(SYNTHESIZER, task, answer_request(state["question"], passages, context))
-    read_ids = [hit.chunk.chunk_id for hit in passages]
+    request = answer_request(
+        state["question"],
+        passages,
+        context,
+        question_first=Lever.PREFIX_ORDER not in context.levers,
+        history=_history(state, context),
+    )
+    reply = await context.tools.ask(SYNTHESIZER, task, request)
+    read_ids = [hit.chunk.chunk_id for hit in chosen]
     return {"result": read_answer(reply.text, passages, candidates), "read_ids": read_ids}
 
 
@@ -98,12 +117,15 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     draft = state["result"]
     if draft.abstained:
         return {"supported": Supported.YES.value}
+    isolated = Lever.CONTEXT_ISOLATION in runtime.context.levers
+    passages = render_passages(_checked_passages(draft) if isolated else draft.passages)
+    parts = [passages, f"Question: {state['question']}", f"Answer: {draft.text}"]
+    if Lever.PREFIX_ORDER not in runtime.context.levers:
+        parts = [*parts[1:], parts[0]]
+    task = "Task: say whether the passages support the answer: yes or no."
     request = ChatRequest(
         system=read_prompt("check"),
-        user=(
-            f"{render_passages(_checked_passages(draft))}\n\nQuestion: {state['question']}\n\nAnswer: {draft.text}\n\n"
-            "Task: say whether the passages support the answer: yes or no."
-        ),
+        user="\n\n".join([*filter(None, [_history(state, runtime.context)]), *parts, task]),
         max_tokens=CHOICE_MAX_TOKENS,
         choices=tuple(verdict.value for verdict in Supported),
         seed=runtime.context.seed,
@@ -135,6 +157,18 @@ def _passages(state: TunedState, candidates: tuple[Hit, ...], final_k: int) -> t
     cited = [hit for hit in candidates if hit.chunk.chunk_id in state["result"].citations]
     unread = [hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", [])]
     return tuple([*cited, *unread][:final_k])
+
+
+def _history(state: TunedState, context: AgentContext) -> str:
+    """Return what router and planner said; nothing where agents see their own inputs alone."""
+    if Lever.CONTEXT_ISOLATION in context.levers:
+        return ""
+    said = [
+        Message(speaker="user", text=state["question"]),
+        Message(speaker=ROUTER, text=state["strategy"]),
+        Message(speaker=PLANNER, text="\n".join(state["sub_queries"])),
+    ]
+    return render_history(said)
 
 
 def _checked_passages(draft: ArmAnswer) -> list[Hit]:

@@ -30,6 +30,36 @@ def log_ratio(
     return clustered_mean([math.log(c / b) for c, b in zip(candidate, baseline, strict=True)], clusters)
 
 
+def log_ratio_of_rates(
+    candidate: tuple[Sequence[float], Sequence[float]],
+    baseline: tuple[Sequence[float], Sequence[float]],
+    clusters: Sequence[Hashable] | None = None,
+) -> Estimate | None:
+    """Estimate log of (sum / sum of the candidate) over (sum / sum of the baseline), paired and clustered.
+
+    A ratio of sums has no value per query; its interval comes from the linearised ratio (delta method), in which
+    each query has its own influence. None when one of the four sums is not above 0.
+
+    Args:
+        candidate: Numerators and denominators, one of each per query: tokens and passes.
+        baseline: The same of the baseline, in the same order.
+        clusters: One label per query.
+    """
+    parts = (*candidate, *baseline)
+    totals = [math.fsum(values) for values in parts]
+    if min(totals) <= 0:
+        return None
+    point = math.log(totals[0] / totals[1]) - math.log(totals[2] / totals[3])
+    signs, count = (1.0, -1.0, -1.0, 1.0), len(parts[0])
+    influences = [
+        math.fsum(
+            sign * values[place] * count / total for sign, values, total in zip(signs, parts, totals, strict=True)
+        )
+        for place in range(count)
+    ]
+    return clustered_mean([point + influence for influence in influences], clusters)
+
+
 def reduction_pct(mean_log_ratio: float | None) -> float | None:
     """Turn a mean log ratio into percent saved: 100 * (1 - exp(x)); negative when the candidate costs more."""
     return None if mean_log_ratio is None else 100.0 * (1.0 - math.exp(mean_log_ratio))

@@ -1,5 +1,6 @@
 """The tables: their columns, types, keys and comments."""
 
+from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
@@ -257,6 +258,7 @@ TABLES: dict[str, Table] = {
         DEVICE_SAMPLES,
         MEASUREMENTS,
         COMPARISONS,
+        LEVER_EFFECTS,
         *ALERT_TABLES,
     )
 }

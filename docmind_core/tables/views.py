@@ -1,5 +1,6 @@
 """The views of the published database: their columns and comments; their queries stand in `sql/`."""
 
+from docmind_core.tables.ablation_tables import ABLATION
 from docmind_core.tables.alert_tables import OPEN_ALERTS
 from docmind_core.tables.definitions import ARM_COLUMNS, View
 from docmind_core.tables.guide_views import GUIDE_VIEWS
@@ -107,5 +108,5 @@ QUALITY_SUMMARY = View(
     },
 )
 
-VIEWS = (TOKEN_EFFICIENCY, LEDGER_BALANCE, LATENCY_SUMMARY, QUALITY_SUMMARY, *GUIDE_VIEWS, OPEN_ALERTS)
+VIEWS = (TOKEN_EFFICIENCY, LEDGER_BALANCE, LATENCY_SUMMARY, QUALITY_SUMMARY, ABLATION, *GUIDE_VIEWS, OPEN_ALERTS)
 """In an order in which each can ask those before it."""

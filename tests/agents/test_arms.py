@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from docmind_core.agents.arms import ARMS, answer_question, find_arm
+from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
 from docmind_core.agents.context import AGENTS, RETRIEVER, SUPERVISOR, SYNTHESIZER, VALIDATOR
 from docmind_core.agents.naive_supervisor import opening
 from docmind_core.agents.prompt_files import read_prompt
@@ -11,6 +11,7 @@ from docmind_core.errors import OutputInvalid, UsageError
 from tests.fakes.scripted_tools import ScriptedTools, make_context
 
 QUESTION = "what is a frobnicator"
+EVERY_ARM = [*ARMS, *(arm.name for arm in lever_arms())]
 
 
 async def run_arm(name: str, tools: ScriptedTools, **context):
@@ -129,7 +130,7 @@ def test_the_routing_rule_decides_what_is_offered(routing, agents_run, offered):
     assert offered_choices(routing, agents_run) == offered
 
 
-@pytest.mark.parametrize("name", list(ARMS))
+@pytest.mark.parametrize("name", EVERY_ARM)
 async def test_every_arm_asks_for_the_same_depth_and_answers_under_the_same_instruction_and_limit(name):
     tools = ScriptedTools()
     context = make_context(tools, top_k=7)
@@ -140,13 +141,13 @@ async def test_every_arm_asks_for_the_same_depth_and_answers_under_the_same_inst
     answering = [
         request
         for agent, task, request in tools.calls
-        if read_prompt("answer") in request.system and not request.choices
+        if read_prompt("answer") in f"{request.system}\n{request.user}" and not request.choices
     ]
     assert answering
     assert {request.max_tokens for request in answering} == {64}
 
 
-@pytest.mark.parametrize("name", list(ARMS))
+@pytest.mark.parametrize("name", EVERY_ARM)
 async def test_every_arm_reads_the_same_passages_for_the_same_search(name):
     tools = ScriptedTools()
     answer = await run_arm(name, tools, top_k=3)
@@ -157,12 +158,22 @@ async def test_every_arm_reads_the_same_passages_for_the_same_search(name):
     assert all("[3] Title 3" in user and "[4] Title 4" not in user for user in answering)
 
 
-@pytest.mark.parametrize("name", list(ARMS))
-async def test_no_arm_changes_the_state_it_was_given(name):
+@pytest.mark.parametrize("name", EVERY_ARM)
+async def test_the_question_is_in_every_prompt_of_every_arm_s32(name):
+    tools = ScriptedTools()
+    await run_arm(name, tools)
+
+    assert tools.calls
+    assert all(QUESTION in request.user for _, _, request in tools.calls)
+
+
+@pytest.mark.parametrize("name", EVERY_ARM)
+async def test_no_arm_changes_the_state_it_was_given_s23(name):
     arm = find_arm(name)
     state = arm.opening(QUESTION)
     before = copy.deepcopy(state)
-    await arm.build().ainvoke(state, {"recursion_limit": arm.steps_max}, context=make_context(ScriptedTools()))
+    context = make_context(ScriptedTools(), levers=arm.levers)
+    await arm.build().ainvoke(state, {"recursion_limit": arm.steps_max}, context=context)
 
     assert state == before
 

@@ -35,7 +35,7 @@ def test_suites_lists_the_bundled_ones_and_those_of_the_home(settings, shown):
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text("name: mine\nquery_set: python-reference\nlimit: 3\n")
     names = [words[0] for words in shown("suites")[2:]]
-    assert names[:2] == ["nightly", "smoke"]
+    assert names[:3] == ["ablation", "nightly", "smoke"]
     assert names[-1] == str(folder / "mine.yaml")
 
 
@@ -50,8 +50,20 @@ def test_a_broken_suite_of_the_home_does_not_hide_the_others(settings, capsys):
 
 
 def test_arms_says_what_each_shows(settings, shown):
-    names = [words[0] for words in shown("arms")[2:]]
+    names = [words[0] for words in shown("arms")[2:] if words]
     assert {"single_pass", "naive_supervisor"} <= set(names)
+
+
+def test_arms_says_which_levers_are_on_and_why_one_is_refused(settings, capsys):
+    assert run(["arms"]) == 0
+    shown = capsys.readouterr().out
+    (line,) = [line for line in shown.splitlines() if line.startswith("tuned-dedupe ")]
+    assert "context_isolation" in line
+    assert "dedupe," not in line
+    assert "Equal in every arm: passages for the same search" in shown
+    (line,) = [line for line in shown.splitlines() if line.startswith("forward_message ")]
+    assert "naive+forward_message" in line
+    assert "refused: tuned has no supervisor" in line
 
 
 def test_without_an_engine_status_and_stop_say_so(settings, capsys):

@@ -12,8 +12,9 @@ GRAPH = {
     "agent_runs": {"documents", "queries", "retrieval_index"},
     "measurements": {"agent_runs", "queries"},
     "token_efficiency": {"measurements"},
+    "ablation": {"measurements"},
     "alert_states": {"measurements", "token_efficiency"},
-    "metrics_database": {"measurements", "token_efficiency"},
+    "metrics_database": {"measurements", "token_efficiency", "ablation"},
     "performance_report": {"metrics_database"},
 }
 GROUPS = {
@@ -23,6 +24,7 @@ GROUPS = {
     "agent_runs": "agent_runs",
     "measurements": "metrics",
     "token_efficiency": "metrics",
+    "ablation": "metrics",
     "alert_states": "alerts",
     "metrics_database": "metrics",
     "performance_report": "reports",

@@ -10,6 +10,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from docmind_core.statistics.pairs import (
     holm,
     log_ratio,
+    log_ratio_of_rates,
     lower_bound_of_difference,
     mcnemar_p,
     mean_difference,
@@ -127,3 +128,20 @@ def test_the_ratio_of_totals_lies_inside_its_interval_and_small_samples_have_non
     assert (low, high) == ratio_of_totals_interval(candidate, baseline)
     assert ratio_of_totals_interval(candidate[:19], baseline[:19]) is None
     assert ratio_of_totals_interval(baseline / 2, baseline) is None
+
+
+def test_a_ratio_of_rates_is_the_ratio_of_the_sums():
+    estimate = log_ratio_of_rates(([10, 30, 20], [1, 1, 0]), ([40, 20, 60], [0, 1, 0]))
+    assert estimate.value == pytest.approx(math.log((60 / 2) / (120 / 1)))
+
+
+def test_a_ratio_of_rates_has_the_interval_of_its_influences():
+    # candidate 2 and 4 over 1 and 1, baseline 1 and 1 over 1 and 1: influences -1/3 and +1/3 around log 3
+    estimate = log_ratio_of_rates(([2, 4], [1, 1]), ([1, 1], [1, 1]))
+    assert (estimate.value, estimate.standard_error) == pytest.approx((math.log(3), 1 / 3))
+
+
+@pytest.mark.parametrize("passes", [[0, 0], []])
+def test_a_ratio_of_rates_without_a_pass_does_not_exist(passes):
+    tokens = [1.0] * len(passes)
+    assert log_ratio_of_rates((tokens, passes), (tokens, passes)) is None

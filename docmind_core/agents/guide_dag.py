@@ -1,0 +1,75 @@
+"""The arm `guide_dag`: the guide's own dependency graph, with real calls instead of its stand-ins.
+
+Router and planner depend on nothing, retrieval on the router alone, the synthesizer on retrieval, the validator on
+the synthesizer. So nobody reads the plan, and nobody acts on the verdict: both are paid for and lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SINGLE_PASS, SYNTHESIZER, VALIDATOR, AgentContext
+from docmind_core.agents.graph_nodes import Node, traced
+from docmind_core.agents.tuned import FALLBACK, guarded
+from docmind_core.agents.tuned_generalists import plan
+from docmind_core.agents.tuned_nodes import TunedState, fall_back, route, synthesize, validate
+from docmind_core.agents.waves import execution_waves
+from docmind_core.errors import AgentError
+
+DEPENDENCIES: dict[str, tuple[str, ...]] = {
+    ROUTER: (),
+    PLANNER: (),
+    RETRIEVER: (ROUTER,),
+    SYNTHESIZER: (RETRIEVER,),
+    VALIDATOR: (SYNTHESIZER,),
+}
+
+
+async def retrieve(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Search once, for the question itself: the plan does not reach this agent."""
+    context = runtime.context
+    return {"rankings": [await context.tools.search(state["strategy"], state["question"], context.depth)]}
+
+
+NODES: dict[str, Node] = {
+    ROUTER: route,
+    PLANNER: plan,
+    RETRIEVER: retrieve,
+    SYNTHESIZER: synthesize,
+    VALIDATOR: validate,
+}
+
+
+def _outcome(state: TunedState) -> str:
+    return FALLBACK if state.get("failures") else END
+
+
+def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) -> Any:
+    """Compile a dependency graph of the five agents.
+
+    Raises:
+        AgentError: If it is no graph that can run: an unknown agent, or a circle.
+    """
+    graph = StateGraph(TunedState, context_schema=AgentContext)
+    if unknown := [agent for agent in dependencies if agent not in NODES]:
+        raise AgentError(f"there is no agent {', '.join(unknown)}. Known agents: {', '.join(NODES)}.")
+    before = START
+    for position, wave in enumerate(execution_waves(dependencies), start=1):
+        for agent in wave:
+            graph.add_node(agent, guarded(agent, NODES[agent]))
+            graph.add_edge(before, agent)
+        joint = f"wave_{position}"
+        graph.add_node(joint, _wait)
+        graph.add_edge(list(wave), joint)
+        before = joint
+    graph.add_node(FALLBACK, traced(SINGLE_PASS, fall_back))
+    graph.add_conditional_edges(before, _outcome, [FALLBACK, END])
+    graph.add_edge(FALLBACK, END)
+    return graph.compile()
+
+
+async def _wait(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Wait for the whole wave, as the guide's `gather` does."""
+    return {}

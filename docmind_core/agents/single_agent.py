@@ -1,0 +1,89 @@
+"""The arm `single_agent`: one agent with a search tool, which decides when it has read enough."""
+
+import operator
+from typing import Annotated, Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.answering import answer_request, nothing_found, read_answer
+from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
+from docmind_core.agents.graph_nodes import traced
+from docmind_core.agents.history import reading_request
+from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
+from docmind_core.agents.passages import render_passages
+from docmind_core.retrieval.search import Hit, candidate_ranking
+
+SEARCHES_MAX = 3
+ANSWER = "answer"
+SINGLE_AGENT_STEPS_MAX = 2 * SEARCHES_MAX + 4
+
+
+class SingleAgentState(TypedDict, total=False):
+    """A question, what was searched for it, and its answer."""
+
+    question: str
+    searched: Annotated[list[str], operator.add]
+    rankings: Annotated[list[tuple[Hit, ...]], operator.add]
+    wanted: str | None
+    result: ArmAnswer
+
+
+async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Ask the model for its next search, or whether it has read enough; the first turn is always a search."""
+    context, searched = runtime.context, state.get("searched", [])
+    question = f"Question: {state['question']}"
+    if not searched:
+        reads, form, task = question, SearchRequest, "Task: write the search query."
+    else:
+        reads = f"{render_passages(_passages(state, context))}\n\n{question}"
+        form, task = NextStep, "Task: say whether to answer now or to search again, and for what."
+    request = reading_request("agent", reads, task, context, output=form, max_tokens=DECISION_MAX_TOKENS)
+    reply = await context.tools.ask(SINGLE_AGENT, f"decide_{len(searched) + 1}", request)
+    if not searched:
+        return {"wanted": reply.output.query if isinstance(reply.output, SearchRequest) else state["question"]}
+    again = isinstance(reply.output, NextStep) and reply.output.action is NextAction.SEARCH
+    wanted = reply.output.query if again and isinstance(reply.output, NextStep) else None
+    return {"wanted": None if wanted in searched else wanted}
+
+
+async def search(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Run the search that the agent asked for."""
+    context, wanted = runtime.context, state["wanted"] or state["question"]
+    return {"searched": [wanted], "rankings": [await context.tools.search(context.strategy, wanted, context.depth)]}
+
+
+async def answer(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Answer from the best passages of all searches."""
+    context = runtime.context
+    passages = _passages(state, context)
+    if not passages:
+        return {"result": nothing_found()}
+    reply = await context.tools.ask(SINGLE_AGENT, ANSWER, answer_request(state["question"], passages, context))
+    return {"result": read_answer(reply.text, passages, candidate_ranking(state["rankings"]))}
+
+
+def _passages(state: SingleAgentState, context: AgentContext) -> tuple[Hit, ...]:
+    return candidate_ranking(state.get("rankings", []))[: context.depth.final_k]
+
+
+def _after_deciding(state: SingleAgentState) -> str:
+    return ANSWER if state["wanted"] is None else "search"
+
+
+def _after_searching(state: SingleAgentState) -> str:
+    enough = len(state["searched"]) >= SEARCHES_MAX or not state["rankings"][-1]
+    return ANSWER if enough else "decide"
+
+
+def build_single_agent() -> Any:
+    """Compile agent ⇄ search, then the answer."""
+    graph = StateGraph(SingleAgentState, context_schema=AgentContext)
+    graph.add_node("decide", traced(SINGLE_AGENT, decide))
+    graph.add_node("search", traced(SINGLE_AGENT, search))
+    graph.add_node(ANSWER, traced(SINGLE_AGENT, answer))
+    graph.add_edge(START, "decide")
+    graph.add_conditional_edges("decide", _after_deciding, ["search", ANSWER])
+    graph.add_conditional_edges("search", _after_searching, ["decide", ANSWER])
+    graph.add_edge(ANSWER, END)
+    return graph.compile()

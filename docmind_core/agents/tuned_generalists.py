@@ -1,0 +1,47 @@
+"""The agents of `tuned-specialization`: each asks the model, whether its task needs one or not."""
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.context import RETRIEVER, ROUTER, AgentContext
+from docmind_core.agents.naive_workers import strategy_form
+from docmind_core.agents.outputs import DECISION_MAX_TOKENS, SearchRequest
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.tuned_nodes import SearchTask, TunedState, ask_for_plan
+from docmind_core.serving.chat import ChatRequest
+
+
+async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let the model choose the search strategy; an unreadable choice leaves the suite's own."""
+    context = runtime.context
+    request = ChatRequest(
+        system=read_prompt("route"),
+        user=f"Question: {state['question']}\n\nTask: choose the search strategy.",
+        max_tokens=DECISION_MAX_TOKENS,
+        output=strategy_form(context.strategies),
+        seed=context.seed,
+    )
+    reply = await context.tools.ask(ROUTER, "route", request)
+    chosen = reply.output.model_dump(mode="json")["strategy"] if reply.output else context.strategy
+    return {"strategy": str(chosen)}
+
+
+async def plan(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let the model plan every question, also one about a single thing."""
+    return {"sub_queries": await ask_for_plan(state["question"], runtime.context)}
+
+
+async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let the model word the search; an unreadable one is the planned search itself."""
+    context = runtime.context
+    request = ChatRequest(
+        system=read_prompt("retrieve"),
+        user=f"Question: {task['sub_query']}\n\nTask: write the search query.",
+        max_tokens=DECISION_MAX_TOKENS,
+        output=SearchRequest,
+        seed=context.seed,
+    )
+    reply = await context.tools.ask(RETRIEVER, f"retrieve_{task['number']}", request)
+    wanted = reply.output.query if isinstance(reply.output, SearchRequest) else task["sub_query"]
+    return {"rankings": [await context.tools.search(task["strategy"], wanted, context.depth)]}

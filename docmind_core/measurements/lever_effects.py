@@ -1,0 +1,121 @@
+"""How much a lever moved a metric: paired by query, with a clustered interval."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from docmind_core.measurements.lever_values import (
+    LeverRun,
+    Reader,
+    column,
+    computed_tokens,
+    decode_tps,
+    pairs_of,
+    passed,
+)
+from docmind_core.statistics.estimates import Estimate, clustered_mean
+from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
+
+RATE_CLUSTERS_MIN = 8
+"""Fewest clusters for the interval of a ratio of sums, which holds for large samples only."""
+
+REDUCTIONS: dict[str, Reader] = {
+    "reduction_pct": column("billed_tokens"),
+    "computed_reduction_pct": computed_tokens,
+}
+"""Percent saved against the baseline: of what is read here."""
+
+DIFFERENCES: dict[str, tuple[Reader, str]] = {
+    "supervisor_tokens": (column("supervisor_tokens"), "tokens"),
+    "coordination_overhead_s": (column("coordination_overhead_s"), "s"),
+    "context_utilisation_ratio": (column("context_utilisation_ratio"), "of the window"),
+    "decode_tps": (decode_tps, "tokens/s"),
+}
+"""Candidate minus baseline: of what is read here, and its unit."""
+
+NEEDS_KNOWN_CACHE = frozenset({"computed_reduction_pct", "decode_tps"})
+"""Not compared where the state of the prefix cache is unknown."""
+
+NOT_BY_QUERY = {
+    "handoff_tokens": "transfer and return messages inside prompts are not counted apart; see supervisor_tokens",
+    "prefill_tps": "it is read from the engine's counters, once for an arm, not by query",
+    "kv_cache_usage_peak_ratio": "it has one value for an arm, not one for a query",
+    "cache_hit_ratio": "there is no cache of results yet",
+    "wrong_hit_ratio": "there is no cache of results yet",
+}
+"""Metrics of the guide's chart that have no pairs here, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What the pairs of one metric say; a part is None where it can't be had."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    because: str
+    """The interval in words, or why there is none."""
+
+
+def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect:
+    """Compare one metric of two arms over the queries that both answered.
+
+    `reduction_pct` and `computed_reduction_pct` are percent saved, `tokens_per_correct` is a change in percent, all
+    others are differences in the metric's own unit, candidate minus baseline.
+    """
+    states = {run.row["prefix_cache_state"] for run in (candidate, baseline)}
+    if metric in NOT_BY_QUERY:
+        return Effect(because=NOT_BY_QUERY[metric])
+    if metric in NEEDS_KNOWN_CACHE and states & {"unknown", None}:
+        return Effect(because="the state of the engine's prefix cache is unknown (not_exclusive_cache)")
+    if metric == "tokens_per_correct":
+        return _effect_on_rate(candidate, baseline)
+    if metric in REDUCTIONS:
+        pairs = pairs_of(REDUCTIONS[metric], candidate, baseline, positive=True)
+        estimate = log_ratio(pairs.candidate, pairs.baseline, pairs.clusters)
+        return _shown(estimate, pairs.left_out, "%", _saved)
+    read, unit = DIFFERENCES[metric]
+    pairs = pairs_of(read, candidate, baseline)
+    return _shown(clustered_mean(pairs.differences, pairs.clusters), pairs.left_out, unit, float)
+
+
+def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:
+    tokens = pairs_of(column("billed_tokens"), candidate, baseline)
+    passes = pairs_of(passed, candidate, baseline)
+    n = len(passes.candidate)
+    if n == 0 or n != len(tokens.candidate):
+        return Effect(because="it is not known of every query whether it passed")
+    estimate = log_ratio_of_rates(
+        (tokens.candidate, passes.candidate), (tokens.baseline, passes.baseline), tokens.clusters
+    )
+    if estimate is None or estimate.value is None:
+        return Effect(n=n, because="no query passed in one of the two arms (no_correct)")
+    if estimate.clusters < RATE_CLUSTERS_MIN:
+        needed = f"needs {RATE_CLUSTERS_MIN} clusters of queries, there are {estimate.clusters} (n_too_small)"
+        return Effect(value=_grown(estimate.value), n=n, because=f"the interval of a ratio of sums {needed}")
+    return _shown(estimate, tokens.left_out, "%", _grown)
+
+
+def _shown(estimate: Estimate, left_out: int, unit: str, scale: Callable[[float], float]) -> Effect:
+    counted = f"{estimate.n} queries in {estimate.clusters} clusters" + (f", {left_out} left out" if left_out else "")
+    if estimate.value is None:
+        return Effect(because=f"no query has a value in both arms: {counted}")
+    value = scale(estimate.value)
+    if estimate.low is None or estimate.high is None:
+        return Effect(value=value, n=estimate.n, because=f"an interval needs 2 clusters: {counted} (n_too_small)")
+    low, high = sorted((scale(estimate.low), scale(estimate.high)))
+    because = f"95 % interval {_digits(low)} to {_digits(high)} {unit}, {counted}"
+    return Effect(value=value, low=low, high=high, n=estimate.n, because=because)
+
+
+def _saved(mean_log: float) -> float:
+    return reduction_pct(mean_log) or 0.0
+
+
+def _grown(mean_log: float) -> float:
+    return 100.0 * math.expm1(mean_log)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

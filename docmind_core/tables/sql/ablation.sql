@@ -1,0 +1,6 @@
+-- One row per lever, edge and metric of the latest benchmark run that had arms with levers: what each was claimed
+-- to move, and what it moved. The edges of the guide's chart come first.
+select lever, edge, expected, metric, effect, effect_low, effect_high, n, verdict, because
+from lever_effects
+where benchmark_run = (select max(benchmark_run) from lever_effects)
+order by edge = 'none', edge, lever, metric

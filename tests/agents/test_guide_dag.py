@@ -1,0 +1,60 @@
+"""The guide's dependency graph as an arm, and graphs that can't run (S13-S17)."""
+
+import pytest
+
+from docmind_core.agents.arms import answer_question, find_arm
+from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SINGLE_PASS, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.guide_dag import DEPENDENCIES, build_guide_dag
+from docmind_core.agents.waves import execution_waves
+from docmind_core.errors import AgentError, OutputInvalid
+from tests.fakes.scripted_tools import ScriptedTools, make_context
+
+QUESTION = "what is the difference between a frobnicator and a widget"
+
+
+async def run(tools):
+    arm = find_arm("guide_dag")
+    return await answer_question(arm, arm.build(), QUESTION, make_context(tools))
+
+
+def test_the_guide_s_waves_are_those_it_prints_s14():
+    assert execution_waves(DEPENDENCIES) == ((ROUTER, PLANNER), (RETRIEVER,), (SYNTHESIZER,), (VALIDATOR,))
+
+
+async def test_nobody_reads_the_plan_and_nobody_acts_on_the_verdict_s14():
+    def reply(agent, task, request):
+        return "no" if request.choices else "blue [1]" if request.output is None else '{"sub_queries": ["a widget"]}'
+
+    tools = ScriptedTools(reply=reply)
+    answer = await run(tools)
+
+    assert tools.callers == [PLANNER, SYNTHESIZER, VALIDATOR]
+    assert [query for _, query, _ in tools.searches] == [QUESTION]
+    assert answer.text == "blue"
+
+
+async def test_a_failed_agent_is_recorded_and_what_follows_is_skipped_s17():
+    tools = ScriptedTools(failing={SYNTHESIZER: OutputInvalid("planted")})
+    answer = await run(tools)
+
+    assert answer.fallback_because == "result_synthesizer failed: OutputInvalid: planted"
+    assert tools.callers == [PLANNER, SYNTHESIZER, SINGLE_PASS]
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "message"),
+    [
+        ({ROUTER: (PLANNER,)}, "query_router depends on query_planner, which is not in the graph"),
+        ({ROUTER: (PLANNER,), PLANNER: (ROUTER,)}, "in a circle: .*query_router"),
+        ({ROUTER: (ROUTER,)}, "in a circle"),
+        ({"cook": ()}, "there is no agent cook. Known agents: query_router"),
+    ],
+)
+def test_a_graph_that_cannot_run_is_refused_when_it_is_built_s15_s16(dependencies, message):
+    with pytest.raises(AgentError, match=message):
+        build_guide_dag(dependencies)
+
+
+def test_waves_keep_the_order_in_which_agents_are_named_s15():
+    named = {"d": (), "a": (), "c": ("a",), "b": ("a", "d")}
+    assert execution_waves(named) == (("d", "a"), ("c", "b"))

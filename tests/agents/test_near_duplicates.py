@@ -1,0 +1,42 @@
+"""Passages that nearly repeat another one (S31)."""
+
+import pytest
+
+from docmind_core.agents.near_duplicates import without_near_duplicates
+from tests.fakes.scripted_tools import make_hit
+
+LONG = "The method is called with the key when the key is not found in a subclass of dict, and may raise KeyError."
+
+
+def kept(*texts):
+    hits = [make_hit(number, text=text) for number, text in enumerate(texts, start=1)]
+    return [hits.index(hit) for hit in without_near_duplicates(hits)]
+
+
+@pytest.mark.parametrize(
+    ("second", "survives"),
+    [
+        (LONG, False),
+        (LONG.upper().replace(",", " ;"), False),
+        (LONG.replace("KeyError", "an error"), False),
+        ("It is called with the key when the key is not found in a list of things, and never raises.", True),
+        ("Something else.", True),
+        (f"{LONG} {LONG.replace('key', 'index').replace('method', 'function')} And more.", True),
+    ],
+)
+def test_a_passage_is_a_repeat_when_four_fifths_of_it_stand_in_one_passage_before_it(second, survives):
+    assert kept(LONG, second) == ([0, 1] if survives else [0])
+
+
+def test_the_first_is_kept_with_its_own_id():
+    first, second = make_hit(1, text=LONG), make_hit(2, text=LONG)
+    assert without_near_duplicates([second, first]) == (second,)
+
+
+def test_short_passages_are_repeats_only_when_they_are_equal():
+    assert kept("Yes.", "yes", "No.") == [0, 2]
+
+
+def test_what_was_read_before_is_not_returned():
+    first, second = make_hit(1, text=LONG), make_hit(2, text=LONG)
+    assert without_near_duplicates([second], beside=[first]) == ()

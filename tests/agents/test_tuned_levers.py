@@ -1,0 +1,98 @@
+"""What `tuned` loses with each lever left out, and saves without its validator (S9, S10, S14)."""
+
+import pytest
+
+from docmind_core.agents.arms import answer_question, find_arm
+from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SINGLE_PASS, SYNTHESIZER, VALIDATOR
+from docmind_core.errors import OutputInvalid
+from tests.agents.test_naive_levers import RepeatingTools
+from tests.fakes.scripted_tools import ScriptedTools, make_context
+
+PLAIN = "what colour is the frobnicator of the house"
+COMPOSITE = "what is the difference between a frobnicator and a widget"
+PLAN = '{"sub_queries": ["what is a frobnicator", "what is a widget"]}'
+
+
+def reply(agent, task, request):
+    if request.choices:
+        return "yes"
+    if request.output is None:
+        return "blue [1]"
+    return PLAN if agent == PLANNER else '{"query": "blue frobnicator"}' if agent == RETRIEVER else "{}"
+
+
+async def run(name, question=PLAIN, tools=None, **context):
+    tools = tools or ScriptedTools(reply=reply)
+    arm = find_arm(name)
+    answer = await answer_question(arm, arm.build(), question, make_context(tools, **context))
+    return tools, answer
+
+
+def prompt(tools, agent):
+    (request,) = [request for caller, _, request in tools.calls if caller == agent]
+    return request.user
+
+
+async def test_without_parallel_tools_the_same_work_is_done_in_turn():
+    tools, answer = await run("tuned-parallel_tools", COMPOSITE)
+    before, expected = await run("tuned", COMPOSITE)
+
+    assert tools.sequence == list(AGENTS)
+    assert before.sequence.count(RETRIEVER) == 3
+    assert tools.searches == before.searches
+    assert [request for _, _, request in tools.calls] == [request for _, _, request in before.calls]
+    assert answer == expected
+
+
+async def test_without_specialization_router_planner_and_retriever_ask_the_model():
+    tools, _ = await run("tuned-specialization")
+    before, _ = await run("tuned")
+
+    assert before.callers == [SYNTHESIZER, VALIDATOR]
+    assert sorted(tools.callers[:2]) == sorted([ROUTER, PLANNER])
+    assert RETRIEVER in tools.callers
+    assert {query for _, query, _ in tools.searches} == {"blue frobnicator"}
+
+
+async def test_without_context_isolation_synthesizer_and_validator_read_what_was_said_before():
+    tools, _ = await run("tuned-context_isolation")
+    before, _ = await run("tuned")
+
+    for agent in (SYNTHESIZER, VALIDATOR):
+        assert prompt(tools, agent).startswith(f"user: {PLAIN}\n\nquery_router: keyword_search\n\nquery_planner: ")
+        assert not prompt(before, agent).startswith("user: ")
+    assert prompt(tools, VALIDATOR).count("Title") == 5
+    assert prompt(before, VALIDATOR).count("Title") == 1
+
+
+async def test_without_dedupe_repeated_passages_are_read_twice_s31():
+    _, answer = await run("tuned-dedupe", tools=RepeatingTools(reply=reply))
+    _, before = await run("tuned", tools=RepeatingTools(reply=reply))
+
+    assert [hit.chunk.doc_id for hit in answer.passages] == ["doc1", "doc2", "doc3"]
+    assert [hit.chunk.doc_id for hit in before.passages] == ["doc1", "doc3"]
+    assert answer.candidates == before.candidates, "retrieval is judged on the same ranking"
+
+
+async def test_without_prefix_order_the_question_stands_before_the_passages():
+    tools, _ = await run("tuned-prefix_order")
+    before, _ = await run("tuned")
+
+    for agent in (SYNTHESIZER, VALIDATOR):
+        assert prompt(tools, agent).startswith("Question: ")
+        assert prompt(before, agent).startswith("<passages>")
+        assert sorted(prompt(tools, agent).split()) == sorted(prompt(before, agent).split())
+
+
+async def test_with_no_validation_one_call_is_left_and_nothing_is_tried_again():
+    tools, _ = await run("tuned+no_validation")
+    assert tools.callers == [SYNTHESIZER]
+
+
+@pytest.mark.parametrize("name", ["tuned-parallel_tools", "tuned+no_validation", "tuned-specialization"])
+async def test_a_failing_agent_leads_to_a_flagged_fallback_in_every_variant_s17(name):
+    tools = ScriptedTools(reply=reply, failing={PLANNER: OutputInvalid("planted")})
+    _, answer = await run(name, COMPOSITE, tools)
+
+    assert answer.fallback_because == "query_planner failed: OutputInvalid: planted"
+    assert tools.callers[-1] == SINGLE_PASS

@@ -1,0 +1,216 @@
+"""What levers moved, from planted rows: effects, intervals, verdicts and reasons (S10)."""
+
+import pytest
+
+from docmind_core.agents.levers import Lever
+from docmind_core.errors import StoreError
+from docmind_core.measurements.ablation import measure_levers
+from docmind_core.measurements.lever_claims import CLAIMS, NO_EDGE
+from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows
+from docmind_core.tables.segments import read_segment
+from tests.builders import (
+    make_call_row,
+    make_counter_rows,
+    make_query_run_row,
+    make_run_row,
+    make_score_row,
+    write_rows,
+)
+
+KEY = "20261122T020000Z-ablation-7f3a"
+COLUMNS = ["lever", "edge", "expected", "metric", "effect", "effect_low", "effect_high", "n", "verdict", "because"]
+
+
+def write_arm(settings, arm, tokens, *, passed=None, run=None, key=KEY, tables=None, **rows):
+    """Write an arm that spent `tokens` on query 0, 1, ...; `rows` are further columns, one value per query."""
+    names = [f"q{place}" for place in range(len(tokens))]
+    columns = [{name: values[place] for name, values in rows.items()} for place in range(len(tokens))]
+    queries = [
+        make_query_run_row(name, **{"billed_tokens": spent, "supervisor_tokens": spent, **more})
+        for name, spent, more in zip(names, tokens, columns, strict=True)
+    ]
+    scores = [make_score_row("passed", value, name) for name, value in zip(names, passed or [], strict=False)]
+    run_id = f"{key}.{arm}"
+    content = {"runs": [make_run_row(run_id, **(run or {}))], "query_runs": queries, "measurements": scores}
+    write_rows(settings, {**content, **(tables or {})}, run_id)
+
+
+def measure(settings, lever, metric, edge=NO_EDGE, key=KEY):
+    measure_levers(settings, key)
+    holder = min(path.stem for path in (settings.tables / "lever_effects").glob(f"{key}*"))
+    (row,) = [
+        row
+        for row in read_segment(settings.tables, "lever_effects", holder)
+        if (row["lever"], row["metric"], row["edge"]) == (lever, metric, edge)
+    ]
+    return row
+
+
+def test_a_lever_that_halves_the_tokens_moved_as_claimed(settings):
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
+    write_arm(settings, "naive+dedupe", [500, 1000, 2000])
+    row = measure(settings, "dedupe", "reduction_pct")
+
+    assert (row["effect"], row["effect_low"], row["effect_high"]) == pytest.approx((50, 50, 50))
+    assert (row["n"], row["expected"], row["verdict"]) == (3, "rises", "moved as claimed")
+    assert "naive+dedupe against naive_supervisor: 95 % interval 50 to 50 %, 3 queries in 3 clusters" in row["because"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "verdict", "because"),
+    [
+        ([1000, 2000, 4000], "did not move", "no query changed"),
+        ([900, 2100, 4000], "did not move", "the interval holds 0"),
+        ([1500, 3000, 6100], "other way", "interval"),
+    ],
+)
+def test_the_interval_decides_the_verdict(settings, tokens, verdict, because):
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
+    write_arm(settings, "naive+dedupe", tokens)
+    row = measure(settings, "dedupe", "reduction_pct")
+
+    assert row["verdict"] == verdict
+    assert because in row["because"]
+
+
+def test_leaving_a_lever_out_of_tuned_is_claimed_to_do_the_opposite(settings):
+    write_arm(settings, "tuned", [500, 1000, 2000])
+    write_arm(settings, "tuned-dedupe", [1000, 2000, 4000])
+    row = measure(settings, "tuned-dedupe", "reduction_pct")
+
+    assert (row["expected"], row["verdict"]) == ("falls", "moved as claimed")
+    assert row["effect"] == pytest.approx(-100)
+
+
+def test_a_difference_keeps_its_unit_and_a_time_says_that_it_is_one(settings):
+    write_arm(settings, "naive_supervisor", [1, 1, 1], coordination_overhead_s=[0.3, 0.4, 0.5])
+    write_arm(settings, "naive+parallel_tools", [1, 1, 1], coordination_overhead_s=[0.1, 0.2, 0.31])
+    row = measure(settings, "parallel_tools", "coordination_overhead_s", "B → G")
+
+    assert row["effect"] == pytest.approx(-0.59 / 3)
+    assert row["verdict"] == "moved as claimed"
+    assert "a time of one run" in row["because"]
+
+
+def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval_from_eight_clusters_on(settings):
+    tokens = [100 + 2 * place for place in range(8)]
+    write_arm(settings, "naive_supervisor", tokens, passed=[1, 0, 1, 0, 1, 0, 1, 0])
+    write_arm(settings, "naive+parallel_tools", [value // 2 for value in tokens], passed=[1.0] * 8)
+    row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
+
+    # half the tokens for twice the passes: a quarter of the tokens per correct answer
+    assert row["effect"] == pytest.approx(-75)
+    assert row["effect_low"] < -75 < row["effect_high"] < 0
+    assert row["verdict"] == "moved as claimed"
+
+
+@pytest.mark.parametrize(
+    ("passed", "because"),
+    [
+        ([0, 0, 0], "no query passed in one of the two arms"),
+        ([1, 1, 1], "needs 8 clusters of queries, there are 3"),
+        ([], "not known of every query"),
+    ],
+)
+def test_tokens_per_correct_without_passes_or_queries_says_so(settings, passed, because):
+    for arm in ("naive_supervisor", "naive+parallel_tools"):
+        write_arm(settings, arm, [100, 200, 300], passed=passed)
+    row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
+
+    assert (row["effect_low"], row["verdict"]) == (None, "not measurable here")
+    assert because in row["because"]
+
+
+def test_a_query_that_failed_in_one_arm_is_no_saving(settings):
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000, 1000])
+    write_arm(settings, "naive+dedupe", [900, 1800, 3600, 1], status=["answered", "answered", "answered", "failed"])
+    row = measure(settings, "dedupe", "reduction_pct")
+
+    assert (row["n"], row["effect"]) == (3, pytest.approx(10))
+    assert "1 left out" in row["because"]
+
+
+def test_computed_tokens_are_not_compared_where_the_cache_is_unknown(settings):
+    for arm, state in (("naive_supervisor", "reset"), ("naive+prefix_order", "unknown")):
+        write_arm(
+            settings,
+            arm,
+            [10, 20, 30],
+            run={"prefix_cache_state": state},
+            prefill_computed_tokens=[5, 6, 7],
+            completion_tokens=[1, 1, 1],
+        )
+    row = measure(settings, "prefix_order", "computed_reduction_pct")
+    assert row["because"] == "the state of the engine's prefix cache is unknown (not_exclusive_cache)"
+
+
+def test_computed_tokens_judge_the_order_of_prompts(settings):
+    for arm, prefill in (("naive_supervisor", [9, 19, 29]), ("naive+prefix_order", [4, 9, 14])):
+        write_arm(
+            settings,
+            arm,
+            [10, 20, 30],
+            run={"prefix_cache_state": "reset"},
+            prefill_computed_tokens=prefill,
+            completion_tokens=[1, 1, 1],
+        )
+    row = measure(settings, "prefix_order", "computed_reduction_pct")
+    assert (row["effect"], row["verdict"]) == (pytest.approx(50), "moved as claimed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [({"routing": "free"}, "routing differs"), ({"status": "incomplete"}, "naive+dedupe is incomplete")],
+)
+def test_arms_that_may_not_be_compared_say_why(settings, changes, because):
+    write_arm(settings, "naive_supervisor", [1, 2])
+    write_arm(settings, "naive+dedupe", [1, 2], run=changes)
+    row = measure(settings, "dedupe", "reduction_pct")
+
+    assert (row["verdict"], row["n"]) == ("not measurable here", 0)
+    assert because in row["because"]
+
+
+def test_an_unbalanced_ledger_measures_nothing(settings):
+    counters = make_counter_rows({"prompt_tokens": 999.0, "generation_tokens": 999.0, "request_success": 1.0})
+    write_arm(settings, "naive_supervisor", [1, 2])
+    write_arm(settings, "naive+dedupe", [1, 2], tables={"llm_calls": [make_call_row()], "engine_counters": counters})
+    assert "the ledger of naive+dedupe is unbalanced" in measure(settings, "dedupe", "reduction_pct")["because"]
+
+
+def test_an_arm_that_did_not_run_and_a_lever_that_cannot_are_rows_with_reasons(settings):
+    write_arm(settings, "naive_supervisor", [1, 2])
+    write_arm(settings, "naive+dedupe", [1, 2])
+
+    missing = measure(settings, "forward_message", "reduction_pct")
+    assert missing["because"] == "not in this benchmark run: naive+forward_message (not_compared)"
+    refused = measure(settings, "fp8_kv_cache", "decode_tps", "C → J")
+    assert (refused["effect"], refused["n"], refused["verdict"]) == (None, 0, "not measurable here")
+    assert "the CPU engine has no FP8 KV cache" in refused["because"]
+
+
+def test_every_edge_of_the_guide_s_chart_and_every_lever_has_a_claim_s10():
+    edges = {claim.edge for claim in CLAIMS} - {NO_EDGE}
+    assert edges == {"A → G", "A → H", "B → G", "B → K", "C → I", "C → J", "D → J", "E → J", "F → I"}
+    assert {claim.lever for claim in CLAIMS} == set(Lever)
+
+
+def test_the_view_shows_the_latest_benchmark_run_with_levers_and_no_other_column(settings):
+    for key, tokens in (("20261121T020000Z-ablation-0000", [1, 2]), (KEY, [900, 1800])):
+        write_arm(settings, "naive_supervisor", [1000, 2000], key=key)
+        write_arm(settings, "naive+dedupe", tokens, key=key)
+        measure_levers(settings, key)
+    later = "20261123T020000Z-smoke-0000"
+    write_arm(settings, "tuned", [1, 2], key=later)
+
+    assert measure_levers(settings, later) == 0
+    publish(settings)
+    names, rows = query_rows(settings, "select * from ablation where lever = 'dedupe'")
+    assert names == COLUMNS
+    assert [row[4] for row in rows] == [pytest.approx(10)]
+
+
+def test_a_benchmark_run_without_an_arm_is_refused(settings):
+    with pytest.raises(StoreError, match="no finished arm"):
+        measure_levers(settings, KEY)
