@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice, takewhile
+from itertools import islice
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import ScheduleInstigatorData
 
 # Internal API of Dagster, its own reading of a cron expression: what is due here must be what its schedules make due.
 from dagster._utils.schedules import reverse_cron_string_iterator
@@ -44,11 +45,11 @@ def expected_benchmarks(instance: dg.DagsterInstance, settings: Settings, now: d
     started = {
         state.name: state.instigator_data.start_timestamp
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
-        if state.is_running and state.instigator_data is not None
+        if state.is_running and isinstance(state.instigator_data, ScheduleInstigatorData)
     }
     for _, suite in readable_suites(suite_sources(settings)):
         since = started.get(schedule_name(suite))
         if suite.schedule is not None and since is not None:
             ticks = reverse_cron_string_iterator(now.timestamp(), suite.schedule, suite.timezone)
-            known = takewhile(lambda tick, since=since: tick.timestamp() >= since, islice(ticks, TICKS_MAX))
-            yield Expected(suite=suite, ticks=tuple(known))
+            newest = islice(ticks, TICKS_MAX)
+            yield Expected(suite=suite, ticks=tuple(tick for tick in newest if tick.timestamp() >= since))

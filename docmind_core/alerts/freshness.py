@@ -75,8 +75,8 @@ def _without_end(
 
 
 def _usual_duration(evaluated: Sequence[RunEvaluated]) -> timedelta | None:
-    durations = [seen.at - started_at(seen.benchmark_run) for seen in evaluated if not seen.failed]
-    return median(durations[-DURATIONS_SEEN:]) if durations else None
+    seconds = [(seen.at - started_at(seen.benchmark_run)).total_seconds() for seen in evaluated if not seen.failed]
+    return timedelta(seconds=median(seconds[-DURATIONS_SEEN:])) if seconds else None
 
 
 def _utc(moment: datetime) -> str:

@@ -35,7 +35,9 @@ def benchmark_runs_of(folder: Path, suite_name: str) -> tuple[str, ...]:
         folder: Where frozen suites are, one folder per benchmark run.
         suite_name: The suite.
     """
-    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    if not folder.is_dir():
+        return ()
+    names = [path.name for path in folder.iterdir()]
     return tuple(sorted(name for name in names if is_benchmark_run(name) and suite_of(name) == suite_name))
 
 

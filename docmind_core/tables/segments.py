@@ -76,7 +76,7 @@ def read_segment(
             content = file.read(columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path} can't be read: {error}. Delete it and resume the benchmark run.") from error
-    names = TABLES[table].columns if columns is None else columns
+    names = tuple(TABLES[table].columns) if columns is None else tuple(columns)
     return [{name: row.get(name) for name in names} for row in content.to_pylist()]
 
 
