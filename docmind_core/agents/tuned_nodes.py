@@ -15,8 +15,9 @@ from docmind_core.agents.context import (
     AgentContext,
     ArmAnswer,
 )
+from docmind_core.agents.context_state import ContextState, laid_out
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
-from docmind_core.agents.passages import render_passages
+from docmind_core.agents.passages import numbered
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing_rules import needs_plan, route_by_rules
 from docmind_core.retrieval.search import Hit, candidate_ranking
@@ -98,12 +99,15 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     draft = state["result"]
     if draft.abstained:
         return {"supported": Supported.YES.value}
-    request = ChatRequest(
+    layout = ContextState(
+        query=state["question"],
+        passages=numbered(_checked_passages(draft)),
+        tail=f"Question: {state['question']}\n\nAnswer: {draft.text}\n\n"
+        "Task: say whether the passages support the answer: yes or no.",
+    )
+    request = laid_out(
+        layout,
         system=read_prompt("check"),
-        user=(
-            f"{render_passages(_checked_passages(draft))}\n\nQuestion: {state['question']}\n\nAnswer: {draft.text}\n\n"
-            "Task: say whether the passages support the answer: yes or no."
-        ),
         max_tokens=CHOICE_MAX_TOKENS,
         choices=tuple(verdict.value for verdict in Supported),
         seed=runtime.context.seed,

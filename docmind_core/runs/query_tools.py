@@ -11,6 +11,7 @@ from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, TokenUsage, read_reply
@@ -53,13 +54,19 @@ class RecordingTools:
     journal: Journal
     clock: ClockAnchor
     trace: QueryTrace
+    guard: ContextGuard
     recorded: Mapping[CallMatch, Row]
     """Calls that an interrupted process finished for this query."""
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
 
     async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
-        """Call the model, or return the reply that was booked before the interruption."""
+        """Call the model, or return the reply that was booked before the interruption.
+
+        Raises:
+            ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
+        """
+        request = await self.guard.fit(agent, task, request)
         row = self.recorded.get((agent, task, request.digest(self.engine.model)))
         if row is not None:
             self.resumed = True
