@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from docmind_core.agents.context import AgentContext, ArmAnswer
-from docmind_core.agents.context_state import ContextState, laid_out
-from docmind_core.agents.passages import numbered, split_citations
+from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.passages import render_passages, split_citations
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
 from docmind_core.retrieval.search import Hit
@@ -15,12 +15,13 @@ def answer_request(
     question: str, passages: Sequence[Hit], context: AgentContext, *, system: str | None = None
 ) -> ChatRequest:
     """Lay out the answer call: what is stable first, the question after the passages, the task last."""
-    state = ContextState(
-        query=question, passages=numbered(passages), tail=f"Question: {question}\n\nTask: answer the question."
+    request = ChatRequest(
+        system=system or read_prompt("answer"),
+        user=f"{render_passages(passages)}\n\nQuestion: {question}\n\nTask: answer the question.",
+        max_tokens=context.answer_max_tokens,
+        seed=context.seed,
     )
-    return laid_out(
-        state, system=system or read_prompt("answer"), max_tokens=context.answer_max_tokens, seed=context.seed
-    )
+    return laid_out(request, question, passages=passages)
 
 
 def read_answer(

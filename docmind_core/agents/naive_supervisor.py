@@ -14,14 +14,15 @@ from langgraph.runtime import Runtime
 from docmind_core.agents import naive_workers
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AGENTS, SUPERVISOR, AgentContext, ArmAnswer
-from docmind_core.agents.context_state import ContextState, laid_out
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.graph_nodes import Node, traced
-from docmind_core.agents.history import Message
+from docmind_core.agents.history import Message, render_history
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, offered_choices
 from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
+from docmind_core.serving.chat import ChatRequest
 
 SUPERVISOR_STEPS_MAX = 2 * HANDOFFS_MAX + 4
 """Graph steps of the longest conversation: hand-off and agent alternate, then the rewrite."""
@@ -46,14 +47,15 @@ async def choose_next(state: NaiveState, runtime: Runtime[AgentContext]) -> dict
     if len(agents_run) >= HANDOFFS_MAX:
         return {"next_agent": FINISH}
     choices = offered_choices(runtime.context.routing, agents_run)
-    request = laid_out(
-        _layout(state, f"Task: choose who acts next: {', '.join(choices)}."),
+    request = ChatRequest(
         system=read_prompt("supervisor"),
+        user=f"{render_history(state['history'])}\n\nTask: choose who acts next: {', '.join(choices)}.",
         max_tokens=CHOICE_MAX_TOKENS,
         choices=choices,
         seed=runtime.context.seed,
     )
-    reply = await runtime.context.tools.ask(SUPERVISOR, f"choose_{len(agents_run) + 1}", request)
+    task = f"choose_{len(agents_run) + 1}"
+    reply = await runtime.context.tools.ask(SUPERVISOR, task, _laid_out(request, state))
     if reply.output_problem is not None:
         raise OutputInvalid(f"the supervisor chose {reply.output_problem}. Does the engine support structured output?")
     if reply.text == FINISH:
@@ -63,23 +65,23 @@ async def choose_next(state: NaiveState, runtime: Runtime[AgentContext]) -> dict
 
 async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Let the supervisor write the final answer from the whole conversation."""
-    request = laid_out(
-        _layout(state, f"Question: {state['question']}\n\nTask: answer the question."),
+    request = ChatRequest(
         system=read_prompt("answer"),
+        user=f"{render_history(state['history'])}\n\nQuestion: {state['question']}\n\nTask: answer the question.",
         max_tokens=runtime.context.answer_max_tokens,
         seed=runtime.context.seed,
     )
-    reply = await runtime.context.tools.ask(SUPERVISOR, "rewrite", request)
+    reply = await runtime.context.tools.ask(SUPERVISOR, "rewrite", _laid_out(request, state))
     return {"result": read_answer(reply.text, state.get("passages", []), candidate_ranking(state.get("rankings", [])))}
+
+
+def _laid_out(request: ChatRequest, state: NaiveState) -> ChatRequest:
+    return laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
 
 
 def opening(question: str) -> NaiveState:
     """Return the state a conversation starts with."""
     return {"question": question, "history": [Message(speaker="user", text=question)]}
-
-
-def _layout(state: NaiveState, tail: str) -> ContextState:
-    return ContextState(query=state["question"], history=tuple(state["history"]), tail=tail)
 
 
 def _next_node(state: NaiveState) -> str:

@@ -10,12 +10,12 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
-from docmind_core.agents.context_state import ContextState, laid_out
-from docmind_core.agents.history import NOTHING_LEFT, SEARCH_TOOL, Message
+from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.history import Message, render_history
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
-from docmind_core.agents.passages import numbered, render_numbered
+from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.serving.chat import ChatReply
+from docmind_core.serving.chat import ChatReply, ChatRequest
 
 
 def _hand_back(agent: str, state: dict[str, Any], *messages: Message, **update: Any) -> dict[str, Any]:
@@ -27,9 +27,14 @@ async def _ask(
     agent: str, state: dict[str, Any], context: AgentContext, prompt: str, task: str, **form: Any
 ) -> ChatReply:
     """Call the model with the whole history; the task's booking name carries the turn."""
-    layout = ContextState(query=state["question"], history=tuple(state["history"]), tail=f"Task: {task}")
-    request = laid_out(layout, system=read_prompt(prompt), seed=context.seed, **form)
+    request = ChatRequest(
+        system=read_prompt(prompt),
+        user=f"{render_history(state['history'])}\n\nTask: {task}",
+        seed=context.seed,
+        **form,
+    )
     turn = len(state.get("agents_run", [])) + 1
+    request = laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
     return await context.tools.ask(agent, f"{prompt}_{turn}", request)
 
 
@@ -66,11 +71,12 @@ async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
     wanted = reply.output.query if isinstance(reply.output, SearchRequest) else state["question"]
     hits = await context.tools.search(state.get("strategy", context.strategy), wanted, context.depth)
     kept = hits[: context.depth.final_k]
-    shown = numbered(kept, first_number=len(state.get("passages", [])) + 1)
-    found = render_numbered(shown) if shown else NOTHING_LEFT
+    first_number = len(state.get("passages", [])) + 1
+    found = render_passages(kept, first_number=first_number) if kept else "Nothing was found."
     called = Message(speaker=RETRIEVER, text=reply.text)
-    result = Message(speaker=SEARCH_TOOL, text=found, passages=shown)
-    after = {**state, "history": [*state["history"], called, result]}
+    result = Message(speaker="search_tool", text=found)
+    read = [*state.get("passages", []), *kept]
+    after = {**state, "history": [*state["history"], called, result], "passages": read}
     report = await _ask(
         RETRIEVER, after, context, "retrieve_report", "report what was found.", max_tokens=context.answer_max_tokens
     )

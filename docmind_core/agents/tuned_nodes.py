@@ -2,6 +2,7 @@
 
 import operator
 import re
+from dataclasses import asdict
 from typing import Annotated, Any, TypedDict
 
 from langgraph.runtime import Runtime
@@ -15,9 +16,9 @@ from docmind_core.agents.context import (
     AgentContext,
     ArmAnswer,
 )
-from docmind_core.agents.context_state import ContextState, laid_out
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
-from docmind_core.agents.passages import numbered
+from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing_rules import needs_plan, route_by_rules
 from docmind_core.retrieval.search import Hit, candidate_ranking
@@ -53,8 +54,12 @@ class SearchTask(TypedDict):
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose the search strategy by rules; one that is not open here leaves the suite's own."""
-    context = runtime.context
-    strategy = route_by_rules(state["question"], context.level).strategy
+    context, question = runtime.context, state["question"]
+
+    async def decide() -> dict[str, Any]:
+        return asdict(route_by_rules(question, context.level))
+
+    strategy = (await context.tools.remembered("router", question, decide))["strategy"]
     return {"strategy": strategy if strategy in context.strategies else context.strategy}
 
 
@@ -99,19 +104,17 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     draft = state["result"]
     if draft.abstained:
         return {"supported": Supported.YES.value}
-    layout = ContextState(
-        query=state["question"],
-        passages=numbered(_checked_passages(draft)),
-        tail=f"Question: {state['question']}\n\nAnswer: {draft.text}\n\n"
-        "Task: say whether the passages support the answer: yes or no.",
-    )
-    request = laid_out(
-        layout,
+    request = ChatRequest(
         system=read_prompt("check"),
+        user=(
+            f"{render_passages(_checked_passages(draft))}\n\nQuestion: {state['question']}\n\nAnswer: {draft.text}\n\n"
+            "Task: say whether the passages support the answer: yes or no."
+        ),
         max_tokens=CHOICE_MAX_TOKENS,
         choices=tuple(verdict.value for verdict in Supported),
         seed=runtime.context.seed,
     )
+    request = laid_out(request, state["question"], passages=_checked_passages(draft))
     reply = await runtime.context.tools.ask(VALIDATOR, "check", request)
     return {"supported": "unchecked" if reply.output_problem else reply.text}
 

@@ -12,6 +12,8 @@ from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
+from docmind_core.runs.arm_switches import CONTEXT_BUDGET, cache_facts, has_lever
+from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
@@ -24,6 +26,7 @@ from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineSeat
+from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
@@ -62,13 +65,19 @@ class _Bench:
     counts: CountsTokens | None
     """What counts the served model's tokens; None when the engine offers no way to."""
 
-    @property
-    def context_window(self) -> ContextWindow | None:
-        """The window that prompts are made to fit."""
+    def context_window(self, arm: str) -> ContextWindow | None:
+        """Return the window that an arm's prompts are made to fit."""
         length = self.inputs.connection.max_model_len
         if self.counts is None or length is None:
             return None
-        return ContextWindow(max_model_len=length, counts=self.counts)
+        budget = CONTEXT_BUDGET if has_lever(arm, "context_budget") else None
+        return ContextWindow(max_model_len=length, counts=self.counts, context_budget=budget)
+
+    def caches(self, arm: str) -> ArmCaches | None:
+        """Return where an arm keeps results; None without the lever."""
+        if not has_lever(arm, "result_cache"):
+            return None
+        return ArmCaches(store=CacheStore(self.settings.caches_database), facts=cache_facts(self.inputs))
 
     def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
         """Return the evidence recall of a query's passages; None where it has no gold spans."""
@@ -172,7 +181,8 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
         engine=EngineSeat(client=client, model=connection.model, session=session),
         engine_answers=client.engine_answers,
         window=connection.max_model_len,
-        context_window=bench.context_window,
+        context_window=bench.context_window(arm_name),
+        caches=bench.caches(arm_name),
         recall_of=bench.recall_of,
         index=bench.index,
         journal=journal,

@@ -17,6 +17,7 @@ from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools, Searches
 from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
+from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.suites.suite import Suite
 
 
@@ -35,6 +36,8 @@ class ArmSetting:
     context_window: ContextWindow | None = None
     """What prompts are made to fit; None when nobody can count the model's tokens."""
     recall_of: RecallOf = no_gold
+    caches: ArmCaches | None = None
+    """Where results are kept; None in an arm without the lever `result_cache`."""
     index: Searches
     journal: Journal
     clock: ClockAnchor
@@ -58,6 +61,7 @@ async def run_query(
         clock=setting.clock,
         trace=QueryTrace(key=key, level=setting.suite.level),
         guard=ContextGuard(window=setting.context_window),
+        caches=setting.caches.of_query(key) if setting.caches else None,
         recorded=recorded,
     )
     started_ns = monotonic_ns()
@@ -89,6 +93,7 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         "spans": spans,
         "retrieved": trace.retrieved,
         "context_reductions": tools.guard.rows(key, setting.recall_of),
+        "cache_lookups": tools.caches.rows if tools.caches else [],
     }
     setting.journal.finish_query(key, rows)
     return row

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from docmind_core.agents.context_state import ContextState, laid_out
+from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, LaidOutRequest, laid_out
 from docmind_core.agents.context_strategies import (
     STRATEGIES,
     compress_results,
@@ -16,8 +16,9 @@ from docmind_core.agents.context_strategies import (
     trim_conversation,
 )
 from docmind_core.agents.context_window import ContextWindow, prompt_budget
-from docmind_core.agents.history import SEARCH_TOOL, USER, Message, exchanges, turns
-from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
+from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered, render_passages
+from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance, exchanges, turns
 from docmind_core.errors import ContextOverflow
 from docmind_core.serving.chat import ChatRequest
 from tests.fakes.scripted_tools import make_hit
@@ -38,17 +39,17 @@ def window(budget, **changes):
 
 
 def request(state):
-    return laid_out(state, system=SYSTEM, max_tokens=10)
+    return LaidOutRequest(system=SYSTEM, user=state.render(), max_tokens=10, state=state)
 
 
 def conversation(turn_count, *, length=20):
     messages = []
     for turn in range(turn_count):
         messages += [
-            Message(speaker=USER, text=words(length, f"asked{turn}_")),
-            Message(speaker="retrieval_expert", text=f"search {turn}"),
-            Message(speaker=SEARCH_TOOL, text=f"found {turn}"),
-            Message(speaker="result_synthesizer", text=words(length, f"said{turn}_")),
+            Utterance(speaker=USER, text=words(length, f"asked{turn}_")),
+            Utterance(speaker="retrieval_expert", text=f"search {turn}"),
+            Utterance(speaker=SEARCH_TOOL, text=f"found {turn}"),
+            Utterance(speaker="result_synthesizer", text=words(length, f"said{turn}_")),
         ]
     return tuple(messages)
 
@@ -58,7 +59,7 @@ def passages(*texts):
 
 
 def tool_result(shown):
-    return Message(speaker=SEARCH_TOOL, text=render_numbered(shown), passages=shown)
+    return Utterance(speaker=SEARCH_TOOL, text=render_numbered(shown), passages=shown)
 
 
 def test_the_budget_is_the_window_less_the_output_less_six_percent_rounded_up():
@@ -220,7 +221,7 @@ def test_the_lowest_priority_goes_first_and_the_query_never():
         query=QUERY,
         tail=TAIL,
         passages=shown,
-        history=(Message(speaker=USER, text=QUERY), Message(speaker="result_synthesizer", text=words(40))),
+        history=(Utterance(speaker=USER, text=QUERY), Utterance(speaker="result_synthesizer", text=words(40))),
         execution_plan=words(20, "plan"),
         routing_decision=words(20, "route"),
     )
@@ -244,11 +245,55 @@ def test_the_plan_is_cut_to_the_token():
     assert fitted.reductions[-1].tokens_after == 60
 
 
-TEXTS = st.lists(
-    st.sampled_from(["alpha", "beta.", "Gamma", "delta\n\n", "Is", "it?", "e.g."]), min_size=1, max_size=40
-)
+def test_a_state_of_more_than_128k_tokens_fits_the_guide_s_window():
+    """S25, S27: 60 turns and 600 passages of 200 words, each with ids of its own."""
+    state = ContextState(
+        query=QUERY,
+        tail=TAIL,
+        passages=passages(*[words(200, f"p{number}_") for number in range(600)]),
+        history=conversation(60, length=200),
+    )
+    guard = ContextWindow(max_model_len=131_072, counts=WordCounts())
+    fitted = guard.fit(request(state))
+
+    assert fitted.reductions[0].tokens_before > 140_000
+    assert guard.counts.prompt(SYSTEM, fitted.sendable().user) <= 131_072 - 10 - 7_865
+    assert len(turns(fitted.request.state.history)) == 6
+
+
+@pytest.mark.parametrize("order", ["passages first", "question first", "history first"])
+def test_a_written_prompt_is_taken_apart_whatever_the_order_of_its_parts(order):
+    """S28: the same body; a tool's result is recognised by the passages it shows."""
+    hits = [make_hit(number) for number in (1, 2)]
+    history = [
+        Message(speaker=USER, text=QUERY),
+        Message(speaker="retrieval_expert", text="search"),
+        Message(speaker=SEARCH_TOOL, text=render_passages(hits)),
+    ]
+    said, shown, asked = render_history(history), render_passages(hits), f"Question: {QUERY}"
+    user, places = {
+        "passages first": (f"{shown}\n\n{asked}", [PASSAGES]),
+        "question first": (f"{asked}\n\n{shown}\n\nTask: answer.", [PASSAGES]),
+        "history first": (f"{said}\n\nTask: go on.", [HISTORY]),
+    }[order]
+    plain = ChatRequest(system=SYSTEM, user=user, max_tokens=10)
+    found = laid_out(plain, QUERY, history=history if HISTORY in places else (), passages=hits)
+
+    assert isinstance(found, LaidOutRequest)
+    assert found.body("m") == plain.body("m")
+    assert [part for part in found.state.layout if part in (PASSAGES, HISTORY)] == places
+    assert set(found.state.all_passages) == {"doc1#0", "doc2#0"}
+
+
+def test_a_prompt_of_other_parts_is_left_as_it_is():
+    plain = ChatRequest(system=SYSTEM, user="something else", max_tokens=10)
+    assert laid_out(plain, QUERY, passages=[make_hit(1)]) is plain
+
+
+WORDS = ("alpha", "beta.", "Gamma", "delta\n\n", "Is", "it?", "e.g.")
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40)
 MESSAGES = st.builds(
-    lambda speaker, text: Message(speaker=speaker, text=" ".join(text)),
+    lambda speaker, text: Utterance(speaker=speaker, text=" ".join(text)),
     st.sampled_from([USER, "query_router", "query_planner", "result_synthesizer", "supervisor", SEARCH_TOOL]),
     TEXTS,
 )
@@ -263,9 +308,9 @@ def states(draw):
     history = draw(st.lists(MESSAGES, max_size=16)) * (times // 8 or 1)
     if draw(st.booleans()) and shown:
         half = len(shown) // 2
-        history += [Message(speaker="retrieval_expert", text="searching"), tool_result(shown[half:])]
+        history += [Utterance(speaker="retrieval_expert", text="searching"), tool_result(shown[half:])]
         shown = shown[:half]
-    asked = [Message(speaker=USER, text=QUERY)] if draw(st.booleans()) else []
+    asked = [Utterance(speaker=USER, text=QUERY)] if draw(st.booleans()) else []
     return ContextState(
         query=QUERY,
         tail=TAIL,
@@ -287,7 +332,9 @@ def test_whatever_the_state_it_fits_or_is_refused_and_the_query_is_whole(state, 
     assert fitted.request.user.endswith(TAIL)
     after = fitted.request.state
     assert after is not None
-    assert (Message(speaker=USER, text=QUERY) in state.history) == (Message(speaker=USER, text=QUERY) in after.history)
+    assert (Utterance(speaker=USER, text=QUERY) in state.history) == (
+        Utterance(speaker=USER, text=QUERY) in after.history
+    )
     assert [row.tokens_after <= row.tokens_before for row in fitted.reductions] == [True] * len(fitted.reductions)
     known = {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(state)}
     assert {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(after)} <= known
