@@ -13,6 +13,7 @@
     │   ├── CallTimeout         a call ran past its deadline
     │   └── OutputInvalid       the engine answered, but not in the form that was asked for
     ├── AgentError              an agent could not do its task
+    │   └── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
     ├── RunError                a benchmark run can't go on
     │   └── HomeLocked          another process is running in the same home
     ├── StoreError              the tables can't be read or written
@@ -73,6 +74,10 @@ class OutputInvalid(EngineError):
 
 class AgentError(DocMindError):
     """An agent could not do its task."""
+
+
+class ContextOverflow(AgentError):
+    """A prompt can't be made to fit the context window without losing the query; it was not sent."""
 
 
 class RunError(DocMindError):

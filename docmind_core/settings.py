@@ -65,6 +65,11 @@ class Settings:
         return self.home / "alerts.sqlite"
 
     @property
+    def caches_database(self) -> Path:
+        """Results kept across processes (SQLite); it may be deleted at any time."""
+        return self.home / "caches.sqlite"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.passages import render_passages, split_citations
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
@@ -25,12 +26,13 @@ def answer_request(
     parts = [render_passages(passages), f"Question: {question}"]
     if question_first:
         parts.reverse()
-    return ChatRequest(
+    request = ChatRequest(
         system=read_prompt("answer"),
         user="\n\n".join([*filter(None, [history]), *parts, "Task: answer the question."]),
         max_tokens=context.answer_max_tokens,
         seed=context.seed,
     )
+    return laid_out(request, question, passages=passages)
 
 
 def read_answer(

@@ -1,8 +1,9 @@
 """What a graph is given for one query: its tools and its settings."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
@@ -29,6 +30,10 @@ class QueryTools(Protocol):
 
     async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
         """Return up to `depth.candidates_k` hits, best first."""
+        ...
+
+    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+        """Return the JSON value that the same work gave before, where results are kept, else do the work."""
         ...
 
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:

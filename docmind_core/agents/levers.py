@@ -37,10 +37,6 @@ class LeverFacts:
     """Why neither `tuned-LEVER` nor `tuned+LEVER` exists; None when one of them does."""
 
 
-_NO_TOKENIZER = (
-    "the graphs are not given the served model's tokenizer yet, and a budget counted in characters would be made up"
-)
-_NO_CACHE = "no cache of agents' results is there yet"
 _ENGINE_FLAG = (
     "it is a flag of the engine, not a graph, and the CPU engine has no FP8 KV cache; "
     "run the suite on a GPU profile with it and on one without it"
@@ -62,13 +58,11 @@ LEVERS: dict[Lever, LeverFacts] = {
         changes="An agent sees its task and its inputs, not the conversation; a supervisor still reads everything.",
     ),
     Lever.CONTEXT_BUDGET: LeverFacts(
-        changes="What an agent reads is compressed to a budget of tokens.",
-        not_in_naive=_NO_TOKENIZER,
-        not_in_tuned=_NO_TOKENIZER,
+        changes="What an agent reads is made to fit a budget of tokens, by the four strategies of the context window.",
     ),
     Lever.DEDUPE: LeverFacts(changes="Passages that nearly repeat another one are dropped."),
     Lever.RESULT_CACHE: LeverFacts(
-        changes="What an agent found out is kept for the next time.", not_in_naive=_NO_CACHE, not_in_tuned=_NO_CACHE
+        changes="Routes and searches are kept for the next time, across processes; each lookup is a row.",
     ),
     Lever.PREFIX_ORDER: LeverFacts(
         changes="What prompts have in common stands first, for the engine's prefix cache: computed tokens fall, "
@@ -105,7 +99,7 @@ TUNED_LEVERS = frozenset(
 )
 """What `tuned` has."""
 
-ADDED_TO_TUNED = frozenset({Lever.NO_VALIDATION})
+ADDED_TO_TUNED = frozenset({Lever.CONTEXT_BUDGET, Lever.RESULT_CACHE, Lever.NO_VALIDATION})
 """What `tuned` lacks and can be given."""
 
 _CONTRADICTIONS = (

@@ -14,6 +14,7 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.graph_nodes import Node, traced
 from docmind_core.agents.history import Message, reading_request, render_history
 from docmind_core.agents.levers import Lever
@@ -23,6 +24,7 @@ from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, TOGETHER, offered_choices
 from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
+from docmind_core.serving.chat import ChatRequest
 
 SUPERVISOR_STEPS_MAX = 2 * HANDOFFS_MAX + 4
 """Graph steps of the longest conversation: hand-off and agent alternate, then the rewrite."""
@@ -63,7 +65,8 @@ async def choose_next(state: NaiveState, runtime: Runtime[AgentContext]) -> dict
         max_tokens=CHOICE_MAX_TOKENS,
         choices=choices,
     )
-    reply = await context.tools.ask(SUPERVISOR, f"choose_{len(agents_run) + 1}", request)
+    task = f"choose_{len(agents_run) + 1}"
+    reply = await context.tools.ask(SUPERVISOR, task, _laid_out(request, state))
     if reply.output_problem is not None:
         raise OutputInvalid(f"the supervisor chose {reply.output_problem}. Does the engine support structured output?")
     if reply.text == FINISH or Lever.NO_HANDOFF_MESSAGES in context.levers:
@@ -81,7 +84,7 @@ async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
         context,
         max_tokens=context.answer_max_tokens,
     )
-    reply = await context.tools.ask(SUPERVISOR, "rewrite", request)
+    reply = await context.tools.ask(SUPERVISOR, "rewrite", _laid_out(request, state))
     return {"result": _result(state, reply.text)}
 
 
@@ -94,6 +97,10 @@ async def forward_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
 
 def _result(state: NaiveState, text: str) -> ArmAnswer:
     return read_answer(text, state.get("passages", []), candidate_ranking(state.get("rankings", [])))
+
+
+def _laid_out(request: ChatRequest, state: NaiveState) -> ChatRequest:
+    return laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
 
 
 def opening(question: str) -> NaiveState:

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.history import Message, reading_request, render_history
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
@@ -60,6 +61,7 @@ async def _ask(
     """Call the model; the task's booking name carries the turn."""
     turn = len(state.get("agents_run", [])) + 1
     request = reading_request(prompt, reads, f"Task: {task}", context, **form)
+    request = laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
     return await context.tools.ask(agent, f"{prompt}_{turn}", request)
 
 
@@ -119,9 +121,10 @@ async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
     called = Message(speaker=RETRIEVER, text=reply.text)
     result = Message(speaker="search_tool", text=show_passages(state, kept))
     after = {**state, "history": [*state["history"], called, result]}
+    shown = {**after, "passages": [*state.get("passages", []), *kept]}
     report = await _ask(
         RETRIEVER,
-        state,
+        shown,
         context,
         "retrieve_report",
         "report what was found.",

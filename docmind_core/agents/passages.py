@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from docmind_core.retrieval.search import Hit
 
@@ -9,13 +10,38 @@ _CITATION = re.compile(r"\s*\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
 _FENCE = re.compile(r"</?\s*passages\s*>", re.IGNORECASE)
 
 
-def render_passages(passages: Sequence[Hit], *, first_number: int = 1) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedPassage:
+    """A passage under the number that answers cite it by; neither changes when others are left out."""
+
+    number: int
+    hit: Hit
+    whole_tokens: int | None = None
+    """Tokens of the uncut text; None while the text is whole."""
+    same_as: tuple[str, ...] = ()
+    """Ids of chunks left out because this one says the same."""
+
+
+def numbered(passages: Sequence[Hit], *, first_number: int = 1) -> tuple[NumberedPassage, ...]:
+    """Give passages the numbers under which they are cited."""
+    return tuple(NumberedPassage(number=number, hit=hit) for number, hit in enumerate(passages, start=first_number))
+
+
+def render_passage(passage: NumberedPassage) -> str:
+    """Return one passage with its number; a cut text says so."""
+    chunk = passage.hit.chunk
+    mark = " [...]" if passage.whole_tokens is not None else ""
+    return f"[{passage.number}] {_FENCE.sub('', chunk.title)}\n{_FENCE.sub('', chunk.text)}{mark}"
+
+
+def render_numbered(passages: Sequence[NumberedPassage]) -> str:
     """Return the fenced block of numbered passages; a document can't close the fence."""
-    blocks = [
-        f"[{number}] {_FENCE.sub('', hit.chunk.title)}\n{_FENCE.sub('', hit.chunk.text)}"
-        for number, hit in enumerate(passages, start=first_number)
-    ]
-    return "<passages>\n" + "\n\n".join(blocks) + "\n</passages>"
+    return "<passages>\n" + "\n\n".join(render_passage(passage) for passage in passages) + "\n</passages>"
+
+
+def render_passages(passages: Sequence[Hit], *, first_number: int = 1) -> str:
+    """Return the fenced block of passages, numbered from `first_number`."""
+    return render_numbered(numbered(passages, first_number=first_number))
 
 
 def split_citations(text: str, passages: Sequence[Hit]) -> tuple[str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import operator
 import re
+from dataclasses import asdict
 from typing import Annotated, Any, TypedDict
 
 from langgraph.runtime import Runtime
@@ -16,6 +17,7 @@ from docmind_core.agents.context import (
     AgentContext,
     ArmAnswer,
 )
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.history import Message, render_history
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
@@ -58,8 +60,12 @@ class SearchTask(TypedDict):
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose the search strategy by rules; one that is not open here leaves the suite's own."""
-    context = runtime.context
-    strategy = route_by_rules(state["question"], context.level).strategy
+    context, question = runtime.context, state["question"]
+
+    async def decide() -> dict[str, Any]:
+        return asdict(route_by_rules(question, context.level))
+
+    strategy = (await context.tools.remembered("router", question, decide))["strategy"]
     return {"strategy": strategy if strategy in context.strategies else context.strategy}
 
 
@@ -130,6 +136,7 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
         choices=tuple(verdict.value for verdict in Supported),
         seed=runtime.context.seed,
     )
+    request = laid_out(request, state["question"], passages=_checked_passages(draft))
     reply = await runtime.context.tools.ask(VALIDATOR, "check", request)
     return {"supported": "unchecked" if reply.output_problem else reply.text}
 

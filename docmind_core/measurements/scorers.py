@@ -6,9 +6,10 @@ A failed query has no answer: it counts as wrong in every metric of the answer, 
 from collections.abc import Callable, Collection, Sequence
 
 from docmind_core.measurements.answers import exact_match, numeric_match, token_f1
-from docmind_core.measurements.citations import citation_precision, citation_recall, evidence_recall
+from docmind_core.measurements.citations import citation_precision, citation_recall
 from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
 from docmind_core.measurements.records import QueryRun, Score, Scorer
+from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 
 SCORER_VERSION = "1"

@@ -1,13 +1,18 @@
 """One benchmark run: the engine comes up, every arm answers every query, the tables are published."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from docmind_core.agents.arms import find_arm
+from docmind_core.agents.context_window import ContextWindow, CountsTokens
 from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
+from docmind_core.runs.arm_switches import CONTEXT_BUDGET, cache_facts, has_lever
+from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
@@ -20,11 +25,13 @@ from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineSeat
+from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
 from docmind_core.serving.engine import EngineRequest, open_engine
 from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
+from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
@@ -33,6 +40,8 @@ from docmind_core.telemetry.device_sampler import DeviceSampler
 
 UNKNOWN_SESSION = "unknown"
 """Session of an engine that offers no counters: its calls are in the ledger, with nothing to balance them against."""
+
+_UNCOUNTED = "the engine offers no /tokenize: prompts that are too long are refused by the engine, not shortened"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,28 @@ class _Bench:
     index: RetrievalIndex
     journal: Journal
     observer: RunObserver
+    counts: CountsTokens | None
+    """What counts the served model's tokens; None when the engine offers no way to."""
+
+    def context_window(self, arm: str) -> ContextWindow | None:
+        """Return the window that an arm's prompts are made to fit."""
+        length = self.inputs.connection.max_model_len
+        if self.counts is None or length is None:
+            return None
+        budget = CONTEXT_BUDGET if has_lever(arm, "context_budget") else None
+        return ContextWindow(max_model_len=length, counts=self.counts, context_budget=budget)
+
+    def caches(self, arm: str) -> ArmCaches | None:
+        """Return where an arm keeps results; None without the lever."""
+        if not has_lever(arm, "result_cache"):
+            return None
+        return ArmCaches(store=CacheStore(self.settings.caches_database), facts=cache_facts(self.inputs))
+
+    def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
+        """Return the evidence recall of a query's passages; None where it has no gold spans."""
+        query = next(query for query in self.inputs.query_set.queries if query.query_id == query_id)
+        return evidence_recall(query.evidence, passages) if query.evidence and not query.expected_abstain else None
+
     clock: ClockAnchor = field(default_factory=read_anchor)
     """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
 
@@ -95,8 +126,13 @@ def execute_benchmark_run(
                     dagster_run_id=dagster_run_id,
                 )
                 guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
-                bench = _Bench(settings=settings, inputs=inputs, index=index, journal=journal, observer=observer)
-                run_interruptibly(_run_arms(bench, waiting))
+                with open_token_counts(connection) as counts:
+                    if counts is None:
+                        observer.announce(_UNCOUNTED)
+                    bench = _Bench(
+                        settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
+                    )
+                    run_interruptibly(_run_arms(bench, waiting))
         else:
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)
@@ -149,6 +185,9 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
         engine=EngineSeat(client=client, model=connection.model, session=session),
         engine_answers=client.engine_answers,
         window=connection.max_model_len,
+        context_window=bench.context_window(arm_name),
+        caches=bench.caches(arm_name),
+        recall_of=bench.recall_of,
         index=bench.index,
         journal=journal,
         clock=clock,

@@ -8,6 +8,9 @@ from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
 from docmind_core.tables.segments import write_segment
 
+_PER_QUERY = ("retrieved", "context_reductions", "cache_lookups")
+"""Tables whose rows a query collects and nothing changes afterwards."""
+
 
 def fold_arm(
     settings: Settings, journal: Journal, run_id: str, expected_queries: int, *, device_samples: Sequence[Row] = ()
@@ -20,7 +23,8 @@ def fold_arm(
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
     query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans)
-    retrieved = [row for rows in finished for row in rows["retrieved"]]
+    # Journals of earlier versions have no rows of the later tables.
+    collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}
     calls = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
     run = {
         **facts,
@@ -34,7 +38,7 @@ def fold_arm(
     for table, rows in (
         ("llm_calls", calls),
         ("spans", spans),
-        ("retrieved", retrieved),
+        *collected.items(),
         ("engine_counters", journal.counters(run_id)),
         ("device_samples", device_samples),
         ("query_runs", query_rows),

@@ -29,6 +29,8 @@ class QueryEnd:
     error: Exception | None
     agent_sequence: Sequence[str]
     resumed: bool
+    unread: frozenset[str] = frozenset()
+    """Ids of the passages that the context window left out of the answer's prompt."""
 
 
 def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[Row], window: int | None) -> Row:
@@ -76,7 +78,7 @@ def _outcome(end: QueryEnd) -> Row:
         "answer": answer.text,
         "abstained": answer.abstained,
         "citations": json.dumps(list(answer.citations)),
-        "passages": json.dumps([hit.chunk.chunk_id for hit in answer.passages]),
+        "passages": json.dumps([hit.chunk.chunk_id for hit in answer.passages if hit.chunk.chunk_id not in end.unread]),
     }
 
 

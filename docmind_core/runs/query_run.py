@@ -8,13 +8,16 @@ from typing import Any
 
 from docmind_core.agents.arms import Arm, answer_question
 from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
 from docmind_core.errors import CallTimeout, EngineUnreachable
 from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools, Searches
 from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
+from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.suites.suite import Suite
 
 
@@ -30,6 +33,11 @@ class ArmSetting:
     engine_answers: Callable[[], Awaitable[bool]]
     window: int | None
     """Context window of the engine, tokens."""
+    context_window: ContextWindow | None = None
+    """What prompts are made to fit; None when nobody can count the model's tokens."""
+    recall_of: RecallOf = no_gold
+    caches: ArmCaches | None = None
+    """Where results are kept; None in an arm without the lever `result_cache`."""
     index: Searches
     journal: Journal
     clock: ClockAnchor
@@ -52,6 +60,8 @@ async def run_query(
         journal=setting.journal,
         clock=setting.clock,
         trace=QueryTrace(key=key, level=setting.suite.level),
+        guard=ContextGuard(window=setting.context_window),
+        caches=setting.caches.of_query(key) if setting.caches else None,
         recorded=recorded,
     )
     started_ns = monotonic_ns()
@@ -65,6 +75,7 @@ async def run_query(
         error=error,
         agent_sequence=tools.trace.agent_sequence,
         resumed=tools.resumed,
+        unread=tools.guard.unread,
     )
     return _book(setting, query, tools, end), answer
 
@@ -77,7 +88,14 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
     calls = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
     row = query_row(key, query, end, calls, setting.window)
     spans = [] if tools.resumed else trace.spans
-    setting.journal.finish_query(key, {"query_runs": [row], "spans": spans, "retrieved": trace.retrieved})
+    rows = {
+        "query_runs": [row],
+        "spans": spans,
+        "retrieved": trace.retrieved,
+        "context_reductions": tools.guard.rows(key, setting.recall_of),
+        "cache_lookups": tools.caches.rows if tools.caches else [],
+    }
+    setting.journal.finish_query(key, rows)
     return row
 
 

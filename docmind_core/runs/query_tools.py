@@ -1,18 +1,20 @@
 """The tools an arm works with while it answers one query: calls are booked or replayed, searches recorded."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from docmind_core.agents.context import SUPERVISOR
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.query_trace import QueryTrace
+from docmind_core.runs.result_caches import ResultCaches
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, TokenUsage, read_reply
 
 CallMatch = tuple[str, str, str]
@@ -53,13 +55,21 @@ class RecordingTools:
     journal: Journal
     clock: ClockAnchor
     trace: QueryTrace
+    guard: ContextGuard
+    caches: ResultCaches | None = None
+    """None when nothing is kept, as in every arm without the lever `result_cache`."""
     recorded: Mapping[CallMatch, Row]
     """Calls that an interrupted process finished for this query."""
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
 
     async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
-        """Call the model, or return the reply that was booked before the interruption."""
+        """Call the model, or return the reply that was booked before the interruption.
+
+        Raises:
+            ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
+        """
+        request = await self.guard.fit(agent, task, request)
         row = self.recorded.get((agent, task, request.digest(self.engine.model)))
         if row is not None:
             self.resumed = True
@@ -99,14 +109,21 @@ class RecordingTools:
     async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
         """Search and record the ranking; encoders run in a thread, so that calls go on meanwhile."""
         with self.trace.span("retrieval", strategy, {"gen_ai.retrieval.query.text": query}) as span:
-            if strategy == KEYWORD:
-                hits = self.index.search(strategy, query, depth.candidates_k)
-            else:
-                hits = await asyncio.to_thread(self.index.search, strategy, query, depth.candidates_k)
+
+            async def find() -> tuple[Hit, ...]:
+                if strategy == KEYWORD:
+                    return self.index.search(strategy, query, depth.candidates_k)
+                return await asyncio.to_thread(self.index.search, strategy, query, depth.candidates_k)
+
+            hits = await (self.caches.hits(query, find, strategy=strategy, **asdict(depth)) if self.caches else find())
             self.trace.add_ranking(
                 "search", hits, span_id=span.span_id, strategy=strategy, depth=depth, search_query=query
             )
             return hits
+
+    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+        """Return what the same work gave before, in this process or another, where results are kept."""
+        return await (self.caches.remembered(cache, query, work, **parameters) if self.caches else work())
 
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:
         """Record that `agent` works while the block runs."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -24,6 +25,8 @@ class EngineConnection:
     engine_args_hash: str | None = None
     model_revision: str | None = None
     weights_hash: str | None = None
+    model_folder: Path | None = None
+    """Where a managed engine's model lies, its tokenizer and chat template among the files."""
     batch_invariant: bool | None = None
     prefix_cache_resettable: bool = False
 

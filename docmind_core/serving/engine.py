@@ -188,6 +188,7 @@ def _connect_managed(profile: EngineProfile, model: PreparedModel, url: str) -> 
         engine_args_hash=profile.engine_args_hash,
         model_revision=model.revision,
         weights_hash=model.weights_hash,
+        model_folder=model.folder,
         batch_invariant=profile.batch_invariant,
         prefix_cache_resettable=profile.prefix_cache_resettable,
     )

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 KEY = ("run_id", "query_id", "replicate")
 RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
+QUERY_COLUMNS = {
+    **RUN_COLUMN,
+    "query_id": ("varchar", "Id of the query in its query set"),
+    "replicate": ("integer", "Repetition of the query, from 0"),
+}
 ARM_COLUMNS = {
     "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",
     "benchmark_run": "Key of the benchmark run",

@@ -2,14 +2,9 @@
 
 from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
-from docmind_core.tables.definitions import KEY, RUN_COLUMN, Table
+from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
-
-_QUERY = {
-    **RUN_COLUMN,
-    "query_id": ("varchar", "Id of the query in its query set"),
-    "replicate": ("integer", "Repetition of the query, from 0"),
-}
+from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS
 
 RUNS = Table(
     name="runs",
@@ -63,7 +58,7 @@ QUERY_RUNS = Table(
     comment="One row is one query in one replicate of one arm",
     key=KEY,
     columns={
-        **_QUERY,
+        **QUERY_COLUMNS,
         "cluster_id": ("varchar", "First gold document, else the query: what is not independent of what"),
         "query_type": ("varchar", "Type of the query in its query set"),
         "query": ("varchar", "Text of the query"),
@@ -107,7 +102,7 @@ LLM_CALLS = Table(
     comment="One row is one HTTP attempt of one call of the model",
     key=("run_id", "call_id", "attempt"),
     columns={
-        **_QUERY,
+        **QUERY_COLUMNS,
         "call_id": ("varchar", "One call of the model; its attempts share it"),
         "attempt": ("integer", "HTTP attempt, from 1"),
         "span_id": ("varchar", "Span of this attempt"),
@@ -151,7 +146,7 @@ SPANS = Table(
     comment="One row is an interval: a workflow, an agent, a call or a search. Resumed queries have none",
     key=(*KEY, "span_id"),
     columns={
-        **_QUERY,
+        **QUERY_COLUMNS,
         "span_id": ("varchar", "Unique within its query"),
         "parent_id": ("varchar", "Enclosing span; NULL for the root"),
         "op": ("varchar", "invoke_workflow, invoke_agent, chat or retrieval (OpenTelemetry GenAI)"),
@@ -170,7 +165,7 @@ RETRIEVED = Table(
     comment="One row is a ranked chunk, of one search or of the candidates fused from a query's searches",
     key=(*KEY, "ranking", "span_id", "rank"),
     columns={
-        **_QUERY,
+        **QUERY_COLUMNS,
         "ranking": ("varchar", "search, or candidates: the ranking that retrieval metrics judge"),
         "span_id": ("varchar", "Span of the search; root span for candidates"),
         "search_query": ("varchar", "Text searched for; NULL for candidates"),
@@ -204,7 +199,7 @@ MEASUREMENTS = Table(
     comment="One row is a metric of one query run: a value, or why there is none",
     key=(*KEY, "metric", "draw"),
     columns={
-        **_QUERY,
+        **QUERY_COLUMNS,
         "metric": ("varchar", "Name from the catalogue, docs/metrics.md"),
         "value": ("double", "In the metric's unit"),
         "missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
@@ -254,6 +249,8 @@ TABLES: dict[str, Table] = {
         LLM_CALLS,
         SPANS,
         RETRIEVED,
+        CONTEXT_REDUCTIONS,
+        CACHE_LOOKUPS,
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,
         MEASUREMENTS,

@@ -57,6 +57,7 @@ class FakeEngine:
     model: str = "fake-model"
     api_key: str | None = None
     offers_metrics: bool = True
+    offers_tokenize: bool = True
     reports_usage: bool = True
     healthy: bool = True
     latency_s: float = 0.0
@@ -145,12 +146,14 @@ class FakeEngine:
         if (method, path) == ("POST", "/reset_prefix_cache"):
             self.resets += 1
             return _send(writer, 200, "")
-        if path == "/health":
-            return _send(writer, 200 if self.healthy else 503, "")
         routes: dict[str, Any] = {
             "/version": {"version": "0.32.0+fake"},
             "/v1/models": {"data": [{"id": self.model, "max_model_len": self.window}]},
         }
+        if path == "/tokenize" and self.offers_tokenize:
+            routes[path] = {"count": _prompt_tokens(json.loads(payload)), "max_model_len": self.window}
+        if path == "/health":
+            return _send(writer, 200 if self.healthy else 503, "")
         return _send(writer, 200, routes[path]) if path in routes else _send(writer, 404, {"error": "not found"})
 
     async def _chat(self, streams: Streams, body: dict[str, Any]) -> bool:
@@ -160,7 +163,7 @@ class FakeEngine:
             return _send(writer, fault, {"error": f"planted {fault}"}, {"Retry-After": "0"})
         if fault == "drop":
             return False
-        prompt_tokens = sum(len(message["content"].split()) for message in body["messages"])
+        prompt_tokens = _prompt_tokens(body)
         if prompt_tokens + body["max_tokens"] > self.window:
             return _send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
         self.running += 1
@@ -217,6 +220,12 @@ class FakeEngine:
             lines += [f"# TYPE vllm:num_requests_{name} gauge", f"vllm:num_requests_{name} {float(value)}"]
         lines += [f'vllm:prompt_tokens_created{{model_name="{self.model}"}} {self._born}']
         return "\n".join(lines) + "\n"
+
+
+def _prompt_tokens(body: dict[str, Any]) -> int:
+    """Count words, in messages as in a plain prompt: this engine's tokens."""
+    texts = [body["prompt"]] if "prompt" in body else [message["content"] for message in body["messages"]]
+    return sum(len(text.split()) for text in texts)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str], bytes] | None:

@@ -49,6 +49,9 @@ class ScriptedTools:
         self.searches.append((strategy, query, depth))
         return tuple(make_hit(number) for number in range(1, min(self.hits, depth.candidates_k) + 1))
 
+    async def remembered(self, cache, query, work, **parameters):
+        return await work()
+
     @contextmanager
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> Iterator[None]:
         self.sequence.append(agent)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.measurements.citations import citation_precision, citation_recall, evidence_recall
+from docmind_core.measurements.citations import citation_precision, citation_recall
+from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Evidence
 
 CHUNKS = st.sets(st.sampled_from([f"d{doc}#{place}" for doc in range(4) for place in range(3)]), min_size=1)

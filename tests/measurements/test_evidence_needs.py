@@ -1,4 +1,4 @@
-from docmind_core.measurements.citations import evidence_recall
+from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Evidence
 
 

@@ -1,0 +1,109 @@
+"""What a prompt is made of, in the parts that may be shortened and the parts that may not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+from docmind_core.agents.history import Message
+from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered, render_passage
+from docmind_core.agents.turns import SEARCH_TOOL, Utterance, render_utterances
+from docmind_core.retrieval.search import Hit
+from docmind_core.serving.chat import ChatRequest
+
+PASSAGES, HISTORY, PLAN, ROUTE = "\0passages", "\0history", "\0plan", "\0route"
+"""Places in a layout; what else stands in one is text that is never shortened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextState:
+    """The parts of one user prompt.
+
+    The guide's priorities, highest first: query, routing decision, execution plan, retrieval results, conversation.
+    """
+
+    query: str
+    """Never shortened, nor is a message of the conversation that is the query."""
+    tail: str = ""
+    """What the prompt ends with: the query where the prompt repeats it, and the task. Never shortened."""
+    passages: tuple[NumberedPassage, ...] = ()
+    history: tuple[Utterance, ...] = ()
+    execution_plan: str = ""
+    routing_decision: str = ""
+    layout: tuple[str, ...] = (PASSAGES, HISTORY, PLAN, ROUTE)
+    """The order of the parts before the tail."""
+
+    @property
+    def all_passages(self) -> Mapping[str, str]:
+        """Text by chunk id of every passage in the prompt, those in the conversation among them."""
+        found = (*self.passages, *(passage for each in self.history for passage in each.passages))
+        return {passage.hit.chunk.chunk_id: passage.hit.chunk.text for passage in found}
+
+    def render(self) -> str:
+        """Return the user prompt."""
+        places = {
+            PASSAGES: render_numbered(self.passages) if self.passages else "",
+            HISTORY: render_utterances(self.history),
+            PLAN: self.execution_plan,
+            ROUTE: self.routing_decision,
+        }
+        parts = [*(places.get(part, part) for part in self.layout), self.tail]
+        return "\n\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidOutRequest(ChatRequest):
+    """A request that knows the parts its user prompt was rendered from, so that it can be made to fit a window."""
+
+    state: ContextState | None = field(default=None, repr=False)
+
+    def with_state(self, state: ContextState) -> "LaidOutRequest":
+        """Return the same request over another state."""
+        kept = {each.name: getattr(self, each.name) for each in fields(self)}
+        return LaidOutRequest(**{**kept, "state": state, "user": state.render()})
+
+
+def laid_out(
+    request: ChatRequest, query: str, *, history: Sequence[Message] = (), passages: Sequence[Hit] = ()
+) -> ChatRequest:
+    """Find the conversation and the passages that a rendered request is made of, in whatever order they stand.
+
+    Args:
+        request: The request as it was written.
+        query: What must stay whole, wherever it stands.
+        history: The conversation in it, if there is one.
+        passages: The passages in it or in its conversation, numbered from 1 in this order.
+
+    Returns:
+        A request with the same body; the given one when its prompt has other parts than these.
+    """
+    known = numbered(passages)
+    said = tuple(_utterance(message, known) for message in history)
+    layout: tuple[str, ...] = (request.user,)
+    for place, text in ((HISTORY, render_utterances(said)), (PASSAGES, render_numbered(known) if known else "")):
+        layout = _with_place(layout, place, text)
+    state = ContextState(
+        query=query,
+        passages=known if PASSAGES in layout else (),
+        history=said if HISTORY in layout else (),
+        layout=layout,
+    )
+    if state.render() != request.user or layout == (request.user,):
+        return request
+    kept = {each.name: getattr(request, each.name) for each in fields(ChatRequest)}
+    return LaidOutRequest(**{**kept, "state": state})
+
+
+def _with_place(layout: tuple[str, ...], place: str, text: str) -> tuple[str, ...]:
+    """Put a place where a text stands at the edge of a part or between empty lines."""
+    for position, part in enumerate(layout):
+        before, found, after = part.partition(text) if text else (part, "", "")
+        if found:
+            around = (before.removesuffix("\n\n"), place, after.removeprefix("\n\n"))
+            return (*layout[:position], *(each for each in around if each), *layout[position + 1 :])
+    return layout
+
+
+def _utterance(message: Message, known: Sequence[NumberedPassage]) -> Utterance:
+    """Recognise the passages that a tool's result shows."""
+    shown = tuple(passage for passage in known if render_passage(passage) in message.text)
+    is_result = message.speaker == SEARCH_TOOL and bool(shown) and render_numbered(shown) == message.text
+    return Utterance(speaker=message.speaker, text=message.text, passages=shown if is_result else ())

@@ -1,0 +1,113 @@
+"""The router's and the retrieval expert's results, kept for the next time; every lookup is a row."""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from time import monotonic
+from typing import Any
+
+from docmind_core.retrieval.search import Chunk, Hit
+from docmind_core.runs.cache_store import CacheStore, Found
+from docmind_core.runs.journal import QueryKey, Row
+
+ROUTER_CACHE = "router"
+RETRIEVAL_CACHE = "retrieval"
+CACHE_VERSION = 1
+"""Raised when the form of a value changes: older entries are then found by nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFacts:
+    """What a result depends on besides the query; part of every key."""
+
+    level: str
+    model: str
+    model_revision: str | None
+    index_hash: str
+    """Over documents and index settings, the versions of the search libraries among them."""
+    prompt_hash: str
+    rules_version: str
+
+
+def normalised(query: str) -> str:
+    """Return what all ways of typing the same query have in common: composed, lower case, single spaces."""
+    return " ".join(unicodedata.normalize("NFC", query).lower().split())
+
+
+def cache_key(cache: str, query: str, facts: CacheFacts, **parameters: Any) -> str:
+    """Return the sha256 of a canonical form, the same in every process; no part can run into the next."""
+    named = {
+        "version": CACHE_VERSION,
+        "cache": cache,
+        "query": normalised(query),
+        "facts": asdict(facts),
+        "parameters": parameters,
+    }
+    return hashlib.sha256(json.dumps(named, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCaches:
+    """The caches as one arm sees them."""
+
+    store: CacheStore
+    facts: CacheFacts
+
+    def of_query(self, key: QueryKey) -> "ResultCaches":
+        """Return them for one query."""
+        return ResultCaches(store=self.store, facts=self.facts, key=key)
+
+
+@dataclass(slots=True, kw_only=True)
+class ResultCaches:
+    """The caches as one query sees them."""
+
+    store: CacheStore
+    facts: CacheFacts
+    key: QueryKey
+    rows: list[Row] = field(default_factory=list)
+    """Rows of `cache_lookups`."""
+
+    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+        """Return the JSON value kept for the same thing, else do the work and keep what it returns."""
+        key_hash = cache_key(cache, query, self.facts, **parameters)
+        found = self._look_up(cache, key_hash)
+        if found.hit:
+            return found.value
+        value = await work()
+        self.store.keep(cache, key_hash, value, negative=not value)
+        return value
+
+    async def hits(
+        self, query: str, work: Callable[[], Awaitable[tuple[Hit, ...]]], **parameters: Any
+    ) -> tuple[Hit, ...]:
+        """Return the hits kept for the same search, else search; either way they are nobody else's objects."""
+
+        async def search() -> list[Mapping[str, Any]]:
+            return [asdict(hit) for hit in await work()]
+
+        found = await self.remembered(RETRIEVAL_CACHE, query, search, **parameters)
+        return tuple(Hit(chunk=Chunk(**entry["chunk"]), score=entry["score"]) for entry in found)
+
+    def _look_up(self, cache: str, key_hash: str) -> Found:
+        began = monotonic()
+        found = self.store.look_up(cache, key_hash)
+        self.rows.append(
+            {
+                "run_id": self.key.run_id,
+                "query_id": self.key.query_id,
+                "replicate": self.key.replicate,
+                "lookup": len(self.rows) + 1,
+                "cache": cache,
+                "hit": found.hit,
+                "missed_because": found.missed_because,
+                "negative": found.negative if found.hit else None,
+                "key_hash": key_hash,
+                "age_s": found.age_s,
+                "duration_s": monotonic() - began,
+                "wrong_hit": None,
+            }
+        )
+        return found

@@ -1,0 +1,58 @@
+"""The tables of the guide's mechanisms: what the context window shortened, and what the caches answered."""
+
+from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, Table
+
+CONTEXT_REDUCTIONS = Table(
+    name="context_reductions",
+    comment="One row is a strategy of the context window applied once to the prompt of a call",
+    key=(*KEY, "task", "step"),
+    columns={
+        **QUERY_COLUMNS,
+        "task": ("varchar", "What the agent was asked for, unique within its query; that of llm_calls"),
+        "step": ("integer", "Order of the strategies within the task, from 1"),
+        "agent": ("varchar", "Agent whose prompt was too long"),
+        "strategy": (
+            "varchar",
+            "conversation_trimming, result_compression, redundancy_removal or priority_preservation, in this order; "
+            "none for a prompt without parts to shorten",
+        ),
+        "tokens_before": ("bigint", "Prompt tokens before, by the model's own tokenizer and chat template"),
+        "tokens_after": ("bigint", "Prompt tokens after, counted the same way"),
+        "budget_tokens": ("bigint", "Window less the reserved output and 6 %, or the smaller context budget"),
+        "duration_s": ("double", "Seconds that the strategy took, counting its tokens included"),
+        "passages_before": ("integer", "Passages in the prompt before"),
+        "passages_after": ("integer", "Passages in the prompt after"),
+        "evidence_recall_before": ("double", "Share of the gold spans in the prompt before, in [0, 1]"),
+        "evidence_recall_after": ("double", "Share of the gold spans in the prompt after, in [0, 1]"),
+        "evidence_missing_because": ("varchar", "no_gold where the query has no gold spans"),
+        "outcome": (
+            "varchar",
+            "fits; over, when the next strategy had to go on; refused, when none was left: nothing was sent",
+        ),
+    },
+    checks=(
+        "tokens_after <= tokens_before",
+        "(outcome = 'fits') = (tokens_after <= budget_tokens)",
+        "(evidence_recall_before is null) = (evidence_missing_because is not null)",
+        "(evidence_recall_before is null) = (evidence_recall_after is null)",
+    ),
+)
+
+CACHE_LOOKUPS = Table(
+    name="cache_lookups",
+    comment="One row is a lookup in a cache of ours, hit or miss; a hit bills no tokens",
+    key=(*KEY, "lookup"),
+    columns={
+        **QUERY_COLUMNS,
+        "lookup": ("integer", "Order of the lookups within the query, from 1"),
+        "cache": ("varchar", "router or retrieval"),
+        "hit": ("boolean", "Whether the cache answered"),
+        "missed_because": ("varchar", "absent, expired or unavailable; NULL for a hit"),
+        "negative": ("boolean", "True for a hit on an empty result, which is kept for a shorter time"),
+        "key_hash": ("varchar", "sha256 over normalised query, level, versions, model and corpus"),
+        "age_s": ("double", "Seconds since the entry was written; NULL for a miss"),
+        "duration_s": ("double", "Seconds of the lookup alone"),
+        "wrong_hit": ("boolean", "Of caches that match by meaning alone; NULL for exact keys, which can't be wrong"),
+    },
+    checks=("hit = (missed_because is null)", "hit = (age_s is not null)"),
+)

@@ -1,0 +1,353 @@
+"""Fitting prompts into the window (S25-S36)."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, LaidOutRequest, laid_out
+from docmind_core.agents.context_strategies import (
+    STRATEGIES,
+    compress_results,
+    preserve_priorities,
+    remove_redundancy,
+    trim_conversation,
+)
+from docmind_core.agents.context_window import ContextWindow, prompt_budget
+from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered, render_passages
+from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance, exchanges, turns
+from docmind_core.errors import ContextOverflow
+from docmind_core.serving.chat import ChatRequest
+from tests.fakes.scripted_tools import make_hit
+from tests.fakes.word_counts import WordCounts
+
+QUERY = "what does the frobnicator do"
+TAIL = f"Question: {QUERY}\n\nTask: answer the question."
+SYSTEM = "Answer from the passages."
+
+
+def words(count, stem="word"):
+    return " ".join(f"{stem}{number}" for number in range(count))
+
+
+def window(budget, **changes):
+    """A window whose prompt budget is exactly `budget` for requests that reserve 10 tokens."""
+    return ContextWindow(max_model_len=1_000_000, counts=WordCounts(), context_budget=budget, **changes)
+
+
+def request(state):
+    return LaidOutRequest(system=SYSTEM, user=state.render(), max_tokens=10, state=state)
+
+
+def conversation(turn_count, *, length=20):
+    messages = []
+    for turn in range(turn_count):
+        messages += [
+            Utterance(speaker=USER, text=words(length, f"asked{turn}_")),
+            Utterance(speaker="retrieval_expert", text=f"search {turn}"),
+            Utterance(speaker=SEARCH_TOOL, text=f"found {turn}"),
+            Utterance(speaker="result_synthesizer", text=words(length, f"said{turn}_")),
+        ]
+    return tuple(messages)
+
+
+def passages(*texts):
+    return numbered([make_hit(number, text=text) for number, text in enumerate(texts, start=1)])
+
+
+def tool_result(shown):
+    return Utterance(speaker=SEARCH_TOOL, text=render_numbered(shown), passages=shown)
+
+
+def test_the_budget_is_the_window_less_the_output_less_six_percent_rounded_up():
+    """S25: ceil(0.06 * 131,072) = 7,865, where the guide's int() gives 7,864."""
+    assert prompt_budget(131_072, 1_000) == 131_072 - 1_000 - 7_865
+    assert prompt_budget(8_192, 256) == 8_192 - 256 - 492
+
+
+@pytest.mark.parametrize("budget", [2_048, 4_096, 8_192])
+def test_the_budget_mode_limits_an_agent_on_ordinary_queries(budget):
+    """S36."""
+    assert prompt_budget(131_072, 64, context_budget=budget) == budget
+    assert prompt_budget(2_048, 64, context_budget=budget) == 2_048 - 64 - 123
+
+
+def test_a_prompt_that_fits_is_sent_as_it_is():
+    """S26: the same request, no copy, no row."""
+    asked = request(ContextState(query=QUERY, tail=TAIL, passages=passages("short")))
+    fitted = window(1_000).fit(asked)
+
+    assert fitted.sendable() is asked
+    assert fitted.reductions == ()
+
+
+def test_fitting_changes_nothing_of_the_state_it_was_given():
+    """S26."""
+    state = ContextState(
+        query=QUERY, tail=TAIL, passages=passages(words(200), words(200)), history=conversation(9), execution_plan="p"
+    )
+    before = copy.deepcopy(state)
+    window(100).fit(request(state))
+
+    assert state == before
+
+
+def test_the_strategies_run_in_the_guide_s_order_and_stop_as_soon_as_it_fits():
+    """S27, S34: a row each, each beginning where the one before ended."""
+    state = ContextState(
+        query=QUERY, tail=TAIL, passages=passages(words(60), words(60, "other")), history=conversation(9)
+    )
+    by_budget = {
+        budget: [row.strategy for row in window(budget).fit(request(state)).reductions] for budget in (500, 400, 60)
+    }
+    rows = window(60).fit(request(state)).reductions
+
+    assert [name for name, _ in STRATEGIES] == by_budget[60]
+    assert by_budget[500] == ["conversation_trimming"]
+    assert by_budget[400] == ["conversation_trimming", "result_compression"]
+    assert [row.tokens_before for row in rows[1:]] == [row.tokens_after for row in rows[:-1]]
+    assert [row.fits for row in rows] == [False, False, False, True]
+
+
+def test_each_row_says_how_long_its_strategy_took():
+    """S34, on a clock of the test's own."""
+    ticks = iter(range(100))
+    state = ContextState(query=QUERY, tail=TAIL, passages=passages(words(60)), history=conversation(9))
+    rows = window(60, clock=lambda: float(next(ticks))).fit(request(state)).reductions
+
+    assert [row.duration_s for row in rows] == [1.0] * len(rows)
+
+
+def test_a_prompt_that_can_not_fit_is_refused_with_its_numbers():
+    """S27: never sent; the guide returned 175,656 tokens for a limit of 123,208."""
+    fitted = window(10).fit(request(ContextState(query=QUERY, tail=TAIL, passages=passages(words(50)))))
+
+    with pytest.raises(ContextOverflow, match=r"doesn't fit the budget of 10 .* was not sent\. Shorten the query"):
+        fitted.sendable()
+    assert fitted.reductions[-1].tokens_after > 10
+
+
+def test_a_prompt_without_parts_is_refused_with_a_row():
+    """S27."""
+    fitted = window(10).fit(ChatRequest(system=SYSTEM, user=words(50), max_tokens=10))
+
+    assert [row.strategy for row in fitted.reductions] == ["none"]
+    with pytest.raises(ContextOverflow):
+        fitted.sendable()
+
+
+def test_everything_that_is_sent_is_counted():
+    """S28: passages inside of messages, plan and route among it."""
+    shown = passages("alpha beta")
+    state = ContextState(
+        query=QUERY, tail=TAIL, history=(tool_result(shown),), execution_plan="the plan", routing_decision="the route"
+    )
+    assert all(text in state.render() for text in ("alpha beta", "the plan", "the route", QUERY))
+
+
+def test_trimming_keeps_the_first_turn_and_the_last_five_whole():
+    """S29: a turn is a user's message and everything until the next one, not a list item."""
+    state = ContextState(query=QUERY, tail=TAIL, history=conversation(9))
+    kept = turns(trim_conversation(state, 1, WordCounts().text).history)
+
+    assert kept == [turns(state.history)[0], *turns(state.history)[-5:]]
+
+
+def test_six_turns_are_not_trimmed():
+    """S29."""
+    state = ContextState(query=QUERY, tail=TAIL, history=conversation(6))
+    assert trim_conversation(state, 10_000, WordCounts().text) == state
+
+
+def test_compression_keeps_identity_and_says_what_was_cut():
+    """S30: id, document, title, score and number stay; a cut text is marked, with its original length."""
+    relevant = "The frobnicator does wonderful things to every single gadget in the whole wide house."
+    text = f"{words(40)}. {relevant} {words(40, 'Other')}."
+    state = ContextState(query=QUERY, tail=TAIL, passages=passages("First passage says much.", text))
+    (first, second) = compress_results(state, 40, WordCounts().text).passages
+
+    assert first == state.passages[0]
+    assert relevant in second.hit.chunk.text
+    assert (second.hit.chunk.chunk_id, second.number, second.hit.score) == ("doc2#0", 2, 0.5)
+    assert second.whole_tokens == len(text.split())
+    assert "[...]" in render_numbered([second])
+
+
+def test_compression_drops_the_worst_passages_and_keeps_the_numbers_of_the_rest():
+    """S30: citations of what stays still point at it."""
+    state = ContextState(query=QUERY, tail=TAIL, passages=passages(*[words(30, f"p{n}_") for n in range(10)]))
+    kept = compress_results(state, 150, WordCounts().text).passages
+
+    assert [passage.number for passage in kept] == list(range(1, len(kept) + 1))
+    assert 4 <= len(kept) <= 6
+
+
+def test_nearly_equal_chunks_of_different_documents_are_one_with_both_sources():
+    """S31: across chunks, the first stays and names the other."""
+    text = words(60)
+    nearly = text.replace("word59", "changed")
+    state = ContextState(query=QUERY, tail=TAIL, passages=passages(text, nearly, words(60, "else")))
+    kept = remove_redundancy(state, 1, WordCounts().text).passages
+
+    assert [(passage.hit.chunk.chunk_id, passage.same_as) for passage in kept] == [
+        ("doc1#0", ("doc2#0",)),
+        ("doc3#0", ()),
+    ]
+
+
+def test_repeated_sentences_go_and_short_ones_code_and_abbreviations_stay():
+    """S31: "e.g. " ends no sentence; "?" and "!" do; code and short repeats are left alone."""
+    repeated = "The quick brown fox jumps over the lazy dog today!"
+    abbreviated = "Mappings, e.g. Dictionaries of version 3.11, are iterated in the order of insertion."
+    code = ">>> print('The quick brown fox jumps over the lazy dog')"
+    first = f"{repeated} {abbreviated} Note this. {words(30)}."
+    second = f"Is it so? {repeated} Note this. {words(30, 'Fresh')}.\n\n{code}\n\n{code}"
+    state = ContextState(query=QUERY, tail=TAIL, passages=passages(first, second))
+    kept = remove_redundancy(state, 1, WordCounts().text).passages
+
+    assert kept[0].hit.chunk.text == first
+    assert repeated not in kept[1].hit.chunk.text
+    assert kept[1].hit.chunk.text.startswith("Is it so? Note this.")
+    assert kept[1].hit.chunk.text.count(code) == 2
+
+
+def test_the_lowest_priority_goes_first_and_the_query_never():
+    """S32: conversation, then results, then plan, then route."""
+    shown = passages(words(40))
+    state = ContextState(
+        query=QUERY,
+        tail=TAIL,
+        passages=shown,
+        history=(Utterance(speaker=USER, text=QUERY), Utterance(speaker="result_synthesizer", text=words(40))),
+        execution_plan=words(20, "plan"),
+        routing_decision=words(20, "route"),
+    )
+
+    def left(budget):
+        alone = window(budget, strategies=(("priority_preservation", preserve_priorities),))
+        prompt = alone.fit(request(state)).sendable().user
+        return [mark in prompt for mark in ("result_synthesizer", "word39", "plan19", "route19", QUERY)]
+
+    assert left(130) == [False, True, True, True, True]
+    assert left(75) == [False, False, True, True, True]
+    assert left(50) == [False, False, False, True, True]
+    assert left(30) == [False, False, False, False, True]
+
+
+def test_the_plan_is_cut_to_the_token():
+    """S33: no more than needed, at a word."""
+    state = ContextState(query=QUERY, tail=TAIL, execution_plan=words(100))
+    fitted = window(60).fit(request(state))
+
+    assert fitted.reductions[-1].tokens_after == 60
+
+
+def test_a_state_of_more_than_128k_tokens_fits_the_guide_s_window():
+    """S25, S27: 60 turns and 600 passages of 200 words, each with ids of its own."""
+    state = ContextState(
+        query=QUERY,
+        tail=TAIL,
+        passages=passages(*[words(200, f"p{number}_") for number in range(600)]),
+        history=conversation(60, length=200),
+    )
+    guard = ContextWindow(max_model_len=131_072, counts=WordCounts())
+    fitted = guard.fit(request(state))
+
+    assert fitted.reductions[0].tokens_before > 140_000
+    assert guard.counts.prompt(SYSTEM, fitted.sendable().user) <= 131_072 - 10 - 7_865
+    assert len(turns(fitted.request.state.history)) == 6
+
+
+@pytest.mark.parametrize("order", ["passages first", "question first", "history first"])
+def test_a_written_prompt_is_taken_apart_whatever_the_order_of_its_parts(order):
+    """S28: the same body; a tool's result is recognised by the passages it shows."""
+    hits = [make_hit(number) for number in (1, 2)]
+    history = [
+        Message(speaker=USER, text=QUERY),
+        Message(speaker="retrieval_expert", text="search"),
+        Message(speaker=SEARCH_TOOL, text=render_passages(hits)),
+    ]
+    said, shown, asked = render_history(history), render_passages(hits), f"Question: {QUERY}"
+    user, places = {
+        "passages first": (f"{shown}\n\n{asked}", [PASSAGES]),
+        "question first": (f"{asked}\n\n{shown}\n\nTask: answer.", [PASSAGES]),
+        "history first": (f"{said}\n\nTask: go on.", [HISTORY]),
+    }[order]
+    plain = ChatRequest(system=SYSTEM, user=user, max_tokens=10)
+    found = laid_out(plain, QUERY, history=history if HISTORY in places else (), passages=hits)
+
+    assert isinstance(found, LaidOutRequest)
+    assert found.body("m") == plain.body("m")
+    assert [part for part in found.state.layout if part in (PASSAGES, HISTORY)] == places
+    assert set(found.state.all_passages) == {"doc1#0", "doc2#0"}
+
+
+def test_a_prompt_of_other_parts_is_left_as_it_is():
+    plain = ChatRequest(system=SYSTEM, user="something else", max_tokens=10)
+    assert laid_out(plain, QUERY, passages=[make_hit(1)]) is plain
+
+
+WORDS = ("alpha", "beta.", "Gamma", "delta\n\n", "Is", "it?", "e.g.")
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40)
+MESSAGES = st.builds(
+    lambda speaker, text: Utterance(speaker=speaker, text=" ".join(text)),
+    st.sampled_from([USER, "query_router", "query_planner", "result_synthesizer", "supervisor", SEARCH_TOOL]),
+    TEXTS,
+)
+
+
+@st.composite
+def states(draw):
+    """Prompts of every make; some have 128K tokens of passages and conversation, drawn small and repeated."""
+    times = draw(st.sampled_from([1, 1, 1, 80]))
+    texts = draw(st.lists(TEXTS, max_size=8)) * times
+    shown = passages(*(f"{' '.join(text)} {words(200 if times > 1 else 0)}" for text in texts))
+    history = draw(st.lists(MESSAGES, max_size=16)) * (times // 8 or 1)
+    if draw(st.booleans()) and shown:
+        half = len(shown) // 2
+        history += [Utterance(speaker="retrieval_expert", text="searching"), tool_result(shown[half:])]
+        shown = shown[:half]
+    asked = [Utterance(speaker=USER, text=QUERY)] if draw(st.booleans()) else []
+    return ContextState(
+        query=QUERY,
+        tail=TAIL,
+        passages=shown,
+        history=(*asked, *history),
+        execution_plan=" ".join(draw(TEXTS)) if draw(st.booleans()) else "",
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(state=states(), budget=st.integers(5, 3_000))
+def test_whatever_the_state_it_fits_or_is_refused_and_the_query_is_whole(state, budget):
+    """S27, S29, S30, S32: the post-condition, over generated states, some of 128K tokens and more."""
+    guard = window(budget)
+    fitted = guard.fit(request(state))
+    tokens = guard.counts.prompt(SYSTEM, fitted.request.user)
+
+    assert (tokens > budget) == (fitted.overflow is not None)
+    assert fitted.request.user.endswith(TAIL)
+    after = fitted.request.state
+    assert after is not None
+    assert (Utterance(speaker=USER, text=QUERY) in state.history) == (
+        Utterance(speaker=USER, text=QUERY) in after.history
+    )
+    assert [row.tokens_after <= row.tokens_before for row in fitted.reductions] == [True] * len(fitted.reductions)
+    known = {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(state)}
+    assert {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(after)} <= known
+    whole = [shape(exchange) for exchange in exchanges(state.history)]
+    assert all(shape(exchange) in whole for exchange in exchanges(after.history)), "a tool's result lost its call"
+
+
+def every_passage(state) -> list[NumberedPassage]:
+    return [*state.passages, *(passage for message in state.history for passage in message.passages)]
+
+
+def shape(exchange):
+    """An exchange without what a tool returned in it, which may be less afterwards."""
+    return [
+        replace(message, passages=(), text="") if message.speaker == SEARCH_TOOL else message for message in exchange
+    ]

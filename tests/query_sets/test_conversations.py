@@ -1,0 +1,70 @@
+"""The conversation set, and what trimming keeps of it (S29)."""
+
+import pytest
+
+from docmind_core.agents.context_state import ContextState
+from docmind_core.agents.context_strategies import trim_conversation
+from docmind_core.agents.turns import USER, Utterance, turns
+from docmind_core.query_sets.python_reference.conversations import written_conversations
+from docmind_core.query_sets.python_reference.questions import written_queries
+
+THREADS = written_conversations()
+GOLD = {query.query_id: query for query in written_queries()}
+
+
+def history_of(threads):
+    """Questions and replies of threads, one after the other."""
+    return tuple(
+        Utterance(speaker=speaker, text=text)
+        for thread in threads
+        for turn in thread.turns
+        for speaker, text in ((USER, turn.query), ("result_synthesizer", turn.reply))
+    )
+
+
+def test_there_are_at_least_five_threads_of_at_least_six_turns():
+    assert len(THREADS) >= 5
+    assert min(len(thread.turns) for thread in THREADS) >= 6
+    assert len({turn.query for thread in THREADS for turn in thread.turns}) == sum(len(t.turns) for t in THREADS)
+
+
+@pytest.mark.parametrize("thread", THREADS, ids=lambda thread: thread.conversation_id)
+def test_every_reply_holds_a_gold_answer_of_the_query_it_names(thread):
+    wrong = [
+        turn.query_id
+        for turn in thread.turns
+        if not any(answer.lower() in turn.reply.lower() for answer in GOLD[turn.query_id].answers)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("thread", THREADS, ids=lambda thread: thread.conversation_id)
+def test_trimming_a_thread_keeps_questions_with_their_replies(thread):
+    """S29: the first turn and the last five; a thread of six stays as it is."""
+    history = history_of([thread])
+    kept = trim_conversation(ContextState(query="and now?", history=history), 1, len).history
+
+    expected = history if len(thread.turns) == 6 else (*history[:2], *history[-10:])
+    assert kept == expected
+
+
+def test_trimming_a_long_session_keeps_its_first_question_and_its_last_thread():
+    """S29: all threads in one session."""
+    history = history_of(THREADS)
+    kept = turns(trim_conversation(ContextState(query="and now?", history=history), 1, len).history)
+
+    assert [turn[0].text for turn in kept] == [
+        THREADS[0].turns[0].query,
+        *(turn.query for turn in THREADS[-1].turns[-5:]),
+    ]
+    assert {len(turn) for turn in kept} == {2}
+
+
+def test_the_query_s_own_turn_stays_wherever_it_stands():
+    """S29, S32."""
+    history = history_of(THREADS)
+    asked = THREADS[2].turns[0]
+    kept = trim_conversation(ContextState(query=asked.query, history=history), 1, len).history
+
+    assert [message.text for message in kept[2:4]] == [asked.query, asked.reply]
+    assert len(turns(kept)) == 7
