@@ -33,6 +33,7 @@ async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dic
     """Ask the model for its next search, or whether it has read enough; the first turn is always a search."""
     context, searched = runtime.context, state.get("searched", [])
     question = f"Question: {state['question']}"
+    form: type[SearchRequest] | type[NextStep]
     if not searched:
         reads, form, task = question, SearchRequest, "Task: write the search query."
     else:
