@@ -5,7 +5,6 @@ from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from pydantic import BaseModel
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
@@ -34,12 +33,12 @@ async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dic
     """Ask the model for its next search, or whether it has read enough; the first turn is always a search."""
     context, searched = runtime.context, state.get("searched", [])
     question = f"Question: {state['question']}"
-    form: type[BaseModel] = NextStep if searched else SearchRequest
+    form: type[SearchRequest] | type[NextStep]
     if not searched:
-        reads, task = question, "Task: write the search query."
+        reads, form, task = question, SearchRequest, "Task: write the search query."
     else:
         reads = f"{render_passages(_passages(state, context))}\n\n{question}"
-        task = "Task: say whether to answer now or to search again, and for what."
+        form, task = NextStep, "Task: say whether to answer now or to search again, and for what."
     request = reading_request("agent", reads, task, context, output=form, max_tokens=DECISION_MAX_TOKENS)
     reply = await context.tools.ask(SINGLE_AGENT, f"decide_{len(searched) + 1}", request)
     if not searched:

@@ -40,8 +40,8 @@ NOT_BY_QUERY = {
     "handoff_tokens": "transfer and return messages inside prompts are not counted apart; see supervisor_tokens",
     "prefill_tps": "it is read from the engine's counters, once for an arm, not by query",
     "kv_cache_usage_peak_ratio": "it has one value for an arm, not one for a query",
-    "cache_hit_ratio": "there is no cache of results yet",
-    "wrong_hit_ratio": "there is no cache of results yet",
+    "cache_hit_ratio": "the baseline looks nothing up, so it has no pairs; the lookups are rows of cache_lookups",
+    "wrong_hit_ratio": "the baseline looks nothing up, so it has no pairs; the lookups are rows of cache_lookups",
 }
 """Metrics of the guide's chart that have no pairs here, and why."""
 

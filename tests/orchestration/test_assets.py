@@ -66,6 +66,10 @@ class Core:
         self.asked.append(("compare", benchmark_run, suite.name))
         return 0
 
+    def measure_levers(self, settings, benchmark_run):
+        self.asked.append(("levers", benchmark_run))
+        return 0
+
     def evaluate_alerts(self, settings, benchmark_run, suite):
         self.asked.append(("alerts", benchmark_run))
         return AlertOutcome(
@@ -139,6 +143,7 @@ def test_a_launch_runs_the_core_in_order_and_hands_back_the_report(launched):
     assert launched.asked == [
         ("execute", KEY),
         ("score", KEY, "python-reference"),
+        ("levers", KEY),
         ("compare", KEY, "smoke"),
         ("alerts", KEY),
         ("publish",),
