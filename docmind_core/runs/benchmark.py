@@ -104,11 +104,8 @@ def execute_benchmark_run(
         HomeLocked: If another process runs a benchmark in this home.
         EngineError: If the engine can't be started or is gone; what is finished stays finished.
     """
-    suite = read_frozen_suite(settings, benchmark_run)
-    with (
-        lock_home(settings, f"benchmark run {benchmark_run}"),
-        Journal(journal_path(settings, benchmark_run)) as journal,
-    ):
+    suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
+    with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
         remove_leftovers(settings.tables)
         _fold_ended_arms(settings, journal, benchmark_run, suite)
         waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
@@ -127,8 +124,7 @@ def execute_benchmark_run(
                 )
                 guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
                 with open_token_counts(connection) as counts:
-                    if counts is None:
-                        observer.announce(_UNCOUNTED)
+                    _announce_uncounted(counts, observer)
                     bench = _Bench(
                         settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
                     )
@@ -136,6 +132,11 @@ def execute_benchmark_run(
         else:
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)
+
+
+def _announce_uncounted(counts: CountsTokens | None, observer: RunObserver) -> None:
+    if counts is None:
+        observer.announce(_UNCOUNTED)
 
 
 def _load_query_set(suite: Suite, observer: RunObserver) -> QuerySet:

@@ -74,7 +74,7 @@ class RecordingTools:
         if row is not None:
             self.resumed = True
             return _replay(request, row)
-        role = "supervisor" if agent == SUPERVISOR else "agent"
+        role, frame = "supervisor" if agent == SUPERVISOR else "agent", self.trace.frame
         attributes = {
             "gen_ai.agent.name": agent,
             "gen_ai.request.model": self.engine.model,
@@ -82,28 +82,26 @@ class RecordingTools:
             "docmind.role": role,
             "docmind.task": task,
         }
-        frame = self.trace.frame
         with self.trace.span("chat", task, attributes) as span:
+            origin = CallOrigin(
+                agent=agent,
+                role=role,
+                task=task,
+                span_id=span.span_id,
+                node=frame.node,
+                checkpoint_ns=frame.checkpoint_ns,
+            )
             book = CallBook(
                 journal=self.journal,
                 key=self.trace.key,
-                origin=CallOrigin(
-                    agent=agent,
-                    role=role,
-                    task=task,
-                    span_id=span.span_id,
-                    node=frame.node,
-                    checkpoint_ns=frame.checkpoint_ns,
-                ),
+                origin=origin,
                 engine_session=self.engine.session,
                 phase="measured",
                 clock=self.clock,
             )
             span.attributes["docmind.call_id"] = book.call_id
             reply = await self.engine.client.complete(request, book)
-            if reply.usage is not None:
-                span.attributes["gen_ai.usage.input_tokens"] = reply.usage.prompt_tokens
-                span.attributes["gen_ai.usage.output_tokens"] = reply.usage.completion_tokens
+            span.attributes.update(_usage_attributes(reply))
             return reply
 
     async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
@@ -138,6 +136,15 @@ def finished_calls(attempts: list[tuple[Row, bool]]) -> dict[tuple[str, int], di
             calls = found.setdefault((row["query_id"], row["replicate"]), {})
             calls[row["agent"], row["task"], row["request_hash"]] = row
     return found
+
+
+def _usage_attributes(reply: ChatReply) -> dict[str, int]:
+    if reply.usage is None:
+        return {}
+    return {
+        "gen_ai.usage.input_tokens": reply.usage.prompt_tokens,
+        "gen_ai.usage.output_tokens": reply.usage.completion_tokens,
+    }
 
 
 def _replay(request: ChatRequest, row: Row) -> ChatReply:

@@ -1,11 +1,8 @@
 """Fitting prompts into the window (S25-S36)."""
 
 import copy
-from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, LaidOutRequest, laid_out
 from docmind_core.agents.context_strategies import (
@@ -17,49 +14,13 @@ from docmind_core.agents.context_strategies import (
 )
 from docmind_core.agents.context_window import ContextWindow, prompt_budget
 from docmind_core.agents.history import Message, render_history
-from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered, render_passages
-from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance, exchanges, turns
+from docmind_core.agents.passages import render_numbered, render_passages
+from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance, turns
 from docmind_core.errors import ContextOverflow
 from docmind_core.serving.chat import ChatRequest
+from tests.agents.prompts import QUERY, SYSTEM, TAIL, conversation, passages, request, tool_result, window, words
 from tests.fakes.scripted_tools import make_hit
 from tests.fakes.word_counts import WordCounts
-
-QUERY = "what does the frobnicator do"
-TAIL = f"Question: {QUERY}\n\nTask: answer the question."
-SYSTEM = "Answer from the passages."
-
-
-def words(count, stem="word"):
-    return " ".join(f"{stem}{number}" for number in range(count))
-
-
-def window(budget, **changes):
-    """A window whose prompt budget is exactly `budget` for requests that reserve 10 tokens."""
-    return ContextWindow(max_model_len=1_000_000, counts=WordCounts(), context_budget=budget, **changes)
-
-
-def request(state):
-    return LaidOutRequest(system=SYSTEM, user=state.render(), max_tokens=10, state=state)
-
-
-def conversation(turn_count, *, length=20):
-    messages = []
-    for turn in range(turn_count):
-        messages += [
-            Utterance(speaker=USER, text=words(length, f"asked{turn}_")),
-            Utterance(speaker="retrieval_expert", text=f"search {turn}"),
-            Utterance(speaker=SEARCH_TOOL, text=f"found {turn}"),
-            Utterance(speaker="result_synthesizer", text=words(length, f"said{turn}_")),
-        ]
-    return tuple(messages)
-
-
-def passages(*texts):
-    return numbered([make_hit(number, text=text) for number, text in enumerate(texts, start=1)])
-
-
-def tool_result(shown):
-    return Utterance(speaker=SEARCH_TOOL, text=render_numbered(shown), passages=shown)
 
 
 def test_the_budget_is_the_window_less_the_output_less_six_percent_rounded_up():
@@ -288,66 +249,3 @@ def test_a_written_prompt_is_taken_apart_whatever_the_order_of_its_parts(order):
 def test_a_prompt_of_other_parts_is_left_as_it_is():
     plain = ChatRequest(system=SYSTEM, user="something else", max_tokens=10)
     assert laid_out(plain, QUERY, passages=[make_hit(1)]) is plain
-
-
-WORDS = ("alpha", "beta.", "Gamma", "delta\n\n", "Is", "it?", "e.g.")
-TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40)
-MESSAGES = st.builds(
-    lambda speaker, text: Utterance(speaker=speaker, text=" ".join(text)),
-    st.sampled_from([USER, "query_router", "query_planner", "result_synthesizer", "supervisor", SEARCH_TOOL]),
-    TEXTS,
-)
-
-
-@st.composite
-def states(draw):
-    """Prompts of every make; some have 128K tokens of passages and conversation, drawn small and repeated."""
-    times = draw(st.sampled_from([1, 1, 1, 80]))
-    texts = draw(st.lists(TEXTS, max_size=8)) * times
-    shown = passages(*(f"{' '.join(text)} {words(200 if times > 1 else 0)}" for text in texts))
-    history = draw(st.lists(MESSAGES, max_size=16)) * (times // 8 or 1)
-    if draw(st.booleans()) and shown:
-        half = len(shown) // 2
-        history += [Utterance(speaker="retrieval_expert", text="searching"), tool_result(shown[half:])]
-        shown = shown[:half]
-    asked = [Utterance(speaker=USER, text=QUERY)] if draw(st.booleans()) else []
-    return ContextState(
-        query=QUERY,
-        tail=TAIL,
-        passages=shown,
-        history=(*asked, *history),
-        execution_plan=" ".join(draw(TEXTS)) if draw(st.booleans()) else "",
-    )
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(state=states(), budget=st.integers(5, 3_000))
-def test_whatever_the_state_it_fits_or_is_refused_and_the_query_is_whole(state, budget):
-    """S27, S29, S30, S32: the post-condition, over generated states, some of 128K tokens and more."""
-    guard = window(budget)
-    fitted = guard.fit(request(state))
-    tokens = guard.counts.prompt(SYSTEM, fitted.request.user)
-
-    assert (tokens > budget) == (fitted.overflow is not None)
-    assert fitted.request.user.endswith(TAIL)
-    after = fitted.request.state
-    assert after is not None
-    assert (Utterance(speaker=USER, text=QUERY) in state.history) == (
-        Utterance(speaker=USER, text=QUERY) in after.history
-    )
-    assert [row.tokens_after <= row.tokens_before for row in fitted.reductions] == [True] * len(fitted.reductions)
-    known = {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(state)}
-    assert {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(after)} <= known
-    whole = [shape(exchange) for exchange in exchanges(state.history)]
-    assert all(shape(exchange) in whole for exchange in exchanges(after.history)), "a tool's result lost its call"
-
-
-def every_passage(state) -> list[NumberedPassage]:
-    return [*state.passages, *(passage for message in state.history for passage in message.passages)]
-
-
-def shape(exchange):
-    """An exchange without what a tool returned in it, which may be less afterwards."""
-    return [
-        replace(message, passages=(), text="") if message.speaker == SEARCH_TOOL else message for message in exchange
-    ]

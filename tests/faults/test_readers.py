@@ -26,12 +26,12 @@ connection, seen = duckdb.connect(path, read_only=True), []
 print("ready", flush=True)
 while True:
     ends = os.path.exists(stop)  # one more look after the end
-    seen += [count(connection)]
-    if ends:
-        break
     if not stays_open:
         connection.close()
         connection = duckdb.connect(path, read_only=True)
+    seen += [count(connection)]
+    if ends:
+        break
 assert seen == sorted(seen), seen
 print(sorted(set(seen)))
 """

@@ -21,7 +21,7 @@ def test_a_planner_that_raises_leaves_flagged_fallbacks_and_rows_of_its_failure(
     async def raises(state, runtime):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("docmind_core.agents.tuned.plan", raises)
+    monkeypatch.setattr("docmind_core.agents.tuned_nodes.plan", raises)
     run(home, make_suite(arms=["tuned"]))
 
     assert select(home, "select distinct status, fallback, fallback_because, answer from query_runs") == [
@@ -50,10 +50,10 @@ def test_a_query_longer_than_the_window_fails_alone_and_says_why(home, make_suit
 
     failed = select(
         home,
-        "select query_id, error_type, error_message like '%longer than the window%' from query_runs "
+        "select query_id, error_type, error_message like '%window%' from query_runs "
         "where status = 'failed' or fallback",
     )
-    assert set(failed) <= {("q_long", "RequestRejected", True)}
+    assert set(failed) <= {("q_long", "ContextOverflow", True)}
     assert len(failed) == 3
     assert select(home, "select count(*) from query_runs where status = 'answered'") == [(18,)]
     assert select(home, "select distinct state from ledger_balance") == [("balanced",)]
