@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -171,6 +172,7 @@ def test_a_managed_engine_lives_as_long_as_the_block(home, fake):
         engine_args_hash=fake_profile().engine_args_hash,
         model_revision="none==0",
         weights_hash="00",
+        model_folder=Path("/nowhere"),
         batch_invariant=False,
         prefix_cache_resettable=True,
     )
