@@ -1,5 +1,6 @@
 """Dagster's own state, kept in the home: its folder, its settings, and runs whose process has died."""
 
+import fcntl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,14 +39,25 @@ _CLOCK_TOLERANCE_S = 5.0
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make Dagster's folder with its settings and workspace; files that exist are left as they are."""
+    """Make Dagster's folder with its settings, workspace and databases; files that exist are left as they are."""
     home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "prepared").open("a+", encoding="utf-8") as prepared:
+        # Two processes that make Dagster's databases at once break each other's.
+        fcntl.flock(prepared, fcntl.LOCK_EX)
+        _make_files(home)
+        if prepared.tell() == 0:
+            with dg.DagsterInstance.from_config(str(home)):
+                prepared.write("yes\n")
+    return home
+
+
+def _make_files(home: Path) -> None:
     for name, text in _FILES.items():
         path = home / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-    return home
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

@@ -49,7 +49,9 @@ class Page:
 
 PAGES = {
     "asset-graph.png": Page(path=f"asset-groups?expanded={GROUPS}", shows="alert_states", width=2600, height=1200),
-    "asset-checks.png": Page(path="assets/metrics_database?view=checks", shows="limit_reduction_pct_min"),
+    "asset-checks.png": Page(
+        path="assets/metrics_database?view=checks&checkDetail=limit_reduction_pct_min", shows="limit_reduction_pct_min"
+    ),
     "report-asset.png": Page(path="assets/performance_report?view=events", shows="guide_grade"),
     "report-chart.png": Page(path="assets/performance_report?view=events", shows="guide_grade", click_in_row="chart"),
     "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
@@ -132,7 +134,8 @@ def wait_until_up(address: str, server: "subprocess.Popen[bytes]") -> None:
 @contextmanager
 def open_browser(browser: str, page: Page) -> Iterator[int]:
     """Run a browser without a window until the block ends; yield the port of its debugger."""
-    with tempfile.TemporaryDirectory() as profile:
+    # The processes of a killed browser may still write.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         flags = (
             "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
             "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-port=0"

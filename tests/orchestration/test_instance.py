@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import pytest
 
-from dagster_project.instance import fail_dead_runs, open_instance, prepare_dagster_home
+from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance, prepare_dagster_home
 from docmind_core.settings import Settings
 
 # Dies like kill -9 in the step that holds the slot, or after it, in the process of the argument.
@@ -67,6 +68,18 @@ def test_the_files_of_dagsters_home_are_written_once(tmp_path):
     prepare_dagster_home(settings)
 
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_processes_that_open_a_new_home_at_once_do_not_break_each_other(tmp_path):
+    settings = Settings(home=tmp_path / "new")
+
+    def opened(_):
+        with open_instance(settings) as instance:
+            add_benchmark_run(instance, "20261122T020000Z-toy-7f3a")
+            return instance.get_runs_count()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(opened, range(4))) == [0, 0, 0, 0]
 
 
 def test_pools_hold_one_step_each(instance):
