@@ -4,9 +4,7 @@ Each block between `<!-- transcript: NAME -->` and `<!-- end -->` is replaced by
 stand-in of the tests; paths, keys, process ids and ports are replaced by fixed words.
 """
 
-import json
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -15,68 +13,15 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from docmind_core.settings import child_environment
+import psutil
+
+from docmind_core.serving.engine_state import read_state
+from scripts.transcript_stage import PROJECT, Stage
 from tests.broken_inputs import write_broken_set
-from tests.documents import write_query_set
 from tests.fakes.engine_server import FakeEngine
 from tests.faults.proxy import FaultProxy
 
-PROJECT = Path(__file__).resolve().parents[1]
 PAGE = PROJECT / "docs" / "operations.md"
-
-
-class Stage:
-    """A home of its own with one small suite on a stand-in engine."""
-
-    def __init__(self, folder: Path, engine: FakeEngine) -> None:
-        self.folder = folder
-        self.engine = engine
-        self.home = folder / "home"
-        topics = ("apples", "bridges", "clouds", "dolphins")
-        write_query_set(
-            folder / "toy-set",
-            documents=[{"doc_id": topic, "text": f"The colour of {topic} is blue."} for topic in topics],
-            queries=[
-                {"query_id": topic, "query": f"What is the colour of {topic}?", "answers": ["blue"]} for topic in topics
-            ],
-        )
-
-    def write_suite(self, **changes: object) -> None:
-        """Write `toy.yaml`."""
-        values = {"name": "toy", "query_set": "toy-set", "engine": self.engine.url, "arms": ["single_pass"]}
-        (self.folder / "toy.yaml").write_text(json.dumps({**values, "concurrency": 1, **changes}))
-
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start `docmind` with `arguments`."""
-        command = [sys.executable, "-m", "dagster_project.cli", *arguments]
-        changes = {"DOCMIND_HOME": str(self.home), "PYTHONPATH": str(PROJECT), **environment}
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=child_environment(**changes),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def shown(self, *arguments: str, **environment: str) -> str:
-        """Return the command line, what it prints, and its exit code."""
-        with self.start(*arguments, **environment) as process:
-            return self.block(arguments, process.communicate()[0], process.returncode)
-
-    def block(self, arguments: tuple[str, ...], output: str, code: int) -> str:
-        """Return one command as the page shows it."""
-        text = "\n".join([f"$ docmind {shlex.join(arguments)}", output.strip()])
-        text = text.replace(str(self.folder), "/home/me").replace(str(PROJECT), "/home/me/docmind")
-        for pattern, word in (
-            (r"\d{8}T\d{6}Z-toy-[0-9a-f]{4}", "20261122T020000Z-toy-7f3a"),
-            (r"127\.0\.0\.1:\d+", "127.0.0.1:8000"),
-            (r"process \d+", "process 4711"),
-        ):
-            text = re.sub(pattern, word, text)
-        lines = [line.rstrip() for line in text.splitlines()]
-        kept = lines if len(lines) <= 18 else [*lines[:17], f"... {len(lines) - 17} more lines"]
-        return "\n".join([*kept, f"(exit code {code})"])
 
 
 def engine_gone(stage: Stage) -> str:
@@ -98,6 +43,48 @@ def interrupted(stage: Stage, number: int = signal.SIGINT) -> str:
         while len(stage.engine.requests) < 3 and process.poll() is None:
             stage.engine.wait_for_call()
         process.send_signal(number)
+        return stage.block(("bench", "toy.yaml"), process.communicate()[0], process.returncode)
+
+
+FAKE_PROFILE = """
+import sys
+from docmind_core.serving import profiles
+from tests.serving.engines import fake_profile
+slow = (sys.executable, "-m", "tests.fakes.engine_server", "--latency-s", "1")
+profiles._BUILDERS["cpu-smollm2"] = lambda: fake_profile(launcher=slow)
+"""
+
+
+def engine_killed(stage: Stage) -> str:
+    """An engine that the run has started is killed with -9; then --resume."""
+    stage.write_suite(engine="cpu-smollm2")
+    with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
+        seen = ""
+        while process.stdout and not seen.endswith("queries\n") and (line := process.stdout.readline()):
+            seen += line
+        if state := read_state(stage.home):
+            psutil.Process(state.pgid).children()[0].kill()
+        first = stage.block(("bench", "toy.yaml"), seen + process.communicate()[0], process.returncode)
+    with stage.start("bench", "toy.yaml", "--resume", first=FAKE_PROFILE) as process:
+        resumed = stage.block(("bench", "toy.yaml", "--resume"), process.communicate()[0], process.returncode)
+    return f"{first}\n{resumed}"
+
+
+CLOCK_SET = """
+from datetime import UTC, datetime, timedelta
+from docmind_core.runs import clock
+looks = []
+def read_wall_clock():
+    looks.append(1)
+    return datetime.now(UTC) + timedelta(hours=1) * (len(looks) > 1)
+clock.read_wall_clock = read_wall_clock
+"""
+
+
+def clock_jump(stage: Stage) -> str:
+    """Somebody sets the clock an hour forward during the run."""
+    stage.write_suite()
+    with stage.start("bench", "toy.yaml", first=CLOCK_SET) as process:
         return stage.block(("bench", "toy.yaml"), process.communicate()[0], process.returncode)
 
 
@@ -177,7 +164,9 @@ def disk_full(stage: Stage) -> str:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
     try:
         (folder / "ballast").write_bytes(b"x" * 900_000)
-        return stage.shown("bench", "toy.yaml", DOCMIND_HOME=str(folder / "home"))
+        first = stage.shown("bench", "toy.yaml", DOCMIND_HOME=str(folder / "home"))
+        subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+        return f"{first}\n{stage.shown('bench', 'toy.yaml', '--resume', DOCMIND_HOME=str(folder / 'home'))}"
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
@@ -228,9 +217,11 @@ SCENES: dict[str, Callable[[Stage], str]] = {
     "network-faults": network_faults,
     "garbage": garbage,
     "deadline": deadline,
+    "engine-killed": engine_killed,
     "platform-killed": platform_killed,
     "terminated": terminated,
     "disk-full": disk_full,
+    "clock-jump": clock_jump,
     "read-only": read_only,
     "doctor": doctor_finds,
     "changed-suite": changed_suite,

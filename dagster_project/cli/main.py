@@ -78,5 +78,17 @@ def _explain(error: Exception, *, debug: bool) -> int:
         # It may quote a file name or a reply, and a terminal obeys what stands in them.
         click.echo(f"docmind: {visible_text(str(error))}", err=True)
     else:
-        click.echo(f"docmind: internal error, {type(error).__name__}: {error}. See where: add --debug", err=True)
+        click.echo(f"docmind: {_full_disk() or _internal(error)}", err=True)
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
+
+
+def _internal(error: Exception) -> str:
+    return f"internal error, {type(error).__name__}: {error}. See where: add --debug"
+
+
+def _full_disk() -> str | None:
+    """A library that can't write says so in words of its own, such as `disk I/O error`."""
+    from docmind_core.runs.health import full_disk
+    from docmind_core.settings import load_settings
+
+    return full_disk(load_settings())

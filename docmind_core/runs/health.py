@@ -21,6 +21,9 @@ from docmind_core.tables.reading import query_rows
 FREE_BYTES_MIN = 2 * 2**30
 """The bundled model takes about 0.7 GiB while it is prepared; the rest is room for results."""
 
+FULL_BYTES = 2**20
+"""With less room than this, whatever goes wrong is put down to the disk first."""
+
 RUNS_SHOWN = 3
 
 
@@ -46,6 +49,17 @@ def examine(settings: Settings) -> Iterator[Finding]:
     holder = home_holder(settings)
     yield Finding(what="lock", text=f"held by {holder}" if holder else "free")
     yield from _runs(settings, busy=holder is not None)
+
+
+def full_disk(settings: Settings) -> str | None:
+    """Return what to do when the disk of the home is full; None while there is room."""
+    free = shutil.disk_usage(_nearest(settings.home)).free
+    if free >= FULL_BYTES:
+        return None
+    return (
+        f"the disk of {settings.home} is full ({free // 1024} KiB free). Make room (docmind prune --keep N --dry-run "
+        "shows what old runs take), then go on with --resume."
+    )
 
 
 def _home(settings: Settings) -> Finding:

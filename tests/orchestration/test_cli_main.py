@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.cli.main import docmind, run
 from docmind_core.errors import EngineUnreachable
+from docmind_core.runs import health
 
 HEAVY = {
     "apprise", "bm25s", "dagster", "duckdb", "httpx", "langgraph", "matplotlib", "numpy", "pandas", "psutil",
@@ -51,6 +52,17 @@ def test_an_error_is_one_line_and_exit_code_1(failing, capsys):
     failing(EngineUnreachable("nothing answers at http://127.0.0.1:9. Start the engine."))
     assert run(["fail"]) == 1
     assert capsys.readouterr().err == "docmind: nothing answers at http://127.0.0.1:9. Start the engine.\n"
+
+
+def test_what_a_library_says_on_a_full_disk_is_put_down_to_the_disk(failing, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DOCMIND_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(health, "FULL_BYTES", 10**18)
+    failing(OSError("disk I/O error"))
+    assert run(["fail"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"docmind: the disk of {tmp_path / 'home'} is full (")
+    assert "--resume" in shown
+    assert len(shown.splitlines()) == 1
 
 
 def test_a_bug_is_one_line_that_offers_the_traceback(failing, capsys):
