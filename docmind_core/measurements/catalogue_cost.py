@@ -210,4 +210,38 @@ TIMES = (
         missing="no work: NULL",
         source="`query_runs`",
     ),
+    Metric(
+        name="critical_path_s",
+        unit="s",
+        range="0 to wall_s",
+        better="lower",
+        level="query",
+        definition="Longest chain of leaf work in which each piece waited for the one before; inferred: a piece "
+        "waited for the latest other that had ended when it began. `critical_path_tokens` is the heaviest chain in "
+        "prompt + completion tokens.",
+        missing="no work, `resumed`, `failed_run`; its tokens also where one call's are unknown",
+        source="`query_runs`",
+        hard=False,
+    ),
+    Metric(
+        name="concurrency_ratio",
+        unit="1",
+        range="above 0",
+        better="none",
+        level="query",
+        definition="Sum of leaf work / time from its first start to its last end.",
+        missing="no work, `resumed`, `failed_run`: NULL",
+        source="`query_runs`",
+    ),
+    Metric(
+        name="guide_parallel_savings",
+        unit="tokens",
+        range="0 and above",
+        better="none",
+        level="query",
+        definition="What the guide calls token savings: over groups of agents whose calls overlap in time, the sum of "
+        "their tokens less the largest. For reproduction only: running at once sends the same tokens.",
+        missing="no work, `resumed`, `failed_run`, or one call's tokens unknown: NULL",
+        source="`query_runs`",
+    ),
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
 from docmind_core.tables.segments import write_segment
@@ -22,10 +23,10 @@ def fold_arm(
     started_at, ended_at, facts = _arm(journal, run_id)
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
-    query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans)
+    calls = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
+    query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans, calls)
     # Journals of earlier versions have no rows of the later tables.
     collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}
-    calls = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
     run = {
         **facts,
         "started_at": started_at,
@@ -54,9 +55,9 @@ def _arm(journal: Journal, run_id: str) -> tuple[object, object, Row]:
     return found
 
 
-def _with_times(query_rows: Sequence[Row], spans: Sequence[Row]) -> list[Row]:
-    """Add wall time and coordination overhead; NULL with the reason where the spans mean nothing."""
-    measured = coordination(spans)
+def _with_times(query_rows: Sequence[Row], spans: Sequence[Row], calls: Sequence[Row]) -> list[Row]:
+    """Add wall time, coordination overhead and critical path; NULL with the reason where the spans mean nothing."""
+    measured, paths = coordination(spans), critical_paths(spans, calls)
     timed = []
     for row in query_rows:
         found = measured.get((row["query_id"], row["replicate"]))
@@ -65,7 +66,8 @@ def _with_times(query_rows: Sequence[Row], spans: Sequence[Row]) -> list[Row]:
             continue
         times = asdict(found)
         times.pop("busy_s")
-        timed.append({**row, **times})
+        path = paths[(row["query_id"], row["replicate"])]
+        timed.append({**row, **times, **(asdict(path) if path else {})})
     return timed
 
 

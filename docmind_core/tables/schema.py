@@ -93,6 +93,13 @@ QUERY_RUNS = Table(
         "coordination_overhead_ratio": ("double", "coordination_overhead_s / wall_s"),
         "coordination_incl_supervisor_s": ("double", "The same with supervisor calls counted as coordination, seconds"),
         "parallelism_ratio": ("double", "Sum of leaf work / its union"),
+        "critical_path_s": (
+            "double",
+            "Seconds of the longest chain of leaf work that waited for each other (inferred)",
+        ),
+        "critical_path_tokens": ("bigint", "Prompt + completion tokens of the heaviest such chain"),
+        "concurrency_ratio": ("double", "Sum of leaf work / time from its first start to its last end"),
+        "guide_parallel_savings": ("bigint", "The guide's sum less maximum of agents at once; no token is saved by it"),
         "times_missing_because": ("varchar", "Why the times are NULL: resumed or failed_run"),
     },
 )

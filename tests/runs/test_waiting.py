@@ -1,0 +1,33 @@
+from docmind_core.runs.waiting import critical_paths
+
+WHERE = {"query_id": "q1", "replicate": 0}
+
+
+def span(span_id, op, start, end):
+    return {**WHERE, "span_id": span_id, "op": op, "t0": start * 10**9, "t1": end * 10**9}
+
+
+def call(span_id, agent, billed_tokens):
+    return {**WHERE, "span_id": span_id, "agent": agent, "billed_tokens": billed_tokens}
+
+
+def test_only_leaf_work_counts_and_calls_bring_their_tokens():
+    spans = [
+        span("root", "invoke_workflow", 0, 9),
+        span("agent", "invoke_agent", 0, 9),
+        span("a", "chat", 0, 2),
+        span("s", "retrieval", 2, 3),
+        span("b", "chat", 3, 4),
+    ]
+    found = critical_paths(spans, [call("a", "query_router", 10), call("b", "result_synthesizer", 20)])
+    assert found[("q1", 0)].critical_path_s == 4.0
+    assert found[("q1", 0)].critical_path_tokens == 30
+
+
+def test_a_call_without_usage_makes_the_tokens_of_its_query_unknown():
+    found = critical_paths([span("a", "chat", 0, 2)], [call("a", "query_router", None)])
+    assert found[("q1", 0)].critical_path_tokens is None
+
+
+def test_a_query_without_work_has_no_path():
+    assert critical_paths([span("root", "invoke_workflow", 0, 9)], []) == {("q1", 0): None}
