@@ -21,6 +21,11 @@ SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
 SINGLE_AGENT = "single_agent"
 
 
+def always(_value: Any) -> bool:
+    """Keep whatever comes back."""
+    return True
+
+
 class QueryTools(Protocol):
     """What agents can do. They never build a client, read a setting or touch a clock."""
 
@@ -32,8 +37,20 @@ class QueryTools(Protocol):
         """Return up to `depth.candidates_k` hits, best first."""
         ...
 
-    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+    async def remembered(
+        self,
+        cache: str,
+        query: str,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        worth_keeping: Callable[[Any], bool] = always,
+        **parameters: Any,
+    ) -> Any:
         """Return the JSON value that the same work gave before, where results are kept, else do the work."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the time on a clock that only goes forward, seconds."""
         ...
 
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:

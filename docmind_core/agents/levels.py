@@ -13,6 +13,23 @@ class PerformanceLevel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LevelEffort:
+    """What a level allows its agents, by the guide's numbers."""
+
+    max_analysis_s: float
+    """How long the router may think about one question, seconds."""
+    confidence_threshold: float
+    """A route of less confidence is used and not kept for the next time."""
+
+
+LEVEL_EFFORT = {
+    PerformanceLevel.FAST: LevelEffort(max_analysis_s=0.1, confidence_threshold=0.6),
+    PerformanceLevel.BALANCED: LevelEffort(max_analysis_s=0.3, confidence_threshold=0.8),
+    PerformanceLevel.THOROUGH: LevelEffort(max_analysis_s=1.0, confidence_threshold=0.9),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalDepth:
     """How many chunks a search returns, and how many of them reach the synthesizer."""
 

@@ -17,7 +17,7 @@ from docmind_core.retrieval.search import candidate_ranking
 async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose the search strategy by rules; one that is not open here leaves the suite's own."""
     context = runtime.context
-    wanted = route_by_rules(state["question"], context.level).strategy
+    wanted = route_by_rules(state["question"], context.level, now_s=context.tools.now_s).strategy
     strategy = wanted if wanted in context.strategies else context.strategy
     return hand_back(ROUTER, context, Message(speaker=ROUTER, text=strategy), strategy=strategy)
 

@@ -19,6 +19,7 @@ from docmind_core.agents.context import (
 )
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
@@ -63,9 +64,12 @@ async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, 
     context, question = runtime.context, state["question"]
 
     async def decide() -> dict[str, Any]:
-        return asdict(route_by_rules(question, context.level))
+        return asdict(route_by_rules(question, context.level, now_s=context.tools.now_s))
 
-    strategy = (await context.tools.remembered("router", question, decide))["strategy"]
+    def is_sure(decision: Any) -> bool:
+        return bool(decision["confidence"] >= LEVEL_EFFORT[context.level].confidence_threshold)
+
+    strategy = (await context.tools.remembered("router", question, decide, worth_keeping=is_sure))["strategy"]
     return {"strategy": strategy if strategy in context.strategies else context.strategy}
 
 

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from time import monotonic
 from typing import Any, Protocol
 
-from docmind_core.agents.context import SUPERVISOR
+from docmind_core.agents.context import SUPERVISOR, always
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
@@ -119,9 +120,23 @@ class RecordingTools:
             )
             return hits
 
-    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+    async def remembered(
+        self,
+        cache: str,
+        query: str,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        worth_keeping: Callable[[Any], bool] = always,
+        **parameters: Any,
+    ) -> Any:
         """Return what the same work gave before, in this process or another, where results are kept."""
-        return await (self.caches.remembered(cache, query, work, **parameters) if self.caches else work())
+        if self.caches is None:
+            return await work()
+        return await self.caches.remembered(cache, query, work, worth_keeping=worth_keeping, **parameters)
+
+    def now_s(self) -> float:
+        """Return seconds on the process's monotonic clock."""
+        return monotonic()
 
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:
         """Record that `agent` works while the block runs."""

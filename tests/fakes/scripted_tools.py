@@ -49,8 +49,11 @@ class ScriptedTools:
         self.searches.append((strategy, query, depth))
         return tuple(make_hit(number) for number in range(1, min(self.hits, depth.candidates_k) + 1))
 
-    async def remembered(self, cache, query, work, **parameters):
+    async def remembered(self, cache, query, work, *, worth_keeping=None, **parameters):
         return await work()
+
+    def now_s(self) -> float:
+        return 0.0
 
     @contextmanager
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> Iterator[None]:
