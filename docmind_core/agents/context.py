@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
 
@@ -29,8 +30,12 @@ def always(_value: Any) -> bool:
 class QueryTools(Protocol):
     """What agents can do. They never build a client, read a setting or touch a clock."""
 
-    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
-        """Call the model; `task` is unique within the query. A supervisor's calls are booked under its role."""
+    async def ask(self, agent: str, task: str, request: ChatRequest, *, deadline_s: float | None = None) -> ChatReply:
+        """Call the model; `task` is unique within the query. A supervisor's calls are booked under its role.
+
+        Raises:
+            CallTimeout: If there is no reply within `deadline_s`.
+        """
         ...
 
     async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
@@ -47,6 +52,10 @@ class QueryTools(Protocol):
         **parameters: Any,
     ) -> Any:
         """Return the JSON value that the same work gave before, where results are kept, else do the work."""
+        ...
+
+    def record_route(self, record: RouteRecord, *, began_s: float) -> None:
+        """Record a router's choice, begun at `began_s` by `now_s`."""
         ...
 
     def now_s(self) -> float:

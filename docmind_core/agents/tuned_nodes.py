@@ -19,13 +19,14 @@ from docmind_core.agents.context import (
 )
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.history import Message, render_history
-from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.agents.routing_rules import needs_plan, route_by_rules
+from docmind_core.agents.route_choice import decide_route, is_worth_keeping
+from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.routing_rules import needs_plan
 from docmind_core.retrieval.search import Hit, candidate_ranking
 from docmind_core.serving.chat import ChatRequest
 
@@ -60,17 +61,24 @@ class SearchTask(TypedDict):
 
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Choose the search strategy by rules; one that is not open here leaves the suite's own."""
+    """Choose the search strategy: by rules, at THOROUGH by the model with the rules behind it."""
     context, question = runtime.context, state["question"]
+    began_s = context.tools.now_s()
 
     async def decide() -> dict[str, Any]:
-        return asdict(route_by_rules(question, context.level, now_s=context.tools.now_s))
+        return asdict(await decide_route(question, context))
 
-    def is_sure(decision: Any) -> bool:
-        return bool(decision["confidence"] >= LEVEL_EFFORT[context.level].confidence_threshold)
-
-    strategy = (await context.tools.remembered("router", question, decide, worth_keeping=is_sure))["strategy"]
-    return {"strategy": strategy if strategy in context.strategies else context.strategy}
+    kept = await context.tools.remembered(
+        "router",
+        question,
+        decide,
+        worth_keeping=lambda value: is_worth_keeping(RouteRecord(**value), context),
+        open=list(context.strategies),
+        otherwise=context.strategy,
+    )
+    record = RouteRecord(**kept)
+    context.tools.record_route(record, began_s=began_s)
+    return {"strategy": record.strategy}
 
 
 async def plan(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
 from docmind_core.agents.context import SUPERVISOR, always
 from docmind_core.agents.levels import RetrievalDepth
+from docmind_core.agents.route_record import RouteRecord
+from docmind_core.errors import CallTimeout
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
+from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
@@ -61,15 +64,26 @@ class RecordingTools:
     """None when nothing is kept, as in every arm without the lever `result_cache`."""
     recorded: Mapping[CallMatch, Row]
     """Calls that an interrupted process finished for this query."""
+    decisions: DecisionLog = field(default_factory=DecisionLog)
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
 
-    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+    async def ask(self, agent: str, task: str, request: ChatRequest, *, deadline_s: float | None = None) -> ChatReply:
         """Call the model, or return the reply that was booked before the interruption.
 
         Raises:
             ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
+            CallTimeout: If there is no reply within `deadline_s`; what was sent is booked as cut off.
         """
+        if deadline_s is None:
+            return await self._ask(agent, task, request)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._ask(agent, task, request)
+        except TimeoutError as error:
+            raise CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.") from error
+
+    async def _ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
         request = await self.guard.fit(agent, task, request)
         row = self.recorded.get((agent, task, request.digest(self.engine.model)))
         if row is not None:
@@ -133,6 +147,10 @@ class RecordingTools:
         if self.caches is None:
             return await work()
         return await self.caches.remembered(cache, query, work, worth_keeping=worth_keeping, **parameters)
+
+    def record_route(self, record: RouteRecord, *, began_s: float) -> None:
+        """Keep a router's choice for the table `route_decisions`."""
+        self.decisions.routes.append((record, self.now_s() - began_s))
 
     def now_s(self) -> float:
         """Return seconds on the process's monotonic clock."""

@@ -4,7 +4,7 @@ from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
-from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS
+from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS, ROUTE_DECISIONS
 
 RUNS = Table(
     name="runs",
@@ -251,6 +251,7 @@ TABLES: dict[str, Table] = {
         RETRIEVED,
         CONTEXT_REDUCTIONS,
         CACHE_LOOKUPS,
+        ROUTE_DECISIONS,
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,
         MEASUREMENTS,

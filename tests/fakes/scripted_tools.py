@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from docmind_core.agents.context import AgentContext
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retrieval_depth
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.search import KEYWORD, Chunk, Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest, read_reply
 from tests.fakes.engine_server import plain_reply
@@ -33,12 +34,15 @@ class ScriptedTools:
     calls: list[tuple[str, str, ChatRequest]] = field(default_factory=list)
     searches: list[tuple[str, str, RetrievalDepth]] = field(default_factory=list)
     sequence: list[str] = field(default_factory=list)
+    deadlines: list[tuple[str, float | None]] = field(default_factory=list)
+    routes: list[RouteRecord] = field(default_factory=list)
 
     @property
     def callers(self) -> list[str]:
         return [agent for agent, _, _ in self.calls]
 
-    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+    async def ask(self, agent: str, task: str, request: ChatRequest, *, deadline_s: float | None = None) -> ChatReply:
+        self.deadlines.append((task, deadline_s))
         self.calls.append((agent, task, request))
         if agent in self.failing:
             raise self.failing[agent]
@@ -51,6 +55,9 @@ class ScriptedTools:
 
     async def remembered(self, cache, query, work, *, worth_keeping=None, **parameters):
         return await work()
+
+    def record_route(self, record: RouteRecord, *, began_s: float) -> None:
+        self.routes.append(record)
 
     def now_s(self) -> float:
         return 0.0
