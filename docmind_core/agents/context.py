@@ -1,13 +1,15 @@
 """What a graph is given for one query: its tools and its settings."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
+from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
 
@@ -30,8 +32,18 @@ def always(_value: Any) -> bool:
 class QueryTools(Protocol):
     """What agents can do. They never build a client, read a setting or touch a clock."""
 
-    async def ask(self, agent: str, task: str, request: ChatRequest, *, deadline_s: float | None = None) -> ChatReply:
-        """Call the model; `task` is unique within the query. A supervisor's calls are booked under its role.
+    async def ask(
+        self,
+        agent: str,
+        task: str,
+        request: ChatRequest,
+        *,
+        deadline_s: float | None = None,
+        role: str | None = None,
+    ) -> ChatReply:
+        """Call the model; `task` is unique within the query.
+
+        The call is booked under `role`; by default a supervisor's under `supervisor`, any other under `agent`.
 
         Raises:
             CallTimeout: If there is no reply within `deadline_s`.
@@ -56,6 +68,14 @@ class QueryTools(Protocol):
 
     def record_route(self, record: RouteRecord, *, began_s: float) -> None:
         """Record a router's choice, begun at `began_s` by `now_s`."""
+        ...
+
+    def record_rerank(self, record: RerankRecord) -> None:
+        """Record how candidates were ordered anew."""
+        ...
+
+    async def cosines(self, hits: Sequence[Hit]) -> Similarities | None:
+        """Return the cosine of the embeddings of each pair of hits; None where the index has no embeddings."""
         ...
 
     def now_s(self) -> float:

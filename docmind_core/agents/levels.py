@@ -22,12 +22,16 @@ class LevelEffort:
     """A route of less confidence is used and not kept for the next time."""
     routes_by_model: bool = False
     """Whether the router asks the model, with `max_analysis_s` for its reply; the rules stand in for it."""
+    reranks: bool = False
+    """Whether the retrieval expert orders its candidates anew before they are cut to `final_k`."""
 
 
 LEVEL_EFFORT = {
     PerformanceLevel.FAST: LevelEffort(max_analysis_s=0.1, confidence_threshold=0.6),
     PerformanceLevel.BALANCED: LevelEffort(max_analysis_s=0.3, confidence_threshold=0.8),
-    PerformanceLevel.THOROUGH: LevelEffort(max_analysis_s=1.0, confidence_threshold=0.9, routes_by_model=True),
+    PerformanceLevel.THOROUGH: LevelEffort(
+        max_analysis_s=1.0, confidence_threshold=0.9, routes_by_model=True, reranks=True
+    ),
 }
 
 

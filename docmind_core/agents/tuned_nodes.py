@@ -24,6 +24,7 @@ from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, Supported
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.reranking import reranked
 from docmind_core.agents.route_choice import decide_route, is_worth_keeping
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.routing_rules import needs_plan
@@ -44,6 +45,7 @@ class TunedState(TypedDict, total=False):
     strategy: str
     sub_queries: list[str]
     rankings: Annotated[list[tuple[Hit, ...]], operator.add]
+    reranked: tuple[Hit, ...]
     read_ids: Annotated[list[str], operator.add]
     supported: str
     refined: bool
@@ -109,10 +111,16 @@ async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str
     return {"rankings": [await context.tools.search(task["strategy"], task["sub_query"], context.depth)]}
 
 
+async def rerank(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Order anew what the searches found, before it is cut to what is read."""
+    candidates = candidate_ranking(state.get("rankings", []))
+    return {"reranked": await reranked(state["question"], candidates, runtime.context)}
+
+
 async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Answer from the best passages; the second time from those not read before, and those the draft cited."""
     context = runtime.context
-    candidates = candidate_ranking(state.get("rankings", []))
+    candidates = _candidates(state)
     chosen = _passages(state, candidates, context.depth.final_k)
     passages = without_near_duplicates(chosen) if Lever.DEDUPE in context.levers else chosen
     if not passages:
@@ -168,6 +176,14 @@ async def fall_back(state: TunedState, runtime: Runtime[AgentContext]) -> dict[s
         state["question"], runtime.context, agent=SINGLE_PASS, task="fallback_answer", fallback_because=because
     )
     return {"result": answer}
+
+
+def _candidates(state: TunedState) -> tuple[Hit, ...]:
+    """Return what the searches amount to; a second try is fused with what was ordered anew, not with the searches."""
+    rankings = state.get("rankings", [])
+    if "reranked" in state:
+        rankings = [state["reranked"], *(rankings[-1:] if state.get("refined") else [])]
+    return candidate_ranking(rankings)
 
 
 def _passages(state: TunedState, candidates: tuple[Hit, ...], final_k: int) -> tuple[Hit, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
+from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.runs.journal import QueryKey, Row
 
@@ -12,6 +13,7 @@ class DecisionLog:
 
     routes: list[tuple[RouteRecord, float]] = field(default_factory=list)
     """Each with the seconds it took."""
+    reranks: list[RerankRecord] = field(default_factory=list)
 
     def rows(self, key: QueryKey, *, level: str, resumed: bool) -> dict[str, list[Row]]:
         """Return the rows by table; of a resumed query the seconds mean nothing."""
@@ -27,5 +29,8 @@ class DecisionLog:
                     "analysis_s": None if resumed else analysis_s,
                 }
                 for number, (record, analysis_s) in enumerate(self.routes, start=1)
-            ]
+            ],
+            "reranks": [
+                {**of_query, "rerank": number, **asdict(record)} for number, record in enumerate(self.reranks, start=1)
+            ],
         }

@@ -1,7 +1,7 @@
 """The tools an arm works with while it answers one query: calls are booked or replayed, searches recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from time import monotonic
@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from docmind_core.agents.context import SUPERVISOR, always
 from docmind_core.agents.levels import RetrievalDepth
+from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.errors import CallTimeout
+from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
@@ -38,6 +40,10 @@ class Searches(Protocol):
 
     def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
         """Return at most `k` hits, best first."""
+        ...
+
+    def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
+        """Return the cosine of each pair of chunks; None without embeddings."""
         ...
 
 
@@ -68,7 +74,15 @@ class RecordingTools:
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
 
-    async def ask(self, agent: str, task: str, request: ChatRequest, *, deadline_s: float | None = None) -> ChatReply:
+    async def ask(
+        self,
+        agent: str,
+        task: str,
+        request: ChatRequest,
+        *,
+        deadline_s: float | None = None,
+        role: str | None = None,
+    ) -> ChatReply:
         """Call the model, or return the reply that was booked before the interruption.
 
         Raises:
@@ -76,20 +90,21 @@ class RecordingTools:
             CallTimeout: If there is no reply within `deadline_s`; what was sent is booked as cut off.
         """
         if deadline_s is None:
-            return await self._ask(agent, task, request)
+            return await self._ask(agent, task, request, role)
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._ask(agent, task, request)
+                return await self._ask(agent, task, request, role)
         except TimeoutError as error:
             raise CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.") from error
 
-    async def _ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+    async def _ask(self, agent: str, task: str, request: ChatRequest, role: str | None) -> ChatReply:
         request = await self.guard.fit(agent, task, request)
         row = self.recorded.get((agent, task, request.digest(self.engine.model)))
         if row is not None:
             self.resumed = True
             return _replay(request, row)
-        role, frame = "supervisor" if agent == SUPERVISOR else "agent", self.trace.frame
+        role = role or ("supervisor" if agent == SUPERVISOR else "agent")
+        frame = self.trace.frame
         attributes = {
             "gen_ai.agent.name": agent,
             "gen_ai.request.model": self.engine.model,
@@ -151,6 +166,14 @@ class RecordingTools:
     def record_route(self, record: RouteRecord, *, began_s: float) -> None:
         """Keep a router's choice for the table `route_decisions`."""
         self.decisions.routes.append((record, self.now_s() - began_s))
+
+    def record_rerank(self, record: RerankRecord) -> None:
+        """Keep how candidates were ordered anew for the table `reranks`."""
+        self.decisions.reranks.append(record)
+
+    async def cosines(self, hits: Sequence[Hit]) -> Similarities | None:
+        """Return the cosine of each pair of hits, where the index has embeddings."""
+        return self.index.cosines([hit.chunk.chunk_id for hit in hits])
 
     def now_s(self) -> float:
         """Return seconds on the process's monotonic clock."""

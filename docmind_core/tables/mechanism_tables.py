@@ -88,3 +88,26 @@ ROUTE_DECISIONS = Table(
         "decided_by <> 'suite' or fell_back_because is not null",
     ),
 )
+
+RERANKS = Table(
+    name="reranks",
+    comment="One row is the candidates of a query ordered anew, by the model or, where it failed, by MMR",
+    key=(*KEY, "rerank"),
+    columns={
+        **QUERY_COLUMNS,
+        "rerank": ("integer", "Order within the query, from 1"),
+        "candidates": ("integer", "Chunks that were ordered"),
+        "ordered_by": ("varchar", "model, or mmr: maximal marginal relevance, lambda 0.7"),
+        "similarity": ("varchar", "What MMR compared chunks by: embeddings (cosine) or words (Jaccard)"),
+        "mmr_because": (
+            "varchar",
+            "call_failed, invalid_output, or repeats: a chunk was named twice; NULL for the model's order",
+        ),
+        "kept": ("integer", "Of the first final_k afterwards, those that were among the first final_k before"),
+    },
+    checks=(
+        "(ordered_by = 'mmr') = (mmr_because is not null)",
+        "(ordered_by = 'mmr') = (similarity is not null)",
+        "kept <= candidates",
+    ),
+)

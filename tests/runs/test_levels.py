@@ -82,3 +82,30 @@ def test_a_route_call_past_its_deadline_is_answered_by_the_rules_and_stays_in_th
     assert decisions == [("rules", "deadline", None, 0.9)]
     calls = select(home, "select status, role from llm_calls where task = 'route'")
     assert calls == [("cut_off", "agent")]
+
+
+def test_a_rerank_is_one_call_under_its_own_role_whose_tokens_count(home, make_suite):
+    """S54."""
+    run(home, make_suite(arms=["tuned"], level="thorough", limit=2))
+
+    calls = select(
+        home,
+        "select query_id, agent, count(*), min(billed_tokens) > 0 from llm_calls where role = 'rerank' group by all",
+    )
+    reranks = select(home, "select query_id, ordered_by, mmr_because, kept <= candidates from reranks")
+    assert {(agent, count, billed) for _, agent, count, billed in calls} == {("retrieval_expert", 1, True)}
+    assert {tuple(rest) for _, *rest in reranks} == {("model", None, True)}
+    assert {query_id for query_id, *_ in calls} == {query_id for query_id, *_ in reranks}
+    sums = select(
+        home,
+        "select sum(q.billed_tokens) = (select sum(billed_tokens) from llm_calls) from query_runs as q",
+    )
+    assert sums == [(True,)]
+    scores = "select count(*) from retrieved where ranking = 'candidates' and abs(score * rank - 1) > 1e-9"
+    assert select(home, scores) == [(0,)]
+
+
+@pytest.mark.parametrize("level", ["fast", "balanced"])
+def test_below_thorough_nothing_is_reranked(home, make_suite, level):
+    run(home, make_suite(arms=["tuned"], level=level, limit=1))
+    assert select(home, "select count(*) from reranks") == [(0,)]
