@@ -12,7 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from docmind_core.agents import tuned_generalists, tuned_nodes
+from docmind_core.agents import tuned_generalists, tuned_nodes, tuned_validator
 from docmind_core.agents.context import (
     PLANNER,
     RETRIEVER,
@@ -26,7 +26,7 @@ from docmind_core.agents.graph_nodes import Node, traced
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import TUNED_LEVERS, Lever
 from docmind_core.agents.outputs import Supported
-from docmind_core.agents.tuned_nodes import SearchTask, TunedState
+from docmind_core.agents.tuned_state import SearchTask, TunedState
 from docmind_core.errors import EngineUnreachable
 
 FALLBACK = "fallback"
@@ -135,7 +135,7 @@ def _add_searches(graph: Any, search: Node, *, parallel: bool) -> None:
 
 
 def _add_validation(graph: Any) -> None:
-    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_nodes.validate))
+    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_validator.validate))
     graph.add_node(REFINE, guarded(RETRIEVER, tuned_nodes.refine))
     graph.add_conditional_edges(SYNTHESIZER, _after_synthesis, [VALIDATOR, FALLBACK, END])
     graph.add_conditional_edges(VALIDATOR, _after_validation, [REFINE, FALLBACK, END])

@@ -9,7 +9,8 @@ from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, SearchRequest
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.route_choice import chosen, route_request
-from docmind_core.agents.tuned_nodes import SearchTask, TunedState, ask_for_plan
+from docmind_core.agents.tuned_nodes import ask_for_plan
+from docmind_core.agents.tuned_state import SearchTask, TunedState
 from docmind_core.serving.chat import ChatRequest
 
 
