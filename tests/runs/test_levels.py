@@ -8,6 +8,8 @@ import pytest
 from docmind_core.agents.context import ROUTER
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.errors import CallTimeout
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.context_guard import ContextGuard
@@ -19,6 +21,7 @@ from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 
 KEY = QueryKey(run_id="r", query_id="q", replicate=0)
@@ -109,3 +112,18 @@ def test_a_rerank_is_one_call_under_its_own_role_whose_tokens_count(home, make_s
 def test_below_thorough_nothing_is_reranked(home, make_suite, level):
     run(home, make_suite(arms=["tuned"], level=level, limit=1))
     assert select(home, "select count(*) from reranks") == [(0,)]
+
+
+def test_routers_are_scored_where_all_strategies_are_open(home, make_suite):
+    """S46: the index of the run is searched again when the answers are scored, after the measurement."""
+    pytest.importorskip("torch", reason="semantic search needs the encoder")
+    suite = make_suite(arms=["tuned", "single_pass", "naive_supervisor"], strategies=STRATEGIES)
+    key = freeze_benchmark_run(suite, home)
+    execute_benchmark_run(home, key, dagster_run_id="dagster-1", observer=SilentObserver())
+    score_benchmark_run(home, key, load_query_set(suite.query_set))
+    publish(home)
+
+    rows = select(home, "select arm, decisions, n_scored, router_ece, ece_missing_because from router_summary")
+    assert rows == [("naive_supervisor", 6, 6, None, "n_too_small"), ("tuned", 6, 6, None, "n_too_small")]
+    regrets = select(home, "select distinct metric, missing_because from measurements where metric like 'router%'")
+    assert sorted(regrets) == [("router_accuracy_ratio", None), ("router_regret", None)]
