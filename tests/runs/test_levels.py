@@ -7,12 +7,14 @@ import pytest
 
 from docmind_core.agents.context import ROUTER
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.errors import CallTimeout
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.context_guard import ContextGuard
+from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.journal import Journal, QueryKey
 from docmind_core.runs.progress import SilentObserver
@@ -127,3 +129,16 @@ def test_routers_are_scored_where_all_strategies_are_open(home, make_suite):
     assert rows == [("naive_supervisor", 6, 6, None, "n_too_small"), ("tuned", 6, 6, None, "n_too_small")]
     regrets = select(home, "select distinct metric, missing_because from measurements where metric like 'router%'")
     assert sorted(regrets) == [("router_accuracy_ratio", None), ("router_regret", None)]
+
+
+@pytest.mark.parametrize(("resumed", "analysis_s"), [(False, 0.25), (True, None)])
+def test_how_long_a_route_took_means_nothing_in_a_resumed_query(resumed, analysis_s):
+    record = RouteRecord(
+        strategy="hybrid_search",
+        rule_strategy="keyword_search",
+        confidence=None,
+        decided_by="model",
+        reasoning="the model chose",
+    )
+    rows = DecisionLog(routes=[(record, 0.25)]).rows(KEY, level="thorough", resumed=resumed)["route_decisions"]
+    assert [(row["decision"], row["agrees"], row["analysis_s"]) for row in rows] == [(1, False, analysis_s)]
