@@ -1,12 +1,15 @@
 """What a graph is given for one query: its tools and its settings."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.rerank_record import RerankRecord
+from docmind_core.agents.route_record import RouteRecord
+from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
 
@@ -21,19 +24,62 @@ SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
 SINGLE_AGENT = "single_agent"
 
 
+def always(_value: Any) -> bool:
+    """Keep whatever comes back."""
+    return True
+
+
 class QueryTools(Protocol):
     """What agents can do. They never build a client, read a setting or touch a clock."""
 
-    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
-        """Call the model; `task` is unique within the query. A supervisor's calls are booked under its role."""
+    async def ask(
+        self,
+        agent: str,
+        task: str,
+        request: ChatRequest,
+        *,
+        deadline_s: float | None = None,
+        role: str | None = None,
+    ) -> ChatReply:
+        """Call the model; `task` is unique within the query.
+
+        The call is booked under `role`; by default a supervisor's under `supervisor`, any other under `agent`.
+
+        Raises:
+            CallTimeout: If there is no reply within `deadline_s`.
+        """
         ...
 
     async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
         """Return up to `depth.candidates_k` hits, best first."""
         ...
 
-    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+    async def remembered(
+        self,
+        cache: str,
+        query: str,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        worth_keeping: Callable[[Any], bool] = always,
+        **parameters: Any,
+    ) -> Any:
         """Return the JSON value that the same work gave before, where results are kept, else do the work."""
+        ...
+
+    def record_route(self, record: RouteRecord, *, began_s: float) -> None:
+        """Record a router's choice, begun at `began_s` by `now_s`."""
+        ...
+
+    def record_rerank(self, record: RerankRecord) -> None:
+        """Record how candidates were ordered anew."""
+        ...
+
+    async def cosines(self, hits: Sequence[Hit]) -> Similarities | None:
+        """Return the cosine of the embeddings of each pair of hits; None where the index has no embeddings."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the time on a clock that only goes forward, seconds."""
         ...
 
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:

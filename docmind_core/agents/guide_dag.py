@@ -14,7 +14,9 @@ from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SINGLE_PASS,
 from docmind_core.agents.graph_nodes import Node, traced
 from docmind_core.agents.tuned import FALLBACK, guarded
 from docmind_core.agents.tuned_generalists import plan
-from docmind_core.agents.tuned_nodes import TunedState, fall_back, route, synthesize, validate
+from docmind_core.agents.tuned_nodes import fall_back, route, synthesize
+from docmind_core.agents.tuned_state import TunedState
+from docmind_core.agents.tuned_validator import validate
 from docmind_core.agents.waves import execution_waves
 from docmind_core.errors import AgentError
 

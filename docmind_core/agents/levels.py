@@ -1,7 +1,12 @@
-"""Performance levels: how much an agent may spend on one query."""
+"""Performance levels: how much each of the five agents may spend on one query.
+
+The synthesizer reads `final_k` passages. The arms of the baseline ask the model at every level: they take their depth
+from it, and no more.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class PerformanceLevel(StrEnum):
@@ -10,6 +15,52 @@ class PerformanceLevel(StrEnum):
     FAST = "fast"
     BALANCED = "balanced"
     THOROUGH = "thorough"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelEffort:
+    """What a level lets the five agents do; the numbers are the guide's."""
+
+    max_analysis_s: float
+    """How long the router may think about one question, seconds."""
+    confidence_threshold: float
+    """A route of less confidence is used and not kept for the next time."""
+    routes_by_model: bool
+    """Whether the router asks the model, with `max_analysis_s` for its reply; the rules stand in for it."""
+    plans: Literal["never", "composite", "always"]
+    """Which questions the planner asks the model about."""
+    reranks: bool
+    """Whether the retrieval expert orders its candidates anew before they are cut to `final_k`."""
+    checks: Literal["nothing", "cited", "all"]
+    """Against which passages the validator checks an answer; `nothing` costs no call and rejects no answer."""
+
+
+LEVEL_EFFORT = {
+    PerformanceLevel.FAST: LevelEffort(
+        max_analysis_s=0.1,
+        confidence_threshold=0.6,
+        routes_by_model=False,
+        plans="never",
+        reranks=False,
+        checks="nothing",
+    ),
+    PerformanceLevel.BALANCED: LevelEffort(
+        max_analysis_s=0.3,
+        confidence_threshold=0.8,
+        routes_by_model=False,
+        plans="composite",
+        reranks=False,
+        checks="cited",
+    ),
+    PerformanceLevel.THOROUGH: LevelEffort(
+        max_analysis_s=1.0,
+        confidence_threshold=0.9,
+        routes_by_model=True,
+        plans="always",
+        reranks=True,
+        checks="all",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,15 +10,18 @@ from docmind_core.agents.history import Message
 from docmind_core.agents.naive_workers import hand_back, keep_passages, show_passages
 from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal
-from docmind_core.agents.routing_rules import needs_plan, route_by_rules
+from docmind_core.agents.route_choice import ruled
+from docmind_core.agents.routing_rules import needs_plan
 from docmind_core.retrieval.search import candidate_ranking
 
 
 async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose the search strategy by rules; one that is not open here leaves the suite's own."""
     context = runtime.context
-    wanted = route_by_rules(state["question"], context.level).strategy
-    strategy = wanted if wanted in context.strategies else context.strategy
+    began_s = context.tools.now_s()
+    record = ruled(state["question"], context)
+    context.tools.record_route(record, began_s=began_s)
+    strategy = record.strategy
     return hand_back(ROUTER, context, Message(speaker=ROUTER, text=strategy), strategy=strategy)
 
 

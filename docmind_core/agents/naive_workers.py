@@ -17,6 +17,7 @@ from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passages import render_passages
+from docmind_core.agents.route_choice import chosen
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply
 
@@ -82,14 +83,20 @@ def strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
     return create_model("Route", __config__=ConfigDict(extra="forbid"), strategy=(names, ...))
 
 
+def read_strategy(reply: ChatReply) -> str | None:
+    """Return the strategy that a router's decision names; None when it could not be read."""
+    return str(reply.output.model_dump(mode="json")["strategy"]) if reply.output else None
+
+
 async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose a search strategy; an unreadable choice leaves the suite's own."""
     context = runtime.context
-    form = strategy_form(context.strategies)
+    began_s, form = context.tools.now_s(), strategy_form(context.strategies)
     task, reads = "choose the search strategy.", _reads(state, context, _question(state))
     reply = await _ask(ROUTER, state, context, "route", task, reads=reads, output=form, max_tokens=DECISION_MAX_TOKENS)
-    strategy = str(reply.output.model_dump(mode="json")["strategy"]) if reply.output else context.strategy
-    return hand_back(ROUTER, context, Message(speaker=ROUTER, text=reply.text), strategy=strategy)
+    record = chosen(read_strategy(reply), state["question"], context)
+    context.tools.record_route(record, began_s=began_s)
+    return hand_back(ROUTER, context, Message(speaker=ROUTER, text=reply.text), strategy=record.strategy)
 
 
 async def plan(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -1,20 +1,41 @@
 """Rules that read a question: which search suits it, and whether it needs a plan.
 
-The strategy rules are the guide's own, with its boundaries and confidences, for the levels FAST and BALANCED.
+The strategy rules are the guide's own, with its boundaries and confidences; the first that fits decides:
+
+    FAST      a word of specific, exact, precise                 keyword   0.7
+              a word of similar, related, like                   semantic  0.7
+              else                                               hybrid    0.7
+    BALANCED  fewer than 5 words                                 keyword   0.8
+              more than 20 words                                 hybrid    0.85
+              else                                               semantic  0.8
+    THOROUGH  a word of specific, exact, particular, detail,
+              or no question word                                keyword   0.9
+              more than 2 commas, semicolons and words "and"     hybrid    0.95
+              else                                               semantic  0.9
+
+Two things are read otherwise than in the guide: a word is what stands between spaces and punctuation, so "exact?" is
+a marker and "sand" holds no "and"; and which and whose are question words beside what, how, why, when, where and who.
+An imperative ("List the ...") has no question word, so THOROUGH searches by keyword for it, as in the guide.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from docmind_core.agents.levels import PerformanceLevel
-from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC
+from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
+from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES
 
-ROUTING_RULES_VERSION = "1"
+ROUTING_RULES_VERSION = "2"
+TOKENS_BETWEEN_LOOKS = 1000
+"""Words read between two looks at the clock; a question below that is never cut short, whatever the machine does."""
 
-_WORD = re.compile(r"[\w']+")
+_TOKEN = re.compile(r"[\w']+|[,;]")
+_SEPARATORS = {",", ";"}
 _EXACT = {"specific", "exact", "precise"}
 _SIMILAR = {"similar", "related", "like"}
-_SHORT, _LONG = 5, 20
+_SPECIFIC = {"specific", "exact", "particular", "detail"}
+_QUESTION_WORDS = {"what", "how", "why", "when", "where", "who", "which", "whose"}
+_SHORT, _LONG, _SIMPLE = 5, 20, 2
 _COMPOSITE = re.compile(
     r"\b(?:both|differences?|differ|differs|compare[ds]?|versus|vs|same|respectively|in common|whereas)\b"
     r"|\bwhich (?:of|one)\b|\band (?:what|which|who|when|where|how|why)\b",
@@ -24,32 +45,86 @@ _COMPOSITE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteDecision:
-    """How to search for a question."""
+    """How to search for a question; how deep is the level's own matter."""
 
     strategy: str
     confidence: float
     """The rule's constant in [0, 1]; a claim to be calibrated, not a measurement."""
     reasoning: str
+    late: bool = False
+    """Whether the level's own rules ran out of time, so that a cheaper level's decided on what was read."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no router may decide."""
+        if self.strategy not in STRATEGIES or not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"no route: strategy {self.strategy!r}, confidence {self.confidence!r}")
 
 
-def route_by_rules(question: str, level: PerformanceLevel) -> RouteDecision:
-    """Choose a strategy: FAST by marker words, all else by the number of words (below 5, 5 to 20, above 20)."""
-    words = [word.lower() for word in _WORD.findall(question)]
-    if level is PerformanceLevel.FAST:
-        return _by_markers(set(words))
-    if len(words) < _SHORT:
-        return RouteDecision(strategy=KEYWORD, confidence=0.8, reasoning="short question")
-    if len(words) > _LONG:
-        return RouteDecision(strategy=HYBRID, confidence=0.85, reasoning="long question")
-    return RouteDecision(strategy=SEMANTIC, confidence=0.8, reasoning="question of medium length")
+def route_by_rules(question: str, level: PerformanceLevel, *, now_s: Callable[[], float]) -> RouteDecision:
+    """Choose a strategy by the level's rules, or by a cheaper level's when reading the question takes too long.
+
+    Args:
+        question: Not empty; an empty one is refused where query sets are read.
+        level: Whose rules, and whose `max_analysis_s`.
+        now_s: A clock that only goes forward, seconds.
+    """
+    tokens, late = _read(question, now_s, until_s=now_s() + LEVEL_EFFORT[level].max_analysis_s)
+    strategy, confidence, reasoning = _RULES[_CHEAPER[level] if late else level](tokens)
+    return RouteDecision(strategy=strategy, confidence=confidence, reasoning=reasoning, late=late)
 
 
-def _by_markers(words: set[str]) -> RouteDecision:
+def _read(question: str, now_s: Callable[[], float], *, until_s: float) -> tuple[list[str], bool]:
+    """Return words and separators, lower case, and whether time ran out before the last of them."""
+    tokens: list[str] = []
+    for found in _TOKEN.finditer(question):
+        if tokens and len(tokens) % TOKENS_BETWEEN_LOOKS == 0 and now_s() > until_s:
+            return tokens, True
+        tokens.append(found.group().lower())
+    return tokens, False
+
+
+_Choice = tuple[str, float, str]
+
+
+def _by_markers(tokens: Sequence[str]) -> _Choice:
+    words = set(tokens)
     if words & _EXACT:
-        return RouteDecision(strategy=KEYWORD, confidence=0.7, reasoning="asks for something exact")
+        return KEYWORD, 0.7, "asks for something exact"
     if words & _SIMILAR:
-        return RouteDecision(strategy=SEMANTIC, confidence=0.7, reasoning="asks for something similar")
-    return RouteDecision(strategy=HYBRID, confidence=0.7, reasoning="no marker word")
+        return SEMANTIC, 0.7, "asks for something similar"
+    return HYBRID, 0.7, "no marker word"
+
+
+def _by_length(tokens: Sequence[str]) -> _Choice:
+    length = sum(token not in _SEPARATORS for token in tokens)
+    if length < _SHORT:
+        return KEYWORD, 0.8, "short question"
+    if length > _LONG:
+        return HYBRID, 0.85, "long question"
+    return SEMANTIC, 0.8, "question of medium length"
+
+
+def _by_features(tokens: Sequence[str]) -> _Choice:
+    words = set(tokens)
+    if words & _SPECIFIC:
+        return KEYWORD, 0.9, "asks for something specific"
+    if not words & _QUESTION_WORDS:
+        return KEYWORD, 0.9, "no question word"
+    if sum(token == "and" or token in _SEPARATORS for token in tokens) > _SIMPLE:  # noqa: S105 - a word of the text
+        return HYBRID, 0.95, "question of many parts"
+    return SEMANTIC, 0.9, "plain question"
+
+
+_RULES: dict[PerformanceLevel, Callable[[Sequence[str]], _Choice]] = {
+    PerformanceLevel.FAST: _by_markers,
+    PerformanceLevel.BALANCED: _by_length,
+    PerformanceLevel.THOROUGH: _by_features,
+}
+_CHEAPER = {
+    PerformanceLevel.FAST: PerformanceLevel.FAST,
+    PerformanceLevel.BALANCED: PerformanceLevel.FAST,
+    PerformanceLevel.THOROUGH: PerformanceLevel.BALANCED,
+}
 
 
 def needs_plan(question: str) -> bool:

@@ -1,6 +1,7 @@
 """The arm `tuned`: edges where nothing has to be decided, a model where something has.
 
-START → (router ∥ planner) → retrieval per sub-query in parallel → synthesizer → validator → END or one refinement.
+START → (router ∥ planner) → retrieval per sub-query in parallel → synthesizer → validator → END or one refinement;
+at THOROUGH what was retrieved is reranked before it is read.
 An agent that fails is recorded, what depends on it is skipped, and a single pass answers instead, flagged.
 `tuned-LEVER` is the same graph with one mechanism taken out.
 """
@@ -11,7 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from docmind_core.agents import tuned_generalists, tuned_nodes
+from docmind_core.agents import tuned_generalists, tuned_nodes, tuned_validator
 from docmind_core.agents.context import (
     PLANNER,
     RETRIEVER,
@@ -22,13 +23,15 @@ from docmind_core.agents.context import (
     AgentContext,
 )
 from docmind_core.agents.graph_nodes import Node, traced
+from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import TUNED_LEVERS, Lever
 from docmind_core.agents.outputs import Supported
-from docmind_core.agents.tuned_nodes import SearchTask, TunedState
+from docmind_core.agents.tuned_state import SearchTask, TunedState
 from docmind_core.errors import EngineUnreachable
 
 FALLBACK = "fallback"
 REFINE = "refine"
+RERANK = "rerank"
 
 
 def guarded(agent: str, node: Node) -> Node:
@@ -77,6 +80,10 @@ def one_after_the_other(search: Node) -> Node:
     return run
 
 
+def _after_retrieval(state: TunedState, runtime: Runtime[AgentContext]) -> str:
+    return RERANK if LEVEL_EFFORT[runtime.context.level].reranks else SYNTHESIZER
+
+
 def _after_synthesis(state: TunedState) -> str:
     if state.get("failures"):
         return FALLBACK
@@ -103,7 +110,9 @@ def build_tuned(levers: frozenset[Lever] = TUNED_LEVERS) -> Any:
     graph.add_node(FALLBACK, traced(SINGLE_PASS, tuned_nodes.fall_back))
     graph.add_edge(START, ROUTER)
     _add_searches(graph, agents.retrieve, parallel=Lever.PARALLEL_TOOLS in levers)
-    graph.add_edge(RETRIEVER, SYNTHESIZER)
+    graph.add_node(RERANK, guarded(RETRIEVER, tuned_nodes.rerank))
+    graph.add_conditional_edges(RETRIEVER, _after_retrieval, [RERANK, SYNTHESIZER])
+    graph.add_edge(RERANK, SYNTHESIZER)
     if Lever.NO_VALIDATION in levers:
         graph.add_conditional_edges(SYNTHESIZER, _after_unchecked_synthesis, [FALLBACK, END])
     else:
@@ -126,7 +135,7 @@ def _add_searches(graph: Any, search: Node, *, parallel: bool) -> None:
 
 
 def _add_validation(graph: Any) -> None:
-    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_nodes.validate))
+    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_validator.validate))
     graph.add_node(REFINE, guarded(RETRIEVER, tuned_nodes.refine))
     graph.add_conditional_edges(SYNTHESIZER, _after_synthesis, [VALIDATOR, FALLBACK, END])
     graph.add_conditional_edges(VALIDATOR, _after_validation, [REFINE, FALLBACK, END])

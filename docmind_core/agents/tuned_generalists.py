@@ -5,26 +5,25 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import RETRIEVER, ROUTER, AgentContext
-from docmind_core.agents.naive_workers import strategy_form
+from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, SearchRequest
 from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.agents.tuned_nodes import SearchTask, TunedState, ask_for_plan
+from docmind_core.agents.route_choice import chosen, route_request
+from docmind_core.agents.tuned_nodes import ask_for_plan
+from docmind_core.agents.tuned_state import SearchTask, TunedState
 from docmind_core.serving.chat import ChatRequest
 
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Let the model choose the search strategy; an unreadable choice leaves the suite's own."""
-    context = runtime.context
-    request = ChatRequest(
-        system=read_prompt("route"),
-        user=f"Question: {state['question']}\n\nTask: choose the search strategy.",
-        max_tokens=DECISION_MAX_TOKENS,
-        output=strategy_form(context.strategies),
-        seed=context.seed,
-    )
+    context, question = runtime.context, state["question"]
+    began_s = context.tools.now_s()
+    form = strategy_form(context.strategies)
+    request = route_request(question, context, output=form, max_tokens=DECISION_MAX_TOKENS)
     reply = await context.tools.ask(ROUTER, "route", request)
-    chosen = reply.output.model_dump(mode="json")["strategy"] if reply.output else context.strategy
-    return {"strategy": str(chosen)}
+    record = chosen(read_strategy(reply), question, context)
+    context.tools.record_route(record, began_s=began_s)
+    return {"strategy": record.strategy}
 
 
 async def plan(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

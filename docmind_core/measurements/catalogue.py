@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from docmind_core.measurements.catalogue_cost import COMPARISONS, TIMES, TOKENS
 from docmind_core.measurements.catalogue_quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
+from docmind_core.measurements.catalogue_routing import ROUTING
 from docmind_core.measurements.metric import Metric
 
 FAMILIES: dict[str, tuple[Metric, ...]] = {
@@ -15,6 +16,7 @@ FAMILIES: dict[str, tuple[Metric, ...]] = {
     "Abstention": ABSTENTION,
     "Citations and evidence": CITATIONS,
     "Retrieval": RETRIEVAL,
+    "Routing": ROUTING,
     "Tokens": TOKENS,
     "Comparison of two runs": COMPARISONS,
     "Time": TIMES,
@@ -30,6 +32,9 @@ REASONS: dict[str, str] = {
     "zero_denominator": "the ratio is over a part of the queries that this one, or every one, is not in",
     "no_gold": "nobody wrote down the right answer, document or span",
     "no_citation": "the answer cites nothing",
+    "not_all_open": "the suite does not open every search strategy: there is no best one to compare a choice with",
+    "index_changed": "the index of the documents is no longer the one that the run searched",
+    "not_routed": "the router was not asked about this query",
     "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",
     "n_too_small": "too few values for this statistic",

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.records import QueryRun
+from docmind_core.measurements.records import QueryRun, Score
+from docmind_core.measurements.routing import RouterScorer, Routing
 from docmind_core.measurements.scorers import SCORER_VERSION, SCORERS
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.chunks import chunk_documents
@@ -27,11 +28,19 @@ def score_benchmark_run(settings: Settings, benchmark_run: str, query_set: Query
             f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
         )
     queries = {query.query_id: query for query in query_set.queries}
-    gold_chunks = _gold_chunks(query_set)
-    return sum(_score_run(settings.tables, run_id, queries, gold_chunks) for run_id in run_ids)
+    gold_chunks, routing = _gold_chunks(query_set), Routing(settings, query_set)
+    return sum(
+        _score_run(settings.tables, run_id, queries, gold_chunks, routing.scorer_of(run_id)) for run_id in run_ids
+    )
 
 
-def _score_run(folder: Path, run_id: str, queries: Mapping[str, Query], gold_chunks: Mapping[str, str]) -> int:
+def _score_run(
+    folder: Path,
+    run_id: str,
+    queries: Mapping[str, Query],
+    gold_chunks: Mapping[str, str],
+    score_router: RouterScorer,
+) -> int:
     candidates = _candidates(read_segment(folder, "retrieved", run_id))
     rows: list[dict[str, object]] = []
     for record in read_segment(folder, "query_runs", run_id):
@@ -41,13 +50,14 @@ def _score_run(folder: Path, run_id: str, queries: Mapping[str, Query], gold_chu
                 f"run {run_id} answered the query {record['query_id']!r}, which the query set lacks: it has changed. "
                 "Score with the query set of that run."
             )
-        rows.extend(_score_query(run_id, query, _query_run(record, candidates, gold_chunks)))
+        run = _query_run(record, candidates, gold_chunks)
+        scores = (*(scorer(query, run) for scorer in SCORERS), *score_router(query, run))
+        rows.extend(_rows(run_id, run, scores))
     write_segment(folder, "measurements", run_id, rows)
     return len(rows)
 
 
-def _score_query(run_id: str, query: Query, run: QueryRun) -> list[dict[str, object]]:
-    scores = [scorer(query, run) for scorer in SCORERS]
+def _rows(run_id: str, run: QueryRun, scores: Sequence[Score]) -> list[dict[str, object]]:
     return [
         {
             "run_id": run_id,

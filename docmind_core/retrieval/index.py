@@ -10,11 +10,12 @@ from types import MappingProxyType
 from docmind_core.errors import RetrievalError
 from docmind_core.query_sets.documents import Document, corpus_hash
 from docmind_core.retrieval.chunks import MAX_TOKENS, chunk_documents
+from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS, weights_file
 from docmind_core.retrieval.hybrid import HYBRID_SETTINGS, HybridSearcher
 from docmind_core.retrieval.keyword import KEYWORD_SETTINGS, KeywordSearcher
 from docmind_core.retrieval.saved_parts import open_part
-from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES, Chunk, Hit, Searcher
+from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES, Chunk, ComparingSearcher, Hit, Searcher
 
 CHUNKS_FILE = "chunks.jsonl"
 INDEX_SETTINGS: dict[str, object] = {
@@ -29,12 +30,20 @@ INDEX_SETTINGS: dict[str, object] = {
 class RetrievalIndex:
     """Ranks the chunks of one set of documents; safe to share by threads."""
 
-    def __init__(self, index_hash: str, chunks: Sequence[Chunk], searchers: Mapping[str, Searcher]) -> None:
+    def __init__(
+        self,
+        index_hash: str,
+        chunks: Sequence[Chunk],
+        searchers: Mapping[str, Searcher],
+        *,
+        compares: ComparingSearcher | None = None,
+    ) -> None:
         self.index_hash = index_hash
         """sha256 over documents and settings: the same hash gives the same rankings."""
         self.chunks: Mapping[str, Chunk] = MappingProxyType({chunk.chunk_id: chunk for chunk in chunks})
         self.strategies = tuple(searchers)
         self._searchers = dict(searchers)
+        self._compares = compares
 
     def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
         """Return at most `k` hits, best first, ties in the order of `chunk_id`.
@@ -56,6 +65,10 @@ class RetrievalIndex:
             raise RetrievalError(f"the index was opened without {strategy!r} (opened: {opened}). Name it when opening")
         return searcher.search_many(queries, k)
 
+    def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
+        """Return the cosine of each pair of chunks; None when the index was opened without semantic search."""
+        return None if self._compares is None else self._compares.cosines(chunk_ids)
+
 
 def open_index(
     documents: Sequence[Document], *, folder: Path, strategies: Collection[str], announce: Callable[[str], None]
@@ -74,15 +87,16 @@ def open_index(
     home = folder / index_hash
     chunks = _open_chunks(documents, home, announce)
     searchers: dict[str, Searcher] = {}
+    compares: ComparingSearcher | None = None
     if KEYWORD in strategies or HYBRID in strategies:
         keyword = _open_keyword(chunks, home, announce)
         searchers[KEYWORD] = keyword
     if SEMANTIC in strategies or HYBRID in strategies:
         semantic = _open_semantic(chunks, home, announce)
-        searchers[SEMANTIC] = semantic
+        searchers[SEMANTIC] = compares = semantic
     if HYBRID in strategies:
         searchers[HYBRID] = HybridSearcher(keyword, semantic)
-    return RetrievalIndex(index_hash, chunks, searchers)
+    return RetrievalIndex(index_hash, chunks, searchers, compares=compares)
 
 
 def hash_of_index(documents: Sequence[Document]) -> str:
@@ -117,7 +131,7 @@ def _open_keyword(chunks: Sequence[Chunk], home: Path, announce: Callable[[str],
     return open_part(home, "keyword", build=build, load=load, announce=announce)
 
 
-def _open_semantic(chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None]) -> Searcher:
+def _open_semantic(chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None]) -> ComparingSearcher:
     weights_file()
     # Only here: importing torch takes seconds, and keyword search works without the extra `embeddings`.
     from docmind_core.retrieval.semantic import SemanticSearcher, save_vectors  # noqa: PLC0415
@@ -125,7 +139,7 @@ def _open_semantic(chunks: Sequence[Chunk], home: Path, announce: Callable[[str]
     def build(folder: Path) -> None:
         save_vectors(folder, chunks, announce)
 
-    def load(folder: Path) -> Searcher:
+    def load(folder: Path) -> ComparingSearcher:
         return SemanticSearcher.load(folder, chunks)
 
     return open_part(home, "semantic", build=build, load=load, announce=announce)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from docmind_core.retrieval.diversity import Similarities
+
 KEYWORD = "keyword_search"
 SEMANTIC = "semantic_search"
 HYBRID = "hybrid_search"
@@ -41,6 +43,14 @@ class Searcher(Protocol):
 
     def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
         """Search for each query; what the queries have in common is done once."""
+        ...
+
+
+class ComparingSearcher(Searcher, Protocol):
+    """A searcher that also says how near chunks are to each other."""
+
+    def cosines(self, chunk_ids: Sequence[str]) -> Similarities:
+        """Return the cosine of each pair of chunks."""
         ...
 
 

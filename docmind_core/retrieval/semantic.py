@@ -51,6 +51,13 @@ class SemanticSearcher:
             for query, row in zip(queries, cosines, strict=True)
         )
 
+    def cosines(self, chunk_ids: Sequence[str]) -> list[list[float]]:
+        """Return the cosine of each pair of chunks."""
+        position = {chunk.chunk_id: number for number, chunk in enumerate(self._chunks)}
+        vectors = self._vectors[[position[chunk_id] for chunk_id in chunk_ids]]
+        cosines: list[list[float]] = np.round(vectors @ vectors.T, COSINE_DECIMALS).tolist()
+        return cosines
+
 
 def save_vectors(folder: Path, chunks: Sequence[Chunk], announce: Callable[[str], None]) -> None:
     """Embed chunks, saying how far it is and how long it takes, and write the vectors into `folder`."""

@@ -94,6 +94,7 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         "retrieved": trace.retrieved,
         "context_reductions": tools.guard.rows(key, setting.recall_of),
         "cache_lookups": tools.caches.rows if tools.caches else [],
+        **tools.decisions.rows(key, level=setting.suite.level, resumed=tools.resumed),
     }
     setting.journal.finish_query(key, rows)
     return row

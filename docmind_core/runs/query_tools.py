@@ -1,17 +1,23 @@
 """The tools an arm works with while it answers one query: calls are booked or replayed, searches recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from time import monotonic
 from typing import Any, Protocol
 
-from docmind_core.agents.context import SUPERVISOR
+from docmind_core.agents.context import SUPERVISOR, always
 from docmind_core.agents.levels import RetrievalDepth
+from docmind_core.agents.rerank_record import RerankRecord
+from docmind_core.agents.route_record import RouteRecord
+from docmind_core.errors import CallTimeout
+from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
+from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
@@ -34,6 +40,10 @@ class Searches(Protocol):
 
     def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
         """Return at most `k` hits, best first."""
+        ...
+
+    def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
+        """Return the cosine of each pair of chunks; None without embeddings."""
         ...
 
 
@@ -60,21 +70,41 @@ class RecordingTools:
     """None when nothing is kept, as in every arm without the lever `result_cache`."""
     recorded: Mapping[CallMatch, Row]
     """Calls that an interrupted process finished for this query."""
+    decisions: DecisionLog = field(default_factory=DecisionLog)
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
 
-    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+    async def ask(
+        self,
+        agent: str,
+        task: str,
+        request: ChatRequest,
+        *,
+        deadline_s: float | None = None,
+        role: str | None = None,
+    ) -> ChatReply:
         """Call the model, or return the reply that was booked before the interruption.
 
         Raises:
             ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
+            CallTimeout: If there is no reply within `deadline_s`; what was sent is booked as cut off.
         """
+        if deadline_s is None:
+            return await self._ask(agent, task, request, role)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._ask(agent, task, request, role)
+        except TimeoutError as error:
+            raise CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.") from error
+
+    async def _ask(self, agent: str, task: str, request: ChatRequest, role: str | None) -> ChatReply:
         request = await self.guard.fit(agent, task, request)
         row = self.recorded.get((agent, task, request.digest(self.engine.model)))
         if row is not None:
             self.resumed = True
             return _replay(request, row)
-        role, frame = "supervisor" if agent == SUPERVISOR else "agent", self.trace.frame
+        role = role or ("supervisor" if agent == SUPERVISOR else "agent")
+        frame = self.trace.frame
         attributes = {
             "gen_ai.agent.name": agent,
             "gen_ai.request.model": self.engine.model,
@@ -119,9 +149,35 @@ class RecordingTools:
             )
             return hits
 
-    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
+    async def remembered(
+        self,
+        cache: str,
+        query: str,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        worth_keeping: Callable[[Any], bool] = always,
+        **parameters: Any,
+    ) -> Any:
         """Return what the same work gave before, in this process or another, where results are kept."""
-        return await (self.caches.remembered(cache, query, work, **parameters) if self.caches else work())
+        if self.caches is None:
+            return await work()
+        return await self.caches.remembered(cache, query, work, worth_keeping=worth_keeping, **parameters)
+
+    def record_route(self, record: RouteRecord, *, began_s: float) -> None:
+        """Keep a router's choice for the table `route_decisions`."""
+        self.decisions.routes.append((record, self.now_s() - began_s))
+
+    def record_rerank(self, record: RerankRecord) -> None:
+        """Keep how candidates were ordered anew for the table `reranks`."""
+        self.decisions.reranks.append(record)
+
+    async def cosines(self, hits: Sequence[Hit]) -> Similarities | None:
+        """Return the cosine of each pair of hits, where the index has embeddings."""
+        return self.index.cosines([hit.chunk.chunk_id for hit in hits])
+
+    def now_s(self) -> float:
+        """Return seconds on the process's monotonic clock."""
+        return monotonic()
 
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:
         """Record that `agent` works while the block runs."""

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any
 
+from docmind_core.agents.context import always
 from docmind_core.retrieval.search import Chunk, Hit
 from docmind_core.runs.cache_store import CacheStore, Found
 from docmind_core.runs.journal import QueryKey, Row
 
 ROUTER_CACHE = "router"
 RETRIEVAL_CACHE = "retrieval"
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raised when the form of a value changes: older entries are then found by nobody."""
 
 
@@ -70,14 +71,23 @@ class ResultCaches:
     rows: list[Row] = field(default_factory=list)
     """Rows of `cache_lookups`."""
 
-    async def remembered(self, cache: str, query: str, work: Callable[[], Awaitable[Any]], **parameters: Any) -> Any:
-        """Return the JSON value kept for the same thing, else do the work and keep what it returns."""
+    async def remembered(
+        self,
+        cache: str,
+        query: str,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        worth_keeping: Callable[[Any], bool] = always,
+        **parameters: Any,
+    ) -> Any:
+        """Return the JSON value kept for the same thing, else do the work, and keep what it returns if worth it."""
         key_hash = cache_key(cache, query, self.facts, **parameters)
         found = self._look_up(cache, key_hash)
         if found.hit:
             return found.value
         value = await work()
-        self.store.keep(cache, key_hash, value, negative=not value)
+        if worth_keeping(value):
+            self.store.keep(cache, key_hash, value, negative=not value)
         return value
 
     async def hits(

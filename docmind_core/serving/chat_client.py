@@ -155,7 +155,7 @@ class ChatClient:
                 "Lower answer_max_tokens or concurrency, or look at the engine's log."
             ) from error
         except asyncio.CancelledError:
-            self._book_cut(book, attempt, streamed, "Cancelled", "cancelled: deadline of the query, or end of the run")
+            self._book_cut(book, attempt, streamed, "Cancelled", "cancelled: a deadline, or end of the run")
             raise
         except OutputInvalid as error:
             self._book_cut(book, attempt, streamed, "OutputInvalid", str(error))

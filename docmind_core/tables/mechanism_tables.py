@@ -1,4 +1,4 @@
-"""The tables of the guide's mechanisms: what the context window shortened, and what the caches answered."""
+"""The tables of the guide's mechanisms: what was shortened, what caches answered, what router and reranker decided."""
 
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, Table
 
@@ -55,4 +55,59 @@ CACHE_LOOKUPS = Table(
         "wrong_hit": ("boolean", "Of caches that match by meaning alone; NULL for exact keys, which can't be wrong"),
     },
     checks=("hit = (missed_because is null)", "hit = (age_s is not null)"),
+)
+
+ROUTE_DECISIONS = Table(
+    name="route_decisions",
+    comment="One row is a router's decision how to search, beside what the level's rules say",
+    key=(*KEY, "decision"),
+    columns={
+        **QUERY_COLUMNS,
+        "decision": ("integer", "Order of the decisions within the query, from 1; the last one is searched with"),
+        "level": ("varchar", "Performance level: fast, balanced or thorough"),
+        "strategy": ("varchar", "What was decided: keyword_search, semantic_search or hybrid_search"),
+        "rule_strategy": ("varchar", "What the level's rules choose, open in the suite or not"),
+        "agrees": ("boolean", "Whether the model chose as the rules would; NULL where it did not decide"),
+        "confidence": ("double", "Constant of the rule that decided, in [0, 1]; NULL where none did"),
+        "decided_by": (
+            "varchar",
+            "rules, model, or suite: its own strategy, where the choice was not open or could not be read",
+        ),
+        "fell_back_because": (
+            "varchar",
+            "late: a cheaper level's rules decided; deadline, invalid_output or call_failed: not the model; "
+            "one_strategy: nothing to ask about; not_open; NULL when nothing stood in for anything",
+        ),
+        "reasoning": ("varchar", "Which rule fitted, or that the model chose"),
+        "analysis_s": ("double", "Seconds to the decision, lookups and calls included; NULL when resumed"),
+    },
+    checks=(
+        "confidence between 0 and 1",
+        "(decided_by = 'rules') = (confidence is not null)",
+        "(decided_by = 'model') = (agrees is not null)",
+        "decided_by <> 'suite' or fell_back_because is not null",
+    ),
+)
+
+RERANKS = Table(
+    name="reranks",
+    comment="One row is the candidates of a query ordered anew, by the model or, where it failed, by MMR",
+    key=(*KEY, "rerank"),
+    columns={
+        **QUERY_COLUMNS,
+        "rerank": ("integer", "Order within the query, from 1"),
+        "candidates": ("integer", "Chunks that were ordered"),
+        "ordered_by": ("varchar", "model, or mmr: maximal marginal relevance, lambda 0.7"),
+        "similarity": ("varchar", "What MMR compared chunks by: embeddings (cosine) or words (Jaccard)"),
+        "mmr_because": (
+            "varchar",
+            "call_failed, invalid_output, or repeats: a chunk was named twice; NULL for the model's order",
+        ),
+        "kept": ("integer", "Of the first final_k afterwards, those that were among the first final_k before"),
+    },
+    checks=(
+        "(ordered_by = 'mmr') = (mmr_because is not null)",
+        "(ordered_by = 'mmr') = (similarity is not null)",
+        "kept <= candidates",
+    ),
 )

@@ -4,7 +4,7 @@ from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
-from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS
+from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS, RERANKS, ROUTE_DECISIONS
 
 RUNS = Table(
     name="runs",
@@ -181,7 +181,7 @@ RETRIEVED = Table(
         "rank": ("integer", "From 1"),
         "doc_id": ("varchar", "Document"),
         "chunk_id": ("varchar", "Chunk of the document"),
-        "score": ("double", "Higher is better; comparable within one ranking only"),
+        "score": ("double", "Higher is better; comparable within one ranking only; 1 / rank after a rerank"),
         "candidates_k": ("integer", "Chunks asked for"),
         "final_k": ("integer", "Chunks kept for the answer"),
     },
@@ -258,6 +258,8 @@ TABLES: dict[str, Table] = {
         RETRIEVED,
         CONTEXT_REDUCTIONS,
         CACHE_LOOKUPS,
+        ROUTE_DECISIONS,
+        RERANKS,
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,
         MEASUREMENTS,

@@ -4,6 +4,7 @@ from docmind_core.tables.ablation_tables import ABLATION
 from docmind_core.tables.alert_tables import OPEN_ALERTS
 from docmind_core.tables.definitions import ARM_COLUMNS, View
 from docmind_core.tables.guide_views import GUIDE_VIEWS
+from docmind_core.tables.routing_views import ROUTER_SUMMARY
 
 TOKEN_EFFICIENCY = View(
     name="token_efficiency",
@@ -108,5 +109,14 @@ QUALITY_SUMMARY = View(
     },
 )
 
-VIEWS = (TOKEN_EFFICIENCY, LEDGER_BALANCE, LATENCY_SUMMARY, QUALITY_SUMMARY, ABLATION, *GUIDE_VIEWS, OPEN_ALERTS)
+VIEWS = (
+    TOKEN_EFFICIENCY,
+    LEDGER_BALANCE,
+    LATENCY_SUMMARY,
+    QUALITY_SUMMARY,
+    ROUTER_SUMMARY,
+    ABLATION,
+    *GUIDE_VIEWS,
+    OPEN_ALERTS,
+)
 """In an order in which each can ask those before it."""

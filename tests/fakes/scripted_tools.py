@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from docmind_core.agents.context import AgentContext
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retrieval_depth
+from docmind_core.agents.rerank_record import RerankRecord
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.search import KEYWORD, Chunk, Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest, read_reply
 from tests.fakes.engine_server import plain_reply
@@ -28,17 +30,33 @@ class ScriptedTools:
 
     reply: Callable[[str, str, ChatRequest], str] | None = None
     hits: int = 20
+    vectors: bool = False
+    """Whether there are embeddings; each passage is then near to itself alone."""
     failing: dict[str, Exception] = field(default_factory=dict)
     """Agents whose calls raise."""
     calls: list[tuple[str, str, ChatRequest]] = field(default_factory=list)
     searches: list[tuple[str, str, RetrievalDepth]] = field(default_factory=list)
     sequence: list[str] = field(default_factory=list)
+    deadlines: list[tuple[str, float | None]] = field(default_factory=list)
+    routes: list[RouteRecord] = field(default_factory=list)
+    reranks: list[RerankRecord] = field(default_factory=list)
+    roles: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def callers(self) -> list[str]:
         return [agent for agent, _, _ in self.calls]
 
-    async def ask(self, agent: str, task: str, request: ChatRequest) -> ChatReply:
+    async def ask(
+        self,
+        agent: str,
+        task: str,
+        request: ChatRequest,
+        *,
+        deadline_s: float | None = None,
+        role: str | None = None,
+    ) -> ChatReply:
+        self.roles[task] = role
+        self.deadlines.append((task, deadline_s))
         self.calls.append((agent, task, request))
         if agent in self.failing:
             raise self.failing[agent]
@@ -49,8 +67,20 @@ class ScriptedTools:
         self.searches.append((strategy, query, depth))
         return tuple(make_hit(number) for number in range(1, min(self.hits, depth.candidates_k) + 1))
 
-    async def remembered(self, cache, query, work, **parameters):
+    async def remembered(self, cache, query, work, *, worth_keeping=None, **parameters):
         return await work()
+
+    def record_route(self, record: RouteRecord, *, began_s: float) -> None:
+        self.routes.append(record)
+
+    def record_rerank(self, record: RerankRecord) -> None:
+        self.reranks.append(record)
+
+    async def cosines(self, hits):
+        return [[float(one == other) for other in hits] for one in hits] if self.vectors else None
+
+    def now_s(self) -> float:
+        return 0.0
 
     @contextmanager
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> Iterator[None]:

@@ -270,3 +270,17 @@ def test_a_missing_torch_is_explained(folder):
 
     expected = "RetrievalError: semantic search needs torch, which is not installed: make install-remote"
     assert ran.stderr.splitlines()[-1].endswith(expected)
+
+
+def test_the_cosine_of_two_chunks_is_1_for_itself_and_larger_for_what_is_alike(index):
+    """What MMR compares passages by."""
+    cosines = index.cosines(["QX7731#0", "QX7137#0", "holiday#0"])
+
+    assert [cosines[number][number] for number in range(3)] == pytest.approx([1.0] * 3, abs=1e-4)
+    assert cosines[0][1] == cosines[1][0]
+    assert cosines[0][1] > cosines[0][2]
+
+
+def test_without_semantic_search_there_is_no_cosine(folder):
+    keyword_only = open_index(DOCUMENTS, folder=folder, strategies=[KEYWORD], announce=lambda _: None)
+    assert keyword_only.cosines(["QX7731#0"]) is None

@@ -219,3 +219,19 @@ def test_a_damaged_cache_misses_and_fails_nothing(tmp_path):
     assert store.look_up("router", "k").missed_because == "unavailable"
     assert store.keep("router", "k", 1) is False
     store.close()
+
+
+@pytest.mark.parametrize(("confidence", "done"), [(0.8, 1), (0.7, 2)])
+async def test_a_route_below_the_level_s_confidence_is_used_and_not_kept(store, confidence, done):
+    """S39, S40: below the threshold of BALANCED stands what FAST's rules decided because its own ran late."""
+    calls = []
+
+    async def work():
+        calls.append("decided")
+        return {"strategy": "keyword_search", "confidence": confidence}
+
+    tools = tools_of(store, Index())
+    for _ in range(2):
+        await tools.remembered("router", "q", work, worth_keeping=lambda value: value["confidence"] >= 0.8)
+
+    assert len(calls) == done

@@ -1,0 +1,102 @@
+"""A router's choice, made by rules or by the model, in the form in which it is recorded."""
+
+from typing import Any
+
+from docmind_core.agents.context import ROUTER, AgentContext
+from docmind_core.agents.levels import LEVEL_EFFORT
+from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.routing_rules import RouteDecision, route_by_rules
+from docmind_core.errors import CallTimeout, ContextOverflow, EngineError, EngineUnreachable
+from docmind_core.serving.chat import ChatRequest
+
+_LASTING = frozenset({None, "one_strategy", "not_open"})
+"""Why a choice may be what it is and still be the same next time."""
+
+
+def route_request(question: str, context: AgentContext, **form: Any) -> ChatRequest:
+    """Lay out the question that the model is asked about a question; `form` constrains its reply."""
+    return ChatRequest(
+        system=read_prompt("route"),
+        user=f"Question: {question}\n\nTask: choose the search strategy.",
+        seed=context.seed,
+        **form,
+    )
+
+
+async def decide_route(question: str, context: AgentContext) -> RouteRecord:
+    """Choose by the level's rules; where the level asks the model, they stand in for a reply that doesn't come in time.
+
+    Raises:
+        EngineUnreachable: If the engine is gone; any other failure of the call is answered by the rules.
+    """
+    effort, rules = LEVEL_EFFORT[context.level], _rules(question, context)
+    if not effort.routes_by_model:
+        return _as_ruled(rules, context, because="late" if rules.late else None)
+    if len(set(context.strategies)) < 2:
+        return _as_ruled(rules, context, because="one_strategy")
+    request = route_request(question, context, choices=context.strategies, max_tokens=CHOICE_MAX_TOKENS)
+    try:
+        reply = await context.tools.ask(ROUTER, "route", request, deadline_s=effort.max_analysis_s)
+    except EngineUnreachable:
+        raise
+    except CallTimeout:
+        return _as_ruled(rules, context, because="deadline")
+    except (EngineError, ContextOverflow):
+        return _as_ruled(rules, context, because="call_failed")
+    if reply.output_problem is not None:
+        return _as_ruled(rules, context, because="invalid_output")
+    return _as_chosen(reply.text, rules)
+
+
+def ruled(question: str, context: AgentContext) -> RouteRecord:
+    """Choose by the level's rules, whatever the level; a strategy that is not open here leaves the suite's own."""
+    rules = _rules(question, context)
+    return _as_ruled(rules, context, because="late" if rules.late else None)
+
+
+def chosen(choice: str | None, question: str, context: AgentContext) -> RouteRecord:
+    """Take the model's choice; None, when it could not be read, leaves the suite's own strategy."""
+    rules = _rules(question, context)
+    return _by_suite(rules, context, because="invalid_output") if choice is None else _as_chosen(choice, rules)
+
+
+def is_worth_keeping(record: RouteRecord, context: AgentContext) -> bool:
+    """Return whether a choice is the same next time, and as sure as its level asks; the model states no confidence."""
+    sure = record.confidence is None or record.confidence >= LEVEL_EFFORT[context.level].confidence_threshold
+    return sure and record.fell_back_because in _LASTING
+
+
+def _rules(question: str, context: AgentContext) -> RouteDecision:
+    return route_by_rules(question, context.level, now_s=context.tools.now_s)
+
+
+def _as_chosen(choice: str, rules: RouteDecision) -> RouteRecord:
+    return RouteRecord(
+        strategy=choice, rule_strategy=rules.strategy, confidence=None, decided_by="model", reasoning="the model chose"
+    )
+
+
+def _as_ruled(rules: RouteDecision, context: AgentContext, *, because: str | None) -> RouteRecord:
+    if rules.strategy not in context.strategies:
+        return _by_suite(rules, context, because=because or "not_open")
+    return RouteRecord(
+        strategy=rules.strategy,
+        rule_strategy=rules.strategy,
+        confidence=rules.confidence,
+        decided_by="rules",
+        reasoning=rules.reasoning,
+        fell_back_because=because,
+    )
+
+
+def _by_suite(rules: RouteDecision, context: AgentContext, *, because: str) -> RouteRecord:
+    return RouteRecord(
+        strategy=context.strategy,
+        rule_strategy=rules.strategy,
+        confidence=None,
+        decided_by="suite",
+        reasoning=rules.reasoning,
+        fell_back_because=because,
+    )

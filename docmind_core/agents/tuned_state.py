@@ -1,0 +1,45 @@
+"""What the nodes of the arm `tuned` hand each other."""
+
+import operator
+from typing import Annotated, TypedDict
+
+from docmind_core.agents.context import PLANNER, ROUTER, AgentContext, ArmAnswer
+from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.levers import Lever
+from docmind_core.retrieval.search import Hit
+
+
+class TunedState(TypedDict, total=False):
+    """Each key has one owner, lists grow."""
+
+    question: str
+    strategy: str
+    sub_queries: list[str]
+    rankings: Annotated[list[tuple[Hit, ...]], operator.add]
+    reranked: tuple[Hit, ...]
+    read_ids: Annotated[list[str], operator.add]
+    supported: str
+    refined: bool
+    failures: Annotated[list[str], operator.add]
+    result: ArmAnswer
+
+
+class SearchTask(TypedDict):
+    """One branch of the fan-out."""
+
+    sub_query: str
+    strategy: str
+    number: int
+    """From 1, in the order of the plan."""
+
+
+def said_before(state: TunedState, context: AgentContext) -> str:
+    """Return what router and planner said; nothing where agents see their own inputs alone."""
+    if Lever.CONTEXT_ISOLATION in context.levers:
+        return ""
+    said = [
+        Message(speaker="user", text=state["question"]),
+        Message(speaker=ROUTER, text=state["strategy"]),
+        Message(speaker=PLANNER, text="\n".join(state["sub_queries"])),
+    ]
+    return render_history(said)

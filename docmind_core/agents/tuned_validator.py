@@ -1,0 +1,57 @@
+"""The validator of the arm `tuned`: it checks an answer against passages, at THOROUGH against all that were read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.content_words import content_words
+from docmind_core.agents.context import VALIDATOR, AgentContext, ArmAnswer
+from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.levels import LEVEL_EFFORT
+from docmind_core.agents.levers import Lever
+from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, Supported
+from docmind_core.agents.passages import render_passages
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.tuned_state import TunedState, said_before
+from docmind_core.retrieval.search import Hit
+from docmind_core.serving.chat import ChatRequest
+
+UNCHECKED = "unchecked"
+"""The verdict where nobody gave one: it accepts the answer and claims nothing."""
+UNCITED_CHECKED = 2
+"""Passages shown to the validator when an answer cites none: those that share most words with it."""
+
+
+async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Check the answer; a refusal claims nothing and costs no call, and at FAST no answer costs one."""
+    draft, context = state["result"], runtime.context
+    if LEVEL_EFFORT[context.level].checks == "nothing":
+        return {"supported": UNCHECKED}
+    if draft.abstained:
+        return {"supported": Supported.YES.value}
+    shown = _checked_passages(draft, context)
+    parts = [render_passages(shown), f"Question: {state['question']}", f"Answer: {draft.text}"]
+    if Lever.PREFIX_ORDER not in context.levers:
+        parts = [*parts[1:], parts[0]]
+    task = "Task: say whether the passages support the answer: yes or no."
+    request = ChatRequest(
+        system=read_prompt("check"),
+        user="\n\n".join([*filter(None, [said_before(state, context)]), *parts, task]),
+        max_tokens=CHOICE_MAX_TOKENS,
+        choices=tuple(verdict.value for verdict in Supported),
+        seed=context.seed,
+    )
+    reply = await context.tools.ask(VALIDATOR, "check", laid_out(request, state["question"], passages=shown))
+    return {"supported": UNCHECKED if reply.output_problem else reply.text}
+
+
+def _checked_passages(draft: ArmAnswer, context: AgentContext) -> Sequence[Hit]:
+    if LEVEL_EFFORT[context.level].checks == "all" or Lever.CONTEXT_ISOLATION not in context.levers:
+        return draft.passages
+    cited = [hit for hit in draft.passages if hit.chunk.chunk_id in draft.citations]
+    if cited:
+        return cited
+    words = content_words(draft.text)
+    by_overlap = sorted(draft.passages, key=lambda hit: -len(words & content_words(hit.chunk.text)))
+    return by_overlap[:UNCITED_CHECKED]

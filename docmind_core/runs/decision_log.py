@@ -1,0 +1,36 @@
+"""What the agents of one query decided on the way, as rows."""
+
+from dataclasses import asdict, dataclass, field
+
+from docmind_core.agents.rerank_record import RerankRecord
+from docmind_core.agents.route_record import RouteRecord
+from docmind_core.runs.journal import QueryKey, Row
+
+
+@dataclass(slots=True, kw_only=True)
+class DecisionLog:
+    """Collects decisions; one per query."""
+
+    routes: list[tuple[RouteRecord, float]] = field(default_factory=list)
+    """Each with the seconds it took."""
+    reranks: list[RerankRecord] = field(default_factory=list)
+
+    def rows(self, key: QueryKey, *, level: str, resumed: bool) -> dict[str, list[Row]]:
+        """Return the rows by table; of a resumed query the seconds mean nothing."""
+        of_query = {"run_id": key.run_id, "query_id": key.query_id, "replicate": key.replicate}
+        return {
+            "route_decisions": [
+                {
+                    **of_query,
+                    "decision": number,
+                    "level": level,
+                    **asdict(record),
+                    "agrees": record.agrees,
+                    "analysis_s": None if resumed else analysis_s,
+                }
+                for number, (record, analysis_s) in enumerate(self.routes, start=1)
+            ],
+            "reranks": [
+                {**of_query, "rerank": number, **asdict(record)} for number, record in enumerate(self.reranks, start=1)
+            ],
+        }
