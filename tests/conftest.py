@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""What every test may ask for, and what makes publishing cheap where it isn't what is tested."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,22 @@ from pathlib import Path
 import pytest
 
 from docmind_core.settings import Settings
+from docmind_core.tables import connecting, publish
 
 PROJECT = Path(__file__).resolve().parents[1]
+DESCRIBE = publish._describe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_tables():
+    """One thread of DuckDB, for the tables of tests are small; no comments, which are half the time of publishing.
+
+    `tests/tables` publishes as the product does.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(connecting._CONFIG, "threads", 1)
+        patched.setattr(publish, "_describe", lambda connection: None)
+        yield
 
 
 @pytest.fixture
