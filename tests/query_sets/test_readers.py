@@ -147,6 +147,7 @@ BAD_QUERIES = {
 
 @pytest.mark.parametrize(("changes", "problem"), BAD_QUERIES.values(), ids=BAD_QUERIES)
 def test_a_query_that_does_not_fit_is_located(tmp_path, changes, problem):
+    """S45: a query without text is refused, as is any other that does not fit."""
     folder = write_query_set(
         tmp_path, documents=[DOCUMENT], queries=[{"query_id": "q0", "query": "Why?"}, QUERY | changes]
     )

@@ -202,6 +202,7 @@ def test_of_two_processes_that_publish_the_later_waits_and_shows_the_segments_of
 
 
 def test_many_runs_are_told_apart(settings):
+    """S19."""
     for arm in ("single_pass", "tuned"):
         run_id = f"key.{arm}"
         write_segment(settings.tables, "runs", run_id, [make_run_row(run_id)])
