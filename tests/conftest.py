@@ -1,13 +1,52 @@
-"""What every test may ask for."""
+"""What every test may ask for, and what keeps all of them quick."""
 
+import functools
+import gc
 import os
+import ssl
 from pathlib import Path
 
 import pytest
 
 from docmind_core.settings import Settings
+from docmind_core.tables import connecting, publish
 
 PROJECT = Path(__file__).resolve().parents[1]
+DESCRIBE = publish._describe
+
+
+def pytest_collection_finish():
+    """Leave what was imported out of every later look for garbage; statsmodels asks for one in each correction."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick():
+    """Leave out what costs time and no test looks at; `tests/tables` asks for the comments again.
+
+    DuckDB gets one thread, as the tables of tests are small; nothing waits until it would survive a power failure; no
+    comments are written, which are half the time of publishing; and certificates, which nobody on loopback needs, are
+    read once instead of once per client.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(connecting._CONFIG, "threads", 1)
+        patched.setattr(os, "fsync", lambda file: None)
+        patched.setattr(publish, "_describe", lambda connection: None)
+        patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(scope="session")
+def dagster_home(tmp_path_factory) -> Path:
+    """Dagster's folder with its databases made: making them costs seconds, copying them nothing."""
+    from dagster_project.instance import open_instance
+
+    settings = Settings(home=tmp_path_factory.mktemp("dagster"))
+    with open_instance(settings) as instance:
+        instance.get_runs()
+        instance.get_dynamic_partitions("benchmark_run")
+    return settings.dagster_home
 
 
 @pytest.fixture

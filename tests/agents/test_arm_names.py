@@ -1,4 +1,4 @@
-"""Names of arms with levers, and what is refused with which reason (S9, S10)."""
+"""Names of arms with levers, and what is refused with which reason."""
 
 import pytest
 
@@ -53,6 +53,7 @@ def test_a_name_that_means_no_arm_is_refused_with_the_reason(name, message):
 
 
 def test_every_lever_can_be_had_on_a_side_or_says_why_not_on_both():
+    """S9: every strategy is a switch."""
     changed = {lever for arm in lever_arms() for lever in arm.changed}
     refused = {lever for lever, facts in LEVERS.items() if facts.not_in_naive and facts.not_in_tuned}
     assert changed | refused == set(Lever)
@@ -60,6 +61,7 @@ def test_every_lever_can_be_had_on_a_side_or_says_why_not_on_both():
 
 
 def test_the_bundled_ablation_has_every_arm_and_every_lever_once():
+    """S9, S10."""
     assert sorted(load_suite("ablation").arms) == sorted(arm.name for arm in (*ARMS.values(), *lever_arms()))
 
 

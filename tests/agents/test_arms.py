@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
-from docmind_core.agents.context import AGENTS, RETRIEVER, SUPERVISOR, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR
 from docmind_core.agents.naive_supervisor import opening
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
@@ -47,12 +47,26 @@ async def test_with_no_hits_single_pass_abstains_without_a_call():
 
 
 async def test_fixed_routing_pays_for_each_of_the_five_agents_once():
+    """S1: five agents behind a supervisor."""
     tools = ScriptedTools()
     await run_arm("naive_supervisor", tools)
 
     assert [agent for agent in tools.sequence if agent != SUPERVISOR] == list(AGENTS)
     assert tools.callers.count(SUPERVISOR) == 7  # six choices, one rewrite
     assert tools.callers.count(RETRIEVER) == 2  # the search query, the report
+
+
+async def test_each_agent_has_a_prompt_of_its_own_and_a_typed_form_for_what_it_decides():
+    """S1: in the guide, planner, synthesizer and validator have no implementation."""
+    tools = ScriptedTools()
+    await run_arm("naive_supervisor", tools)
+
+    first = {agent: request for agent, _, request in reversed(tools.calls)}
+    assert len({first[agent].system for agent in (*AGENTS, SUPERVISOR)}) == 6
+    forms = {agent: sorted(first[agent].output.model_fields) for agent in AGENTS if first[agent].output}
+    assert forms == {ROUTER: ["strategy"], PLANNER: ["sub_queries"], RETRIEVER: ["query"]}
+    assert first[VALIDATOR].choices == ("yes", "no")
+    assert len(tools.searches) == 1
 
 
 async def test_the_supervisor_rewrites_the_answer():
@@ -160,6 +174,7 @@ async def test_every_arm_reads_the_same_passages_for_the_same_search(name):
 
 @pytest.mark.parametrize("name", EVERY_ARM)
 async def test_the_question_is_in_every_prompt_of_every_arm_s32(name):
+    """S32: the query is never trimmed."""
     tools = ScriptedTools()
     await run_arm(name, tools)
 
@@ -169,6 +184,7 @@ async def test_the_question_is_in_every_prompt_of_every_arm_s32(name):
 
 @pytest.mark.parametrize("name", EVERY_ARM)
 async def test_no_arm_changes_the_state_it_was_given_s23(name):
+    """S23: for every arm."""
     arm = find_arm(name)
     state = arm.opening(QUESTION)
     before = copy.deepcopy(state)

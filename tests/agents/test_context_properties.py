@@ -1,4 +1,4 @@
-"""Fitting generated prompts into the window (S25-S36)."""
+"""Fitting generated prompts into the window."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Fitting prompts into the window (S25-S36)."""
+"""Fitting prompts into the window."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The guide's dependency graph as an arm, and graphs that can't run (S13-S17)."""
+"""The guide's dependency graph as an arm, and graphs that can't run."""
 
 import pytest
 
@@ -18,10 +18,13 @@ async def run(tools):
 
 
 def test_the_guide_s_waves_are_those_it_prints_s14():
+    """S14."""
     assert execution_waves(DEPENDENCIES) == ((ROUTER, PLANNER), (RETRIEVER,), (SYNTHESIZER,), (VALIDATOR,))
 
 
 async def test_nobody_reads_the_plan_and_nobody_acts_on_the_verdict_s14():
+    """S14: the guide's graph, faults included, stays as an arm."""
+
     def reply(agent, task, request):
         return "no" if request.choices else "blue [1]" if request.output is None else '{"sub_queries": ["a widget"]}'
 
@@ -34,6 +37,7 @@ async def test_nobody_reads_the_plan_and_nobody_acts_on_the_verdict_s14():
 
 
 async def test_a_failed_agent_is_recorded_and_what_follows_is_skipped_s17():
+    """S17."""
     tools = ScriptedTools(failing={SYNTHESIZER: OutputInvalid("planted")})
     answer = await run(tools)
 
@@ -51,10 +55,12 @@ async def test_a_failed_agent_is_recorded_and_what_follows_is_skipped_s17():
     ],
 )
 def test_a_graph_that_cannot_run_is_refused_when_it_is_built_s15_s16(dependencies, message):
+    """S15, S16."""
     with pytest.raises(AgentError, match=message):
         build_guide_dag(dependencies)
 
 
 def test_waves_keep_the_order_in_which_agents_are_named_s15():
+    """S15."""
     named = {"d": (), "a": (), "c": ("a",), "b": ("a", "d")}
     assert execution_waves(named) == (("d", "a"), ("c", "b"))

@@ -1,4 +1,4 @@
-"""Each lever of the baseline moves what it says, and nothing else (S9, S10, S11)."""
+"""Each lever of the baseline moves what it says, and nothing else."""
 
 import pytest
 
@@ -50,6 +50,7 @@ async def test_fixed_edges_take_out_every_supervisor_turn_and_keep_the_agents_in
 
 
 async def test_parallel_tools_dispatch_router_and_planner_in_one_turn_s14():
+    """S11, S14: parallel tool calls; nobody who was dispatched is dropped."""
     before, _ = await run("")
     tools, _ = await run("+parallel_tools")
 
@@ -84,6 +85,7 @@ def test_parallel_tools_offer_a_dispatch_list_that_fits_the_hand_offs_left(routi
 
 
 async def test_specialization_calls_the_model_only_where_an_agent_needs_it():
+    """S9."""
     tools, _ = await run("+specialization")
 
     assert [agent for agent in tools.callers if agent != SUPERVISOR] == [SYNTHESIZER, VALIDATOR]
@@ -103,6 +105,7 @@ async def test_specialization_plans_a_composite_question_and_runs_what_was_plann
 
 
 async def test_context_isolation_shows_workers_their_inputs_and_the_supervisor_everything():
+    """S9, S11: state compression and context sharing as an arm of its own."""
     tools, _ = await run("+context_isolation")
 
     assert prompts(tools, ROUTER) == [f"Question: {QUESTION}\n\nTask: choose the search strategy."]
@@ -113,6 +116,7 @@ async def test_context_isolation_shows_workers_their_inputs_and_the_supervisor_e
 
 
 async def test_dedupe_drops_a_passage_that_repeats_another_one_s31():
+    """S31."""
     tools, answer = await run("+dedupe", RepeatingTools())
     _, before = await run("", RepeatingTools())
 

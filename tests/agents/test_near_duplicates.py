@@ -1,4 +1,4 @@
-"""Passages that nearly repeat another one (S31)."""
+"""Passages that nearly repeat another one."""
 
 import pytest
 
@@ -25,6 +25,7 @@ def kept(*texts):
     ],
 )
 def test_a_passage_is_a_repeat_when_four_fifths_of_it_stand_in_one_passage_before_it(second, survives):
+    """S31."""
     assert kept(LONG, second) == ([0, 1] if survives else [0])
 
 

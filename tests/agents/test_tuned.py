@@ -36,6 +36,7 @@ async def test_a_plain_question_costs_one_answer_and_one_check():
 
 
 async def test_a_composite_question_is_planned_and_each_search_runs():
+    """S14: retrieval waits for router and planner, and runs once per sub-query."""
     plan = '{"sub_queries": ["what is a frobnicator", "what is a widget"]}'
     tools = ScriptedTools(reply=replying(plan=plan))
     await run_tuned(tools, COMPOSITE)
@@ -110,6 +111,7 @@ async def test_with_no_hits_the_arm_abstains_without_a_call():
 
 @pytest.mark.parametrize("agent", [PLANNER, SYNTHESIZER, VALIDATOR])
 async def test_a_failing_agent_leads_to_a_flagged_fallback(agent):
+    """S17: fallback by a single pass, flagged."""
     tools = ScriptedTools(reply=replying(), failing={agent: OutputInvalid("planted")})
     answer = await run_tuned(tools, COMPOSITE)
 
@@ -119,6 +121,7 @@ async def test_a_failing_agent_leads_to_a_flagged_fallback(agent):
 
 
 async def test_what_depends_on_a_failed_agent_is_skipped():
+    """S17."""
     tools = ScriptedTools(reply=replying(), failing={PLANNER: RuntimeError("planted")})
     await run_tuned(tools, COMPOSITE)
 

@@ -1,4 +1,4 @@
-"""What `tuned` loses with each lever left out, and saves without its validator (S9, S10, S14)."""
+"""What `tuned` loses with each lever left out, and saves without its validator."""
 
 import pytest
 
@@ -34,6 +34,7 @@ def prompt(tools, agent):
 
 
 async def test_without_parallel_tools_the_same_work_is_done_in_turn():
+    """S9, S14: searches of the sub-queries fan out, or run in turn."""
     tools, answer = await run("tuned-parallel_tools", COMPOSITE)
     before, expected = await run("tuned", COMPOSITE)
 
@@ -66,6 +67,7 @@ async def test_without_context_isolation_synthesizer_and_validator_read_what_was
 
 
 async def test_without_dedupe_repeated_passages_are_read_twice_s31():
+    """S31."""
     _, answer = await run("tuned-dedupe", tools=RepeatingTools(reply=reply))
     _, before = await run("tuned", tools=RepeatingTools(reply=reply))
 
@@ -91,6 +93,7 @@ async def test_with_no_validation_one_call_is_left_and_nothing_is_tried_again():
 
 @pytest.mark.parametrize("name", ["tuned-parallel_tools", "tuned+no_validation", "tuned-specialization"])
 async def test_a_failing_agent_leads_to_a_flagged_fallback_in_every_variant_s17(name):
+    """S17."""
     tools = ScriptedTools(reply=reply, failing={PLANNER: OutputInvalid("planted")})
     _, answer = await run(name, COMPOSITE, tools)
 

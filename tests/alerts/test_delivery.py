@@ -1,4 +1,4 @@
-"""Delivery to real local webhooks: at least once, recorded, without secrets (S59)."""
+"""Delivery to real local webhooks: at least once, recorded, without secrets."""
 
 import logging
 from datetime import timedelta
@@ -39,6 +39,7 @@ def dump(home):
 
 
 def test_a_message_arrives_at_a_webhook_once(home, webhook):
+    """S59: delivered."""
     book_failure(home, key_of(0), make_suite(), "EngineStartError: no memory")
     for _ in range(2):
         deliver_notice(home, key_of(0), 1)

@@ -1,4 +1,4 @@
-"""From a benchmark run to events and due notifications (S59)."""
+"""From a benchmark run to events and due notifications."""
 
 import json
 import subprocess
@@ -46,6 +46,7 @@ def outcome(name, value, low=None, high=None, *, suite=None, **changes):
 
 
 def test_the_required_sequence_sends_three_messages(home):
+    """S59: stored evaluations, one message per change."""
     values = [1.5, 2.1, 1.5, 2.1, 2.2, 1.9, 2.1, 1.7, 1.9, None, 1.7, 1.7, 1.5, 2.3, 2.3]
     outcomes = [evaluate_night(home, night, value) for night, value in enumerate(values)]
     said = [
@@ -106,6 +107,7 @@ def test_a_percentile_fires_by_its_exact_test_not_by_the_point():
 
 
 def test_too_few_values_are_no_data_until_the_suite_says_otherwise():
+    """S59: min n."""
     assert outcome("reduction_pct_min", 10.0, 5.0, 15.0, n=299) == ("nodata", "n_too_small")
     by_limit = make_suite(limits={}, alerts={"reduction_pct_min": {"min_n": 8}})
     assert outcome("reduction_pct_min", 10.0, 5.0, 15.0, n=8, suite=by_limit) == ("bad", None)

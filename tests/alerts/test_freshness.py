@@ -1,4 +1,4 @@
-"""What a schedule made due and nobody saw (S59)."""
+"""What a schedule made due and nobody saw."""
 
 from datetime import timedelta
 

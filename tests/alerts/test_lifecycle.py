@@ -1,4 +1,4 @@
-"""The state machine of one alert (S59, alerts.md §3)."""
+"""The state machine of one alert (alerts.md §3)."""
 
 import pytest
 
@@ -38,6 +38,7 @@ def run(values, patience=Patience(), state=AlertState(), hours=None):  # noqa: B
 
 
 def test_the_required_sequence_fires_twice_and_resolves_once():
+    """S59: streak and hysteresis."""
     values = [1.5, 2.1, 1.5, 2.1, 2.2, 1.9, 2.1, 1.7, 1.9, 1.7, 1.7, 1.5, 2.3, 2.3]
     last, states, notices = run(values)
     assert states == [

@@ -69,11 +69,12 @@ class FakeEngine:
     resets: int = 0
     running: int = 0
     peak_running: int = 0
+    begun: int = 0
     _born: float = field(default_factory=lambda: datetime.now(UTC).timestamp())
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _ready: threading.Event = field(default_factory=threading.Event)
-    _called: threading.Event = field(default_factory=threading.Event)
+    _called: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def url(self) -> str:
@@ -104,9 +105,10 @@ class FakeEngine:
             except asyncio.CancelledError:
                 return
 
-    def wait_for_call(self) -> None:
-        """Wait until a chat request is under way; call it from another thread than the client's loop."""
-        self._called.wait(10)
+    def wait_for_call(self, number: int = 1) -> None:
+        """Wait until so many chat requests are or were under way; not from the thread of the client's loop."""
+        with self._called:
+            self._called.wait_for(lambda: self.begun >= number, timeout=10)
 
     async def serve(self) -> None:
         server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
@@ -167,7 +169,9 @@ class FakeEngine:
         if prompt_tokens + body["max_tokens"] > self.window:
             return _send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
         self.running += 1
-        self._called.set()
+        with self._called:
+            self.begun += 1
+            self._called.notify_all()
         self.peak_running = max(self.peak_running, self.running)
         try:
             if fault == "hang":

@@ -1,6 +1,7 @@
 """Faults of the platform itself: signals, a home that can't be written to, a full disk."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.cli.main import run
 from docmind_core.errors import DocMindError
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
@@ -18,6 +20,14 @@ from tests.documents import PROJECT
 from tests.faults.consistency import assert_consistent, select
 
 EXIT_INTERRUPTED = 130
+
+
+@pytest.fixture
+def bench_home(home, dagster_home, monkeypatch):
+    """An empty home but for Dagster's databases, which the environment names too."""
+    shutil.copytree(dagster_home, home.dagster_home)
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    return home
 
 
 @contextmanager
@@ -35,12 +45,17 @@ def bench(settings, *arguments):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_benchmark_says_how_to_go_on_and_can(home, write_suite, engine, number):
+def test_a_benchmark_has_its_home_to_itself_and_interrupted_says_how_to_go_on_and_can(
+    bench_home, write_suite, engine, capsys, number
+):
+    home = bench_home
     engine.faults.extend([None, None, "hang"])
     suite = write_suite(arms=["single_pass"], concurrency=1)
     with bench(home, suite) as process:
-        while len(engine.requests) < 3 and process.poll() is None:
-            engine.wait_for_call()
+        while engine.begun < 3 and process.poll() is None:
+            engine.wait_for_call(3)
+        assert run(["bench", suite]) == 1
+        assert f"in use by process {process.pid}, which runs docmind bench {suite}" in capsys.readouterr().err
         process.send_signal(number)
         _, shown = process.communicate(timeout=120)
 
@@ -58,24 +73,12 @@ def test_an_interrupted_benchmark_says_how_to_go_on_and_can(home, write_suite, e
     assert finished == [(engine.counters["request_success"],)]
 
 
-def test_a_second_benchmark_is_refused_while_the_first_lives(home, write_suite, engine):
-    engine.faults.append("hang")
-    suite = write_suite(arms=["single_pass"], concurrency=1)
-    with bench(home, suite) as first:
-        engine.wait_for_call()
-        with bench(home, suite) as second:
-            _, shown = second.communicate(timeout=120)
-        assert second.returncode == 1
-        assert f"in use by process {first.pid}, which runs docmind bench {suite}" in shown
-    assert len(list_benchmark_runs(home)) == 1
-
-
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, which nobody can write to, root neither")
-def test_a_home_that_cannot_be_written_to_is_one_line(write_suite):
-    with bench(Settings(home=Path("/proc/docmind")), write_suite()) as process:
-        _, shown = process.communicate(timeout=120)
+def test_a_home_that_cannot_be_written_to_is_one_line(write_suite, monkeypatch, capfd):
+    monkeypatch.setenv("DOCMIND_HOME", "/proc/docmind")
 
-    assert process.returncode == 1
+    assert run(["bench", write_suite()]) == 1
+    shown = capfd.readouterr().err
     assert shown.startswith("docmind: /proc/docmind: can't be written to")
     assert "DOCMIND_HOME" in shown
     assert len(shown.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What levers moved, from planted rows: effects, intervals, verdicts and reasons (S10)."""
+"""What levers moved, from planted rows: effects, intervals, verdicts and reasons."""
 
 import pytest
 
@@ -66,6 +66,7 @@ def test_a_lever_that_halves_the_tokens_moved_as_claimed(settings):
     ],
 )
 def test_the_interval_decides_the_verdict(settings, tokens, verdict, because):
+    """S10: an edge is tested, not drawn."""
     write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
     write_arm(settings, "naive+dedupe", tokens)
     row = measure(settings, "dedupe", "reduction_pct")
@@ -191,6 +192,7 @@ def test_an_arm_that_did_not_run_and_a_lever_that_cannot_are_rows_with_reasons(s
 
 
 def test_every_edge_of_the_guide_s_chart_and_every_lever_has_a_claim_s10():
+    """S10: the edges are the rows of the ablation."""
     edges = {claim.edge for claim in CLAIMS} - {NO_EDGE}
     assert edges == {"A → G", "A → H", "B → G", "B → K", "C → I", "C → J", "D → J", "E → J", "F → I"}
     assert {claim.lever for claim in CLAIMS} == set(Lever)

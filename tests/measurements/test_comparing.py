@@ -70,6 +70,7 @@ def test_half_the_tokens_on_every_query(settings):
 
 
 def test_the_bill_has_its_own_interval(settings):
+    """S20: the ratio of the sums, with an interval."""
     write_arm(settings, NAIVE, varied(1000))
     write_arm(settings, TUNED, varied(300))
     row = compare(settings)
@@ -87,6 +88,7 @@ def test_few_queries_are_not_claimable_and_say_how_few(settings):
 
 
 def test_fewer_tokens_at_equal_quality_on_enough_queries_is_claimable(settings):
+    """S2."""
     write_arm(settings, NAIVE, varied(1000))
     write_arm(settings, TUNED, varied(300))
     row = compare(settings, SMALL)
@@ -96,6 +98,7 @@ def test_fewer_tokens_at_equal_quality_on_enough_queries_is_claimable(settings):
 
 
 def test_tokens_never_decide_alone(settings):
+    """S2: no claim where quality is worse."""
     write_arm(settings, NAIVE, varied(1000))
     write_arm(settings, TUNED, varied(300), [0.0] * 20 + [1.0] * 60)
     row = compare(settings, SMALL)

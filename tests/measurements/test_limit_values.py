@@ -1,4 +1,4 @@
-"""The measured side of each limit (S59)."""
+"""The measured side of each limit."""
 
 import pytest
 
@@ -52,6 +52,7 @@ def test_the_judged_arm_is_the_best_system_of_the_suite():
 
 
 def test_a_p95_has_an_interval_from_130_values_on(home):
+    """S3: the p95 of the overhead, against its limit."""
     plant(home, overheads=[0.1] * 129)
     few = measured(home)["coordination_overhead_p95_s"]
     assert (few.measured.value, few.measured.low, few.measured.because) == (0.1, None, "n_too_small")
@@ -78,6 +79,7 @@ def test_the_reduction_comes_with_the_interval_of_its_logs(home):
 
 
 def test_what_is_missing_has_a_reason_and_is_never_zero(home):
+    """S59: all five limits are measured, or say why not."""
     plant(home, overheads=[None, None], times_missing_because="resumed")
     values = measured(home, limits={"pass_ratio_min": 0.8})
     assert {name: (value.measured.value, value.measured.because) for name, value in values.items()} == {

@@ -8,18 +8,6 @@ import pytest
 from docmind_core.settings import Settings
 
 
-@pytest.fixture(scope="session")
-def dagster_home(tmp_path_factory):
-    """Dagster's folder with its databases made: making them costs seconds, copying them nothing."""
-    from dagster_project.instance import open_instance
-
-    settings = Settings(home=tmp_path_factory.mktemp("dagster"))
-    with open_instance(settings) as instance:
-        instance.get_runs()
-        instance.get_dynamic_partitions("benchmark_run")
-    return settings.dagster_home
-
-
 @pytest.fixture
 def settings(tmp_path, monkeypatch, dagster_home):
     """Settings of an empty home, which the environment names too."""

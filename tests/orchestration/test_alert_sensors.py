@@ -1,4 +1,4 @@
-"""From a due message to a delivery, and from a failed launch to an alert (S59)."""
+"""From a due message to a delivery, and from a failed launch to an alert."""
 
 import dagster as dg
 
@@ -22,6 +22,7 @@ def tick(sensor, settings, instance=None):
 
 
 def test_each_due_message_is_requested_with_a_key_that_launches_it_once(settings):
+    """S59: deduped by run_key."""
     for night in range(3):
         book_failure(settings, key_of(night), make_suite(name=f"toy{night}"), "x")
     for _ in range(2):

@@ -160,6 +160,7 @@ def test_a_key_may_be_launched_again(launched):
 
 
 def test_a_launch_leaves_its_numbers_in_dagsters_history(launched):
+    """S72: typed values in the event log, no prints."""
     with open_instance(launched.settings) as instance:
         assert instance.get_dynamic_partitions("benchmark_run") == [KEY]
         counts = {}

@@ -6,14 +6,17 @@ import json
 import pytest
 
 from dagster_project.cli.main import run
+from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import write_segment
 
 RUN_ID = "20261122T020000Z-smoke-7f3a.tuned"
 
 
-@pytest.fixture
-def database(settings):
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A home with two rows, which no test of this file can change."""
+    settings = Settings(home=tmp_path_factory.mktemp("sql"))
     write_segment(
         settings.tables,
         "measurements",
@@ -30,7 +33,14 @@ def database(settings):
             },
         ],
     )
-    return publish(settings)
+    publish(settings)
+    return settings
+
+
+@pytest.fixture
+def database(published, monkeypatch):
+    monkeypatch.setenv("DOCMIND_HOME", str(published.home))
+    return published.metrics_database
 
 
 QUESTION = "select query_id, value, missing_because from measurements order by query_id"

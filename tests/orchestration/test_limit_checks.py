@@ -1,4 +1,4 @@
-"""Limits as asset checks: the number beside its bound (S59)."""
+"""Limits as asset checks: the number beside its bound."""
 
 from dagster_project.alert_metadata import limit_check_result
 from docmind_core.measurements.limit_values import measure_limits
@@ -33,6 +33,7 @@ def test_a_limit_that_the_suite_does_not_set_is_not_judged(settings):
 
 
 def test_a_broken_limit_warns(settings):
+    """S12: value, interval and n are shown."""
     result = judged(settings, 1.0, limits={"pass_ratio_min": 0.5, "coordination_overhead_p95_s": 0.5})
     assert result["pass_ratio_min"].description.startswith("no data: no_gold")
     from docmind_core.measurements.limit_values import LimitValue

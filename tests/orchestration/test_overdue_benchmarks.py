@@ -1,4 +1,4 @@
-"""Which schedules are watched, and when (S59)."""
+"""Which schedules are watched, and when."""
 
 import json
 from datetime import UTC, datetime, timedelta

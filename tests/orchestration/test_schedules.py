@@ -32,6 +32,7 @@ def names(settings):
 
 
 def test_the_bundled_nightly_suite_has_a_schedule_that_is_stopped(settings):
+    """S11: regular benchmarks."""
     [nightly] = suite_schedules(settings)
     assert (nightly.name, nightly.cron_schedule) == ("suite_nightly", "0 2 * * *")
     assert nightly.default_status is dg.DefaultScheduleStatus.STOPPED

@@ -1,4 +1,4 @@
-"""The conversation set, and what trimming keeps of it (S29)."""
+"""The conversation set, and what trimming keeps of it."""
 
 import pytest
 

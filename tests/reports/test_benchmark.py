@@ -116,6 +116,16 @@ def test_the_page_is_one_file_without_scripts_or_links_outside(undisturbed):
     assert not re.search(r'(?:href|src)="(?!#)', html)
 
 
+def test_tokens_by_agent_and_quality_are_drawn(undisturbed):
+    """S71: the guide imported matplotlib and drew nothing."""
+    _, html, _ = undisturbed
+    drawn = re.findall(r'<svg role="img" aria-label="([^"]+)"', html)
+    assert [text.partition(" of each arm")[0] for text in drawn] == [
+        "Stacked bars: billed tokens per query",
+        "Mean score",
+    ]
+
+
 def test_arms_stand_in_the_order_of_the_suite(rough):
     _, _, markdown = rough
     assert "| tuned | single_pass | naive_supervisor |" in markdown

@@ -7,6 +7,7 @@ SHARES = {"single_pass": {"single_pass": 430.0}, "tuned": {"query_router": 100.0
 
 
 def test_bars_carry_real_text_and_a_description():
+    """S71."""
     svg = stacked_bars(SHARES, unit="billed tokens per query", description='tokens of "two" arms')
     assert svg.startswith('<svg role="img" aria-label="tokens of &quot;two&quot; arms" viewBox=')
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)

@@ -32,6 +32,7 @@ def golden() -> tuple[dict[str, ExecutionStatistics], ExecutionStatistics]:
 
 
 def test_the_usage_example_gets_85_points_and_a_good():
+    """S70."""
     _, system = golden()
     grade = guide_grade_v1(system)
     assert system.total_tokens == 29_850
@@ -43,6 +44,7 @@ def test_the_usage_example_gets_85_points_and_a_good():
 
 
 def test_the_usage_example_has_447_tokens_per_second_and_one_recommendation():
+    """S70."""
     agents, system = golden()
     assert token_block(system) == TokenBlock(
         tokens_per_second=pytest.approx(447.19101123595505, rel=1e-12),
@@ -79,6 +81,7 @@ def test_the_usage_example_has_447_tokens_per_second_and_one_recommendation():
     ],
 )
 def test_bounds_are_inclusive_and_compare_unrounded_values(part, changes, points):
+    """S66."""
     assert guide_grade_v1(statistics(**changes)).parts[part] == points
 
 
@@ -97,6 +100,7 @@ def test_bounds_are_inclusive_and_compare_unrounded_values(part, changes, points
     ],
 )
 def test_the_five_grades_keep_the_names_of_the_guide(changes, grade):
+    """S66."""
     assert guide_grade_v1(statistics(**changes)).grade == grade
 
 
@@ -111,6 +115,7 @@ def test_the_five_grades_keep_the_names_of_the_guide(changes, grade):
     ],
 )
 def test_an_unknown_part_gives_no_grade_and_never_full_points(changes, points, possible):
+    """S66: n/a, with the partial points."""
     grade = guide_grade_v1(statistics(**changes))
     assert (grade.grade, grade.points, grade.points_possible) == ("n/a", points, possible)
 
@@ -151,6 +156,7 @@ def test_what_was_not_measured_recommends_nothing():
 
 
 def test_the_known_faults_are_true_of_this_formula():
+    """S66: sample size, padding and a broken agent."""
     same_system = [statistics(executions=n, avg_execution_time_s=1.5, total_tokens=450 * n) for n in (15, 60, 120)]
     assert [guide_grade_v1(system).grade[0:2] for system in same_system] == ["C ", "B ", "A "]
     lean, padded = (statistics(avg_vram_gb=13.0, total_tokens=tokens) for tokens in (15_000, 60_000))

@@ -49,6 +49,7 @@ def exported(settings, hours=1.0, now=NOW):
 
 
 def test_the_guides_usage_example_gives_the_guides_report(home):
+    """S69, S70: all seven keys, through JSON and back."""
     _, report = exported(home)
     assert set(report) >= GUIDE_KEYS
     assert report["report_period_hours"] == 1
@@ -71,7 +72,9 @@ def test_the_guides_usage_example_gives_the_guides_report(home):
 
 
 def test_the_export_holds_the_records_under_the_guides_names_and_its_thresholds(home):
+    """S68."""
     _, report = exported(home)
+    assert report["schema_version"] == 1
     assert (report["metrics_count"], len(report["metrics"]), report["metrics_left_out"]) == (150, 150, 0)
     assert report["metrics"][0].items() >= {
         "timestamp": "2026-11-22T02:00:00.200000Z", "agent_name": "query_router", "execution_time": 0.2,
@@ -86,6 +89,7 @@ def test_the_export_holds_the_records_under_the_guides_names_and_its_thresholds(
 
 
 def test_queries_and_executions_are_counted_apart(home):
+    """S63, S65: throughput over the wall clock, prompt and completion apart."""
     _, report = exported(home)
     per_query = report["system_performance"]["per_query"]
     assert (per_query["query_runs"], per_query["runs"], per_query["failed"]) == (50, 1, 0)
@@ -108,6 +112,7 @@ def test_a_hundred_years_are_a_window_too(home):
 
 
 def test_hours_are_hours_of_a_date_in_utc(tmp_path):
+    """S64: as JSON; the guide's keys made json.dumps raise TypeError."""
     settings = planted(tmp_path, guide_example(rounds=1))
     other = "20261123T020000Z-smoke-aaaa.tuned"
     write_rows(settings, guide_example(other, START + timedelta(days=1), rounds=1), other)
@@ -120,6 +125,7 @@ def test_hours_are_hours_of_a_date_in_utc(tmp_path):
 
 
 def test_no_two_reports_share_a_file_and_no_part_of_one_stays(home):
+    """S68: the guide's export of the same second overwrote the one before."""
     first, second = (write_period_report(home, 1, "json", now=NOW + timedelta(minutes=5)) for _ in range(2))
     assert first.path.name == "performance_metrics_20261122_023500.json"
     assert second.path.name == "performance_metrics_20261122_023500_2.json"
@@ -128,6 +134,7 @@ def test_no_two_reports_share_a_file_and_no_part_of_one_stays(home):
 
 @pytest.mark.parametrize("file_format", ["html", "md", "json"])
 def test_without_a_database_or_a_row_in_the_window_it_is_the_guides_empty_state(tmp_path, home, file_format):
+    """S61: "no data" is a state of its own."""
     nothing = Settings(home=tmp_path / "empty")
     for settings, now in ((nothing, NOW), (home, START)):
         report = write_period_report(settings, 24, file_format, now=now)
@@ -158,6 +165,7 @@ def test_unknown_vram_gives_no_grade_but_its_partial_points(tmp_path):
 
 
 def test_executions_that_took_no_time_give_no_rate_and_no_grade(tmp_path):
+    """S65: the guide divided by zero."""
     tables = guide_example(rounds=2)
     for row in tables["spans"]:
         row["t1"] = row["t0"]

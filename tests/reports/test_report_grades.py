@@ -81,6 +81,7 @@ def test_the_guide_grade_its_parts_and_its_recommendation_stand_in_the_report(tm
 
 
 def test_an_arm_without_executions_is_not_graded_and_not_recommended_anything(tmp_path):
+    """S66."""
     settings = settings_of(tmp_path)
     plant(settings, planted_tables())
     report = write_benchmark_report(settings, BENCHMARK_RUN)

@@ -29,6 +29,7 @@ def at(low: float, high: float) -> Measured:
     ],
 )
 def test_a_limit_is_decided_by_the_whole_interval(name, limit, measured, state):
+    """S12, S66: a limit is one-sided and met only by its whole interval."""
     assert judged(name, limit, measured).state == state
 
 
@@ -44,6 +45,7 @@ def test_too_small_a_sample_is_undecided_and_any_other_gap_not_measured():
 
 
 def test_a_metric_nobody_took_and_one_nobody_knows_never_pass():
+    """S12: "success if not measured" was upstream's rule."""
     assert (judged("good_ratio_min", 0.99, None).state, judged("good_ratio_min", 0.99, None).because) == (
         "not measured",
         "not taken in this run",
@@ -82,6 +84,7 @@ MET, UNSURE, OVER, GONE = at(0, 1), at(0, 3), at(3, 4), Measured(because="no_gpu
     ],
 )
 def test_the_first_rule_that_fits_gives_the_letter(hard, soft, letter):
+    """S66: "incomplete" when a hard limit was not measured."""
     limits = {"context_utilisation_ratio": 2.0, "agent_latency_p95_s": 2.0}
     rows = judge_limits(limits, {"context_utilisation_ratio": hard, "agent_latency_p95_s": soft})
     assert overall_letter(rows, plumbing=False).letter == letter

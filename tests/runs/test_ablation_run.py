@@ -1,4 +1,4 @@
-"""The bundled suite `ablation` from its first call to the view, on an engine of the tests (S9, S10)."""
+"""The bundled suite `ablation` from its first call to the view, on an engine of the tests."""
 
 import pytest
 
@@ -31,6 +31,7 @@ def measured(home, make_suite, monkeypatch):
 def test_the_bundled_arms_measure_twelve_levers_or_edges_and_give_a_reason_for_each_other(
     measured,
 ):
+    """S9, S10: every switch, and the edges it must move."""
     outcome, select = measured
     assert {(arm.done, arm.failed) for arm in outcome.arms} == {(2, 0)}
     assert select("select distinct state from ledger_balance") == [("balanced",)]

@@ -1,3 +1,4 @@
+import json
 from collections import deque
 
 import pytest
@@ -38,6 +39,7 @@ def test_a_run_answers_every_query_in_every_arm(home, make_suite):
 
 
 def test_the_ledger_balances_to_the_token_with_the_engine_s_own_counters(home, make_suite, engine):
+    """S21: real calls, counted on both sides."""
     run(home, make_suite())
 
     states = select(home, "select state, prompt_difference, completion_difference from ledger_balance")
@@ -47,6 +49,7 @@ def test_the_ledger_balances_to_the_token_with_the_engine_s_own_counters(home, m
 
 
 def test_the_baseline_has_calls_of_the_supervisor_and_of_all_five_agents(home, make_suite):
+    """S1: all five call the served model, and so does the supervisor."""
     run(home, make_suite(arms=["naive_supervisor"], limit=1))
 
     agents = {agent for (agent,) in select(home, "select distinct agent from llm_calls")}
@@ -91,6 +94,7 @@ def test_a_failing_query_is_a_row_and_the_others_go_on(home, make_suite, engine)
 
 
 def test_a_deadline_ends_the_query_and_names_the_call_that_was_cut(home, make_suite, engine):
+    """S24: the query's deadline."""
     engine.faults = deque(["hang"])
     run(home, make_suite(arms=["single_pass"], limit=1, deadline_s=0.2))
 
@@ -217,12 +221,15 @@ def test_an_unknown_benchmark_run_is_refused(home, key):
 
 
 def test_the_manifest_names_what_ran(home, make_suite):
+    """S8: the hardware too."""
     key = run(home, make_suite(arms=["single_pass"]))
 
     (row,) = read_segment(home.tables, "runs", f"{key}.single_pass")
     assert (row["status"], row["expected_queries"], row["engine_managed"]) == ("finished", 6, False)
     assert (row["prefix_cache_state"], row["model"], row["routing"]) == ("unknown", "fake-model", "fixed")
-    assert all(row[name] for name in ("query_set_hash", "corpus_hash", "index_hash", "prompt_hash", "series_key"))
+    hashes = ("query_set_hash", "corpus_hash", "index_hash", "prompt_hash", "series_key", "hardware_fingerprint")
+    assert all(row[name] for name in hashes)
+    assert json.loads(row["manifest"])["hardware"].keys() == {"processor", "architecture", "cores", "memory_gib"}
 
 
 def interrupt(home, suite, engine, monkeypatch, after=3):

@@ -1,4 +1,6 @@
-"""The context window where requests go out: what overflows is fitted or refused, with rows (S25-S36)."""
+"""The context window where requests go out: what overflows is fitted or refused, with rows."""
+
+import json
 
 import pytest
 
@@ -28,6 +30,7 @@ def refused_by_the_engine(settings):
 
 
 def test_an_overflowing_naive_history_is_fitted_and_the_query_answered(home, naive, engine):
+    """S27, S35: rows by run, query and task, of any window; not the last ten."""
     engine.window = 215
     run(home, naive)
 
@@ -76,3 +79,27 @@ def test_without_a_way_to_count_the_engine_refuses_as_before(home, naive, engine
 def test_a_prompt_that_fits_leaves_no_row(home, naive):
     run(home, naive)
     assert select(home, "select count(*) from context_reductions") == [(0,)]
+
+
+def test_each_row_has_the_share_of_the_evidence_before_and_after(home, make_suite, engine, query_set_folder):
+    """S34: what shortening costs; NULL with its reason where a query has no gold spans."""
+    path = query_set_folder / "queries.jsonl"
+    first, *others = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    needs = ("apples", "dolphins")
+    first["gold_doc_ids"] = [f"d_{topic}" for topic in needs]
+    first["evidence"] = [{"doc_id": f"d_{topic}", "text": f"The colour of {topic} is blue."} for topic in needs]
+    path.write_text("".join(json.dumps(query) + "\n" for query in (first, others[-1])), "utf-8")
+    engine.window = 150
+    run(home, make_suite(arms=["single_pass"], answer_max_tokens=16))
+
+    rows = select(
+        home,
+        "select query_id, passages_before, passages_after, evidence_recall_before, evidence_recall_after, "
+        "evidence_missing_because from context_reductions order by query_id, step",
+    )
+    assert rows == [
+        ("q_apples", 5, 5, 1.0, 1.0, None),
+        ("q_apples", 5, 2, 1.0, 0.5, None),
+        ("q_forests", 5, 5, None, None, "no_gold"),
+        ("q_forests", 5, 2, None, None, "no_gold"),
+    ]

@@ -1,4 +1,4 @@
-"""Caches across processes (S40, S51, S55-S57)."""
+"""Caches across processes."""
 
 import subprocess
 import sys
@@ -94,6 +94,7 @@ def test_query_and_strategy_can_not_run_into_each_other():
 
 
 def test_the_same_query_typed_otherwise_is_the_same_query():
+    """S40: the key takes the normalised query."""
     assert normalised("  What\tIS caf\u0065\u0301? ") == "what is caf\u00e9?"
 
 
@@ -156,7 +157,7 @@ async def test_an_empty_result_is_kept_for_a_shorter_time(store, clock):
 
 
 async def test_depth_and_strategy_have_results_of_their_own(store):
-    """S51-S54."""
+    """S51: both are part of the key."""
     index = Index()
     tools = tools_of(store, index)
     for strategy, depth in (

@@ -1,13 +1,16 @@
 """Nothing goes anywhere but to the engine, and the engine's key goes nowhere else."""
 
 import json
+import logging
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from docmind_core.settings import Settings, child_environment
+from dagster_project.cli.main import run
+from docmind_core.settings import Settings
 from tests.documents import PROJECT, write_query_set
 from tests.fakes.engine_server import FakeEngine
 
@@ -47,12 +50,16 @@ def test_a_benchmark_needs_no_network_but_the_engine(tmp_path):
     assert done.stdout == "[('answered',)]\n", done.stderr[-2000:]
 
 
-def test_the_engine_s_key_is_in_no_file_of_the_home_and_in_no_output(tmp_path):
+def test_the_engine_s_key_is_in_no_file_of_the_home_and_in_no_output(
+    tmp_path, dagster_home, monkeypatch, capfd, caplog
+):
     """One run that works and one whose engine answers with the key in its error."""
+    caplog.set_level(logging.DEBUG)
     settings = Settings(home=tmp_path / "home")
+    shutil.copytree(dagster_home, settings.dagster_home)
+    monkeypatch.setenv("DOCMIND_HOME", str(settings.home))
     folder = write_query_set(tmp_path / "set")
     suite = tmp_path / "toy.yaml"
-    shown = ""
     with FakeEngine(api_key=KEY) as engine:
         suite.write_text(
             json.dumps(
@@ -66,19 +73,13 @@ def test_the_engine_s_key_is_in_no_file_of_the_home_and_in_no_output(tmp_path):
             )
         )
         for key in (KEY, KEY + "-wrong"):
-            environment = child_environment(DOCMIND_HOME=str(settings.home), TOY_KEY=key)
-            done = subprocess.run(
-                [sys.executable, "-m", "dagster_project.cli", "bench", str(suite)],
-                check=False,
-                cwd=PROJECT,
-                env=environment,
-                capture_output=True,
-                text=True,
-            )
-            shown += done.stdout + done.stderr
-            assert (done.returncode == 0) == (key == KEY), done.stderr[-2000:]
+            monkeypatch.setenv("TOY_KEY", key)
+            assert (run(["bench", str(suite)]) == 0) == (key == KEY)
 
-    assert KEY not in shown
+    shown = capfd.readouterr()
+    assert "Database: " in shown.out
+    assert "TOY_KEY" in shown.err
+    assert KEY not in shown.out + shown.err + caplog.text
     files = [path for path in settings.home.rglob("*") if path.is_file()]
     assert [str(path) for path in files if KEY.encode() in path.read_bytes()] == []
     assert any(path.name == "metrics.duckdb" for path in files)

@@ -56,6 +56,7 @@ async def ask(engine: FakeEngine, request: ChatRequest | None = None, **changes)
 
 
 async def test_a_reply_has_its_text_and_the_engine_s_own_count():
+    """S13: integers from the engine's usage, cached tokens among them."""
     with FakeEngine(reply=lambda body: "Paris is it") as engine:
         reply, book = await ask(engine)
 
@@ -83,6 +84,7 @@ async def test_every_request_streams_with_usage_in_each_chunk_and_one_completion
 
 @pytest.mark.parametrize("fault", [500, 503, 429, "drop", "cut"])
 async def test_a_passing_fault_is_tried_again_and_both_attempts_are_booked(fault):
+    """S13, S17: bounded retries, each with its status."""
     with FakeEngine(faults=deque([fault])) as engine:
         reply, book = await ask(engine)
 
@@ -152,6 +154,7 @@ async def test_garbage_in_the_stream_is_no_answer(fault):
 
 
 async def test_a_call_without_end_is_cut_off_at_its_limit():
+    """S24: the call's own limit."""
     with FakeEngine(faults=deque(["hang"])) as engine:
         book = Book()
         async with make_client(engine, call_timeout_s=0.05) as client:
@@ -162,6 +165,7 @@ async def test_a_call_without_end_is_cut_off_at_its_limit():
 
 
 async def test_a_cancelled_call_is_booked_as_cut_off():
+    """S24: cancellation."""
     with FakeEngine(faults=deque(["hang"])) as engine:
         book = Book()
         async with make_client(engine) as client:

@@ -4,6 +4,7 @@ from tests.fakes.engine_server import FakeEngine
 
 
 def test_the_fullest_cache_counts_under_the_gauges_name_of_today_and_before():
+    """S6: VRAM is flat under preallocation; the use of the KV cache is not."""
     text = """# TYPE vllm:kv_cache_usage_perc gauge
 vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
 vllm:kv_cache_usage_perc{engine="1",model_name="m"} 0.5

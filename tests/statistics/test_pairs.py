@@ -22,12 +22,14 @@ TOKENS = st.lists(st.tuples(st.integers(1, 10_000), st.integers(1, 10_000)), min
 
 
 def test_half_the_tokens_on_every_query_is_a_reduction_of_50_percent():
+    """S2: the estimate is 1 - exp(mean log ratio), paired by query."""
     found = log_ratio([50, 500], [100, 1000])
     assert found.value == pytest.approx(math.log(0.5))
     assert reduction_pct(found.value) == pytest.approx(50)
 
 
 def test_the_reduction_is_of_the_typical_query_not_of_the_bill():
+    """S20: a mean of percentages is not the ratio of the sums."""
     # ratios 0.5 and 2: the geometric mean is 1, though the totals are 250 against 200
     assert reduction_pct(log_ratio([50, 200], [100, 100]).value) == pytest.approx(0)
 

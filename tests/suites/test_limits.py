@@ -1,4 +1,4 @@
-"""Limits that a suite may set (S59)."""
+"""Limits that a suite may set."""
 
 import pytest
 
@@ -13,6 +13,7 @@ def suite(**changes):
 
 
 def test_the_guides_five_limits_are_the_defaults():
+    """S59."""
     assert effective_limits({}) == {
         "agent_latency_p95_s": 2.0,
         "reduction_pct_min": 40.0,

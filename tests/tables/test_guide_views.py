@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from docmind_core.tables.reading import query_segments
@@ -23,6 +24,7 @@ def planted(settings):
 
 
 def test_the_guides_example_gives_the_guides_figures(planted):
+    """S63, S70: agent executions and queries are counted apart."""
     rows = {row["counted"]: row for row in ask(planted, "from system_performance")}
     agents = rows["agent_execution"]
     assert (agents["total_executions"], agents["total_tokens_processed"]) == (150, 29_850)
@@ -43,6 +45,7 @@ def test_the_guides_example_gives_the_guides_figures(planted):
 
 
 def test_each_agent_has_its_own_row_and_no_percentile_below_its_n(planted):
+    """S62."""
     rows = ask(planted, "from agent_performance")
     assert {row["agent_name"] for row in rows} == set(AGENTS)
     row = rows[0]
@@ -54,6 +57,7 @@ def test_each_agent_has_its_own_row_and_no_percentile_below_its_n(planted):
 
 
 def test_a_record_ends_where_its_span_ends_on_the_wall_clock(planted):
+    """S60: the guide's columns, with ids, in UTC."""
     rows = ask(planted, "from agent_executions where query_id = 'q01' order by \"timestamp\"")
     assert [row["agent_name"] for row in rows] == list(AGENTS)
     assert rows[2]["timestamp"] == START.replace(tzinfo=None) + timedelta(seconds=2 + 3 * 0.21)
@@ -63,6 +67,7 @@ def test_a_record_ends_where_its_span_ends_on_the_wall_clock(planted):
 
 
 def test_without_a_gpu_vram_is_null_with_the_reason_and_never_zero(settings):
+    """S60: the guide's 0.0 scored full points."""
     tables = guide_example(rounds=1)
     tables["device_samples"] = [
         {"run_id": RUN_ID, "source": "host", "device_index": 0, "sampled_at_ns": 1, "status": "unavailable:no_gpu"}
@@ -115,6 +120,7 @@ def test_warm_up_and_resumed_queries_are_no_executions_but_resumed_ones_are_coun
 
 
 def test_the_same_hour_of_two_days_is_two_rows(settings):
+    """S64."""
     write_rows(settings, guide_example(rounds=1))
     write_rows(settings, guide_example(OTHER_DAY, START + timedelta(days=1), rounds=1), OTHER_DAY)
     rows = ask(settings, "from hourly_trends", run_ids=(RUN_ID, OTHER_DAY))
@@ -138,6 +144,7 @@ def test_the_period_begins_after_its_edge_and_ends_at_its_end(planted):
 
 
 def test_the_period_ends_now_in_utc_unless_said_otherwise(settings):
+    """S61."""
     write_rows(settings, guide_example(start=datetime.now(UTC) - timedelta(minutes=30), rounds=1))
     write_rows(settings, guide_example(OTHER_DAY, datetime.now(UTC) + timedelta(hours=1), rounds=1), OTHER_DAY)
     runs = (RUN_ID, OTHER_DAY)
@@ -146,6 +153,7 @@ def test_the_period_ends_now_in_utc_unless_said_otherwise(settings):
 
 
 def test_a_metric_stands_beside_its_predecessor_of_the_same_series(settings):
+    """S19: the history is rows with run ids."""
     runs = {"20261122T020000Z-smoke-7f3a.tuned": "s1", OTHER_DAY: "s1", "20261124T020000Z-smoke-bbbb.tuned": "s2"}
     for day, (run_id, series) in enumerate(runs.items()):
         write_rows(
@@ -165,3 +173,15 @@ def test_a_metric_stands_beside_its_predecessor_of_the_same_series(settings):
     times = [row for row in rows if row["metric"] == "wall_p95_s"]
     assert {(row["value"], row["missing_because"], row["has_clock"]) for row in times} == {(None, "n_too_small", True)}
     assert {row["has_clock"] for row in rows if row["metric"] in ("good_ratio", "billed_tokens")} == {False}
+
+
+def test_percentiles_by_agent_appear_from_their_n_on(settings):
+    """S62: the guide had means and maxima alone."""
+    tables = guide_example(rounds=662)
+    write_rows(settings, {name: tables[name] for name in ("runs", "query_runs", "spans")})
+    rows = ask(settings, "from agent_performance")
+
+    expected = np.percentile([0.2 + 0.01 * place for place in range(662)], (50, 95, 99)).tolist()
+    for row in rows:
+        assert [row[f"execution_time_p{share}"] for share in (50, 95, 99)] == pytest.approx(expected)
+    assert [(row["agent_name"], row["because"]) for row in rows] == [(agent, None) for agent in sorted(AGENTS)]

@@ -46,6 +46,7 @@ def test_an_attempt_without_times_is_counted_and_not_in_the_percentiles(settings
 
 
 def test_query_times_stand_on_the_row_of_all_and_a_resumed_query_has_none(settings):
+    """S3: the median."""
     queries = [
         make_query_run_row("q1", wall_s=2.0, coordination_overhead_s=0.1, coordination_incl_supervisor_s=0.5),
         make_query_run_row("q2", times_missing_because="resumed"),

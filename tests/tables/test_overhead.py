@@ -29,6 +29,7 @@ def measure(*spans):
 
 
 def test_overhead_is_wall_minus_the_union_of_work():
+    """S3."""
     # union of 0..600 and 800..900 is 700 of 1000; the work sums to 500 + 300 + 100 = 900
     found = measure(
         make_span("root", "invoke_workflow", 0, 1000),
@@ -125,6 +126,7 @@ def covered(intervals):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(WORK, max_size=12), min_size=1, max_size=20))
 def test_overhead_equals_an_independent_sweep(queries):
+    """S3."""
     spans, expected = [], {}
     for number, work in enumerate(queries):
         name = f"q{number}"

@@ -44,6 +44,7 @@ def test_a_segment_that_was_never_written_has_no_rows(tmp_path):
 
 
 def test_times_are_stored_in_utc(tmp_path):
+    """S60."""
     paris = datetime(2026, 11, 22, 3, 0, tzinfo=timezone(timedelta(hours=1)))
     write_segment(tmp_path, "runs", RUN_ID, [make_run_row(started_at=paris)])
     (row,) = read_segment(tmp_path, "runs", RUN_ID)

@@ -36,6 +36,7 @@ def make_comparison(metric, baseline, candidate=TUNED, **changes):
 
 
 def test_sums_by_agent_add_up_to_all_over_every_attempt(settings):
+    """S13, S17: cached and computed tokens apart; a failed attempt is billed."""
     calls = [
         make_call_row("c1", tokens=(10, 3), cached_tokens=4, prefill_computed_tokens=6),
         make_call_row("c1", tokens=(10, 0), attempt=2, status="failed", cached_tokens=0, prefill_computed_tokens=10),
@@ -76,6 +77,7 @@ def test_cached_tokens_are_unknown_when_one_call_does_not_say(settings):
 
 
 def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_percent(settings):
+    """S2: with its interval, the second line of the totals, and whether it may be claimed."""
     write_rows(settings, {"llm_calls": [make_call_row()]}, NAIVE)
     write_rows(settings, {"llm_calls": [make_call_row()]}, SINGLE)
     comparisons = [

@@ -70,6 +70,7 @@ def test_without_a_gpu_the_host_is_sampled_and_vram_has_its_reason(no_gpu):
 
 
 def test_samples_are_rows_of_the_table_on_the_clock_of_spans(no_gpu, tmp_path):
+    """S6: the use of the KV cache is sampled beside the memory."""
     settings = Settings(home=tmp_path)
     with DeviceSampler(RUN_ID, utc=utc, kv_cache_usage=lambda: 0.25, interval_s=60) as sampler:
         pass
@@ -130,6 +131,7 @@ class TestOnAStandInGpu:
         return json.loads(done.stdout)
 
     def test_every_field_of_the_gpu_is_read(self, folder):
+        """S6: NVML, by process: 19 of the 20 GiB in use are the engine's."""
         gpu, host = self.sample(folder)[:2]
         assert (gpu["source"], gpu["name"], gpu["driver"], gpu["uuid"]) == ("nvml", NAME, "0.0-test", "GPU-fake-0")
         assert (gpu["mem_total_gib"], gpu["mem_used_gib"], gpu["mem_reserved_gib"]) == (24.0, 20.0, 0.5)
