@@ -166,3 +166,20 @@ def test_the_longest_order_fits_into_the_reply(count, wanted):
     assert form.model_validate_json(longest)
     # a token each for a digit, a comma and a space is the worst that a tokenizer does
     assert len(longest) <= 128
+
+
+class OtherHitsTools(ScriptedTools):
+    """Hybrid search finds twenty documents that keyword search does not."""
+
+    async def search(self, strategy, query, depth):
+        hits = await ScriptedTools.search(self, strategy, query, depth)
+        return tuple(make_hit(100 + number) for number in range(1, 21)) if strategy == HYBRID else hits
+
+
+async def test_a_second_try_brings_in_what_its_search_found():
+    tools = OtherHitsTools(reply=replying(best(*BEST), route=KEYWORD, check="no"))
+    answer = await run(tools, strategies=(KEYWORD, HYBRID))
+
+    assert [strategy for strategy, _, _ in tools.searches] == [KEYWORD, HYBRID]
+    assert {"doc101", "doc102"} <= set(documents(answer.passages))
+    assert len(answer.candidates) == 40
