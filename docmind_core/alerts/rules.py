@@ -18,6 +18,8 @@ RULE_IDS = {
     "coordination_overhead_p95_s": "coordination_overhead_high",
     "pass_ratio_min": "pass_ratio_low",
     "good_ratio_min": "error_rate",
+    "decode_tps_min": "decode_slow",
+    "prefill_tps_min": "prefill_slow",
 }
 TOKEN_RULES = frozenset({"token_efficiency_low"})
 """Rules on counted tokens: without a balanced ledger their numbers are not trusted."""

@@ -157,6 +157,18 @@ TIMES = (
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
+        name="prefill_tps",
+        unit="tokens/s",
+        range="above 0",
+        better="higher",
+        level="run",
+        definition="Prompt tokens computed, cached ones left out, / seconds of prefill, both by the engine's counters "
+        "over the arm. Waiting for other requests of a batch is part of the time.",
+        missing="engine without these counters: NULL",
+        source="`engine_counters`, `latency_summary`",
+        hard=False,
+    ),
+    Metric(
         name="agent_latency_p95_s",
         unit="s",
         range="0 and above",

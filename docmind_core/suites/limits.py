@@ -39,6 +39,8 @@ KNOWN_LIMITS: Mapping[str, KnownLimit] = {
     "coordination_overhead_p95_s": KnownLimit(metric="coordination_overhead_p95_s", default=0.5, tests=_P95, min_n=130),
     "pass_ratio_min": KnownLimit(metric="pass_ratio", is_minimum=True, tests=_SHARE, min_n=50),
     "good_ratio_min": KnownLimit(metric="good_ratio", is_minimum=True, tests=_SHARE, min_n=50),
+    "decode_tps_min": KnownLimit(metric="decode_tps", is_minimum=True, tests=(CI_BOUND, POINT), min_n=50),
+    "prefill_tps_min": KnownLimit(metric="prefill_tps", is_minimum=True, tests=(POINT,), min_n=1),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from docmind_core.measurements.limit_values import judged_arm, measure_limits, worst_by_limit
 from docmind_core.suites.suite import Suite
-from tests.builders import BENCHMARK_RUN, make_query_run_row, make_score_row, write_rows
+from tests.builders import BENCHMARK_RUN, make_call_row, make_query_run_row, make_score_row, write_rows
 
 TUNED = f"{BENCHMARK_RUN}.tuned"
 
@@ -114,3 +114,36 @@ def test_failed_queries_and_fallbacks_are_not_good(home):
     write_rows(home, {"query_runs": [answered, failed, make_query_run_row("q3", fallback=True)]}, TUNED)
     value = measured(home, limits={"good_ratio_min": 0.99})["good_ratio_min"]
     assert value.measured.value == pytest.approx(1 / 3)
+
+
+def plant_speeds(home, speeds, counters=()):
+    calls = [make_call_row(call_id=f"c{number}", decode_tps=speed) for number, speed in enumerate(speeds)]
+    taken = [
+        {"engine_session": "s", "counter": counter, "moment": moment, "value": value}
+        for counter, moment, value in counters
+    ]
+    rows = {"query_runs": [make_query_run_row("q0")], "llm_calls": calls, "engine_counters": taken}
+    write_rows(home, rows, TUNED)
+
+
+def test_decoding_has_a_minimum_and_no_maximum(home):
+    """S4: upstream's validator fails an engine that is faster than 160 tokens/s; here it can't be too fast."""
+    plant_speeds(home, [200.0 + number for number in range(60)])
+    value = measured(home, limits={"decode_tps_min": 100.0})["decode_tps_min"]
+    assert (value.judged.state, value.measured.value, value.measured.n) == ("met", 229.5, 60)
+    assert 200 < value.measured.low < 229.5 < value.measured.high < 259
+
+
+def test_prefilling_is_what_the_engine_computed_in_its_own_time(home):
+    """S5: 9,000 - 1,000 tokens in 12 - 2 s are 800 tokens/s."""
+    tokens, seconds = "request_prefill_kv_computed_tokens_sum", "request_prefill_time_seconds_sum"
+    counters = [(tokens, "before", 1_000.0), (tokens, "after", 9_000.0)]
+    plant_speeds(home, [], [*counters, (seconds, "before", 2.0), (seconds, "after", 12.0)])
+    value = measured(home, limits={"prefill_tps_min": 801.0})["prefill_tps_min"]
+    assert (value.judged.state, value.measured.value) == ("missed", 800.0)
+
+
+def test_an_engine_that_does_not_count_its_prefill_time_has_no_prefill_speed(home):
+    plant_speeds(home, [], [("request_prefill_kv_computed_tokens_sum", "after", 9_000.0)])
+    value = measured(home, limits={"prefill_tps_min": 800.0})["prefill_tps_min"]
+    assert (value.judged.state, value.measured.because) == ("not measured", "not_supported")

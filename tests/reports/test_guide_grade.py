@@ -136,6 +136,7 @@ def test_a_thousand_tokens_per_second_is_still_normal():
 
 
 def test_recommendations_are_those_of_the_guide_in_its_order():
+    """S67."""
     slow = statistics(avg_execution_time_s=1.256, avg_vram_gb=14.5, total_tokens=100_000)
     assert guide_recommendations({"query_router": slow}, slow) == (
         "Consider optimizing query_router - high execution time (1.26s)",
@@ -146,6 +147,7 @@ def test_recommendations_are_those_of_the_guide_in_its_order():
 
 
 def test_bounds_of_recommendations_are_exclusive_and_silence_is_said():
+    """S67: above 1.0 s, above 14 GB, below 500 tokens."""
     edge = statistics(avg_execution_time_s=1.0, avg_vram_gb=14.0, total_tokens=50_000)
     assert guide_recommendations({"query_router": edge}, edge) == ("System performance is within optimal parameters",)
 

@@ -58,6 +58,17 @@ query_times as (
     from measured
     group by all
 ),
+-- Both sums are the engine's own, so the speed is right on a shared engine too; it is the engine's, not the arm's, then.
+prefill as (
+    select
+        run_id,
+        'all' as agent,
+        sum(if(moment = 'after', value, -value)) filter (where counter = 'request_prefill_kv_computed_tokens_sum')
+            / nullif(sum(if(moment = 'after', value, -value))
+                filter (where counter = 'request_prefill_time_seconds_sum'), 0) as prefill_tps
+    from engine_counters
+    group by all
+),
 together as (
     select *
     from call_times
@@ -76,6 +87,7 @@ select
     together.ttft_p95_s,
     together.tpot_p50_s,
     together.decode_tps_p50,
+    prefill.prefill_tps,
     coalesce(together.e2e_n, 0)                 as e2e_n,
     together.e2e_latency_p50_s,
     together.e2e_latency_p95_s,
@@ -99,4 +111,5 @@ select
     end                                         as because
 from together
 join runs using (run_id)
+left join prefill using (run_id, agent)
 order by runs.benchmark_run, runs.arm, together.agent = 'all', together.agent
