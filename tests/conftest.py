@@ -1,4 +1,4 @@
-"""What every test may ask for, and what keeps all of them quick."""
+"""What every test may ask for, and what keeps all quick; no heavy imports, as the main process of xdist needs none."""
 
 import functools
 import gc
@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from docmind_core.settings import Settings
-from docmind_core.tables import connecting, publish
 
 PROJECT = Path(__file__).resolve().parents[1]
-DESCRIBE = publish._describe
 
 
 def pytest_collection_finish():
@@ -23,18 +21,36 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick():
-    """Leave out what costs time and no test looks at; `tests/tables` asks for the comments again.
+    """Leave out what costs time and hardly a test looks at; yields what writes comments, for those that do.
 
     DuckDB gets one thread, as the tables of tests are small; nothing waits until it would survive a power failure; no
     comments are written, which are half the time of publishing; and certificates, which nobody on loopback needs, are
     read once instead of once per client.
     """
+    from docmind_core.tables import connecting, publish
+
+    describe = publish._describe
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(connecting._CONFIG, "threads", 1)
         patched.setattr(os, "fsync", lambda file: None)
         patched.setattr(publish, "_describe", lambda connection: None)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
-        yield
+        yield describe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient():
+    """Take no slow moment of a busy machine for a counterexample."""
+    from hypothesis import settings
+
+    settings.register_profile("docmind", deadline=None)
+    settings.load_profile("docmind")
+
+
+@pytest.fixture
+def home(tmp_path) -> Settings:
+    """Settings of an empty home of this test's own."""
+    return Settings(home=tmp_path / "home")
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +63,6 @@ def dagster_home(tmp_path_factory) -> Path:
         instance.get_runs()
         instance.get_dynamic_partitions("benchmark_run")
     return settings.dagster_home
-
-
-@pytest.fixture
-def home(tmp_path) -> Settings:
-    """Settings of an empty home of this test's own."""
-    return Settings(home=tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import write_segment
 from tests.alerts.builders import OVERHEAD, START, evaluate_night, key_of, make_suite, plant_night
+from tests.conftest import PROJECT
 
 
 def rows(home, sql, *parameters):
@@ -182,21 +183,26 @@ _EVALUATE = """
 import sys
 from pathlib import Path
 from docmind_core.settings import Settings
-from docmind_core.alerts.evaluating import book_failure
-from tests.alerts.builders import key_of, make_suite
-for night in range(20):
-    book_failure(Settings(home=Path(sys.argv[1])), key_of(night), make_suite(name=sys.argv[2]), "x")
+from tests.alerts.test_evaluating import book_failures
+print("ready", flush=True)
+sys.stdin.readline()
+book_failures(Settings(home=Path(sys.argv[1])), "right")
 """
 
 
+def book_failures(home, suite):
+    for night in range(20):
+        book_failure(home, key_of(night), make_suite(name=suite), "x")
+
+
 def test_two_processes_write_at_once_and_lose_nothing(home):
-    workers = [
-        subprocess.Popen([sys.executable, "-c", _EVALUATE, str(home.home), name], stderr=subprocess.PIPE)
-        for name in ("left", "right")
-    ]
-    for worker in workers:
-        _, error = worker.communicate(timeout=120)
-        assert worker.returncode == 0, error.decode()
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", _EVALUATE, str(home.home)], cwd=PROJECT, text=True, **pipes) as other:
+        assert other.stdout.readline() == "ready\n"
+        print("begin", file=other.stdin, flush=True)
+        book_failures(home, "left")
+        _, error = other.communicate(timeout=120)
+    assert other.returncode == 0, error
     assert rows(home, "select count(*) as n from alert_evaluations") == [{"n": 40}]
     assert {row["n"] for row in rows(home, "select count(*) as n from alert_events group by fingerprint")} == {2}, (
         "fired, and repeated after ten runs"

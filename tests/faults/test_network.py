@@ -25,10 +25,10 @@ def run(settings, suite):
 def test_a_fault_at_every_third_call_costs_attempts_and_no_query(home, make_suite, engine, impatient, kind):
     # One query at a time: several in step with the cycle would let one of them meet nothing but faults.
     with FaultProxy(upstream_port=engine.port, faults=cycle((None, kind, None))) as proxy:
-        run(home, make_suite(engine=proxy.url, arms=ARMS, limit=2, concurrency=1))
+        run(home, make_suite(engine=proxy.url, arms=["naive_supervisor"], limit=2, concurrency=1))
 
     assert proxy.broken
-    assert_consistent(home, arms=2, queries=2)
+    assert_consistent(home, arms=1, queries=2)
     assert select(home, "select count(*) from llm_calls") == [(proxy.chat_requests,)]
     assert select(home, "select distinct status from query_runs") == [("answered",)]
     if kind in ("429", "drop", "slow"):

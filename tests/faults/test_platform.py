@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,23 +45,44 @@ def bench(settings, *arguments):
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_benchmark_has_its_home_to_itself_and_interrupted_says_how_to_go_on_and_can(
-    bench_home, write_suite, engine, capsys, number
-):
-    home = bench_home
-    engine.faults.extend([None, None, "hang"])
-    suite = write_suite(arms=["single_pass"], concurrency=1)
+def bench_until_sigterm(home, suite, engine, capfd):
+    """Run it in a process of its own, which has the home to itself; return exit code and standard error."""
     with bench(home, suite) as process:
         while engine.begun < 3 and process.poll() is None:
             engine.wait_for_call(3)
         assert run(["bench", suite]) == 1
-        assert f"in use by process {process.pid}, which runs docmind bench {suite}" in capsys.readouterr().err
-        process.send_signal(number)
+        assert f"in use by process {process.pid}, which runs docmind bench {suite}" in capfd.readouterr().err
+        process.send_signal(signal.SIGTERM)
         _, shown = process.communicate(timeout=120)
+    return process.returncode, shown
+
+
+def bench_until_control_c(home, suite, engine, capfd):
+    """Run it in this process; return exit code and standard error."""
+
+    def interrupt():
+        engine.wait_for_call(3)
+        if engine.begun == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    code = run(["bench", suite])
+    helper.join()
+    return code, capfd.readouterr().err
+
+
+@pytest.mark.parametrize("bench_until_interrupted", [bench_until_sigterm, bench_until_control_c])
+def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
+    bench_home, write_suite, engine, capfd, bench_until_interrupted
+):
+    home = bench_home
+    engine.faults.extend([None, None, "hang"])
+    suite = write_suite(arms=["single_pass"], concurrency=1)
+    code, shown = bench_until_interrupted(home, suite, engine, capfd)
 
     (state,) = list_benchmark_runs(home)
-    assert process.returncode == EXIT_INTERRUPTED, shown
+    assert code == EXIT_INTERRUPTED, shown
     told = [line for line in shown.splitlines() if line][-1]  # click ends an interruption with a blank line
     assert told == f"interrupted; go on with: docmind bench {suite} --resume {state.benchmark_run}"
     assert "Traceback" not in shown

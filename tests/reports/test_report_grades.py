@@ -1,6 +1,7 @@
 """Scorecard and guide grade in the report of a benchmark run."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,19 @@ def suite_of(**changes: object) -> str:
     return json.dumps({"suite": suite})
 
 
-def graded(tmp_path: Path, *, plumbing: bool = False, **suite: object):
-    """Report the guide's example as the run of one arm."""
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory):
+    """Report the guide's example as the run of one arm, once for each suite."""
+
+    @cache
+    def report(*, plumbing: bool = False, vram_gb_max: float | None = None):
+        limits = {} if vram_gb_max is None else {"vram_process_peak_gb": vram_gb_max}
+        return report_example(tmp_path_factory.mktemp("graded"), plumbing=plumbing, limits=limits)
+
+    return report
+
+
+def report_example(tmp_path: Path, *, plumbing: bool, **suite: object):
     settings = Settings(home=tmp_path / "home")
     run = make_run_row(RUN_ID, level="balanced", plumbing=plumbing, manifest=suite_of(**suite), duration_s=75.0)
     write_rows(settings, guide_example(RUN_ID) | {"runs": [run]}, RUN_ID)
@@ -31,8 +43,8 @@ def graded(tmp_path: Path, *, plumbing: bool = False, **suite: object):
     return report, report.html.read_text("utf-8"), report.markdown.read_text("utf-8")
 
 
-def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(tmp_path):
-    report, html, markdown = graded(tmp_path)
+def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(graded):
+    report, html, markdown = graded()
     by_metric = {(row["metric"], row["agent"]): row for row in report.scorecard}
     latency = by_metric["agent_latency_p95_s", "query_router"]
     # 50 executions are too few for the interval of a p95
@@ -49,27 +61,27 @@ def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(tmp_path):
         assert "not measured: not" in text
 
 
-def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(tmp_path):
-    report, _, _ = graded(tmp_path, limits={"vram_process_peak_gb": 12.0})
+def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(graded):
+    report, _, _ = graded(vram_gb_max=12.0)
     memory = next(row for row in report.scorecard if row["metric"] == "vram_process_peak_gb")
     assert (memory["state"], memory["limit"]) == ("missed", 12.0)
 
 
-def test_the_summary_counts_the_limits_by_their_state(tmp_path):
-    report, _, _ = graded(tmp_path, limits={"vram_process_peak_gb": 12.0})
+def test_the_summary_counts_the_limits_by_their_state(graded):
+    report, _, _ = graded(vram_gb_max=12.0)
     states = {row["metric"]: row["state"] for row in report.scorecard if row["agent"] in {None, "query_router"}}
     assert sorted(states.values()) == ["missed", "not measured", "not measured", "undecided", "undecided"]
     assert "Limits of tuned: 1 missed, 2 undecided, 2 not measured" in report.summary.splitlines()
 
 
-def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(tmp_path):
-    report, html, _ = graded(tmp_path, plumbing=True)
+def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(graded):
+    report, html, _ = graded(plumbing=True)
     assert report.verdict == "Scorecard of tuned: no letter (the model only checks the plumbing)"
     assert report.verdict in html
 
 
-def test_the_guide_grade_its_parts_and_its_recommendation_stand_in_the_report(tmp_path):
-    report, html, markdown = graded(tmp_path)
+def test_the_guide_grade_its_parts_and_its_recommendation_stand_in_the_report(graded):
+    report, html, markdown = graded()
     assert report.guide_grades == {"tuned": "A Good (85 of 100 points)"}
     sentence = "tuned: Low token efficiency detected - review context optimization strategies"
     for text in (html, markdown):

@@ -17,20 +17,20 @@ from tests.builders import RUN_ID, make_call_row, make_query_run_row, make_run_r
 from tests.documents import PROJECT
 
 
-def test_an_empty_home_publishes_every_table_and_view(settings):
+def test_an_empty_home_publishes_every_table_and_view(settings, with_comments):
     publish(settings)
     _, rows = query_rows(settings, "select table_name from information_schema.tables order by 1")
     assert {row[0] for row in rows} == {*TABLES, *(view.name for view in VIEWS)}
 
 
-def test_every_table_view_and_column_has_a_comment_in_the_database(settings):
+def test_every_table_view_and_column_has_a_comment_in_the_database(settings, with_comments):
     publish(settings)
     for source in ("duckdb_tables()", "duckdb_views()", "duckdb_columns()"):
         _, rows = query_rows(settings, f"select * from {source} where not internal and coalesce(comment, '') = ''")
         assert rows == []
 
 
-def test_no_write_ahead_log_and_no_temporary_file_remain(settings):
+def test_no_write_ahead_log_and_no_temporary_file_remain(settings, with_comments):
     write_rows(settings, {"llm_calls": [make_call_row()]})
     publish(settings)
     assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
