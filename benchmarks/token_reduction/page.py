@@ -42,8 +42,8 @@ The rule decides how often the baseline calls, so it decides the figure; that is
 one search and one call: what the same question costs without agents.
 """
 _PLUMBING = (
-    "Made with {model}, which checks the plumbing: tokens and ledger are real, and a model of this size says nothing "
-    "about quality. The saving is therefore not claimable. For your own model:\n"
+    "Made with {model}, which checks the plumbing: tokens and ledger are real, and a model of this\n"
+    "size says nothing about quality. The saving is therefore not claimable. For your own model:\n"
     "`python -m benchmarks.token_reduction --engine URL --model NAME`."
 )
 _SQL = """
