@@ -149,7 +149,7 @@ def summary_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
 
 
 def table_of(rows: Sequence[Mapping[str, object]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
-    """Return a small table; values that Dagster's tables don't hold become text, NULL stays empty."""
+    """Return a small table to look at: six digits of a number, text for what such tables don't hold, NULL empty."""
     if not rows:
         return dg.MetadataValue.text("no rows")
     columns = [dg.TableColumn(name=name, type=_column_type(rows, name)) for name in rows[0]]
@@ -167,6 +167,8 @@ def _column_type(rows: Sequence[Mapping[str, object]], name: str) -> str:
 
 
 def _plain(value: object) -> str | int | float | bool | None:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 

@@ -52,7 +52,7 @@ PAGES = {
     "asset-checks.png": Page(
         path="assets/metrics_database?view=checks&checkDetail=limit_reduction_pct_min", shows="limit_reduction_pct_min"
     ),
-    "report-asset.png": Page(path="assets/performance_report?view=events", shows="guide_grade"),
+    "report-asset.png": Page(path="assets/performance_report?view=events", shows="guide_grade", width=2100, height=990),
     "report-chart.png": Page(path="assets/performance_report?view=events", shows="guide_grade", click_in_row="chart"),
     "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
     "schedule.png": Page(path=f"{LOCATION}/schedules/suite_nightly", shows="Execution timezone"),

@@ -33,6 +33,11 @@ def test_a_table_without_rows_says_so():
     assert table_of([]).value == "no rows"
 
 
+def test_a_number_in_a_table_has_six_digits():
+    (record,) = table_of([{"value": 85.89399028800494, "small": 0.00009314574999999999, "n": 1_234_567}]).records
+    assert record.data == {"value": 85.894, "small": 0.0000931457, "n": 1_234_567}
+
+
 def test_a_report_shows_its_grades_scorecard_and_chart_beside_its_path(tmp_path):
     markdown = tmp_path / "report.md"
     markdown.write_text("# Report")
