@@ -17,7 +17,7 @@ bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), p
 test: ## Install all and run all tests: at the end those on the real CPU engine and under the real daemon
 	@scripts/install.sh all
 	@$(PYTEST_PARALLEL)
-	@$(BIN)/python -m pytest -q -m engine -o faulthandler_timeout=1200 tests/end_to_end
+	@$(BIN)/python -m pytest -q -m engine -o faulthandler_timeout=1200 tests/end_to_end tests/serving
 	@$(BIN)/python -m pytest -q -m daemon -o faulthandler_timeout=1200 tests/end_to_end
 
 test-fast: ## Install without torch and engine, and run the tests that need neither

@@ -134,6 +134,8 @@ def _verdict(question: _Question, effect: Effect) -> tuple[str, str]:
         compared += "; a time of one run, other nights differ"
     if effect.low == effect.high == 0:
         return DID_NOT_MOVE, f"{compared}; no query changed"
+    if effect.same_requests:
+        return DID_NOT_MOVE, f"{compared}; both arms sent the same requests, so the lever had nothing to act on"
     if effect.low <= 0 <= effect.high:
         return DID_NOT_MOVE, f"{compared}; the interval holds 0"
     rose = effect.low > 0

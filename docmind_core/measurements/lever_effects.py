@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from docmind_core.measurements.lever_values import (
     LeverRun,
@@ -12,6 +12,7 @@ from docmind_core.measurements.lever_values import (
     decode_tps,
     pairs_of,
     passed,
+    requests,
 )
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
@@ -56,6 +57,8 @@ class Effect:
     n: int = 0
     because: str
     """The interval in words, or why there is none."""
+    same_requests: bool = False
+    """Whether both arms sent the engine the same requests: then the lever can't have moved the engine's speed."""
 
 
 def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect:
@@ -77,7 +80,8 @@ def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect
         return _shown(estimate, pairs.left_out, "%", _saved)
     read, unit = DIFFERENCES[metric]
     pairs = pairs_of(read, candidate, baseline)
-    return _shown(clustered_mean(pairs.differences, pairs.clusters), pairs.left_out, unit, float)
+    effect = _shown(clustered_mean(pairs.differences, pairs.clusters), pairs.left_out, unit, float)
+    return replace(effect, same_requests=metric == "decode_tps" and requests(candidate) == requests(baseline))
 
 
 def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:

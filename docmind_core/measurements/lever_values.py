@@ -1,5 +1,6 @@
 """What the effect of a lever is read from: the values of one metric, by query, in one arm."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ def computed_tokens(run: LeverRun) -> QueryValues:
 def decode_tps(run: LeverRun) -> QueryValues:
     """Read the mean decode speed of a query's calls; a call with one token has none."""
     return values_of([call for call in run.calls if call["decode_tps"] is not None], lambda c: number(c["decode_tps"]))
+
+
+def requests(run: LeverRun) -> Counter[tuple[object, object]]:
+    """Return how often each request was sent for each query."""
+    return Counter((call["query_id"], call["request_hash"]) for call in run.calls)
 
 
 def passed(run: LeverRun) -> QueryValues:

@@ -160,6 +160,20 @@ def test_computed_tokens_judge_the_order_of_prompts(settings):
     assert (row["effect"], row["verdict"]) == (pytest.approx(50), "moved as claimed")
 
 
+@pytest.mark.parametrize(("sent", "verdict"), [("the same", "did not move"), ("a shorter one", "moved as claimed")])
+def test_an_engine_that_decoded_the_same_requests_faster_was_not_moved_by_the_lever(settings, sent, verdict):
+    for arm, speed, request in (("naive_supervisor", 10.0, "the same"), ("naive+context_budget", 20.0, sent)):
+        calls = [
+            make_call_row(call_id=f"c{place}", query_id=f"q{place}", decode_tps=speed, request_hash=request)
+            for place in range(3)
+        ]
+        write_arm(settings, arm, [10, 20, 30], run={"prefix_cache_state": "reset"}, tables={"llm_calls": calls})
+    row = measure(settings, "context_budget", "decode_tps", "C → I")
+
+    assert (row["effect"], row["verdict"]) == (pytest.approx(10), verdict)
+    assert ("both arms sent the same requests" in row["because"]) == (sent == "the same")
+
+
 @pytest.mark.parametrize(
     ("changes", "because"),
     [({"routing": "free"}, "routing differs"), ({"status": "incomplete"}, "naive+dedupe is incomplete")],
