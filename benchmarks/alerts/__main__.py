@@ -6,6 +6,7 @@ import os
 import pstats
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from docmind_core.alerts.evaluating import evaluate_alerts
@@ -18,6 +19,7 @@ from tests.builders import make_call_row, make_counter_rows, make_query_run_row,
 KEY = "20261122T020000Z-size-{number:04x}"
 ARMS = ("single_pass", "naive_supervisor", "tuned")
 AGENTS = ("query_router", "retrieval_expert", "context_validator", "result_synthesizer", "performance_optimizer")
+BEGAN = datetime(2026, 11, 22, 2, tzinfo=UTC)
 SCORES_PER_QUERY = 24
 SPANS_PER_AGENT = 3
 ANSWER = "an answer of some length, with its citations [1] [2]. " * 4
@@ -69,7 +71,9 @@ def write_arm(settings: Settings, run_id: str, queries: int) -> None:
         "runs": [make_run_row(run_id, suite="size")],
         "query_runs": [
             make_query_run_row(
-                query_id, run_id, query="a question? " * 8, answer=ANSWER, coordination_overhead_s=number % 97 / 1000,
+                query_id, run_id, query="a question? " * 8, answer=ANSWER, wall_s=3.0, calls=len(AGENTS),
+                started_at=BEGAN + timedelta(seconds=40 * number), ended_at=BEGAN + timedelta(seconds=40 * number + 3),
+                prompt_tokens=50, completion_tokens=15, billed_tokens=65, coordination_overhead_s=number % 97 / 1000,
                 context_utilisation_ratio=number % 89 / 100,
             )
             for number, query_id in enumerate(ids)
@@ -89,8 +93,10 @@ def write_arm(settings: Settings, run_id: str, queries: int) -> None:
 
 def call_rows(run_id: str, query_id: str) -> Iterator[dict[str, object]]:
     """Yield one call per agent."""
-    for agent in AGENTS:
-        yield make_call_row(f"{query_id}-{agent}", run_id, query_id=query_id, agent=agent, reply=ANSWER)
+    for number, agent in enumerate(AGENTS):
+        yield make_call_row(
+            f"{query_id}-{agent}", run_id, query_id=query_id, agent=agent, reply=ANSWER, span_id=f"{number}.1"
+        )
 
 
 def span_rows(run_id: str, query_id: str) -> Iterator[dict[str, object]]:
@@ -102,6 +108,7 @@ def span_rows(run_id: str, query_id: str) -> Iterator[dict[str, object]]:
                 "query_id": query_id,
                 "replicate": 0,
                 "span_id": f"{number}.{inner}",
+                "parent_id": f"{number}.0" if inner else None,
                 "op": "invoke_agent" if inner == 0 else "chat",
                 "name": agent,
                 "t0": number * 10**9,
