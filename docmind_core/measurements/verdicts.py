@@ -13,7 +13,7 @@ from docmind_core.statistics.pairs import (
     mean_difference,
     reduction_pct,
 )
-from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference
+from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference, power_of_non_inferiority
 
 BETTER, NON_INFERIOR, WORSE, INCONCLUSIVE = "better", "non_inferior", "worse", "inconclusive"
 
@@ -21,6 +21,8 @@ MARGIN = 0.05
 """Quality may be lower by less than this share of the queries."""
 MIN_N = 300
 """Pairs that show non-inferiority within 5 points with 80 % power (discordance 12 %)."""
+DISCORDANCE = 0.12
+"""Share of pairs in which one of two equally good arms passes and the other doesn't, assumed for the power."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +81,27 @@ def claim(tokens: Verdict, quality: Verdict, obstacles: Sequence[str], *, min_n:
         reasons.append(f"quality undecided: n = {quality.estimate.n} is below {min_n}")
     elif quality.verdict == INCONCLUSIVE:
         reasons.append(f"quality undecided: {quality.because}")
+    left = power_left(quality, min_n)
     if reasons:
-        return False, "not claimable: " + "; ".join(reasons)
+        return False, "not claimable: " + "; ".join([*reasons, left] if left else reasons)
     saved = reduction_pct(tokens.estimate.value) or 0.0
-    return True, f"{saved:.1f} % fewer tokens ({tokens.because}) and quality {quality.verdict} ({quality.because})"
+    grounds = f"{saved:.1f} % fewer tokens ({tokens.because}) and quality {quality.verdict} ({quality.because})"
+    return True, f"{grounds}; {left}" if left else grounds
+
+
+def power_left(quality: Verdict, min_n: int) -> str:
+    """Say what power is left where a suite asks for fewer pairs than `MIN_N`; nothing where it doesn't.
+
+    Pairs of one document count once: they are not independent.
+    """
+    independent = min(quality.estimate.n, quality.estimate.clusters)
+    if min_n >= MIN_N or independent < 1:
+        return ""
+    power = power_of_non_inferiority(DISCORDANCE, MARGIN, independent)
+    return (
+        f"the suite's min_n {min_n} stands for {MIN_N}: equal quality is shown within {100 * MARGIN:.0f} points with "
+        f"{100 * power:.0f} % power ({independent} independent pairs, discordance {100 * DISCORDANCE:.0f} %)"
+    )
 
 
 def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:

@@ -3,35 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.estimates import Estimate, mean_estimate, most_frequent, quality_estimate
-from docmind_core.reports.number_text import (
-    count_text,
-    interval_text,
-    milliseconds_text,
-    not_measured,
-    percent_text,
-    ratio_text,
-    times_text,
-)
-from docmind_core.reports.run_records import (
-    TOKENS_PER_CORRECT,
-    ArmRun,
-    Latency,
-    QualitySummary,
-    QueryRun,
-    TokenEfficiency,
-)
+from docmind_core.reports.comparison_rows import CACHE_NOT_REPORTED, NO_CALL, NO_SCORE, comparison_rows
+from docmind_core.reports.estimates import estimate_cell, mean_estimate, most_frequent, quality_estimate
+from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
+from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
-BASELINE = "naive_supervisor"
-SINGLE_PASS = "single_pass"  # noqa: S105 - an arm
-NO_BASELINE = f"no {BASELINE} arm in this run"
-NO_SINGLE_PASS = f"no {SINGLE_PASS} arm in this run"
-NOT_CLAIMABLE = "not claimable: "
-"""How `claimable_because` begins when it says no."""
-CACHE_NOT_REPORTED = "flag_off"
-NO_CALL = "no model call finished"
-NO_SCORE = "not scored"
 P95_N_MIN = 130
 """Fewest values whose 95th percentile the view shows (docs/metrics.md)."""
 
@@ -49,25 +26,13 @@ def arm_table(records: BenchmarkRecords) -> TextTable:
             TextRow(heading="Tokens per query (mean)"),
             *_token_rows(records),
             TextRow(heading="Compared with the other arms"),
-            *_comparison_rows(records),
+            *comparison_rows(records),
             TextRow(heading="Quality (mean and 95 % interval)"),
             *_quality_rows(records),
             TextRow(heading="Time per query"),
             *_time_rows(records),
         ),
     )
-
-
-def estimate_cell(estimate: Estimate, text: Callable[..., str], *, decimals: int | None = None) -> Cell:
-    """Show an estimate with its interval and, unless all rows count, how many do."""
-    if estimate.value is None:
-        return Cell(text=not_measured(estimate.because))
-    notes = []
-    if decimals is not None:
-        notes.append(interval_text(estimate.low, estimate.high, decimals=decimals))
-    if estimate.n_defined < estimate.n_total:
-        notes.append(f"n {estimate.n_defined} of {estimate.n_total}")
-    return Cell(text=text(estimate.value), note="; ".join(note for note in notes if note))
 
 
 def _query_rows(records: BenchmarkRecords) -> list[TextRow]:
@@ -103,7 +68,13 @@ def _token_rows(records: BenchmarkRecords) -> list[TextRow]:
             "computed prompt tokens",
             _means(records, lambda query: query.prefill_computed_tokens, unknown=CACHE_NOT_REPORTED),
         ),
+        text_row("computed tokens", _means(records, _computed_tokens, unknown=CACHE_NOT_REPORTED)),
     ]
+
+
+def _computed_tokens(query: QueryRun) -> float | None:
+    prompt, completion = query.prefill_computed_tokens, query.completion_tokens
+    return None if prompt is None or completion is None else prompt + completion
 
 
 def _means(records: BenchmarkRecords, value: QueryValue, *, unknown: str | None = None) -> list[Cell]:
@@ -113,69 +84,6 @@ def _means(records: BenchmarkRecords, value: QueryValue, *, unknown: str | None 
         reasons = [query.tokens_missing_because or unknown for query in queries] or ["no query finished"]
         cells.append(estimate_cell(mean_estimate([value(query) for query in queries], reasons), count_text))
     return cells
-
-
-def _comparison_rows(records: BenchmarkRecords) -> list[TextRow]:
-    arms = records.arms
-    return [
-        text_row("tokens saved against naive_supervisor", [_reduction(records, arm) for arm in arms]),
-        text_row("the same over the whole bill", [_reduction_of_totals(records, arm) for arm in arms]),
-        text_row("tokens against one call", [_single_pass_ratio(records, arm) for arm in arms]),
-        text_row("tokens per correct answer", [_per_correct(records, arm) for arm in arms]),
-        text_row("may be claimed", [_claimable(records.tokens_of_arms.get(arm.run_id)) for arm in arms]),
-    ]
-
-
-def _reduction(records: BenchmarkRecords, arm: ArmRun) -> Cell:
-    row = records.tokens_of_arms.get(arm.run_id)
-    if row is None or row.reduction_pct is None:
-        return Cell(text=_why_no_reduction(records, arm))
-    return Cell(
-        text=percent_text(row.reduction_pct), note=interval_text(row.reduction_low, row.reduction_high, decimals=0)
-    )
-
-
-def _reduction_of_totals(records: BenchmarkRecords, arm: ArmRun) -> str:
-    row = records.tokens_of_arms.get(arm.run_id)
-    if row is None or row.reduction_of_totals_pct is None:
-        return _why_no_reduction(records, arm)
-    return percent_text(row.reduction_of_totals_pct)
-
-
-def _why_no_reduction(records: BenchmarkRecords, arm: ArmRun) -> str:
-    if arm.arm == BASELINE:
-        return "is the baseline"
-    if BASELINE not in records.arm_names.values():
-        return not_measured(NO_BASELINE)
-    row = records.tokens_of_arms.get(arm.run_id)
-    return not_measured(NO_CALL if row is None else row.claimable_because)
-
-
-def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:
-    row = records.tokens_of_arms.get(arm.run_id)
-    if row is not None and row.single_pass_ratio is not None:
-        note = interval_text(row.single_pass_ratio_low, row.single_pass_ratio_high, decimals=2)
-        return Cell(text=times_text(row.single_pass_ratio), note=note)
-    if arm.arm == SINGLE_PASS:
-        return Cell(text="is the one call")
-    if SINGLE_PASS not in records.arm_names.values():
-        return Cell(text=not_measured(NO_SINGLE_PASS))
-    return Cell(
-        text=not_measured(NO_CALL if row is None else row.missing_because or "no query with tokens in both arms")
-    )
-
-
-def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
-    row = records.quality_of_arms.get((arm.run_id, TOKENS_PER_CORRECT))
-    if row is None:
-        return Cell(text=not_measured(NO_SCORE))
-    return estimate_cell(quality_estimate(row), count_text)
-
-
-def _claimable(row: TokenEfficiency | None) -> Cell:
-    if row is None or row.claimable is None:
-        return Cell(text="–")
-    return Cell(text="yes" if row.claimable else "no", note=(row.claimable_because or "").removeprefix(NOT_CLAIMABLE))
 
 
 def _quality_rows(records: BenchmarkRecords) -> list[TextRow]:

@@ -1,8 +1,8 @@
 """What the figures of a report mean, one line each."""
 
 from docmind_core.measurements.catalogue import METRICS, REASONS
-from docmind_core.reports.arm_table import CACHE_NOT_REPORTED
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.comparison_rows import CACHE_NOT_REPORTED
 
 DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("answered", "queries with an answer, of those asked; a failed query stays in every denominator"),
@@ -18,6 +18,10 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "100 · (1 − geometric mean of billed tokens / the baseline's), query by query, 95 % t interval on the logs, "
         "clustered by document: what the typical query saves",
     ),
+    (
+        "computed tokens",
+        "computed prompt tokens + completion tokens: what the engine had to work out; billed tokens ask what is paid",
+    ),
     ("the same over the whole bill", "100 · (1 − sum / baseline's sum): what the bill saves"),
     ("tokens against one call", "geometric mean of billed tokens / those of single_pass, query by query"),
     ("tokens per correct answer", "billed tokens / answers that pass, over the queries whose passing is known"),
@@ -30,6 +34,11 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "mean over the queries that have the score, ± t · standard error, clustered by document; "
         "Wilson's interval where all scores are 0 or all are 1",
     ),
+    (
+        "MDE",
+        "smallest difference that these queries show with 80 % power (two-sided, 5 %); a smaller one may be unseen",
+    ),
+    ("left out", "queries without a value in one of the two arms: they are in no comparison"),
     ("wall time", "from the start of a query to its end; closed loop, not service latency under load"),
     ("coordination overhead", "wall time minus the time in which at least one model call or search was at work"),
     ("first token", "from sending a call to its first content, as the client sees it"),

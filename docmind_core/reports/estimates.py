@@ -1,13 +1,15 @@
 """Means and intervals of one arm, each with the reason when there is none."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
+from docmind_core.reports.number_text import interval_text, not_measured
 from docmind_core.reports.run_records import QualitySummary
+from docmind_core.reports.text_table import Cell
 from docmind_core.statistics.estimates import wilson_interval
 
 CONFIDENCE = 0.95
@@ -66,3 +68,15 @@ def most_frequent(reasons: Iterable[str | None]) -> str | None:
     """Return the reason named most often, or None."""
     counted = Counter(reason for reason in reasons if reason)
     return counted.most_common(1)[0][0] if counted else None
+
+
+def estimate_cell(estimate: Estimate, text: Callable[..., str], *, decimals: int | None = None) -> Cell:
+    """Show an estimate with its interval and, unless all rows count, how many do."""
+    if estimate.value is None:
+        return Cell(text=not_measured(estimate.because))
+    notes = []
+    if decimals is not None:
+        notes.append(interval_text(estimate.low, estimate.high, decimals=decimals))
+    if estimate.n_defined < estimate.n_total:
+        notes.append(f"n {estimate.n_defined} of {estimate.n_total}")
+    return Cell(text=text(estimate.value), note="; ".join(note for note in notes if note))

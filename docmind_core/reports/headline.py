@@ -2,14 +2,23 @@
 
 from dataclasses import dataclass
 
-from docmind_core.reports.arm_table import BASELINE, NO_BASELINE, NOT_CLAIMABLE, SINGLE_PASS
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.comparison_rows import (
+    BASELINE,
+    NO_BASELINE,
+    NO_INTERVAL,
+    NO_SCORE_IN_BOTH,
+    NOT_CLAIMABLE,
+    QUALITY_METRICS,
+    SINGLE_PASS,
+    find_comparison,
+    pairs_text,
+    verdict_text,
+)
 from docmind_core.reports.number_text import counted, interval_text, percent_text, ratio_text, times_text
-from docmind_core.reports.run_records import ArmRun, Comparison, TokenEfficiency
+from docmind_core.reports.run_records import ArmRun, TokenEfficiency
 
 TUNED = "tuned"
-QUALITY_METRICS = ("passed", "exact_match", "token_f1")
-"""The first of these that was compared stands for quality in the headline."""
 PLUMBING = (
     "Made with {model}, a model that is here to check the plumbing: tokens, times and the ledger are real, "
     "the quality says nothing about any system, and it gets no letter."
@@ -85,8 +94,8 @@ def _reduction_n(records: BenchmarkRecords, row: TokenEfficiency) -> str:
         sign = 1 if row.reduction_pct >= 0 else -1
         ends = sorted((sign * row.reduction_low, sign * row.reduction_high))
         notes += f"; 95 % interval {interval_text(*ends, decimals=0)} %"
-    billed = _comparison(records, row.run_id, BASELINE, ("billed_tokens",))
-    return notes + (f"; {billed.n} queries" if billed and billed.n is not None else "")
+    billed = find_comparison(records, row.run_id, BASELINE, ("billed_tokens",))
+    return f"{notes}; {pairs_text(billed)}" if billed else notes
 
 
 def _against_one_call(row: TokenEfficiency | None) -> str:
@@ -97,14 +106,20 @@ def _against_one_call(row: TokenEfficiency | None) -> str:
 
 
 def _quality(records: BenchmarkRecords, arm: ArmRun) -> str:
-    found = _comparison(records, arm.run_id, BASELINE, QUALITY_METRICS)
-    if found is None or found.candidate_value is None or found.baseline_value is None:
-        return "Quality was not compared."
-    interval = interval_text(found.delta_low, found.delta_high, decimals=2)
-    verdict = (found.verdict or "no verdict").replace("_", "-")
-    between = f", difference {ratio_text(found.delta)}" + (f" ({interval})" if interval else "")
-    values = f"{ratio_text(found.candidate_value)} against {ratio_text(found.baseline_value)}"
-    return f"Quality ({found.metric}): {values}{between}: {verdict}."
+    others = [name for name in (BASELINE, SINGLE_PASS) if name != arm.arm and name in records.arm_names.values()]
+    if not others:
+        return f"Quality was not compared: neither {BASELINE} nor {SINGLE_PASS} ran beside it."
+    return " ".join(_quality_against(records, arm, name) for name in others)
+
+
+def _quality_against(records: BenchmarkRecords, arm: ArmRun, other: str) -> str:
+    found = find_comparison(records, arm.run_id, other, QUALITY_METRICS)
+    if found is None:
+        return f"Quality was not compared with {other}: {NO_SCORE_IN_BOTH}."
+    interval = interval_text(found.delta_low, found.delta_high, decimals=2) or NO_INTERVAL
+    values = f"{ratio_text(found.candidate_value)} against {ratio_text(found.baseline_value)} of {other}"
+    difference = f"difference {ratio_text(found.delta)} ({interval}; {pairs_text(found)})"
+    return f"Quality ({found.metric}): {values}, {difference}: {verdict_text(found)}."
 
 
 def _failures(records: BenchmarkRecords, arm: ArmRun) -> str:
@@ -122,12 +137,3 @@ def _claim(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:
         return ""
     reason = (row.claimable_because or "no reason recorded").removeprefix(NOT_CLAIMABLE).rstrip(".")
     return f"A saving {'may' if row.claimable else 'may not'} be claimed: {reason}."
-
-
-def _comparison(records: BenchmarkRecords, run_id: str, baseline: str, metrics: tuple[str, ...]) -> Comparison | None:
-    for metric in metrics:
-        for row in records.comparisons:
-            against = records.arm_names.get(row.baseline_run_id)
-            if (row.candidate_run_id, against, row.metric) == (run_id, baseline, metric):
-                return row
-    return None

@@ -107,6 +107,11 @@ class TokenEfficiency:
     reduction_low: float | None
     reduction_high: float | None
     reduction_of_totals_pct: float | None
+    reduction_of_totals_low: float | None
+    reduction_of_totals_high: float | None
+    computed_reduction_pct: float | None
+    computed_reduction_low: float | None
+    computed_reduction_high: float | None
     baseline_run_id: str | None
     claimable: bool | None
     claimable_because: str | None
@@ -175,6 +180,7 @@ class Comparison:
     candidate_run_id: str
     metric: str
     n: int | None
+    n_left_out: int | None
     baseline_value: float | None
     candidate_value: float | None
     delta: float | None

@@ -12,8 +12,9 @@ from docmind_core.reports.text_safety import one_line, shortened
 LINES_MAX = 25
 WIDTH = 110
 ARMS_SHOWN = 6
-FINDINGS_SHOWN = 2
-_SENTENCE_LINES = 4
+_FINDING_LINES = (6, 2)
+"""The first finding is the one that the run was made for."""
+_PLUMBING_LINES = 3
 _COLUMNS = {
     "answered": "answered",
     "failed": "failed",
@@ -35,10 +36,10 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path) ->
     ]
     lines += _arm_lines(records)
     lines.append("")
-    for finding in headline(records)[:FINDINGS_SHOWN]:
-        lines += _wrapped(str(finding))
+    for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
+        lines += _wrapped(str(finding), lines_max)
     plumbing = plumbing_sentence(records)
-    lines += _wrapped(plumbing, _SENTENCE_LINES - 1) if plumbing else []
+    lines += _wrapped(plumbing, _PLUMBING_LINES) if plumbing else []
     lines.append(shortened(one_line(scorecard.counts), characters=WIDTH))
     lines.append(ledger_line(records))
     lines.append(f"Report: {html}")
@@ -71,7 +72,7 @@ def _arm_lines(records: BenchmarkRecords) -> list[str]:
     return [*lines, f"... and {more} more arms in the report"] if more > 0 else lines
 
 
-def _wrapped(sentence: str, lines_max: int = _SENTENCE_LINES) -> list[str]:
+def _wrapped(sentence: str, lines_max: int) -> list[str]:
     lines = wrap(one_line(sentence), WIDTH)
     if len(lines) > lines_max:
         lines = [*lines[: lines_max - 1], f"{lines[lines_max - 1]} …"]

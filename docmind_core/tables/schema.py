@@ -237,7 +237,10 @@ COMPARISONS = Table(
         "delta_high": ("double", "Upper end of the 95 % interval, clustered"),
         "p": ("double", "Two-sided p of delta = 0"),
         "p_holm": ("double", "The same, corrected by Holm over the gating metrics"),
-        "mde": ("double", "Smallest difference that n pairs show with 80 % power, in the unit of delta"),
+        "mde": (
+            "double",
+            "Smallest difference that n pairs show with 80 % power, in the unit of delta (logs for tokens)",
+        ),
         "ratio_of_totals": ("double", "Candidate's total / baseline's total, for tokens"),
         "ratio_of_totals_low": ("double", "Lower end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
         "ratio_of_totals_high": ("double", "Upper end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),

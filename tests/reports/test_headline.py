@@ -5,6 +5,7 @@ import pytest
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.headline import Finding, headline, plumbing_sentence
+from docmind_core.statistics.power import TWO_SIDED_80
 from tests.reports.planted_run import Row, plant, planted_tables, renamed, settings_of
 
 CLAIM = {"claimable": True, "claimable_because": "70 % fewer tokens"}
@@ -23,13 +24,29 @@ def with_failure(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
     return tables
 
 
+def without_scores(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """What a query set of sentences leaves: comparisons are there, and have no values."""
+    empty = {"delta": None, "candidate_value": None, "baseline_value": None, "n": 0, "n_left_out": 4}
+    tables["comparisons"] = [row | empty if row["metric"] == "passed" else row for row in tables["comparisons"]]
+    return tables
+
+
 RUNS = {
     "unclear": with_tokens(
         planted_tables(("naive_supervisor", "single_pass")), delta=-0.5, delta_low=-1.7, delta_high=0.8
     ),
-    "dearer": with_tokens(planted_tables(("naive_supervisor", "tuned")), delta=1.2, delta_low=1.1, delta_high=1.3),
+    "dearer": with_tokens(
+        planted_tables(("naive_supervisor", "tuned")),
+        delta=1.2,
+        delta_low=1.1,
+        delta_high=1.3,
+        n_left_out=2,
+        mde=TWO_SIDED_80 * 0.25 / 10,
+    ),
     "claimed": with_tokens(planted_tables(("naive_supervisor", "tuned")), **CLAIM),
     "no_baseline": with_failure(planted_tables(("single_pass",))),
+    "one_call_alone": planted_tables(("single_pass", "tuned")),
+    "unscored": without_scores(planted_tables(("naive_supervisor", "tuned"))),
     "baseline_alone": planted_tables(("naive_supervisor",)),
 }
 
@@ -49,7 +66,7 @@ def test_an_interval_across_zero_is_no_clear_difference(records_of):
     (finding,) = headline(records_of("unclear"))
     assert finding.main == (
         "single_pass shows no clear difference in billed tokens to naive_supervisor: 39 % fewer per query "
-        "(routing fixed; 95 % interval −123 to 82 %; 4 queries)."
+        "(routing fixed; 95 % interval −123 to 82 %; 4 queries; MDE unknown)."
     )
 
 
@@ -57,7 +74,7 @@ def test_an_arm_that_costs_more_is_said_to_cost_more(records_of):
     (finding,) = headline(records_of("dearer"))
     assert finding.main == (
         "tuned used 232 % more billed tokens per query than naive_supervisor "
-        "(routing fixed; 95 % interval 200 to 267 %; 4 queries)."
+        "(routing fixed; 95 % interval 200 to 267 %; 4 queries, 2 left out; MDE 7.3 %)."
     )
 
 
@@ -70,10 +87,25 @@ def test_without_a_baseline_no_reduction_is_stated_and_failures_are_counted(reco
     assert headline(records_of("no_baseline")) == (
         Finding(
             main="single_pass can't be compared in tokens: no naive_supervisor arm in this run.",
-            rest="Quality was not compared. 1 of 4 query runs of single_pass failed: their tokens and scores count as "
-            "they are.",
+            rest="Quality was not compared: neither naive_supervisor nor single_pass ran beside it. "
+            "1 of 4 query runs of single_pass failed: their tokens and scores count as they are.",
         ),
     )
+
+
+def test_quality_is_that_of_the_first_metric_with_values_in_both_arms(records_of):
+    """Free-form query sets: `passed` waits for a judge, `token_f1` has values."""
+    (_, finding) = sorted(headline(records_of("one_call_alone")), key=lambda found: found.main.startswith("tuned"))
+    assert finding.main.startswith("tuned can't be compared in tokens: no naive_supervisor arm in this run;")
+    assert finding.rest == (
+        "Quality (token_f1): 0.50 against 0.45 of single_pass, difference 0.05 "
+        "(−0.02 to 0.12; 3 queries, 1 left out; MDE 0.10): inconclusive."
+    )
+
+
+def test_without_any_score_quality_was_not_compared_and_says_with_what(records_of):
+    (finding,) = headline(records_of("unscored"))
+    assert finding.rest.startswith("Quality was not compared with naive_supervisor: no query has a score in both arms.")
 
 
 def test_a_baseline_alone_has_nothing_to_be_compared_with(records_of):

@@ -7,6 +7,7 @@ from docmind_core.statistics.power import (
     mde_of_ratio,
     n_for_pass_difference,
     n_for_percentile,
+    power_of_non_inferiority,
 )
 
 
@@ -27,6 +28,13 @@ def test_smallest_difference_of_pass_ratios(n, points):
 @pytest.mark.parametrize(("n", "percent"), [(50, 10.4), (100, 7.3), (200, 5.1), (500, 3.2)])
 def test_smallest_difference_of_tokens(n, percent):
     assert 100 * mde_of_ratio(0.25, n) == pytest.approx(percent, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("margin", "n", "percent"), [(0.05, 100, 40), (0.05, 200, 64), (0.05, 300, 80), (0.05, 500, 94), (0.03, 1000, 86)]
+)
+def test_the_power_to_show_equal_quality_is_that_of_simulated_runs(margin, n, percent):
+    assert 100 * power_of_non_inferiority(0.12, margin, n) == pytest.approx(percent, abs=2.1)
 
 
 def test_the_mde_of_a_mean_is_a_multiple_of_its_error():

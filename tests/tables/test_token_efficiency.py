@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from docmind_core.statistics.power import TWO_SIDED_80, mde_of_ratio
 from docmind_core.tables.reading import query_segments
 from tests.builders import make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
 
@@ -81,7 +82,7 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
     write_rows(settings, {"llm_calls": [make_call_row()]}, NAIVE)
     write_rows(settings, {"llm_calls": [make_call_row()]}, SINGLE)
     comparisons = [
-        make_comparison("billed_tokens", NAIVE),
+        make_comparison("billed_tokens", NAIVE, mde=TWO_SIDED_80 * 0.25 / 10, n=100, n_left_out=3),
         make_comparison("computed_tokens", NAIVE, delta=math.log(0.5)),
         make_comparison("billed_tokens", SINGLE, delta=math.log(1.5), delta_low=math.log(1.2), delta_high=math.log(2)),
         make_comparison("billed_tokens", NAIVE, slice="factoid", delta=0.0),
@@ -95,6 +96,7 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
             "reduction_pct": 80,
             "reduction_low": 60,
             "reduction_high": 90,
+            "reduction_mde_pct": 100 * mde_of_ratio(0.25, 100),
             "reduction_of_totals_pct": 75,
             "reduction_of_totals_low": 70,
             "reduction_of_totals_high": 80,
@@ -106,6 +108,7 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
             "single_pass_ratio_high": 2,
         }
     )
+    assert (row["n_compared"], row["n_left_out"]) == (100, 3)
     assert (row["baseline_run_id"], row["claimable"], row["claimable_because"]) == (NAIVE, False, "too few")
 
 

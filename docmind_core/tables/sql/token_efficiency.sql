@@ -46,7 +46,8 @@ correct as (
 compared as (
     select
         c.candidate_run_id as run_id, c.baseline_run_id, b.arm as baseline_arm, c.metric, c.delta, c.delta_low,
-        c.delta_high, c.ratio_of_totals, c.ratio_of_totals_low, c.ratio_of_totals_high, c.claimable, c.claimable_because, c.because
+        c.delta_high, c.ratio_of_totals, c.ratio_of_totals_low, c.ratio_of_totals_high, c.claimable, c.claimable_because, c.because,
+        c.mde, c.n, c.n_left_out
     from comparisons as c
     join runs as b on b.run_id = c.baseline_run_id
     where c.agent = 'all' and c.slice = 'all'
@@ -71,6 +72,9 @@ select
     100 * (1 - exp(billed.delta))                               as reduction_pct,
     100 * (1 - exp(billed.delta_high))                          as reduction_low,
     100 * (1 - exp(billed.delta_low))                           as reduction_high,
+    100 * (exp(billed.mde) - 1)                                 as reduction_mde_pct,
+    billed.n                                                    as n_compared,
+    billed.n_left_out,
     100 * (1 - billed.ratio_of_totals)                          as reduction_of_totals_pct,
     100 * (1 - billed.ratio_of_totals_high)                     as reduction_of_totals_low,
     100 * (1 - billed.ratio_of_totals_low)                      as reduction_of_totals_high,
