@@ -150,16 +150,7 @@ def planted_tables(
         if arm != "naive_supervisor" and "naive_supervisor" in arms:
             tables["comparisons"] += _against_naive_supervisor(arm)
     if {"single_pass", "tuned"} <= set(arms):
-        one_call = {"delta": 1.1, "delta_low": 1.0, "delta_high": 1.2, "ratio_of_totals": 3.0}
-        quality = {
-            "baseline_value": 0.45, "candidate_value": 0.5, "delta": 0.05, "delta_low": -0.02, "delta_high": 0.12,
-            "verdict": "inconclusive", "n": 3, "n_left_out": 1, "mde": 0.1,
-        }  # fmt: skip
-        tables["comparisons"] += [
-            make_comparison("tuned", "single_pass", "billed_tokens", **one_call),
-            make_comparison("tuned", "single_pass", "passed", n=0, n_left_out=4, verdict="inconclusive"),
-            make_comparison("tuned", "single_pass", "token_f1", **quality),
-        ]
+        tables["comparisons"] += _against_one_call()
     return tables
 
 
@@ -176,6 +167,19 @@ def _against_naive_supervisor(arm: str) -> list[Row]:
     return [
         make_comparison(arm, "naive_supervisor", "billed_tokens", **tokens),
         make_comparison(arm, "naive_supervisor", "passed", **quality),
+    ]
+
+
+def _against_one_call() -> list[Row]:
+    one_call = {"delta": 1.1, "delta_low": 1.0, "delta_high": 1.2, "ratio_of_totals": 3.0}
+    quality = {
+        "baseline_value": 0.45, "candidate_value": 0.5, "delta": 0.05, "delta_low": -0.02, "delta_high": 0.12,
+        "verdict": "inconclusive", "n": 3, "n_left_out": 1, "mde": 0.1,
+    }  # fmt: skip
+    return [
+        make_comparison("tuned", "single_pass", "billed_tokens", **one_call),
+        make_comparison("tuned", "single_pass", "passed", n=0, n_left_out=4, verdict="inconclusive"),
+        make_comparison("tuned", "single_pass", "token_f1", **quality),
     ]
 
 
