@@ -4,14 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from docmind_core.agents.near_duplicates import KeptTexts
 from docmind_core.agents.passages import NumberedPassage, render_passage
 from docmind_core.agents.sentences import sentences
 
 CUT_TOKENS_MIN = 24
 """A passage is not cut to less than this: a few words carry no evidence."""
-SHINGLE_WORDS = 5
-NEAR_DUPLICATE = 0.8
-"""Share of a chunk's shingles that stand in one earlier chunk."""
 SENTENCE_WORDS_MIN = 8
 """Shorter sentences may be repeated for a reason."""
 
@@ -77,42 +75,25 @@ def drop_duplicates(lists: Lists) -> list[tuple[NumberedPassage, ...]]:
 
     The passage that stays names the chunks it stands for, so that nothing is said to come from nowhere.
     """
-    first_with: dict[tuple[str, ...], int] = {}
-    said: set[str] = set()
-    stands_for: dict[int, list[str]] = {}
+    taken, said = KeptTexts(), set[str]()
     kept: list[list[NumberedPassage]] = []
-    places: dict[int, tuple[int, int]] = {}
+    places: list[tuple[int, int]] = []
     for number, passages in enumerate(lists):
         kept.append([])
         for passage in passages:
-            index = len(places) + 1
-            own = _shingles(passage.hit.chunk.text)
-            twin = _twin(own, first_with)
-            if twin is not None:
-                stands_for.setdefault(twin, []).append(passage.hit.chunk.chunk_id)
-                continue
-            for shingle in own:
-                first_with.setdefault(shingle, index)
-            places[index] = (number, len(kept[number]))
-            kept[number].append(_without_repeats(passage, said))
-    for index, chunk_ids in stands_for.items():
-        number, position = places[index]
-        passage = kept[number][position]
-        kept[number][position] = replace(passage, same_as=(*passage.same_as, *chunk_ids))
+            twin = taken.take(passage.hit.chunk.text)
+            if twin is None:
+                places.append((number, len(kept[number])))
+                kept[number].append(_without_repeats(passage, said))
+            else:
+                among, position = places[twin]
+                kept[among][position] = _standing_for(kept[among][position], passage)
     return [tuple(passages) for passages in kept]
 
 
-def _twin(own: set[tuple[str, ...]], first_with: dict[tuple[str, ...], int]) -> int | None:
-    """Return the earlier passage that holds most of the shingles, if one holds nearly all."""
-    shared: dict[int, int] = {}
-    for shingle in own:
-        holder = first_with.get(shingle)
-        if holder is not None:
-            shared[holder] = shared.get(holder, 0) + 1
-    if not shared:
-        return None
-    best = min(shared, key=lambda holder: (-shared[holder], holder))
-    return best if shared[best] >= NEAR_DUPLICATE * len(own) else None
+def _standing_for(passage: NumberedPassage, left_out: NumberedPassage) -> NumberedPassage:
+    named = dict.fromkeys((*passage.same_as, left_out.hit.chunk.chunk_id, *left_out.same_as))
+    return replace(passage, same_as=tuple(each for each in named if each != passage.hit.chunk.chunk_id))
 
 
 def _without_repeats(passage: NumberedPassage, said: set[str]) -> NumberedPassage:
@@ -130,13 +111,6 @@ def _without_repeats(passage: NumberedPassage, said: set[str]) -> NumberedPassag
 
 def _is_code(piece: str) -> bool:
     return any(line.startswith(("    ", "\t", ">>>", "...", "```")) for line in piece.splitlines())
-
-
-def _shingles(text: str) -> set[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
-    if len(words) < SHINGLE_WORDS:
-        return {tuple(words)} if words else set()
-    return set(zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False))
 
 
 def _with_text(passage: NumberedPassage, text: str, whole_tokens: int | None) -> NumberedPassage:

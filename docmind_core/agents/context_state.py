@@ -32,10 +32,20 @@ class ContextState:
     """The order of the parts before the tail."""
 
     @property
-    def all_passages(self) -> Mapping[str, str]:
-        """Text by chunk id of every passage in the prompt, those in the conversation among them."""
-        found = (*self.passages, *(passage for each in self.history for passage in each.passages))
-        return {passage.hit.chunk.chunk_id: passage.hit.chunk.text for passage in found}
+    def all_passages(self) -> tuple[NumberedPassage, ...]:
+        """Every passage in the prompt, those in the conversation among them."""
+        return (*self.passages, *(passage for each in self.history for passage in each.passages))
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """Text by chunk id as the prompt shows it; a chunk that another passage stands for has that one's text."""
+        texts: dict[str, str] = {}
+        for passage in self.all_passages:
+            chunk = passage.hit.chunk
+            for chunk_id in (chunk.chunk_id, *passage.same_as):
+                # A chunk found by two searches may be cut in one of its places.
+                texts[chunk_id] = max(texts.get(chunk_id, ""), chunk.text, key=len)
+        return texts
 
     def render(self) -> str:
         """Return the user prompt."""

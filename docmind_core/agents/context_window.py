@@ -43,9 +43,11 @@ class Reduction:
     tokens_after: int
     budget_tokens: int
     duration_s: float
-    passages_before: Mapping[str, str]
+    passages_before: int
+    passages_after: int
+    shown_before: Mapping[str, str]
     """Text by chunk id; evidence recall is taken on it by whoever knows the gold."""
-    passages_after: Mapping[str, str]
+    shown_after: Mapping[str, str]
 
     @property
     def fits(self) -> bool:
@@ -116,8 +118,10 @@ class ContextWindow:
                 tokens_after=tokens,
                 budget_tokens=budget,
                 duration_s=0.0,
-                passages_before={},
-                passages_after={},
+                passages_before=0,
+                passages_after=0,
+                shown_before={},
+                shown_after={},
             )
             return Fitted(request=request, reductions=(row,), overflow=self._refusal(tokens, request))
         return self._shorten(request, request.state, tokens)
@@ -135,8 +139,10 @@ class ContextWindow:
                     tokens_after=tokens,
                     budget_tokens=budget,
                     duration_s=self.clock() - began,
-                    passages_before=before.all_passages,
-                    passages_after=state.all_passages,
+                    passages_before=len(before.all_passages),
+                    passages_after=len(state.all_passages),
+                    shown_before=before.shown,
+                    shown_after=state.shown,
                 )
             )
             if tokens <= budget:

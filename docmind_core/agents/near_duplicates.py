@@ -1,7 +1,9 @@
-"""Passages that nearly repeat another one."""
+"""Passages that nearly repeat another one: one rule for the lever `dedupe` and for the context window."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from docmind_core.retrieval.search import Hit
 
@@ -10,29 +12,49 @@ CONTAINMENT = 0.8
 """A passage is a repeat when so many of its runs of five words stand in one passage kept before it."""
 
 _WORD = re.compile(r"\w+")
+_Shingle = tuple[str, ...]
 
 
-def without_near_duplicates(passages: Sequence[Hit], *, beside: Sequence[Hit] = ()) -> tuple[Hit, ...]:
-    """Return the passages that say something new, best first; `beside` are read already and are not returned.
+@dataclass(slots=True)
+class KeptTexts:
+    """Texts that say something new, in the order in which they were taken.
 
-    A containment, not a Jaccard ratio: a short passage that stands whole in a long one is a repeat.
+    A containment, not a Jaccard ratio: a short text that stands whole in a long one is a repeat.
     """
-    kept_shingles = [_shingles(hit.chunk.text) for hit in beside]
-    kept = []
-    for hit in passages:
-        shingles = _shingles(hit.chunk.text)
-        if not any(_is_repeat(shingles, others) for others in kept_shingles):
-            kept.append(hit)
-            kept_shingles.append(shingles)
-    return tuple(kept)
+
+    _kept: list[frozenset[_Shingle]] = field(default_factory=list)
+    _holders: dict[_Shingle, list[int]] = field(default_factory=dict)
+
+    def take(self, text: str) -> int | None:
+        """Keep a text that says something new; of a repeat return the position of the first kept text that holds it."""
+        shingles = _shingles(text)
+        found = self._repeated(shingles)
+        if found is None:
+            for shingle in shingles:
+                self._holders.setdefault(shingle, []).append(len(self._kept))
+            self._kept.append(shingles)
+        return found
+
+    def _repeated(self, shingles: frozenset[_Shingle]) -> int | None:
+        needed = math.ceil(CONTAINMENT * len(shingles))
+        # Who holds all but a few of them holds one of any few more: the rarest are asked, so that boilerplate, which
+        # stands everywhere, leads to no comparison.
+        rarest = sorted(shingles, key=lambda shingle: len(self._holders.get(shingle, ())))
+        asked = rarest[: len(shingles) - needed + 1]
+        candidates = {holder for shingle in asked for holder in self._holders.get(shingle, ())}
+        return next((each for each in sorted(candidates) if len(shingles & self._kept[each]) >= needed), None)
 
 
-def _is_repeat(shingles: frozenset[tuple[str, ...]], others: frozenset[tuple[str, ...]]) -> bool:
-    return bool(shingles) and len(shingles & others) >= CONTAINMENT * len(shingles)
+def without_near_duplicates(passages: Sequence[Hit], *, beside: Iterable[Hit] = ()) -> tuple[Hit, ...]:
+    """Return the passages that say something new, best first; `beside` are read already and are not returned."""
+    kept = KeptTexts()
+    for hit in beside:
+        kept.take(hit.chunk.text)
+    return tuple(hit for hit in passages if kept.take(hit.chunk.text) is None)
 
 
-def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+def _shingles(text: str) -> frozenset[_Shingle]:
     words = [word.lower() for word in _WORD.findall(text)]
     if len(words) <= SHINGLE_WORDS:
         return frozenset({tuple(words)})
-    return frozenset(tuple(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1))
+    return frozenset(zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False))

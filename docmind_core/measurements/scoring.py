@@ -77,7 +77,7 @@ def _query_run(
     record: Row, candidates: Mapping[tuple[object, object], Sequence[str]], gold_chunks: Mapping[str, str]
 ) -> QueryRun:
     answered = record["status"] == "answered"
-    passages = _names(record["passages"])
+    passages = _as_read(record, gold_chunks)
     return QueryRun(
         query_id=str(record["query_id"]),
         replicate=int(str(record["replicate"])),
@@ -85,8 +85,15 @@ def _query_run(
         abstained=bool(record["abstained"]) if answered else None,
         cited_chunk_ids=_names(record["citations"]),
         candidate_chunk_ids=tuple(candidates.get((record["query_id"], record["replicate"]), ())),
-        passages={chunk_id: gold_chunks[chunk_id] for chunk_id in passages if chunk_id in gold_chunks},
+        passages=passages,
     )
+
+
+def _as_read(record: Row, gold_chunks: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of the gold documents' passages as the synthesizer read it, cut where the window cut it."""
+    read_as = json.loads(str(record["passages_read_as"])) if record.get("passages_read_as") else {}
+    texts = {**gold_chunks, **read_as}
+    return {chunk_id: texts[chunk_id] for chunk_id in _names(record["passages"]) if chunk_id in texts}
 
 
 def _names(text: object) -> tuple[str, ...]:

@@ -20,6 +20,19 @@ def no_gold(_query_id: str, _passages: Mapping[str, str]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shortened:
+    """What the context window made of the passages of a prompt."""
+
+    unread: frozenset[str] = frozenset()
+    """Ids of the chunks that are not in it, in no other's words either."""
+    read_as: Mapping[str, str] = field(default_factory=dict)
+    """Text by chunk id of those that are in it in other words than their own: cut, or said by a near-duplicate."""
+
+
+NOT_SHORTENED = Shortened()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
     agent: str
     task: str
@@ -35,7 +48,7 @@ class ContextGuard:
     window: ContextWindow | None
     """None when nobody can count the model's tokens; then the engine alone refuses what is too long."""
     _steps: list[_Step] = field(default_factory=list)
-    _left_out: dict[str, frozenset[str]] = field(default_factory=dict)
+    _shortened: dict[str, Shortened] = field(default_factory=dict)
     _asked: list[str] = field(default_factory=list)
 
     async def fit(self, agent: str, task: str, request: ChatRequest) -> ChatRequest:
@@ -54,24 +67,31 @@ class ContextGuard:
             refused = fitted.overflow is not None and number == last
             self._steps.append(_Step(agent=agent, task=task, step=number, refused=refused, reduction=reduction))
         if fitted.reductions:
-            kept = fitted.reductions[-1].passages_after.keys()
-            self._left_out[task] = frozenset(fitted.reductions[0].passages_before.keys() - kept)
+            self._shortened[task] = _shortened(fitted.reductions[0], fitted.reductions[-1])
         return fitted.sendable()
 
     @property
-    def unread(self) -> frozenset[str]:
-        """Ids of the chunks that were meant for the final answer and didn't reach it."""
+    def shortened(self) -> Shortened:
+        """What of the passages meant for the final answer didn't reach it as it was found."""
         answering = [task for task in self._asked if task.startswith(_ANSWER_TASKS)]
-        return self._left_out.get(answering[-1], frozenset()) if answering else frozenset()
+        return self._shortened.get(answering[-1], NOT_SHORTENED) if answering else NOT_SHORTENED
 
     def rows(self, key: QueryKey, recall_of: RecallOf) -> list[Row]:
         """Return the rows of `context_reductions`."""
         return [_row(step, key, recall_of) for step in self._steps]
 
 
+def _shortened(first: Reduction, last: Reduction) -> Shortened:
+    meant, shown = first.shown_before, last.shown_after
+    return Shortened(
+        unread=frozenset(meant.keys() - shown.keys()),
+        read_as={chunk_id: text for chunk_id, text in shown.items() if text != meant[chunk_id]},
+    )
+
+
 def _row(step: _Step, key: QueryKey, recall_of: RecallOf) -> Row:
     reduction = step.reduction
-    before = recall_of(key.query_id, reduction.passages_before)
+    before = recall_of(key.query_id, reduction.shown_before)
     return {
         "run_id": key.run_id,
         "query_id": key.query_id,
@@ -84,10 +104,10 @@ def _row(step: _Step, key: QueryKey, recall_of: RecallOf) -> Row:
         "tokens_after": reduction.tokens_after,
         "budget_tokens": reduction.budget_tokens,
         "duration_s": reduction.duration_s,
-        "passages_before": len(reduction.passages_before),
-        "passages_after": len(reduction.passages_after),
+        "passages_before": reduction.passages_before,
+        "passages_after": reduction.passages_after,
         "evidence_recall_before": before,
-        "evidence_recall_after": None if before is None else recall_of(key.query_id, reduction.passages_after),
+        "evidence_recall_after": None if before is None else recall_of(key.query_id, reduction.shown_after),
         "evidence_missing_because": "no_gold" if before is None else None,
         "outcome": "fits" if reduction.fits else "refused" if step.refused else "over",
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from docmind_core.agents.context import ArmAnswer
+from docmind_core.runs.context_guard import NOT_SHORTENED, Shortened
 from docmind_core.runs.journal import QueryKey, Row
 
 
@@ -29,8 +30,8 @@ class QueryEnd:
     error: Exception | None
     agent_sequence: Sequence[str]
     resumed: bool
-    unread: frozenset[str] = frozenset()
-    """Ids of the passages that the context window left out of the answer's prompt."""
+    shortened: Shortened = NOT_SHORTENED
+    """What the context window made of the passages in the answer's prompt."""
 
 
 def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[Row], window: int | None) -> Row:
@@ -78,8 +79,15 @@ def _outcome(end: QueryEnd) -> Row:
         "answer": answer.text,
         "abstained": answer.abstained,
         "citations": json.dumps(list(answer.citations)),
-        "passages": json.dumps([hit.chunk.chunk_id for hit in answer.passages if hit.chunk.chunk_id not in end.unread]),
+        **_passages(answer, end.shortened),
     }
+
+
+def _passages(answer: ArmAnswer, shortened: Shortened) -> Row:
+    read = dict.fromkeys(hit.chunk.chunk_id for hit in answer.passages)
+    found = [chunk_id for chunk_id in read if chunk_id not in shortened.unread]
+    read_as = {chunk_id: shortened.read_as[chunk_id] for chunk_id in found if chunk_id in shortened.read_as}
+    return {"passages": json.dumps(found), "passages_read_as": json.dumps(read_as) if read_as else None}
 
 
 def _token_sums(calls: Sequence[Row]) -> Row:

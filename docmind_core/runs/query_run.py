@@ -75,7 +75,7 @@ async def run_query(
         error=error,
         agent_sequence=tools.trace.agent_sequence,
         resumed=tools.resumed,
-        unread=tools.guard.unread,
+        shortened=tools.guard.shortened,
     )
     return _book(setting, query, tools, end), answer
 

@@ -76,6 +76,11 @@ QUERY_RUNS = Table(
         "abstained": ("boolean", "True when the answer says that the documents don't hold it; NULL when failed"),
         "citations": ("varchar", "Chunk ids that the answer cites, JSON"),
         "passages": ("varchar", "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for"),
+        "passages_read_as": (
+            "varchar",
+            "Text by chunk id of the passages that the context window cut or that a near-duplicate stood for, JSON; "
+            "NULL when each was read as it was found",
+        ),
         "calls": ("integer", "Finished calls of the model"),
         "attempts": ("integer", "HTTP attempts, retries among them"),
         "failures": ("integer", "Attempts that failed"),

@@ -1,6 +1,7 @@
 """Fitting prompts into the window."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 
@@ -159,6 +160,31 @@ def test_nearly_equal_chunks_of_different_documents_are_one_with_both_sources():
     ]
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_an_exact_copy_goes_also_where_others_share_a_quarter_of_it(copies):
+    """S31: 27 % boilerplate that a third passage holds first; what is left out is still counted as read."""
+    boilerplate = words(27, "boiler")
+    copied = f"{boilerplate} {words(73, 'own')}"
+    state = ContextState(
+        query=QUERY, tail=TAIL, passages=passages(f"{boilerplate} {words(73, 'other')}", copied, *[copied] * copies)
+    )
+    kept = remove_redundancy(state, 1, WordCounts().text)
+
+    copies_ids = tuple(f"doc{number}#0" for number in range(3, 3 + copies))
+    assert [(passage.hit.chunk.chunk_id, passage.same_as) for passage in kept.passages] == [
+        ("doc1#0", ()),
+        ("doc2#0", copies_ids),
+    ]
+    assert {chunk_id: kept.shown[chunk_id] for chunk_id in copies_ids} == dict.fromkeys(copies_ids, copied)
+
+
+def test_a_chunk_that_is_cut_is_shown_as_it_was_cut_and_so_are_those_it_stands_for():
+    (passage,) = passages("Whole.")
+    state = ContextState(query=QUERY, passages=(replace(passage, same_as=("doc9#0",)),))
+
+    assert state.shown == {"doc1#0": "Whole.", "doc9#0": "Whole."}
+
+
 def test_repeated_sentences_go_and_short_ones_code_and_abbreviations_stay():
     """S31: "e.g. " ends no sentence; "?" and "!" do; code and short repeats are left alone."""
     repeated = "The quick brown fox jumps over the lazy dog today!"
@@ -243,7 +269,7 @@ def test_a_written_prompt_is_taken_apart_whatever_the_order_of_its_parts(order):
     assert isinstance(found, LaidOutRequest)
     assert found.body("m") == plain.body("m")
     assert [part for part in found.state.layout if part in (PASSAGES, HISTORY)] == places
-    assert set(found.state.all_passages) == {"doc1#0", "doc2#0"}
+    assert set(found.state.shown) == {"doc1#0", "doc2#0"}
 
 
 def test_a_prompt_of_other_parts_is_left_as_it_is():

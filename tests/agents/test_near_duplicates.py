@@ -1,8 +1,10 @@
 """Passages that nearly repeat another one."""
 
+import random
+
 import pytest
 
-from docmind_core.agents.near_duplicates import without_near_duplicates
+from docmind_core.agents.near_duplicates import CONTAINMENT, KeptTexts, _shingles, without_near_duplicates
 from tests.fakes.scripted_tools import make_hit
 
 LONG = "The method is called with the key when the key is not found in a subclass of dict, and may raise KeyError."
@@ -41,3 +43,27 @@ def test_short_passages_are_repeats_only_when_they_are_equal():
 def test_what_was_read_before_is_not_returned():
     first, second = make_hit(1, text=LONG), make_hit(2, text=LONG)
     assert without_near_duplicates([second], beside=[first]) == ()
+
+
+def test_the_search_for_a_repeat_finds_what_comparing_each_with_each_finds():
+    """S31: asking the rarest shingles alone leaves nothing out, whatever boilerplate the texts share."""
+    draws = random.Random(7)
+    boilerplate = " ".join(f"boiler{place}" for place in range(27))
+    texts = []
+    for number in range(200):
+        own = [f"text{draws.randrange(60)}_{place}" for place in range(73)]
+        base = [f"text{number % 40}_{place}" for place in range(73)]
+        changed = draws.randrange(40)
+        texts.append(" ".join([boilerplate, *base[: 73 - changed], *own[73 - changed :]]))
+
+    taken, kept, found, wanted = KeptTexts(), [], [], []
+    for text in texts:
+        shingles = _shingles(text)
+        repeats = (place for place, other in enumerate(kept) if len(shingles & other) >= CONTAINMENT * len(shingles))
+        wanted.append(next(repeats, None))
+        found.append(taken.take(text))
+        if wanted[-1] is None:
+            kept.append(shingles)
+
+    assert found == wanted
+    assert 20 < len(kept) < 180

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 
 
@@ -103,3 +106,50 @@ def test_each_row_has_the_share_of_the_evidence_before_and_after(home, make_suit
         ("q_forests", 5, 5, None, None, "no_gold"),
         ("q_forests", 5, 2, None, None, "no_gold"),
     ]
+
+
+def plant_evidence(folder):
+    """One query whose two gold spans stand in one long document, one of them far from the query's words."""
+    near = "The colour of apples is blue in every country of the northern world."
+    far = "Gardeners of old wrote down that frost spoils whatever hangs too late in autumn."
+    filler = " ".join(f"Sentence number {number} says nothing of any use to anybody here." for number in range(12))
+    documents = [json.loads(line) for line in (folder / "documents.jsonl").read_text("utf-8").splitlines()]
+    documents[0]["text"] = f"{near} {filler} {far}"
+    query = {
+        "query_id": "q_apples",
+        "query": "What is the colour of apples?",
+        "answers": ["blue"],
+        "gold_doc_ids": ["d_apples"],
+        "evidence": [{"doc_id": "d_apples", "text": text} for text in (near, far)],
+    }
+    (folder / "documents.jsonl").write_text("".join(json.dumps(row) + "\n" for row in documents), "utf-8")
+    (folder / "queries.jsonl").write_text(json.dumps(query) + "\n", "utf-8")
+
+
+@pytest.mark.parametrize(("arm", "window"), [("single_pass", 215), ("tuned", 215), ("naive+specialization", 330)])
+def test_evidence_that_was_cut_out_of_a_passage_is_not_counted_as_read(
+    home, make_suite, engine, query_set_folder, arm, window
+):
+    """S34: the measurement agrees with the last row about the answer's prompt."""
+    plant_evidence(query_set_folder)
+    engine.window = window
+    suite = make_suite(arms=[arm], answer_max_tokens=16)
+    key = run(home, suite)
+    score_benchmark_run(home, key, load_query_set(suite.query_set))
+    publish(home)
+
+    last = select(
+        home,
+        "select evidence_recall_after from context_reductions "
+        "where regexp_matches(task, '^(answer|rewrite)') qualify row_number() over (order by task desc, step desc) = 1",
+    )
+    assert last == [(0.5,)]
+    assert select(home, "select value from measurements where metric = 'evidence_recall'") == [(0.5,)]
+    ((passages, read_as),) = select(home, "select passages, passages_read_as from query_runs")
+    assert "d_apples#0" in json.loads(passages)
+    assert list(json.loads(read_as)) == ["d_apples#0"]
+
+
+def test_what_was_read_whole_is_not_stored_again(home, make_suite):
+    run(home, make_suite(arms=["single_pass"], limit=1))
+    assert select(home, "select passages is not null, passages_read_as from query_runs") == [(True, None)]
