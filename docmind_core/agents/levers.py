@@ -1,5 +1,6 @@
 """The levers: one mechanism each, switched alone, so that what it moves can be measured."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,7 +59,8 @@ LEVERS: dict[Lever, LeverFacts] = {
         changes="An agent sees its task and its inputs, not the conversation; a supervisor still reads everything.",
     ),
     Lever.CONTEXT_BUDGET: LeverFacts(
-        changes="What an agent reads is made to fit a budget of tokens, by the four strategies of the context window.",
+        changes="What an agent reads is made to fit the suite's context_budget of 2,048, 4,096 or 8,192 tokens, by the "
+        "four strategies of the context window.",
     ),
     Lever.DEDUPE: LeverFacts(changes="Passages that nearly repeat another one are dropped."),
     Lever.RESULT_CACHE: LeverFacts(
@@ -114,6 +116,11 @@ def find_lever(name: str, *, arm: str) -> Lever:
         return Lever(name)
     except ValueError:
         raise UsageError(f"arm {arm!r}: there is no lever {name!r}. Known levers: {', '.join(Lever)}.") from None
+
+
+def has_lever(arm: str, lever: Lever) -> bool:
+    """Whether a lever is added in an arm's name, among others or alone: `naive+LEVER`, `tuned+LEVER-OTHER`."""
+    return re.search(rf"\+{lever}(?![a-z0-9_])", arm) is not None
 
 
 def refuse_contradictions(levers: Iterable[Lever], *, arm: str) -> None:

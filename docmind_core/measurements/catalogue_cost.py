@@ -106,8 +106,8 @@ COMPARISONS = (
         definition="True when tokens are better (the whole interval of the reduction is above 0), quality (`passed`) "
         "is better or non-inferior (one-sided 95 % lower bound of the difference above -5 points), with at least 300 "
         "pairs (a suite's `min_n` overrides it), and nothing in the way: engine version, batch invariance, model, "
-        "judge, corpus, queries, level, routing and replicates equal, both runs complete, no ledger unbalanced, and a "
-        "model that is not marked plumbing. Where all pairs differ by the same, the bound is exact "
+        "judge, corpus, queries, level, routing, replicates and context budget equal, both runs complete, no ledger "
+        "unbalanced, and a model that is not marked plumbing. Where all pairs differ by the same, the bound is exact "
         "(0.05^(1 / clusters) - 1 for no difference): a handful of equal pairs proves nothing.",
         missing="the arm is the baseline, or was not compared",
         source="`token_efficiency`, with `claimable_because`",

@@ -16,8 +16,12 @@ MUST_BE_EQUAL = (
     "level",
     "routing",
     "replicates",
+    "context_budget",
 )
 """Columns of `runs`; a comparison of two runs that differ in one of them says nothing about the arms."""
+
+_BEFORE_IT_WAS_WRITTEN = {"context_budget": 2048}
+"""What a column stood at in runs of a version that did not write it yet."""
 
 _LEDGER = "select run_id, engine_session from ledger_balance where state = 'unbalanced' order by all"
 _LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
@@ -26,9 +30,9 @@ _LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
 def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> list[str]:
     """Return why two rows of `runs` can't be compared, one clause each; empty when they can."""
     found = [
-        f"{column} differs ({_shown(candidate[column])} against {_shown(baseline[column])})"
+        f"{column} differs ({_shown(_value(candidate, column))} against {_shown(_value(baseline, column))})"
         for column in MUST_BE_EQUAL
-        if candidate[column] != baseline[column]
+        if _value(candidate, column) != _value(baseline, column)
     ]
     for run in (candidate, baseline):
         if run["status"] not in {"finished", None}:
@@ -38,6 +42,11 @@ def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -
     if candidate["plumbing"]:
         found.append("the model only checks the plumbing: its quality means nothing")
     return found
+
+
+def _value(run: Mapping[str, object], column: str) -> object:
+    value = run.get(column)
+    return _BEFORE_IT_WAS_WRITTEN.get(column) if value is None else value
 
 
 def unbalanced_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:

@@ -1,17 +1,45 @@
 """What the levers in an arm's name switch on around its graph: the caches, and the context budget."""
 
+from collections.abc import Iterable
+
+from docmind_core.agents.context_window import ContextWindow, CountsTokens
+from docmind_core.agents.levers import Lever, has_lever
 from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.agents.routing_rules import ROUTING_RULES_VERSION
+from docmind_core.errors import UsageError
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.result_caches import CacheFacts
 
-CONTEXT_BUDGET = 2048
-"""Prompt tokens of an agent with the lever `context_budget`: of the guide's 2K, 4K and 8K, the one that is felt."""
+
+def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> ContextWindow | None:
+    """Return the window that an arm's prompts are made to fit; None when nobody can count the model's tokens."""
+    length = inputs.connection.max_model_len
+    if counts is None or length is None:
+        return None
+    budget = inputs.suite.context_budget if has_lever(arm, Lever.CONTEXT_BUDGET) else None
+    return ContextWindow(max_model_len=length, counts=counts, context_budget=budget)
 
 
-def has_lever(arm: str, lever: str) -> bool:
-    """Whether a lever is added in an arm's name: `naive+LEVER`, `tuned+LEVER`."""
-    return lever in arm.split("+")[1:]
+def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: CountsTokens | None) -> None:
+    """Refuse arms with a context budget where prompts can't be measured: they would run without it, unsaid.
+
+    Raises:
+        UsageError: With the arms and what is missing.
+    """
+    budgeted = [arm for arm in arms if has_lever(arm, Lever.CONTEXT_BUDGET)]
+    lacking = [
+        said
+        for said, lacks in (
+            ("the engine offers no /tokenize and its model's files are not here", counts is None),
+            ("it does not say how long its context window is", inputs.connection.max_model_len is None),
+        )
+        if lacks
+    ]
+    if budgeted and lacking:
+        raise UsageError(
+            f"{', '.join(budgeted)} can't keep to a context budget: {'; '.join(lacking)}. "
+            "Name the other arms with --arms, or use an engine that counts tokens."
+        )
 
 
 def cache_facts(inputs: RunInputs) -> CacheFacts:

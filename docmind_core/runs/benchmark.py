@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from docmind_core.agents.arms import find_arm
-from docmind_core.agents.context_window import ContextWindow, CountsTokens
+from docmind_core.agents.context_window import CountsTokens
+from docmind_core.agents.levers import Lever, has_lever
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
-from docmind_core.runs.arm_switches import CONTEXT_BUDGET, cache_facts, has_lever
+from docmind_core.runs.arm_switches import cache_facts, context_window, refuse_uncounted_budgets
 from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
 from docmind_core.runs.folding import fold_arm
@@ -64,17 +65,9 @@ class _Bench:
     counts: CountsTokens | None
     """What counts the served model's tokens; None when the engine offers no way to."""
 
-    def context_window(self, arm: str) -> ContextWindow | None:
-        """Return the window that an arm's prompts are made to fit."""
-        length = self.inputs.connection.max_model_len
-        if self.counts is None or length is None:
-            return None
-        budget = CONTEXT_BUDGET if has_lever(arm, "context_budget") else None
-        return ContextWindow(max_model_len=length, counts=self.counts, context_budget=budget)
-
     def caches(self, arm: str) -> ArmCaches | None:
         """Return where an arm keeps results; None without the lever."""
-        if not has_lever(arm, "result_cache"):
+        if not has_lever(arm, Lever.RESULT_CACHE):
             return None
         return ArmCaches(store=CacheStore(self.settings.caches_database), facts=cache_facts(self.inputs))
 
@@ -124,6 +117,7 @@ def execute_benchmark_run(
                 )
                 guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
                 with open_token_counts(connection) as counts:
+                    refuse_uncounted_budgets(inputs, waiting, counts)
                     _announce_uncounted(counts, observer)
                     bench = _Bench(
                         settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
@@ -186,7 +180,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
         engine=EngineSeat(client=client, model=connection.model, session=session),
         engine_answers=client.engine_answers,
         window=connection.max_model_len,
-        context_window=bench.context_window(arm_name),
+        context_window=context_window(bench.inputs, arm_name, bench.counts),
         caches=bench.caches(arm_name),
         recall_of=bench.recall_of,
         index=bench.index,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from docmind_core.agents.levers import Lever, has_lever
 from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
@@ -66,6 +67,7 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
         "arm": arm,
         "level": suite.level,
         "routing": suite.routing,
+        "context_budget": suite.context_budget,
         "strategy": suite.strategy,
         "replicates": suite.replicates,
         "concurrency": suite.concurrency,
@@ -94,11 +96,16 @@ def _manifest(inputs: RunInputs) -> Row:
 
 
 def _series_key(identity: Row) -> str:
-    """Hash what `metrics.md` §13 names: suite, arm, query set, model, engine flags, hardware, judge."""
-    parts = (
+    """Hash what `metrics.md` §13 names: suite, arm, query set, model, engine flags, hardware, judge.
+
+    The context budget is part of an arm that has it: with another one it is another arm.
+    """
+    parts = [
         *("suite", "arm", "query_set_hash", "model", "model_revision"),
         *("engine_args_hash", "hardware_fingerprint", "judge_hash"),
-    )
+    ]
+    if has_lever(identity["arm"], Lever.CONTEXT_BUDGET):
+        parts.append("context_budget")
     return hashlib.sha256(json.dumps([identity[part] for part in parts]).encode()).hexdigest()[:16]
 
 

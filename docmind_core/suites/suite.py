@@ -61,6 +61,8 @@ class Suite(BaseModel):
     top_k: int | None = Field(default=None, ge=1, le=100)
     """Passages that an answer is based on, in every arm; by default the level's own number."""
     answer_max_tokens: int = Field(default=64, ge=1, le=32768)
+    context_budget: Literal[2048, 4096, 8192] = 2048
+    """Prompt tokens that an agent may use in the arms with the lever `context_budget`: the guide's 2K, 4K or 8K."""
     limits: dict[str, float] = Field(default_factory=dict)
     min_n: int | None = Field(default=None, ge=1)
     alerts: dict[str, AlertOverride] = Field(default_factory=dict)

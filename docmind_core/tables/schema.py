@@ -4,6 +4,7 @@ from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
+from docmind_core.tables.mechanism_columns import MECHANISM_COLUMNS, READ_AS_COLUMN
 from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS, RERANKS, ROUTE_DECISIONS
 
 RUNS = Table(
@@ -46,6 +47,7 @@ RUNS = Table(
         "started_at": ("timestamp", "UTC start of the arm"),
         "ended_at": ("timestamp", "UTC end of the arm"),
         "duration_s": ("double", "Seconds from the first query's start to the last one's end; NULL when resumed"),
+        **MECHANISM_COLUMNS,
         "status": ("varchar", "finished, or incomplete when queries have no row"),
         "expected_queries": ("integer", "Queries times replicates that the arm had to answer"),
         "comparable": ("boolean", "False when the run was resumed with a changed suite, code or prompt"),
@@ -76,11 +78,7 @@ QUERY_RUNS = Table(
         "abstained": ("boolean", "True when the answer says that the documents don't hold it; NULL when failed"),
         "citations": ("varchar", "Chunk ids that the answer cites, JSON"),
         "passages": ("varchar", "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for"),
-        "passages_read_as": (
-            "varchar",
-            "Text by chunk id of the passages that the context window cut or that a near-duplicate stood for, JSON; "
-            "NULL when each was read as it was found",
-        ),
+        **READ_AS_COLUMN,
         "calls": ("integer", "Finished calls of the model"),
         "attempts": ("integer", "HTTP attempts, retries among them"),
         "failures": ("integer", "Attempts that failed"),

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from docmind_core.agents.levels import RetrievalDepth
-from docmind_core.runs.arm_switches import has_lever
 from docmind_core.runs.cache_store import CacheLimits, CacheStore
 from docmind_core.runs.journal import QueryKey
 from docmind_core.runs.query_tools import RecordingTools
@@ -178,11 +177,6 @@ async def test_without_the_lever_nothing_is_kept_and_no_lookup_is_booked(store):
 
     assert index.searched == 2
     assert tools.caches is None
-    assert [has_lever(arm, "result_cache") for arm in ("tuned", "tuned-result_cache", "naive+result_cache")] == [
-        False,
-        False,
-        True,
-    ]
 
 
 def test_entries_end_after_their_time(store, clock):

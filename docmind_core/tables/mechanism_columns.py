@@ -1,0 +1,15 @@
+"""What the tables of runs, queries and calls say about the guide's mechanisms."""
+
+MECHANISM_COLUMNS = {
+    "context_budget": ("integer", "Prompt tokens of an agent in the arms with the lever context_budget, by the suite"),
+}
+"""Of `runs`."""
+
+READ_AS_COLUMN = {
+    "passages_read_as": (
+        "varchar",
+        "Text by chunk id of the passages that the context window cut or that a near-duplicate stood for, JSON; "
+        "NULL when each was read as it was found",
+    ),
+}
+"""Of `query_runs`."""
