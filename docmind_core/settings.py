@@ -11,6 +11,24 @@ from docmind_core.errors import SettingsError
 CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 """What a channel of alerts may be called; its URL is in `DOCMIND_CHANNEL_<NAME>`."""
 
+NOTHING_TOLD = {
+    # LangGraph sends every prompt and answer to LangSmith where one of these is true; langsmith reads them once.
+    "LANGSMITH_TRACING": "false",
+    "LANGSMITH_TRACING_V2": "false",
+    "LANGCHAIN_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+"""What keeps dependencies from telling others about runs, whatever the user's environment says."""
+
+# At import, so that no process of the platform can forget it: everything that imports one of them imports this first.
+os.environ.update(NOTHING_TOLD)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -112,5 +130,5 @@ def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> 
 
 
 def child_environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment with `changes`, for a child process."""
-    return {**os.environ, **changes}
+    """Return this process's environment with `changes`, for a child process; its dependencies tell nobody, too."""
+    return {**os.environ, **NOTHING_TOLD, **changes}

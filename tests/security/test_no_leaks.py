@@ -6,48 +6,58 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dagster_project.cli.main import run
-from docmind_core.settings import Settings
+from docmind_core.serving import managed
+from docmind_core.serving.profiles import engine_profile
+from docmind_core.settings import NOTHING_TOLD, Settings, child_environment
 from tests.documents import PROJECT, write_query_set
 from tests.fakes.engine_server import FakeEngine
+from tests.security.one_way_out import ARMS, ELSEWHERE, TALKATIVE
 
 KEY = "sk-planted-7c1e5f0b9a"
 
-IN_A_NAMESPACE = """
-import sys
-from pathlib import Path
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
-from docmind_core.settings import Settings
-from docmind_core.suites.suite import Suite
-from docmind_core.tables.reading import query_rows
-from tests.fakes.engine_server import FakeEngine
 
-settings = Settings(home=Path(sys.argv[1]) / "home")
-with FakeEngine() as engine:
-    suite = Suite(name="toy", query_set=str(Path(sys.argv[1]) / "set"), engine=engine.url, arms=["single_pass"])
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-print(query_rows(settings, "select status from query_runs")[1])
-"""
+def test_a_benchmark_its_report_and_its_alert_send_no_packet_but_to_the_engine_and_the_channel(tmp_path):
+    """In a namespace with a way out, and with the tracing of LangGraph switched on in the environment."""
+    new_namespace = ["unshare", "--net"]
+    missing = [name for name in ("unshare", "ip") if shutil.which(name) is None]
+    if missing or subprocess.run([*new_namespace, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs unshare, ip and the right to make a network namespace")
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("needs /dev/net/tun to see what is sent")
+
+    command = [*new_namespace, sys.executable, "-m", "tests.security.one_way_out", str(tmp_path)]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "answered": [{"n": len(ARMS)}],
+        "posted": 1,
+        "sent": [],
+        "probe": [ELSEWHERE],
+    }
 
 
-def test_a_benchmark_needs_no_network_but_the_engine(tmp_path):
-    """In a network namespace there is nothing but loopback: whoever needs more fails."""
-    write_query_set(tmp_path / "set")
-    shell = 'ip link set lo up && exec "$@"'
-    command = ["unshare", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", IN_A_NAMESPACE]
-    probe = subprocess.run(["unshare", "--net", "ip", "link", "set", "lo", "up"], check=False, capture_output=True)
-    if probe.returncode != 0:
-        pytest.skip("needs the right to make a network namespace")
+def test_an_environment_that_traces_everything_does_not_reach_langgraph():
+    """LangSmith's own function says whether LangGraph would send."""
+    code = "import docmind_core.settings, langsmith.utils; print(langsmith.utils.tracing_is_enabled())"
+    environment = {**child_environment(), **TALKATIVE, "LANGSMITH_TRACING_V2": "true", "LANGCHAIN_TRACING": "true"}
 
-    done = subprocess.run([*command, str(tmp_path)], check=False, cwd=PROJECT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
 
-    assert done.stdout == "[('answered',)]\n", done.stderr[-2000:]
+    assert done.stdout == "False\n"
+
+
+def test_every_process_that_we_start_is_told_to_tell_nobody():
+    """The engine among them, whose profile may forget it."""
+    profile = engine_profile("cpu-smollm2")
+    for environment in (child_environment(), managed._environment(replace(profile, environment={}))):
+        assert NOTHING_TOLD.items() <= environment.items()
 
 
 def test_the_engine_s_key_is_in_no_file_of_the_home_and_in_no_output(

@@ -63,7 +63,8 @@ def test_the_environment_of_an_engine_holds_the_profile_and_no_other_vllm_variab
     engine.stop()
 
     assert {name: value for name, value in environment.items() if name.startswith("VLLM_")} == {
-        "VLLM_SERVER_DEV_MODE": "1"
+        "VLLM_SERVER_DEV_MODE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
     }
 
 

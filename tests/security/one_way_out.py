@@ -1,0 +1,88 @@
+"""A network namespace whose only way out ends in this process: each packet for elsewhere is seen, and none arrives.
+
+`python -m tests.security.one_way_out FOLDER` enters none itself: run it below `unshare --net`. It plays a benchmark
+with every kind of arm, its report, and an alert to a webhook on loopback, and prints what it saw as JSON.
+"""
+
+import fcntl
+import ipaddress
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from docmind_core.settings import child_environment
+from tests.alerts.webhook import Webhook
+from tests.documents import PROJECT, write_query_set
+from tests.fakes.engine_server import FakeEngine
+
+ARMS = ("single_pass", "single_agent", "guide_dag", "naive_supervisor", "tuned", "tuned+result_cache")
+SET_INTERFACE, POINT_TO_POINT, NO_HEADER = 0x400454CA, 0x0001, 0x1000
+ELSEWHERE = "203.0.113.9"
+# What people have in their environments for other projects.
+TALKATIVE = {"LANGSMITH_TRACING": "true", "LANGCHAIN_TRACING_V2": "true", "LANGSMITH_API_KEY": "lsv2_planted"}
+
+
+class WayOut:
+    """The default route of this namespace."""
+
+    def __init__(self):
+        self._descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(self._descriptor, SET_INTERFACE, struct.pack("16sH", b"out0", POINT_TO_POINT | NO_HEADER))
+        for line in (
+            *("link set lo up", "addr add 198.51.100.1/24 dev out0", "link set out0 up"),
+            *("route add default via 198.51.100.2 dev out0", "-6 route add default dev out0"),
+        ):
+            subprocess.run(["ip", *line.split()], check=True, capture_output=True)
+
+    def taken_by(self):
+        """Return the addresses that packets were sent to since the last look, but for what the kernel tells all."""
+        seen = []
+        while True:
+            try:
+                packet = os.read(self._descriptor, 65536)
+            except BlockingIOError:
+                return seen
+            address = packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
+            if not (destination := ipaddress.ip_address(address)).is_multicast:
+                seen.append(str(destination))
+
+
+def docmind(home, *arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster_project.cli", *arguments],
+        cwd=PROJECT,
+        env=child_environment(DOCMIND_HOME=str(home), **TALKATIVE, **environment),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{arguments}: {done.stderr[-3000:]}")
+    return done.stdout
+
+
+def main(folder):
+    way_out, webhook, home = WayOut(), Webhook(), folder / "home"
+    try:
+        with FakeEngine() as engine:
+            suite = {"name": "toy", "query_set": str(write_query_set(folder / "set")), "engine": engine.url}
+            (folder / "toy.yaml").write_text(json.dumps({**suite, "arms": ARMS, "channels": ["ops"]}))
+            docmind(home, "bench", str(folder / "toy.yaml"), DOCMIND_CHANNEL_OPS=webhook.url)
+            docmind(home, "report", "--hours", "24")
+            docmind(home, "alerts", "test", "ops", DOCMIND_CHANNEL_OPS=webhook.url)
+            answered = docmind(home, "sql", "--json", "select count(*) as n from query_runs where status = 'answered'")
+    finally:
+        webhook.close()
+    sent = way_out.taken_by()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.sendto(b"seen?", (ELSEWHERE, 9))
+    found = {"answered": json.loads(answered), "posted": len(webhook.posted), "sent": sent, "probe": way_out.taken_by()}
+    sys.stdout.write(f"{json.dumps(found)}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
