@@ -1,0 +1,98 @@
+"""Nodes never change their caller's state: each is called with one that can't be changed."""
+
+import copy
+
+import pytest
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.answering import read_answer
+from docmind_core.agents.arms import ARMS, find_arm, lever_arms
+from docmind_core.agents.history import Message
+from docmind_core.agents.passages import render_passages
+from docmind_core.retrieval.search import KEYWORD
+from tests.fakes.frozen import frozen
+from tests.fakes.scripted_tools import ScriptedTools, make_context, make_hit
+
+QUESTION = "what is the difference between a frobnicator and a widget"
+HITS = tuple(make_hit(number) for number in range(1, 9))
+STATE = {
+    "question": QUESTION,
+    "strategy": KEYWORD,
+    "rankings": [HITS[:6], HITS[3:]],
+    "result": read_answer("blue [2]", HITS[:5], HITS),
+}
+TUNED = {
+    **STATE,
+    "sub_queries": [QUESTION, "size of a widget"],
+    "reranked": HITS,
+    "read_ids": [hit.chunk.chunk_id for hit in HITS[:5]],
+    "supported": "yes",
+    # One branch of the fan-out gets these three alone.
+    "sub_query": "size of a widget",
+    "number": 2,
+}
+NAIVE = {
+    **STATE,
+    "history": [
+        Message(speaker="user", text=QUESTION),
+        Message(speaker="search_tool", text=render_passages(HITS[:5])),
+        Message(speaker="result_synthesizer", text="blue [2]"),
+    ],
+    "agents_run": ["retrieval_expert", "result_synthesizer"],
+    "passages": list(HITS[:5]),
+    "plan": '{"sub_queries": ["size of a widget"]}',
+    "draft": "blue [2]",
+    "next_agents": "response_validator",
+}
+SINGLE = {**STATE, "searched": [QUESTION], "wanted": "size of a widget"}
+STATES = {"tuned": TUNED, "guide_dag": TUNED, "naive_supervisor": NAIVE, "single_agent": SINGLE, "single_pass": SINGLE}
+
+NODES = [(arm.name, node) for arm in (*ARMS.values(), *lever_arms()) for node in arm.build().builder.nodes]
+
+
+@pytest.fixture(autouse=True)
+def outside_a_graph(monkeypatch):
+    monkeypatch.setattr("docmind_core.agents.graph_nodes.get_config", dict)
+
+
+def state_of(arm, node):
+    state = STATES[arm.name if arm.name in ARMS else arm.compared_with]
+    return {**state, "failures": ["planted"]} if node == "fallback" else state
+
+
+async def update_of(name, node, state, level):
+    """Call one node of an arm alone, as the graph would."""
+    arm, tools = find_arm(name), ScriptedTools(vectors=True)
+    run = arm.build().builder.nodes[node].runnable.afunc
+    return await run(state, runtime=Runtime(context=make_context(tools, level=level, levers=arm.levers)))
+
+
+@pytest.mark.parametrize("level", ["balanced", "thorough"])
+@pytest.mark.parametrize(("name", "node"), NODES)
+async def test_no_node_changes_the_state_it_is_given_s23(name, node, level):
+    """S23: for every node of every arm, with every list and mapping of its state frozen."""
+    state = state_of(find_arm(name), node)
+    before = copy.deepcopy(state)
+    update = await update_of(name, node, frozen(state), level)
+
+    assert state == before
+    assert "failures" not in update
+
+
+@pytest.mark.parametrize("refined", [False, True])
+async def test_a_second_try_changes_nothing_of_the_first_s23(refined):
+    """S23."""
+    for node in ("result_synthesizer", "refine", "response_validator"):
+        update = await update_of("tuned", node, frozen({**TUNED, "refined": refined}), "balanced")
+        assert "failures" not in update
+
+
+@pytest.mark.parametrize(("name", "node"), [pair for pair in NODES if pair[0] in ARMS])
+async def test_no_edge_changes_the_state_it_reads_s23(name, node):
+    """S23."""
+    arm = find_arm(name)
+    runtime = Runtime(context=make_context(ScriptedTools(), levers=arm.levers))
+    for branch in arm.build().builder.branches.get(node, {}).values():
+        path = branch.path
+        extra = {"runtime": runtime} if "runtime" in path.func_accepts else {}
+        assert path.func(frozen(state_of(arm, node)), **extra)
