@@ -13,6 +13,7 @@
     │   ├── CallTimeout         a call ran past its deadline
     │   └── OutputInvalid       the engine answered, but not in the form that was asked for
     ├── AgentError              an agent could not do its task
+    │   ├── AgentTimeout        an agent ran past its deadline
     │   └── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
     ├── RunError                a benchmark run can't go on
     │   └── HomeLocked          another process is running in the same home
@@ -74,6 +75,10 @@ class OutputInvalid(EngineError):
 
 class AgentError(DocMindError):
     """An agent could not do its task."""
+
+
+class AgentTimeout(AgentError):
+    """An agent ran past its deadline."""
 
 
 class ContextOverflow(AgentError):

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.rerank_record import RerankRecord
@@ -70,6 +71,14 @@ class QueryTools(Protocol):
         """Record a router's choice, begun at `began_s` by `now_s`."""
         ...
 
+    def record_failure(self, failure: Failure) -> None:
+        """Record that an agent failed."""
+        ...
+
+    def record_skipped(self, agents: Sequence[str]) -> None:
+        """Record those of `agents` that have not run: another one failed, and now they never will."""
+        ...
+
     def record_rerank(self, record: RerankRecord) -> None:
         """Record how candidates were ordered anew."""
         ...
@@ -101,6 +110,8 @@ class AgentContext:
     routing: str
     """What the supervisor of `naive_supervisor` may choose from: fixed, dependencies or free."""
     answer_max_tokens: int
+    agent_deadline_s: float | None = None
+    """Seconds that one step of an agent may take; None leaves it the query's own deadline alone."""
     seed: int = 0
     levers: frozenset[Lever] = frozenset()
     """What is on in the arm that asks; `arms.answer_question` fills it in."""

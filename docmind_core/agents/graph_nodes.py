@@ -1,11 +1,14 @@
-"""How a node is put into a graph: its agent's name goes with it."""
+"""How a node is put into a graph: its agent's name, its deadline and what becomes of its failure go with it."""
 
+import asyncio
 from typing import Any, Protocol
 
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import AgentContext
+from docmind_core.agents.failures import Failure
+from docmind_core.errors import AgentTimeout, EngineUnreachable, RunError, StoreError
 
 
 class Node(Protocol):
@@ -17,7 +20,11 @@ class Node(Protocol):
 
 
 def traced(agent: str, node: Node) -> Node:
-    """Wrap a node so that its calls and searches are attributed to `agent`."""
+    """Wrap a node so that its calls and searches are attributed to `agent`, and so that it ends by its deadline.
+
+    Raises:
+        AgentTimeout: When `agent_deadline_s` is over.
+    """
 
     async def run(state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
         metadata = get_config().get("metadata", {})
@@ -27,6 +34,40 @@ def traced(agent: str, node: Node) -> Node:
             checkpoint_ns=str(metadata.get("langgraph_checkpoint_ns", "")),
         )
         with span:
-            return await node(state, runtime=runtime)
+            return await _in_time(agent, node, state, runtime)
 
     return run
+
+
+def guarded(agent: str, node: Node) -> Node:
+    """Wrap a node so that its failure is a typed result, and so that it does nothing after another's failure."""
+    work = traced(agent, node)
+
+    async def run(state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+        if state.get("failures"):
+            return {}
+        try:
+            return await work(state, runtime=runtime)
+        except (EngineUnreachable, RunError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an agent's failure is a result: recorded, then answered around
+            failure = Failure.of(agent, error)
+            runtime.context.tools.record_failure(failure)
+            return {"failures": [failure]}
+
+    return run
+
+
+async def _in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    # Not LangGraph's own timeout: its error ends the whole superstep, and other agents with it.
+    deadline_s = runtime.context.agent_deadline_s
+    limit = asyncio.timeout(deadline_s)
+    try:
+        async with limit:
+            return await node(state, runtime=runtime)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise AgentTimeout(
+            f"{agent} was not done within its {deadline_s:g} s (agent_deadline_s of the suite)."
+        ) from error

@@ -10,11 +10,11 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SINGLE_PASS, SYNTHESIZER, VALIDATOR, AgentContext
-from docmind_core.agents.graph_nodes import Node, traced
-from docmind_core.agents.tuned import FALLBACK, guarded
+from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
+from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
+from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.tuned_generalists import plan
-from docmind_core.agents.tuned_nodes import fall_back, route, synthesize
+from docmind_core.agents.tuned_nodes import route, synthesize
 from docmind_core.agents.tuned_state import TunedState
 from docmind_core.agents.tuned_validator import validate
 from docmind_core.agents.waves import execution_waves
@@ -45,7 +45,7 @@ NODES: dict[str, Node] = {
 
 
 def _outcome(state: TunedState) -> str:
-    return FALLBACK if state.get("failures") else END
+    return FALLBACK if has_failed(state) else END
 
 
 def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) -> Any:
@@ -66,9 +66,8 @@ def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) ->
         graph.add_node(joint, _wait)
         graph.add_edge(list(wave), joint)
         before = joint
-    graph.add_node(FALLBACK, traced(SINGLE_PASS, fall_back))
+    add_fallback(graph, tuple(dependencies))
     graph.add_conditional_edges(before, _outcome, [FALLBACK, END])
-    graph.add_edge(FALLBACK, END)
     return graph.compile()
 
 

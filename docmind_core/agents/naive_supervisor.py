@@ -1,7 +1,8 @@
 """The arm `naive_supervisor`, the measured baseline, and `naive+LEVER`.
 
 A supervisor call picks the next agent; agents see the full history; each hand-off adds two messages; the
-supervisor rewrites the answer; at most eight hand-offs.
+supervisor rewrites the answer; at most eight hand-offs. An agent that fails is recorded, and a single pass answers
+instead, flagged.
 """
 
 import operator
@@ -15,7 +16,9 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.graph_nodes import Node, traced
+from docmind_core.agents.failures import Failure
+from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
+from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.history import Message, reading_request, render_history
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.naive_specialists import SPECIALISTS
@@ -43,6 +46,7 @@ class NaiveState(TypedDict, total=False):
     plan: str
     draft: str
     next_agents: str
+    failures: Annotated[list[Failure], operator.add]
     result: ArmAnswer
 
 
@@ -113,8 +117,18 @@ def _agents(levers: frozenset[Lever]) -> tuple[str, ...]:
 
 
 def _next_nodes(state: NaiveState) -> list[str]:
+    if has_failed(state):
+        return [FALLBACK]
     chosen = state["next_agents"]
     return [ANSWER] if chosen == FINISH else chosen.split(TOGETHER)
+
+
+def _after_agents(state: NaiveState) -> str:
+    return FALLBACK if has_failed(state) else ANSWER
+
+
+def _outcome(state: NaiveState) -> str:
+    return FALLBACK if has_failed(state) else END
 
 
 def build_naive_supervisor(
@@ -127,19 +141,20 @@ def build_naive_supervisor(
     agents = _agents(levers)
     for agent, work in workers:
         if agent in agents:
-            graph.add_node(agent, traced(agent, work))
+            graph.add_node(agent, guarded(agent, work))
     forwards = bool(levers & {Lever.FORWARD_MESSAGE, Lever.FIXED_EDGES})
     answer: Node = forward_answer if forwards else rewrite_answer
-    graph.add_node(ANSWER, answer if Lever.FIXED_EDGES in levers else traced(SUPERVISOR, answer))
-    graph.add_edge(ANSWER, END)
+    graph.add_node(ANSWER, answer if Lever.FIXED_EDGES in levers else guarded(SUPERVISOR, answer))
+    add_fallback(graph, agents)
+    graph.add_conditional_edges(ANSWER, _outcome, [FALLBACK, END])
     if Lever.FIXED_EDGES in levers:
         _add_fixed_edges(graph, agents, parallel=Lever.PARALLEL_TOOLS in levers)
         return graph.compile()
-    graph.add_node(SUPERVISOR, traced(SUPERVISOR, choose_next))
+    graph.add_node(SUPERVISOR, guarded(SUPERVISOR, choose_next))
     graph.add_edge(START, SUPERVISOR)
     for agent in agents:
         graph.add_edge(agent, SUPERVISOR)
-    graph.add_conditional_edges(SUPERVISOR, _next_nodes, [*agents, ANSWER])
+    graph.add_conditional_edges(SUPERVISOR, _next_nodes, [*agents, ANSWER, FALLBACK])
     return graph.compile()
 
 
@@ -148,8 +163,9 @@ def _add_fixed_edges(graph: Any, agents: Sequence[str], *, parallel: bool) -> No
         graph.add_edge(START, ROUTER)
         graph.add_edge(START, PLANNER)
         graph.add_edge([ROUTER, PLANNER], agents[2])
-        chain = [*agents[2:], ANSWER]
+        chain = agents[2:]
     else:
-        chain = [START, *agents, ANSWER]
+        chain = [START, *agents]
     for before, after in pairwise(chain):
         graph.add_edge(before, after)
+    graph.add_conditional_edges(chain[-1], _after_agents, [ANSWER, FALLBACK])

@@ -1,4 +1,7 @@
-"""The arm `single_agent`: one agent with a search tool, which decides when it has read enough."""
+"""The arm `single_agent`: one agent with a search tool, which decides when it has read enough.
+
+Where it fails, a single pass answers instead, flagged.
+"""
 
 import operator
 from typing import Annotated, Any, TypedDict
@@ -8,7 +11,9 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
-from docmind_core.agents.graph_nodes import traced
+from docmind_core.agents.failures import Failure
+from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
+from docmind_core.agents.graph_nodes import guarded
 from docmind_core.agents.history import reading_request
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
 from docmind_core.agents.passages import render_passages
@@ -26,6 +31,7 @@ class SingleAgentState(TypedDict, total=False):
     searched: Annotated[list[str], operator.add]
     rankings: Annotated[list[tuple[Hit, ...]], operator.add]
     wanted: str | None
+    failures: Annotated[list[Failure], operator.add]
     result: ArmAnswer
 
 
@@ -69,22 +75,31 @@ def _passages(state: SingleAgentState, context: AgentContext) -> tuple[Hit, ...]
 
 
 def _after_deciding(state: SingleAgentState) -> str:
+    if has_failed(state):
+        return FALLBACK
     return ANSWER if state["wanted"] is None else "search"
 
 
 def _after_searching(state: SingleAgentState) -> str:
+    if has_failed(state):
+        return FALLBACK
     enough = len(state["searched"]) >= SEARCHES_MAX or not state["rankings"][-1]
     return ANSWER if enough else "decide"
+
+
+def _outcome(state: SingleAgentState) -> str:
+    return FALLBACK if has_failed(state) else END
 
 
 def build_single_agent() -> Any:
     """Compile agent ⇄ search, then the answer."""
     graph = StateGraph(SingleAgentState, context_schema=AgentContext)
-    graph.add_node("decide", traced(SINGLE_AGENT, decide))
-    graph.add_node("search", traced(SINGLE_AGENT, search))
-    graph.add_node(ANSWER, traced(SINGLE_AGENT, answer))
+    graph.add_node("decide", guarded(SINGLE_AGENT, decide))
+    graph.add_node("search", guarded(SINGLE_AGENT, search))
+    graph.add_node(ANSWER, guarded(SINGLE_AGENT, answer))
     graph.add_edge(START, "decide")
-    graph.add_conditional_edges("decide", _after_deciding, ["search", ANSWER])
-    graph.add_conditional_edges("search", _after_searching, ["decide", ANSWER])
-    graph.add_edge(ANSWER, END)
+    graph.add_conditional_edges("decide", _after_deciding, ["search", ANSWER, FALLBACK])
+    graph.add_conditional_edges("search", _after_searching, ["decide", ANSWER, FALLBACK])
+    graph.add_conditional_edges(ANSWER, _outcome, [FALLBACK, END])
+    add_fallback(graph, ())
     return graph.compile()

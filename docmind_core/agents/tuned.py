@@ -14,41 +14,23 @@ from langgraph.types import Send
 
 from docmind_core.agents import tuned_generalists, tuned_nodes, tuned_validator
 from docmind_core.agents.context import (
+    AGENTS,
     PLANNER,
     RETRIEVER,
     ROUTER,
-    SINGLE_PASS,
     SYNTHESIZER,
     VALIDATOR,
     AgentContext,
 )
-from docmind_core.agents.graph_nodes import Node, traced
+from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
+from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import TUNED_LEVERS, Lever
 from docmind_core.agents.outputs import Supported
 from docmind_core.agents.tuned_state import SearchTask, TunedState
-from docmind_core.errors import EngineUnreachable
 
-FALLBACK = "fallback"
 REFINE = "refine"
 RERANK = "rerank"
-
-
-def guarded(agent: str, node: Node) -> Node:
-    """Wrap a node so that its failure is a typed result, and so that it is skipped after another's failure."""
-    work = traced(agent, node)
-
-    async def run(state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-        if state.get("failures"):
-            return {}
-        try:
-            return await work(state, runtime=runtime)
-        except EngineUnreachable:
-            raise
-        except Exception as error:  # noqa: BLE001 - an agent's failure is a result: recorded, then answered around
-            return {"failures": [f"{agent} failed: {type(error).__name__}: {error}"]}
-
-    return run
 
 
 async def _dispatch(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -57,7 +39,7 @@ async def _dispatch(state: TunedState, runtime: Runtime[AgentContext]) -> dict[s
 
 
 def _fan_out(state: TunedState) -> list[Send] | str:
-    if state.get("failures"):
+    if has_failed(state):
         return FALLBACK
     return [Send(RETRIEVER, task) for task in search_tasks(state)]
 
@@ -85,17 +67,17 @@ def _after_retrieval(state: TunedState, runtime: Runtime[AgentContext]) -> str:
 
 
 def _after_synthesis(state: TunedState) -> str:
-    if state.get("failures"):
+    if has_failed(state):
         return FALLBACK
     return END if state.get("refined") or not state["result"].passages else VALIDATOR
 
 
 def _after_unchecked_synthesis(state: TunedState) -> str:
-    return FALLBACK if state.get("failures") else END
+    return FALLBACK if has_failed(state) else END
 
 
 def _after_validation(state: TunedState) -> str:
-    if state.get("failures"):
+    if has_failed(state):
         return FALLBACK
     return REFINE if state["supported"] == Supported.NO.value else END
 
@@ -107,7 +89,7 @@ def build_tuned(levers: frozenset[Lever] = TUNED_LEVERS) -> Any:
     graph.add_node(ROUTER, guarded(ROUTER, agents.route))
     graph.add_node(PLANNER, guarded(PLANNER, agents.plan))
     graph.add_node(SYNTHESIZER, guarded(SYNTHESIZER, tuned_nodes.synthesize))
-    graph.add_node(FALLBACK, traced(SINGLE_PASS, tuned_nodes.fall_back))
+    add_fallback(graph, [agent for agent in AGENTS if agent != VALIDATOR or Lever.NO_VALIDATION not in levers])
     graph.add_edge(START, ROUTER)
     _add_searches(graph, agents.retrieve, parallel=Lever.PARALLEL_TOOLS in levers)
     graph.add_node(RERANK, guarded(RETRIEVER, tuned_nodes.rerank))
@@ -117,7 +99,6 @@ def build_tuned(levers: frozenset[Lever] = TUNED_LEVERS) -> Any:
         graph.add_conditional_edges(SYNTHESIZER, _after_unchecked_synthesis, [FALLBACK, END])
     else:
         _add_validation(graph)
-    graph.add_edge(FALLBACK, END)
     return graph.compile()
 
 

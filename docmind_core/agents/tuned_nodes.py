@@ -5,9 +5,9 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from docmind_core.agents.answering import answer_in_one_pass, answer_request, nothing_found, read_answer
+from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.content_words import content_words
-from docmind_core.agents.context import PLANNER, SINGLE_PASS, SYNTHESIZER, AgentContext
+from docmind_core.agents.context import PLANNER, SYNTHESIZER, AgentContext
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
@@ -104,15 +104,6 @@ async def refine(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str,
     others = [strategy for strategy in context.strategies if strategy != state["strategy"]]
     hits = await context.tools.search(others[0] if others else state["strategy"], state["question"], context.depth)
     return {"rankings": [hits], "refined": True}
-
-
-async def fall_back(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Answer in a single pass, flagged, because an agent failed."""
-    because = "; ".join(state["failures"])
-    answer = await answer_in_one_pass(
-        state["question"], runtime.context, agent=SINGLE_PASS, task="fallback_answer", fallback_because=because
-    )
-    return {"result": answer}
 
 
 def _candidates(state: TunedState) -> tuple[Hit, ...]:

@@ -4,6 +4,7 @@ import operator
 from typing import Annotated, TypedDict
 
 from docmind_core.agents.context import PLANNER, ROUTER, AgentContext, ArmAnswer
+from docmind_core.agents.failures import Failure
 from docmind_core.agents.history import Message, render_history
 from docmind_core.agents.levers import Lever
 from docmind_core.retrieval.search import Hit
@@ -20,7 +21,7 @@ class TunedState(TypedDict, total=False):
     read_ids: Annotated[list[str], operator.add]
     supported: str
     refined: bool
-    failures: Annotated[list[str], operator.add]
+    failures: Annotated[list[Failure], operator.add]
     result: ArmAnswer
 
 

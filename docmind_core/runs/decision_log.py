@@ -1,7 +1,8 @@
-"""What the agents of one query decided on the way, as rows."""
+"""What the agents of one query decided on the way, and which of them failed, as rows."""
 
 from dataclasses import asdict, dataclass, field
 
+from docmind_core.agents.failures import Failure
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.runs.journal import QueryKey, Row
@@ -14,6 +15,9 @@ class DecisionLog:
     routes: list[tuple[RouteRecord, float]] = field(default_factory=list)
     """Each with the seconds it took."""
     reranks: list[RerankRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Agents that never ran since another one had failed."""
 
     def rows(self, key: QueryKey, *, level: str, resumed: bool) -> dict[str, list[Row]]:
         """Return the rows by table; of a resumed query the seconds mean nothing."""
@@ -30,7 +34,17 @@ class DecisionLog:
                 }
                 for number, (record, analysis_s) in enumerate(self.routes, start=1)
             ],
+            "agent_failures": [
+                {**of_query, "failure": number, **row} for number, row in enumerate(self._failure_rows(), start=1)
+            ],
             "reranks": [
                 {**of_query, "rerank": number, **asdict(record)} for number, record in enumerate(self.reranks, start=1)
             ],
         }
+
+    def _failure_rows(self) -> list[Row]:
+        failed = [
+            {"agent": each.agent, "outcome": "failed", "error_type": each.error_type, "error_message": each.message}
+            for each in self.failures
+        ]
+        return [*failed, *({"agent": agent, "outcome": "skipped"} for agent in self.skipped)]

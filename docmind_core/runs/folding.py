@@ -9,7 +9,7 @@ from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
 from docmind_core.tables.segments import write_segment
 
-_PER_QUERY = ("retrieved", "context_reductions", "cache_lookups", "route_decisions", "reranks")
+_PER_QUERY = ("retrieved", "context_reductions", "cache_lookups", "route_decisions", "reranks", "agent_failures")
 """Tables whose rows a query collects and nothing changes afterwards."""
 
 

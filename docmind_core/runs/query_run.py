@@ -125,5 +125,6 @@ def _context(setting: ArmSetting, tools: RecordingTools) -> AgentContext:
         level=level,
         routing=suite.routing,
         answer_max_tokens=suite.answer_max_tokens,
+        agent_deadline_s=suite.agent_deadline_s,
         seed=suite.seed,
     )

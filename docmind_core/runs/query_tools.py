@@ -8,10 +8,11 @@ from time import monotonic
 from typing import Any, Protocol
 
 from docmind_core.agents.context import SUPERVISOR, always
+from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
-from docmind_core.errors import CallTimeout
+from docmind_core.errors import CallTimeout, RunError
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
@@ -88,7 +89,14 @@ class RecordingTools:
         Raises:
             ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
             CallTimeout: If there is no reply within `deadline_s`; what was sent is booked as cut off.
+            RunError: If another agent than `agent` is at work: its tokens would be somebody else's.
         """
+        at_work = self.trace.frame.agent
+        if at_work != agent:
+            raise RunError(
+                f"{agent} asks for {task} while {at_work or 'no agent'} is at work: the tokens would be booked under "
+                "the wrong name, so nothing was sent. Give the graph's node the name of the agent that asks in it."
+            )
         if deadline_s is None:
             return await self._ask(agent, task, request, role)
         try:
@@ -166,6 +174,14 @@ class RecordingTools:
     def record_route(self, record: RouteRecord, *, began_s: float) -> None:
         """Keep a router's choice for the table `route_decisions`."""
         self.decisions.routes.append((record, self.now_s() - began_s))
+
+    def record_failure(self, failure: Failure) -> None:
+        """Keep an agent's failure for the table `agent_failures`."""
+        self.decisions.failures.append(failure)
+
+    def record_skipped(self, agents: Sequence[str]) -> None:
+        """Keep, for the same table, those of `agents` that have not run."""
+        self.decisions.skipped.extend(agent for agent in agents if agent not in self.trace.agent_sequence)
 
     def record_rerank(self, record: RerankRecord) -> None:
         """Keep how candidates were ordered anew for the table `reranks`."""

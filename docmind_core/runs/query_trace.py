@@ -20,6 +20,8 @@ class Frame:
     """What encloses the code that runs now."""
 
     span_id: str
+    agent: str | None = None
+    """Who works; None outside every agent's span."""
     node: str | None = None
     checkpoint_ns: str | None = None
 
@@ -71,7 +73,7 @@ class QueryTrace:
         """Record that `agent` works; what it calls and searches inside becomes part of it."""
         self.agent_sequence.append(agent)
         with self.span("invoke_agent", agent, {"gen_ai.agent.name": agent}) as opened:
-            token = _frame.set(Frame(span_id=opened.span_id, node=node, checkpoint_ns=checkpoint_ns))
+            token = _frame.set(Frame(span_id=opened.span_id, agent=agent, node=node, checkpoint_ns=checkpoint_ns))
             try:
                 yield
             finally:

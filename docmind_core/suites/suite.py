@@ -58,6 +58,8 @@ class Suite(BaseModel):
     """Name of the environment variable that holds the engine's key."""
     deadline_s: float = Field(default=300.0, gt=0)
     """For one query, all its calls and searches together."""
+    agent_deadline_s: float | None = Field(default=None, gt=0)
+    """For one step of an agent; by default only the query's deadline ends it."""
     top_k: int | None = Field(default=None, ge=1, le=100)
     """Passages that an answer is based on, in every arm; by default the level's own number."""
     answer_max_tokens: int = Field(default=64, ge=1, le=32768)

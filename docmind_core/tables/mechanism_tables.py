@@ -1,4 +1,4 @@
-"""The tables of the guide's mechanisms: what was shortened, what caches answered, what router and reranker decided."""
+"""The tables of the guide's mechanisms: what was shortened, kept and decided, and which agents failed."""
 
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, Table
 
@@ -87,6 +87,22 @@ ROUTE_DECISIONS = Table(
         "(decided_by = 'model') = (agrees is not null)",
         "decided_by <> 'suite' or fell_back_because is not null",
     ),
+)
+
+AGENT_FAILURES = Table(
+    name="agent_failures",
+    comment="One row is an agent that failed in a query, or that had not run yet when another one failed: skipped. "
+    "What was skipped is no execution: it has no span. A single pass answered instead, see query_runs.fallback",
+    key=(*KEY, "failure"),
+    columns={
+        **QUERY_COLUMNS,
+        "failure": ("integer", "Order within the query, from 1; what failed comes before what was skipped"),
+        "agent": ("varchar", "Who failed, or would have run"),
+        "outcome": ("varchar", "failed or skipped"),
+        "error_type": ("varchar", "Class of the error; NULL for skipped"),
+        "error_message": ("varchar", "Its text; NULL for skipped"),
+    },
+    checks=("outcome in ('failed', 'skipped')", "(outcome = 'failed') = (error_type is not null)"),
 )
 
 RERANKS = Table(

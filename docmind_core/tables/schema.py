@@ -5,7 +5,13 @@ from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.mechanism_columns import MECHANISM_COLUMNS, READ_AS_COLUMN
-from docmind_core.tables.mechanism_tables import CACHE_LOOKUPS, CONTEXT_REDUCTIONS, RERANKS, ROUTE_DECISIONS
+from docmind_core.tables.mechanism_tables import (
+    AGENT_FAILURES,
+    CACHE_LOOKUPS,
+    CONTEXT_REDUCTIONS,
+    RERANKS,
+    ROUTE_DECISIONS,
+)
 
 RUNS = Table(
     name="runs",
@@ -266,6 +272,7 @@ TABLES: dict[str, Table] = {
         CACHE_LOOKUPS,
         ROUTE_DECISIONS,
         RERANKS,
+        AGENT_FAILURES,
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,
         MEASUREMENTS,

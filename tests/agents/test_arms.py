@@ -7,7 +7,7 @@ from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPE
 from docmind_core.agents.naive_supervisor import opening
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
-from docmind_core.errors import OutputInvalid, UsageError
+from docmind_core.errors import UsageError
 from tests.fakes.scripted_tools import ScriptedTools, make_context
 
 QUESTION = "what is a frobnicator"
@@ -110,12 +110,6 @@ async def test_free_routing_stops_after_eight_hand_offs():
     assert answer.text == "an answer"
     chunk_ids = [hit.chunk.chunk_id for hit in answer.candidates]
     assert len(chunk_ids) == len(set(chunk_ids))
-
-
-async def test_a_supervisor_that_says_something_else_fails_the_query():
-    tools = ScriptedTools(reply=lambda agent, task, request: "banana" if request.choices else "x")
-    with pytest.raises(OutputInvalid, match="banana"):
-        await run_arm("naive_supervisor", tools)
 
 
 async def test_unreadable_decisions_fall_back_to_the_question_and_the_suite_s_strategy():

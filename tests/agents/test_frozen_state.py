@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.arms import ARMS, find_arm, lever_arms
+from docmind_core.agents.failures import Failure
 from docmind_core.agents.history import Message
 from docmind_core.agents.passages import render_passages
 from docmind_core.retrieval.search import KEYWORD
@@ -57,7 +58,11 @@ def outside_a_graph(monkeypatch):
 
 def state_of(arm, node):
     state = STATES[arm.name if arm.name in ARMS else arm.compared_with]
-    return {**state, "failures": ["planted"]} if node == "fallback" else state
+    return (
+        {**state, "failures": [Failure(agent="query_planner", error_type="E", message="planted")]}
+        if node == "fallback"
+        else state
+    )
 
 
 async def update_of(name, node, state, level):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from docmind_core.agents.context import AgentContext
+from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retrieval_depth
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
@@ -34,12 +35,16 @@ class ScriptedTools:
     """Whether there are embeddings; each passage is then near to itself alone."""
     failing: dict[str, Exception] = field(default_factory=dict)
     """Agents whose calls raise."""
+    failing_searches: dict[str, Exception] = field(default_factory=dict)
+    """Searches that raise, by their query."""
     calls: list[tuple[str, str, ChatRequest]] = field(default_factory=list)
     searches: list[tuple[str, str, RetrievalDepth]] = field(default_factory=list)
     sequence: list[str] = field(default_factory=list)
     deadlines: list[tuple[str, float | None]] = field(default_factory=list)
     routes: list[RouteRecord] = field(default_factory=list)
     reranks: list[RerankRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     roles: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -65,6 +70,8 @@ class ScriptedTools:
 
     async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
         self.searches.append((strategy, query, depth))
+        if query in self.failing_searches:
+            raise self.failing_searches[query]
         return tuple(make_hit(number) for number in range(1, min(self.hits, depth.candidates_k) + 1))
 
     async def remembered(self, cache, query, work, *, worth_keeping=None, **parameters):
@@ -72,6 +79,12 @@ class ScriptedTools:
 
     def record_route(self, record: RouteRecord, *, began_s: float) -> None:
         self.routes.append(record)
+
+    def record_failure(self, failure: Failure) -> None:
+        self.failures.append(failure)
+
+    def record_skipped(self, agents) -> None:
+        self.skipped.extend(agent for agent in agents if agent not in self.sequence)
 
     def record_rerank(self, record: RerankRecord) -> None:
         self.reranks.append(record)

@@ -30,6 +30,29 @@ def test_a_planner_that_raises_leaves_flagged_fallbacks_and_rows_of_its_failure(
     failures = select(home, "select count(*) from spans where name = 'query_planner' and status = 'error'")
     assert failures == [(6,)]
     assert select(home, "select state from ledger_balance") == [("balanced",)]
+    rows = select(home, "select agent, outcome, error_type, error_message, count(*) from agent_failures group by all")
+    assert sorted(rows, key=lambda row: row[:2]) == [
+        ("query_planner", "failed", "RuntimeError", "planted", 6),
+        ("response_validator", "skipped", None, None, 6),
+        ("result_synthesizer", "skipped", None, None, 6),
+        ("retrieval_expert", "skipped", None, None, 6),
+    ]
+
+
+def test_a_skipped_agent_is_no_execution_s17(home, make_suite, monkeypatch):
+    """S17: what did not run has no time and no row among the executions."""
+
+    async def raises(state, runtime):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("docmind_core.agents.tuned_nodes.synthesize", raises)
+    run(home, make_suite(arms=["tuned"], limit=2))
+
+    skipped = "select agent from agent_failures where outcome = 'skipped'"
+    assert set(select(home, skipped)) == {("response_validator",)}
+    assert select(home, f"select count(*) from spans where name in ({skipped})") == [(0,)]
+    for view, column in (("agent_performance", "agent_name"), ("latency_summary", "agent")):
+        assert ("response_validator",) not in select(home, f"select {column} from {view}")
 
 
 def test_a_validator_that_rejects_everything_costs_one_refinement_each(home, make_suite, engine):

@@ -54,9 +54,10 @@ async def test_a_call_past_its_deadline_is_booked_as_cut_off(tmp_path, engine):
                 guard=ContextGuard(window=None),
                 recorded={},
             )
-            with pytest.raises(CallTimeout, match=r"query_router had no reply to route within its 0.05 s"):
-                await tools.ask(ROUTER, "route", REQUEST, deadline_s=0.05)
-            assert (await tools.ask(ROUTER, "route", REQUEST, deadline_s=30.0)).text == "blue [1]"
+            with tools.agent_span(ROUTER, node=ROUTER, checkpoint_ns=""):
+                with pytest.raises(CallTimeout, match=r"query_router had no reply to route within its 0.05 s"):
+                    await tools.ask(ROUTER, "route", REQUEST, deadline_s=0.05)
+                assert (await tools.ask(ROUTER, "route", REQUEST, deadline_s=30.0)).text == "blue [1]"
         rows = [(row["task"], row["status"], row["tokens_missing_because"]) for row, _ in journal.attempts("r", KEY)]
 
     assert rows == [("route", "cut_off", "unreconciled"), ("route", "finished", None)]
