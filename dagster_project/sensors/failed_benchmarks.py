@@ -1,6 +1,6 @@
-"""Finds benchmark runs that failed or died, however they were started, and raises `run_failed` for them."""
+"""Finds benchmark runs that failed or died, however they were started, and raises alerts for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -8,54 +8,82 @@ import dagster as dg
 from dagster_project.instance import fail_dead_runs
 from dagster_project.jobs import benchmark_job
 from dagster_project.resources import StoreResource
-from docmind_core.alerts.evaluating import book_failure
-from docmind_core.alerts.listing import was_evaluated
-from docmind_core.alerts.rules import RUN_FAILED
+from docmind_core.alerts.evaluating import Launch, book_failure, book_launch
+from docmind_core.alerts.lifecycle import BAD
+from docmind_core.alerts.listing import open_suites, outcome_of
+from docmind_core.alerts.rules import LEDGER_UNBALANCED, REPORT_FAILED, RUN_FAILED
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.settings import Settings
 
-LOOKED_BACK = timedelta(days=1)
-RECORDS_MAX = 200
+LOOKED_BACK = timedelta(days=7)
+"""At least; further where the sensor itself has not run for longer."""
+RECORDS_MAX = 1000
 PARTITION_TAG = "dagster/partition"
+FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def failed_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SkipReason:
-    """Raises `run_failed` for each benchmark run of the last day that ended without its own evaluation."""
+    """Raises `run_failed` for a benchmark that ended without an evaluation, `report_failed` for one that had it."""
     # Not a run_failure_sensor: that one passes over every run of the command line, and never sees a kill -9.
     fail_dead_runs(context.instance)
-    booked = [
-        benchmark_run
-        for benchmark_run, dagster_run_id in failed_partitions(context.instance)
-        if book_once(store.settings(), benchmark_run, dagster_run_id, context)
-    ]
+    settings, since = store.settings(), looks_back_to(context.last_tick_completion_time, datetime.now(UTC))
+    booked = [launch.benchmark_run for launch in failed_launches(context.instance, since) if book(settings, launch)]
+    if recovering := open_suites(settings, REPORT_FAILED.rule_id):
+        for launch in launches(context.instance, SUCCESS, since):
+            book_recovery(settings, launch, recovering)
     return dg.SkipReason(f"{len(booked)} failed benchmark runs booked: {', '.join(booked) or 'none'}")
 
 
-def failed_partitions(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
-    """Yield (benchmark run, Dagster run) whose newest launch of the last day failed."""
-    recent = dg.RunsFilter(job_name=benchmark_job.name, updated_after=datetime.now(UTC) - LOOKED_BACK)
-    seen: set[str] = set()
-    for record in instance.get_run_records(recent, limit=RECORDS_MAX):  # newest first
-        run = record.dagster_run
-        benchmark_run = run.tags.get(PARTITION_TAG)
-        if benchmark_run is None or benchmark_run in seen:
-            continue
-        seen.add(benchmark_run)
-        if run.status == dg.DagsterRunStatus.FAILURE:
-            yield benchmark_run, run.run_id
+def looks_back_to(last_tick: float | None, now: datetime) -> datetime:
+    """Return since when launches are looked at: a week, or all the time in which nobody has looked."""
+    week = now - LOOKED_BACK
+    return week if last_tick is None else min(week, datetime.fromtimestamp(last_tick, UTC) - timedelta(hours=1))
 
 
-def book_once(settings: Settings, benchmark_run: str, dagster_run_id: str, context: dg.SensorEvaluationContext) -> bool:
-    """Raise `run_failed`, unless this benchmark run has been evaluated; return whether it was raised now."""
-    if was_evaluated(settings, RUN_FAILED.rule_id, benchmark_run):
-        return False
+def launches(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, since: datetime) -> Iterator[Launch]:
+    """Yield the launches that ended so, oldest first."""
+    ended = dg.RunsFilter(job_name=benchmark_job.name, statuses=[status], updated_after=since)
+    for record in reversed(instance.get_run_records(ended, limit=RECORDS_MAX)):
+        benchmark_run = record.dagster_run.tags.get(PARTITION_TAG)
+        if benchmark_run is not None:
+            yield Launch(benchmark_run=benchmark_run, dagster_run_id=record.dagster_run.run_id)
+
+
+def failed_launches(instance: dg.DagsterInstance, since: datetime) -> Iterator[Launch]:
+    """Yield the launches that failed and that nobody has launched again, oldest first."""
+    for launch in launches(instance, FAILURE, since):
+        of_run = dg.RunsFilter(job_name=benchmark_job.name, tags={PARTITION_TAG: launch.benchmark_run})
+        [newest] = instance.get_run_records(of_run, limit=1)
+        if newest.dagster_run.run_id == launch.dagster_run_id:
+            yield launch
+
+
+def book(settings: Settings, launch: Launch) -> bool:
+    """Raise what a failed launch is worth, unless that is known already; return whether it was raised now."""
+    failed = outcome_of(settings, RUN_FAILED.rule_id, launch.benchmark_run)
+    unbalanced = outcome_of(settings, LEDGER_UNBALANCED.rule_id, launch.benchmark_run)
+    if BAD in {failed, unbalanced}:
+        return False  # its own evaluation has said why there is no report
     try:
-        suite = read_frozen_suite(settings, benchmark_run)
+        suite = read_frozen_suite(settings, launch.benchmark_run)
     except DocMindError as error:
-        context.log.warning(str(error))
+        dg.get_dagster_logger().warning(str(error))
         return False
-    because = f"the benchmark failed or its process died (Dagster run {dagster_run_id})"
-    book_failure(settings, benchmark_run, suite, because)
-    return True
+    if failed is None:
+        because = f"the benchmark failed or its process died (Dagster run {launch.dagster_run_id})"
+        return book_failure(settings, launch.benchmark_run, suite, because).evaluations > 0
+    because = f"evaluated, but its database or report could not be made (Dagster run {launch.dagster_run_id})"
+    return book_launch(settings, launch, suite, because).evaluations > 0
+
+
+def book_recovery(settings: Settings, launch: Launch, recovering: Mapping[str, str]) -> None:
+    """Say of a launch that went through that it has its report, where its suite has lacked one."""
+    try:
+        suite = read_frozen_suite(settings, launch.benchmark_run)
+    except DocMindError:
+        return  # pruned: it ends no alert
+    failed = recovering.get(suite.name)
+    if failed is not None and launch.benchmark_run >= failed.partition(":")[0]:  # keys begin with their time
+        book_launch(settings, launch, suite, None)

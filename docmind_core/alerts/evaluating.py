@@ -11,6 +11,7 @@ from docmind_core.alerts.lifecycle import BAD, FIRING, OK, REPEAT, RESOLVED
 from docmind_core.alerts.messages import Message, Transition, compose
 from docmind_core.alerts.rules import (
     LEDGER_UNBALANCED,
+    REPORT_FAILED,
     RUN_FAILED,
     SCHEDULE_RULES,
     TOKEN_RULES,
@@ -50,6 +51,19 @@ class Absence:
     """What was expected and when, in one line."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One launch of the benchmark job on a benchmark run; a resumed one has several."""
+
+    benchmark_run: str
+    dagster_run_id: str
+
+    @property
+    def key(self) -> str:
+        """Return what its evaluation is written down under."""
+        return f"{self.benchmark_run}:{self.dagster_run_id[:8]}"
+
+
 def evaluate_alerts(
     settings: Settings, benchmark_run: str, suite: Suite, *, now: datetime | None = None
 ) -> AlertOutcome:
@@ -87,6 +101,22 @@ def book_failure(
     """
     failed = Evaluation(rule=RUN_FAILED, labels={"suite": suite.name}, run_id=None, outcome=BAD, reason=because)
     return _book(settings, benchmark_run, suite, [failed], now)
+
+
+def book_launch(
+    settings: Settings, launch: Launch, suite: Suite, because: str | None, *, now: datetime | None = None
+) -> AlertOutcome:
+    """Say how a launch ended behind the evaluation of its benchmark run: `report_failed`, or all is well.
+
+    Args:
+        settings: The home.
+        launch: Which one; each is booked once.
+        suite: What it ran.
+        because: How it failed, in one line; None when it did not.
+        now: Time of the evaluation.
+    """
+    ended = _happened(REPORT_FAILED, suite, [because] if because else [])
+    return _book(settings, launch.key, suite, [ended], now, filed_under=launch.benchmark_run)
 
 
 def book_absence(

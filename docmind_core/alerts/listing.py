@@ -1,5 +1,6 @@
 """What people ask about alerts; it reads the database of alerts itself and is never behind."""
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -83,15 +84,21 @@ def run_evaluations(settings: Settings, suite: str) -> tuple[RunEvaluated, ...]:
     )
 
 
-def was_evaluated(settings: Settings, rule_id: str, benchmark_run: str) -> bool:
-    """Return whether a rule has been evaluated on a benchmark run."""
+def outcome_of(settings: Settings, rule_id: str, benchmark_run: str) -> str | None:
+    """Return how a rule without series came out on a benchmark run; None where it was not evaluated."""
     rows = _ask(
         settings,
-        "select 1 from alert_evaluations where benchmark_run = ? and rule_id = ? limit 1",
+        "select outcome from alert_evaluations where benchmark_run = ? and rule_id = ? limit 1",
         benchmark_run,
         rule_id,
     )
-    return bool(rows)
+    return str(rows[0]["outcome"]) if rows else None
+
+
+def open_suites(settings: Settings, rule_id: str) -> dict[str, str]:
+    """Return the suites in which a rule is pending or firing, each with the benchmark run of its latest event."""
+    rows = [row for row in open_alerts(settings) if row["rule_id"] == rule_id]
+    return {json.loads(row["labels"])["suite"]: row["benchmark_run"] for row in rows}
 
 
 def alert_history(settings: Settings, fingerprint: str) -> AlertHistory:

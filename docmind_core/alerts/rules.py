@@ -50,6 +50,8 @@ class AlertRule:
 _AT_ONCE = Patience(for_evals=1)
 RUN_FAILED = AlertRule(rule_id="run_failed", severity=CRITICAL, patience=_AT_ONCE)
 LEDGER_UNBALANCED = AlertRule(rule_id="ledger_unbalanced", severity=CRITICAL, patience=_AT_ONCE)
+REPORT_FAILED = AlertRule(rule_id="report_failed", severity=CRITICAL, patience=_AT_ONCE)
+"""A launch that failed after its evaluation: the numbers are there, the report is not."""
 BENCHMARK_MISSING = AlertRule(rule_id="benchmark_missing", severity=CRITICAL, patience=_AT_ONCE)
 ALERTING_STALE = AlertRule(rule_id="alerting_stale", severity=CRITICAL, patience=_AT_ONCE)
 SCHEDULE_RULES = (BENCHMARK_MISSING, ALERTING_STALE)

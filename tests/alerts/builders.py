@@ -38,7 +38,21 @@ def plant_night(
     status: str = "finished",
 ) -> str:
     """Write one benchmark run of one query; return its key."""
-    key = key_of(night)
+    return plant_night_of(
+        settings, key_of(night), overhead_s, arm=arm, engine_prompt_tokens=engine_prompt_tokens, status=status
+    )
+
+
+def plant_night_of(
+    settings: Settings,
+    key: str,
+    overhead_s: float | None = 0.1,
+    *,
+    arm: str = "single_pass",
+    engine_prompt_tokens: int = 10,
+    status: str = "finished",
+) -> str:
+    """Write the benchmark run `key` of one query; return the key."""
     run_id = f"{key}.{arm}"
     missing = "resumed" if overhead_s is None else None
     query = make_query_run_row("q1", run_id, coordination_overhead_s=overhead_s, times_missing_because=missing)

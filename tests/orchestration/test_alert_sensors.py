@@ -1,17 +1,21 @@
 """From a due message to a delivery, and from a failed launch to an alert."""
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
 from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.resources import StoreResource
 from dagster_project.sensors import alert_delivery as delivery
 from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
-from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_partitions
+from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_launches, looks_back_to
 from docmind_core.alerts.delivery import DeliveryOutcome
-from docmind_core.alerts.evaluating import book_failure
+from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from tests.alerts.builders import key_of, make_suite
+from tests.alerts.builders import key_of, make_suite, plant_night_of
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def tick(sensor, settings, instance=None):
@@ -78,7 +82,7 @@ def test_a_launch_that_failed_raises_an_alert_once_however_it_was_started(settin
     with open_instance(settings) as instance:
         plant_launch(settings, instance, suite, dg.DagsterRunStatus.SUCCESS)
         failed = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
-        assert [key for key, _ in failed_partitions(instance)] == [failed]
+        assert [launch.benchmark_run for launch in failed_launches(instance, LONG_AGO)] == [failed]
         tick(failed_benchmarks, settings, instance)
         tick(failed_benchmarks, settings, instance)
     alerts = open_alerts(settings)
@@ -94,4 +98,39 @@ def test_a_launch_that_failed_and_went_on_later_is_no_failure(settings):
         instance.add_run(
             dg.DagsterRun(job_name="benchmark", status=dg.DagsterRunStatus.SUCCESS, tags={"dagster/partition": key})
         )
-        assert list(failed_partitions(instance)) == []
+        assert list(failed_launches(instance, LONG_AGO)) == []
+
+
+def test_a_report_that_fails_behind_the_evaluation_alerts_and_two_that_succeed_end_it(settings):
+    suite = make_suite(engine="http://127.0.0.1:9", channels=("ops",))
+
+    def look(status):
+        with open_instance(settings) as instance:
+            key = plant_launch(settings, instance, suite, status)
+            evaluate_alerts(settings, plant_night_of(settings, key), suite)
+            tick(failed_benchmarks, settings, instance)
+            tick(failed_benchmarks, settings, instance)
+        return key, [(row["rule_id"], row["notify_count"]) for row in open_alerts(settings)]
+
+    assert look(dg.DagsterRunStatus.SUCCESS)[1] == []
+    failed, alerts = look(dg.DagsterRunStatus.FAILURE)
+    assert alerts == [("report_failed", 1)]
+    assert [request.run_key for request in tick(alert_delivery, settings).run_requests] == [f"{failed}:1"]
+    assert look(dg.DagsterRunStatus.SUCCESS)[1] == [("report_failed", 1)], "the good run before it is no recovery"
+    assert look(dg.DagsterRunStatus.SUCCESS)[1] == []
+
+
+def test_a_report_that_an_unbalanced_ledger_stopped_is_explained_already(settings):
+    suite = make_suite(engine="http://127.0.0.1:9")
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
+        evaluate_alerts(settings, plant_night_of(settings, key, engine_prompt_tokens=99), suite)
+        tick(failed_benchmarks, settings, instance)
+    assert [row["rule_id"] for row in open_alerts(settings)] == ["ledger_unbalanced"]
+
+
+def test_a_daemon_that_was_away_for_a_weekend_or_a_month_looks_back_over_all_of_it():
+    now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert looks_back_to(None, now) == now - timedelta(days=7)
+    assert looks_back_to((now - timedelta(minutes=1)).timestamp(), now) == now - timedelta(days=7)
+    assert looks_back_to((now - timedelta(days=30)).timestamp(), now) < now - timedelta(days=30)

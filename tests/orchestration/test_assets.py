@@ -13,8 +13,11 @@ from dagster_project.assets import agent_runs, alerts, metrics, query_sets, repo
 from dagster_project.checks import gates, limits
 from dagster_project.instance import open_instance
 from dagster_project.launch import launch_benchmark
-from docmind_core.alerts.evaluating import AlertOutcome
-from docmind_core.errors import EngineUnreachable, RunError
+from dagster_project.resources import StoreResource
+from dagster_project.sensors import failed_benchmarks
+from docmind_core.alerts.evaluating import AlertOutcome, evaluate_alerts
+from docmind_core.alerts.listing import open_alerts
+from docmind_core.errors import EngineUnreachable, RunError, StoreError
 from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.reports.benchmark import ReportPaths
@@ -23,6 +26,7 @@ from docmind_core.runs.progress import ArmProgress, SilentObserver
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.gates import ArmCount, LedgerRow
+from tests.alerts.builders import plant_night_of
 
 KEY = "20261122T020000Z-smoke-7f3a"
 SUITE = Suite(name="smoke", query_set="python-reference", arms=("single_pass",), limit=1)
@@ -199,3 +203,23 @@ def test_an_error_of_the_core_arrives_as_it_is_and_prints_nothing(core, settings
     with pytest.raises(EngineUnreachable, match="nothing answers"):
         launch_benchmark(settings, KEY, SilentObserver())
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_report_that_can_not_be_written_raises_an_alert_though_its_run_was_evaluated(core, settings, monkeypatch):
+    def write_benchmark_report(settings, benchmark_run):
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(reports, "write_benchmark_report", write_benchmark_report)
+    monkeypatch.setattr(alerts, "evaluate_alerts", evaluate_alerts)
+    monkeypatch.setattr(failed_benchmarks, "read_frozen_suite", lambda settings, key: SUITE)
+    plant_night_of(settings, KEY)
+    with pytest.raises(StoreError, match="disk full"):
+        launch_benchmark(settings, KEY, SilentObserver())
+    assert open_alerts(settings) == []
+    with open_instance(settings) as instance:
+        context = dg.build_sensor_context(
+            instance=instance, resources={"store": StoreResource(home=str(settings.home))}
+        )
+        with context:
+            failed_benchmarks.failed_benchmarks.evaluate_tick(context)
+    assert [row["rule_id"] for row in open_alerts(settings)] == ["report_failed"]
