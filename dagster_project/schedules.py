@@ -16,6 +16,8 @@ from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
 
 log = logging.getLogger(__name__)
 
+SCHEDULE_PREFIX = "suite_"
+
 
 def suite_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     """Return a schedule for each suite that has one: bundled suites, then `suites/*.yaml` of the home.
@@ -46,7 +48,12 @@ def suite_sources(settings: Settings) -> tuple[str, ...]:
 
 def schedule_name(suite: Suite) -> str:
     """Return what Dagster knows the schedule of a suite by."""
-    return f"suite_{suite.name.replace('-', '_')}"
+    return schedule_name_of(suite.name)
+
+
+def schedule_name_of(suite_name: str) -> str:
+    """Return the same for a suite of which only the name is known."""
+    return f"{SCHEDULE_PREFIX}{suite_name.replace('-', '_')}"
 
 
 def readable_suites(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:

@@ -5,7 +5,7 @@ import click
 
 @click.group()
 def alerts() -> None:
-    r"""Show alerts and test their channels.
+    r"""Show alerts, silence them, and test their channels.
 
     \b
     Examples:
@@ -17,28 +17,53 @@ def alerts() -> None:
 
 @alerts.command("list")
 def list_alerts() -> None:
-    """List the alerts that are pending or firing.
+    """List the alerts that are pending or firing, and whether the alerting itself is alive.
 
     \b
     Example:
       docmind alerts list
     """
-    from dagster_project.cli.terminal_table import print_table
-    from docmind_core.alerts.listing import last_evaluated_at, open_alerts
+    from dagster_project.cli.alert_lists import print_alerts
+    from docmind_core.settings import load_settings
+
+    print_alerts(load_settings())
+
+
+@alerts.command()
+@click.argument("matchers", metavar="NAME=PATTERN...", nargs=-1)
+@click.option("--until", metavar="WHEN", help="A UTC time (2026-11-22T08:00), or a while from now: 90m, 8h, 3d.")
+@click.option("--author", help="Who says so.")
+@click.option("--reason", help="Why.")
+@click.option("--revoke", type=int, metavar="ID", help="End a silence before its time.")
+def silence(
+    matchers: tuple[str, ...], until: str | None, author: str | None, reason: str | None, revoke: int | None
+) -> None:
+    """Withhold the messages of alerts for a while; they are still evaluated and listed.
+
+    NAME is rule_id, severity, suite, arm or agent; PATTERN is a text that may hold * and ?. All must fit.
+    What still fires when the silence ends is told then.
+
+    \b
+    Examples:
+      docmind alerts silence rule_id=agent_latency_high suite=nightly --until 8h --author ann --reason "new card"
+      docmind alerts silence --revoke 1
+    """
+    from dagster_project.cli.alert_lists import read_matcher, read_until
+    from docmind_core.alerts.silences import add_silence, revoke_silence
     from docmind_core.settings import load_settings
 
     settings = load_settings()
-    evaluated_at = last_evaluated_at(settings)
-    if evaluated_at is None:
-        click.echo("no rule has been evaluated yet; a benchmark run does it: docmind bench smoke")
+    if revoke is not None:
+        revoke_silence(settings, revoke)
+        click.echo(f"silence {revoke} has ended")
         return
-    names = ("fingerprint", "state", "severity", "rule_id", "labels", "first_seen", "value", "peak", "notify_count")
-    rows = [[row[name] for name in names] for row in open_alerts(settings)]
-    if rows:
-        print_table(["id", *names[1:]], rows)
-        click.echo("See how one came about: docmind alerts show ID")
-    else:
-        click.echo(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
+    if until is None or author is None or reason is None:
+        raise click.UsageError("a silence needs --until, --author and --reason.")
+    end = read_until(until)
+    number = add_silence(settings, read_matcher(matchers), until=end, author=author, reason=reason)
+    click.echo(
+        f"silence {number} holds until {end:%Y-%m-%d %H:%M} UTC; end it: docmind alerts silence --revoke {number}"
+    )
 
 
 @alerts.command()

@@ -5,6 +5,7 @@ import dagster as dg
 from dagster_project.resources import StoreResource
 from docmind_core.alerts.delivery import deliver_notice
 from docmind_core.alerts.notices import undelivered
+from docmind_core.alerts.silences import announce_ended_silences
 
 INTERVAL_S = 60
 RETRIES = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL)
@@ -23,7 +24,10 @@ def deliver(context: dg.OpExecutionContext, config: DueNotification, store: Stor
     outcome = deliver_notice(store.settings(), config.benchmark_run, config.seq)
     context.log.info("delivered to: %s", ", ".join(outcome.delivered) or "nobody new")
     if outcome.failed:
-        raise dg.Failure(description=f"not delivered to {'; '.join(outcome.failed)}")
+        raise dg.Failure(
+            description=f"not delivered to {'; '.join(outcome.failed)}",
+            allow_retries=len(outcome.given_up) < len(outcome.failed),
+        )
 
 
 @dg.job(executor_def=dg.in_process_executor)
@@ -37,6 +41,8 @@ def deliver_alerts() -> None:
 )
 def alert_delivery(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     """Launches the delivery of every message that some channel has not taken; each key once."""
+    settings = store.settings()
+    announce_ended_silences(settings)
     requests = [
         dg.RunRequest(
             run_key=notice.key,
@@ -45,6 +51,6 @@ def alert_delivery(context: dg.SensorEvaluationContext, store: StoreResource) ->
             ),
             tags={"docmind/benchmark_run": notice.benchmark_run},
         )
-        for notice in undelivered(store.settings())
+        for notice in undelivered(settings)
     ]
     return dg.SensorResult(run_requests=requests)

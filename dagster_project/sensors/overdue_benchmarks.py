@@ -1,8 +1,9 @@
 """Finds scheduled benchmarks that never began or don't end, and raises alerts for them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import islice
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
@@ -12,11 +13,18 @@ from dagster._core.scheduler.instigation import ScheduleInstigatorData
 from dagster._utils.schedules import reverse_cron_string_iterator
 
 from dagster_project.resources import StoreResource
-from dagster_project.schedules import readable_suites, schedule_name, suite_sources
-from docmind_core.alerts.freshness import GRACE, Expected, book_overdue
+from dagster_project.schedules import SCHEDULE_PREFIX, readable_suites, schedule_name, schedule_name_of, suite_sources
+from docmind_core.alerts.freshness import GRACE, Expected, book_overdue, write_watched
+from docmind_core.errors import DocMindError
+from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.runs.keys import is_benchmark_run, suite_of
 from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
 
 TICKS_MAX = 200
+TICKS_OF_INTERVAL = 20
+"""Due times whose longest distance is the interval of a schedule: a weekend belongs to "0 2 * * 1-5"."""
+BROKEN = "its suite can't be read or is gone; repair its file, or stop the schedule {schedule} in the UI"
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -26,10 +34,12 @@ def overdue_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource
     if has_just_begun(context.last_tick_completion_time, now):
         return dg.SkipReason("the daemon has just come up: its schedules catch up first")
     settings = store.settings()
+    expected = tuple(expected_benchmarks(context.instance, settings, now))
+    write_watched(settings, expected, now)
     booked = [
-        f"{rule} of {expected.suite.name}"
-        for expected in expected_benchmarks(context.instance, settings, now)
-        for outcome in book_overdue(settings, expected, now)
+        f"{rule} of {one.suite.name}"
+        for one in expected
+        for outcome in book_overdue(settings, one, now)
         for rule in (*outcome.firing, *outcome.repeated)
     ]
     return dg.SkipReason(f"{len(booked)} overdue benchmarks booked: {', '.join(booked) or 'none'}")
@@ -41,15 +51,44 @@ def has_just_begun(last_tick: float | None, now: datetime) -> bool:
 
 
 def expected_benchmarks(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Expected]:
-    """Yield what is due of each suite whose schedule somebody has started."""
+    """Yield what is due of each suite whose schedule somebody has started, whether or not the suite can be read now."""
     started = {
-        state.name: state.instigator_data.start_timestamp
+        state.name: state.instigator_data
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
         if state.is_running and isinstance(state.instigator_data, ScheduleInstigatorData)
     }
     for _, suite in readable_suites(suite_sources(settings)):
-        since = started.get(schedule_name(suite))
-        if suite.schedule is not None and since is not None:
-            ticks = reverse_cron_string_iterator(now.timestamp(), suite.schedule, suite.timezone)
-            newest = islice(ticks, TICKS_MAX)
-            yield Expected(suite=suite, ticks=tuple(tick for tick in newest if tick.timestamp() >= since))
+        data = started.pop(schedule_name(suite), None)
+        if suite.schedule is not None and data is not None and data.start_timestamp is not None:
+            yield _expected(suite, suite.schedule, data.start_timestamp, now)
+    for name, data in started.items():
+        frozen = newest_frozen_suite(settings, name) if name.startswith(SCHEDULE_PREFIX) else None
+        if frozen is not None and isinstance(data.cron_schedule, str) and data.start_timestamp is not None:
+            lost = _expected(frozen, data.cron_schedule, data.start_timestamp, now)
+            yield replace(lost, broken_because=BROKEN.format(schedule=name))
+
+
+def newest_frozen_suite(settings: Settings, name: str) -> Suite | None:
+    """Return the suite of a schedule as its newest benchmark run froze it; None where it never ran.
+
+    The file of the suite can't be read or is gone: only this one still says which channels to tell.
+    """
+    keys = sorted((path.name for path in settings.benchmarks.glob("*") if is_benchmark_run(path.name)), reverse=True)
+    for key in keys:
+        if schedule_name_of(suite_of(key)) == name:
+            try:
+                return read_frozen_suite(settings, key)
+            except DocMindError as error:
+                dg.get_dagster_logger().warning(str(error))
+    return None
+
+
+def _expected(suite: Suite, cron: str, since: float, now: datetime) -> Expected:
+    ticks = list(islice(reverse_cron_string_iterator(now.timestamp(), cron, suite.timezone), TICKS_MAX))
+    gaps = [later - earlier for later, earlier in pairwise(ticks[:TICKS_OF_INTERVAL])]
+    return Expected(
+        suite=suite,
+        ticks=tuple(tick for tick in ticks if tick.timestamp() >= since),
+        since=datetime.fromtimestamp(since, UTC),
+        due_every=max(gaps, default=timedelta(days=1)),
+    )

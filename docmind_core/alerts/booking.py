@@ -1,5 +1,6 @@
 """Booking the evaluations of a benchmark run: one transaction, and a second time changes nothing."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -7,9 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from docmind_core.alerts.database import transaction
+from docmind_core.alerts.due import insert_due, named_channels, next_seq
 from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import FIRING, PENDING, REPEAT, AlertState, Evaluated, advance
 from docmind_core.alerts.messages import Message, Transition
+from docmind_core.alerts.silences import active_silences, silence_of, withhold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def book(
     at: datetime,
     compose: Callable[[Sequence[Transition]], Message],
 ) -> Booked:
-    """Write evaluations, changes of state and due notifications, all or none.
+    """Write evaluations, their rules, changes of state and due notifications, all or none.
 
     An evaluation whose (fingerprint, benchmark run) is there already changes nothing.
 
@@ -58,9 +61,9 @@ def book(
         new = [evaluation for evaluation in evaluations if _insert(connection, benchmark_run, evaluation, moment)]
         transitions = [_advance(connection, benchmark_run, evaluation, at) for evaluation in new]
         changed = tuple(change for change in transitions if change is not None)
+        _insert_rules(connection, benchmark_run, new)
         worth_telling = [change for change in changed if change.notice is not None]
-        is_due = bool(worth_telling and told.channels)
-        seq = _write_due(connection, told, compose(worth_telling), moment) if is_due else None
+        seq = _write_due(connection, told, worth_telling, compose, at)
     return Booked(evaluations=len(new), transitions=changed, seq=seq)
 
 
@@ -117,6 +120,7 @@ def _advance(
         notice=notice,
         first_seen=episode,
         first_run=_first_run(connection, evaluation.fingerprint, episode) or benchmark_run,
+        benchmark_run=benchmark_run,
         peak=after.peak if after.state in {PENDING, FIRING} else before.peak,
     )
     _insert_event(connection, benchmark_run, change, at.isoformat())
@@ -148,33 +152,39 @@ def _insert_event(connection: sqlite3.Connection, benchmark_run: str, change: Tr
     _insert_row(connection, "alert_events", row)
 
 
-def _write_due(connection: sqlite3.Connection, told: Addressees, message: Message, moment: str) -> int:
-    seq = next_seq(connection, told.benchmark_run)
-    for channel in dict.fromkeys(told.channels):
-        insert_due(connection, told.benchmark_run, seq, channel, message, moment)
+def _write_due(
+    connection: sqlite3.Connection,
+    told: Addressees,
+    changes: Sequence[Transition],
+    compose: Callable[[Sequence[Transition]], Message],
+    at: datetime,
+) -> int | None:
+    """Put one message of all changes in line, but for those that a silence covers; return its number."""
+    channels, silences, loud = named_channels(told.channels), active_silences(connection, at), []
+    for change in changes:
+        evaluation = change.evaluation
+        silence = silence_of(silences, evaluation.rule.rule_id, evaluation.rule.severity, evaluation.labels)
+        if silence is None:
+            loud.append(change)
+        else:
+            alert = (evaluation.fingerprint, change.first_seen)
+            withhold(connection, silence, alert, told.benchmark_run, channels, at.isoformat())
+    if not loud or not channels:
+        return None
+    seq, message = next_seq(connection, told.benchmark_run), compose(loud)
+    for channel in channels:
+        insert_due(connection, told.benchmark_run, seq, channel, message, at.isoformat())
+    for fingerprint in dict.fromkeys(change.evaluation.fingerprint for change in loud):
+        connection.execute("insert into due_alerts values (?, ?, ?)", (told.benchmark_run, seq, fingerprint))
     return seq
 
 
-def next_seq(connection: sqlite3.Connection, benchmark_run: str) -> int:
-    """Return the number of the next message of a benchmark run, from 1."""
-    query = "select coalesce(max(seq), 0) + 1 from due_notifications where benchmark_run = ?"
-    return int(connection.execute(query, (benchmark_run,)).fetchone()[0])
-
-
-def insert_due(
-    connection: sqlite3.Connection, benchmark_run: str, seq: int, channel: str, message: Message, moment: str
-) -> None:
-    """Write one message that waits for its delivery."""
-    row = {
-        "benchmark_run": benchmark_run,
-        "seq": seq,
-        "channel": channel,
-        "title": message.title,
-        "body": message.text,
-        "body_markdown": message.markdown,
-        "written_at": moment,
-    }
-    _insert_row(connection, "due_notifications", row)
+def _insert_rules(connection: sqlite3.Connection, benchmark_run: str, evaluations: Sequence[Evaluation]) -> None:
+    for rule in {evaluation.rule.rule_id: evaluation.rule for evaluation in evaluations}.values():
+        text = json.dumps(asdict(rule), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        row = {"benchmark_run": benchmark_run, "rule_id": rule.rule_id, "rule_hash": digest, "rule": text}
+        _insert_row(connection, "alert_rules", row)
 
 
 def _insert_row(connection: sqlite3.Connection, table: str, row: Mapping[str, object]) -> int:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from docmind_core.alerts.messages import Message, compose_test
-from docmind_core.alerts.notices import TEST_RUN, record_delivery, waiting_messages, write_test_notice
+from docmind_core.alerts.notices import TEST_RUN, claim_messages, record_delivery, write_test_notice
 from docmind_core.errors import DeliveryError, SettingsError
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.settings import Settings, read_channel_url
 
 HIDDEN = "***"
 _PARTS = re.compile(r"[:/@?&=+#,;\s]+")
+_SCHEMES_WITH_A_HOST = {name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")}
 Send = Callable[[str, Message], str | None]
 """Takes a URL and a message; returns why it did not arrive, or None when it did."""
 
@@ -26,22 +27,26 @@ class DeliveryOutcome:
     delivered: tuple[str, ...]
     failed: tuple[str, ...]
     """`<channel>: <why>`, secrets left out."""
+    given_up: tuple[str, ...] = ()
+    """Of the failed ones, the channels that this message is not sent to again."""
 
 
 def deliver_notice(settings: Settings, benchmark_run: str, seq: int, *, send: Send | None = None) -> DeliveryOutcome:
     """Send one message to each channel that has not taken it; a channel that has is left alone.
 
-    A process that dies between sending and recording sends again: at least once, never silently not.
+    A process that dies between sending and recording leaves the message to be sent again: at least once, never
+    silently not. Two processes at once don't both send: each takes what the other has not.
     """
-    delivered, failed = [], []
-    for waiting in waiting_messages(settings, benchmark_run, seq):
+    delivered, failed, given_up = [], [], []
+    for waiting in claim_messages(settings, benchmark_run, seq):
         error = _try(waiting.channel, waiting.message, send or send_by_apprise)
-        record_delivery(settings, benchmark_run, seq, waiting, error)
+        if record_delivery(settings, benchmark_run, seq, waiting, error):
+            given_up.append(waiting.channel)
         if error is None:
             delivered.append(waiting.channel)
         else:
             failed.append(f"{waiting.channel}: {error}")
-    return DeliveryOutcome(delivered=tuple(delivered), failed=tuple(failed))
+    return DeliveryOutcome(delivered=tuple(delivered), failed=tuple(failed), given_up=tuple(given_up))
 
 
 def send_test(settings: Settings, channel: str) -> None:
@@ -80,11 +85,14 @@ def send_by_apprise(url: str, message: Message) -> str | None:
 
 
 def redacted(text: str, url: str) -> str:
-    """Return `text` without the URL and without any part of it but scheme and host."""
+    """Return `text` without the URL and without any part of it but the scheme, and the host where it is one.
+
+    In `slack://token/...` and `pover://user@token` the token stands where a web address has its host.
+    """
     hidden = text.replace(url, HIDDEN)
     scheme, _, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    host = authority.rpartition("@")[2].partition(":")[0]
+    host = authority.rpartition("@")[2].partition(":")[0] if scheme.lower() in _SCHEMES_WITH_A_HOST else ""
     parts = {part for piece in _PARTS.split(rest) for part in (piece, unquote(piece))}
     for part in sorted(parts - {scheme, host, ""}, key=len, reverse=True):
         if len(part) >= 4:

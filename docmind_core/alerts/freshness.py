@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+from docmind_core.alerts.database import open_alerts_database, transaction
 from docmind_core.alerts.evaluating import Absence, AlertOutcome, book_absence, book_failure
 from docmind_core.alerts.listing import RunEvaluated, run_evaluations
 from docmind_core.alerts.rules import ALERTING_STALE, BENCHMARK_MISSING
@@ -27,6 +28,22 @@ class Expected:
     suite: Suite
     ticks: Sequence[datetime]
     """When benchmarks of the suite were due, newest first, none before the schedule was started."""
+    since: datetime
+    """When the schedule was started."""
+    due_every: timedelta
+    """Longest time between two due times that follow each other."""
+    broken_because: str | None = None
+    """Why its schedule can't begin anything; None where nothing is known to be wrong."""
+
+
+def write_watched(settings: Settings, expected: Sequence[Expected], now: datetime) -> None:
+    """Write down whose schedules are watched: the heartbeat goes by it, also while no daemon runs."""
+    rows = [(one.suite.name, one.due_every.total_seconds(), one.since.isoformat(), now.isoformat()) for one in expected]
+    if not rows and not settings.alerts_database.exists():
+        return
+    with open_alerts_database(settings) as connection, transaction(connection):
+        connection.execute("delete from watched_schedules")
+        connection.executemany("insert or replace into watched_schedules values (?, ?, ?, ?)", rows)
 
 
 def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Iterator[AlertOutcome]:
@@ -44,6 +61,7 @@ def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Itera
         return
     if newest is None or started_at(newest) < due[0]:
         because = f"due at {_utc(due[0])}, and no benchmark has begun since"
+        because += f"; {expected.broken_because}" if expected.broken_because else ""
         absence = Absence(rule=BENCHMARK_MISSING, due_at=due[0], because=because)
         yield book_absence(settings, suite, absence, filed_under=newest, now=now)
         return

@@ -11,6 +11,7 @@ from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluation import fingerprint as fingerprint_of
 from docmind_core.alerts.lifecycle import BAD, FIRING, PENDING
 from docmind_core.alerts.rules import RUN_FAILED
+from docmind_core.alerts.silences import list_silences, silence_of
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
 
@@ -18,10 +19,25 @@ Rows = Sequence[sqlite3.Row]
 _EVALUATIONS = "select * from alert_evaluations where benchmark_run = ? order by rule_id, labels"
 _HISTORY = "select * from alert_evaluations where fingerprint = ? order by rowid desc limit 20"
 _EVENTS = "select * from alert_events where fingerprint = ? order by first_seen desc, event_no desc limit 50"
+# Messages that an earlier version put in line don't say which alerts they are about: those of its benchmark runs.
 _DELIVERIES = """
-select benchmark_run, seq, channel, attempt, status, error, attempted_at from alert_deliveries
-where benchmark_run in (select benchmark_run from alert_events where fingerprint = ?)
-order by attempted_at desc limit 50
+with told as (
+    select benchmark_run, seq from due_alerts where fingerprint = ?1
+    union
+    select due.benchmark_run, due.seq from due_notifications as due
+    where due.benchmark_run in (select benchmark_run from alert_events where fingerprint = ?1)
+        and not exists (
+            select 1 from due_alerts as known where known.benchmark_run = due.benchmark_run and known.seq = due.seq
+        )
+)
+select due.benchmark_run, due.seq, due.channel, done.attempt, coalesce(done.status, 'waiting') as status, done.error,
+    coalesce(done.attempted_at, due.written_at) as attempted_at
+from told
+join due_notifications as due using (benchmark_run, seq)
+left join alert_deliveries as done
+    on done.benchmark_run = due.benchmark_run and done.seq = due.seq and done.channel = due.channel
+order by attempted_at desc, done.attempt desc
+limit 50
 """
 
 
@@ -41,12 +57,27 @@ class AlertHistory:
     evaluations: Rows
     events: Rows
     deliveries: Rows
-    """Of the messages of its benchmark runs."""
+    """One row per attempt to send a message about it; one that nobody has tried yet is `waiting`."""
 
 
 def open_alerts(settings: Settings) -> Rows:
     """Return the alerts that are pending or firing, the most severe and oldest first."""
     return _ask(settings, "select * from open_alerts order by severity, first_seen, fingerprint")
+
+
+def silenced_fingerprints(settings: Settings) -> frozenset[str]:
+    """Return the open alerts whose messages a silence withholds."""
+    silences = list_silences(settings)
+    return frozenset(
+        row["fingerprint"]
+        for row in open_alerts(settings)
+        if silence_of(silences, row["rule_id"], row["severity"], json.loads(row["labels"]))
+    )
+
+
+def alerting_health(settings: Settings) -> Rows:
+    """Return the heartbeat of the alerting: each suite's last evaluation, each channel's last delivery."""
+    return _ask(settings, "select * from alerting_health order by subject desc, name")
 
 
 def open_alerts_line(settings: Settings) -> str | None:

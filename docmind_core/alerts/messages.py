@@ -1,6 +1,6 @@
 """What people are told: one message per benchmark run and channel, plain and as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,16 @@ from docmind_core.alerts.lifecycle import FIRING, REPEAT, RESOLVED
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 
 LINES_MAX = 50
-TEXT_CHARACTERS = 300
+TEXT_CHARACTERS = 400
+NEXT_STEPS = {
+    "run_failed": "go on with it: docmind bench SUITE --resume {run}",
+    "report_failed": "make the report again: docmind report {run}",
+    "ledger_unbalanced": 'see who counted what: docmind sql "from ledger_balance"',
+    "benchmark_missing": "see whether the daemon runs and the suite can be read: docmind check SUITE",
+    "alerting_stale": "see why no benchmark comes to its end: docmind runs",
+    "context_utilisation_high": 'see which agent reads so much: docmind sql "from context_reductions"',
+}
+"""What to do about a rule, where there is more to do than to read the report."""
 _WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved"}
 
 
@@ -25,6 +34,8 @@ class Transition:
     first_seen: str
     first_run: str
     """Benchmark run that opened the episode."""
+    benchmark_run: str
+    """The one that changed it."""
     peak: float | None
 
 
@@ -37,6 +48,17 @@ class Message:
     markdown: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """An alert that is open, as far as a message names it."""
+
+    fingerprint: str
+    rule_id: str
+    severity: str
+    labels: Mapping[str, str]
+    first_seen: str
+
+
 def compose(benchmark_run: str, changes: Sequence[Transition], report: Path) -> Message:
     """Make one message of all changes of a benchmark run, firing ones first."""
     order = (FIRING, REPEAT, RESOLVED)
@@ -46,12 +68,19 @@ def compose(benchmark_run: str, changes: Sequence[Transition], report: Path) -> 
         lines.append(f"and {len(ordered) - LINES_MAX} more")
     counts = [f"{_count(changes, notice)} {word}" for notice, word in _WORDS.items() if _count(changes, notice)]
     title = f"DocMind Eval: {', '.join(counts)} in {one_line(benchmark_run)}"
-    footer = [f"Report: {report}", "Look closer: docmind alerts list"]
-    return Message(
-        title=title,
-        text="\n".join([*(f"- {line}" for line in lines), "", *footer]),
-        markdown="\n".join([*(f"- {markdown_text(line)}" for line in lines), "", *map(markdown_text, footer)]),
-    )
+    shown = next((change.evaluation for change in ordered), None)
+    footer = [f"Report: {report}"]
+    if shown is not None:
+        footer += _what_to_do(shown.fingerprint, shown.rule.rule_id, shown.labels)
+    return _message(title, lines, footer)
+
+
+def compose_still_firing(benchmark_run: str, alert: OpenAlert, because: str) -> Message:
+    """Return the message that an alert fires on although nothing was said for a while, and why it is said now."""
+    line = f"STILL FIRING [{alert.severity}] {alert.rule_id} ({_labels(alert.labels)}); {because}"
+    line = shortened(one_line(f"{line}; since {alert.first_seen[:16]} UTC"), characters=TEXT_CHARACTERS)
+    title = f"DocMind Eval: 1 still firing in {one_line(benchmark_run)}"
+    return _message(title, [line], _what_to_do(alert.fingerprint, alert.rule_id, alert.labels))
 
 
 def compose_test(channel: str) -> Message:
@@ -62,12 +91,14 @@ def compose_test(channel: str) -> Message:
 
 def _line(change: Transition) -> str:
     evaluation = change.evaluation
-    labels = ", ".join(f"{name} {value}" for name, value in evaluation.labels.items())
-    parts = [
-        f"{_WORDS[change.notice or RESOLVED].upper()} [{evaluation.rule.severity}] {evaluation.rule.rule_id} ({labels})"
-    ]
+    labels, word = _labels(evaluation.labels), _WORDS[change.notice or RESOLVED].upper()
+    parts = [f"{word} [{evaluation.rule.severity}] {evaluation.rule.rule_id} ({labels})"]
     parts += [text for text in (_measured(evaluation), evaluation.reason) if text]
     parts.append(f"since {change.first_seen[:16]} UTC, run {change.first_run}")
+    step = NEXT_STEPS.get(evaluation.rule.rule_id)
+    if step is not None and change.notice != RESOLVED:
+        run = change.benchmark_run.partition(":")[0]
+        parts.append(step.format(run=run).replace("SUITE", evaluation.labels.get("suite", "SUITE")))
     return shortened(one_line("; ".join(parts)), characters=TEXT_CHARACTERS)
 
 
@@ -80,6 +111,27 @@ def _measured(evaluation: Evaluation) -> str | None:
         interval = f" (95 % interval {evaluation.low:.4g} to {evaluation.high:.4g})"
     side = "at least" if rule.is_minimum else "at most"
     return f"{evaluation.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {evaluation.n}"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in labels.items())
+
+
+def _what_to_do(fingerprint: str, rule_id: str, labels: Mapping[str, str]) -> list[str]:
+    suite = f" suite={labels['suite']}" if "suite" in labels else ""
+    return [
+        f"How it came about: docmind alerts show {fingerprint[:8]}",
+        f"Silence: docmind alerts silence rule_id={rule_id}{suite} --until 8h --author YOU --reason WHY",
+        "All open alerts: docmind alerts list",
+    ]
+
+
+def _message(title: str, lines: Sequence[str], footer: Sequence[str]) -> Message:
+    return Message(
+        title=title,
+        text="\n".join([*(f"- {line}" for line in lines), "", *footer]),
+        markdown="\n".join([*(f"- {markdown_text(line)}" for line in lines), "", *map(markdown_text, footer)]),
+    )
 
 
 def _count(changes: Sequence[Transition], notice: str) -> int:

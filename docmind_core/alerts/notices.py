@@ -1,25 +1,29 @@
 """What is due and what was delivered; no state but the rows themselves."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from docmind_core.alerts.booking import insert_due, next_seq
 from docmind_core.alerts.database import open_alerts_database, transaction
+from docmind_core.alerts.due import insert_due, next_seq
 from docmind_core.alerts.messages import Message
 from docmind_core.settings import Settings
 
-DELIVERED, FAILED = "delivered", "failed"
+DELIVERED, FAILED, GAVE_UP = "delivered", "failed", "gave_up"
 TEST_RUN = "test"
 """Stands for the benchmark run of test messages."""
-ROUNDS_MAX = 24
+ATTEMPTS_MAX = 96
+"""After so many a channel is given up for a message: four in each of 24 hours in which somebody tried."""
+CLAIM_HOLDS = timedelta(minutes=5)
+"""How long a message is left to the process that took it; one that died has then lost it to the next."""
 
 _UNDELIVERED = """
 select due.benchmark_run, due.seq, min(due.written_at) as written_at
 from due_notifications as due
-where due.benchmark_run <> 'test' and due.written_at >= $since and not exists (
+where due.benchmark_run <> 'test' and not exists (
     select 1 from alert_deliveries as done
     where done.benchmark_run = due.benchmark_run and done.seq = due.seq and done.channel = due.channel
-        and done.status = 'delivered'
+        and done.status in ('delivered', 'gave_up')
 )
 group by due.benchmark_run, due.seq
 order by written_at, due.benchmark_run, due.seq
@@ -32,7 +36,11 @@ from due_notifications as due
 where due.benchmark_run = $benchmark_run and due.seq = $seq and not exists (
     select 1 from alert_deliveries as done
     where done.benchmark_run = due.benchmark_run and done.seq = due.seq and done.channel = due.channel
-        and done.status = 'delivered'
+        and done.status in ('delivered', 'gave_up')
+) and not exists (
+    select 1 from delivery_claims as claim
+    where claim.benchmark_run = due.benchmark_run and claim.seq = due.seq and claim.channel = due.channel
+        and claim.claimed_at > $still_held
 )
 order by due.channel
 """
@@ -64,54 +72,93 @@ class WaitingMessage:
 
 
 def undelivered(settings: Settings, *, now: datetime | None = None) -> tuple[DueNotice, ...]:
-    """Return every message of the last day that some channel has not taken, oldest first."""
+    """Return every message that some channel has neither taken nor been given up for, oldest first.
+
+    However old: a daemon that was away for a weekend sends what was due on Friday.
+    """
     if not settings.alerts_database.exists():
         return ()
     moment = now or datetime.now(UTC)
-    since = (moment - timedelta(hours=ROUNDS_MAX)).isoformat()
     with open_alerts_database(settings) as connection:
-        rows = connection.execute(_UNDELIVERED, {"since": since}).fetchall()
+        rows = connection.execute(_UNDELIVERED).fetchall()
     return tuple(
         DueNotice(
             benchmark_run=row["benchmark_run"],
             seq=row["seq"],
-            hour=int((moment - datetime.fromisoformat(row["written_at"])).total_seconds() // 3600),
+            hour=max(0, int((moment - datetime.fromisoformat(row["written_at"])).total_seconds() // 3600)),
         )
         for row in rows
     )
 
 
-def waiting_messages(settings: Settings, benchmark_run: str, seq: int) -> tuple[WaitingMessage, ...]:
-    """Return the message for each channel that has not taken it."""
+def waiting_messages(
+    settings: Settings, benchmark_run: str, seq: int, *, now: datetime | None = None
+) -> tuple[WaitingMessage, ...]:
+    """Return the message for each channel that has not taken it and that no other process is sending to."""
     with open_alerts_database(settings) as connection:
-        rows = connection.execute(_WAITING, {"benchmark_run": benchmark_run, "seq": seq}).fetchall()
+        return _waiting(connection, benchmark_run, seq, now or datetime.now(UTC))
+
+
+def claim_messages(
+    settings: Settings, benchmark_run: str, seq: int, *, now: datetime | None = None
+) -> tuple[WaitingMessage, ...]:
+    """Return the same, taken: for a while no other process gets them, so that two don't both send."""
+    moment = now or datetime.now(UTC)
+    with open_alerts_database(settings) as connection, transaction(connection):
+        found = _waiting(connection, benchmark_run, seq, moment)
+        connection.executemany(
+            "insert or replace into delivery_claims values (?, ?, ?, ?)",
+            [(benchmark_run, seq, waiting.channel, moment.isoformat()) for waiting in found],
+        )
+    return found
+
+
+def _waiting(connection: sqlite3.Connection, benchmark_run: str, seq: int, now: datetime) -> tuple[WaitingMessage, ...]:
+    still_held = (now - CLAIM_HOLDS).isoformat()
+    parameters = {"benchmark_run": benchmark_run, "seq": seq, "still_held": still_held}
     return tuple(
         WaitingMessage(
             channel=row["channel"],
             attempt=row["attempts"] + 1,
             message=Message(title=row["title"], text=row["body"], markdown=row["body_markdown"]),
         )
-        for row in rows
+        for row in connection.execute(_WAITING, parameters).fetchall()
     )
 
 
 def record_delivery(
     settings: Settings, benchmark_run: str, seq: int, waiting: WaitingMessage, error: str | None
-) -> None:
-    """Write down how an attempt ended; `error` is None when the channel took the message."""
+) -> bool:
+    """Write down how an attempt ended; `error` is None when the channel took the message.
+
+    Returns:
+        Whether the channel is given up for this message: that was its last attempt.
+    """
+    gave_up = error is not None and waiting.attempt >= ATTEMPTS_MAX
+    ends = [(waiting.attempt, DELIVERED if error is None else FAILED, error)]
+    if gave_up:
+        ends.append((waiting.attempt + 1, GAVE_UP, f"not tried again after {waiting.attempt} attempts"))
+    at = datetime.now(UTC).isoformat()
     with open_alerts_database(settings) as connection, transaction(connection):
-        connection.execute(
-            "insert or replace into alert_deliveries values (?, ?, ?, ?, ?, ?, ?)",
-            (
-                benchmark_run,
-                seq,
-                waiting.channel,
-                waiting.attempt,
-                DELIVERED if error is None else FAILED,
-                error,
-                datetime.now(UTC).isoformat(),
-            ),
+        # Of two processes that sent the same after all, each keeps its row: the first number that is free.
+        taken = connection.execute(
+            "select coalesce(max(attempt), 0) from alert_deliveries "
+            "where benchmark_run = ? and seq = ? and channel = ?",
+            (benchmark_run, seq, waiting.channel),
+        ).fetchone()[0]
+        behind = max(0, taken + 1 - waiting.attempt)
+        connection.executemany(
+            "insert into alert_deliveries values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (benchmark_run, seq, waiting.channel, attempt + behind, status, text, at)
+                for attempt, status, text in ends
+            ],
         )
+        connection.execute(
+            "delete from delivery_claims where benchmark_run = ? and seq = ? and channel = ?",
+            (benchmark_run, seq, waiting.channel),
+        )
+    return gave_up
 
 
 def write_test_notice(settings: Settings, channel: str, message: Message) -> int:

@@ -69,12 +69,34 @@ ALERT_DELIVERIES = Table(
         "seq": ("integer", "Message of the benchmark run, from 1"),
         "channel": ("varchar", "Name of the channel; its URL is stored nowhere"),
         "attempt": ("integer", "From 1"),
-        "status": ("varchar", "delivered or failed"),
+        "status": ("varchar", "delivered, failed, or gave_up: the last row of a message that is not sent again"),
         "error": ("varchar", "Why it failed, secrets left out"),
         "attempted_at": ("timestamp", "UTC"),
     },
 )
-ALERT_TABLES = (ALERT_EVALUATIONS, ALERT_EVENTS, ALERT_DELIVERIES)
+DUE_NOTIFICATIONS = Table(
+    name="due_notifications",
+    comment="One row is a message for one channel, sent or not; its text stays in alerts.sqlite",
+    key=("benchmark_run", "seq", "channel"),
+    columns={
+        **_BENCHMARK_RUN,
+        "seq": ("integer", "Message of the benchmark run, from 1"),
+        "channel": ("varchar", "Name of the channel"),
+        "written_at": ("timestamp", "UTC"),
+    },
+)
+WATCHED_SCHEDULES = Table(
+    name="watched_schedules",
+    comment="One row is a suite whose schedule somebody has started, as the daemon saw it last",
+    key=("suite",),
+    columns={
+        "suite": ("varchar", "Name of the suite"),
+        "due_every_s": ("double", "Longest time between two of its next due times, seconds"),
+        "started_at": ("timestamp", "UTC time at which the schedule was started"),
+        "looked_at": ("timestamp", "UTC time at which the daemon looked last"),
+    },
+)
+ALERT_TABLES = (ALERT_EVALUATIONS, ALERT_EVENTS, ALERT_DELIVERIES, DUE_NOTIFICATIONS, WATCHED_SCHEDULES)
 
 OPEN_ALERTS = View(
     name="open_alerts",
@@ -89,6 +111,22 @@ OPEN_ALERTS = View(
         "value": "Value at its latest event",
         "peak": "Worst value of the episode so far",
         "notify_count": "Times it was worth a message: firing, and reminders",
+        "age_h": "Hours since first_seen, at the time of the question",
+    },
+)
+ALERTING_HEALTH = View(
+    name="alerting_health",
+    comment="One row is a suite or a channel: when it was last evaluated or last took a message",
+    columns={
+        "subject": "suite or channel",
+        "name": "Its name",
+        "last_evaluated_at": "UTC time of the suite's newest evaluation; NULL before the first",
+        "last_delivered_at": "UTC time at which the channel took a message last; NULL before the first",
+        "due_every_s": "Seconds between two due times of a started schedule; NULL without one",
+        "waiting": "Messages that the channel has not taken yet",
+        "given_up": "Messages written since its last delivery that are not sent to it any more",
+        "stale": "True when a suite was not evaluated for two due times, or a channel does not take its messages",
+        "because": "Why it is stale",
     },
 )
 
@@ -118,7 +156,7 @@ def copy_alerts(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
 def _rows(source: sqlite3.Connection, table: Table) -> list[tuple[object, ...]]:
     known = source.execute("select count(*) from sqlite_master where name = ?", (table.name,)).fetchone()[0]
     if not known:
-        return []
+        return []  # a database of an earlier version
     kinds = [kind for kind, _ in table.columns.values()]
     names = ", ".join(f'"{name}"' for name in table.columns)
     return [

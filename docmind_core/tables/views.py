@@ -1,7 +1,7 @@
 """The views of the published database: their columns and comments; their queries stand in `sql/`."""
 
 from docmind_core.tables.ablation_tables import ABLATION
-from docmind_core.tables.alert_tables import OPEN_ALERTS
+from docmind_core.tables.alert_tables import ALERTING_HEALTH, OPEN_ALERTS
 from docmind_core.tables.definitions import ARM_COLUMNS, View
 from docmind_core.tables.guide_views import GUIDE_VIEWS
 from docmind_core.tables.routing_views import ROUTER_SUMMARY
@@ -122,5 +122,6 @@ VIEWS = (
     ABLATION,
     *GUIDE_VIEWS,
     OPEN_ALERTS,
+    ALERTING_HEALTH,
 )
 """In an order in which each can ask those before it."""

@@ -1,17 +1,19 @@
 """Delivery to real local webhooks: at least once, recorded, without secrets."""
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from docmind_core.alerts.booking import insert_due
 from docmind_core.alerts.database import open_alerts_database, transaction
 from docmind_core.alerts.delivery import deliver_notice, redacted, send_test
+from docmind_core.alerts.due import insert_due
 from docmind_core.alerts.evaluating import book_failure
 from docmind_core.alerts.messages import Message
-from docmind_core.alerts.notices import undelivered
+from docmind_core.alerts.notices import ATTEMPTS_MAX, claim_messages, undelivered
 from docmind_core.errors import DeliveryError, SettingsError
+from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows
 from tests.alerts.builders import START, key_of, make_suite
 from tests.alerts.webhook import SECRET, Webhook
 
@@ -122,4 +124,78 @@ def test_a_thousand_due_notices_are_read_at_once_and_each_hour_they_are_tried_af
     assert len({notice.key for notice in undelivered(home, now=START)}) == 1000
     later = undelivered(home, now=START + timedelta(hours=2, minutes=5))
     assert later[0].key == f"{key_of(0)}:1:2"
-    assert undelivered(home, now=START + timedelta(hours=25)) == (), "after a day it is left to the list of alerts"
+    assert len(undelivered(home, now=START + timedelta(days=30))) == 1000, "no age ends it before somebody has tried"
+
+
+def health(home):
+    with open_alerts_database(home) as connection:
+        rows = connection.execute("select * from alerting_health").fetchall()
+    return {(row["subject"], row["name"]): dict(row) for row in rows}
+
+
+def test_after_the_last_attempt_a_message_is_given_up_in_a_row_of_its_own_and_the_channel_is_stale(home, webhook):
+    book_failure(home, key_of(0), make_suite(), "x")
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        outcome = deliver_notice(home, key_of(0), 1, send=lambda url, message: "HTTP 500")
+        assert outcome.given_up == (("ops",) if attempt == ATTEMPTS_MAX else ())
+    assert deliveries(home)[-2:] == [("ops", ATTEMPTS_MAX, "failed"), ("ops", ATTEMPTS_MAX + 1, "gave_up")]
+    assert undelivered(home) == ()
+    channel = health(home)["channel", "ops"]
+    assert (channel["stale"], channel["because"]) == (1, "gave up on 1 since the last delivery")
+    send_test(home, "ops")
+    channel = health(home)["channel", "ops"]
+    assert (channel["stale"], channel["last_delivered_at"] is None) == (0, False)
+
+
+def test_a_message_that_nobody_has_tried_for_an_hour_makes_its_channel_stale(home):
+    book_failure(home, key_of(0), make_suite(), "x", now=START)
+    channel = health(home)["channel", "ops"]
+    assert (channel["waiting"], channel["stale"], channel["because"]) == (1, 1, "1 wait, one for more than an hour")
+
+
+def test_the_health_of_a_channel_is_the_same_in_the_published_database(home):
+    for night in range(3):
+        book_failure(home, key_of(night), make_suite(channels=("ops", "pager")), "x", now=START)
+    for _ in range(ATTEMPTS_MAX):
+        deliver_notice(home, key_of(0), 1, send=lambda url, message: "HTTP 500")
+    columns = "subject, name, waiting, given_up, stale, because"
+    publish(home)
+    _, found = query_rows(home, f"select {columns} from alerting_health order by subject, name")
+    with open_alerts_database(home) as connection:
+        rows = connection.execute(f"select {columns} from alerting_health order by subject, name").fetchall()
+    assert found == [tuple(row) for row in rows]
+    assert len(found) == 3
+
+
+def test_two_deliveries_of_one_message_at_once_send_it_once(home, webhook):
+    book_failure(home, key_of(0), make_suite(), "x")
+    inner = []
+
+    def send(url, message):
+        inner.append(deliver_notice(home, key_of(0), 1, send=lambda url, message: None))
+
+    assert deliver_notice(home, key_of(0), 1, send=send).delivered == ("ops",)
+    assert inner[0].delivered == ()
+    assert deliveries(home) == [("ops", 1, "delivered")]
+
+
+def test_what_a_dead_process_had_taken_is_sent_by_the_next_one(home):
+    book_failure(home, key_of(0), make_suite(), "x")
+    now = datetime.now(UTC)
+    assert len(claim_messages(home, key_of(0), 1, now=now)) == 1
+    assert claim_messages(home, key_of(0), 1, now=now + timedelta(minutes=4)) == ()
+    assert len(claim_messages(home, key_of(0), 1, now=now + timedelta(minutes=6))) == 1
+
+
+@pytest.mark.parametrize("url", ["slack://xoxb-token-1/b", "pover://user@xoxb-token-1", "tgram://xoxb-token-1/42"])
+def test_a_token_in_the_place_of_a_host_is_redacted(url):
+    assert redacted("no answer of xoxb-token-1", url) == "no answer of ***"
+
+
+def test_a_database_of_an_earlier_version_gets_what_it_lacks(home):
+    book_failure(home, key_of(0), make_suite(), "x")
+    with open_alerts_database(home) as connection:
+        for statement in ("drop view alerting_health", "drop table delivery_claims", "pragma user_version = 0"):
+            connection.execute(statement)
+    assert len(claim_messages(home, key_of(0), 1)) == 1
+    assert ("channel", "ops") in health(home)

@@ -29,7 +29,8 @@ def look(home, night, after, *, nights=3):
     """Look for what is overdue some time after the tick of a night; return the rules that fire."""
     due = START + timedelta(days=night)
     ticks = [due - timedelta(days=back) for back in range(nights)]
-    outcomes = book_overdue(home, Expected(suite=NIGHTLY, ticks=ticks), due + after)
+    expected = Expected(suite=NIGHTLY, ticks=ticks, since=START, due_every=timedelta(days=1))
+    outcomes = book_overdue(home, expected, due + after)
     return [rule for outcome in outcomes for rule in (*outcome.firing, *outcome.repeated)]
 
 

@@ -1,9 +1,15 @@
 """`docmind alerts`."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from dagster_project.cli.main import run
-from docmind_core.alerts.evaluating import book_failure
+from docmind_core.alerts.delivery import deliver_notice
+from docmind_core.alerts.evaluating import Absence, book_absence, book_failure
 from docmind_core.alerts.listing import open_alerts, open_alerts_line
-from tests.alerts.builders import key_of, make_suite
+from docmind_core.alerts.rules import BENCHMARK_MISSING
+from tests.alerts.builders import START, key_of, make_suite
 
 
 def test_before_the_first_evaluation_the_list_says_what_to_do(home, monkeypatch, capsys):
@@ -26,7 +32,52 @@ def test_an_open_alert_is_listed_and_shown_with_its_history(home, monkeypatch, c
     shown = capsys.readouterr().out
     assert "EngineStartError" in shown
     assert "\x1b" not in shown
-    assert "Deliveries\nnone" in shown
+    assert "waiting" in shown
+
+
+def test_what_was_delivered_of_an_absence_is_shown_though_it_was_filed_elsewhere(home, monkeypatch, capsys):
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    absence = Absence(rule=BENCHMARK_MISSING, due_at=START, because="none began")
+    book_absence(home, make_suite(), absence, filed_under=key_of(0))
+    deliver_notice(home, key_of(0), 1, send=lambda url, message: None)
+    monkeypatch.setenv("DOCMIND_CHANNEL_OPS", "json://127.0.0.1:1/")
+    deliver_notice(home, key_of(0), 1, send=lambda url, message: None)
+    assert run(["alerts", "show", open_alerts(home)[0]["fingerprint"]]) == 0
+    deliveries = capsys.readouterr().out.partition("Deliveries\n")[2]
+    assert "failed" in deliveries
+    assert "delivered" in deliveries
+
+
+def test_the_list_shows_age_silence_and_heartbeat(home, monkeypatch, capsys):
+    """S59: the alerting itself is watched."""
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    book_failure(home, key_of(0), make_suite(), "x", now=datetime.now(UTC) - timedelta(hours=30))
+    words = ["rule_id=run_*", "--until", "2h", "--author", "ann", "--reason", "new card"]
+    assert run(["alerts", "silence", *words]) == 0
+    assert run(["alerts", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "30 h" in shown
+    assert "new card" in shown
+    assert "wait, one for more than an hour" in shown.partition("Heartbeat")[2]
+    assert run(["alerts", "silence", "--revoke", "1"]) == 0
+    assert run(["alerts", "silence", "--revoke", "1"]) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rule_id=run_failed", "--until", "2h", "--author", "ann"],
+        ["--until", "2h", "--author", "ann", "--reason", "x"],
+        ["colour=red", "--until", "2h", "--author", "ann", "--reason", "x"],
+        ["run_failed", "--until", "2h", "--author", "ann", "--reason", "x"],
+        ["rule_id=x", "--until", "soon", "--author", "ann", "--reason", "x"],
+        ["rule_id=x", "--until", "2020-01-01", "--author", "ann", "--reason", "x"],
+        ["rule_id=x", "--until", "2h", "--author", " ", "--reason", "x"],
+    ],
+)
+def test_a_silence_without_end_author_reason_or_something_to_match_is_refused(home, monkeypatch, words):
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    assert run(["alerts", "silence", *words]) == 2
 
 
 def test_an_unknown_alert_and_a_channel_without_a_url_are_one_line(home, monkeypatch, capsys):

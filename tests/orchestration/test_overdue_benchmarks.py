@@ -16,6 +16,12 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster_project.instance import open_instance
 from dagster_project.resources import StoreResource
 from dagster_project.sensors.overdue_benchmarks import expected_benchmarks, has_just_begun, overdue_benchmarks
+from docmind_core.alerts.freshness import book_overdue, write_watched
+from docmind_core.alerts.listing import alerting_health
+from docmind_core.alerts.notices import waiting_messages
+from docmind_core.suites.suite import load_suite
+from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows
 
 NOW = datetime(2026, 11, 23, 1, 12, tzinfo=UTC)
 SUITE = {"name": "mine", "query_set": "python-reference", "schedule": "0 2 * * *", "timezone": "Europe/Berlin"}
@@ -55,6 +61,43 @@ def test_a_stopped_schedule_and_one_never_started_are_not_expected(settings, ins
     assert list(expected_benchmarks(instance, settings, NOW)) == []
     set_schedule(instance, InstigatorStatus.STOPPED, NOW - timedelta(days=2))
     assert list(expected_benchmarks(instance, settings, NOW)) == []
+
+
+def test_a_started_schedule_whose_file_broke_is_missed_on_the_channels_of_its_newest_run(settings, instance):
+    set_schedule(instance, InstigatorStatus.RUNNING, NOW - timedelta(days=2))
+    suite = load_suite(str(settings.home / "suites" / "mine.yaml")).model_copy(update={"channels": ("ops",)})
+    path = settings.benchmarks / "20261121T010000Z-mine-7f3a" / "suite.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(suite.model_dump_json())
+    (settings.home / "suites" / "mine.yaml").write_text("name: [")
+    [expected] = expected_benchmarks(instance, settings, NOW)
+    [outcome] = book_overdue(settings, expected, NOW)
+    assert outcome.firing == ("benchmark_missing",)
+    [message] = waiting_messages(settings, "20261121T010000Z-mine-7f3a", 1)
+    assert message.channel == "ops"
+    assert "its suite can't be read or is gone" in message.message.text
+
+
+def test_a_broken_suite_that_never_ran_has_nobody_to_tell_and_disturbs_nothing(settings, instance):
+    set_schedule(instance, InstigatorStatus.RUNNING, NOW - timedelta(days=2))
+    (settings.home / "suites" / "mine.yaml").unlink()
+    assert list(expected_benchmarks(instance, settings, NOW)) == []
+
+
+def test_a_suite_that_is_not_evaluated_for_two_due_times_has_a_stale_heartbeat_also_without_a_daemon(
+    settings, instance
+):
+    set_schedule(instance, InstigatorStatus.RUNNING, datetime.now(UTC) - timedelta(days=3))
+    expected = tuple(expected_benchmarks(instance, settings, datetime.now(UTC)))
+    assert expected[0].due_every >= timedelta(days=1)
+    write_watched(settings, expected, datetime.now(UTC))
+    stale = {row["name"]: (row["stale"], row["because"]) for row in alerting_health(settings)}
+    assert stale == {"mine": (1, "not evaluated for two due times")}
+    publish(settings)
+    _, found = query_rows(settings, "select name, stale, due_every_s >= 86400 from alerting_health")
+    assert found == [("mine", True, True)]
+    write_watched(settings, (), datetime.now(UTC))
+    assert list(alerting_health(settings)) == []
 
 
 def test_a_sensor_that_has_just_come_up_lets_the_schedules_catch_up_first(settings, instance):

@@ -1,0 +1,100 @@
+"""What `docmind alerts list` shows, and how `docmind alerts silence` reads its words."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from dagster_project.cli.terminal_table import print_table
+from docmind_core.alerts.listing import alerting_health, last_evaluated_at, open_alerts, silenced_fingerprints
+from docmind_core.alerts.silences import list_silences
+from docmind_core.errors import UsageError
+from docmind_core.settings import Settings
+
+COLUMNS = ("fingerprint", "state", "severity", "rule_id", "labels", "first_seen", "value", "peak", "notify_count")
+_WHILE = re.compile(r"(\d{1,5})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def print_alerts(settings: Settings) -> None:
+    """Print the open alerts, the silences that hold, and the heartbeat of suites and channels."""
+    evaluated_at, rows = last_evaluated_at(settings), open_alerts(settings)
+    health = alerting_health(settings)
+    if evaluated_at is None and not health:
+        click.echo("no rule has been evaluated yet; a benchmark run does it: docmind bench smoke")
+        return
+    if rows:
+        silenced = silenced_fingerprints(settings)
+        shown = [
+            [*(row[name] for name in COLUMNS), age_text(row["age_h"]), "yes" if row["fingerprint"] in silenced else ""]
+            for row in rows
+        ]
+        print_table(["id", *COLUMNS[1:], "age", "silenced"], shown)
+        click.echo("See how one came about: docmind alerts show ID")
+    elif evaluated_at is not None:
+        click.echo(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
+    _print_silences(settings)
+    click.echo("Heartbeat")
+    print_table(("", "name", "last evaluated or delivered, UTC", "stale"), [
+        [row["subject"], row["name"], _moment(row["last_evaluated_at"] or row["last_delivered_at"]),
+         row["because"] if row["stale"] else ""]
+        for row in health
+    ])  # fmt: skip
+
+
+def _print_silences(settings: Settings) -> None:
+    silences = list_silences(settings)
+    if silences:
+        click.echo("Silences")
+        print_table(
+            ("id", "matches", "until, UTC", "author", "reason"),
+            [
+                [
+                    str(one.silence_id),
+                    json.dumps(dict(one.matcher)),
+                    f"{one.until:%Y-%m-%d %H:%M}",
+                    one.author,
+                    one.reason,
+                ]
+                for one in silences
+            ],
+        )
+
+
+def age_text(hours: float) -> str:
+    """Return how old an alert is: `40 min`, `7 h`, `3 d`."""
+    if hours < 1:
+        return f"{60 * hours:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+def read_matcher(words: Sequence[str]) -> dict[str, str]:
+    """Return name to pattern of `name=pattern` words.
+
+    Raises:
+        UsageError: If a word is something else.
+    """
+    if strange := [word for word in words if "=" not in word]:
+        raise UsageError(f"write NAME=PATTERN, for example rule_id=agent_latency_high, not {strange[0]!r}")
+    return dict(word.split("=", 1) for word in words)
+
+
+def read_until(text: str, now: datetime | None = None) -> datetime:
+    """Return the time that `90m`, `8h`, `3d` or an ISO time means; one without a zone is UTC.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if found := _WHILE.fullmatch(text):
+        return (now or datetime.now(UTC)) + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--until takes a UTC time like 2026-11-22T08:00, or 90m, 8h, 3d; not {text!r}") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _moment(text: str | None) -> str:
+    return text[:19] if text else "never"
