@@ -9,6 +9,9 @@ NEWEST = "newest"
 @click.argument("suite")
 @click.option("--engine", metavar="URL|PROFILE", help="A running vLLM server, or a profile to start.")
 @click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
+@click.option(
+    "--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key: its name, never the key."
+)
 @click.option("--arms", metavar="A,B", help="Run these arms instead of the suite's.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Run the first N queries of the seeded order.")
 @click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N", help="Queries in flight at once.")
@@ -44,6 +47,7 @@ def bench(suite: str, resume: str | None, resume_anyway: bool, **changes: object
       docmind bench smoke
       docmind bench smoke --limit 2 --arms single_pass
       docmind bench smoke --engine http://127.0.0.1:8000 --model my-model
+      docmind bench smoke --engine https://gpu-server:8000 --api-key-env MY_KEY
       docmind bench ./my-suite.yaml
       docmind bench smoke --resume
     """

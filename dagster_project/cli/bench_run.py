@@ -10,7 +10,8 @@ from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.launch import launch_benchmark
 from docmind_core.alerts.listing import open_alerts_line
-from docmind_core.errors import UsageError
+from docmind_core.errors import RunError, UsageError
+from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
     list_benchmark_runs,
@@ -18,7 +19,8 @@ from docmind_core.runs.frozen_suite import (
     resume_benchmark_run,
 )
 from docmind_core.runs.lock import lock_home
-from docmind_core.serving.engine import EngineRequest, open_engine
+from docmind_core.runs.preflight import engine_request
+from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
 
@@ -28,20 +30,22 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
     settings = load_settings()
     source = load_suite(name_or_path)
     suite = changed_suite(source, changes)
-    refuse_silent_engine(suite, settings)
     with lock_home(settings, f"docmind bench {name_or_path}"):
-        _run(settings, freeze_benchmark_run(suite, settings, source=source), name_or_path)
+        benchmark_run = freeze_benchmark_run(
+            suite, settings, source=source, prepare=lambda: prepare_engine(engine_request(suite), settings, _say)
+        )
+        _run(settings, benchmark_run, name_or_path)
 
 
 def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> None:
     """Go on with a benchmark run under its frozen suite."""
     if changes:
-        options = ", ".join(f"--{name}" for name in changes)
+        options = ", ".join(_option(name) for name in changes)
         raise UsageError(f"--resume goes on with the suite as it was frozen; leave out {options}.")
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
-        refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
+        _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
         resume_benchmark_run(settings, benchmark_run, load_suite(name_or_path), anyway=anyway)
         _run(settings, benchmark_run, name_or_path)
 
@@ -57,25 +61,27 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
         return Suite.model_validate({**suite.model_dump(), **values})
     except ValidationError as error:
         problems = (
-            ": ".join([*(f"--{name}" for name in problem["loc"][:1]), problem["msg"]]) for problem in error.errors()
+            ": ".join([*(_option(name) for name in problem["loc"][:1]), problem["msg"]]) for problem in error.errors()
         )
         raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
 
 
-def refuse_silent_engine(suite: Suite, settings: Settings) -> None:
+def _option(field: object) -> str:
+    return f"--{field}".replace("_", "-")
+
+
+def _refuse_silent_engine(suite: Suite, settings: Settings) -> None:
     """Ask a remote engine for its model: building an index may take minutes, and comes first in a run.
 
     Raises:
         EngineError: If it does not answer, refuses the key, or serves another model.
     """
     if suite.engine_is_remote:
-        request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
-        with open_engine(request, settings, announce=_ignore):
-            pass
+        prepare_engine(engine_request(suite), settings, _say)
 
 
-def _ignore(text: str) -> None:
-    """Nobody needs to hear of a check that went well."""
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
@@ -99,3 +105,5 @@ def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
     if alerts := open_alerts_line(settings):
         click.echo(alerts)
     click.echo(f"Database: {settings.metrics_database}")
+    if failure := nothing_answered(settings, benchmark_run):
+        raise RunError(failure)

@@ -1,6 +1,11 @@
 """`docmind check`: validate a query set or a suite without running it."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from docmind_core.suites.suite import Suite
 
 
 @click.command()
@@ -21,7 +26,22 @@ def check(path: str) -> None:
     from docmind_core.reports.text_safety import one_line
     from docmind_core.runs.input_check import check_input
 
-    found = check_input(path)
+    found = check_input(path, check_schedule=_refuse_impossible_schedule)
     click.echo(one_line(found.summary))
     for notice in found.notices:
         click.echo(f"note: {one_line(notice)}")
+
+
+def _refuse_impossible_schedule(suite: "Suite") -> None:
+    """Ask Dagster, as it is Dagster that would have to run by it."""
+    import dagster as dg
+
+    from docmind_core.errors import SuiteError
+
+    try:
+        dg.ScheduleDefinition(
+            name="checked", job_name="benchmark", cron_schedule=suite.schedule, execution_timezone=suite.timezone
+        )
+    except dg.DagsterError as error:
+        text = "no times fit this cron expression of five fields: minute, hour, day, month, day of the week"
+        raise SuiteError(text) from error

@@ -19,6 +19,13 @@ SEMANTIC_SETTINGS: dict[str, object] = {
     "similarity": "cosine",
 }
 INSTALL = "make install-remote"
+PACKAGES = ("torch", "safetensors", ENCODER_PACKAGE)
+"""What semantic search imports or reads, by the names under which Python finds them."""
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Return which of `PACKAGES` are not installed; imports none of them."""
+    return tuple(name for name in PACKAGES if importlib.util.find_spec(name) is None)
 
 
 @cache

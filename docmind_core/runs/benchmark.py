@@ -22,6 +22,7 @@ from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, run_facts
+from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
@@ -30,7 +31,7 @@ from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
-from docmind_core.serving.engine import EngineRequest, open_engine
+from docmind_core.serving.engine import open_engine
 from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
@@ -103,10 +104,9 @@ def execute_benchmark_run(
         _fold_ended_arms(settings, journal, benchmark_run, suite)
         waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
         if waiting:
-            request = EngineRequest(engine=suite.engine, model=suite.model, api_key_env=suite.api_key_env)
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
-            with open_engine(request, settings, observer.announce) as connection:
+            with open_engine(engine_request(suite), settings, observer.announce) as connection:
                 inputs = RunInputs(
                     benchmark_run=benchmark_run,
                     suite=suite,

@@ -1,5 +1,6 @@
 """The frozen suite of a benchmark run: `benchmarks/<key>/suite.yaml`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,12 @@ from docmind_core.errors import RunError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of
+from docmind_core.runs.preflight import refuse_unready
 from docmind_core.serving.profiles import engine_profile
-from docmind_core.settings import Settings, read_secret
+from docmind_core.settings import Settings
 from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, parse_suite
+from docmind_core.tables.publish import publish_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,8 @@ def check_suite(suite: Suite) -> None:
     Raises:
         UsageError: Unknown arm, engine profile, query set or limit.
         SettingsError: The engine's key is not in the environment.
+        EngineStartError: vLLM would have to be started, and is not installed.
+        RetrievalError: What the suite's way to search needs is not installed, or damaged.
         QuerySetError: The query set is not valid.
     """
     for arm in suite.arms:
@@ -44,20 +49,28 @@ def check_suite(suite: Suite) -> None:
     check_limits(suite)
     if not suite.engine_is_remote:
         engine_profile(suite.engine)
-    if suite.api_key_env:
-        read_secret(suite.api_key_env)
+    refuse_unready(suite)
     load_query_set(suite.query_set)
 
 
-def freeze_benchmark_run(suite: Suite, settings: Settings, *, source: Suite | None = None) -> str:
-    """Check a suite, write it aside under a new key, and return the key.
+def freeze_benchmark_run(
+    suite: Suite,
+    settings: Settings,
+    *,
+    source: Suite | None = None,
+    prepare: Callable[[], object] | None = None,
+) -> str:
+    """Check a suite, write it aside under a new key, and return the key; from then on there is a database to read.
 
     Args:
         suite: What the run executes.
         settings: The home it is written to.
         source: The suite as its file has it, where the command line changed something.
+        prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
     """
     check_suite(suite)
+    if prepare is not None:
+        prepare()
     key = new_benchmark_run(suite.name, datetime.now(UTC))
     folder = settings.benchmarks / key
     try:
@@ -66,6 +79,7 @@ def freeze_benchmark_run(suite: Suite, settings: Settings, *, source: Suite | No
         _write_suite(folder / "suite.yaml", suite)
     except OSError as error:
         raise RunError(f"{folder}: can't be written ({error.strerror}). Check the disk and DOCMIND_HOME.") from error
+    publish_first(settings)
     return key
 
 

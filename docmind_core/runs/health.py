@@ -123,7 +123,7 @@ def _model(settings: Settings) -> Finding:
 
 def _database(settings: Settings) -> Finding:
     if not settings.metrics_database.exists():
-        return Finding(what="database", text="none yet; the first arm that ends publishes it")
+        return Finding(what="database", text="none yet; the first run publishes it")
     try:
         _, rows = query_rows(settings, "select count(*), (select count(*) from llm_calls) from runs")
     except DocMindError as error:

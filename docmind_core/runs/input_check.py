@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from docmind_core.errors import DocMindError, SettingsError, SuiteError, UsageError
+from docmind_core.errors import DocMindError, SuiteError, UsageError
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import read_query_set
-from docmind_core.settings import read_secret
+from docmind_core.runs.preflight import refuse_unready
+from docmind_core.suites.limits import limit_problems
 from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
 
 
@@ -20,13 +21,17 @@ class CheckedInput:
     """What is no fault of the file and still worth knowing, one line each."""
 
 
-def check_input(path: str) -> CheckedInput:
+def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None = None) -> CheckedInput:
     """Check the query set in the folder `path`, or the suite in the file `path` or bundled under that name.
+
+    Args:
+        path: Where it is.
+        check_schedule: Raises `SuiteError` when nothing can run by the schedule of a suite that has one.
 
     Raises:
         UsageError: If there is neither.
         QuerySetError: With every problem found, one a line.
-        SuiteError: The same; what the suite names (arms, engine profile, query set) is checked too.
+        SuiteError: The same; what the suite names (arms, limits, engine profile, query set) is checked too.
     """
     try:
         is_folder, is_there = Path(path).is_dir(), Path(path).exists()
@@ -39,7 +44,7 @@ def check_input(path: str) -> CheckedInput:
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
     if path.endswith((".jsonl", ".jsonl.gz")):
         raise UsageError(f"{path} is one file of a query set; name the folder that holds it.")
-    return _check_suite(load_suite(path), path)
+    return _check_suite(load_suite(path), path, check_schedule)
 
 
 def _described(query_set: QuerySet) -> str:
@@ -49,7 +54,7 @@ def _described(query_set: QuerySet) -> str:
     )
 
 
-def _check_suite(suite: Suite, source: str) -> CheckedInput:
+def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None) -> CheckedInput:
     # LangGraph is imported with the arms; a folder is checked without.
     from docmind_core.agents.arms import find_arm  # noqa: PLC0415
     from docmind_core.query_sets.bundled import load_query_set  # noqa: PLC0415
@@ -65,20 +70,24 @@ def _check_suite(suite: Suite, source: str) -> CheckedInput:
 
     for position, arm in enumerate(suite.arms[:PROBLEMS_SHOWN_MAX]):
         look(f"arms.{position}", lambda arm=arm: find_arm(arm))  # type: ignore[misc]
+    problems.extend(f"{source}: {field}: {problem}" for field, problem in limit_problems(suite))
+    if suite.schedule is not None and check_schedule is not None:
+        look("schedule", lambda: check_schedule(suite))
     if not suite.engine_is_remote:
         look("engine", lambda: engine_profile(suite.engine))
     look("query_set", lambda: load_query_set(suite.query_set))
     if problems:
-        raise SuiteError("\n".join(problems))
+        hidden = len(problems) - PROBLEMS_SHOWN_MAX
+        more = [f"... and {hidden} more"] if hidden > 0 else []
+        raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more]))
     summary = f"suite {suite.name!r}: {len(suite.arms)} arms on {suite.query_set}; no problem found"
-    return CheckedInput(summary=summary, notices=_missing_key(suite))
+    return CheckedInput(summary=summary, notices=_missing_here(suite))
 
 
-def _missing_key(suite: Suite) -> tuple[str, ...]:
-    if suite.api_key_env is None:
-        return ()
+def _missing_here(suite: Suite) -> tuple[str, ...]:
+    """What a run would be refused for on this machine, and not on every one."""
     try:
-        read_secret(suite.api_key_env)
-    except SettingsError as error:
+        refuse_unready(suite)
+    except DocMindError as error:
         return (str(error),)
     return ()

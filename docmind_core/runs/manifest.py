@@ -88,7 +88,11 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
 def _manifest(inputs: RunInputs) -> Row:
     return {
         "suite": inputs.suite.model_dump(mode="json"),
-        "engine": {"url": inputs.connection.base_url, "profile": inputs.connection.profile},
+        "engine": {
+            "url": inputs.connection.base_url,
+            "profile": inputs.connection.profile,
+            "plumbing": inputs.connection.plumbing,
+        },
         "packages": package_versions(),
         "python": platform.python_version(),
         "hardware": hardware(),

@@ -28,6 +28,8 @@ class EngineRequest:
     model: str | None = None
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
+    plumbing: bool = False
+    """True when the suite says that the model only checks the plumbing, whatever is known of it otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +64,34 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
         return
     profile = engine_profile(suite_engine.engine)
     _refuse_other_model(profile, suite_engine.model)
-    _require_vllm(profile)
+    require_vllm(profile)
     model = profile.prepare_model(settings, announce)
     running = _detached_engine(profile, settings, announce)
     if running is not None:
         announce(f"using the running engine at {running.url}")
-        yield _connect_managed(profile, model, running.url)
+        yield _connect_managed(suite_engine, profile, model, running.url)
         return
     engine = start_engine(profile, model.folder, settings, announce)
     try:
-        yield _connect_managed(profile, model, engine.state.url)
+        yield _connect_managed(suite_engine, profile, model, engine.state.url)
     finally:
         announce("stopping the engine")
         engine.stop()
+
+
+def prepare_engine(suite_engine: EngineRequest, settings: Settings, announce: Announce) -> None:
+    """Do what may fail before anything is begun: ask a remote engine for its model, or make a profile's available.
+
+    Raises:
+        DocMindError: As `open_engine`; no engine is started.
+    """
+    if is_url(suite_engine.engine):
+        _connect_remote(suite_engine)
+        return
+    profile = engine_profile(suite_engine.engine)
+    _refuse_other_model(profile, suite_engine.model)
+    require_vllm(profile)
+    profile.prepare_model(settings, announce)
 
 
 def is_url(engine: str) -> bool:
@@ -91,7 +108,7 @@ def start_engine_detached(
         EngineStartError: If one runs already in this home, the port is taken, or it does not come up.
     """
     profile = engine_profile(profile_name)
-    _require_vllm(profile)
+    require_vllm(profile)
     model = profile.prepare_model(settings, announce)
     engine = start_engine(profile, model.folder, settings, announce, port=port, detached=True)
     # Takes note of its end, should this process live longer.
@@ -142,7 +159,8 @@ def _refuse_other_model(profile: EngineProfile, model: str | None) -> None:
         )
 
 
-def _require_vllm(profile: EngineProfile) -> None:
+def require_vllm(profile: EngineProfile) -> None:
+    """Raise EngineStartError when the profile starts vLLM and none is installed."""
     if profile.launcher == LAUNCHER and installed_engine() is None:
         raise EngineStartError(
             f"vLLM is not installed here, so the profile {profile.name} can't be started. "
@@ -175,14 +193,16 @@ def _detached_engine(profile: EngineProfile, settings: Settings, announce: Annou
     return state
 
 
-def _connect_managed(profile: EngineProfile, model: PreparedModel, url: str) -> EngineConnection:
+def _connect_managed(
+    request: EngineRequest, profile: EngineProfile, model: PreparedModel, url: str
+) -> EngineConnection:
     facts = ask_engine(url, model=profile.served_model_name, api_key=None, api_key_env=None)
     return EngineConnection(
         base_url=url,
         model=facts.model,
         managed=True,
         profile=profile.name,
-        plumbing=profile.plumbing,
+        plumbing=profile.plumbing or request.plumbing,
         max_model_len=facts.max_model_len,
         engine_version=facts.version,
         engine_args_hash=profile.engine_args_hash,
@@ -203,6 +223,7 @@ def _connect_remote(request: EngineRequest) -> EngineConnection:
         model=facts.model,
         api_key=api_key,
         managed=False,
+        plumbing=facts.plumbing or request.plumbing,
         max_model_len=facts.max_model_len,
         engine_version=facts.version,
     )

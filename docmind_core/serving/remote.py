@@ -12,9 +12,14 @@ from docmind_core.serving.connection import authorization, is_loopback
 
 _TIMEOUT_S = 15.0
 
+PLUMBING_MODEL = "smollm2-135m"
+"""In the names of the bundled model, which is served by hand too: good enough to check the plumbing, no more."""
+
 
 class _ServedModel(BaseModel):
     id: str
+    root: str | None = None
+    """What the server was started with: a name, or a path on its machine."""
     max_model_len: int | None = None
 
 
@@ -33,6 +38,8 @@ class EngineFacts:
     model: str
     max_model_len: int | None
     version: str | None
+    plumbing: bool = False
+    """True for the bundled model, under whatever name and by whomever it is served."""
 
 
 def engine_url(url: str) -> str:
@@ -47,11 +54,13 @@ def engine_url(url: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise UsageError(f"{url!r} is not the URL of an engine; write it like http://127.0.0.1:8000")
+        # Not repeated: a key may be in it, whatever else is wrong.
+        raise UsageError("that is not the URL of an engine; write it like http://127.0.0.1:8000")
     if parts.username or parts.password or parts.query or parts.fragment:
         # Not repeated in the message: this is where people put keys.
         raise UsageError(
-            "the engine's URL holds more than a host and a path; a key goes into an environment variable (api_key_env)."
+            "the engine's URL holds more than a host and a path; a key goes into an environment variable "
+            "(--api-key-env NAME, or api_key_env in the suite)."
         )
     path = re.sub(r"(/v1)?/*$", "", parts.path.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
@@ -76,7 +85,14 @@ def ask_engine(url: str, *, model: str | None, api_key: str | None, api_key_env:
         served = _served_models(client, url, api_key_env)
         version = _version(client, url)
     chosen = _choose(served, model, url)
-    return EngineFacts(model=chosen.id, max_model_len=chosen.max_model_len, version=version)
+    return EngineFacts(
+        model=chosen.id, max_model_len=chosen.max_model_len, version=version, plumbing=_is_plumbing(chosen)
+    )
+
+
+def _is_plumbing(served: _ServedModel) -> bool:
+    names = (served.id, re.split(r"[/\\]", (served.root or "").rstrip("/\\"))[-1])
+    return any(PLUMBING_MODEL in name.lower() for name in names)
 
 
 def _served_models(client: httpx.Client, url: str, api_key_env: str | None) -> list[_ServedModel]:
@@ -104,7 +120,10 @@ def _refuse_status(response: httpx.Response, url: str, api_key_env: str | None) 
     status = response.status_code
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         if api_key_env is None:
-            advice = "It needs a key: put it into an environment variable and name that in the suite's api_key_env."
+            advice = (
+                "It needs a key: put it into an environment variable and name that variable, "
+                "with --api-key-env NAME or as the suite's api_key_env."
+            )
         else:
             advice = f"It refuses the key in the environment variable {api_key_env}: check that one."
         raise RequestRejected(f"the engine at {url} answers HTTP {status}. {advice}")

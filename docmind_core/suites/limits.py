@@ -1,10 +1,9 @@
 """The limits that a suite may set, with the guide's five defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from docmind_core.errors import UsageError
-from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.suite import Suite
 
 CI_BOUND, QUANTILE_TEST, BINOMTEST, POINT = "ci_bound", "quantile_test", "binomtest", "point"
@@ -51,33 +50,31 @@ def effective_limits(limits: Mapping[str, float]) -> dict[str, float]:
 
 
 def check_limits(suite: Suite) -> None:
-    """Refuse limits, overrides of alerts and channel names that nothing here knows.
+    """Refuse limits and overrides of alerts that nothing here knows.
 
     Raises:
-        UsageError: The unknown name, with all known ones.
+        UsageError: The first of `limit_problems`.
     """
+    for field, problem in limit_problems(suite):
+        raise UsageError(f"suite {suite.name}: {field}: {problem}")
+
+
+def limit_problems(suite: Suite) -> Iterator[tuple[str, str]]:
+    """Yield the field and the problem of each limit and override of an alert that can't be served."""
     for name in suite.limits:
-        _refuse_unknown("limits", name)
+        if name not in KNOWN_LIMITS:
+            yield "limits", _unknown(name)
     for name, override in suite.alerts.items():
-        _refuse_unknown("alerts", name)
-        tests = KNOWN_LIMITS[name].tests
-        if override.test is not None and override.test not in tests:
-            raise UsageError(
-                f"suite {suite.name}: alerts.{name}.test: {override.test!r} does not fit this limit. "
-                f"Use one of: {', '.join(tests)}"
-            )
-    for channel in suite.channels:
-        if not CHANNEL_NAME.fullmatch(channel):
-            # The text is not shown: somebody may have written the URL itself, and its token, here.
-            raise UsageError(
-                f"suite {suite.name}: channels: an entry is not a name of lower-case letters, digits, - and _. "
-                "Write a name here, and its URL into the environment: DOCMIND_CHANNEL_<NAME>"
+        if name not in KNOWN_LIMITS:
+            yield "alerts", _unknown(name)
+        elif override.test is not None and override.test not in (tests := KNOWN_LIMITS[name].tests):
+            yield (
+                f"alerts.{name}.test",
+                f"{override.test[:40]!r} does not fit this limit. Use one of: {', '.join(tests)}",
             )
 
 
-def _refuse_unknown(key: str, name: str) -> None:
-    if name in KNOWN_LIMITS:
-        return
+def _unknown(name: str) -> str:
     known = [limit.metric for limit in KNOWN_LIMITS.values()]
     hint = f" Write {name}_min." if name in known and f"{name}_min" in KNOWN_LIMITS else ""
-    raise UsageError(f"{key}: there is no limit {name!r}.{hint} Known: {', '.join(KNOWN_LIMITS)}")
+    return f"there is no limit {name[:80]!r}.{hint} Known: {', '.join(KNOWN_LIMITS)}"

@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from docmind_core.errors import SuiteError, UsageError
+from docmind_core.settings import CHANNEL_NAME
+from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
 
 Level = Literal["fast", "balanced", "thorough"]
@@ -35,7 +38,8 @@ class AlertOverride(BaseModel):
 class Suite(BaseModel):
     """One suite file, validated; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Inputs are hidden in errors: a key that stands in the wrong place would be stored with the traceback.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     query_set: PlainText
@@ -50,12 +54,14 @@ class Suite(BaseModel):
     replicates: int = Field(default=1, ge=1, le=100)
     concurrency: int = Field(default=4, ge=1, le=1024)
     seed: int = 0
-    engine: PlainText = "cpu-smollm2"
+    engine: Annotated[PlainText, AfterValidator(checked_engine)] = "cpu-smollm2"
     """A profile to start, or the URL of a running engine."""
     model: PlainText | None = None
     """The model to ask for; by default the only one that the engine serves."""
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    api_key_env: str | None = None
     """Name of the environment variable that holds the engine's key."""
+    plumbing: bool = False
+    """The model only checks the plumbing: its results get no letter and no claim."""
     deadline_s: float = Field(default=300.0, gt=0)
     """For one query, all its calls and searches together."""
     agent_deadline_s: float | None = Field(default=None, gt=0)
@@ -80,6 +86,24 @@ class Suite(BaseModel):
             raise ValueError("an arm is named twice")
         return arms
 
+    @field_validator("api_key_env")
+    @classmethod
+    def _refuse_a_key_itself(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError("not the name of an environment variable; the key itself belongs into that variable")
+        return name
+
+    @field_validator("channels")
+    @classmethod
+    def _refuse_urls_of_channels(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        if all(CHANNEL_NAME.fullmatch(channel) for channel in channels):
+            return channels
+        # The text is not shown: somebody may have written the URL itself, and its token, here.
+        raise ValueError(
+            "an entry is not a name of lower-case letters, digits, - and _. Write a name here, "
+            "and its URL into the environment: DOCMIND_CHANNEL_<NAME>"
+        )
+
     @field_validator("schedule")
     @classmethod
     def _refuse_bad_cron(cls, schedule: str | None) -> str | None:
@@ -87,11 +111,14 @@ class Suite(BaseModel):
             raise ValueError('not a cron expression of five fields, for example "0 2 * * *"')
         return schedule
 
-    @model_validator(mode="after")
-    def _refuse_embedded_secrets(self) -> "Suite":
-        if re.match(r"https?://[^/]*@", self.engine):
-            raise ValueError("a key in the engine's URL would be stored; use api_key_env")
-        return self
+    @field_validator("timezone")
+    @classmethod
+    def _refuse_unknown_timezones(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError('there is no such timezone; write it like "Europe/Berlin"') from error
+        return timezone
 
     @property
     def searched_strategies(self) -> tuple[str, ...]:

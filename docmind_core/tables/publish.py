@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -37,6 +37,16 @@ def publish(settings: Settings) -> Path:
     with _one_at_a_time(target.parent):
         _build_aside_and_replace(settings, target)
     return target
+
+
+def publish_first(settings: Settings) -> None:
+    """Publish what there is, if only empty tables, where nothing was published yet: a reader finds them at once.
+
+    What keeps it from being published (a full disk, a damaged segment) is told by whoever publishes the first rows.
+    """
+    if not settings.metrics_database.exists():
+        with suppress(duckdb.Error, OSError, StoreError):
+            publish(settings)
 
 
 @contextmanager

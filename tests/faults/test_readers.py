@@ -9,7 +9,6 @@ from itertools import cycle
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.tables.publish import publish
 from tests.documents import PROJECT
 from tests.faults.consistency import assert_consistent
 from tests.faults.proxy import FaultProxy
@@ -68,7 +67,6 @@ def test_a_poller_and_a_forgotten_shell_never_fail_while_a_run_is_killed_resumed
     home, make_suite, engine, tmp_path, impatient
 ):
     """A reader sees whole arms only, never fewer than before; a shell that stays open keeps what it was opened on."""
-    publish(home)
     stop, dealer, reply = tmp_path / "stop", random.Random(3), engine.reply
     faults = (dealer.choice(KINDS) if dealer.random() < 0.3 else None for _ in cycle((1,)))
     with FaultProxy(upstream_port=engine.port) as proxy, ExitStack() as stack:

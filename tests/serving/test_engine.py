@@ -123,6 +123,22 @@ def test_a_model_that_is_not_served_lists_those_that_are(home):
         connect(home, server.url, model="c")
 
 
+@pytest.mark.parametrize(
+    ("entry", "plumbing"),
+    [
+        ({"id": "smollm2-135m-instruct"}, True),
+        ({"id": "mine", "root": "/models/SmolLM2-135M-Instruct/"}, True),
+        ({"id": "mine", "root": "HuggingFaceTB/SmolLM2-135M"}, True),
+        ({"id": "mine", "root": "/models/smollm2-135m-runs/llama-70b"}, False),
+        ({"id": "smollm2-1.7b", "root": None}, False),
+    ],
+)
+def test_the_bundled_model_is_recognised_whoever_serves_it(home, entry, plumbing):
+    with serve({"/v1/models": (200, json.dumps({"data": [entry]}))}) as server:
+        assert connect(home, server.url).plumbing is plumbing
+        assert connect(home, server.url, plumbing=True).plumbing, "a suite may say so of any model"
+
+
 def test_of_several_models_one_has_to_be_named(home):
     with serve({"/v1/models": models("a", "b")}) as server:
         with pytest.raises(UsageError, match="serves 2 models; name one with `model`: a, b"):
@@ -130,10 +146,12 @@ def test_of_several_models_one_has_to_be_named(home):
         assert connect(home, server.url, model="b").model == "b"
 
 
-@pytest.mark.parametrize("url", ["ftp://host", "http://", "http://host:99999", "http://[::1"])
+@pytest.mark.parametrize("url", ["ftp://host", f"ftp://{KEY}@host", "http://", "http://host:99999", "http://[::1"])
 def test_what_is_no_url_of_an_engine_is_refused(home, url):
-    with pytest.raises(UsageError, match="not the URL of an engine"):
+    with pytest.raises(UsageError, match="not the URL of an engine") as caught:
         connect(home, url)
+
+    assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", [f"http://{KEY}@host", f"http://user:{KEY}@host", f"http://host?api_key={KEY}"])

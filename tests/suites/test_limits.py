@@ -1,6 +1,7 @@
 """Limits that a suite may set."""
 
 import pytest
+from pydantic import ValidationError
 
 from docmind_core.errors import SettingsError, UsageError
 from docmind_core.settings import read_channel_url
@@ -44,8 +45,8 @@ def test_what_nothing_here_knows_is_refused_by_name(changes, said):
 
 
 def test_a_url_in_the_place_of_a_channels_name_is_refused_and_not_repeated():
-    with pytest.raises(UsageError) as refused:
-        check_limits(suite(channels=["slack://token-a/token-b"]))
+    with pytest.raises(ValidationError, match="DOCMIND_CHANNEL_<NAME>") as refused:
+        suite(channels=["slack://token-a/token-b"])
     assert "token-a" not in str(refused.value)
 
 

@@ -1,3 +1,5 @@
+import traceback
+
 import pytest
 
 from docmind_core.errors import SuiteError, UsageError
@@ -38,6 +40,32 @@ def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
 def test_a_bad_suite_is_refused_with_the_place_and_the_problem(text, message):
     with pytest.raises(SuiteError, match=message):
         parse_suite(text, source="toy.yaml")
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "http://sk-1@host:8000",
+        "HTTP://user:sk-1@host",
+        "ftp://sk-1@host",
+        "sk-1@host",
+        "http://host/?key=sk-1",
+        "HTTPS://host/v1#sk-1",
+        "http:sk-1",
+        " http://sk-1@host",
+    ],
+)
+def test_a_key_in_the_engine_is_refused_and_stands_in_no_text_of_the_error(engine):
+    with pytest.raises(SuiteError) as caught:
+        parse_suite(MINIMAL + f"engine: {engine!r}\n", source="toy.yaml")
+    told = "".join(traceback.format_exception(caught.value))
+    assert "toy.yaml:3: engine: " in told
+    assert "sk-1" not in told
+
+
+def test_the_scheme_of_an_engines_url_may_be_written_in_capitals():
+    suite = parse_suite(MINIMAL + "engine: HTTPS://Host:8000/llm\n", source="toy.yaml")
+    assert (suite.engine, suite.engine_is_remote) == ("https://Host:8000/llm", True)
 
 
 def test_every_problem_is_named_at_once():

@@ -1,0 +1,31 @@
+"""A benchmark run in which no query was answered: the cause, and what to do about it."""
+
+from docmind_core.settings import Settings
+from docmind_core.tables.failures import commonest_error
+
+_SHOWN_CHARACTERS = 300
+
+_ADVICE = {
+    "RequestRejected": "Ask the engine for what it can do: check model, key, and the suite's answer_max_tokens",
+    "ContextOverflow": "Give the model a longer window, or ask it for less: top_k, level, answer_max_tokens",
+    "CallTimeout": "Allow more time (deadline_s of the suite), or ask less at once (--concurrency)",
+    "EngineUnreachable": "Look into the engine's own log, and check the network between here and there",
+    "OutputInvalid": "Check that the URL is that of a vLLM server, and that nothing on the way changes its answers",
+}
+
+
+def nothing_answered(settings: Settings, benchmark_run: str) -> str | None:
+    """Return what most queries failed of, with advice; None when a query was answered, or none has ended."""
+    found = commonest_error(settings, benchmark_run)
+    if found is None or found.answered:
+        return None
+    cause = " ".join(": ".join(part for part in (found.error_type, found.error_message) if part).split())
+    cause = cause[:_SHOWN_CHARACTERS].rstrip(".")
+    share = "all" if found.queries == found.failed else f"{found.queries:,}"
+    advice = _ADVICE.get(
+        found.error_type or "", "Look at each: docmind sql \"from query_runs where status = 'failed'\""
+    )
+    return (
+        f"no query of {benchmark_run} was answered; {share} of {found.failed:,} failed with {cause}. "
+        f"{advice}; then start a new run: finished queries are not asked again."
+    )

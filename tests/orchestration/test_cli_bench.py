@@ -1,0 +1,113 @@
+"""What `docmind bench` refuses before anything is begun, and what it says of a run that came to nothing."""
+
+from collections import deque
+
+import pytest
+
+from dagster_project.cli.main import run
+from docmind_core.retrieval import encoder_files
+from docmind_core.serving import bundled_model, engine, profiles
+from docmind_core.tables.reading import query_rows
+from tests.documents import write_query_set
+from tests.fakes.engine_server import FakeEngine
+from tests.serving.engines import fake_profile
+
+KEY = "sk-planted-7c1e5f0b9a"
+ONE_QUERY = ("--limit", "1", "--arms", "single_pass", "--strategy", "keyword_search")
+
+
+def refused(capsys, *arguments, settings):
+    """The one line of a command that fails and leaves no run behind."""
+    assert run(["bench", *arguments]) != 0
+    assert not settings.benchmarks.exists(), "nothing was begun"
+    assert not settings.metrics_database.exists()
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.fixture
+def suite_file(tmp_path):
+    write_query_set(tmp_path / "set")
+    path = tmp_path / "toy.yaml"
+    path.write_text("name: toy\nquery_set: set\narms: [single_pass]\n")
+    return str(path)
+
+
+def test_a_bundled_suite_runs_on_an_engine_that_wants_a_key(settings, monkeypatch, capsys):
+    monkeypatch.setenv("TOY_KEY", KEY)
+    with FakeEngine(api_key=KEY) as server:
+        assert run(["bench", "smoke", "--engine", server.url, "--api-key-env", "TOY_KEY", *ONE_QUERY]) == 0
+
+    assert query_rows(settings, "select status from query_runs")[1] == [("answered",)]
+    shown = capsys.readouterr()
+    assert KEY not in shown.out + shown.err
+
+
+def test_an_engine_that_wants_a_key_is_one_line_that_names_the_option(settings, capsys):
+    with FakeEngine(api_key=KEY) as server:
+        assert "--api-key-env NAME" in refused(capsys, "smoke", "--engine", server.url, *ONE_QUERY, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--api-key-env", "NO_SUCH_KEY"), "variable NO_SUCH_KEY is not set"),
+        (("--api-key-env", KEY), "--api-key-env: not the name of an environment variable"),
+        (("--engine", f"HTTP://{KEY}@host"), "--engine: a key in the engine's URL"),
+        (("--engine", f"http://host/?key={KEY}"), "--engine: a key in the engine's URL"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_one_line_without_it(settings, monkeypatch, capsys, given, said):
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+
+    line = refused(capsys, "smoke", "--engine", "http://127.0.0.1:9", *ONE_QUERY, *given, settings=settings)
+
+    assert said in line
+    assert KEY not in line
+
+
+def test_without_vllm_a_profile_is_refused_before_anything_is_begun(settings, monkeypatch, capsys, suite_file):
+    monkeypatch.setattr(engine, "installed_engine", lambda: None)
+
+    assert "make install; or use a running engine: --engine URL" in refused(capsys, suite_file, settings=settings)
+
+
+def test_without_embeddings_a_suite_that_needs_them_is_offered_keyword_search(settings, monkeypatch, capsys):
+    monkeypatch.setattr(encoder_files, "PACKAGES", ("torch_that_is_not_there",))
+
+    with FakeEngine() as server:
+        line = refused(capsys, "smoke", "--engine", server.url, settings=settings)
+        assert "make install-remote; or search by words alone: docmind bench smoke --strategy keyword_search" in line
+        assert run(["bench", "smoke", "--engine", server.url, *ONE_QUERY]) == 0
+
+
+def test_a_model_that_cant_be_prepared_is_refused_before_anything_is_begun(settings, monkeypatch, capsys, suite_file):
+    def refuse(aside, announce):
+        raise engine.EngineStartError("planted")
+
+    folder = settings.models / bundled_model.BUNDLED_MODEL
+    folder.mkdir(parents=True)
+    profile = fake_profile(prepare_model=bundled_model.prepare_bundled_model)
+    monkeypatch.setitem(profiles._BUILDERS, "cpu-smollm2", lambda: profile)
+    monkeypatch.setattr(bundled_model, "_fetch", refuse)
+
+    assert run(["bench", suite_file]) == 1
+
+    announced, line = capsys.readouterr().err.splitlines()
+    assert "is damaged: docmind-model.json is missing" in announced
+    assert line == "docmind: planted"
+    assert not settings.benchmarks.exists(), "nothing was begun"
+
+
+def test_a_run_in_which_no_query_was_answered_fails_with_the_cause_and_still_has_its_report(
+    settings, capsys, suite_file
+):
+    with FakeEngine(faults=deque([400] * 10)) as server:
+        assert run(["bench", suite_file, "--engine", server.url]) == 1
+
+    shown = capsys.readouterr()
+    assert "No query was answered." in shown.out
+    assert "all of 1 failed with RequestRejected: " in shown.err.splitlines()[-1]
+    assert "check model, key, and the suite's answer_max_tokens; then start a new run" in shown.err.splitlines()[-1]
+    assert query_rows(settings, "select status from query_runs")[1] == [("failed",)]
+    assert list(settings.reports.glob("*/index.html"))

@@ -1,0 +1,32 @@
+"""What is said of a benchmark run in which no query was answered."""
+
+from collections import deque
+
+from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.runs.failures import nothing_answered
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.progress import SilentObserver
+
+
+def run(settings, suite):
+    key = freeze_benchmark_run(suite, settings)
+    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
+    return key
+
+
+def test_the_most_frequent_error_is_named_with_what_to_do(home, make_suite, engine):
+    engine.faults = deque([400, 400, "garbage", *[400] * 20])
+    key = run(home, make_suite(arms=["single_pass"], limit=4, concurrency=1))
+
+    said = nothing_answered(home, key)
+
+    assert said.startswith(f"no query of {key} was answered; 3 of 4 failed with RequestRejected: ")
+    assert "answer_max_tokens; then start a new run" in said
+    assert "\n" not in said
+
+
+def test_one_answer_in_any_arm_is_enough(home, make_suite, engine):
+    engine.faults = deque([400])
+    key = run(home, make_suite(arms=["single_pass"], limit=2, concurrency=1))
+
+    assert nothing_answered(home, key) is None
