@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.passages import render_passages, split_citations
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
@@ -21,18 +22,19 @@ def answer_request(
 ) -> ChatRequest:
     """Lay out the answer call: what is stable first, the question after the passages, the task last.
 
-    `question_first` and `history` (what other agents said, put before all else) are for `tuned-LEVER`.
+    `question_first` and `history` (what other agents said, put before the passages) are for `tuned-LEVER`.
     """
     parts = [render_passages(passages), f"Question: {question}"]
     if question_first:
         parts.reverse()
+    said = after_earlier_turns(history, context)
     request = ChatRequest(
         system=read_prompt("answer"),
-        user="\n\n".join([*filter(None, [history]), *parts, "Task: answer the question."]),
+        user="\n\n".join([*filter(None, [said]), *parts, "Task: answer the question."]),
         max_tokens=context.answer_max_tokens,
         seed=context.seed,
     )
-    return laid_out(request, question, passages=passages)
+    return laid_out(request, question, history=context.earlier, passages=passages)
 
 
 def read_answer(

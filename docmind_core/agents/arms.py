@@ -20,7 +20,7 @@ class Arm:
     shows: str
     """One sentence for a person choosing arms."""
     build: Callable[[], Any]
-    opening: Callable[[str], Any]
+    opening: Callable[[str, AgentContext], Any]
     steps_max: int = 25
     levers: frozenset[Lever] = frozenset()
     """What is on in it."""
@@ -30,12 +30,13 @@ class Arm:
     """The arm that its effect is measured against."""
 
 
-def _plain_opening(question: str) -> dict[str, str]:
+def _plain_opening(question: str, _context: AgentContext) -> dict[str, str]:
     return {"question": question}
 
 
 EQUAL_IN_ALL = (
-    "passages for the same search, how many of them are read, the instruction for an answer and its limit of tokens; "
+    "passages for the same search, how many of them are read, the earlier turns of a conversation, the instruction for "
+    "an answer and its limit of tokens; "
     "only dedupe drops passages that repeat another one."
 )
 """What no arm and no lever changes; tested."""
@@ -129,7 +130,7 @@ async def answer_question(arm: Arm, graph: Any, question: str, context: AgentCon
         AgentError: If the graph ended without an answer.
     """
     state = await graph.ainvoke(
-        arm.opening(question), {"recursion_limit": arm.steps_max}, context=replace(context, levers=arm.levers)
+        arm.opening(question, context), {"recursion_limit": arm.steps_max}, context=replace(context, levers=arm.levers)
     )
     result = state.get("result")
     if not isinstance(result, ArmAnswer):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.messages import Message
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.diversity import Similarities
@@ -112,6 +113,12 @@ class AgentContext:
     answer_max_tokens: int
     agent_deadline_s: float | None = None
     """Seconds that one step of an agent may take; None leaves it the query's own deadline alone."""
+    earlier: tuple[Message, ...] = ()
+    """What user and assistant said before the question, whole turns, oldest first.
+
+    In every arm whoever words a search, answers or checks an answer reads it; router and reranker judge the question as
+    it is searched for.
+    """
     seed: int = 0
     levers: frozenset[Lever] = frozenset()
     """What is on in the arm that asks; `arms.answer_question` fills it in."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from docmind_core.agents.history import Message
+from docmind_core.agents.messages import Message
 from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered, render_passage
 from docmind_core.agents.turns import SEARCH_TOOL, Utterance, render_utterances
 from docmind_core.retrieval.search import Hit

@@ -25,13 +25,16 @@ COMPRESSED_SHARE_MIN = 0.5
 
 
 def trim_conversation(state: ContextState, over: int, count: CountText) -> ContextState:
-    """Keep the first turn and the last five; a turn is a user's message and everything until the next one."""
+    """Keep the first turn and the last five; a turn is a user's message and everything until the next one.
+
+    The query's own turn, where it is in the conversation, stays and is none of the six: it is the one under way.
+    """
     found = turns(state.history)
-    if len(found) <= LATEST_TURNS + 1:
+    before = [turn for turn in found if all(message.text != state.query for message in turn)]
+    if len(before) <= LATEST_TURNS + 1:
         return state
-    asked = [turn for turn in found[1:-LATEST_TURNS] if any(message.text == state.query for message in turn)]
-    kept = [found[0], *asked, *found[-LATEST_TURNS:]]
-    return replace(state, history=tuple(message for turn in kept for message in turn))
+    dropped = before[1:-LATEST_TURNS]
+    return replace(state, history=tuple(message for turn in found if turn not in dropped for message in turn))
 
 
 def compress_results(state: ContextState, over: int, count: CountText) -> ContextState:

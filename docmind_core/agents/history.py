@@ -5,26 +5,23 @@ transcript is accepted by every model that vLLM serves.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from docmind_core.agents.context import AgentContext
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.messages import Message
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.serving.chat import ChatRequest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One turn."""
-
-    speaker: str
-    text: str
 
 
 def render_history(history: Sequence[Message]) -> str:
     """Return the whole conversation, oldest turn first."""
     return "\n\n".join(f"{message.speaker}: {message.text}" for message in history)
+
+
+def after_earlier_turns(text: str, context: AgentContext) -> str:
+    """Return a text behind the turns that the user and the assistant had before, where there were any."""
+    return "\n\n".join(filter(None, [render_history(context.earlier), text]))
 
 
 def reading_request(prompt: str, reads: str, task: str, context: AgentContext, **form: Any) -> ChatRequest:

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents import naive_workers
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
-from docmind_core.agents.history import Message
+from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_workers import hand_back, keep_passages, show_passages
 from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal

@@ -19,8 +19,9 @@ from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
-from docmind_core.agents.history import Message, reading_request, render_history
+from docmind_core.agents.history import reading_request, render_history
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.messages import USER, Message
 from docmind_core.agents.naive_specialists import SPECIALISTS
 from docmind_core.agents.naive_workers import WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
@@ -107,9 +108,9 @@ def _laid_out(request: ChatRequest, state: NaiveState) -> ChatRequest:
     return laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
 
 
-def opening(question: str) -> NaiveState:
-    """Return the state a conversation starts with."""
-    return {"question": question, "history": [Message(speaker="user", text=question)]}
+def opening(question: str, context: AgentContext) -> NaiveState:
+    """Return the state a conversation starts with: what was said before, and the question."""
+    return {"question": question, "history": [*context.earlier, Message(speaker=USER, text=question)]}
 
 
 def _agents(levers: frozenset[Lever]) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
 from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.history import Message, reading_request, render_history
+from docmind_core.agents.history import after_earlier_turns, reading_request, render_history
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.messages import Message
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passages import render_passages
@@ -62,14 +63,16 @@ async def _ask(
     """Call the model; the task's booking name carries the turn."""
     turn = len(state.get("agents_run", [])) + 1
     request = reading_request(prompt, reads, f"Task: {task}", context, **form)
-    request = laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
+    isolated = Lever.CONTEXT_ISOLATION in context.levers
+    history = context.earlier if isolated else state["history"]
+    request = laid_out(request, state["question"], history=history, passages=state.get("passages", []))
     return await context.tools.ask(agent, f"{prompt}_{turn}", request)
 
 
 def _reads(state: dict[str, Any], context: AgentContext, *inputs: str, with_passages: bool = False) -> str:
-    """Return the conversation, or with `context_isolation` the agent's own inputs alone."""
+    """Return the conversation, or with `context_isolation` what the user said before and the agent's own inputs."""
     if Lever.CONTEXT_ISOLATION in context.levers:
-        return "\n\n".join(filter(None, inputs))
+        return after_earlier_turns("\n\n".join(filter(None, inputs)), context)
     return conversation(state, context, with_passages=with_passages)
 
 

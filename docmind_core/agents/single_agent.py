@@ -11,10 +11,11 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import guarded
-from docmind_core.agents.history import reading_request
+from docmind_core.agents.history import after_earlier_turns, reading_request
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
 from docmind_core.agents.passages import render_passages
 from docmind_core.retrieval.search import Hit, candidate_ranking
@@ -38,14 +39,16 @@ class SingleAgentState(TypedDict, total=False):
 async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Ask the model for its next search, or whether it has read enough; the first turn is always a search."""
     context, searched = runtime.context, state.get("searched", [])
-    question = f"Question: {state['question']}"
+    question, passages = f"Question: {state['question']}", _passages(state, context)
     form: type[SearchRequest] | type[NextStep]
     if not searched:
         reads, form, task = question, SearchRequest, "Task: write the search query."
     else:
-        reads = f"{render_passages(_passages(state, context))}\n\n{question}"
+        reads = f"{render_passages(passages)}\n\n{question}"
         form, task = NextStep, "Task: say whether to answer now or to search again, and for what."
+    reads = after_earlier_turns(reads, context)
     request = reading_request("agent", reads, task, context, output=form, max_tokens=DECISION_MAX_TOKENS)
+    request = laid_out(request, state["question"], history=context.earlier, passages=passages)
     reply = await context.tools.ask(SINGLE_AGENT, f"decide_{len(searched) + 1}", request)
     if not searched:
         return {"wanted": reply.output.query if isinstance(reply.output, SearchRequest) else state["question"]}

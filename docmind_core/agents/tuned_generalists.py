@@ -5,6 +5,8 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import RETRIEVER, ROUTER, AgentContext
+from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, SearchRequest
 from docmind_core.agents.prompt_files import read_prompt
@@ -36,11 +38,12 @@ async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str
     context = runtime.context
     request = ChatRequest(
         system=read_prompt("retrieve"),
-        user=f"Question: {task['sub_query']}\n\nTask: write the search query.",
+        user=after_earlier_turns(f"Question: {task['sub_query']}\n\nTask: write the search query.", context),
         max_tokens=DECISION_MAX_TOKENS,
         output=SearchRequest,
         seed=context.seed,
     )
+    request = laid_out(request, task["sub_query"], history=context.earlier)
     reply = await context.tools.ask(RETRIEVER, f"retrieve_{task['number']}", request)
     wanted = reply.output.query if isinstance(reply.output, SearchRequest) else task["sub_query"]
     return {"rankings": [await context.tools.search(task["strategy"], wanted, context.depth)]}

@@ -8,6 +8,8 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.content_words import content_words
 from docmind_core.agents.context import PLANNER, SYNTHESIZER, AgentContext
+from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
@@ -55,12 +57,12 @@ async def ask_for_plan(question: str, context: AgentContext) -> list[str]:
     """Return the question and the searches that the model adds to it."""
     request = ChatRequest(
         system=read_prompt("plan"),
-        user=f"Question: {question}\n\nTask: write the search queries.",
+        user=after_earlier_turns(f"Question: {question}\n\nTask: write the search queries.", context),
         max_tokens=DECISION_MAX_TOKENS,
         output=Plan,
         seed=context.seed,
     )
-    reply = await context.tools.ask(PLANNER, "plan", request)
+    reply = await context.tools.ask(PLANNER, "plan", laid_out(request, question, history=context.earlier))
     planned = reply.output.sub_queries if isinstance(reply.output, Plan) else []
     return list(dict.fromkeys([question, *_about(question, planned)]))
 

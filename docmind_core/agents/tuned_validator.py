@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.content_words import content_words
 from docmind_core.agents.context import VALIDATOR, AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, Supported
@@ -37,12 +38,13 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     task = "Task: say whether the passages support the answer: yes or no."
     request = ChatRequest(
         system=read_prompt("check"),
-        user="\n\n".join([*filter(None, [said_before(state, context)]), *parts, task]),
+        user=after_earlier_turns("\n\n".join([*filter(None, [said_before(state, context)]), *parts, task]), context),
         max_tokens=CHOICE_MAX_TOKENS,
         choices=tuple(verdict.value for verdict in Supported),
         seed=context.seed,
     )
-    reply = await context.tools.ask(VALIDATOR, "check", laid_out(request, state["question"], passages=shown))
+    request = laid_out(request, state["question"], history=context.earlier, passages=shown)
+    reply = await context.tools.ask(VALIDATOR, "check", request)
     return {"supported": UNCHECKED if reply.output_problem else reply.text}
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import NumberedPassage
 
-USER = "user"
 SEARCH_TOOL = "search_tool"
 LEFT_OUT = "Left out."
 """What a tool's result says once the context window had no room for its passages."""

@@ -3,17 +3,19 @@
 from pathlib import Path
 
 from docmind_core.errors import UsageError
+from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import locate, written_queries
 from docmind_core.query_sets.python_reference.topics import topic_documents
 from docmind_core.query_sets.queries import QuerySet, build_query_set
 from docmind_core.query_sets.readers import read_query_set
 
 PYTHON_REFERENCE = "python-reference"
+PYTHON_CONVERSATIONS = "python-reference-conversations"
 
 
 def bundled_query_set_names() -> tuple[str, ...]:
     """Return the names that need no files of the user's."""
-    return (PYTHON_REFERENCE,)
+    return (PYTHON_REFERENCE, PYTHON_CONVERSATIONS)
 
 
 def load_query_set(name_or_folder: str) -> QuerySet:
@@ -23,10 +25,8 @@ def load_query_set(name_or_folder: str) -> QuerySet:
         UsageError: If it is neither.
         QuerySetError: If what is there is not valid.
     """
-    if name_or_folder == PYTHON_REFERENCE:
-        documents = topic_documents()
-        located = locate(written_queries(), documents)
-        return build_query_set(PYTHON_REFERENCE, documents, located.queries, notices=located.notices)
+    if name_or_folder in bundled_query_set_names():
+        return _bundled(name_or_folder)
     folder = Path(name_or_folder).expanduser()
     if folder.is_dir():
         return read_query_set(folder)
@@ -36,3 +36,11 @@ def load_query_set(name_or_folder: str) -> QuerySet:
             f"the query set {name_or_folder!r} is a file; name the folder that holds it, or one of: {names}"
         )
     raise UsageError(f"no query set is called {name_or_folder!r}, and there is no such folder. Bundled: {names}")
+
+
+def _bundled(name: str) -> QuerySet:
+    documents = topic_documents()
+    located = locate(written_queries(), documents)
+    if name == PYTHON_CONVERSATIONS:
+        located = conversation_queries(written_conversations(), located)
+    return build_query_set(name, documents, located.queries, notices=located.notices)

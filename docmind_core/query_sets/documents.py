@@ -1,4 +1,4 @@
-"""A document, as the system under test may see it."""
+"""A document and an earlier message, as the system under test may see them."""
 
 import hashlib
 import json
@@ -13,6 +13,15 @@ class Document:
     doc_id: str
     title: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierMessage:
+    """What was said before a query, as the system under test may see it."""
+
+    role: str
+    """user or assistant, in turn; the user begins."""
+    content: str
 
 
 def corpus_hash(documents: Iterable[Document]) -> str:

@@ -1,7 +1,7 @@
 """What a line of `documents.jsonl` and `queries.jsonl` must hold; other keys are allowed and not read."""
 
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -70,6 +70,15 @@ class EvidenceItem(BaseModel):
     text: FilledText
 
 
+class HistoryItem(BaseModel):
+    """One item of `history`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    role: Literal["user", "assistant"]
+    content: Question
+
+
 class QueryLine(BaseModel):
     """One line of `queries.jsonl`."""
 
@@ -84,6 +93,7 @@ class QueryLine(BaseModel):
     free_form: bool = False
     evidence: list[EvidenceItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
     tags: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    history: list[HistoryItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
 
 
 def validated(model: type[Line], values: dict[str, object], place: str, problems: ProblemList) -> Line | None:

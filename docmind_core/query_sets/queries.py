@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from docmind_core.query_sets.documents import Document, corpus_hash
+from docmind_core.query_sets.documents import Document, EarlierMessage, corpus_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Query:
     """True when the gold answer is a sentence to be judged, not a string to be matched."""
     evidence: tuple[Evidence, ...] = ()
     tags: tuple[str, ...] = ()
+    history: tuple[EarlierMessage, ...] = ()
+    """What user and assistant said before, whole turns; the query goes on from there."""
 
     @property
     def cluster_id(self) -> str:
@@ -63,8 +65,14 @@ def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
     digest = hashlib.sha256(documents_hash.encode())
     for query in sorted(queries, key=lambda query: query.query_id):
         digest.update(b"\n")
-        digest.update(json.dumps(asdict(query), ensure_ascii=False, sort_keys=True).encode())
+        digest.update(json.dumps(_normal_form(query), ensure_ascii=False, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _normal_form(query: Query) -> dict[str, object]:
+    """Return a query's fields; one without a history has the hash that it had before there were histories."""
+    values = asdict(query)
+    return values if query.history else {name: value for name, value in values.items() if name != "history"}
 
 
 def build_query_set(

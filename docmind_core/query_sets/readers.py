@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from docmind_core.query_sets.documents import Document
+from docmind_core.query_sets.documents import Document, EarlierMessage
 from docmind_core.query_sets.json_lines import json_objects
 from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
 from docmind_core.query_sets.problems import ProblemList, shown
@@ -19,7 +19,7 @@ def read_query_set(folder: Path) -> QuerySet:
     """Read the query set in `folder`, named after it.
 
     Keys: `doc_id, title, text` and `query_id, query, answers, gold_doc_ids, type, expected_abstain, free_form,
-    evidence, tags`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
+    evidence, tags, history`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
 
     Either file may be packed: `documents.jsonl.gz`. The set is read whole or not at all.
 
@@ -68,6 +68,7 @@ def _read_queries(path: Path, documents: Mapping[str, Document], problems: Probl
         first_lines[line.query_id] = number
         _check_gold(line, documents, place, problems)
         _check_evidence(line, documents, place, problems)
+        _check_history(line, place, problems)
         queries.append(_query(line))
     if not queries:
         problems.add(path.name, "", "holds no query")
@@ -93,6 +94,17 @@ def _check_evidence(line: QueryLine, documents: Mapping[str, Document], place: s
             problems.add(place, f"{field}.text", f"does not stand in the document {shown(evidence.doc_id)}")
 
 
+def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
+    """Refuse what is no conversation: turns are whole, a user's message and the assistant's reply to it."""
+    for index, item in enumerate(line.history):
+        wanted = ("user", "assistant")[index % 2]
+        if item.role != wanted:
+            problems.add(place, f"history.{index}.role", f"should be {wanted!r}: user and assistant take turns")
+            return
+    if len(line.history) % 2:
+        problems.add(place, "history", "ends with a user's message without a reply; the query itself is not part of it")
+
+
 def contains_span(text: str, span: str) -> bool:
     """Tell whether `span` stands in `text`, whatever the white space between words."""
     return " ".join(span.split()) in _plain(text)
@@ -114,4 +126,5 @@ def _query(line: QueryLine) -> Query:
         free_form=line.free_form,
         evidence=tuple(Evidence(doc_id=item.doc_id, text=item.text) for item in line.evidence),
         tags=tuple(line.tags),
+        history=tuple(EarlierMessage(role=item.role, content=item.content) for item in line.history),
     )

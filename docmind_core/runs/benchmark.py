@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from docmind_core.agents.arms import find_arm
 from docmind_core.agents.context_window import CountsTokens
 from docmind_core.agents.levers import Lever, has_lever
+from docmind_core.agents.messages import Message
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query, QuerySet
@@ -233,7 +234,11 @@ def _book_counters(journal: Journal, run_id: str, snapshot: CounterSnapshot | No
 
 def _asked(query: Query) -> AskedQuery:
     return AskedQuery(
-        query_id=query.query_id, text=query.text, query_type=query.query_type, cluster_id=query.cluster_id
+        query_id=query.query_id,
+        text=query.text,
+        query_type=query.query_type,
+        cluster_id=query.cluster_id,
+        earlier=tuple(Message(speaker=said.role, text=said.content) for said in query.history),
     )
 
 

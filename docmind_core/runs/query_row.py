@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from docmind_core.agents.context import ArmAnswer
+from docmind_core.agents.messages import Message
 from docmind_core.runs.context_guard import NOT_SHORTENED, Shortened
 from docmind_core.runs.journal import QueryKey, Row
 
@@ -18,6 +19,8 @@ class AskedQuery:
     text: str
     query_type: str
     cluster_id: str
+    earlier: tuple[Message, ...] = ()
+    """What user and assistant said before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
         "cluster_id": query.cluster_id,
         "query_type": query.query_type,
         "query": query.text,
+        "earlier_turns": len(query.earlier) // 2,
         "scheduled_at": end.started_at,
         "started_at": end.started_at,
         "ended_at": end.ended_at,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic_ns
 from typing import Any
 
@@ -104,10 +104,11 @@ async def _answer(
     setting: ArmSetting, query: AskedQuery, tools: RecordingTools
 ) -> tuple[ArmAnswer | None, Exception | None]:
     deadline_s = setting.suite.deadline_s
+    context = replace(_context(setting, tools), earlier=query.earlier)
     try:
         with tools.trace.root(setting.arm.name):
             async with asyncio.timeout(deadline_s):
-                return await answer_question(setting.arm, setting.graph, query.text, _context(setting, tools)), None
+                return await answer_question(setting.arm, setting.graph, query.text, context), None
     except TimeoutError:
         return None, CallTimeout(f"no answer within the deadline of {deadline_s:g} s (deadline_s of the suite).")
     except Exception as error:  # noqa: BLE001 - whatever one query does, the others go on; the error is its row

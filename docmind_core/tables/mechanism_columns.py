@@ -5,6 +5,11 @@ MECHANISM_COLUMNS = {
 }
 """Of `runs`."""
 
+EARLIER_COLUMN = {
+    "earlier_turns": ("integer", "Turns of user and assistant before the query; 0 for a query that stands alone"),
+}
+"""Of `query_runs`."""
+
 READ_AS_COLUMN = {
     "passages_read_as": (
         "varchar",

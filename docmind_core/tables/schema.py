@@ -4,7 +4,7 @@ from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
-from docmind_core.tables.mechanism_columns import MECHANISM_COLUMNS, READ_AS_COLUMN
+from docmind_core.tables.mechanism_columns import EARLIER_COLUMN, MECHANISM_COLUMNS, READ_AS_COLUMN
 from docmind_core.tables.mechanism_tables import (
     AGENT_FAILURES,
     CACHE_LOOKUPS,
@@ -70,6 +70,7 @@ QUERY_RUNS = Table(
         "cluster_id": ("varchar", "First gold document, else the query: what is not independent of what"),
         "query_type": ("varchar", "Type of the query in its query set"),
         "query": ("varchar", "Text of the query"),
+        **EARLIER_COLUMN,
         "scheduled_at": ("timestamp", "UTC time the query was due"),
         "started_at": ("timestamp", "UTC start"),
         "ended_at": ("timestamp", "UTC end"),

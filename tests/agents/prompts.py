@@ -2,8 +2,9 @@
 
 from docmind_core.agents.context_state import LaidOutRequest
 from docmind_core.agents.context_window import ContextWindow
+from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import numbered, render_numbered
-from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance
+from docmind_core.agents.turns import SEARCH_TOOL, Utterance
 from tests.fakes.scripted_tools import make_hit
 from tests.fakes.word_counts import WordCounts
 

@@ -4,6 +4,7 @@ import pytest
 
 from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_supervisor import opening
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
@@ -180,16 +181,32 @@ async def test_the_question_is_in_every_prompt_of_every_arm_s32(name):
 async def test_no_arm_changes_the_state_it_was_given_s23(name):
     """S23: for every arm."""
     arm = find_arm(name)
-    state = arm.opening(QUESTION)
-    before = copy.deepcopy(state)
     context = make_context(ScriptedTools(), levers=arm.levers)
+    state = arm.opening(QUESTION, context)
+    before = copy.deepcopy(state)
     await arm.build().ainvoke(state, {"recursion_limit": arm.steps_max}, context=context)
 
     assert state == before
 
 
 def test_the_conversation_opens_with_the_question_alone():
-    assert [message.text for message in opening(QUESTION)["history"]] == [QUESTION]
+    state = opening(QUESTION, make_context(ScriptedTools()))
+    assert [message.text for message in state["history"]] == [QUESTION]
+
+
+@pytest.mark.parametrize("name", EVERY_ARM)
+async def test_every_arm_answers_with_the_same_earlier_turns_before_it(name):
+    """S29: once, whole, in their order, in parts that the context window may trim."""
+    tools = ScriptedTools()
+    said = [("user", "Is it old?"), ("assistant", "Yes.\n\nVery."), ("user", "How old?"), ("assistant", "Ten years.")]
+    await run_arm(name, tools, earlier=tuple(Message(speaker=speaker, text=text) for speaker, text in said))
+
+    rendered = "user: Is it old?\n\nassistant: Yes.\n\nVery.\n\nuser: How old?\n\nassistant: Ten years."
+    answering = [request for _, _, request in tools.calls if "Task: answer the question." in request.user]
+    assert answering
+    assert [request.user.count(rendered) for request in answering] == [1] * len(answering)
+    kept = [request.state.history[: len(said)] for request in answering]
+    assert [[(each.speaker, each.text) for each in history] for history in kept] == [said] * len(answering)
 
 
 def test_an_unknown_arm_is_refused_with_the_known_ones():

@@ -6,8 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docmind_core.agents.context_state import ContextState
+from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import NumberedPassage
-from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance, exchanges
+from docmind_core.agents.turns import SEARCH_TOOL, Utterance, exchanges
 from tests.agents.prompts import QUERY, SYSTEM, TAIL, passages, request, tool_result, window, words
 
 WORDS = ("alpha", "beta.", "Gamma", "delta\n\n", "Is", "it?", "e.g.")

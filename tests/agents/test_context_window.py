@@ -14,9 +14,10 @@ from docmind_core.agents.context_strategies import (
     trim_conversation,
 )
 from docmind_core.agents.context_window import ContextWindow, prompt_budget
-from docmind_core.agents.history import Message, render_history
+from docmind_core.agents.history import render_history
+from docmind_core.agents.messages import USER, Message
 from docmind_core.agents.passages import render_numbered, render_passages
-from docmind_core.agents.turns import SEARCH_TOOL, USER, Utterance, turns
+from docmind_core.agents.turns import SEARCH_TOOL, Utterance, turns
 from docmind_core.errors import ContextOverflow
 from docmind_core.serving.chat import ChatRequest
 from tests.agents.prompts import QUERY, SYSTEM, TAIL, conversation, passages, request, tool_result, window, words

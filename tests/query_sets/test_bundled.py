@@ -166,7 +166,7 @@ def test_a_folder_is_loaded_by_its_path(tmp_path):
 
 
 def test_the_bundled_name_wins_and_is_listed():
-    assert bundled_query_set_names() == ("python-reference",)
+    assert bundled_query_set_names() == ("python-reference", "python-reference-conversations")
 
 
 def test_what_is_neither_a_name_nor_a_folder_is_refused(tmp_path):

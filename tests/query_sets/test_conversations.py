@@ -4,11 +4,14 @@ import pytest
 
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.context_strategies import trim_conversation
-from docmind_core.agents.turns import USER, Utterance, turns
-from docmind_core.query_sets.python_reference.conversations import written_conversations
-from docmind_core.query_sets.python_reference.questions import written_queries
+from docmind_core.agents.messages import USER
+from docmind_core.agents.turns import Utterance, turns
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
+from docmind_core.query_sets.python_reference.questions import LocatedQueries, written_queries
 
 THREADS = written_conversations()
+QUERY_SET = load_query_set("python-reference-conversations")
 GOLD = {query.query_id: query for query in written_queries()}
 
 
@@ -68,3 +71,29 @@ def test_the_query_s_own_turn_stays_wherever_it_stands():
 
     assert [message.text for message in kept[2:4]] == [asked.query, asked.reply]
     assert len(turns(kept)) == 7
+
+
+def test_each_thread_is_a_query_its_last_question_with_what_was_said_before():
+    """At least five, each with five turns or more before it, whole; the documents are those of python-reference."""
+    reference = load_query_set("python-reference")
+    gold = {query.query_id: query for query in reference.queries}
+
+    assert QUERY_SET.corpus_hash == reference.corpus_hash
+    assert QUERY_SET.notices == ()
+    assert [query.query_id for query in QUERY_SET.queries] == [
+        f"py_conversation_{thread.conversation_id}" for thread in THREADS
+    ]
+    for query, thread in zip(QUERY_SET.queries, THREADS, strict=True):
+        *earlier, last = thread.turns
+        named = gold[f"py_{last.query_id}"]
+        assert (query.text, query.gold_answers, query.evidence) == (last.query, named.gold_answers, named.evidence)
+        assert [(said.role, said.content) for said in query.history] == [
+            said for turn in earlier for said in (("user", turn.query), ("assistant", turn.reply))
+        ]
+
+
+def test_a_conversation_whose_query_this_python_can_not_answer_is_left_out_and_named():
+    found = conversation_queries(THREADS[:1], LocatedQueries(queries=(), notices=()))
+
+    assert found.queries == ()
+    assert found.notices == ("conversation classes is left out: so is its query slots-int",)

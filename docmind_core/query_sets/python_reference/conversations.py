@@ -1,14 +1,20 @@
 """Conversations about the topics: threads of questions that go on from each other, for trimming a history.
 
-An extension of the normal form, `conversations.jsonl`: each turn names the query of `queries.jsonl` that it asks in
-other words, so that its gold answers and its evidence are those of that query.
+In `conversations.jsonl` each turn names the query of `queries.jsonl` that it asks in other words, so that its gold
+answers and its evidence are those of that query. Of each thread the last question is asked, with what was said before
+as its history.
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from docmind_core.query_sets.documents import EarlierMessage
+from docmind_core.query_sets.python_reference.questions import LocatedQueries
 
 CONVERSATIONS_FILE = "conversations.jsonl"
 TURNS_MIN = 6
@@ -41,3 +47,26 @@ def written_conversations() -> tuple[Conversation, ...]:
     file = resources.files("docmind_core.query_sets.python_reference") / CONVERSATIONS_FILE
     lines = file.read_text(encoding="utf-8").splitlines()
     return tuple(Conversation.model_validate(json.loads(line)) for line in lines)
+
+
+def conversation_queries(conversations: Sequence[Conversation], located: LocatedQueries) -> LocatedQueries:
+    """Return the last question of each conversation, with the turns before it and the gold of the query it names."""
+    gold = {query.query_id: query for query in located.queries}
+    queries, notices = [], []
+    for conversation in conversations:
+        *earlier, last = conversation.turns
+        named = gold.get(f"py_{last.query_id}")
+        if named is None:
+            notices.append(f"conversation {conversation.conversation_id} is left out: so is its query {last.query_id}")
+            continue
+        said = [(role, text) for turn in earlier for role, text in (("user", turn.query), ("assistant", turn.reply))]
+        queries.append(
+            replace(
+                named,
+                query_id=f"py_conversation_{conversation.conversation_id}",
+                text=last.query,
+                tags=(*named.tags, "conversation"),
+                history=tuple(EarlierMessage(role=role, content=text) for role, text in said),
+            )
+        )
+    return LocatedQueries(queries=tuple(queries), notices=tuple(notices))
