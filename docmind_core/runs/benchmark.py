@@ -179,7 +179,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
         graph=arm.build(),
         suite=bench.inputs.suite,
         engine=EngineSeat(client=client, model=connection.model, session=session),
-        engine_answers=client.engine_answers,
+        engine_gone=client.engine_gone,
         window=connection.max_model_len,
         context_window=context_window(bench.inputs, arm_name, bench.counts),
         caches=bench.caches(arm_name),

@@ -10,7 +10,7 @@ from docmind_core.agents.arms import Arm, answer_question
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
-from docmind_core.errors import CallTimeout, EngineUnreachable
+from docmind_core.errors import CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.journal import Journal, QueryKey, Row
@@ -30,7 +30,8 @@ class ArmSetting:
     graph: Any
     suite: Suite
     engine: EngineSeat
-    engine_answers: Callable[[], Awaitable[bool]]
+    engine_gone: Callable[[Exception], Awaitable[EngineUnreachable | None]]
+    """Asked about each error that the engine may have caused: what ends the run, or None while the engine answers."""
     window: int | None
     """Context window of the engine, tokens."""
     context_window: ContextWindow | None = None
@@ -48,10 +49,13 @@ async def run_query(
 ) -> tuple[Row, ArmAnswer | None]:
     """Answer one query and book everything about it in one transaction.
 
-    An error ends the query, not the run: it becomes the query's row.
+    An error ends the query, not the run: it becomes the query's row. What is no fault of the query leaves it
+    unfinished, to be answered on resume.
 
     Raises:
-        EngineUnreachable: If the engine is gone; the query stays unfinished and is answered on resume.
+        EngineUnreachable: If the engine is gone.
+        RunError: If something can't be booked.
+        StoreError: If what is kept can't be read or written.
     """
     key = QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate)
     tools = RecordingTools(
@@ -66,8 +70,8 @@ async def run_query(
     )
     started_ns = monotonic_ns()
     answer, error = await _answer(setting, query, tools)
-    if isinstance(error, EngineUnreachable) and not await setting.engine_answers():
-        raise error
+    if isinstance(error, EngineError) and (gone := await setting.engine_gone(error)) is not None:
+        raise gone
     end = QueryEnd(
         started_at=setting.clock.utc(started_ns),
         ended_at=setting.clock.utc(monotonic_ns()),
@@ -111,6 +115,8 @@ async def _answer(
                 return await answer_question(setting.arm, setting.graph, query.text, context), None
     except TimeoutError:
         return None, CallTimeout(f"no answer within the deadline of {deadline_s:g} s (deadline_s of the suite).")
+    except (RunError, StoreError):
+        raise
     except Exception as error:  # noqa: BLE001 - whatever one query does, the others go on; the error is its row
         return None, error
 

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
+_COUNT_MAX = 2**31
+"""What the tables hold; no engine has counted so many tokens of one call."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
@@ -44,7 +47,8 @@ class ChatRequest:
     def digest(self, model: str) -> str:
         """Return the sha256 of the body: equal requests have equal digests, in any process."""
         canonical = json.dumps(self.body(model), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        # A document may hold half a surrogate pair; what is sent then is its escape in JSON.
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class AttemptStart:
     max_tokens: int
     model: str
     scheduled_ns: int
+    """When this attempt could have gone out: the call's beginning, or the end of the wait after the last one."""
     sent_ns: int
 
 
@@ -118,19 +123,26 @@ class AttemptBook(Protocol):
 
 
 def read_reply(request: ChatRequest, text: str, finish_reason: str | None, usage: TokenUsage | None) -> ChatReply:
-    """Parse a reply in the form that was asked for; a reply cut by `max_tokens` never counts as having it."""
+    """Parse a reply in the form that was asked for; only a reply that ended by itself counts as having it."""
     output: BaseModel | None = None
     problem: str | None = None
-    if request.output is not None:
-        output, problem = _parse(request.output, text, finish_reason)
+    if request.output is not None or request.choices:
+        problem = _unfinished(finish_reason)
+    if request.output is not None and problem is None:
+        output, problem = _parse(request.output, text)
     elif request.choices and text not in request.choices:
         problem = f"not one of {', '.join(request.choices)}: {text[:80]!r}"
     return ChatReply(text=text, finish_reason=finish_reason, usage=usage, output=output, output_problem=problem)
 
 
-def _parse(form: type[BaseModel], text: str, finish_reason: str | None) -> tuple[BaseModel | None, str | None]:
-    if finish_reason == "length":
-        return None, f"cut off by max_tokens before the {form.__name__} was complete"
+def _unfinished(finish_reason: str | None) -> str | None:
+    """Say why a reply is not whole: what is left of a cut one may have the form by chance."""
+    if finish_reason == "stop":
+        return None
+    return "cut off by max_tokens" if finish_reason == "length" else f"not finished (finish_reason {finish_reason})"
+
+
+def _parse(form: type[BaseModel], text: str) -> tuple[BaseModel | None, str | None]:
     try:
         return form.model_validate_json(text), None
     except ValidationError as error:
@@ -140,13 +152,22 @@ def _parse(form: type[BaseModel], text: str, finish_reason: str | None) -> tuple
 
 
 def read_usage(usage: Mapping[str, Any] | None) -> TokenUsage | None:
-    """Read the engine's `usage` object; None when it is absent or has no counts."""
+    """Read the engine's `usage` object; None when it is absent or has no counts.
+
+    Raises:
+        ValueError: If a count is none.
+    """
     if not usage or usage.get("prompt_tokens") is None or usage.get("completion_tokens") is None:
         return None
-    details = usage.get("prompt_tokens_details") or {}
-    cached = details.get("cached_tokens")
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     return TokenUsage(
-        prompt_tokens=int(usage["prompt_tokens"]),
-        completion_tokens=int(usage["completion_tokens"]),
-        cached_tokens=None if cached is None else int(cached),
+        prompt_tokens=_count(usage["prompt_tokens"]),
+        completion_tokens=_count(usage["completion_tokens"]),
+        cached_tokens=None if cached is None else _count(cached),
     )
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _COUNT_MAX:
+        raise ValueError(f"{value!r:.40} is no number of tokens")
+    return value

@@ -1,7 +1,6 @@
 """The one client through which every call of the model goes."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic_ns
@@ -10,48 +9,36 @@ from typing import Self
 
 import aiohttp
 
-from docmind_core.errors import CallTimeout, EngineError, EngineUnreachable, OutputInvalid, RequestRejected
-from docmind_core.serving.chat import (
-    NO_TOKENS,
-    AttemptBook,
-    AttemptEnd,
-    AttemptStart,
-    ChatReply,
-    ChatRequest,
-    read_reply,
-)
+from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, RequestRejected
+from docmind_core.serving.attempt import Attempt
+from docmind_core.serving.chat import NO_TOKENS, AttemptBook, ChatReply, ChatRequest, read_reply
 from docmind_core.serving.chat_stream import StreamedReply
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.retrying import (
+    HTTP_REDIRECT,
+    HTTP_SERVER_ERROR,
+    Retryable,
+    RetryPolicy,
+    is_transient,
+    retry_after_s,
+)
+from docmind_core.serving.unreachable import unreachable
 
-HTTP_TOO_MANY_REQUESTS = 429
-HTTP_SERVER_ERROR = 500
 HTTP_CLIENT_ERROR = 400
 CONNECT_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
+HEALTH_TRIES = 2
+DETAIL_BYTES_MAX = 64 * 1024
+DETAIL_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often and how long to try again: lost connections, HTTP 5xx and 429; never another 4xx."""
+class _Refusal:
+    """A response that is no reply."""
 
-    attempts: int = 4
-    first_wait_s: float = 0.5
-    longest_wait_s: float = 10.0
-
-    def wait_s(self, attempt: int, asked_for_s: float | None) -> float:
-        """Return the seconds to wait after failed attempt number `attempt` (from 1), jittered by up to a quarter."""
-        backoff = self.first_wait_s * 2.0 ** (attempt - 1)
-        wanted = max(backoff, asked_for_s or 0.0)
-        return min(wanted, self.longest_wait_s) * random.uniform(0.75, 1.0)
-
-
-class _Retryable(Exception):
-    """An attempt failed in a way that another may not; carries what to raise when none is left."""
-
-    def __init__(self, error: EngineError, *, asked_for_s: float | None = None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.asked_for_s = asked_for_s
+    status: int
+    detail: str
+    asked_for_s: float | None
 
 
 class ChatClient:
@@ -101,167 +88,122 @@ class ChatClient:
         return self._session
 
     async def engine_answers(self) -> bool:
-        """Return whether the engine says that it is healthy."""
+        """Return whether the engine is there and does not say that it is ill; a route that it lacks is an answer."""
         timeout = aiohttp.ClientTimeout(total=HEALTH_TIMEOUT_S)
-        try:
-            async with self._pool.get(f"{self._connection.base_url}/health", timeout=timeout) as response:
-                return response.ok
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+        for _ in range(HEALTH_TRIES):
+            try:
+                url = f"{self._connection.base_url}/health"
+                async with self._pool.get(url, timeout=timeout, allow_redirects=False) as response:
+                    return response.status < HTTP_SERVER_ERROR
+            except (aiohttp.ClientError, TimeoutError):
+                continue
+        return False
+
+    async def engine_gone(self, error: Exception) -> EngineUnreachable | None:
+        """Return what ends the run if the engine is gone; None while it answers: then `error` is one query's own."""
+        if await self.engine_answers():
+            return None
+        if isinstance(error, EngineUnreachable):
+            return error
+        return unreachable(self._connection, f"stopped answering; the last error was: {error}")
 
     async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
         """Return the model's reply.
 
         Raises:
-            RequestRejected: HTTP 4xx other than 429; never retried.
+            RequestRejected: HTTP 4xx other than 429, or a redirect; never retried.
             EngineUnreachable: No attempt got through.
             CallTimeout: An attempt took longer than the client's limit for one call.
             OutputInvalid: The engine answered with something that is no chat completion.
         """
-        scheduled_ns = monotonic_ns()
-        attempt = 0
+        number = 0
         while True:
-            attempt += 1
+            number += 1
+            scheduled_ns = monotonic_ns()
             try:
                 async with self._slots:
-                    return await self._attempt(request, book, attempt, scheduled_ns)
-            except _Retryable as failure:
-                if attempt >= self._retry.attempts:
-                    raise failure.error from failure
-                await self._sleep(self._retry.wait_s(attempt, failure.asked_for_s))
+                    return await self._attempt(request, book, number, scheduled_ns)
+            except Retryable as failure:
+                asked_for_s = failure.asked_for_s
+                if self._retry.gives_up(number, asked_for_s):
+                    raise unreachable(self._connection, failure.what + self._retry.objection(asked_for_s)) from failure
+            await self._sleep(self._retry.wait_s(number, asked_for_s))
 
-    async def _attempt(self, request: ChatRequest, book: AttemptBook, attempt: int, scheduled_ns: int) -> ChatReply:
-        model = self._connection.model
-        book.begin(
-            AttemptStart(
-                attempt=attempt,
-                request_hash=request.digest(model),
-                max_tokens=request.max_tokens,
-                model=model,
-                scheduled_ns=scheduled_ns,
-                sent_ns=monotonic_ns(),
-            )
-        )
-        streamed = StreamedReply()
+    async def _attempt(self, request: ChatRequest, book: AttemptBook, number: int, scheduled_ns: int) -> ChatReply:
+        streamed = StreamedReply(redact=self._connection.redact_reply)
+        attempt = Attempt(number=number, connection=self._connection, book=book, streamed=streamed)
+        attempt.begin(request, scheduled_ns)
         try:
             async with asyncio.timeout(self._call_timeout_s):
-                return await self._stream(request, book, attempt, streamed)
+                outcome = await self._exchange(request, streamed)
         except aiohttp.ClientError as error:
-            raise self._lost(book, attempt, streamed, error) from error
+            raise self._lost(attempt, error) from error
         except TimeoutError as error:
-            self._book_cut(book, attempt, streamed, "CallTimeout", f"no end within {self._call_timeout_s:g} s")
+            attempt.cut("CallTimeout", f"no end within {self._call_timeout_s:g} s")
             raise CallTimeout(
                 f"the engine at {self._connection.base_url} did not finish a call within {self._call_timeout_s:g} s. "
                 "Lower answer_max_tokens or concurrency, or look at the engine's log."
             ) from error
         except asyncio.CancelledError:
-            self._book_cut(book, attempt, streamed, "Cancelled", "cancelled: a deadline, or end of the run")
+            attempt.cut("Cancelled", "cancelled: a deadline, or end of the run")
             raise
-        except OutputInvalid as error:
-            self._book_cut(book, attempt, streamed, "OutputInvalid", str(error))
+        except Retryable as failure:
+            attempt.cut("StreamFailed", f"the engine {failure.what}")
             raise
+        except Exception as error:
+            raise self._garbled(attempt, error) from error
+        # Booked out here: what the journal raises is not the engine's doing.
+        if isinstance(outcome, _Refusal):
+            raise self._refused(attempt, outcome)
+        attempt.finished(request, outcome)
+        return outcome
 
-    async def _stream(
-        self, request: ChatRequest, book: AttemptBook, attempt: int, streamed: StreamedReply
-    ) -> ChatReply:
-        body = request.body(self._connection.model)
-        async with self._pool.post(f"{self._connection.base_url}/v1/chat/completions", json=body) as response:
-            if response.status >= HTTP_CLIENT_ERROR:
-                await self._refused(book, attempt, response)
+    async def _exchange(self, request: ChatRequest, streamed: StreamedReply) -> ChatReply | _Refusal:
+        body, url = request.body(self._connection.model), f"{self._connection.base_url}/v1/chat/completions"
+        # A redirect is not followed: it would carry the key, and the questions, to somebody else.
+        async with self._pool.post(url, json=body, allow_redirects=False) as response:
+            if response.status >= HTTP_REDIRECT:
+                return await self._read_refusal(response)
             await streamed.read(response.content)
-            if not streamed.ended:
-                raise aiohttp.ClientPayloadError("the stream ended before [DONE]")
-        reply = read_reply(request, streamed.text, streamed.finish_reason, streamed.usage)
-        wants_form = request.output is not None or bool(request.choices)
-        book.end(
-            AttemptEnd(
-                attempt=attempt,
-                status="finished",
-                ended_ns=monotonic_ns(),
-                first_token_ns=streamed.first_token_ns,
-                last_token_ns=streamed.last_token_ns,
-                usage=streamed.usage,
-                http_status=response.status,
-                finish_reason=streamed.finish_reason,
-                output_valid=reply.output_problem is None if wants_form else None,
-                error_message=reply.output_problem,
-                reply=reply.text,
-            )
-        )
-        return reply
+        return read_reply(request, streamed.text, streamed.finish_reason, streamed.usage)
 
-    async def _refused(self, book: AttemptBook, attempt: int, response: aiohttp.ClientResponse) -> None:
-        """Book a response that is no reply and raise what follows from it."""
-        status = response.status
-        detail = self._redact((await response.read()).decode("utf-8", "replace"))[:300]
-        message = f"the engine at {self._connection.base_url} answered HTTP {status}: {detail}"
-        transient = status == HTTP_TOO_MANY_REQUESTS or status >= HTTP_SERVER_ERROR
-        error: EngineError = EngineUnreachable(message) if transient else RequestRejected(message)
-        # A refusal (4xx) computed nothing; after a 5xx nobody knows.
-        usage = NO_TOKENS if status < HTTP_SERVER_ERROR else None
-        book.end(
-            AttemptEnd(
-                attempt=attempt,
-                status="failed" if usage else "cut_off",
-                ended_ns=monotonic_ns(),
-                usage=usage,
-                http_status=status,
-                error_type=type(error).__name__,
-                error_message=message,
-            )
+    async def _read_refusal(self, response: aiohttp.ClientResponse) -> _Refusal:
+        body = b""
+        while len(body) < DETAIL_BYTES_MAX and not response.content.at_eof():
+            body += await response.content.read(DETAIL_BYTES_MAX - len(body))
+        detail = body.decode("utf-8", "replace")
+        if response.status < HTTP_CLIENT_ERROR:
+            detail = f"a redirect to {response.headers.get('Location')}. Give the URL of the engine itself"
+        return _Refusal(
+            status=response.status,
+            detail=self._connection.redact(detail)[:DETAIL_SHOWN],
+            asked_for_s=retry_after_s(response.headers),
         )
-        if transient:
-            raise _Retryable(error, asked_for_s=_retry_after_s(response.headers.get("retry-after")))
-        raise error
 
-    def _lost(self, book: AttemptBook, attempt: int, streamed: StreamedReply, error: aiohttp.ClientError) -> _Retryable:
+    def _refused(self, attempt: Attempt, refusal: _Refusal) -> RequestRejected | Retryable:
+        """Book a response that is no reply and return what follows from it."""
+        what = f"answers HTTP {refusal.status}: {refusal.detail}"
+        message = f"the engine at {self._connection.base_url} {what}"
+        transient = is_transient(refusal.status)
+        # A refusal computed nothing; after a 5xx nobody knows.
+        usage = NO_TOKENS if refusal.status < HTTP_SERVER_ERROR else None
+        attempt.refused(refusal.status, usage, "EngineUnreachable" if transient else "RequestRejected", message)
+        return Retryable(what, asked_for_s=refusal.asked_for_s) if transient else RequestRejected(message)
+
+    def _lost(self, attempt: Attempt, error: aiohttp.ClientError) -> Retryable:
         """Book a connection that broke and return the retryable failure."""
+        text = self._connection.redact(str(error)) or type(error).__name__
         never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-        text = self._redact(str(error)) or type(error).__name__
-        if never_sent:
-            book.end(
-                AttemptEnd(
-                    attempt=attempt,
-                    status="failed",
-                    ended_ns=monotonic_ns(),
-                    usage=NO_TOKENS,
-                    error_type=type(error).__name__,
-                    error_message=text,
-                )
-            )
-        else:
-            self._book_cut(book, attempt, streamed, type(error).__name__, text)
-        return _Retryable(
-            EngineUnreachable(
-                f"the engine at {self._connection.base_url} can't be reached ({text}). "
-                "Check that it runs (docmind engine status), then go on with --resume."
-            )
+        (attempt.never_sent if never_sent else attempt.cut)(type(error).__name__, text)
+        return Retryable(f"can't be reached ({text})")
+
+    def _garbled(self, attempt: Attempt, error: Exception) -> OutputInvalid:
+        """Book something that is no reply, whatever it did to us, and return what it is called."""
+        # Of an unforeseen error only the name: its text may hold a piece of the reply that ends within the key.
+        told = (
+            str(error)
+            if isinstance(error, OutputInvalid)
+            else f"the engine's reply can't be read ({type(error).__name__})"
         )
-
-    @staticmethod
-    def _book_cut(book: AttemptBook, attempt: int, streamed: StreamedReply, kind: str, message: str) -> None:
-        book.end(
-            AttemptEnd(
-                attempt=attempt,
-                status="cut_off",
-                ended_ns=monotonic_ns(),
-                first_token_ns=streamed.first_token_ns,
-                last_token_ns=streamed.last_token_ns,
-                usage=streamed.usage,
-                error_type=kind,
-                error_message=message,
-                reply=streamed.text or None,
-            )
-        )
-
-    def _redact(self, text: str) -> str:
-        key = self._connection.api_key
-        return text.replace(key, "[key]") if key else text
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    """Return the seconds of a Retry-After header; a date or garbage counts as absent."""
-    try:
-        return max(0.0, float(header)) if header is not None else None
-    except ValueError:
-        return None
+        attempt.cut("OutputInvalid", told)
+        return OutputInvalid(told)

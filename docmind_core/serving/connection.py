@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+_SECRET_LENGTH_MIN = 12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConnection:
@@ -29,11 +31,21 @@ class EngineConnection:
     """Where a managed engine's model lies, its tokenizer and chat template among the files."""
     batch_invariant: bool | None = None
     prefix_cache_resettable: bool = False
+    log: Path | None = None
+    """Where a managed engine writes what it does."""
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers of every request; they hold the key, so never log them."""
         return authorization(self.api_key)
+
+    def redact(self, text: str) -> str:
+        """Take the key out of a text that somebody may read."""
+        return text.replace(self.api_key, "[key]") if self.api_key else text
+
+    def redact_reply(self, text: str) -> str:
+        """Take the key out of a model's reply; a placeholder like EMPTY stays, which may be a word of the answer."""
+        return self.redact(text) if len(self.api_key or "") >= _SECRET_LENGTH_MIN else text
 
     @property
     def uses_proxies(self) -> bool:

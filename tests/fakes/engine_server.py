@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from tests.fakes.plain_http import begin_stream, end_stream, read_request, send, send_chunk
+
 Reply = Callable[[dict[str, Any]], str]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -45,12 +47,33 @@ def plain_reply(body: dict[str, Any]) -> str:
     return "a short answer [1]"
 
 
+ENGINE_DIED = 'data: {"error": {"message": "EngineCore", "type": "InternalServerError", "param": null, "code": 500}}'
+"""What vLLM 0.32 sends into each open stream when its core dies."""
+
+
+class Raw(str):
+    """What stands in a stream in place of a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    reason: str | None
+
+
 @dataclass(slots=True, kw_only=True)
 class FakeEngine:
     """One server on loopback.
 
-    `faults` are taken one per chat request, oldest first: `None` (answer), an HTTP status, `"drop"` (close without a
-    word), `"cut"` (close in the middle of the stream), `"garbage"`, `"hang"`, `"error"` (an error inside the stream).
+    `faults` are taken one per chat request, oldest first: `None` (answer), an HTTP status or a `Refusal`, `"drop"`
+    (close without a word), `"cut"` (close in the middle of the stream), `"garbage"`, `"hang"`, `"error"` (an error
+    inside the stream), `Raw` (these lines as the stream), `Finish` (another finish_reason).
     """
 
     reply: Reply = plain_reply
@@ -59,7 +82,11 @@ class FakeEngine:
     offers_metrics: bool = True
     offers_tokenize: bool = True
     reports_usage: bool = True
-    healthy: bool = True
+    healthy: bool | None = True
+    """None: `/health` never answers."""
+    offers_health: bool = True
+    dead: bool = False
+    """The server answers, its core does not: error events in the streams, HTTP 503 from `/health`."""
     latency_s: float = 0.0
     port: int = 0
     window: int = 8192
@@ -67,6 +94,8 @@ class FakeEngine:
     requests: list[dict[str, Any]] = field(default_factory=list)
     counters: dict[str, float] = field(default_factory=dict)
     resets: int = 0
+    reset_answers: deque[Any] = field(default_factory=deque)
+    """What `/reset_prefix_cache` answers, oldest first; then that it has been done."""
     running: int = 0
     peak_running: int = 0
     begun: int = 0
@@ -126,7 +155,7 @@ class FakeEngine:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while request := await _read_request(reader):
+            while request := await read_request(reader):
                 if not await self._answer((reader, writer), *request):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -138,36 +167,45 @@ class FakeEngine:
         """Answer one request; False closes the connection."""
         writer = streams[1]
         if self.api_key and path.startswith("/v1/") and headers.get("authorization") != f"Bearer {self.api_key}":
-            return _send(writer, 401, {"error": f"Unauthorized: {headers.get('authorization')}"})
+            return send(writer, 401, {"error": f"Unauthorized: {headers.get('authorization')}"})
         if (method, path) == ("POST", "/v1/chat/completions"):
             body = json.loads(payload)
             self.requests.append(body)
             return await self._chat(streams, body)
         if path == "/metrics" and self.offers_metrics:
-            return _send(writer, 200, self._metrics_text())
+            return send(writer, 200, self._metrics_text())
         if (method, path) == ("POST", "/reset_prefix_cache"):
             self.resets += 1
-            return _send(writer, 200, "")
+            return send(writer, 200, self.reset_answers.popleft() if self.reset_answers else {"success": True})
         routes: dict[str, Any] = {
             "/version": {"version": "0.32.0+fake"},
             "/v1/models": {"data": [{"id": self.model, "max_model_len": self.window}]},
         }
         if path == "/tokenize" and self.offers_tokenize:
             routes[path] = {"count": _prompt_tokens(json.loads(payload)), "max_model_len": self.window}
-        if path == "/health":
-            return _send(writer, 200 if self.healthy else 503, "")
-        return _send(writer, 200, routes[path]) if path in routes else _send(writer, 404, {"error": "not found"})
+        if path == "/health" and self.offers_health:
+            return await self._health(streams)
+        return send(writer, 200, routes[path]) if path in routes else send(writer, 404, {"error": "not found"})
+
+    async def _health(self, streams: Streams) -> bool:
+        if self.healthy is None:
+            return bool(await streams[0].read(1))  # until the client gives up
+        return send(streams[1], 200 if self.healthy and not self.dead else 503, "")
 
     async def _chat(self, streams: Streams, body: dict[str, Any]) -> bool:
         reader, writer = streams
         fault = self.faults.popleft() if self.faults else None
+        if self.dead:
+            fault = Raw(f"{ENGINE_DIED}\n\ndata: [DONE]\n\n")
         if isinstance(fault, int):
-            return _send(writer, fault, {"error": f"planted {fault}"}, {"Retry-After": "0"})
+            fault = Refusal(fault, {"Retry-After": "0"})
+        if isinstance(fault, Refusal):
+            return send(writer, fault.status, fault.text or {"error": f"planted {fault.status}"}, fault.headers)
         if fault == "drop":
             return False
         prompt_tokens = _prompt_tokens(body)
         if prompt_tokens + body["max_tokens"] > self.window:
-            return _send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
+            return send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
         self.running += 1
         with self._called:
             self.begun += 1
@@ -182,26 +220,30 @@ class FakeEngine:
             self.running -= 1
 
     async def _stream(self, writer: asyncio.StreamWriter, body: dict[str, Any], prompt_tokens: int, fault: Any) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-        if fault == "garbage":
-            _chunk(writer, "<html>this is no event stream</html>\n\n")
-            return _end_chunks(writer)
-        if fault == "error":
-            _chunk(writer, 'data: {"error": {"message": "planted"}}\n\n')
-            return _end_chunks(writer)
-        words = self.reply(body).split(" ")[: body["max_tokens"]]
+        begin_stream(writer)
+        planted = {
+            "garbage": "<html>this is no event stream</html>\n\n",
+            "error": 'data: {"error": {"message": "planted"}}\n\n',
+        }
+        if isinstance(fault, Raw) or fault in planted:
+            send_chunk(writer, fault if isinstance(fault, Raw) else planted[fault])
+            return end_stream(writer)
+        whole = self.reply(body).split(" ")
+        words = whole[: body["max_tokens"]]
         self._count("prompt_tokens", prompt_tokens)
         for number, word in enumerate(words, start=1):
             self._count("generation_tokens", 1)
             text = word if number == 1 else f" {word}"
-            _chunk(writer, self._event(text, None, prompt_tokens, number))
+            send_chunk(writer, self._event(text, None, prompt_tokens, number))
             await writer.drain()
             if fault == "cut" and number == (len(words) + 1) // 2:
                 return False
-        _chunk(writer, self._event("", "stop", prompt_tokens, len(words)))
-        _chunk(writer, "data: [DONE]\n\n")
+        reason = "stop" if len(words) == len(whole) else "length"
+        reason = fault.reason if isinstance(fault, Finish) else reason
+        send_chunk(writer, self._event("", reason, prompt_tokens, len(words)))
+        send_chunk(writer, "data: [DONE]\n\n")
         self._count("request_success", 1)
-        return _end_chunks(writer)
+        return end_stream(writer)
 
     def _event(self, text: str, finish_reason: str | None, prompt_tokens: int, completion_tokens: int) -> str:
         event: dict[str, Any] = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}]}
@@ -230,37 +272,6 @@ def _prompt_tokens(body: dict[str, Any]) -> int:
     """Count words, in messages as in a plain prompt: this engine's tokens."""
     texts = [body["prompt"]] if "prompt" in body else [message["content"] for message in body["messages"]]
     return sum(len(text.split()) for text in texts)
-
-
-async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str], bytes] | None:
-    first = await reader.readline()
-    if not first:
-        return None
-    method, path, _ = first.decode().split(" ", 2)
-    headers: dict[str, str] = {}
-    while (line := (await reader.readline()).decode().strip()) != "":
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    return method, path, headers, await reader.readexactly(int(headers.get("content-length", 0)))
-
-
-def _send(writer: asyncio.StreamWriter, status: int, content: Any, headers: dict[str, str] | None = None) -> bool:
-    text = content if isinstance(content, str) else json.dumps(content)
-    extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-    kind = "text/plain" if isinstance(content, str) else "application/json"
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{extra}Content-Length: {len(text.encode())}\r\n\r\n"
-    writer.write(head.encode() + text.encode())
-    return True
-
-
-def _chunk(writer: asyncio.StreamWriter, text: str) -> None:
-    data = text.encode()
-    writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-
-
-def _end_chunks(writer: asyncio.StreamWriter) -> bool:
-    writer.write(b"0\r\n\r\n")
-    return True
 
 
 if __name__ == "__main__":

@@ -242,11 +242,3 @@ def test_equal_requests_have_equal_hashes_and_any_change_another():
     ]
     digests = {make_request(**change).digest("m") for change in changes} | {make_request().digest("other")}
     assert len(digests | {make_request().digest("m")}) == len(changes) + 2
-
-
-@pytest.mark.parametrize(
-    ("attempt", "asked_for_s", "low", "high"),
-    [(1, None, 0.375, 0.5), (3, None, 1.5, 2.0), (1, 4.0, 3.0, 4.0), (9, 99.0, 7.5, 10.0)],
-)
-def test_waits_grow_follow_the_engine_s_wish_and_stay_bounded(attempt, asked_for_s, low, high):
-    assert low <= RetryPolicy().wait_s(attempt, asked_for_s) <= high

@@ -1,0 +1,95 @@
+"""One HTTP attempt of a call, booked when it goes out and once when it has ended."""
+
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Any
+
+from docmind_core.serving.chat import (
+    NO_TOKENS,
+    AttemptBook,
+    AttemptEnd,
+    AttemptStart,
+    ChatReply,
+    ChatRequest,
+    TokenUsage,
+)
+from docmind_core.serving.chat_stream import StreamedReply, well_formed
+from docmind_core.serving.connection import EngineConnection
+
+HTTP_OK = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt that is under way; whatever is booked of it is fit to be stored, and the engine's key is not in it."""
+
+    number: int
+    connection: EngineConnection
+    book: AttemptBook
+    streamed: StreamedReply
+
+    def begin(self, request: ChatRequest, scheduled_ns: int) -> None:
+        """Book that it goes out now."""
+        model = self.connection.model
+        self.book.begin(
+            AttemptStart(
+                attempt=self.number,
+                request_hash=request.digest(model),
+                max_tokens=request.max_tokens,
+                model=model,
+                scheduled_ns=scheduled_ns,
+                sent_ns=monotonic_ns(),
+            )
+        )
+
+    def finished(self, request: ChatRequest, reply: ChatReply) -> None:
+        """Book a finished reply."""
+        wants_form = request.output is not None or bool(request.choices)
+        self._end(
+            status="finished",
+            usage=reply.usage,
+            http_status=HTTP_OK,
+            finish_reason=reply.finish_reason,
+            output_valid=reply.output_problem is None if wants_form else None,
+            error_message=reply.output_problem,
+            reply=reply.text,
+        )
+
+    def refused(self, http_status: int, usage: TokenUsage | None, kind: str, message: str) -> None:
+        """Book a response that is no reply; without a usage nobody knows what the engine computed."""
+        self._end(
+            status="failed" if usage else "cut_off",
+            usage=usage,
+            http_status=http_status,
+            error_type=kind,
+            error_message=message,
+        )
+
+    def never_sent(self, kind: str, message: str) -> None:
+        """Book a request that did not reach the engine."""
+        self._end(status="failed", usage=NO_TOKENS, error_type=kind, error_message=message)
+
+    def cut(self, kind: str, message: str) -> None:
+        """Book a reply whose end did not arrive, with what did."""
+        self._end(
+            status="cut_off",
+            usage=self.streamed.usage,
+            finish_reason=self.streamed.finish_reason,
+            error_type=kind,
+            error_message=message,
+            reply=self.streamed.text or None,
+        )
+
+    def _end(self, *, error_message: str | None = None, finish_reason: str | None = None, **facts: Any) -> None:
+        told = None if error_message is None else self.connection.redact(well_formed(error_message))
+        self.book.end(
+            AttemptEnd(
+                attempt=self.number,
+                ended_ns=monotonic_ns(),
+                first_token_ns=self.streamed.first_token_ns,
+                last_token_ns=self.streamed.last_token_ns,
+                error_message=told,
+                finish_reason=None if finish_reason is None else self.connection.redact(well_formed(finish_reason)),
+                **facts,
+            )
+        )

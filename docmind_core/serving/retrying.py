@@ -1,0 +1,91 @@
+"""When a request to the engine is sent again, and how long that waits."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+HTTP_REDIRECT = 300
+HTTP_TOO_MANY_REQUESTS = 429
+HTTP_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long to try again: lost connections, HTTP 5xx and 429; never another 4xx."""
+
+    attempts: int = 4
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 10.0
+    """Of the waits that nobody asked for."""
+    longest_asked_s: float = 300.0
+    """An engine that asks for a longer wait than this is not waited for."""
+
+    def wait_s(self, attempt: int, asked_for_s: float | None) -> float:
+        """Return the seconds to wait after failed attempt number `attempt` (from 1): never less than asked for.
+
+        Up to a quarter is added, so that calls that were refused together don't come back together.
+        """
+        backoff = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
+        return max(backoff, asked_for_s or 0.0) * random.uniform(1.0, 1.25)
+
+    def gives_up(self, attempt: int, asked_for_s: float | None) -> bool:
+        """Return whether failed attempt number `attempt` is the last one."""
+        return attempt >= self.attempts or bool(self.objection(asked_for_s))
+
+    def objection(self, asked_for_s: float | None) -> str:
+        """Say why a wait that was asked for is not waited out; "" for one that is."""
+        if asked_for_s is None or asked_for_s <= self.longest_asked_s:
+            return ""
+        return (
+            f"; it asks for a wait of {asked_for_s:,.0f} s, and no more than {self.longest_asked_s:,.0f} s are waited"
+        )
+
+
+class Retryable(Exception):
+    """An attempt failed in a way that another may not."""
+
+    def __init__(self, what: str, *, asked_for_s: float | None = None) -> None:
+        """Keep what happened.
+
+        Args:
+            what: What the engine did, to follow its name: "answers HTTP 503: busy".
+            asked_for_s: How long the engine wants to be left alone.
+        """
+        super().__init__(what)
+        self.what = what
+        self.asked_for_s = asked_for_s
+
+
+def is_transient(status: int) -> bool:
+    """Whether another request may fare better than one with this HTTP status."""
+    return status == HTTP_TOO_MANY_REQUESTS or status >= HTTP_SERVER_ERROR
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that a response asks for, in seconds; None when it names none that can be understood.
+
+    A time of day is compared with the response's own `Date`, where it has one: clocks differ.
+    """
+    asked = headers.get("Retry-After")
+    if asked is None:
+        return None
+    try:
+        seconds = float(asked)
+    except ValueError:
+        until = _http_date(asked)
+        if until is None:
+            return None
+        now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+        seconds = (until - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
