@@ -10,7 +10,7 @@ from docmind_core.agents.arms import Arm, answer_question
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
-from docmind_core.errors import CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
+from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.journal import Journal, QueryKey, Row
@@ -70,7 +70,7 @@ async def run_query(
     )
     started_ns = monotonic_ns()
     answer, error = await _answer(setting, query, tools)
-    if isinstance(error, EngineError) and (gone := await setting.engine_gone(error)) is not None:
+    if isinstance(error, EngineError | AgentTimeout) and (gone := await setting.engine_gone(error)) is not None:
         raise gone
     end = QueryEnd(
         started_at=setting.clock.utc(started_ns),
