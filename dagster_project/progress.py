@@ -54,6 +54,10 @@ class LogObserver:
         self._last_line_s, self._last_done = self._clock(), done
         self._log.info(f"{arm}: {total - done} of {total} queries to do")
 
+    def still_running(self, progress: ArmProgress) -> None:
+        """Write a line when one is due."""
+        self.query_finished(progress)
+
     def query_finished(self, progress: ArmProgress) -> None:
         """Write a line when one is due."""
         now = self._clock()
@@ -68,10 +72,12 @@ class LogObserver:
 
 
 def describe(progress: ArmProgress) -> str:
-    """Return one line, for example `tuned: 12/20, 1 failed, 34.5 tokens/s, 1:05 left`."""
+    """Return one line, for example `tuned: 12/20, 1 failed, 57 calls, 34.5 tokens/s, 1:05 left`."""
     parts = [f"{progress.arm}: {progress.done}/{progress.total}"]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
+    if progress.calls and progress.done < progress.total:
+        parts.append(f"{progress.calls:,} {'call' if progress.calls == 1 else 'calls'}")
     if progress.tokens_per_s is not None:
         parts.append(f"{progress.tokens_per_s:.1f} tokens/s")
     if progress.eta_s is not None and progress.done < progress.total:

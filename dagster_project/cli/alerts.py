@@ -78,12 +78,13 @@ def show(alert_id: str) -> None:
       docmind alerts show 3f2a
     """
     from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import say
     from docmind_core.alerts.listing import alert_history
     from docmind_core.settings import load_settings
 
     history = alert_history(load_settings(), alert_id)
     first = history.evaluations[0]
-    click.echo(f"{first['rule_id']} {first['labels']} ({first['severity']})")
+    say(f"{first['rule_id']} {first['labels']} ({first['severity']})")
     shown = {
         "Events": (history.events, ("changed_at", "from_state", "to_state", "benchmark_run", "value", "peak")),
         "Evaluations": (

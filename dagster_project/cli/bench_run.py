@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
+from dagster_project.cli.terminal_text import say
 from dagster_project.launch import launch_benchmark
 from docmind_core.alerts.listing import open_alerts_line
 from docmind_core.errors import RunError, UsageError
@@ -81,7 +82,7 @@ def _refuse_silent_engine(suite: Suite, settings: Settings) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
@@ -99,11 +100,11 @@ def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
         with progress_display() as observer:
             result = launch_benchmark(settings, benchmark_run, observer)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        click.echo(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
+        say(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
         raise KeyboardInterrupt from None
-    click.echo(result.summary)
+    say(result.summary)
     if alerts := open_alerts_line(settings):
-        click.echo(alerts)
-    click.echo(f"Database: {settings.metrics_database}")
+        say(alerts)
+    say(f"Database: {settings.metrics_database}")
     if failure := nothing_answered(settings, benchmark_run):
         raise RunError(failure)

@@ -2,6 +2,8 @@
 
 import click
 
+from dagster_project.cli.terminal_text import say
+
 
 @click.group()
 def engine() -> None:
@@ -30,7 +32,7 @@ def start(profile: str, port: int | None) -> None:
     from docmind_core.settings import load_settings
 
     status = start_engine_detached(profile, load_settings(), _announce, port=port)
-    click.echo(f"{status.model} at {status.url}; log: {status.log}")
+    say(f"{status.model} at {status.url}; log: {status.log}")
     click.echo("stop it: docmind engine stop")
 
 
@@ -51,7 +53,7 @@ def show_status() -> None:
         return
     health = "healthy" if status.healthy else "not answering"
     owner = "until docmind engine stop" if status.detached else "until its benchmark ends"
-    click.echo(f"{status.profile}: {status.model} at {status.url}, {health}, runs {owner}; log: {status.log}")
+    say(f"{status.profile}: {status.model} at {status.url}, {health}, runs {owner}; log: {status.log}")
 
 
 @engine.command()
@@ -69,4 +71,4 @@ def stop() -> None:
 
 
 def _announce(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

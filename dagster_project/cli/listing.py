@@ -40,6 +40,7 @@ def suites() -> None:
       docmind suites
     """
     from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import say
     from docmind_core.errors import SuiteError
     from docmind_core.settings import load_settings
     from docmind_core.suites.suite import bundled_suite_names, load_suite
@@ -50,7 +51,7 @@ def suites() -> None:
         try:
             suite = load_suite(source)
         except SuiteError as error:
-            click.echo(f"{error}", err=True)
+            say(str(error), err=True)
             continue
         limit = "all" if suite.limit is None else str(suite.limit)
         rows.append((source, suite.query_set, limit, ", ".join(suite.arms), suite.engine, suite.schedule or ""))

@@ -15,9 +15,9 @@ from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
 from dagster_project.cli.sql import sql
+from dagster_project.cli.terminal_text import say
 from dagster_project.cli.ui import ui
 from docmind_core.errors import DocMindError, UsageError
-from docmind_core.reports.text_safety import visible_text
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -73,12 +73,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def _explain(error: Exception, *, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip(), err=True)
     elif isinstance(error, DocMindError):
-        # It may quote a file name or a reply, and a terminal obeys what stands in them.
-        click.echo(f"docmind: {visible_text(str(error))}", err=True)
+        say(f"docmind: {error}", err=True)
     else:
-        click.echo(f"docmind: {_full_disk() or _internal(error)}", err=True)
+        say(f"docmind: {_full_disk() or _internal(error)}", err=True)
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
 
 

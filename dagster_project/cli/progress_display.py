@@ -9,10 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from dagster_project.cli.terminal_text import say
 from dagster_project.progress import describe, duration
+from docmind_core.reports.text_safety import visible_text
 from docmind_core.runs.progress import ArmProgress, RunObserver
 
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
@@ -41,7 +43,7 @@ class LiveObserver:
 
     def announce(self, text: str) -> None:
         """Print what happens now above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False, style="dim")
+        self._progress.console.print(visible_text(text), markup=False, highlight=False, style="dim")
 
     def arm_started(self, arm: str, *, done: int, total: int) -> None:
         """Add the bar of an arm."""
@@ -51,13 +53,17 @@ class LiveObserver:
         """Move the bar."""
         self._progress.update(self._tasks[progress.arm], completed=progress.done, detail=_detail(progress))
 
+    def still_running(self, progress: ArmProgress) -> None:
+        """Show the calls that have finished meanwhile."""
+        self.query_finished(progress)
+
     def arm_finished(self, progress: ArmProgress) -> None:
         """Leave the bar with what the arm came to."""
         self.query_finished(progress)
 
 
 class LineObserver:
-    """A line when an arm begins and ends, and at most one in 10 s between."""
+    """A line when an arm begins and ends, and one each 15 s between, whether or not a query has finished."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -65,13 +71,17 @@ class LineObserver:
 
     def announce(self, text: str) -> None:
         """Print what happens now."""
-        click.echo(text, err=True)
+        say(text, err=True)
 
     def arm_started(self, arm: str, *, done: int, total: int) -> None:
         """Print which arm begins, and how much of it an earlier attempt has done."""
         self._last_line_s = self._clock()
         before = f", {done} done before" if done else ""
         click.echo(f"{arm}: {total} queries{before}", err=True)
+
+    def still_running(self, progress: ArmProgress) -> None:
+        """Print a line when one is due."""
+        self.query_finished(progress)
 
     def query_finished(self, progress: ArmProgress) -> None:
         """Print a line when one is due."""

@@ -44,17 +44,20 @@ def report(benchmark_run: str | None, hours: float | None, file_format: "PeriodF
 
 
 def _report_period(settings: "Settings", hours: float, file_format: "PeriodFormat") -> None:
+    from dagster_project.cli.result_formats import plain_json
+    from dagster_project.cli.terminal_text import say
     from docmind_core.reports.period import json_text, write_period_report
 
     written = write_period_report(settings, hours, file_format)
     if file_format == "json":
-        click.echo(json_text(written.document), nl=False)
-        click.echo(f"Report: {written.path}", err=True)
+        click.echo(plain_json(json_text(written.document)), nl=False)
+        say(f"Report: {written.path}", err=True)
     else:
-        click.echo(written.summary)
+        say(written.summary)
 
 
 def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
+    from dagster_project.cli.terminal_text import say
     from docmind_core.errors import UsageError
     from docmind_core.reports.benchmark import write_benchmark_report
     from docmind_core.tables.reading import query_rows
@@ -65,5 +68,5 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
             raise UsageError("the database holds no benchmark run yet. Run one: docmind bench smoke")
         benchmark_run = str(rows[0][0])
     paths = write_benchmark_report(settings, benchmark_run)
-    click.echo(paths.summary)
-    click.echo(f"Markdown: {paths.markdown}")
+    say(paths.summary)
+    say(f"Markdown: {paths.markdown}")

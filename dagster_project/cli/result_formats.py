@@ -1,4 +1,4 @@
-"""Rows as CSV and JSON on stdout, for programs."""
+"""Rows as CSV and JSON on stdout, for programs; neither a terminal nor a spreadsheet obeys what stands in them."""
 
 import csv
 import json
@@ -10,22 +10,50 @@ from decimal import Decimal
 
 import click
 
+from docmind_core.reports.text_safety import INVISIBLE, visible_text
+
+_FORMULA = ("=", "+", "-", "@")
+
 
 def write_csv(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a header and the rows (RFC 4180, lines end in a newline); NULL is an empty field."""
+    r"""Print a header and the rows (RFC 4180, lines end in a newline); NULL is an empty field.
+
+    Controls and direction marks are spelled out (`\x1b`), and a text that a spreadsheet would take for a formula begins
+    with an apostrophe; JSON keeps both as they are.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow([_field(name) for name in names])
     writer.writerows([_field(value) for value in row] for row in rows)
 
 
 def write_json(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a list with an object per row; NULL and what JSON can't hold (NaN, infinity) are null."""
     objects = [{name: _json_value(value) for name, value in zip(names, row, strict=True)} for row in rows]
-    click.echo(json.dumps(objects, ensure_ascii=False, indent=2, allow_nan=False))
+    click.echo(plain_json(json.dumps(objects, ensure_ascii=False, indent=2, allow_nan=False)))
+
+
+def plain_json(text: str) -> str:
+    r"""Return JSON with what a terminal would obey written as `\u....`, which means the same."""
+    return INVISIBLE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def _field(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime | date | time) else value
+    if value is None or isinstance(value, bool | int | float | Decimal):
+        return value
+    text = visible_text(_as_text(value))
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
 
 
 def _json_value(value: object) -> object:
@@ -37,4 +65,4 @@ def _json_value(value: object) -> object:
         return {str(key): _json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_json_value(item) for item in value]
-    return str(_field(value))
+    return _as_text(value)

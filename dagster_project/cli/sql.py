@@ -25,7 +25,8 @@ def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> Non
     """Ask the metrics with SQL.
 
     SQL is DuckDB's dialect; "-" reads it from stdin. The file is opened read-only, no other file can be read or
-    written, and a benchmark may run meanwhile: you see it as of its last finished arm.
+    written, at most 2 GB of memory are taken, and a benchmark may run meanwhile: you see it as of its last finished
+    arm. In CSV, a text that a spreadsheet would compute gets an apostrophe in front; JSON keeps values exactly.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ SHORTENED_CHARACTERS = 600
 
 # C0 and C1 controls without tab and newline, and the marks that turn the direction of text:
 # a terminal obeys the first, a reader is misled by the second.
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#+=-]")
@@ -14,7 +14,7 @@ _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#
 
 def visible_text(text: str) -> str:
     r"""Return `text` with each control character, direction mark and lone surrogate spelled out, such as `\x1b`."""
-    return _INVISIBLE.sub(_spell, text.replace("\r\n", "\n"))
+    return INVISIBLE.sub(_spell, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:

@@ -1,15 +1,20 @@
 """All queries of one arm, a fixed number at a time (closed loop)."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from docmind_core.runs.journal import Row
 from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
-from docmind_core.runs.query_tools import CallMatch, finished_calls
+from docmind_core.runs.query_tools import CallMatch, Completes, finished_calls
+from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""How often an observer is told that an arm is still running; it decides itself what to show of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,12 +25,16 @@ class _Tally:
     failed: int
     started_s: float = field(default_factory=monotonic)
     done_here: int = 0
+    calls: int = 0
     completion_tokens: int = 0
 
     def add(self, row: Row) -> None:
         self.done_here += 1
         self.failed += row["status"] == "failed"
-        self.completion_tokens += row.get("completion_tokens") or 0
+
+    def add_call(self, reply: ChatReply) -> None:
+        self.calls += 1
+        self.completion_tokens += reply.usage.completion_tokens if reply.usage else 0
 
     @property
     def progress(self) -> ArmProgress:
@@ -37,7 +46,21 @@ class _Tally:
             done_here=self.done_here,
             completion_tokens=self.completion_tokens,
             elapsed_s=monotonic() - self.started_s,
+            calls=self.calls,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CountedCalls:
+    """Passes calls on to the engine and counts those that finish."""
+
+    client: Completes
+    tally: _Tally
+
+    async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
+        reply = await self.client.complete(request, book)
+        self.tally.add_call(reply)
+        return reply
 
 
 async def run_arm(setting: ArmSetting, queries: Sequence[AskedQuery], observer: RunObserver) -> ArmProgress:
@@ -67,13 +90,33 @@ async def run_arm(setting: ArmSetting, queries: Sequence[AskedQuery], observer: 
     observer.arm_started(setting.arm.name, done=len(finished), total=tally.total)
     recorded = finished_calls(setting.journal.attempts(setting.run_id))
     waiting = iter(todo)
+    engine = replace(setting.engine, client=_CountedCalls(client=setting.engine.client, tally=tally))
+    setting = replace(setting, engine=engine)
     try:
-        async with asyncio.TaskGroup() as group:
+        async with _told_regularly(tally, observer), asyncio.TaskGroup() as group:
             for _ in range(min(setting.suite.concurrency, len(todo))):
                 group.create_task(_work(setting, waiting, recorded, tally, observer))
     except BaseExceptionGroup as errors:
         raise _first_error(errors) from errors
     return tally.progress
+
+
+@asynccontextmanager
+async def _told_regularly(tally: _Tally, observer: RunObserver) -> AsyncIterator[None]:
+    """Tell the observer of the progress while the block runs: all queries may be under way for minutes."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            observer.still_running(tally.progress)
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
 
 
 async def _work(

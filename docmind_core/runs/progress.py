@@ -15,9 +15,11 @@ class ArmProgress:
     done_here: int
     """Queries finished by this process."""
     completion_tokens: int
-    """Generated for the queries finished by this process, as far as the engine said."""
+    """Generated for the calls finished by this process, as far as the engine said."""
     elapsed_s: float
     """Seconds of this process on the arm."""
+    calls: int = 0
+    """Calls finished by this process, those of queries under way among them."""
 
     @property
     def eta_s(self) -> float | None:
@@ -28,8 +30,8 @@ class ArmProgress:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Completion tokens per second of wall time; None before the first query has finished."""
-        if self.done_here == 0 or self.elapsed_s <= 0:
+        """Completion tokens per second of wall time; None before the first call or query has finished."""
+        if (self.done_here == 0 and self.calls == 0) or self.elapsed_s <= 0:
             return None
         return self.completion_tokens / self.elapsed_s
 
@@ -49,6 +51,10 @@ class RunObserver(Protocol):
         """A query has ended, well or badly."""
         ...
 
+    def still_running(self, progress: ArmProgress) -> None:
+        """Another second has passed; nothing need have ended in it."""
+        ...
+
     def arm_finished(self, progress: ArmProgress) -> None:
         """All queries of an arm have ended and its tables are published."""
         ...
@@ -64,6 +70,9 @@ class SilentObserver:
         """Say nothing."""
 
     def query_finished(self, progress: ArmProgress) -> None:
+        """Say nothing."""
+
+    def still_running(self, progress: ArmProgress) -> None:
         """Say nothing."""
 
     def arm_finished(self, progress: ArmProgress) -> None:

@@ -26,6 +26,26 @@ def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
     return _quiet(duckdb.connect(str(path), read_only=True, config=_CONFIG))
 
 
+def bound(connection: duckdb.DuckDBPyConnection, *, memory: str, folder: Path, spilled: str) -> None:
+    """Keep a connection from taking the machine, and from every file but its own; it can't lift these bounds itself.
+
+    Args:
+        connection: Of a question of somebody's own.
+        memory: What it may hold, as DuckDB writes sizes.
+        folder: Empty; what does not fit into memory goes there.
+        spilled: How much of that there may be.
+    """
+    for name, value in (
+        ("memory_limit", memory),
+        ("temp_directory", str(folder)),
+        ("max_temp_directory_size", spilled),
+        ("enable_external_access", False),
+        ("lock_configuration", True),
+    ):
+        literal = str(value).lower() if isinstance(value, bool) else "'" + value.replace("'", "''") + "'"
+        connection.execute(f"set {name} = {literal}")
+
+
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     # A query of more than two seconds would print a bar into the output of whoever asked.
     connection.execute("set enable_progress_bar = false")

@@ -1,5 +1,6 @@
 """Asking the published database, or the segments of a few runs before they are published."""
 
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,11 +10,14 @@ import duckdb
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
-from docmind_core.tables.connecting import open_in_memory, open_read_only
+from docmind_core.tables.connecting import bound, open_in_memory, open_read_only
 from docmind_core.tables.publish import build
 
 Rows = tuple[list[str], list[tuple[object, ...]]]
 """Column names, then rows."""
+
+MEMORY_MAX, SPILLED_MAX = "2GB", "4GB"
+"""What a question of somebody's own may take, of memory and of disk."""
 
 
 def query_rows(
@@ -40,11 +44,11 @@ def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s:
     The question can neither write nor read any other file, and can't lift these bounds.
 
     Raises:
-        StoreError: As `query_rows`, and if the answer takes longer than `timeout_s` seconds.
+        StoreError: As `query_rows`, and if the answer takes longer than `timeout_s` seconds, more than `MEMORY_MAX`
+            of memory or more than `SPILLED_MAX` of disk: a benchmark may run beside it.
     """
-    with _opened(settings) as connection:
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
+    with tempfile.TemporaryDirectory(prefix="docmind-sql-") as folder, _opened(settings) as connection:
+        bound(connection, memory=MEMORY_MAX, folder=Path(folder), spilled=SPILLED_MAX)
         timer = threading.Timer(timeout_s, connection.interrupt)
         timer.start()
         try:
@@ -53,6 +57,11 @@ def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s:
             if isinstance(error.__cause__, duckdb.InterruptException):
                 raise StoreError(
                     f"no answer within {timeout_s:g} s. Ask for less, or allow more time: --timeout SECONDS"
+                ) from error
+            if isinstance(error.__cause__, duckdb.OutOfMemoryException):
+                raise StoreError(
+                    f"the question needs more than {MEMORY_MAX} of memory and {SPILLED_MAX} of disk, the limits. "
+                    "Ask for less, or open the database in a shell of DuckDB's own."
                 ) from error
             raise
         finally:

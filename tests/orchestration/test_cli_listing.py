@@ -42,10 +42,10 @@ def test_suites_lists_the_bundled_ones_and_those_of_the_home(settings, shown):
 def test_a_broken_suite_of_the_home_does_not_hide_the_others(settings, capsys):
     folder = settings.home / "suites"
     folder.mkdir(parents=True)
-    (folder / "broken.yaml").write_text("name: [")
+    (folder / "broken\x1b[2J.yaml").write_text("name: [")
     assert run(["suites"]) == 0
     shown = capsys.readouterr()
-    assert "broken.yaml" in shown.err
+    assert r"broken\x1b[2J.yaml" in shown.err
     assert "smoke" in shown.out
 
 

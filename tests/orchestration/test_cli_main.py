@@ -73,6 +73,15 @@ def test_a_bug_is_one_line_that_offers_the_traceback(failing, capsys):
     )
 
 
+@pytest.mark.parametrize("arguments", [["fail"], ["fail", "--debug"]])
+def test_what_an_error_quotes_cant_steer_the_terminal(failing, capsys, arguments):
+    failing(ValueError("bad value \x1b[2J\x9b"))
+    assert run(arguments) == 1
+    shown = capsys.readouterr().err
+    assert r"bad value \x1b[2J\x9b" in shown
+    assert shown.replace("\n", "").isprintable()
+
+
 def test_debug_shows_the_traceback_wherever_it_stands(failing, capsys):
     failing(ZeroDivisionError("division by zero"))
     assert run(["fail", "--debug"]) == 1

@@ -2,11 +2,13 @@
 
 import io
 import json
+import tempfile
 
 import pytest
 
 from dagster_project.cli.main import run
 from docmind_core.settings import Settings
+from docmind_core.tables import reading
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import write_segment
 
@@ -86,6 +88,41 @@ def test_a_cell_cant_steer_the_terminal(database, capsys):
     assert r"\x1b[2J[red]" in capsys.readouterr().out
 
 
+EVIL = "chr(27) || '[2J' || chr(155) || 'x' || chr(8238)"
+
+
+def test_csv_spells_out_what_a_terminal_would_obey(database, capsys):
+    assert run(["sql", f'select {EVIL} as "a\x1bb"', "--csv"]) == 0
+    assert capsys.readouterr().out == "a\\x1bb\n\\x1b[2J\\x9bx\\u202e\n"
+
+
+def test_json_keeps_what_a_terminal_would_obey_and_shows_none_of_it(database, capsys):
+    assert run(["sql", f"select {EVIL} as x", "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.replace("\n", "").isprintable()
+    assert json.loads(shown) == [{"x": "\x1b[2J\x9bx\u202e"}]
+
+
+@pytest.mark.parametrize(
+    ("expression", "field"),
+    [
+        ("'=HYPERLINK(''http://x'')'", "'=HYPERLINK('http://x')"),
+        ("'+cmd'", "'+cmd"),
+        ("'-cmd'", "'-cmd"),
+        ("'@SUM(A1)'", "'@SUM(A1)"),
+        ("' =1+1'", "' =1+1"),
+        ("'-5'", "-5"),
+        ("'+1.5e3'", "+1.5e3"),
+        ("-0.5", "-0.5"),
+        ("'a=b'", "a=b"),
+        ("date '2026-11-22'", "2026-11-22"),
+    ],
+)
+def test_csv_holds_no_formula_that_a_spreadsheet_would_compute(database, capsys, expression, field):
+    assert run(["sql", f"select {expression} as x", "--csv"]) == 0
+    assert capsys.readouterr().out == f"x\n{field}\n"
+
+
 def test_rows_are_bounded_and_the_cut_is_said(database, capsys):
     assert run(["sql", "from range(10)", "--csv", "--max-rows", "3"]) == 0
     shown = capsys.readouterr()
@@ -107,6 +144,58 @@ def test_a_wrong_question_shows_what_duckdb_says(database, capsys):
 def test_the_database_cant_be_written_to(database, capsys):
     assert run(["sql", "delete from measurements"]) == 1
     assert "read-only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "set memory_limit = '64GB'",
+        "reset memory_limit",
+        "pragma memory_limit = '64GB'",
+        "set temp_directory = '/tmp'",
+        "set max_temp_directory_size = '1TB'",
+        "set enable_external_access = true",
+        "attach '/tmp/other.duckdb' as other",
+        "attach ':memory:' as other",
+        "copy runs to '/tmp/runs.csv'",
+        "copy (select 1) to '/dev/stdout'",
+        "export database '/tmp/all'",
+        "from read_csv('/etc/passwd')",
+        "from read_text('/etc/passwd')",
+        "from '/etc/passwd'",
+        "install httpfs",
+        "load httpfs",
+    ],
+)
+def test_bounds_cant_be_lifted_and_no_other_file_be_touched(database, capsys, statement):
+    assert run(["sql", statement]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("docmind: ")
+
+
+SORTED = "select max(r) as n from (select row_number() over (order by md5(range::varchar)) as r from range(400000))"
+
+
+def test_what_does_not_fit_into_memory_goes_to_a_folder_that_is_gone_afterwards(
+    database, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(reading, "MEMORY_MAX", "30MB")
+
+    assert run(["sql", SORTED, "--csv"]) == 0
+    assert capsys.readouterr().out == "n\n400000\n"
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(reading, "SPILLED_MAX", "1KB")
+    assert run(["sql", SORTED]) == 1, "it did need the folder"
+
+
+def test_a_question_that_would_take_the_machine_is_refused_with_its_limits(database, capsys, monkeypatch):
+    monkeypatch.setattr(reading, "MEMORY_MAX", "20MB")
+    monkeypatch.setattr(reading, "SPILLED_MAX", "1MB")
+
+    assert run(["sql", "select list(md5(range::varchar)) from range(2000000)"]) == 1
+    assert "more than 20MB of memory and 1MB of disk, the limits" in capsys.readouterr().err
 
 
 def test_without_a_database_the_first_step_is_named(settings, capsys):

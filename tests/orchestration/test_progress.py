@@ -52,12 +52,12 @@ def test_the_log_of_a_slow_run_has_a_line_each_half_minute():
     assert [line.split(",")[0] for line in log.lines[1:]] == ["tuned: 3/200", "tuned: 6/200"]
 
 
-def test_a_pipe_gets_a_line_at_most_every_ten_seconds(capsys):
+def test_a_pipe_gets_a_line_at_most_every_quarter_of_a_minute(capsys):
     clock = SteppedClock()
     observer = LineObserver(clock)
     observer.arm_started("tuned", done=2, total=8)
     for done in range(3, 9):
-        clock.now_s += 6.0
+        clock.now_s += 9.0
         observer.query_finished(progress(done, 8))
     observer.arm_finished(progress(8, 8))
     lines = capsys.readouterr().err.splitlines()
@@ -68,6 +68,35 @@ def test_a_pipe_gets_a_line_at_most_every_ten_seconds(capsys):
         "tuned: 8/8",
         "tuned: 8/8",
     ]
+
+
+def test_a_pipe_hears_of_calls_while_all_queries_are_under_way(capsys):
+    """Eight at once end after a minute or more: until then there would be no line."""
+    clock = SteppedClock()
+    observer = LineObserver(clock)
+    observer.arm_started("tuned", done=0, total=8)
+    for second in range(1, 61):
+        clock.now_s += 1.0
+        observer.still_running(under_way(second, done=second // 50))
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "tuned: 0/8, 15 calls, 10.0 tokens/s",
+        "tuned: 0/8, 30 calls, 10.0 tokens/s",
+        "tuned: 0/8, 45 calls, 10.0 tokens/s",
+        "tuned: 1/8, 60 calls, 10.0 tokens/s, 7:00 left",
+    ]
+
+
+def under_way(second, *, done):
+    return ArmProgress(
+        arm="tuned",
+        done=done,
+        total=8,
+        failed=0,
+        done_here=done,
+        completion_tokens=second * 10,
+        elapsed_s=second,
+        calls=second,
+    )
 
 
 def test_a_line_of_progress_has_failures_speed_and_time_left():
