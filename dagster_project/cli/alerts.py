@@ -2,6 +2,8 @@
 
 import click
 
+from dagster_project.cli.terminal_text import say
+
 
 @click.group()
 def alerts() -> None:
@@ -78,7 +80,6 @@ def show(alert_id: str) -> None:
       docmind alerts show 3f2a
     """
     from dagster_project.cli.terminal_table import print_table
-    from dagster_project.cli.terminal_text import say
     from docmind_core.alerts.listing import alert_history
     from docmind_core.settings import load_settings
 

