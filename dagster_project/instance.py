@@ -11,13 +11,19 @@ from dagster_project.partitions import benchmark_runs
 from docmind_core.settings import Settings
 
 # No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.
-DAGSTER_YAML = """\
-telemetry: {enabled: false}
+# Benchmarks run one at a time and wait for each other: two of the four places are always left to deliveries.
+_RUNS = """\
+  runs:
+    max_concurrent_runs: 4
+    tag_concurrency_limits: [{key: docmind/job, value: benchmark, limit: 2}]
+"""
+DAGSTER_YAML = f"""\
+telemetry: {{enabled: false}}
 concurrency:
-  pools: {default_limit: 1, granularity: op}
-  runs: {max_concurrent_runs: 4}
-run_monitoring: {enabled: true, cancel_timeout_seconds: 60}
-run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}
+  pools: {{default_limit: 1, granularity: op}}
+{_RUNS}\
+run_monitoring: {{enabled: true, cancel_timeout_seconds: 60}}
+run_retries: {{enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}}
 """
 
 # The location has the same name as in the checkout's workspace.yaml: schedules keep their state by it.
@@ -27,6 +33,9 @@ load_from:
       module_name: dagster_project.definitions
       location_name: docmind
 """
+
+EARLIER_DAGSTER_YAML = DAGSTER_YAML.replace(_RUNS, "  runs: {max_concurrent_runs: 4}\n")
+"""What a home of an earlier version holds; where nobody has touched it, it is replaced."""
 
 _FILES = {
     "dagster.yaml": DAGSTER_YAML,
@@ -55,7 +64,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def _make_files(home: Path) -> None:
     for name, text in _FILES.items():
         path = home / name
-        if not path.exists():
+        if not path.exists() or path.read_text("utf-8") == EARLIER_DAGSTER_YAML:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
 

@@ -24,6 +24,7 @@ ASSETS = (
 benchmark_job = dg.define_asset_job(
     "benchmark",
     selection=list(ASSETS),
+    tags={"docmind/job": "benchmark"},  # counted by the run queue (dagster.yaml), so that deliveries always have room
     executor_def=dg.in_process_executor,  # a process per step costs about five CPU seconds each
     description="One benchmark run, from its query set to its report; launching a key again resumes it.",
 )

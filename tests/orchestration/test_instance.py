@@ -8,7 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import dagster as dg
 import pytest
 
-from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance, prepare_dagster_home
+from dagster_project.instance import (
+    DAGSTER_YAML,
+    EARLIER_DAGSTER_YAML,
+    add_benchmark_run,
+    fail_dead_runs,
+    open_instance,
+    prepare_dagster_home,
+)
+from dagster_project.jobs import benchmark_job
+from dagster_project.sensors.alert_delivery import deliver_alerts
 from docmind_core.settings import Settings
 
 # Dies like kill -9 in the step that holds the slot, or after it, in the process of the argument.
@@ -85,3 +94,21 @@ def test_processes_that_open_a_new_home_at_once_do_not_break_each_other(tmp_path
 def test_pools_hold_one_step_each(instance):
     assert instance.event_log_storage.get_concurrency_info("engine").slot_count in {0, 1}
     assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+
+
+def test_waiting_benchmarks_leave_room_for_deliveries(instance):
+    """S59: an alert is not starved by the benchmarks of the night."""
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue.max_concurrent_runs == 4
+    assert queue.tag_concurrency_limits == [{"key": "docmind/job", "value": "benchmark", "limit": 2}]
+    assert benchmark_job.tags["docmind/job"] == "benchmark"
+    assert "docmind/job" not in deliver_alerts.tags
+
+
+def test_an_untouched_file_of_an_earlier_version_is_replaced(tmp_path):
+    settings = Settings(home=tmp_path / "old")
+    home = prepare_dagster_home(settings)
+    assert "runs: {max_concurrent_runs: 4}" in EARLIER_DAGSTER_YAML
+    (home / "dagster.yaml").write_text(EARLIER_DAGSTER_YAML)
+    prepare_dagster_home(settings)
+    assert (home / "dagster.yaml").read_text() == DAGSTER_YAML
