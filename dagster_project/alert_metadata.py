@@ -9,7 +9,7 @@ from dagster_project.metadata import ROW_COUNT, table_of
 from docmind_core.alerts.evaluating import AlertOutcome
 from docmind_core.alerts.listing import evaluations_of, open_alerts
 from docmind_core.measurements.limit_values import LimitValue, worst_by_limit
-from docmind_core.measurements.limits import MISSED, NOT_MEASURED
+from docmind_core.measurements.limits import MET, NOT_MEASURED
 from docmind_core.settings import Settings
 
 EVALUATION_COLUMNS = ("rule_id", "labels", "outcome", "value", "value_low", "value_high", "n", "threshold", "reason")
@@ -32,18 +32,18 @@ def described_alerts(settings: Settings, outcome: AlertOutcome) -> dict[str, Any
 
 
 def limit_check_result(name: str, values: Sequence[LimitValue], **place: Any) -> dg.AssetCheckResult:
-    """Return the check of one limit: it warns when the limit is proved broken, and says when there is no data.
+    """Return the check of one limit: green only when every series of it is proved to keep it.
+
+    A limit that is broken, undecided or not measured warns; the description begins with which of them it is.
 
     Args:
-        name: Of the limit; a suite may not set it.
-        values: One per series of this limit.
+        name: Of the limit.
+        values: One per series of this limit, at least one.
         place: Asset and name of the check.
     """
-    if not values:
-        return dg.AssetCheckResult(passed=True, description="the suite does not set this limit", **place)
     worst = worst_by_limit(values)[name]
     return dg.AssetCheckResult(
-        passed=all(value.judged.state != MISSED for value in values),
+        passed=all(value.judged.state == MET for value in values),
         severity=dg.AssetCheckSeverity.WARN,
         description=_description(worst),
         metadata={**_numbers(worst), "series": table_of([_row(value) for value in values])},
@@ -52,39 +52,43 @@ def limit_check_result(name: str, values: Sequence[LimitValue], **place: Any) ->
 
 
 def _numbers(value: LimitValue) -> dict[str, Any]:
-    measured = value.measured
-    known = {"value": measured.value, "value_low": measured.low, "value_high": measured.high, "n": measured.n}
+    shown = value.shown
+    known = {"value": shown.value, "value_low": shown.low, "value_high": shown.high, "n": shown.n}
     return {
         "state": value.judged.state,
-        "limit": value.limit,
+        "limit": value.bound,
         **{name: number for name, number in known.items() if number is not None},
-        **({"no_data_because": measured.because} if measured.because else {}),
+        **({"no_data_because": shown.because} if shown.because else {}),
+        **({"beside": "; ".join(value.beside)} if value.beside else {}),
     }
 
 
 def _row(value: LimitValue) -> dict[str, object]:
-    measured, judged = value.measured, value.judged
+    shown, judged = value.shown, value.judged
     return {
         "arm": value.arm,
         "agent": value.agent,
-        "value": measured.value,
-        "value_low": measured.low,
-        "value_high": measured.high,
-        "limit": value.limit,
+        "value": shown.value,
+        "value_low": shown.low,
+        "value_high": shown.high,
+        "limit": value.bound,
         "state": judged.state,
-        "n": measured.n,
+        "n": shown.n,
         "because": judged.because,
     }
 
 
 def _description(value: LimitValue) -> str:
-    measured, judged = value.measured, value.judged
+    shown, judged = value.shown, value.judged
+    notes = "".join(f", {note}" for note in value.beside)
     whose = f"{value.arm}, {value.agent}" if value.agent else value.arm
-    if measured.value is None:
+    if shown.value is None:
         word = NO_DATA if judged.state == NOT_MEASURED else judged.state
-        return f"{word}: {judged.because} ({whose}, n {measured.n or 0})"
-    interval = "no interval" if measured.low is None else f"95 % interval {measured.low:.4g} to {measured.high:.4g}"
+        return f"{word}: {judged.because} ({whose}, n {shown.n or 0}{notes})"
+    interval = (
+        "" if shown.low is None or shown.high is None else f" (95 % interval {shown.low:.4g} to {shown.high:.4g})"
+    )
     side = "at least" if value.is_minimum else "at most"
     because = f"; {judged.because}" if judged.because else ""
-    bound = f"limit {side} {value.limit:.4g}"
-    return f"{judged.state}: {measured.value:.4g} ({interval}), {bound}, n {measured.n}, {whose}{because}"
+    number = f"{judged.state}: {shown.value:.4g}{interval}, limit {side} {value.bound:.4g}, n {shown.n}"
+    return f"{number}, {whose}{notes}{because}"

@@ -4,10 +4,10 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from docmind_core.alerts.lifecycle import BAD, BAND, NO_DATA, OK
-from docmind_core.alerts.rules import AlertRule
+from docmind_core.alerts.rules import CRITICAL, AlertRule
 from docmind_core.measurements.limit_values import LimitValue
 from docmind_core.statistics.estimates import N_TOO_SMALL
 from docmind_core.suites.limits import BINOMTEST, CI_BOUND, QUANTILE_TEST
@@ -50,7 +50,10 @@ def evaluate_limit(rule: AlertRule, found: LimitValue, suite_name: str, inhibite
     outcome, reason = decide(rule, found)
     if inhibited_by is not None:
         outcome, reason = NO_DATA, f"inhibited by {inhibited_by}"
-    measured = found.measured
+    # The p95 of too few values is no number, unless the suite itself asked for so few.
+    measured = found.shown if reason == N_TOO_SMALL else found.measured
+    if found.refused:
+        rule = replace(rule, severity=CRITICAL, patience=replace(rule.patience, for_evals=1))
     return Evaluation(
         rule=rule,
         labels=labels,
@@ -69,13 +72,16 @@ def evaluate_limit(rule: AlertRule, found: LimitValue, suite_name: str, inhibite
             "for_evals": rule.patience.for_evals,
             "keep_evals": rule.patience.keep_evals,
             "clear_threshold": rule.clear_threshold,
+            "beside": list(found.beside),
             "overridden": list(rule.overridden),
         },
     )
 
 
 def decide(rule: AlertRule, found: LimitValue) -> tuple[str, str | None]:
-    """Return `bad`, `ok`, `band` or `nodata`, and why there is no data."""
+    """Return `bad`, `ok`, `band` or `nodata`, and why; a request that did not fit the window is bad by itself."""
+    if found.refused:
+        return BAD, f"{found.refused} queries had a request that did not fit the context window"
     value = found.measured.value
     if value is None or not math.isfinite(value):
         return NO_DATA, found.measured.because or "no reason recorded"
@@ -83,6 +89,8 @@ def decide(rule: AlertRule, found: LimitValue) -> tuple[str, str | None]:
         return NO_DATA, N_TOO_SMALL
     if is_breached(rule, found):
         return BAD, None
+    if found.recovered_share is not None:
+        return (OK if found.recovered_share <= found.bound else BAND), None
     clear = rule.clear_threshold
     has_recovered = clear is not None and (value >= clear if rule.is_minimum else value <= clear)
     return (OK, None) if has_recovered else (BAND, None)
@@ -90,7 +98,7 @@ def decide(rule: AlertRule, found: LimitValue) -> tuple[str, str | None]:
 
 def is_breached(rule: AlertRule, found: LimitValue) -> bool:
     """Return whether the limit is proved broken; a wide interval proves nothing."""
-    measured, limit = found.measured, found.limit
+    measured, limit = found.measured, found.bound
     if rule.test in {QUANTILE_TEST, BINOMTEST}:
         return found.worse_p is not None and found.worse_p < rule.alpha
     near_end = measured.high if rule.is_minimum else measured.low

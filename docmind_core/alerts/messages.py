@@ -110,7 +110,9 @@ def _measured(evaluation: Evaluation) -> str | None:
     if evaluation.low is not None and evaluation.high is not None and evaluation.low < evaluation.high:
         interval = f" (95 % interval {evaluation.low:.4g} to {evaluation.high:.4g})"
     side = "at least" if rule.is_minimum else "at most"
-    return f"{evaluation.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {evaluation.n}"
+    beside = evaluation.evidence.get("beside")
+    notes = "".join(f", {note}" for note in beside) if isinstance(beside, list) else ""
+    return f"{evaluation.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {evaluation.n}{notes}"
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from docmind_core.alerts.lifecycle import Patience
-from docmind_core.suites.limits import KNOWN_LIMITS, effective_limits
+from docmind_core.suites.limits import KNOWN_LIMITS, suite_limits
 from docmind_core.suites.suite import AlertOverride, Suite
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
@@ -60,7 +60,7 @@ SCHEDULE_RULES = (BENCHMARK_MISSING, ALERTING_STALE)
 
 def watched_limits(suite: Suite) -> dict[str, float]:
     """Return the limits that alerts watch: those of the suite, the guide's five, and the error rate."""
-    return {"good_ratio_min": GOOD_RATIO_SLO, **effective_limits(suite.limits)}
+    return {"good_ratio_min": GOOD_RATIO_SLO, **suite_limits(suite)}
 
 
 def limit_rule(name: str, limit: float, suite: Suite) -> AlertRule:
@@ -72,8 +72,9 @@ def limit_rule(name: str, limit: float, suite: Suite) -> AlertRule:
     rule = AlertRule(
         rule_id=RULE_IDS[name],
         test=known.tests[0],
-        threshold=limit,
+        threshold=limit if known.allowed_share is None else known.allowed_share,
         is_minimum=known.is_minimum,
+        # Of a limit on each query this is the level that recovered queries lie below, the threshold a share of them.
         clear_threshold=clear_threshold(limit, is_minimum=known.is_minimum, is_share=name.endswith("ratio_min")),
         min_n=known.min_n,
         alpha=0.01 if name == "good_ratio_min" else 0.05,

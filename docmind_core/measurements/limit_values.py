@@ -1,28 +1,39 @@
 """What a benchmark run says about each limit: value, interval, n, or why there is none."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from docmind_core.measurements.limits import JudgedLimit, Measured, judge_limits
+from docmind_core.measurements.limit_findings import (
+    P95_N_MIN,
+    Found,
+    find_context,
+    find_memory,
+    find_p95,
+    find_share,
+    missing,
+)
+from docmind_core.measurements.limits import MET, MISSED, NOT_MEASURED, UNDECIDED, JudgedLimit, Measured, judge_limits
 from docmind_core.measurements.paired import Row, number
-from docmind_core.statistics.estimates import N_TOO_SMALL, clustered_mean, quantile_interval, wilson_interval
-from docmind_core.statistics.limit_tests import quantile, quantile_above_p, share_below_p
+from docmind_core.statistics.estimates import N_TOO_SMALL, quantile_interval
+from docmind_core.statistics.limit_tests import quantile
 from docmind_core.statistics.pairs import reduction_pct
-from docmind_core.suites.limits import KNOWN_LIMITS, effective_limits
+from docmind_core.suites.limits import KNOWN_LIMITS, suite_limits
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import read_segment
 
-P95 = 0.95
-P95_N_MIN = 130
-"""Below, the bound of a p95 does not hold with 99 % confidence: it gets no interval."""
-GB_PER_GIB = 1.073741824
 PREFILL_TOKENS = "request_prefill_kv_computed_tokens_sum"
 PREFILL_SECONDS = "request_prefill_time_seconds_sum"
+PREEMPTIONS = "num_preemptions"
 SYSTEM_ARMS = ("tuned", "naive_supervisor")
+WORST_FIRST = (MISSED, UNDECIDED, NOT_MEASURED, MET)
+_COUNTER_COLUMNS = ("counter", "moment", "value")
+UNLIMITED = ("pass_ratio_min", "good_ratio_min")
+"""What a scorecard shows also where the suite sets no limit on it; the other dimensions have one by default."""
 _QUERY_COLUMNS = (
-    *("query_id", "replicate", "cluster_id", "phase", "status", "fallback"),
+    *("query_id", "replicate", "cluster_id", "phase", "status", "error_type", "fallback"),
     *("times_missing_because", "context_utilisation_ratio", "coordination_overhead_s"),
 )
 
@@ -41,11 +52,31 @@ class LimitValue:
     measured: Measured
     worse_p: float | None = None
     """One-sided p of the exact test that the limit is broken; None where there is no such test."""
+    beside: tuple[str, ...] = ()
+    """What stands beside the value wherever it is shown."""
+    refused: int = 0
+    """Requests that did not fit the context window and were not sent."""
+    recovered_share: float | None = None
+    """Of a limit on each query: the share of queries above ten percent inside it. None for other limits."""
+
+    @property
+    def bound(self) -> float:
+        """What the measured value is held against: the limit, or the share of queries that may lie above it."""
+        allowed = KNOWN_LIMITS[self.name].allowed_share
+        return self.limit if allowed is None else allowed
+
+    @property
+    def shown(self) -> Measured:
+        """What a reader gets to see: a p95 of too few values is no number."""
+        is_p95 = self.name.endswith("_p95_s")
+        if is_p95 and self.measured.value is not None and (self.measured.n or 0) < P95_N_MIN:
+            return replace(self.measured, value=None, low=None, high=None, because=N_TOO_SMALL)
+        return self.measured
 
     @property
     def judged(self) -> JudgedLimit:
         """Met, missed, undecided or not measured, by the interval."""
-        return judge_limits({self.name: self.limit}, {KNOWN_LIMITS[self.name].metric: self.measured})[0]
+        return judge_limits({self.name: self.bound}, {KNOWN_LIMITS[self.name].metric: self.shown})[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +93,6 @@ class _Run:
 
     def rows(self, table: str, *columns: str) -> list[dict[str, object]]:
         return read_segment(self.folder, table, self.run_id, columns=columns)
-
-
-_Found = tuple[str | None, Measured, float | None]
-"""Agent, value, one-sided p."""
 
 
 def judged_arm(suite: Suite) -> str:
@@ -99,17 +126,25 @@ def measure_limits(
             is_minimum=KNOWN_LIMITS[name].is_minimum,
             run_id=run_id,
             arm=arm,
-            agent=agent,
-            measured=measured,
-            worse_p=worse_p,
+            agent=found.agent,
+            measured=found.measured,
+            worse_p=found.worse_p,
+            beside=found.beside,
+            refused=found.refused,
+            recovered_share=found.recovered_share,
         )
-        for name, limit in (effective_limits(suite.limits) if limits is None else limits).items()
-        for agent, measured, worse_p in _MEASURED[name](run, limit)
+        for name, limit in (suite_limits(suite) if limits is None else limits).items()
+        for found in _MEASURED[name](run, limit)
     )
 
 
+def measure_unlimited(folder: Path, benchmark_run: str, suite: Suite) -> tuple[LimitValue, ...]:
+    """Measure what a scorecard shows without judging it: `UNLIMITED`, as far as the suite sets no limit there."""
+    return measure_limits(folder, benchmark_run, suite, {name: 0.0 for name in UNLIMITED if name not in suite.limits})
+
+
 def worst_by_limit(values: Sequence[LimitValue]) -> dict[str, LimitValue]:
-    """Return the value nearest to, or furthest beyond, its limit by name; one without a value only when alone."""
+    """Return the value in the worst state by name; of several in it, the one furthest to the wrong side."""
     worst: dict[str, LimitValue] = {}
     for value in values:
         before = worst.get(value.name)
@@ -118,44 +153,31 @@ def worst_by_limit(values: Sequence[LimitValue]) -> dict[str, LimitValue]:
     return worst
 
 
-def _badness(value: LimitValue) -> float:
-    if value.measured.value is None:
-        return float("-inf")
-    return -value.measured.value if value.is_minimum else value.measured.value
+def _badness(value: LimitValue) -> tuple[int, float]:
+    number = value.measured.value
+    size = float("-inf") if number is None else -number if value.is_minimum else number
+    return -WORST_FIRST.index(value.judged.state), size
 
 
-def _agent_latency(run: _Run, limit: float) -> list[_Found]:
+def _agent_latency(run: _Run, limit: float) -> list[Found]:
     known = {(row["query_id"], row["replicate"]) for row in run.query_runs}
     times: dict[str, list[float]] = {}
     for row in run.rows("spans", "query_id", "replicate", "op", "name", "t0", "t1"):
         if row["op"] == "invoke_agent" and (row["query_id"], row["replicate"]) in known:
             times.setdefault(str(row["name"]), []).append((int(str(row["t1"])) - int(str(row["t0"]))) / 1e9)
     if not times:
-        return [(None, Measured(n=0, because=run.because), None)]
-    return [(agent, *_p95(seconds, limit, run.because)) for agent, seconds in sorted(times.items())]
+        return [missing(run.because)]
+    return [find_p95(seconds, limit, run.because, agent=agent) for agent, seconds in sorted(times.items())]
 
 
-def _column_p95(column: str, *, missing: str | None = None) -> Callable[[_Run, float], list[_Found]]:
-    def measure(run: _Run, limit: float) -> list[_Found]:
-        values = [value for row in run.query_runs if (value := number(row[column])) is not None]
-        return [(None, *_p95(values, limit, missing or run.because))]
-
-    return measure
+def _overhead(run: _Run, limit: float) -> list[Found]:
+    values = [value for row in run.query_runs if (value := number(row["coordination_overhead_s"])) is not None]
+    return [find_p95(values, limit, run.because)]
 
 
-def _p95(values: Sequence[float], limit: float, because: str) -> tuple[Measured, float | None]:
-    value = quantile(values, P95)
-    if value is None:
-        return Measured(n=0, because=because), None
-    interval = quantile_interval(values, P95) if len(values) >= P95_N_MIN else None
-    low, high = interval or (None, None)
-    measured = Measured(value=value, low=low, high=high, n=len(values), because=None if interval else N_TOO_SMALL)
-    return measured, quantile_above_p(values, P95, limit)
-
-
-def _reduction(run: _Run, limit: float) -> list[_Found]:
+def _reduction(run: _Run, limit: float) -> list[Found]:
     for row in run.rows(
-        "comparisons", "agent", "slice", "metric", "baseline_run_id", "delta", "delta_low", "delta_high", "n"
+        "comparisons", "agent", "slice", "metric", "baseline_run_id", "delta", "delta_low", "delta_high", "mde", "n"
     ):
         is_total = row["agent"] == "all" and row["slice"] == "all" and row["metric"] == "billed_tokens"
         if is_total and str(row["baseline_run_id"]).endswith(".naive_supervisor"):
@@ -166,25 +188,29 @@ def _reduction(run: _Run, limit: float) -> list[_Found]:
                 high=reduction_pct(number(row["delta_low"])),
                 n=int(str(row["n"] or 0)),
             )
-            missing = measured.value is None or measured.low is None
-            return [(None, replace(measured, because=N_TOO_SMALL) if missing else measured, None)]
-    return [(None, Measured(n=0, because="not_compared"), None)]
+            unknown = measured.value is None or measured.low is None
+            mde = number(row["mde"])
+            beside = (f"MDE {100 * math.expm1(mde):.1f} %",) if mde is not None else ()  # of a ratio, on logs
+            return [Found(measured=replace(measured, because=N_TOO_SMALL) if unknown else measured, beside=beside)]
+    return [missing("not_compared")]
 
 
-def _vram(run: _Run, limit: float) -> list[_Found]:
-    read = run.rows("device_samples", "source", "status", "vram_process_gib", "mem_used_gib")
-    samples = [row for row in read if row["source"] != "engine"]
-    # Inside a container the driver hides what processes hold: then all memory in use on the GPU counts.
-    held = [number(row["vram_process_gib"]) or number(row["mem_used_gib"]) for row in samples]
-    used = [value for value in held if value is not None]
-    if not used:
-        reasons = {str(row["status"]).partition(":")[2] for row in samples} & {"no_gpu", "not_supported"}
-        return [(None, Measured(n=0, because=min(reasons, default="not_sampled")), None)]
-    peak = max(used) * GB_PER_GIB
-    return [(None, Measured(value=peak, low=peak, high=peak, n=len(used)), None)]
+def _context(run: _Run, limit: float) -> list[Found]:
+    keys = {(row["query_id"], row["replicate"]): number(row["context_utilisation_ratio"]) for row in run.query_runs}
+    steps = run.rows("context_reductions", "query_id", "replicate", "outcome")
+    refused = {(row["query_id"], row["replicate"]) for row in steps if row["outcome"] == "refused"}
+    refused |= {(row["query_id"], row["replicate"]) for row in run.query_runs if row["error_type"] == "ContextOverflow"}
+    allowed = KNOWN_LIMITS["context_utilisation_ratio"].allowed_share or 0.0
+    return [find_context(keys, refused & keys.keys(), limit, allowed)]
 
 
-def _pass_ratio(run: _Run, limit: float) -> list[_Found]:
+def _memory(run: _Run, limit: float) -> list[Found]:
+    samples = run.rows("device_samples", "source", "status", "vram_process_gib", "mem_used_gib", "kv_cache_usage_ratio")
+    preemptions = growth(run.rows("engine_counters", *_COUNTER_COLUMNS), PREEMPTIONS)
+    return [find_memory(samples, preemptions)]
+
+
+def _pass_ratio(run: _Run, limit: float) -> list[Found]:
     clusters = {(row["query_id"], row["replicate"]): str(row["cluster_id"]) for row in run.query_runs}
     scores = [
         (float(str(row["value"])), clusters[key])
@@ -192,39 +218,33 @@ def _pass_ratio(run: _Run, limit: float) -> list[_Found]:
         if row["metric"] == "passed" and row["value"] is not None
         if (key := (row["query_id"], row["replicate"])) in clusters
     ]
-    return [_share([value for value, _ in scores], [cluster for _, cluster in scores], limit, missing="no_gold")]
+    return [find_share([value for value, _ in scores], [cluster for _, cluster in scores], limit, "no_gold")]
 
 
-def _good_ratio(run: _Run, limit: float) -> list[_Found]:
+def _good_ratio(run: _Run, limit: float) -> list[Found]:
     good = [float(row["status"] == "answered" and not row["fallback"]) for row in run.query_runs]
-    return [_share(good, list(range(len(good))), limit, missing=N_TOO_SMALL)]
+    return [find_share(good, list(range(len(good))), limit, N_TOO_SMALL)]
 
 
-def _decoding(run: _Run, limit: float) -> list[_Found]:
+def _decoding(run: _Run, limit: float) -> list[Found]:
     """The median of the calls; a faster engine never misses a minimum, though upstream's validator failed one."""
     calls = run.rows("llm_calls", "decode_tps", "phase")
     speeds = [value for row in calls if row["phase"] != "warmup" if (value := number(row["decode_tps"])) is not None]
     value, interval = quantile(speeds, 0.5), quantile_interval(speeds, 0.5)
     if value is None:
-        return [(None, Measured(n=0, because=run.because), None)]
+        return [missing(run.because)]
     low, high = interval or (None, None)
-    return [
-        (
-            None,
-            Measured(value=value, low=low, high=high, n=len(speeds), because=None if interval else N_TOO_SMALL),
-            None,
-        )
-    ]
+    because = None if interval else N_TOO_SMALL
+    return [Found(measured=Measured(value=value, low=low, high=high, n=len(speeds), because=because))]
 
 
-def _prefilling(run: _Run, limit: float) -> list[_Found]:
-    """Computed prompt tokens / prefill time, both as the engine counts them, over the whole arm."""
-    counters = run.rows("engine_counters", "counter", "moment", "value")
+def _prefilling(run: _Run, limit: float) -> list[Found]:
+    """Computed prompt tokens / prefill time, both as the engine counts them, over the whole arm: no interval."""
+    counters = run.rows("engine_counters", *_COUNTER_COLUMNS)
     tokens, seconds = (growth(counters, name) for name in (PREFILL_TOKENS, PREFILL_SECONDS))
     if not tokens or not seconds:
-        return [(None, Measured(n=0, because="not_supported"), None)]
-    speed = tokens / seconds
-    return [(None, Measured(value=speed, low=speed, high=speed, n=1), None)]
+        return [missing("not_supported")]
+    return [Found(measured=Measured(value=tokens / seconds, n=1))]
 
 
 def growth(counters: Sequence[Mapping[str, object]], name: str) -> float | None:
@@ -237,27 +257,12 @@ def growth(counters: Sequence[Mapping[str, object]], name: str) -> float | None:
     return sum(signed) if signed else None
 
 
-def _share(values: Sequence[float], clusters: Sequence[object], limit: float, *, missing: str) -> _Found:
-    n, successes = len(values), round(sum(values))
-    if not values:
-        return None, Measured(n=0, because=missing), None
-    low, high = wilson_interval(successes, n) or (None, None)
-    spread = 0 < successes < n
-    if len(set(clusters)) < n and spread:
-        # Queries about one document are not independent; Wilson's interval would be too narrow.
-        estimate = clustered_mean(values, [str(cluster) for cluster in clusters])
-        low, high = estimate.low, estimate.high
-    because = N_TOO_SMALL if low is None else None
-    measured = Measured(value=successes / n, low=low, high=high, n=n, because=because)
-    return None, measured, share_below_p(successes, n, limit)
-
-
-_MEASURED: Mapping[str, Callable[[_Run, float], list[_Found]]] = {
+_MEASURED: Mapping[str, Callable[[_Run, float], list[Found]]] = {
     "agent_latency_p95_s": _agent_latency,
     "reduction_pct_min": _reduction,
-    "context_utilisation_ratio": _column_p95("context_utilisation_ratio", missing="not_supported"),
-    "vram_process_peak_gb": _vram,
-    "coordination_overhead_p95_s": _column_p95("coordination_overhead_s"),
+    "context_utilisation_ratio": _context,
+    "vram_process_peak_gb": _memory,
+    "coordination_overhead_p95_s": _overhead,
     "pass_ratio_min": _pass_ratio,
     "good_ratio_min": _good_ratio,
     "decode_tps_min": _decoding,

@@ -24,7 +24,7 @@ CRITERIA: Mapping[str, Criterion] = {
     "pass_ratio": Criterion(dimension=QUALITY, is_hard=True),
     "good_ratio": Criterion(dimension="reliability", is_hard=True),
     "decode_tps": Criterion(dimension="speed", is_hard=False),
-    "prefill_tps": Criterion(dimension="speed", is_hard=False),
+    "prefill_tps": Criterion(dimension="speed", is_exact=True),
     "context_utilisation_ratio": Criterion(dimension="context", is_hard=True),
     "agent_latency_p95_s": Criterion(dimension="latency"),
     "reduction_pct": Criterion(dimension="token efficiency"),

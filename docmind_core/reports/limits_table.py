@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from docmind_core.measurements.limit_values import LimitValue, measure_limits
-from docmind_core.measurements.limits import MET, MISSED, UNDECIDED
+from docmind_core.measurements.limit_findings import P95_N_MIN
+from docmind_core.measurements.limit_values import WORST_FIRST, LimitValue, measure_limits, measure_unlimited
+from docmind_core.measurements.limits import MET, MISSED, N_TOO_SMALL, UNDECIDED, Measured
 from docmind_core.measurements.limits import NOT_MEASURED as LIMIT_NOT_MEASURED
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import (
@@ -23,7 +24,6 @@ from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 
-_WORST_FIRST = (MISSED, UNDECIDED, LIMIT_NOT_MEASURED, MET)
 _SHOWN = (MET, MISSED, UNDECIDED, LIMIT_NOT_MEASURED)
 
 
@@ -34,6 +34,8 @@ class Scorecard:
     values: tuple[LimitValue, ...]
     overall: Letter
     of_dimensions: dict[str, Letter]
+    unlimited: tuple[LimitValue, ...] = ()
+    """What is shown without being judged: the suite sets no limit on it."""
 
     @property
     def arm(self) -> str:
@@ -50,19 +52,21 @@ class Scorecard:
         """How many limits are in each state; one that holds for each agent counts once, by its worst agent."""
         names = dict.fromkeys(value.name for value in self.values)
         states = [{value.judged.state for value in self.values if value.name == name} for name in names]
-        worst = Counter(next(state for state in _WORST_FIRST if state in found) for found in states)
+        worst = Counter(next(state for state in WORST_FIRST if state in found) for found in states)
         return f"Limits of {self.arm}: " + ", ".join(f"{worst[state]} {state}" for state in _SHOWN if worst[state])
 
 
 def read_scorecard(settings: Settings, records: BenchmarkRecords) -> Scorecard:
     """Decide every limit of the run's suite; the guide's five stand where the suite says nothing."""
-    values = measure_limits(settings.tables, records.arms[0].benchmark_run, suite_of(records))
+    place = (settings.tables, records.arms[0].benchmark_run, suite_of(records))
+    values = measure_limits(*place)
     judged = [value.judged for value in values]
     plumbing = any(arm.plumbing for arm in records.arms)
     return Scorecard(
         values=values,
         overall=overall_letter(judged, plumbing=plumbing),
         of_dimensions=dimension_letters(judged, plumbing=plumbing),
+        unlimited=measure_unlimited(*place),
     )
 
 
@@ -80,6 +84,8 @@ def scorecard_table(scorecard: Scorecard) -> TextTable:
     for dimension, letter in scorecard.of_dimensions.items():
         rows.append(TextRow(heading=f"{dimension}: {letter_text(letter)}"))
         rows += [_row(value) for value in scorecard.values if value.judged.dimension == dimension]
+    for value in scorecard.unlimited:
+        rows += [TextRow(heading=f"{value.judged.dimension}: the suite sets no limit"), _unlimited_row(value)]
     return TextTable(
         caption="Limits of the suite, the guide's five where it sets none, decided by interval and never by the point",
         columns=("metric", "value", "95 % interval", "limit", "state", "headroom", "n"),
@@ -89,21 +95,23 @@ def scorecard_table(scorecard: Scorecard) -> TextTable:
 
 def scorecard_rows(scorecard: Scorecard) -> tuple[dict[str, object], ...]:
     """Return the same as plain values, for programs."""
+    judged = [(value, value.bound, value.judged.state) for value in scorecard.values]
     return tuple(
         {
             "dimension": value.judged.dimension,
             "metric": value.judged.metric,
             "agent": value.agent,
-            "value": value.measured.value,
-            "low": value.measured.low,
-            "high": value.measured.high,
-            "limit": value.limit,
-            "state": value.judged.state,
-            "headroom_pct": value.judged.headroom_pct,
-            "n": value.measured.n,
-            "because": value.judged.because,
+            "value": value.shown.value,
+            "low": value.shown.low,
+            "high": value.shown.high,
+            "limit": limit,
+            "state": state,
+            "headroom_pct": value.judged.headroom_pct if state else None,
+            "n": value.shown.n,
+            "because": value.judged.because if state else value.shown.because,
+            "beside": "; ".join(value.beside) or None,
         }
-        for value in scorecard.values
+        for value, limit, state in [*judged, *((value, None, None) for value in scorecard.unlimited)]
     )
 
 
@@ -113,35 +121,58 @@ def letter_text(letter: Letter) -> str:
 
 
 def _row(value: LimitValue) -> TextRow:
-    judged, measured = value.judged, value.measured
-    headroom = judged.headroom_pct
+    judged, side = value.judged, "at least" if value.is_minimum else "at most"
     name = f"{judged.metric}, {value.agent}" if value.agent else judged.metric
+    note = judged.because or "" if judged.state != NOT_MEASURED else ""
     return text_row(
         name,
         [
-            _value_text(judged.metric, measured.value, judged.because),
-            _interval(judged.metric, measured.low, measured.high) or "–",
-            f"{'at least' if value.is_minimum else 'at most'} {_value_text(judged.metric, value.limit, None)}",
-            Cell(text=judged.state, note=judged.because or "" if judged.state != NOT_MEASURED else ""),
-            percent_text(headroom) if headroom is not None else "–",
-            f"{measured.n:,}" if measured.n is not None else "–",
+            *_measured_cells(value),
+            f"{side} {_number_text(value, value.bound)}",
+            Cell(text=judged.state, note=note),
+            percent_text(judged.headroom_pct) if judged.headroom_pct is not None else "–",
+            f"{value.shown.n:,}" if value.shown.n is not None else "–",
         ],
     )
 
 
-def _value_text(metric: str, value: float | None, because: str | None) -> str:
-    if value is None:
-        return not_measured(because)
+def _unlimited_row(value: LimitValue) -> TextRow:
+    n = value.shown.n
+    cells = [*_measured_cells(value), "none", "–", "–", f"{n:,}" if n is not None else "–"]
+    return text_row(value.judged.metric, cells)
+
+
+def _measured_cells(value: LimitValue) -> list[str | Cell]:
+    shown = value.shown
+    return [Cell(text=_value_text(value, shown), note="; ".join(value.beside)), _interval(value, shown) or "–"]
+
+
+def _value_text(value: LimitValue, shown: Measured) -> str:
+    if shown.value is not None:
+        return _number_text(value, shown.value)
+    if shown.because == N_TOO_SMALL and shown.n:
+        needed = f" of {P95_N_MIN}" if value.name.endswith("_p95_s") else ""
+        return f"n too small, {shown.n:,}{needed}"
+    return not_measured(value.judged.because)
+
+
+def _number_text(value: LimitValue, number: float) -> str:
+    metric = value.judged.metric
     if metric.endswith("_s"):
-        return milliseconds_text(value)
+        return milliseconds_text(number)
     if metric.endswith("_pct"):
-        return percent_text(value)
-    return f"{value:.2f} GB" if metric.endswith("_gb") else ratio_text(value)
+        return percent_text(number)
+    if metric == "context_utilisation_ratio":
+        return f"{percent_text(100 * number)} of the queries"
+    return f"{number:.2f} GB" if metric.endswith("_gb") else ratio_text(number)
 
 
-def _interval(metric: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None or low == high:
-        return ""  # a peak is a peak
+def _interval(value: LimitValue, shown: Measured) -> str:
+    metric, low, high = value.judged.metric, shown.low, shown.high
+    if low is None or high is None:
+        return ""
     if metric.endswith("_s"):
         return f"{milliseconds_text(low)} to {milliseconds_text(high)}"
+    if metric == "context_utilisation_ratio":
+        return interval_text(100 * low, 100 * high, decimals=0) + " %"
     return interval_text(low, high, decimals=0 if metric.endswith("_pct") else 2)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -10,14 +11,17 @@ from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
 from docmind_core.alerts.evaluation import decide, fingerprint
 from docmind_core.alerts.notices import waiting_messages
-from docmind_core.alerts.rules import clear_threshold, limit_rule
+from docmind_core.alerts.rules import clear_threshold, limit_rule, watched_limits
 from docmind_core.errors import StoreError
 from docmind_core.measurements.limit_values import LimitValue
 from docmind_core.measurements.limits import Measured
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.suites.suite import load_suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import write_segment
 from tests.alerts.builders import OVERHEAD, START, evaluate_night, key_of, make_suite, plant_night
+from tests.builders import make_query_run_row
 from tests.conftest import PROJECT
 
 
@@ -233,3 +237,57 @@ def test_a_broken_database_of_alerts_does_not_take_the_metrics_with_it(home):
     home.alerts_database.write_text("not a database " * 100)
     publish(home)
     assert query_rows(home, "select count(*) from query_runs")[1] == [(1,)]
+
+
+def test_a_refused_request_is_critical_at_once(home):
+    """S27, S59: a context overflow."""
+    suite = make_suite()
+    key = plant_night(home, 0, 0.1)
+    run_id = f"{key}.single_pass"
+    query = make_query_run_row("q1", run_id, status="failed", error_type="ContextOverflow")
+    write_segment(home.tables, "query_runs", run_id, [query])
+    assert evaluate_alerts(home, key, suite).firing == ("context_utilisation_high",)
+    row = rows(home, "select * from open_alerts")[0]
+    assert (row["severity"], row["state"]) == ("critical", "firing")
+    assert "did not fit the context window" in waiting_messages(home, key, 1)[0].message.text
+
+
+def test_a_context_alert_recovers_when_no_more_queries_than_allowed_are_even_near_the_limit():
+    rule = limit_rule("context_utilisation_ratio", 0.9, make_suite(limits={}, alerts={}))
+    assert (rule.threshold, rule.clear_threshold) == (0.05, pytest.approx(0.81))
+
+    def share(value, near, p):
+        return replace(found("context_utilisation_ratio", value, limit=0.9, p=p), recovered_share=near)
+
+    assert decide(rule, share(0.12, 0.2, 0.004)) == ("bad", None)
+    assert decide(rule, share(0.0, 0.2, 1.0)) == ("band", None)
+    assert decide(rule, share(0.0, 0.05, 1.0)) == ("ok", None)
+
+
+def test_the_p95_of_too_few_values_is_not_written_down_as_one(home):
+    suite = make_suite(alerts={})
+    evaluate_night(home, 0, 9.0, suite)
+    row = rows(home, "select * from alert_evaluations where rule_id = 'coordination_overhead_high'")[0]
+    assert (row["outcome"], row["reason"], row["value"], row["n"]) == ("nodata", "n_too_small", None, 1)
+
+
+def test_every_rule_of_the_bundled_nightly_suite_can_have_data():
+    """S59: min n; memory alone is counted in samples."""
+    suite = load_suite("nightly")
+    queries = len(load_query_set(suite.query_set).queries) * suite.replicates
+    needed = {name: limit_rule(name, limit, suite).min_n for name, limit in watched_limits(suite).items()}
+    del needed["vram_process_peak_gb"]
+    assert max(needed.values()) <= 0.9 * queries, "some queries may fail"
+    assert suite.routing == "dependencies"
+
+
+def test_a_message_says_what_n_could_have_shown_what_to_do_and_how_to_silence(home):
+    evaluate_night(home, 0, 2.1)
+    evaluate_night(home, 1, 2.2)
+    text = waiting_messages(home, key_of(1), 1)[0].message.text
+    fingerprint = rows(home, "select fingerprint from open_alerts")[0]["fingerprint"]
+    assert f"docmind alerts show {fingerprint[:8]}" in text
+    assert "docmind alerts silence rule_id=coordination_overhead_high suite=toy --until" in text
+    assert f"{key_of(1)}/index.html" in text
+    book_failure(home, key_of(2), make_suite(), "x")
+    assert f"docmind bench toy --resume {key_of(2)}" in waiting_messages(home, key_of(2), 1)[0].message.text

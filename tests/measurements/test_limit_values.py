@@ -147,3 +147,82 @@ def test_an_engine_that_does_not_count_its_prefill_time_has_no_prefill_speed(hom
     plant_speeds(home, [], [("request_prefill_kv_computed_tokens_sum", "after", 9_000.0)])
     value = measured(home, limits={"prefill_tps_min": 800.0})["prefill_tps_min"]
     assert (value.judged.state, value.measured.because) == ("not measured", "not_supported")
+
+
+def test_the_context_limit_is_decided_by_the_share_of_queries_above_it(home):
+    """S59: exact binomial interval; 12 of 100 queries above 90 % of the window are more than 5 %."""
+    ratios = [0.95] * 12 + [0.85] * 8 + [0.5] * 80
+    rows = [make_query_run_row(f"q{n}", context_utilisation_ratio=ratio) for n, ratio in enumerate(ratios)]
+    write_rows(home, {"query_runs": rows}, TUNED)
+    value = measured(home)["context_utilisation_ratio"]
+    assert (value.measured.value, value.measured.n, value.limit, value.bound) == (0.12, 100, 0.9, 0.05)
+    # scipy.stats.binomtest(12, 100).proportion_ci(method="exact"), and (12, 100, 0.05, "greater").pvalue
+    assert (value.measured.low, value.measured.high) == pytest.approx((0.063569, 0.200243), abs=1e-5)
+    assert value.worse_p == pytest.approx(0.004274, abs=1e-5)
+    assert value.judged.state == "missed"
+    assert value.recovered_share == 0.2, "above 0.81, ten percent inside the limit"
+    assert value.beside == ("share of the queries above 90% of the window", "highest 95%")
+
+
+def test_a_request_that_was_refused_is_above_the_window(home):
+    """S27."""
+    rows = [make_query_run_row(f"q{n}", context_utilisation_ratio=0.1) for n in range(98)]
+    rows += [make_query_run_row("q98", status="failed", error_type="ContextOverflow", context_utilisation_ratio=0.2)]
+    rows += [make_query_run_row("q99", context_utilisation_ratio=0.1)]
+    refused = {
+        "query_id": "q99", "replicate": 0, "task": "rerank", "step": 1, "strategy": "none", "tokens_before": 9,
+        "tokens_after": 9, "budget_tokens": 8, "outcome": "refused", "evidence_missing_because": "no_gold",
+    }  # fmt: skip
+    write_rows(home, {"query_runs": rows, "context_reductions": [refused]}, TUNED)
+    value = measured(home)["context_utilisation_ratio"]
+    assert (value.refused, value.measured.value, value.measured.n) == (2, 0.02, 100)
+    assert "2 refused: did not fit" in value.beside
+
+
+def sample(source, **columns):
+    return {
+        "source": source, "device_index": 0, "sampled_at_ns": sample.count(), "status": "ok", **columns,
+    }  # fmt: skip
+
+
+sample.count = iter(range(10**6)).__next__
+
+
+def test_a_gpu_whose_processes_hold_nothing_is_not_taken_for_all_that_is_in_use_on_it(home):
+    rows = [sample("nvml", vram_process_gib=0.0, mem_used_gib=20.0), sample("engine", kv_cache_usage_ratio=0.35)]
+    counters = [
+        {"engine_session": "s", "counter": "num_preemptions", "moment": moment, "value": value}
+        for moment, value in (("before", 1.0), ("after", 4.0))
+    ]
+    write_rows(home, {"device_samples": rows, "engine_counters": counters}, TUNED)
+    value = measured(home)["vram_process_peak_gb"]
+    assert (value.measured.value, value.measured.low, value.measured.n) == (0.0, None, 1)
+    assert value.judged.state == "met", "a peak needs no interval"
+    assert value.beside == ("KV cache at most 35%", "3 preemptions")
+
+
+def test_a_card_that_is_taken_at_the_start_has_a_limit_of_its_own(home):
+    """S59: VRAM; what the profile reserves is no breach, and the suite's own word goes before it."""
+    assert measured(home)["vram_process_peak_gb"].limit == 15.0
+    assert measured(home, engine="rtx4090-fp8-128k")["vram_process_peak_gb"].limit == 25.0
+    limits = {"vram_process_peak_gb": 12.0}
+    assert measured(home, engine="rtx4090-fp8-128k", limits=limits)["vram_process_peak_gb"].limit == 12.0
+
+
+def test_the_reduction_says_what_its_n_could_have_shown(home):
+    plant(home, overheads=[0.1], reduction=(-0.7, -0.9, -0.5, 320))
+    assert measured(home)["reduction_pct_min"].beside == ()
+    write_rows(
+        home,
+        {
+            "comparisons": [
+                {
+                    "baseline_run_id": f"{BENCHMARK_RUN}.naive_supervisor", "candidate_run_id": TUNED, "agent": "all",
+                    "metric": "billed_tokens", "slice": "all", "n": 320, "delta": -0.7, "delta_low": -0.9,
+                    "delta_high": -0.5, "mde": 0.0392,
+                }
+            ]
+        },
+        TUNED,
+    )  # fmt: skip
+    assert measured(home)["reduction_pct_min"].beside == ("MDE 4.0 %",)

@@ -24,6 +24,7 @@ from docmind_core.reports.benchmark import ReportPaths
 from docmind_core.runs.benchmark import BenchmarkOutcome
 from docmind_core.runs.progress import ArmProgress, SilentObserver
 from docmind_core.settings import Settings
+from docmind_core.suites.limits import effective_limits
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.gates import ArmCount, LedgerRow
 from tests.alerts.builders import plant_night_of
@@ -173,6 +174,15 @@ def test_a_launch_leaves_its_numbers_in_dagsters_history(launched):
             assert event.asset_materialization.partition == KEY
             counts[name] = event.asset_materialization.metadata["dagster/partition_row_count"].value
     assert counts == {"documents": 2, "queries": 2, "retrieval_index": 2, "agent_runs": 1, "measurements": 12}
+
+
+def test_only_limits_that_are_set_have_a_result_and_without_data_it_is_not_green(launched):
+    """S12."""
+    with open_instance(launched.settings) as instance:
+        entries = instance.all_logs(instance.get_runs()[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
+    limits_found = {one.check_name: one.passed for one in found if one.check_name.startswith("limit_")}
+    assert limits_found == dict.fromkeys((f"limit_{name}" for name in effective_limits({})), False)
 
 
 def test_without_an_observer_the_progress_goes_to_the_runs_log(launched):

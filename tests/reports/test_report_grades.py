@@ -48,7 +48,7 @@ def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(graded):
     by_metric = {(row["metric"], row["agent"]): row for row in report.scorecard}
     latency = by_metric["agent_latency_p95_s", "query_router"]
     # 50 executions are too few for the interval of a p95
-    assert (latency["state"], latency["n"], latency["limit"]) == ("undecided", 50, 2.0)
+    assert (latency["state"], latency["n"], latency["limit"], latency["value"]) == ("undecided", 50, 2.0, None)
     memory = by_metric["vram_process_peak_gb", None]
     assert (memory["state"], memory["limit"]) == ("met", 15.0)
     assert memory["value"] == pytest.approx(14.45)
@@ -69,7 +69,11 @@ def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(graded):
 
 def test_the_summary_counts_the_limits_by_their_state(graded):
     report, _, _ = graded(vram_gb_max=12.0)
-    states = {row["metric"]: row["state"] for row in report.scorecard if row["agent"] in {None, "query_router"}}
+    states = {
+        row["metric"]: row["state"]
+        for row in report.scorecard
+        if row["agent"] in {None, "query_router"} and row["state"]
+    }
     assert sorted(states.values()) == ["missed", "not measured", "not measured", "undecided", "undecided"]
     assert "Limits of tuned: 1 missed, 2 undecided, 2 not measured" in report.summary.splitlines()
 
@@ -107,5 +111,24 @@ def test_a_manifest_without_a_readable_suite_is_judged_by_the_guides_limits(tmp_
     write_segment(settings.tables, "runs", RUN_ID, [make_run_row(RUN_ID, manifest="[1, 2")])
     publish(settings)
     report = write_benchmark_report(settings, BENCHMARK_RUN)
-    assert len(report.scorecard) == 5
-    assert {row["state"] for row in report.scorecard} <= {"not measured", "undecided"}
+    assert {row["state"] for row in report.scorecard if row["limit"] is not None} <= {"not measured", "undecided"}
+    assert sum(row["limit"] is not None for row in report.scorecard) == 5
+
+
+def test_a_dimension_without_a_limit_shows_its_value_and_no_state(graded):
+    report, html, markdown = graded()
+    unlimited = {row["metric"]: row for row in report.scorecard if row["limit"] is None}
+    assert set(unlimited) == {"pass_ratio", "good_ratio"}
+    assert (unlimited["good_ratio"]["value"], unlimited["good_ratio"]["state"]) == (1.0, None)
+    assert unlimited["good_ratio"]["low"] == pytest.approx(50 / (50 + 1.96**2), abs=1e-3)
+    for text in (html, markdown):
+        assert "reliability: the suite sets no limit" in text
+        assert "quality: the suite sets no limit" in text
+
+
+def test_a_p95_of_too_few_values_is_not_shown_and_memory_stands_with_cache_and_preemptions(graded):
+    """S66, S59: 50 executions are no p95."""
+    _, html, markdown = graded()
+    for text in (html, markdown):
+        assert "n too small, 50 of 130" in text
+        assert "KV cache not sampled; preemptions not counted" in text
