@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from docmind_core.agents.context import AGENTS, SUPERVISOR
 from docmind_core.serving.bundled_model import prepare_bundled_model
 from docmind_core.serving.engine_state import read_state
 from docmind_core.settings import Settings
-from docmind_core.tables.segments import read_segment
-from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select
-
-ARMS = ("single_pass", "naive_supervisor", "tuned")
+from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete
+from tests.end_to_end.command_line import docmind, select
 
 
 @pytest.fixture
@@ -47,42 +44,20 @@ class Poller:
 
 @pytest.mark.engine
 def test_a_benchmark_on_the_managed_engine_balances_to_the_token_and_leaves_nothing_running(bench_home):
+    """As `make bench` runs it, searching by words and by meaning."""
     poller = Poller(bench_home)
     thread = threading.Thread(target=poller.poll)
     thread.start()
     try:
-        printed = docmind(bench_home, "bench", "smoke", "--limit", "2", "--arms", ",".join(ARMS), *KEYWORD_ONLY)
+        printed = docmind(bench_home, "bench", "smoke", *TWO_QUERIES)
     finally:
         poller.done.set()
         thread.join()
 
-    assert select(bench_home, "select distinct state from ledger_balance") == [("balanced",)]
-    for run_id, prompt, completion in select(
-        bench_home, "select run_id, sum(prompt_tokens), sum(completion_tokens) from llm_calls group by 1"
-    ):
-        assert (prompt, completion) == engine_growth(bench_home, run_id)
-    assert select(
-        bench_home,
-        "select arm, list(query_id order by query_id) as asked from query_runs join runs using (run_id) "
-        "group by arm, run_id order by arm",
-    ) == [(arm, asked_queries(bench_home)) for arm in sorted(ARMS)]
-    callers = select(bench_home, "select distinct agent from llm_calls where run_id like '%.naive_supervisor'")
-    assert {agent for (agent,) in callers} == {SUPERVISOR, *AGENTS}
+    assert_balanced_and_complete(bench_home, printed)
+    assert select(bench_home, "select distinct strategy, engine_managed, prefix_cache_state from runs") == [
+        ("hybrid_search", True, "reset")
+    ]
     assert poller.reads > 0
     assert poller.failures == []
-    (report,) = bench_home.reports.glob("*/index.html")
-    assert str(report) in printed or report.parent.name in printed
     assert read_state(bench_home.home) is None
-
-
-def engine_growth(home: Settings, run_id: str) -> tuple[float, float]:
-    """What the engine's own counters grew by, from the segments and not from the view."""
-    rows = read_segment(home.tables, "engine_counters", run_id)
-    values = {(row["counter"], row["moment"]): row["value"] for row in rows}
-    return tuple(
-        values[counter, "after"] - values[counter, "before"] for counter in ("prompt_tokens", "generation_tokens")
-    )
-
-
-def asked_queries(home: Settings) -> list[str]:
-    return [query_id for (query_id,) in select(home, "select distinct query_id from query_runs order by 1")]

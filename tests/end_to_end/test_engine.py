@@ -5,6 +5,7 @@ from docmind_core.serving.counters import read_settled_counters, reset_prefix_ca
 from docmind_core.serving.engine import EngineRequest, open_engine
 from docmind_core.serving.engine_state import group_members, read_state
 from docmind_core.settings import Settings
+from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete
 from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select
 
 SYSTEM = "You answer questions about the capitals of countries with the name of one city. " * 8
@@ -34,7 +35,7 @@ def running_engine(engine_home):
     said = []
     with open_engine(EngineRequest(engine="cpu-smollm2"), engine_home, said.append) as connection:
         state = read_state(engine_home.home)
-        assert len(group_members(state)) >= 4  # keeper, API server, EngineCore, worker
+        assert len(group_members(state)) >= 3  # keeper, API server, and EngineCore, which computes itself
         yield connection
     assert group_members(state) == []
     assert any("the engine is up after" in line for line in said)
@@ -73,9 +74,9 @@ async def test_the_embedded_engine_counts_and_forgets(running_engine, engine_hom
 def test_an_engine_given_by_url_is_as_good_a_citizen(running_engine, tmp_path):
     home = Settings(home=tmp_path / "home")
     url = running_engine.base_url
-    docmind(home, "bench", "smoke", "--engine", url, "--limit", "2", "--arms", "single_pass", *KEYWORD_ONLY)
+    printed = docmind(home, "bench", "smoke", "--engine", url, *TWO_QUERIES, *KEYWORD_ONLY)
 
-    assert select(home, "select state from ledger_balance") == [("balanced",)]
-    assert select(home, "select engine_managed, prefix_cache_state, status from runs") == [
-        (False, "unknown", "finished")
+    assert_balanced_and_complete(home, printed)
+    assert select(home, "select distinct strategy, engine_managed, prefix_cache_state from runs") == [
+        ("keyword_search", False, "unknown")
     ]

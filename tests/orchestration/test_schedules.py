@@ -57,6 +57,9 @@ def test_a_suite_of_the_home_with_a_schedule_gets_one(settings, suites_folder):
         SUITE.replace("*/5 * * * *", "99 99 99 99 99"),
         SUITE.replace("Europe/Berlin", "Nowhere/Land"),
         SUITE.replace("name: mine", "name: nightly"),
+        SUITE + "engine: http://host/?key=sk-1\n",
+        SUITE + "engine: HTTP://sk-1@host\n",
+        SUITE + "channels: ['slack://sk-1/x']\n",
     ],
 )
 def test_a_suite_that_cant_be_scheduled_leaves_the_others_alone(settings, suites_folder, caplog, broken):
@@ -64,6 +67,7 @@ def test_a_suite_that_cant_be_scheduled_leaves_the_others_alone(settings, suites
     (suites_folder / "b-good.yaml").write_text(SUITE.replace("name: mine", "name: good"))
     assert names(settings) == ["suite_nightly", "suite_good"]
     assert "a-broken.yaml is left out" in caplog.text
+    assert "sk-1" not in caplog.text
 
 
 def test_a_tick_freezes_the_suite_and_asks_for_one_run_of_its_key(settings, suites_folder, monkeypatch):

@@ -1,0 +1,43 @@
+"""What a benchmark on the real engine must have left, whoever started that engine."""
+
+from docmind_core.agents.context import AGENTS, SUPERVISOR
+from docmind_core.settings import Settings
+from docmind_core.tables.segments import read_segment
+from tests.end_to_end.command_line import select
+
+ARMS = ("single_pass", "naive_supervisor", "tuned")
+TWO_QUERIES = ("--limit", "2", "--arms", ",".join(ARMS))
+
+
+def assert_balanced_and_complete(home: Settings, printed: str) -> None:
+    """Each arm asked the same two queries, every agent called, and each token is one that the engine counted."""
+    assert select(home, "select state from ledger_balance") == [("balanced",)] * len(ARMS)
+    sums = select(home, "select run_id, sum(prompt_tokens), sum(completion_tokens) from llm_calls group by 1")
+    assert len(sums) == len(ARMS)
+    for run_id, prompt, completion in sums:
+        assert (prompt, completion) == engine_growth(home, run_id)
+    asked = asked_queries(home)
+    assert len(asked) == 2
+    assert select(
+        home,
+        "select arm, list(query_id order by query_id) as asked from query_runs join runs using (run_id) "
+        "group by arm, run_id order by arm",
+    ) == [(arm, asked) for arm in sorted(ARMS)]
+    callers = select(home, "select distinct agent from llm_calls where run_id like '%.naive_supervisor'")
+    assert {agent for (agent,) in callers} == {SUPERVISOR, *AGENTS}
+    assert select(home, "select distinct status, plumbing from runs") == [("finished", True)]
+    (report,) = home.reports.glob("*/index.html")
+    assert str(report) in printed or report.parent.name in printed
+
+
+def engine_growth(home: Settings, run_id: str) -> tuple[float, float]:
+    """What the engine's own counters grew by, from the segments and not from the view."""
+    rows = read_segment(home.tables, "engine_counters", run_id)
+    values = {(row["counter"], row["moment"]): row["value"] for row in rows}
+    return tuple(
+        values[counter, "after"] - values[counter, "before"] for counter in ("prompt_tokens", "generation_tokens")
+    )
+
+
+def asked_queries(home: Settings) -> list[str]:
+    return [query_id for (query_id,) in select(home, "select distinct query_id from query_runs order by 1")]
