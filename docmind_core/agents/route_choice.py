@@ -1,5 +1,6 @@
 """A router's choice, made by rules or by the model, in the form in which it is recorded."""
 
+from dataclasses import asdict
 from typing import Any
 
 from docmind_core.agents.context import ROUTER, AgentContext
@@ -74,7 +75,12 @@ def _rules(question: str, context: AgentContext) -> RouteDecision:
 
 def _as_chosen(choice: str, rules: RouteDecision) -> RouteRecord:
     return RouteRecord(
-        strategy=choice, rule_strategy=rules.strategy, confidence=None, decided_by="model", reasoning="the model chose"
+        strategy=choice,
+        rule_strategy=rules.strategy,
+        confidence=None,
+        decided_by="model",
+        reasoning="the model chose",
+        **asdict(rules.parameters),
     )
 
 
@@ -87,6 +93,7 @@ def _as_ruled(rules: RouteDecision, context: AgentContext, *, because: str | Non
         confidence=rules.confidence,
         decided_by="rules",
         reasoning=rules.reasoning,
+        **asdict(rules.parameters),
         fell_back_because=because,
     )
 
@@ -98,5 +105,6 @@ def _by_suite(rules: RouteDecision, context: AgentContext, *, because: str) -> R
         confidence=None,
         decided_by="suite",
         reasoning=rules.reasoning,
+        **asdict(rules.parameters),
         fell_back_because=because,
     )

@@ -15,6 +15,10 @@ class RouteRecord:
     decided_by: str
     """`rules`, `model`, or `suite` when its own strategy stood in for a choice that was not open or not readable."""
     reasoning: str
+    top_k: int
+    """Candidates that the level asks for: 10, 15 or 20."""
+    rerank: bool
+    """Whether the level asks for them to be ordered anew."""
     fell_back_because: str | None = None
     """`late` (a cheaper level's rules decided), `deadline`, `invalid_output` or `call_failed` (the model's part),
     `one_strategy` (nothing to ask about), `not_open`; None when nothing stood in for anything."""

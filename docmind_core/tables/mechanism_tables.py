@@ -79,6 +79,8 @@ ROUTE_DECISIONS = Table(
             "one_strategy: nothing to ask about; not_open; NULL when nothing stood in for anything",
         ),
         "reasoning": ("varchar", "Which rule fitted, or that the model chose"),
+        "top_k": ("integer", "Candidates that the level asks for: 10, 15 or 20; a suite's own top_k may ask for more"),
+        "rerank": ("boolean", "Whether the level asks for a rerank; a row of reranks says that the arm did it"),
         "analysis_s": ("double", "Seconds to the decision, lookups and calls included; NULL when resumed"),
     },
     checks=(

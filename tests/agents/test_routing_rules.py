@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
-from docmind_core.agents.routing_rules import TOKENS_BETWEEN_LOOKS, RouteDecision, route_by_rules
+from docmind_core.agents.routing_rules import WORDS_BETWEEN_LOOKS, RouteDecision, RouteParameters, route_by_rules
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES
 
-LONG = "what " * (3 * TOKENS_BETWEEN_LOOKS)
+LONG = "what " * (3 * WORDS_BETWEEN_LOOKS)
 
 
 def route(question, level, now_s=lambda: 0.0):
@@ -29,9 +29,14 @@ def slow_clock(step_s):
         ("what is similar to this", "fast", SEMANTIC, 0.7),
         ("what is the exact like", "fast", KEYWORD, 0.7),
         ("what is this", "fast", HYBRID, 0.7),
+        ("what is 'exact' here", "fast", KEYWORD, 0.7),
+        ("what is \N{LEFT SINGLE QUOTATION MARK}similar\N{RIGHT SINGLE QUOTATION MARK} here", "fast", SEMANTIC, 0.7),
+        ("what exactness is there", "fast", HYBRID, 0.7),
         ("one two three four", "balanced", KEYWORD, 0.8),
         ("one, two; three four", "balanced", KEYWORD, 0.8),
         ("one two three four five", "balanced", SEMANTIC, 0.8),
+        ("what does asyncio.gather return", "balanced", KEYWORD, 0.8),
+        ("one - two three four", "balanced", SEMANTIC, 0.8),
         (" ".join(["word"] * 20), "balanced", SEMANTIC, 0.8),
         (" ".join(["word"] * 21), "balanced", HYBRID, 0.85),
         ("what is the Particular, size", "thorough", KEYWORD, 0.9),
@@ -101,8 +106,35 @@ def test_every_question_gets_a_route_and_always_the_same(question, level):
     assert first.reasoning
 
 
-@pytest.mark.parametrize("changes", [{"strategy": "web_search"}, {"confidence": 1.1}, {"confidence": -0.1}])
+@given(question=st.text(max_size=300))
+def test_a_word_is_what_the_guide_counts_as_one(question):
+    """S42: `len(query.split())`."""
+    length = len(question.split())
+    wanted = KEYWORD if length < 5 else HYBRID if length > 20 else SEMANTIC
+    assert route(question, "balanced").strategy == wanted
+
+
+@pytest.mark.parametrize(
+    ("level", "top_k", "rerank"), [("fast", 10, False), ("balanced", 15, False), ("thorough", 20, True)]
+)
+def test_a_decision_carries_the_guide_s_parameters(level, top_k, rerank):
+    """S41, S42, S43, S44: an untyped dictionary in the guide."""
+    assert route("what is it", level).parameters == RouteParameters(top_k=top_k, rerank=rerank)
+
+
+NO_DEPTH = RouteParameters(top_k=0, rerank=False)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"strategy": "web_search"}, {"confidence": 1.1}, {"confidence": -0.1}, {"parameters": NO_DEPTH}]
+)
 def test_no_other_strategy_or_confidence_can_be_decided(changes):
     """S44."""
+    decided = {
+        "strategy": KEYWORD,
+        "confidence": 0.9,
+        "reasoning": "",
+        "parameters": RouteParameters(top_k=15, rerank=False),
+    }
     with pytest.raises(ValueError, match="no route"):
-        RouteDecision(**{"strategy": KEYWORD, "confidence": 0.9, "reasoning": "", **changes})
+        RouteDecision(**{**decided, **changes})

@@ -152,6 +152,8 @@ def test_only_what_is_sure_and_would_be_the_same_again_is_kept(confidence, decid
         confidence=confidence,
         decided_by=decided_by,
         reasoning="",
+        top_k=20,
+        rerank=True,
         fell_back_because=because,
     )
     assert is_worth_keeping(record, make_context(ScriptedTools(), level="thorough")) is kept

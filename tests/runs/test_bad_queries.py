@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
@@ -53,6 +55,32 @@ def test_a_skipped_agent_is_no_execution_s17(home, make_suite, monkeypatch):
     assert select(home, f"select count(*) from spans where name in ({skipped})") == [(0,)]
     for view, column in (("agent_performance", "agent_name"), ("latency_summary", "agent")):
         assert ("response_validator",) not in select(home, f"select {column} from {view}")
+
+
+TEN_SEARCHES = json.dumps({"sub_queries": [f"colour of thing number {number}" for number in range(10)]})
+
+
+@pytest.mark.parametrize(
+    ("plan", "valid", "searches"),
+    [
+        (TEN_SEARCHES, False, 1),
+        ("I would search for apples.", False, 1),
+        ('{"sub_queries": ["colour of apples", "colour of bridges", "capital of France"]}', True, 3),
+    ],
+    ids=["ten searches", "garbage", "three searches, one about something else"],
+)
+def test_whatever_the_planner_returns_is_recorded_and_the_searches_are_few(
+    home, make_suite, engine, plan, valid, searches
+):
+    plain = engine.reply
+    engine.reply = lambda body: plan if "query planner" in body["messages"][0]["content"] else plain(body)
+    run(home, make_suite(arms=["tuned"], level="thorough", limit=2))
+
+    assert select(home, "select distinct output_valid from llm_calls where task = 'plan'") == [(valid,)]
+    searched = "select count(distinct span_id) from retrieved where ranking = 'search' group by query_id"
+    assert select(home, searched) == [(searches,), (searches,)]
+    assert select(home, "select distinct status, fallback from query_runs") == [("answered", False)]
+    assert select(home, "select state from ledger_balance") == [("balanced",)]
 
 
 def test_a_validator_that_rejects_everything_costs_one_refinement_each(home, make_suite, engine):

@@ -68,6 +68,7 @@ def test_every_query_of_an_arm_that_routes_has_its_decision(home, make_suite, ar
     run(home, make_suite(arms=[arm, "single_pass"], limit=2))
 
     rows = select(home, "select run_id, query_id, decision, level, analysis_s >= 0 from route_decisions")
+    assert select(home, "select distinct top_k, rerank from route_decisions") == [(15, False)]
     assert {run_id.rsplit(".", 1)[1] for run_id, *_ in rows} == {arm}
     assert len({query_id for _, query_id, *_ in rows}) == 2
     assert {(level, timed) for *_, level, timed in rows} == {("balanced", True)}
@@ -140,6 +141,8 @@ def test_how_long_a_route_took_means_nothing_in_a_resumed_query(resumed, analysi
         confidence=None,
         decided_by="model",
         reasoning="the model chose",
+        top_k=20,
+        rerank=True,
     )
     rows = DecisionLog(routes=[(record, 0.25)]).rows(KEY, level="thorough", resumed=resumed)["route_decisions"]
     assert [(row["decision"], row["agrees"], row["analysis_s"]) for row in rows] == [(1, False, analysis_s)]
