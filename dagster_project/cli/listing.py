@@ -67,14 +67,23 @@ def arms() -> None:
       docmind arms
     """
     from dagster_project.cli.terminal_table import print_table
-    from docmind_core.agents.arms import ARMS, EQUAL_IN_ALL, lever_arms
+    from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
+    from docmind_core.agents.arms import ARMS, lever_arms
     from docmind_core.agents.levers import LEVERS
 
     listed = [
-        (arm.name, ", ".join(sorted(arm.levers)), arm.compared_with, arm.shows)
+        (
+            arm.name,
+            ", ".join(sorted(arm.levers)),
+            arm.compared_with,
+            ", ".join(reads_otherwise(arm)),
+            ", ".join(honours(arm)),
+            arm.shows,
+        )
         for arm in (*ARMS.values(), *lever_arms())
     ]
-    print_table(["arm", "levers", "compared with", "what it shows"], listed)
+    names = ["arm", "levers", "compared with", "reads otherwise", "of the level", "what it shows"]
+    print_table(names, listed)
     click.echo(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
     named = {(arm.compared_with, lever): arm.name for arm in lever_arms() for lever in arm.changed}
     print_table(

@@ -34,13 +34,6 @@ def _plain_opening(question: str, _context: AgentContext) -> dict[str, str]:
     return {"question": question}
 
 
-EQUAL_IN_ALL = (
-    "passages for the same search, how many of them are read, the earlier turns of a conversation, the instruction for "
-    "an answer and its limit of tokens; "
-    "only dedupe drops passages that repeat another one."
-)
-"""What no arm and no lever changes; tested."""
-
 ARMS = {
     arm.name: arm
     for arm in (
@@ -62,7 +55,15 @@ ARMS = {
             shows="The guide's own dependency graph: nobody reads the plan, nobody acts on the verdict.",
             build=guide_dag.build_guide_dag,
             opening=_plain_opening,
-            levers=frozenset({Lever.FIXED_EDGES, Lever.PARALLEL_TOOLS, Lever.CONTEXT_ISOLATION, Lever.PREFIX_ORDER}),
+            levers=frozenset(
+                {
+                    Lever.FIXED_EDGES,
+                    Lever.PARALLEL_TOOLS,
+                    Lever.SPECIALIZATION,
+                    Lever.CONTEXT_ISOLATION,
+                    Lever.PREFIX_ORDER,
+                }
+            ),
         ),
         Arm(
             name="naive_supervisor",

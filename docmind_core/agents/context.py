@@ -52,8 +52,24 @@ class QueryTools(Protocol):
         """
         ...
 
-    async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
-        """Return up to `depth.candidates_k` hits, best first."""
+    async def search(
+        self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()
+    ) -> tuple[Hit, ...]:
+        """Return up to `depth.candidates_k` hits, best first.
+
+        Args:
+            strategy: How to search.
+            query: What for.
+            depth: How deep.
+            together: All queries, this one among them, that are searched for at the same time: they are embedded in
+                one batch, by whoever comes first, and otherwise each search is one of its own.
+        """
+        ...
+
+    async def search_many(
+        self, strategy: str, queries: Sequence[str], depth: RetrievalDepth
+    ) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query at once; recorded as so many searches."""
         ...
 
     async def remembered(

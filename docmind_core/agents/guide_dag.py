@@ -1,7 +1,8 @@
 """The arm `guide_dag`: the guide's own dependency graph, with real calls instead of its stand-ins.
 
 Router and planner depend on nothing, retrieval on the router alone, the synthesizer on retrieval, the validator on
-the synthesizer. So nobody reads the plan, and nobody acts on the verdict: both are paid for and lost.
+the synthesizer. So nobody reads the plan, and nobody acts on the verdict: both are paid for and lost. The level is
+honoured as in `tuned`: it says whether a question is planned, how it is routed, ranked and checked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
-from docmind_core.agents.tuned_generalists import plan
-from docmind_core.agents.tuned_nodes import route, synthesize
+from docmind_core.agents.levels import LEVEL_EFFORT
+from docmind_core.agents.reranking import reranked
+from docmind_core.agents.tuned_nodes import plan, route, synthesize
 from docmind_core.agents.tuned_state import TunedState
 from docmind_core.agents.tuned_validator import validate
 from docmind_core.agents.waves import execution_waves
@@ -32,7 +34,10 @@ DEPENDENCIES: dict[str, tuple[str, ...]] = {
 async def retrieve(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Search once, for the question itself: the plan does not reach this agent."""
     context = runtime.context
-    return {"rankings": [await context.tools.search(state["strategy"], state["question"], context.depth)]}
+    hits = await context.tools.search(state["strategy"], state["question"], context.depth)
+    if not LEVEL_EFFORT[context.level].reranks:
+        return {"rankings": [hits]}
+    return {"rankings": [hits], "reranked": await reranked(state["question"], hits, context)}
 
 
 NODES: dict[str, Node] = {

@@ -1,7 +1,7 @@
 """Performance levels: how much each of the five agents may spend on one query.
 
-The synthesizer reads `final_k` passages. The arms of the baseline ask the model at every level: they take their depth
-from it, and no more.
+The synthesizer reads `final_k` passages. Every arm takes its depth from the level; which arms honour the rest of it is
+said by `arm_facts.honours`.
 """
 
 from dataclasses import dataclass

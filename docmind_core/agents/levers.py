@@ -62,7 +62,7 @@ LEVERS: dict[Lever, LeverFacts] = {
         changes="What an agent reads is made to fit the suite's context_budget of 2,048, 4,096 or 8,192 tokens, by the "
         "four strategies of the context window.",
     ),
-    Lever.DEDUPE: LeverFacts(changes="Passages that nearly repeat another one are dropped."),
+    Lever.DEDUPE: LeverFacts(changes="Passages that nearly repeat another one give way to the next ones found."),
     Lever.RESULT_CACHE: LeverFacts(
         changes="Routes and searches are kept for the next time, across processes; each lookup is a row.",
     ),

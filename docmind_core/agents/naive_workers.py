@@ -44,11 +44,10 @@ def conversation(state: dict[str, Any], context: AgentContext, *, with_passages:
 
 
 def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentContext) -> tuple[Hit, ...]:
-    """Return what of a ranking is read, at most `final_k` passages."""
-    best = hits[: context.depth.final_k]
-    if Lever.DEDUPE not in context.levers:
-        return best
-    return without_near_duplicates(best, beside=state.get("passages", []))
+    """Return what of a ranking is read, at most `final_k` passages; with `dedupe` the next one replaces a repeat."""
+    if Lever.DEDUPE in context.levers:
+        hits = without_near_duplicates(hits, beside=state.get("passages", []))
+    return hits[: context.depth.final_k]
 
 
 def show_passages(state: dict[str, Any], kept: tuple[Hit, ...]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from docmind_core.agents.context import RETRIEVER, AgentContext
+from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
@@ -22,7 +23,9 @@ WORDS_SHOWN = 60
 """Words of each passage that the model sees: 20 of them then take about 2,000 tokens."""
 
 
-async def reranked(question: str, candidates: Sequence[Hit], context: AgentContext) -> tuple[Hit, ...]:
+async def reranked(
+    question: str, candidates: Sequence[Hit], context: AgentContext, *, task: str = "rerank"
+) -> tuple[Hit, ...]:
     """Return the candidates in a new order, with 1 / rank as their score: neither order comes with scores of its own.
 
     Raises:
@@ -31,7 +34,7 @@ async def reranked(question: str, candidates: Sequence[Hit], context: AgentConte
     pool, rest = candidates[:RERANKED_MAX], candidates[RERANKED_MAX:]
     if len(pool) < 2:
         return tuple(candidates)
-    chosen, because = await _ask_model(question, pool, context)
+    chosen, because = await _ask_model(question, pool, context, task)
     similarity = None
     if because is None:
         order = (*chosen, *(position for position in range(len(pool)) if position not in chosen))
@@ -54,11 +57,12 @@ async def reranked(question: str, candidates: Sequence[Hit], context: AgentConte
 def rerank_request(question: str, pool: Sequence[Hit], context: AgentContext) -> ChatRequest:
     """Lay out the call: the beginnings of the passages, the question, and a reply of passage numbers."""
     wanted = min(context.depth.final_k, len(pool))
-    return ChatRequest(
+    shown = [_beginning(hit) for hit in pool]
+    request = ChatRequest(
         system=read_prompt("rerank"),
         user="\n\n".join(
             [
-                render_passages([_beginning(hit) for hit in pool]),
+                render_passages(shown),
                 f"Question: {question}",
                 f"Task: name the best passages by their numbers, at most {wanted}.",
             ]
@@ -67,6 +71,7 @@ def rerank_request(question: str, pool: Sequence[Hit], context: AgentContext) ->
         output=ranking_form(len(pool), wanted),
         seed=context.seed,
     )
+    return laid_out(request, question, passages=shown)
 
 
 def ranking_form(count: int, wanted: int) -> type[BaseModel]:
@@ -79,11 +84,13 @@ def ranking_form(count: int, wanted: int) -> type[BaseModel]:
     )
 
 
-async def _ask_model(question: str, pool: Sequence[Hit], context: AgentContext) -> tuple[tuple[int, ...], str | None]:
+async def _ask_model(
+    question: str, pool: Sequence[Hit], context: AgentContext, task: str
+) -> tuple[tuple[int, ...], str | None]:
     """Return the chosen positions, or none and why: `call_failed`, `invalid_output` or `repeats`."""
     request = rerank_request(question, pool, context)
     try:
-        reply = await context.tools.ask(RETRIEVER, "rerank", request, role="rerank")
+        reply = await context.tools.ask(RETRIEVER, task, request, role="rerank")
     except EngineUnreachable:
         raise
     except (EngineError, ContextOverflow):

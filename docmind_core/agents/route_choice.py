@@ -26,7 +26,7 @@ def route_request(question: str, context: AgentContext, **form: Any) -> ChatRequ
     )
 
 
-async def decide_route(question: str, context: AgentContext) -> RouteRecord:
+async def decide_route(question: str, context: AgentContext, *, task: str = "route") -> RouteRecord:
     """Choose by the level's rules; where the level asks the model, they stand in for a reply that doesn't come in time.
 
     Raises:
@@ -39,7 +39,7 @@ async def decide_route(question: str, context: AgentContext) -> RouteRecord:
         return _as_ruled(rules, context, because="one_strategy")
     request = route_request(question, context, choices=context.strategies, max_tokens=CHOICE_MAX_TOKENS)
     try:
-        reply = await context.tools.ask(ROUTER, "route", request, deadline_s=effort.max_analysis_s)
+        reply = await context.tools.ask(ROUTER, task, request, deadline_s=effort.max_analysis_s)
     except EngineUnreachable:
         raise
     except CallTimeout:
@@ -49,12 +49,6 @@ async def decide_route(question: str, context: AgentContext) -> RouteRecord:
     if reply.output_problem is not None:
         return _as_ruled(rules, context, because="invalid_output")
     return _as_chosen(reply.text, rules)
-
-
-def ruled(question: str, context: AgentContext) -> RouteRecord:
-    """Choose by the level's rules, whatever the level; a strategy that is not open here leaves the suite's own."""
-    rules = _rules(question, context)
-    return _as_ruled(rules, context, because="late" if rules.late else None)
 
 
 def chosen(choice: str | None, question: str, context: AgentContext) -> RouteRecord:

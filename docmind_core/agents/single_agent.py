@@ -39,16 +39,17 @@ class SingleAgentState(TypedDict, total=False):
 async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Ask the model for its next search, or whether it has read enough; the first turn is always a search."""
     context, searched = runtime.context, state.get("searched", [])
-    question, passages = f"Question: {state['question']}", _passages(state, context)
+    question = f"Question: {state['question']}"
     form: type[SearchRequest] | type[NextStep]
+    shown: tuple[Hit, ...]
     if not searched:
-        reads, form, task = question, SearchRequest, "Task: write the search query."
+        shown, form, task = (), SearchRequest, "Task: write the search query."
     else:
-        reads = f"{render_passages(passages)}\n\n{question}"
+        shown = _passages(state, context)
         form, task = NextStep, "Task: say whether to answer now or to search again, and for what."
-    reads = after_earlier_turns(reads, context)
+    reads = after_earlier_turns(f"{render_passages(shown)}\n\n{question}" if shown else question, context)
     request = reading_request("agent", reads, task, context, output=form, max_tokens=DECISION_MAX_TOKENS)
-    request = laid_out(request, state["question"], history=context.earlier, passages=passages)
+    request = laid_out(request, state["question"], history=context.earlier, passages=shown)
     reply = await context.tools.ask(SINGLE_AGENT, f"decide_{len(searched) + 1}", request)
     if not searched:
         return {"wanted": reply.output.query if isinstance(reply.output, SearchRequest) else state["question"]}

@@ -41,7 +41,8 @@ async def _dispatch(state: TunedState, runtime: Runtime[AgentContext]) -> dict[s
 def _fan_out(state: TunedState) -> list[Send] | str:
     if has_failed(state):
         return FALLBACK
-    return [Send(RETRIEVER, task) for task in search_tasks(state)]
+    together = tuple(state["sub_queries"])
+    return [Send(RETRIEVER, {**task, "together": together}) for task in search_tasks(state)]
 
 
 def search_tasks(state: TunedState) -> list[SearchTask]:

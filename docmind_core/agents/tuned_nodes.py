@@ -10,7 +10,7 @@ from docmind_core.agents.content_words import content_words
 from docmind_core.agents.context import PLANNER, SYNTHESIZER, AgentContext
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.history import after_earlier_turns
-from docmind_core.agents.levels import LEVEL_EFFORT
+from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, Plan
@@ -47,10 +47,16 @@ async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, 
 
 async def plan(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Break a composite question into searches, at THOROUGH every one; what is not broken costs no call."""
-    question, wanted = state["question"], LEVEL_EFFORT[runtime.context.level].plans
-    if wanted == "always" or (wanted == "composite" and needs_plan(question)):
+    question = state["question"]
+    if is_planned(question, runtime.context.level):
         return {"sub_queries": await ask_for_plan(question, runtime.context)}
     return {"sub_queries": [question]}
+
+
+def is_planned(question: str, level: PerformanceLevel) -> bool:
+    """Return whether the level has the model asked for a plan of this question."""
+    wanted = LEVEL_EFFORT[level].plans
+    return wanted == "always" or (wanted == "composite" and needs_plan(question))
 
 
 async def ask_for_plan(question: str, context: AgentContext) -> list[str]:
@@ -69,8 +75,9 @@ async def ask_for_plan(question: str, context: AgentContext) -> list[str]:
 
 async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Search for one sub-query."""
-    context = runtime.context
-    return {"rankings": [await context.tools.search(task["strategy"], task["sub_query"], context.depth)]}
+    context, together = runtime.context, task.get("together", ())
+    hits = await context.tools.search(task["strategy"], task["sub_query"], context.depth, together=together)
+    return {"rankings": [hits]}
 
 
 async def rerank(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -83,8 +90,7 @@ async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[
     """Answer from the best passages; the second time from those not read before, and those the draft cited."""
     context = runtime.context
     candidates = _candidates(state)
-    chosen = _passages(state, candidates, context.depth.final_k)
-    passages = without_near_duplicates(chosen) if Lever.DEDUPE in context.levers else chosen
+    passages = _passages(state, candidates, context)
     if not passages:
         return {"result": nothing_found()}
     task = "answer_again" if state.get("refined") else "answer"
@@ -96,7 +102,7 @@ async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[
         history=said_before(state, context),
     )
     reply = await context.tools.ask(SYNTHESIZER, task, request)
-    read_ids = [hit.chunk.chunk_id for hit in chosen]
+    read_ids = [hit.chunk.chunk_id for hit in passages]
     return {"result": read_answer(reply.text, passages, candidates), "read_ids": read_ids}
 
 
@@ -116,12 +122,18 @@ def _candidates(state: TunedState) -> tuple[Hit, ...]:
     return candidate_ranking(rankings)
 
 
-def _passages(state: TunedState, candidates: tuple[Hit, ...], final_k: int) -> tuple[Hit, ...]:
-    if not state.get("refined"):
-        return candidates[:final_k]
-    cited = [hit for hit in candidates if hit.chunk.chunk_id in state["result"].citations]
-    unread = [hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", [])]
-    return tuple([*cited, *unread][:final_k])
+def _passages(state: TunedState, candidates: tuple[Hit, ...], context: AgentContext) -> tuple[Hit, ...]:
+    """Return what is read; a passage that repeats another one gives way to the next candidate."""
+    read: tuple[Hit, ...] = ()
+    cited: tuple[Hit, ...] = ()
+    unread = candidates
+    if state.get("refined"):
+        read = state["result"].passages
+        cited = tuple(hit for hit in candidates if hit.chunk.chunk_id in state["result"].citations)
+        unread = tuple(hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", []))
+    if Lever.DEDUPE in context.levers:
+        unread = without_near_duplicates(unread, beside=read)
+    return (*cited, *unread)[: context.depth.final_k]
 
 
 def _about(question: str, planned: list[str]) -> list[str]:

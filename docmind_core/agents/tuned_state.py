@@ -26,13 +26,15 @@ class TunedState(TypedDict, total=False):
     result: ArmAnswer
 
 
-class SearchTask(TypedDict):
+class SearchTask(TypedDict, total=False):
     """One branch of the fan-out."""
 
     sub_query: str
     strategy: str
     number: int
     """From 1, in the order of the plan."""
+    together: tuple[str, ...]
+    """The sub-queries of all branches, where they run at once."""
 
 
 def said_before(state: TunedState, context: AgentContext) -> str:

@@ -15,9 +15,10 @@ from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
-from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools, Searches
+from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools
 from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
+from docmind_core.runs.search_batches import Searches
 from docmind_core.suites.suite import Suite
 
 

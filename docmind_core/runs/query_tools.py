@@ -22,6 +22,7 @@ from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
+from docmind_core.runs.search_batches import SearchBatches, Searches
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, TokenUsage, read_reply
 
 CallMatch = tuple[str, str, str]
@@ -33,18 +34,6 @@ class Completes(Protocol):
 
     async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
         """Return the reply and book each attempt."""
-        ...
-
-
-class Searches(Protocol):
-    """What can search: the retrieval index, or a stand-in of a test."""
-
-    def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
-        """Return at most `k` hits, best first."""
-        ...
-
-    def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
-        """Return the cosine of each pair of chunks; None without embeddings."""
         ...
 
 
@@ -74,6 +63,11 @@ class RecordingTools:
     decisions: DecisionLog = field(default_factory=DecisionLog)
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
+    _batches: SearchBatches = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let this query's searches share batches."""
+        self._batches = SearchBatches(index=self.index)
 
     async def ask(
         self,
@@ -142,13 +136,17 @@ class RecordingTools:
             span.attributes.update(_usage_attributes(reply))
             return reply
 
-    async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
+    async def search(
+        self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()
+    ) -> tuple[Hit, ...]:
         """Search and record the ranking; encoders run in a thread, so that calls go on meanwhile."""
         with self.trace.span("retrieval", strategy, {"gen_ai.retrieval.query.text": query}) as span:
 
             async def find() -> tuple[Hit, ...]:
                 if strategy == KEYWORD:
                     return self.index.search(strategy, query, depth.candidates_k)
+                if query in together:
+                    return await self._batches.hits(strategy, together, query, depth.candidates_k)
                 return await asyncio.to_thread(self.index.search, strategy, query, depth.candidates_k)
 
             hits = await (self.caches.hits(query, find, strategy=strategy, **asdict(depth)) if self.caches else find())
@@ -156,6 +154,13 @@ class RecordingTools:
                 "search", hits, span_id=span.span_id, strategy=strategy, depth=depth, search_query=query
             )
             return hits
+
+    async def search_many(
+        self, strategy: str, queries: Sequence[str], depth: RetrievalDepth
+    ) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query at once; the encoder takes them in one batch."""
+        searches = (self.search(strategy, query, depth, together=queries) for query in queries)
+        return tuple(await asyncio.gather(*searches))
 
     async def remembered(
         self,

@@ -2,13 +2,16 @@ import copy
 
 import pytest
 
+from docmind_core.agents.arm_facts import honours, reads_otherwise
 from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.levers import Lever
 from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_supervisor import opening
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
 from docmind_core.errors import UsageError
+from docmind_core.retrieval.search import KEYWORD, SEMANTIC
 from tests.fakes.scripted_tools import ScriptedTools, make_context
 
 QUESTION = "what is a frobnicator"
@@ -158,13 +161,45 @@ async def test_every_arm_asks_for_the_same_depth_and_answers_under_the_same_inst
 
 @pytest.mark.parametrize("name", EVERY_ARM)
 async def test_every_arm_reads_the_same_passages_for_the_same_search(name):
-    tools = ScriptedTools()
+    tools = ScriptedTools()  # none repeats another one
     answer = await run_arm(name, tools, top_k=3)
 
     assert [hit.chunk.chunk_id for hit in answer.passages] == ["doc1#0", "doc2#0", "doc3#0"]
     answering = [request.user for _, _, request in tools.calls if "Task: answer the question." in request.user]
     assert answering
     assert all("[3] Title 3" in user and "[4] Title 4" not in user for user in answering)
+
+
+@pytest.mark.parametrize("name", EVERY_ARM)
+async def test_every_arm_reads_as_many_passages_where_some_repeat_others(name):
+    """With dedupe the next ones are read instead of the repeats, so nobody saves tokens by reading less."""
+    said = "A frobnicator is a device that frobnicates widgets in the dark."
+    tools = ScriptedTools(texts={1: said, 2: said, 4: f"{said} It is blue."})
+    answer = await run_arm(name, tools, top_k=3)
+
+    repeats_replaced = "repeats replaced" in reads_otherwise(find_arm(name))
+    wanted = ["doc1#0", "doc3#0", "doc4#0"] if repeats_replaced else ["doc1#0", "doc2#0", "doc3#0"]
+    assert [hit.chunk.chunk_id for hit in answer.passages] == wanted
+    assert repeats_replaced == (Lever.DEDUPE in find_arm(name).levers)
+
+
+@pytest.mark.parametrize("name", EVERY_ARM)
+async def test_every_arm_honours_the_parts_of_the_level_that_it_is_said_to(name):
+    """S37."""
+    parts = honours(find_arm(name))
+    thorough, fast = ScriptedTools(), ScriptedTools()
+    for tools, level in ((thorough, "thorough"), (fast, "fast")):
+        arm, question = find_arm(name), "what is the difference between a frobnicator and a widget"
+        context = make_context(tools, level=level, strategies=(KEYWORD, SEMANTIC))
+        await answer_question(arm, arm.build(), question, context)
+        assert {depth for _, _, depth in tools.searches} == {context.depth}
+
+    assert ("rerank" in parts) == bool(thorough.reranks)
+    assert ("router" in parts) == (1.0 in [deadline_s for _, deadline_s in thorough.deadlines])
+    if PLANNER in thorough.callers:
+        assert ("planner" in parts) == (PLANNER not in fast.callers)
+    if VALIDATOR in thorough.callers:
+        assert bool({"validator", "no check at fast"} & set(parts)) == (VALIDATOR not in fast.callers)
 
 
 @pytest.mark.parametrize("name", EVERY_ARM)

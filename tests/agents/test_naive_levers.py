@@ -15,7 +15,7 @@ RETURNING, TRANSFERRING = "Transferring back to supervisor.", "Transferring to"
 class RepeatingTools(ScriptedTools):
     """Finds the same long passage in two documents."""
 
-    async def search(self, strategy, query, depth):
+    async def search(self, strategy, query, depth, *, together=()):
         self.searches.append((strategy, query, depth))
         text = "A frobnicator is a device that frobnicates widgets in the dark."
         return (make_hit(1, text=text), make_hit(2, text=text), make_hit(3, text="Something else entirely, said once."))

@@ -171,7 +171,7 @@ def test_the_longest_order_fits_into_the_reply(count, wanted):
 class OtherHitsTools(ScriptedTools):
     """Hybrid search finds twenty documents that keyword search does not."""
 
-    async def search(self, strategy, query, depth):
+    async def search(self, strategy, query, depth, *, together=()):
         hits = await ScriptedTools.search(self, strategy, query, depth)
         return tuple(make_hit(100 + number) for number in range(1, 21)) if strategy == HYBRID else hits
 

@@ -88,6 +88,32 @@ async def test_a_rejected_answer_is_refined_once_with_passages_not_read_before()
     assert [hit.chunk.doc_id for hit in answer.passages] == ["doc2", "doc6", "doc7", "doc8", "doc9"]
 
 
+SAID = "A frobnicator is a device that frobnicates widgets in the dark."
+
+
+async def test_repeats_give_way_to_the_next_candidates():
+    tools = ScriptedTools(reply=replying(), texts={2: SAID, 3: SAID, 5: SAID})
+    answer = await run_tuned(tools)
+
+    assert [hit.chunk.doc_id for hit in answer.passages] == ["doc1", "doc2", "doc4", "doc6", "doc7"]
+    assert len(answer.candidates) == 15, "retrieval metrics judge the ranking, repeats among it"
+
+
+async def test_a_second_try_reads_no_repeat_of_what_the_first_one_read():
+    tools = ScriptedTools(reply=replying(check="no"), texts={1: SAID, 7: SAID})
+    answer = await run_tuned(tools, strategies=(KEYWORD, HYBRID))
+
+    assert [hit.chunk.doc_id for hit in answer.passages] == ["doc2", "doc6", "doc8", "doc9", "doc10"]
+
+
+async def test_searches_that_fan_out_are_made_together():
+    """S58: so that their queries are embedded in one batch."""
+    tools = ScriptedTools(reply=replying(plan='{"sub_queries": ["frobnicator size"]}'))
+    await run_tuned(tools, COMPOSITE)
+
+    assert tools.together == [(COMPOSITE, "frobnicator size")] * 2
+
+
 async def test_a_verdict_that_cannot_be_read_ends_the_query_unchecked():
     tools = ScriptedTools(reply=replying(check="perhaps"))
     await run_tuned(tools)

@@ -1,6 +1,6 @@
 """A scripted stand-in for the tools of an arm: replies made up, every call and search recorded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,6 +31,8 @@ class ScriptedTools:
 
     reply: Callable[[str, str, ChatRequest], str] | None = None
     hits: int = 20
+    texts: dict[int, str] = field(default_factory=dict)
+    """Texts of passages, by their number, instead of one that says nothing twice."""
     vectors: bool = False
     """Whether there are embeddings; each passage is then near to itself alone."""
     failing: dict[str, Exception] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class ScriptedTools:
     """Searches that raise, by their query."""
     calls: list[tuple[str, str, ChatRequest]] = field(default_factory=list)
     searches: list[tuple[str, str, RetrievalDepth]] = field(default_factory=list)
+    together: list[tuple[str, ...]] = field(default_factory=list)
+    """What each search was made together with."""
     sequence: list[str] = field(default_factory=list)
     deadlines: list[tuple[str, float | None]] = field(default_factory=list)
     routes: list[RouteRecord] = field(default_factory=list)
@@ -68,11 +72,18 @@ class ScriptedTools:
         text = self.reply(agent, task, request) if self.reply else plain_reply(request.body("m"))
         return read_reply(request, text, "stop", None)
 
-    async def search(self, strategy: str, query: str, depth: RetrievalDepth) -> tuple[Hit, ...]:
+    async def search(
+        self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()
+    ) -> tuple[Hit, ...]:
         self.searches.append((strategy, query, depth))
+        self.together.append(tuple(together))
         if query in self.failing_searches:
             raise self.failing_searches[query]
-        return tuple(make_hit(number) for number in range(1, min(self.hits, depth.candidates_k) + 1))
+        numbers = range(1, min(self.hits, depth.candidates_k) + 1)
+        return tuple(make_hit(number, text=self.texts.get(number, "")) for number in numbers)
+
+    async def search_many(self, strategy, queries, depth):
+        return tuple([await self.search(strategy, query, depth, together=queries) for query in queries])
 
     async def remembered(self, cache, query, work, *, worth_keeping=None, **parameters):
         return await work()

@@ -95,7 +95,7 @@ def test_the_last_decision_counts():
 
 
 def test_each_strategy_is_judged_by_what_it_finds_in_one_batch():
-    """S46, S58: all queries of a run are searched for, and so embedded, at once."""
+    """S46: all queries of a run are searched for, and so embedded, at once."""
     index = Index()
     queries = [make_query("q1"), make_query("q2")]
     found = strategy_quality(index, queries, 15)

@@ -1,0 +1,54 @@
+"""Searches that are made at the same time: whoever comes first has the queries of all embedded in one batch."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from docmind_core.retrieval.diversity import Similarities
+from docmind_core.retrieval.search import Hit
+
+
+class Searches(Protocol):
+    """What can search: the retrieval index, or a stand-in of a test."""
+
+    def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
+        """Return at most `k` hits, best first."""
+        ...
+
+    def search_many(self, strategy: str, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query, embedding all of them in one batch."""
+        ...
+
+    def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
+        """Return the cosine of each pair of chunks; None without embeddings."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    work: asyncio.Future[tuple[tuple[Hit, ...], ...]]
+    waiting: set[str]
+    """Queries whose hits nobody has asked for yet: a search that is made again is made anew."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SearchBatches:
+    """The batches of one query run."""
+
+    index: Searches
+    _batches: dict[tuple[str, tuple[str, ...], int], _Batch] = field(default_factory=dict)
+
+    async def hits(self, strategy: str, queries: Sequence[str], query: str, k: int) -> tuple[Hit, ...]:
+        """Return the hits for `query`, one of `queries`; the search runs in a thread, so that calls go on meanwhile."""
+        key = (strategy, tuple(queries), k)
+        batch = self._batches.get(key)
+        if batch is None or query not in batch.waiting:
+            work = asyncio.ensure_future(asyncio.to_thread(self.index.search_many, strategy, queries, k))
+            # All who wait may be cancelled before it fails; then nobody else looks at its error.
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            batch = self._batches[key] = _Batch(work=work, waiting=set(queries))
+        batch.waiting.discard(query)
+        # Shielded: who gives up waiting must not take the result from the others.
+        found = await asyncio.shield(batch.work)
+        return found[key[1].index(query)]
