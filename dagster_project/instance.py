@@ -1,13 +1,13 @@
 """Dagster's own state, kept in the home: its folder, its settings, and runs whose process has died."""
 
 import fcntl
-from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
 import psutil
 
 from dagster_project.partitions import benchmark_runs
+from docmind_core.runs.keys import is_benchmark_run
 from docmind_core.settings import Settings
 
 # No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.
@@ -79,10 +79,14 @@ def add_benchmark_run(instance: dg.DagsterInstance, benchmark_run: str) -> None:
     instance.add_dynamic_partitions(str(benchmark_runs.name), [benchmark_run])
 
 
-def forget_benchmark_runs(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
-    """Take keys out of Dagster's partitions; what it logged about them stays."""
-    for key in keys:
-        instance.delete_dynamic_partition(str(benchmark_runs.name), key)
+def forget_removed_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Take keys without a frozen suite out of Dagster's partitions; what it logged about them stays.
+
+    Every key has a frozen suite before Dagster knows it, so one without was removed.
+    """
+    for key in instance.get_dynamic_partitions(str(benchmark_runs.name)):
+        if is_benchmark_run(key) and not (settings.benchmarks / key).exists():
+            instance.delete_dynamic_partition(str(benchmark_runs.name), key)
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from dagster_project.definitions import defs
-from dagster_project.instance import add_benchmark_run, open_instance
+from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
 from dagster_project.metadata import summary_of
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
 from docmind_core.errors import RunError
+from docmind_core.runs.keys import suite_of
 from docmind_core.runs.progress import RunObserver
 from docmind_core.settings import Settings
 
@@ -39,6 +40,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         RunError: If a gate stopped the report; the gate and what it saw are named.
     """
     with open_instance(settings) as instance:
+        _tell_of_dead_runs(instance, benchmark_run, observer)
         add_benchmark_run(instance, benchmark_run)
         dagster_run_id = str(uuid.uuid4())
         with _named_gates(instance, benchmark_run, dagster_run_id):
@@ -55,6 +57,22 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         markdown=Path(str(metadata["markdown_path"].value)),
         summary=summary_of(metadata),
     )
+
+
+def _tell_of_dead_runs(instance: dg.DagsterInstance, benchmark_run: str, observer: RunObserver) -> None:
+    """Fail runs whose process died, and say how to go on with those that nobody goes on with here."""
+    died = {
+        run.tags["dagster/partition"]
+        for run_id in fail_dead_runs(instance)
+        if (run := instance.get_run_by_id(run_id)) is not None and "dagster/partition" in run.tags
+    }
+    for key in sorted(died - {benchmark_run}):
+        observer.announce(
+            f"the process of {key} had died: its Dagster run is failed now, its slot free. "
+            f"Go on with it later: docmind bench {suite_of(key)} --resume {key}"
+        )
+    if benchmark_run in died:
+        observer.announce("the process of its last run had died: that Dagster run is failed now, its slot free")
 
 
 @contextmanager

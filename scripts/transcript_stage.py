@@ -13,6 +13,8 @@ from tests.fakes.engine_server import FakeEngine
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+KEYS = tuple(f"20261122T02{minute:02}00Z-toy-{tail}" for minute, tail in enumerate(("7f3a", "81c0", "a94e", "c2d7")))
+
 
 class Stage:
     """A home of its own with one small suite on a stand-in engine."""
@@ -21,6 +23,7 @@ class Stage:
         self.folder = folder
         self.engine = engine
         self.home = folder / "home"
+        self._keys: dict[str, str] = {}
         topics = ("apples", "bridges", "clouds", "dolphins")
         write_query_set(
             folder / "toy-set",
@@ -54,12 +57,50 @@ class Stage:
         with self.start(*arguments, **environment) as process:
             return self.block(arguments, process.communicate()[0], process.returncode)
 
-    def block(self, arguments: tuple[str, ...], output: str, code: int) -> str:
+    def read_until(self, process: "subprocess.Popen[str]", end: str) -> str:
+        """Return what a process has shown up to a line that ends with `end`."""
+        seen = ""
+        while process.stdout and not seen.endswith(end) and (line := process.stdout.readline()):
+            seen += line
+        return seen
+
+    def dagster_runs(self) -> str:
+        """Return what the interface under Dagster's UI says about the runs of this home and the slot of the pool."""
+        slot = 'instance{concurrencyLimit(concurrencyKey:"engine"){activeSlotCount}}'
+        question = "{runsOrError{...on Runs{results{status}}} " + slot + "}"
+        return self.dagster("dagster-graphql", "-w", "home/dagster/workspace.yaml", "-t", question)
+
+    def materialised(self, key: str) -> str:
+        """Materialise the partition `key` with Dagster's own command; only the last line of its log is kept."""
+        module = ("-m", "dagster_project.definitions")
+        return self.dagster("dagster", "asset", "materialize", "--select", "*", "--partition", key, *module, last=1)
+
+    def dagster(self, command: str, *arguments: str, last: int = 10) -> str:
+        """Run a command of Dagster on this home and return its last lines."""
+        done = subprocess.run(
+            [Path(sys.executable).with_name(command), *arguments],
+            cwd=self.folder,
+            env=child_environment(
+                DOCMIND_HOME=str(self.home), DAGSTER_HOME=str(self.home / "dagster"), PYTHONPATH=str(PROJECT)
+            ),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        # An answer is JSON between the lines of a log; a command that only works has nothing but a log.
+        lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
+        output = "\n".join([line for line in lines if line.startswith("{")] or lines[-last:])
+        return self.block(arguments, output, done.returncode, command=command)
+
+    def block(self, arguments: tuple[str, ...], output: str, code: int, command: str = "docmind") -> str:
         """Return one command as the page shows it."""
-        text = "\n".join([f"$ docmind {shlex.join(arguments)}", output.strip()])
+        text = "\n".join([f"$ {shlex.join([command, *arguments])}", output.strip()])
         text = text.replace(str(self.folder), "/home/me").replace(str(PROJECT), "/home/me/docmind")
+        text = re.sub(r"\d{8}T\d{6}Z-toy-[0-9a-f]{4}", lambda key: self._word_for(key.group()), text)
         for pattern, word in (
-            (r"\d{8}T\d{6}Z-toy-[0-9a-f]{4}", "20261122T020000Z-toy-7f3a"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-22 02:00:00"),
+            (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} - \d+", "5f0c… - 4711"),
+            (r"process group \d+", "process group 4711"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:8000"),
             (r"process \d+", "process 4711"),
             (r"engine-fake-\w+", "engine-cpu-smollm2-20261122T020000Z"),
@@ -69,3 +110,8 @@ class Stage:
         lines = [line.rstrip() for line in text.splitlines()]
         kept = lines if len(lines) <= 18 else [*lines[:17], f"... {len(lines) - 17} more lines"]
         return "\n".join([*kept, f"(exit code {code})"])
+
+    def _word_for(self, key: str) -> str:
+        """Return the fixed word for a key: in the order of their appearance."""
+        self._keys.setdefault(key, KEYS[len(self._keys)])
+        return self._keys[key]

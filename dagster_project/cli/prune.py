@@ -1,6 +1,11 @@
 """`docmind prune`: remove old benchmark runs."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from docmind_core.settings import Settings
 
 
 @click.command()
@@ -18,28 +23,33 @@ def prune(keep: int, dry_run: bool) -> None:
       docmind prune --keep 20
     """
     from dagster_project.cli.terminal_table import print_table
+    from docmind_core.runs.lock import lock_home
     from docmind_core.runs.pruning import old_runs, prune_runs
     from docmind_core.settings import load_settings
 
     settings = load_settings()
-    chosen = old_runs(settings, keep=keep) if dry_run else prune_runs(settings, keep=keep)
+    if dry_run:
+        chosen = old_runs(settings, keep=keep)
+    else:
+        with lock_home(settings, f"docmind prune --keep {keep}"):
+            chosen = prune_runs(settings, keep=keep)
+            # Even with nothing chosen: a pruning that died may have left keys without runs.
+            _forget_partitions(settings)
     if not chosen:
         click.echo(f"no suite has more than {keep} benchmark runs; nothing to remove")
         return
     print_table(["benchmark_run", "suite", "MiB"], [(run.benchmark_run, run.suite, _mib(run.bytes)) for run in chosen])
     total = _mib(sum(run.bytes for run in chosen))
     click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark runs, {total} MiB")
-    if not dry_run and settings.dagster_home.exists():
-        _forget_partitions([run.benchmark_run for run in chosen])
 
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:,.1f}"
 
 
-def _forget_partitions(keys: list[str]) -> None:
-    from dagster_project.instance import forget_benchmark_runs, open_instance
-    from docmind_core.settings import load_settings
+def _forget_partitions(settings: "Settings") -> None:
+    from dagster_project.instance import forget_removed_runs, open_instance
 
-    with open_instance(load_settings()) as instance:
-        forget_benchmark_runs(instance, keys)
+    if settings.dagster_home.exists():
+        with open_instance(settings) as instance:
+            forget_removed_runs(instance, settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from docmind_core.retrieval.search import Hit
 
 _CITATION = re.compile(r"\s*\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
-_FENCE = re.compile(r"</?\s*passages\s*>", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=\s*/?\s*passages\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +28,12 @@ def numbered(passages: Sequence[Hit], *, first_number: int = 1) -> tuple[Numbere
 
 
 def render_passage(passage: NumberedPassage) -> str:
-    """Return one passage with its number; a cut text says so."""
+    """Return one passage with its number; a cut text says so, and no tag of the fence stands in it."""
     chunk = passage.hit.chunk
     mark = " [...]" if passage.whole_tokens is not None else ""
-    return f"[{passage.number}] {_FENCE.sub('', chunk.title)}\n{_FENCE.sub('', chunk.text)}{mark}"
+    # Escaped, not taken out: what is left when a tag goes may be a tag. Title and text together may be one, too.
+    inside = _FENCE.sub("&lt;", f"{chunk.title}\n{chunk.text}")
+    return f"[{passage.number}] {inside}{mark}"
 
 
 def render_numbered(passages: Sequence[NumberedPassage]) -> str:

@@ -4,9 +4,9 @@ Faults, one per chat request in the order of arrival:
 
 - `drop`: the connection is closed before the engine sees the request.
 - `lose`: the engine answers in full, and its answer is thrown away.
-- `500`, `503`: an error of the server; `429` with `Retry-After: 0`.
+- `500`, `503`: an error of the server; `429` with `Retry-After`, by default 0.
 - `cut`: half of the engine's answer arrives, then the connection is closed.
-- `slow`: the answer arrives in pieces of 16 bytes.
+- `slow`: the answer arrives in pieces of 16 bytes with a pause after each.
 - `garbage`: bytes that are no HTTP arrive.
 - `hang`: nothing arrives until the client gives up.
 """
@@ -29,6 +29,9 @@ class FaultProxy:
 
     upstream_port: int
     faults: Faults = ()
+    retry_after_s: int = 0
+    piece_s: float = 0.002
+    """Pause after each piece of a slow answer."""
     port: int = 0
     chat_requests: int = 0
     broken: list[str] = field(default_factory=list)
@@ -98,7 +101,7 @@ class FaultProxy:
             await writer.drain()
             return False
         if fault in ("429", "500", "503"):
-            writer.write(_refusal(fault))
+            writer.write(_refusal(fault, self.retry_after_s))
             return True
         return await self._relay(request, writer, fault)
 
@@ -120,7 +123,8 @@ class FaultProxy:
         for start in range(0, len(reply), size):
             writer.write(reply[start : start + size])
             await writer.drain()
-            await asyncio.sleep(0)  # the other side gets its turn after each piece
+            # The other side gets its turn after each piece.
+            await asyncio.sleep(self.piece_s if fault == "slow" else 0)
         return fault != "cut"
 
     async def _ask(self, request: bytes) -> bytes:
@@ -134,9 +138,9 @@ class FaultProxy:
             upstream_writer.close()
 
 
-def _refusal(status: str) -> bytes:
+def _refusal(status: str, retry_after_s: int) -> bytes:
     text = b'{"error": "planted"}'
-    extra = b"Retry-After: 0\r\n" if status == "429" else b""
+    extra = b"Retry-After: %d\r\n" % retry_after_s if status == "429" else b""
     head = b"HTTP/1.1 " + status.encode() + b" Planted\r\nContent-Type: application/json\r\n" + extra
     return head + b"Content-Length: " + str(len(text)).encode() + b"\r\n\r\n" + text
 

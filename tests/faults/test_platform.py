@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from dagster_project.cli.main import run
-from docmind_core.errors import DocMindError
+from dagster_project.instance import open_instance
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
+from docmind_core.runs.frozen_suite import list_benchmark_runs
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.settings import Settings, child_environment
+from docmind_core.settings import child_environment
 from tests.documents import PROJECT
 from tests.faults.consistency import assert_consistent, select
 
@@ -106,33 +106,25 @@ def test_a_home_that_cannot_be_written_to_is_one_line(write_suite, monkeypatch, 
     assert len(shown.splitlines()) == 1
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 1 MiB; only root can make one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def test_a_platform_killed_with_9_is_told_of_by_the_next_run_and_goes_on(bench_home, write_suite, engine, capfd):
+    """Its Dagster run is failed, its slot freed, and nothing that it had finished is asked again."""
+    engine.faults.extend([None, None, "hang"])
+    suite = write_suite(arms=["single_pass"], concurrency=1)
+    with bench(bench_home, suite) as process:
+        while engine.begun < 3 and process.poll() is None:
+            engine.wait_for_call(3)
+        process.kill()
+    (killed,) = list_benchmark_runs(bench_home)
 
+    assert run(["bench", suite]) == 0
+    told = f"the process of {killed.benchmark_run} had died: its Dagster run is failed now, its slot free. "
+    assert f"{told}Go on with it later: docmind bench toy --resume {killed.benchmark_run}" in capfd.readouterr().err
+    assert run(["bench", suite, "--resume", killed.benchmark_run]) == 0
+    assert "had died" not in capfd.readouterr().err
 
-def test_a_full_disk_is_one_line_and_with_room_the_run_goes_on(small_disk, make_suite, engine):
-    settings = Settings(home=small_disk / "home")
-    key = freeze_benchmark_run(make_suite(arms=["single_pass"], concurrency=1), settings)
-    ballast = small_disk / "ballast"
-    left = os.statvfs(small_disk)
-    ballast.write_bytes(b"x" * max(0, left.f_bavail * left.f_frsize - 300_000))
-
-    with pytest.raises(DocMindError) as caught:
-        execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-    assert "disk" in str(caught.value) or "space" in str(caught.value)
-
-    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    ballast.unlink()
-    finished_before = engine.counters.get("request_success", 0)
-    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-
-    assert_consistent(settings, arms=1, queries=6)
-    assert finished_before <= engine.counters["request_success"] <= 12
+    counts = select(bench_home, "select count(*), count(distinct query_id) from query_runs group by run_id")
+    assert counts == [(6, 6)] * 2
+    with open_instance(bench_home) as instance:
+        states = {(entry.tags["dagster/partition"], entry.status.value) for entry in instance.get_runs()}
+    assert {(killed.benchmark_run, "FAILURE"), (killed.benchmark_run, "SUCCESS")} < states
+    assert engine.counters["request_success"] == 12

@@ -4,6 +4,7 @@ import pytest
 
 from dagster_project.cli.main import run
 from dagster_project.instance import add_benchmark_run, open_instance
+from docmind_core.runs.lock import home_holder
 
 KEYS = [f"202611{day}T020000Z-smoke-7f3a" for day in (20, 21, 22)]
 
@@ -37,3 +38,30 @@ def test_pruned_runs_are_no_partitions_of_dagster_any_more(three_runs, capsys):
         assert instance.get_dynamic_partitions("benchmark_run") == KEYS[2:]
     assert run(["prune", "--keep", "1"]) == 0
     assert capsys.readouterr().out.endswith("no suite has more than 1 benchmark runs; nothing to remove\n")
+
+
+def test_keys_that_a_pruning_left_behind_when_it_died_are_forgotten_by_the_next(three_runs, monkeypatch):
+    monkeypatch.setattr("dagster_project.instance.forget_removed_runs", interrupted)
+    assert run(["prune", "--keep", "1"]) == 130
+    monkeypatch.undo()
+    monkeypatch.setenv("DOCMIND_HOME", str(three_runs.home))
+
+    assert run(["prune", "--keep", "1"]) == 0
+
+    with open_instance(three_runs) as instance:
+        assert instance.get_dynamic_partitions("benchmark_run") == KEYS[2:]
+
+
+def test_the_home_is_locked_until_dagster_has_forgotten_too(three_runs, monkeypatch):
+    holders = []
+    monkeypatch.setattr(
+        "dagster_project.instance.forget_removed_runs", lambda *_: holders.append(home_holder(three_runs))
+    )
+
+    assert run(["prune", "--keep", "1"]) == 0
+
+    assert ["docmind prune --keep 1" in holder for holder in holders] == [True]
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

@@ -1,0 +1,81 @@
+"""What a user sees when something happens to the engine."""
+
+import os
+import signal
+from collections import deque
+from typing import Any
+
+import psutil
+
+from docmind_core.serving.engine_state import read_state
+from scripts.transcript_stage import Stage
+from tests.fakes.engine_server import plain_reply
+
+
+def engine_gone(stage: Stage) -> str:
+    """The engine dies in the middle, comes back, and the run goes on."""
+    stage.write_suite()
+    stage.engine.faults = deque([None, None, *["drop"] * 40])
+    stage.engine.healthy = False
+    first = stage.shown("bench", "toy.yaml")
+    stage.engine.faults.clear()
+    stage.engine.healthy = True
+    return f"{first}\n{stage.shown('bench', 'toy.yaml', '--resume')}"
+
+
+FAKE_PROFILE = """
+import sys
+from docmind_core.serving import profiles
+from tests.serving.engines import fake_profile
+slow = (sys.executable, "-m", "tests.fakes.engine_server", "--latency-s", "1")
+profiles._BUILDERS["cpu-smollm2"] = lambda: fake_profile(launcher=slow)
+"""
+
+
+def engine_killed(stage: Stage) -> str:
+    """An engine that the run has started is killed with -9; then --resume."""
+    stage.write_suite(engine="cpu-smollm2")
+    with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
+        seen = ""
+        while process.stdout and not seen.endswith("queries\n") and (line := process.stdout.readline()):
+            seen += line
+        if state := read_state(stage.home):
+            psutil.Process(state.pgid).children()[0].kill()
+        first = stage.block(("bench", "toy.yaml"), seen + process.communicate()[0], process.returncode)
+    with stage.start("bench", "toy.yaml", "--resume", first=FAKE_PROFILE) as process:
+        resumed = stage.block(("bench", "toy.yaml", "--resume"), process.communicate()[0], process.returncode)
+    return f"{first}\n{resumed}"
+
+
+def stale_engine(stage: Stage) -> str:
+    """The platform and the engine's keeper are killed with -9: nobody is left to end the engine."""
+    stage.write_suite(engine="cpu-smollm2")
+    with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
+        stage.read_until(process, "queries\n")
+        if state := read_state(stage.home):
+            os.kill(state.pgid, signal.SIGKILL)
+        process.kill()
+    with stage.start("bench", "toy.yaml", "--resume", first=FAKE_PROFILE) as process:
+        return stage.block(("bench", "toy.yaml", "--resume"), process.communicate()[0], process.returncode)
+
+
+def shared_engine(stage: Stage) -> str:
+    """Somebody else asks the engine something during the run."""
+    others = iter([True])
+
+    def reply(body: dict[str, Any]) -> str:
+        if next(others, False):
+            for counter, amount in (("prompt_tokens", 700), ("generation_tokens", 80), ("request_success", 1)):
+                stage.engine.counters[counter] = stage.engine.counters.get(counter, 0.0) + amount
+        return plain_reply(body)
+
+    stage.engine.reply = reply
+    shown = stage.shown("bench", "toy.yaml")
+    return f"{shown}\n{stage.shown('sql', 'select state, prompt_difference, because from ledger_balance')}"
+
+
+def all_failed(stage: Stage) -> str:
+    """Every call ends in HTTP 400."""
+    stage.write_suite()
+    stage.engine.faults = deque([400] * 100)
+    return stage.shown("bench", "toy.yaml")
