@@ -31,9 +31,10 @@ from docmind_core.runs.query_tools import EngineSeat
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
-from docmind_core.serving.counters import CounterSnapshot, read_settled_counters, reset_prefix_cache
+from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
+from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
@@ -164,7 +165,7 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     connection, journal, clock = bench.inputs.connection, bench.journal, bench.clock
     run_id, queries = run_id_of(bench.inputs.benchmark_run, arm_name), bench.queries
     expected = len(queries) * bench.inputs.suite.replicates
-    was_reset = connection.prefix_cache_resettable and await reset_prefix_cache(connection)
+    was_reset = await reset_prefix_cache(connection)
     before = await read_settled_counters(connection)
     session = before.engine_session if before else UNKNOWN_SESSION
     facts = run_facts(

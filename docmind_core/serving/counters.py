@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import httpx
 
-from docmind_core.errors import EngineUnreachable
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.metrics_text import Sample, read_samples
+from docmind_core.serving.unreachable import unreachable
 
 PREFIX = "vllm:"
 RUNNING = "num_requests_running"
@@ -47,7 +47,7 @@ async def read_counters(connection: EngineConnection) -> CounterSnapshot | None:
     Raises:
         EngineUnreachable: If the engine does not answer at all.
     """
-    async with _client(connection) as client:
+    async with open_client(connection) as client:
         return await _scrape(client, connection)
 
 
@@ -59,7 +59,7 @@ async def read_settled_counters(
     After `timeout_s` the last scrape is returned as it is: its `idle` says whether requests were still going on.
     """
     until = time.monotonic() + timeout_s
-    async with _client(connection) as client:
+    async with open_client(connection) as client:
         before = await _scrape(client, connection)
         while before is not None:
             await asyncio.sleep(pause_s)
@@ -71,23 +71,8 @@ async def read_settled_counters(
     return None
 
 
-async def reset_prefix_cache(connection: EngineConnection) -> bool:
-    """Empty the prefix cache, so that an arm does not profit from the one before it.
-
-    Returns:
-        True if it is empty now; False if this engine has no such route, or is not ours to reset.
-    """
-    if not connection.prefix_cache_resettable:
-        return False
-    async with _client(connection) as client:
-        try:
-            response = await client.post(f"{connection.base_url}/reset_prefix_cache")
-        except httpx.HTTPError as error:
-            raise _unreachable(connection, error) from error
-    return response.is_success
-
-
-def _client(connection: EngineConnection) -> httpx.AsyncClient:
+def open_client(connection: EngineConnection) -> httpx.AsyncClient:
+    """Return a client for the routes beside the calls."""
     return httpx.AsyncClient(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies)
 
 
@@ -95,7 +80,7 @@ async def _scrape(client: httpx.AsyncClient, connection: EngineConnection) -> Co
     try:
         response = await client.get(f"{connection.base_url}/metrics")
     except httpx.HTTPError as error:
-        raise _unreachable(connection, error) from error
+        raise unreachable(connection, f"stopped answering ({str(error) or type(error).__name__})") from error
     return counters_of(response.text, base_url=connection.base_url) if response.is_success else None
 
 
@@ -127,8 +112,3 @@ def _session(base_url: str, births: Mapping[str, float]) -> str:
     """Name the session by when the engine's counters began; without that, by the URL alone."""
     born = next((f"{births[name]!r}" for name in _BIRTH if name in births), "unknown")
     return hashlib.sha256(f"{base_url} {born}".encode()).hexdigest()[:16]
-
-
-def _unreachable(connection: EngineConnection, error: Exception) -> EngineUnreachable:
-    cause = str(error) or type(error).__name__
-    return EngineUnreachable(f"the engine at {connection.base_url} stopped answering ({cause}). Is it still running?")

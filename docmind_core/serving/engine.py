@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from docmind_core.errors import EngineStartError, SettingsError, UsageError
 from docmind_core.serving.bundled_model import PreparedModel
@@ -69,11 +70,11 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
     running = _detached_engine(profile, settings, announce)
     if running is not None:
         announce(f"using the running engine at {running.url}")
-        yield _connect_managed(suite_engine, profile, model, running.url)
+        yield _connect_managed(suite_engine, profile, model, running)
         return
     engine = start_engine(profile, model.folder, settings, announce)
     try:
-        yield _connect_managed(suite_engine, profile, model, engine.state.url)
+        yield _connect_managed(suite_engine, profile, model, engine.state)
     finally:
         announce("stopping the engine")
         engine.stop()
@@ -194,11 +195,12 @@ def _detached_engine(profile: EngineProfile, settings: Settings, announce: Annou
 
 
 def _connect_managed(
-    request: EngineRequest, profile: EngineProfile, model: PreparedModel, url: str
+    request: EngineRequest, profile: EngineProfile, model: PreparedModel, state: EngineState
 ) -> EngineConnection:
-    facts = ask_engine(url, model=profile.served_model_name, api_key=None, api_key_env=None)
+    facts = ask_engine(state.url, model=profile.served_model_name, api_key=None, api_key_env=None)
     return EngineConnection(
-        base_url=url,
+        base_url=state.url,
+        log=Path(state.log),
         model=facts.model,
         managed=True,
         profile=profile.name,

@@ -7,7 +7,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PREFIX = re.compile(r"^(?:\([\w -]+ pid=\d+\) ?)?(?:(?P<level>DEBUG|INFO|WARNING|ERROR) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
 _FAILURE = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt): |docmind: |.*\berror: )")
 _REPORT = re.compile(r"[A-Z][a-z]+ ")
-_CONSEQUENCE = "See root cause above"
+_CONSEQUENCES = ("See root cause above", "See stack trace (above) for the root cause")
+_KEEPER = "docmind keeper: "
 _TAIL_BYTES = 256 * 1024
 
 
@@ -20,8 +21,14 @@ def progress_line(path: Path, *, width: int = 100) -> str:
 def failure_lines(path: Path, *, count: int = 2) -> list[str]:
     """The last lines that name an error, oldest first, or else the last lines at all; [] for an empty log."""
     texts = [text for _level, text in _lines(path)]
-    named = [text for text in texts if _FAILURE.match(text) and _CONSEQUENCE not in text]
+    named = [text for text in texts if _FAILURE.match(text) and not any(words in text for words in _CONSEQUENCES)]
     return list(dict.fromkeys(named or texts))[-count:]
+
+
+def last_words(path: Path) -> list[str]:
+    """The last line that names an error, and the keeper's that the engine has ended; [] for an empty log."""
+    ends = [text for _level, text in _lines(path)[-1:] if text.startswith(_KEEPER)]
+    return list(dict.fromkeys([*failure_lines(path, count=1), *ends]))
 
 
 def _lines(path: Path) -> list[tuple[str | None, str]]:

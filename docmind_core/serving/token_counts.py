@@ -1,6 +1,7 @@
 """How many tokens a prompt has for the model that an engine serves: exactly, before it is sent."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from docmind_core.errors import EngineUnreachable
+from docmind_core.errors import EngineError, RequestRejected
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, retry_after_s
+from docmind_core.serving.unreachable import unreachable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -63,13 +66,25 @@ class FolderTokenCounts(_Bounded):
 
 
 class RemoteTokenCounts(_Bounded):
-    """Counts by asking the engine's `/tokenize`, which renders the chat template."""
+    """Counts by asking the engine's `/tokenize`, which renders the chat template; lost connections are tried again.
 
-    def __init__(self, connection: EngineConnection, client: httpx.Client) -> None:
+    Not for the event loop: it waits.
+    """
+
+    def __init__(
+        self,
+        connection: EngineConnection,
+        client: httpx.Client,
+        *,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         super().__init__()
-        self._url = f"{connection.base_url}/tokenize"
+        self._connection = connection
         self._model = connection.model
         self._client = client
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
         self.text = lru_cache(maxsize=_REMEMBERED)(self._count_text)
 
     def prompt(self, system: str, user: str) -> int:
@@ -81,13 +96,34 @@ class RemoteTokenCounts(_Bounded):
         return self._ask({"prompt": text, "add_special_tokens": False})
 
     def _ask(self, body: dict[str, Any]) -> int:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._post({"model": self._model, **body})
+            except Retryable as failure:
+                if self._retry.gives_up(attempt, failure.asked_for_s):
+                    raise unreachable(self._connection, f"{failure.what} when asked to /tokenize") from failure
+                wait_s = self._retry.wait_s(attempt, failure.asked_for_s)
+            self._sleep(wait_s)
+
+    def _post(self, body: dict[str, Any]) -> int:
         try:
-            response = self._client.post(self._url, json={"model": self._model, **body})
+            response = self._client.post(f"{self._connection.base_url}/tokenize", json=body)
+        except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout) as error:
+            raise Retryable(f"can't be reached ({str(error) or type(error).__name__})") from error
+        except httpx.HTTPError as error:
+            raise unreachable(self._connection, f"did not count a prompt's tokens ({type(error).__name__})") from error
+        if is_transient(response.status_code):
+            asked_for_s = retry_after_s(response.headers)
+            raise Retryable(f"answers HTTP {response.status_code}", asked_for_s=asked_for_s)
+        try:
             response.raise_for_status()
             return _Counted.model_validate_json(response.content).count
         except (httpx.HTTPError, ValidationError) as error:
-            raise EngineUnreachable(
-                f"{self._url} did not count a prompt's tokens ({type(error).__name__}). Does the engine still answer?"
+            raise RequestRejected(
+                f"{self._connection.base_url}/tokenize did not count a prompt's tokens "
+                f"(HTTP {response.status_code}, {type(error).__name__})."
             ) from error
 
 
@@ -106,7 +142,7 @@ def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCount
         counts = RemoteTokenCounts(connection, client)
         try:
             counts.prompt_at_most("", "")
-        except EngineUnreachable:
+        except EngineError:
             yield None
         else:
             yield counts

@@ -2,7 +2,7 @@
 
 from docmind_core.errors import EngineUnreachable
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.engine_log import failure_lines
+from docmind_core.serving.engine_log import last_words
 
 _WIDTH = 300
 
@@ -19,7 +19,7 @@ def unreachable(connection: EngineConnection, what: str) -> EngineUnreachable:
         return EngineUnreachable(
             f"{happened} Check that it runs there and what its log says, then go on with --resume."
         )
-    said = "; ".join(failure_lines(connection.log, count=1)) or "nothing"
+    said = "; ".join(last_words(connection.log)) or "nothing"
     return EngineUnreachable(
         f"{happened} Its log says: {_short(said)} (log: {connection.log}). "
         "Go on with --resume; that starts the engine again if it has ended."

@@ -1,8 +1,11 @@
 """The first request to a managed engine, so that no query pays for it."""
 
+import time
+
 import httpx
 
 from docmind_core.errors import EngineStartError
+from docmind_core.serving.prefix_cache import RESET_PAUSE_S, RESET_ROUTE, RESET_TRIES, was_reset
 
 _TIMEOUT_S = 600.0
 _SCHEMA = {"type": "object", "properties": {"ready": {"enum": ["yes", "no"]}}, "required": ["ready"]}
@@ -30,6 +33,15 @@ def warm_up(url: str, model: str) -> None:
             if not reply.is_success:
                 said = f"HTTP {reply.status_code}: {reply.text[:200]}"
                 raise EngineStartError(f"the engine at {url} came up, but answers its first request with {said}")
-            client.post("/reset_prefix_cache")
+            _forget(client)
     except httpx.HTTPError as error:
         raise EngineStartError(f"the engine at {url} came up, but not its first answer ({error!r}).") from error
+
+
+def _forget(client: httpx.Client) -> None:
+    """Empty the prefix cache as far as the engine does so: before each arm its word is asked for again."""
+    for _ in range(RESET_TRIES):
+        response = client.post(RESET_ROUTE)
+        if was_reset(response) or not response.is_success:
+            return
+        time.sleep(RESET_PAUSE_S)

@@ -1,9 +1,10 @@
 import httpx
 import pytest
 
-from docmind_core.serving.counters import read_settled_counters, reset_prefix_cache
+from docmind_core.serving.counters import read_settled_counters
 from docmind_core.serving.engine import EngineRequest, open_engine
 from docmind_core.serving.engine_state import group_members, read_state
+from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.settings import Settings
 from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete
 from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select

@@ -44,6 +44,9 @@ def test_a_killed_engine_ends_the_run_in_one_line_and_resuming_keeps_what_was_fi
     with pytest.raises(EngineUnreachable, match=r"can't be reached .*--resume") as caught:
         execute_benchmark_run(home, key, dagster_run_id=None, observer=EngineKiller(home.home))
     assert "\n" not in str(caught.value)
+    (log,) = home.logs.glob("engine-fake-*.log")
+    assert "Its log says: " in str(caught.value)
+    assert f"(log: {log})" in str(caught.value)
     assert read_state(home.home) is None
     with Journal(journal_path(home, key)) as journal:
         finished = {row["call_id"] for row, _ in journal.attempts(f"{key}.single_pass") if row["status"] == "finished"}

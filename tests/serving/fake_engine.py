@@ -33,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(500 if BEHAVIOUR == "refuses" else 200, "{}")
+        answer = {"success": True} if self.path == "/reset_prefix_cache" else {}
+        self.answer(500 if BEHAVIOUR == "refuses" else 200, json.dumps(answer))
 
     def answer(self, status, text):
         self.send_response(status)

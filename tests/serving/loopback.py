@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = tuple[int, str]
+DROP: Answer = (0, "")
+"""No answer: the connection is closed."""
 
 
 @dataclass
@@ -45,6 +47,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 - the name that http.server looks for
 
     def _answer(self, status, text):
+        if status == 0:
+            self.close_connection = True
+            return
         self.send_response(status)
         self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()

@@ -2,7 +2,7 @@ import pytest
 
 from docmind_core.errors import EngineUnreachable
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import counters_of, read_counters, read_settled_counters, reset_prefix_cache
+from docmind_core.serving.counters import counters_of, read_counters, read_settled_counters
 from docmind_core.serving.metrics_text import Sample, read_samples
 from tests.serving.loopback import serve
 
@@ -148,22 +148,3 @@ async def test_an_engine_that_has_gone_is_an_error_and_not_missing_counters():
 
     with pytest.raises(EngineUnreachable, match="stopped answering"):
         await read_counters(connect(url))
-
-
-async def test_the_prefix_cache_is_reset_where_the_engine_allows_it():
-    with serve({"/reset_prefix_cache": (200, "")}) as server:
-        assert await reset_prefix_cache(connect(server.url, prefix_cache_resettable=True))
-
-    assert server.requests == ["POST /reset_prefix_cache"]
-
-
-async def test_a_foreign_engines_cache_is_left_alone():
-    with serve({"/reset_prefix_cache": (200, "")}) as server:
-        assert not await reset_prefix_cache(connect(server.url, prefix_cache_resettable=False))
-
-    assert server.requests == []
-
-
-async def test_a_missing_reset_route_is_no_reset():
-    with serve({}) as server:
-        assert not await reset_prefix_cache(connect(server.url, prefix_cache_resettable=True))

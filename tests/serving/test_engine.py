@@ -193,6 +193,7 @@ def test_a_managed_engine_lives_as_long_as_the_block(home, fake):
         model_folder=Path("/nowhere"),
         batch_invariant=False,
         prefix_cache_resettable=True,
+        log=Path(state.log),
     )
     assert survivors(state) == []
     assert engine_status(home) is None

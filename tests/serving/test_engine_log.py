@@ -1,6 +1,6 @@
 import pytest
 
-from docmind_core.serving.engine_log import failure_lines, progress_line
+from docmind_core.serving.engine_log import failure_lines, last_words, progress_line
 
 LOG = """\
 Triton is installed, but doesn't include CPU backend. Disabling Triton.
@@ -57,3 +57,13 @@ def test_without_a_named_error_the_last_lines_are_told(log, tmp_path):
     assert failure_lines(log(f"one\ntwo\n{killed}\n")) == ["two", killed]
     assert failure_lines(log("")) == []
     assert failure_lines(tmp_path / "none.log") == []
+
+
+def test_a_dead_core_is_told_by_what_killed_it_and_not_by_those_who_noticed(log):
+    noticed = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause."  # noqa: E501
+    text = f"(EngineCore pid=7) torch.OutOfMemoryError: Tried to allocate 2 GiB\n(APIServer pid=1) {noticed}\n"
+    ended = "docmind keeper: the engine ended by itself, exit code 1"
+
+    assert last_words(log(text)) == ["torch.OutOfMemoryError: Tried to allocate 2 GiB"]
+    assert last_words(log(f"{text}{ended}\n")) == ["torch.OutOfMemoryError: Tried to allocate 2 GiB", ended]
+    assert last_words(log("")) == []
