@@ -11,6 +11,7 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.reports.benchmark import ReportPaths
 from docmind_core.retrieval.index import RetrievalIndex
 from docmind_core.runs.benchmark import BenchmarkOutcome
+from docmind_core.runs.progress import sum_of_known
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
@@ -68,10 +69,11 @@ def described_index(index: RetrievalIndex) -> Metadata:
 def described_outcome(outcome: BenchmarkOutcome) -> Metadata:
     """Sum up the arms, and list them."""
     rows = [asdict(arm) for arm in outcome.arms]
+    tokens = sum_of_known(arm.completion_tokens for arm in outcome.arms)
     return {
         ROW_COUNT: sum(arm.done for arm in outcome.arms),
         "failed_queries": sum(arm.failed for arm in outcome.arms),
-        "completion_tokens": sum(arm.completion_tokens for arm in outcome.arms),
+        "completion_tokens": "unknown" if tokens is None else tokens,
         "arms": table_of(rows),
     }
 

@@ -80,6 +80,8 @@ def describe(progress: ArmProgress) -> str:
         parts.append(f"{progress.calls:,} {'call' if progress.calls == 1 else 'calls'}")
     if progress.tokens_per_s is not None:
         parts.append(f"{progress.tokens_per_s:.1f} tokens/s")
+    elif progress.completion_tokens is None:
+        parts.append("unknown tokens/s")
     if progress.eta_s is not None and progress.done < progress.total:
         parts.append(f"{duration(progress.eta_s)} left")
     return ", ".join(parts)

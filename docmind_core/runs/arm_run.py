@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from docmind_core.runs.journal import Row
-from docmind_core.runs.progress import ArmProgress, RunObserver
+from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
 from docmind_core.runs.query_tools import CallMatch, Completes, finished_calls
@@ -26,15 +26,19 @@ class _Tally:
     started_s: float = field(default_factory=monotonic)
     done_here: int = 0
     calls: int = 0
-    completion_tokens: int = 0
+    completion_tokens: int | None = 0
 
     def add(self, row: Row) -> None:
         self.done_here += 1
         self.failed += row["status"] == "failed"
+        if row.get("completion_tokens") is None:  # an attempt was cut off: what it generated is in no reply
+            self.completion_tokens = None
 
     def add_call(self, reply: ChatReply) -> None:
         self.calls += 1
-        self.completion_tokens += reply.usage.completion_tokens if reply.usage else 0
+        self.completion_tokens = sum_of_known(
+            [self.completion_tokens, reply.usage.completion_tokens if reply.usage else None]
+        )
 
     @property
     def progress(self) -> ArmProgress:

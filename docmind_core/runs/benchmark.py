@@ -24,7 +24,7 @@ from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, run_facts
 from docmind_core.runs.preflight import engine_request
-from docmind_core.runs.progress import ArmProgress, RunObserver
+from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineSeat
@@ -261,6 +261,6 @@ def _arm_outcome(journal: Journal, benchmark_run: str, arm: str) -> ArmProgress:
         total=begun[2]["expected_queries"] if begun else 0,
         failed=sum(row["status"] == "failed" for row in rows),
         done_here=len(rows),
-        completion_tokens=sum(row.get("completion_tokens") or 0 for row in rows),
+        completion_tokens=sum_of_known(row.get("completion_tokens") for row in rows),
         elapsed_s=elapsed_s,
     )

@@ -1,5 +1,6 @@
 """How far a benchmark run is, and who wants to know."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +15,8 @@ class ArmProgress:
     failed: int
     done_here: int
     """Queries finished by this process."""
-    completion_tokens: int
-    """Generated for the calls finished by this process, as far as the engine said."""
+    completion_tokens: int | None
+    """Generated for the calls finished by this process; None once the engine did not say it of one of them."""
     elapsed_s: float
     """Seconds of this process on the arm."""
     calls: int = 0
@@ -30,10 +31,21 @@ class ArmProgress:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Completion tokens per second of wall time; None before the first call or query has finished."""
-        if (self.done_here == 0 and self.calls == 0) or self.elapsed_s <= 0:
+        """Completion tokens per second of wall time; None before the first call or query has finished, or unknown."""
+        begun = self.done_here > 0 or self.calls > 0
+        if not begun or self.elapsed_s <= 0 or self.completion_tokens is None:
             return None
         return self.completion_tokens / self.elapsed_s
+
+
+def sum_of_known(counts: Iterable[int | None]) -> int | None:
+    """Return the sum, or None when one of the counts is not known."""
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 class RunObserver(Protocol):

@@ -134,7 +134,10 @@ LLM_CALLS = Table(
         "phase": ("varchar", "measured or warmup"),
         "status": ("varchar", "finished, failed, or cut_off when its usage may be incomplete"),
         "sent_at": ("timestamp", "UTC time of sending"),
-        "queue_wait_s": ("double", "Seconds between intended start and sending"),
+        "queue_wait_s": (
+            "double",
+            "Seconds from when this attempt was ready to go out to sending",
+        ),
         "ttft_s": ("double", "Seconds from sending to the first content"),
         "e2e_latency_s": ("double", "Seconds from sending to the last content"),
         "tpot_s": ("double", "Seconds per output token after the first"),

@@ -3,8 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from dagster_project.metadata import CHART_BYTES_MAX, described_report, table_of
+import pytest
+
+from dagster_project.metadata import CHART_BYTES_MAX, described_outcome, described_report, table_of
 from docmind_core.reports.benchmark import ReportPaths
+from docmind_core.runs.benchmark import BenchmarkOutcome
+from docmind_core.runs.progress import ArmProgress
 
 
 def test_a_table_keeps_types_and_leaves_null_empty():
@@ -56,3 +60,12 @@ def test_a_report_shows_its_grades_scorecard_and_chart_beside_its_path(tmp_path)
     assert metadata["scorecard"].records[0].data == {"metric": "pass_ratio", "value": None, "state": "undecided"}
     assert metadata["chart"].value.endswith("(data:image/png;base64,iVBORw==)")
     assert "chart" not in described_report(replace(paths, chart_png=b"x" * (CHART_BYTES_MAX + 1)))
+
+
+@pytest.mark.parametrize(("tokens", "shown"), [((7, 5), 12), ((7, None), "unknown")])
+def test_tokens_that_one_query_did_not_tell_are_unknown_and_not_left_out(tokens, shown):
+    arms = tuple(
+        ArmProgress(arm=f"arm{n}", done=1, total=1, failed=0, done_here=1, completion_tokens=count, elapsed_s=2.0)
+        for n, count in enumerate(tokens)
+    )
+    assert described_outcome(BenchmarkOutcome(benchmark_run="b", arms=arms))["completion_tokens"] == shown

@@ -1,8 +1,10 @@
 """Who hears of the progress, and how often."""
 
+from dataclasses import replace
+
 from dagster_project.cli.progress_display import LineObserver
 from dagster_project.progress import LogObserver, describe, duration
-from docmind_core.runs.progress import ArmProgress
+from docmind_core.runs.progress import ArmProgress, sum_of_known
 
 
 class ListLog:
@@ -102,6 +104,11 @@ def under_way(second, *, done):
 def test_a_line_of_progress_has_failures_speed_and_time_left():
     assert describe(progress(50, failed=2)) == "tuned: 50/200, 2 failed, 10.0 tokens/s, 2:30 left"
     assert describe(progress(0)) == "tuned: 0/200"
+
+
+def test_a_query_of_unknown_tokens_leaves_the_speed_unknown():
+    assert describe(replace(progress(50), completion_tokens=None)) == "tuned: 50/200, unknown tokens/s, 2:30 left"
+    assert [sum_of_known(counts) for counts in ([], [1, 2], [1, None, 2], [0])] == [0, 3, None, 0]
 
 
 def test_durations_have_hours_when_there_are_any():

@@ -1,5 +1,6 @@
 import asyncio
 from collections import deque
+from time import monotonic_ns
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -92,6 +93,20 @@ async def test_a_passing_fault_is_tried_again_and_both_attempts_are_booked(fault
     assert [start.attempt for start in book.starts] == [1, 2]
     assert book.ends[1].status == "finished"
     assert book.ends[0].status != "finished"
+
+
+async def test_an_attempt_waits_from_when_it_could_go_out_and_not_from_the_call_s_beginning():
+    """S13: what an earlier attempt and the pause after it took is no wait in a queue."""
+    paused_until = []
+
+    async def pause(seconds):
+        paused_until.append(monotonic_ns())
+
+    with FakeEngine(faults=deque([503])) as engine:
+        _, book = await ask(engine, sleep=pause)
+
+    first, second = book.starts
+    assert first.scheduled_ns <= first.sent_ns <= paused_until[0] <= second.scheduled_ns <= second.sent_ns
 
 
 async def test_a_refused_request_is_not_tried_again_and_counts_zero_tokens():
