@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from docmind_core.errors import EngineStartError
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.serving import engine as engine_module
 from docmind_core.tables import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.schema import TABLES
@@ -27,6 +29,15 @@ def test_a_database_with_all_tables_views_and_comments_is_there_before_the_first
     assert {name for name, _ in query_rows(home, question.format("table"))[1]} == set(TABLES)
     assert {name for name, _ in query_rows(home, question.format("view"))[1]} == {view.name for view in VIEWS}
     assert query_rows(home, "select * from runs")[1] == []
+
+
+def test_no_run_is_frozen_whose_engine_can_t_be_started_here(home, make_suite, monkeypatch):
+    monkeypatch.setattr(engine_module, "installed_engine", lambda: None)
+
+    with pytest.raises(EngineStartError, match="vLLM is not installed here"):
+        freeze_benchmark_run(make_suite(engine="cpu-smollm2"), home)
+
+    assert not home.benchmarks.exists()
 
 
 def test_what_was_published_before_stays_when_a_run_begins(home, make_suite):
