@@ -19,7 +19,7 @@ from docmind_core.reports.detail_tables import (
 from docmind_core.reports.estimates import Estimate, quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
 from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES
-from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades
+from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades, recommendation_lines
 from docmind_core.reports.headline import headline, plumbing_sentence
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_rows, scorecard_table
 from docmind_core.reports.number_text import counted
@@ -106,7 +106,7 @@ def _graded(scorecard: Scorecard, grades: tuple[ArmGrade, ...]) -> dict[str, obj
         "verdict": scorecard.verdict,
         "scorecard_table": scorecard_table(scorecard),
         "guide_grades_table": guide_grades_table(grades),
-        "recommendations": [(arm.arm, arm.recommendations) for arm in grades],
+        "recommendations": [(arm.arm, recommendation_lines(arm)) for arm in grades],
         "faults": KNOWN_FAULTS,
         "rules": RULES,
     }

@@ -28,7 +28,8 @@ KNOWN_FAULTS = (
 
 RULES = (
     "Sentences appear above a mean of 1.0 s per execution, above 14 GB of VRAM and below 500 tokens per execution. "
-    "The last rule is inverted: it blames the system that spends little."
+    "The last rule is inverted: it blames the system that spends little. A sentence is held back where what it "
+    "asks for is on already."
 )
 """When the recommendations fire."""
 
@@ -40,8 +41,15 @@ class ExecutionStatistics:
     executions: int
     avg_execution_time_s: float | None
     avg_vram_gb: float | None
-    """Decimal gigabytes, as in the guide; None without a GPU."""
+    """Decimal gigabytes, as in the guide, over the executions that have it; None without a GPU."""
     total_tokens: int | None
+    vram_n: int | None = None
+    """Executions whose VRAM is known; None for all."""
+
+    @property
+    def graded_vram_gb(self) -> float | None:
+        """The mean where it is that of all executions; of some of them it is no number of the whole."""
+        return self.avg_vram_gb if self.vram_n is None or self.vram_n == self.executions else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +110,9 @@ def guide_grade_v1(system: ExecutionStatistics) -> GuideGrade:
     """Grade all executions of a period; bounds are inclusive and compared with unrounded values."""
     rate = tokens_per_second(system)
     return GuideGrade(
-        execution_time=_at_most(system.avg_execution_time_s, _EXECUTION_TIME_S, otherwise=5),
-        vram=_at_most(system.avg_vram_gb, _VRAM_GB, otherwise=5),
+        # Zero is no time that an execution takes: nothing was measured.
+        execution_time=_at_most(system.avg_execution_time_s or None, _EXECUTION_TIME_S, otherwise=5),
+        vram=_at_most(system.graded_vram_gb, _VRAM_GB, otherwise=5),
         executions=_at_least(system.executions, _EXECUTIONS, otherwise=10) if system.executions else None,
         tokens_per_second=_at_least(rate, _TOKENS_PER_SECOND, otherwise=10),
     )
@@ -125,31 +134,6 @@ def token_block(system: ExecutionStatistics) -> TokenBlock:
         avg_tokens_per_execution=(system.total_tokens or 0) / system.executions if known else None,
         token_processing_efficiency=NOT_GRADED if rate is None else "High" if rate > 1000 else "Normal",
     )
-
-
-def guide_recommendations(agents: Mapping[str, ExecutionStatistics], system: ExecutionStatistics) -> tuple[str, ...]:
-    """Return the guide's sentences whose rules fire; what was not measured fires none.
-
-    The rule on few tokens is inverted (the less a system spends, the sooner it fires); it is kept as it stands.
-    """
-    found: list[str] = []
-    for name, agent in agents.items():
-        if _above(agent.avg_execution_time_s, 1.0):
-            found.append(f"Consider optimizing {name} - high execution time ({agent.avg_execution_time_s:.2f}s)")
-        if _above(agent.avg_vram_gb, 14):
-            found.append(f"Monitor {name} VRAM usage - approaching limits ({agent.avg_vram_gb:.2f}GB)")
-    if _above(system.avg_vram_gb, 14):
-        found.append("Consider enabling FP8 KV cache optimization to reduce VRAM usage")
-    if _above(system.avg_execution_time_s, 1.0):
-        found.append("Consider increasing parallel execution to improve throughput")
-    average = token_block(system).avg_tokens_per_execution
-    if average is not None and average < 500:
-        found.append("Low token efficiency detected - review context optimization strategies")
-    return tuple(found) or ("System performance is within optimal parameters",)
-
-
-def _above(value: float | None, bound: float) -> bool:
-    return value is not None and value > bound
 
 
 def _at_most(value: float | None, bounds: Sequence[tuple[float, int]], *, otherwise: int) -> int | None:

@@ -8,22 +8,23 @@ from docmind_core.reports.guide_grade import (
     GuideGrade,
     TokenBlock,
     guide_grade_v1,
-    guide_recommendations,
     token_block,
 )
 from docmind_core.reports.number_text import NOT_MEASURED, count_text, milliseconds_text, not_measured
+from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
+from docmind_core.reports.run_records import ArmRun, parse_object
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
 _SYSTEM = """
 select run_id, total_executions, avg_execution_time, avg_vram_usage, total_tokens_processed, vram_missing_because,
-    tokens_missing_because
+    tokens_missing_because, vram_n
 from system_performance
 where benchmark_run = $benchmark_run and counted = 'agent_execution'
 """
 _AGENTS = """
-select run_id, agent_name, execution_count, avg_execution_time, avg_vram_usage
+select run_id, agent_name, execution_count, avg_execution_time, avg_vram_usage, vram_n
 from agent_performance
 where benchmark_run = $benchmark_run
 order by run_id, agent_name
@@ -38,7 +39,7 @@ class ArmGrade:
     system: ExecutionStatistics
     grade: GuideGrade
     tokens: TokenBlock
-    recommendations: tuple[str, ...]
+    recommendations: tuple[Recommendation, ...]
     vram_because: str | None
     tokens_because: str | None
 
@@ -49,9 +50,9 @@ def read_guide_grades(settings: Settings, records: BenchmarkRecords) -> tuple[Ar
     names, rows = query_rows(settings, _SYSTEM, parameters)
     systems = {str(row[0]): dict(zip(names, row, strict=True)) for row in rows}
     agents: dict[str, dict[str, ExecutionStatistics]] = {}
-    for run_id, agent, executions, seconds, vram in query_rows(settings, _AGENTS, parameters)[1]:
-        agents.setdefault(str(run_id), {})[str(agent)] = _statistics(executions, seconds, vram, None)
-    return tuple(_graded(arm.arm, systems.get(arm.run_id, {}), agents.get(arm.run_id, {})) for arm in records.arms)
+    for run_id, agent, executions, seconds, vram, vram_n in query_rows(settings, _AGENTS, parameters)[1]:
+        agents.setdefault(str(run_id), {})[str(agent)] = _statistics(executions, seconds, vram, None, vram_n)
+    return tuple(_graded(arm, systems.get(arm.run_id, {}), agents.get(arm.run_id, {})) for arm in records.arms)
 
 
 def guide_grades_table(grades: tuple[ArmGrade, ...]) -> TextTable:
@@ -80,30 +81,51 @@ def guide_grades_table(grades: tuple[ArmGrade, ...]) -> TextTable:
     )
 
 
-def _graded(arm: str, row: dict[str, object], agents: dict[str, ExecutionStatistics]) -> ArmGrade:
+def recommendation_lines(arm: ArmGrade) -> tuple[str, ...]:
+    """Return what the guide recommends for an arm, each sentence with its evidence."""
+    if not arm.system.executions:
+        return ("not measured, no agent execution has a time",)
+    if not arm.recommendations:
+        return (NOTHING_TO_DO,)
+    return tuple(recommendation_line(one) for one in arm.recommendations)
+
+
+def recommendation_line(one: Recommendation) -> str:
+    """Return a sentence with its evidence; one that is held back says so first."""
+    line = f"{one.text} ({one.evidence})"
+    return f"held back, {one.lever} is on: {line}" if one.held_back else line
+
+
+def _graded(arm: ArmRun, row: dict[str, object], agents: dict[str, ExecutionStatistics]) -> ArmGrade:
     system = _statistics(
         row.get("total_executions") or 0,
         row.get("avg_execution_time"),
         row.get("avg_vram_usage"),
         row.get("total_tokens_processed"),
+        row.get("vram_n"),
     )
+    engine = parse_object(arm.manifest).get("engine")
+    profile = engine.get("profile") if isinstance(engine, dict) else None
     return ArmGrade(
-        arm=arm,
+        arm=arm.arm,
         system=system,
         grade=guide_grade_v1(system),
         tokens=token_block(system),
-        recommendations=guide_recommendations(agents, system) if system.executions else (),
+        recommendations=recommend(agents, system, levers_on(arm.arm, profile)) if system.executions else (),
         vram_because=_text(row.get("vram_missing_because")),
         tokens_because=_text(row.get("tokens_missing_because")),
     )
 
 
-def _statistics(executions: object, seconds: object, vram: object, tokens: object) -> ExecutionStatistics:
+def _statistics(
+    executions: object, seconds: object, vram: object, tokens: object, vram_n: object
+) -> ExecutionStatistics:
     return ExecutionStatistics(
         executions=executions if isinstance(executions, int) else 0,
         avg_execution_time_s=seconds if isinstance(seconds, float) else None,
         avg_vram_gb=vram if isinstance(vram, float) else None,
         total_tokens=tokens if isinstance(tokens, int) else None,
+        vram_n=vram_n if isinstance(vram_n, int) else None,
     )
 
 
@@ -119,9 +141,13 @@ def _points(points: int | None) -> str:
     return NOT_MEASURED if points is None else str(points)
 
 
-def _vram(arm: ArmGrade) -> str:
-    vram = arm.system.avg_vram_gb
-    return not_measured(arm.vram_because) if vram is None else f"{vram:.2f} GB"
+def _vram(arm: ArmGrade) -> Cell:
+    system = arm.system
+    if system.avg_vram_gb is None:
+        return Cell(text=not_measured(arm.vram_because))
+    partly = system.graded_vram_gb is None
+    note = f"known for {system.vram_n:,} of {system.executions:,}, so not graded" if partly else ""
+    return Cell(text=f"{system.avg_vram_gb:.2f} GB", note=note)
 
 
 def _rate(arm: ArmGrade) -> Cell:

@@ -1,18 +1,28 @@
 """The guide's period report: what ran in the last hours, graded as the guide grades, as HTML, Markdown or JSON."""
 
+import itertools
 import json
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from docmind_core.errors import UsageError
-from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES, guide_grade_v1, guide_recommendations
+from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES, guide_grade_v1
+from docmind_core.reports.guide_grades import recommendation_line
 from docmind_core.reports.number_text import duration_text, moment_text
-from docmind_core.reports.period_document import EMPTY, Document, execution_statistics, export_document, period_document
+from docmind_core.reports.period_document import (
+    EMPTY,
+    Document,
+    execution_statistics,
+    export_document,
+    period_document,
+    period_recommendations,
+)
 from docmind_core.reports.period_tables import (
     agents_table,
     arms_table,
@@ -21,10 +31,10 @@ from docmind_core.reports.period_tables import (
     hours_table,
     queries_table,
 )
+from docmind_core.reports.recommendations import NOTHING_TO_DO
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.settings import Settings
 from docmind_core.tables.period import PeriodStatistics, Window, read_period, read_records
-from docmind_core.tables.segments import replace_durably
 
 PeriodFormat = Literal["html", "md", "json"]
 
@@ -103,7 +113,6 @@ _EMPTY_TEXTS: dict[PeriodFormat, Callable[[], str]] = {
 def _content(document: Document, statistics: PeriodStatistics) -> Document:
     system = execution_statistics(statistics.system)
     grade = guide_grade_v1(system)
-    agents = {str(row.name): execution_statistics(row) for row in statistics.of("agent")}
     return {
         "status": None,
         "hours": f"{statistics.window.hours:g}",
@@ -112,7 +121,7 @@ def _content(document: Document, statistics: PeriodStatistics) -> Document:
         "grade_table": grade_table(grade),
         "faults": KNOWN_FAULTS,
         "rules": RULES,
-        "recommendations": guide_recommendations(agents, system),
+        "recommendations": [recommendation_line(one) for one in period_recommendations(statistics)] or [NOTHING_TO_DO],
         "tokens": document["token_efficiency"],
         "agents_table": agents_table(statistics),
         "arms_table": arms_table(statistics),
@@ -139,20 +148,20 @@ def _summary(document: Document, statistics: PeriodStatistics) -> str:
 
 
 def _write_new(folder: Path, stem: str, suffix: str, text: str) -> Path:
-    """Write a file that was not there: a second report of the same second gets another name."""
+    """Write a file that was not there, whole or not at all: a second report of the same second gets another name."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".{stem}.{os.getpid()}.tmp"
-    part.write_text(text, "utf-8")
     try:
-        number = 1
-        while True:
+        with part.open("w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        for number in itertools.count(1):
             target = folder / f"{stem}{f'_{number}' if number > 1 else ''}.{suffix}"
-            try:
-                target.touch(exist_ok=False)
-            except FileExistsError:
-                number += 1
-                continue
-            replace_durably(part, target)
-            return target
+            # A link of the finished file: unlike a rename it never takes a name that somebody else has.
+            with suppress(FileExistsError):
+                target.hardlink_to(part)
+                return target
+        raise AssertionError("unreachable")
     finally:
         part.unlink(missing_ok=True)

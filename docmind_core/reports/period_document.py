@@ -8,9 +8,9 @@ from docmind_core.reports.guide_grade import (
     ExecutionStatistics,
     GuideGrade,
     guide_grade_v1,
-    guide_recommendations,
     token_block,
 )
+from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
 from docmind_core.suites.limits import effective_limits
 from docmind_core.tables.period import DeviceStatistics, PartStatistics, PeriodStatistics, Window
 
@@ -32,8 +32,8 @@ def period_document(statistics: PeriodStatistics) -> Document:
     """Build the guide's report of a window; without any execution or query, its empty state."""
     if statistics.system.executions == 0 and statistics.queries.query_runs == 0:
         return dict(EMPTY)
-    agents = {str(row.name): execution_statistics(row) for row in statistics.of("agent")}
     system = execution_statistics(statistics.system)
+    found = period_recommendations(statistics)
     grade = guide_grade_v1(system)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -46,7 +46,8 @@ def period_document(statistics: PeriodStatistics) -> Document:
         "performance_grade": grade.grade,
         "performance_grade_points": grade_points(grade),
         "performance_grade_faults": list(KNOWN_FAULTS),
-        "recommendations": list(guide_recommendations(agents, system)),
+        "recommendations": [one.text for one in found if not one.held_back] or ([] if found else [NOTHING_TO_DO]),
+        "recommendation_evidence": [_evidence(one) for one in found],
         "executions_by_arm": {str(row.name): row.executions for row in statistics.of("arm")},
         "devices": [_device(row) for row in statistics.devices],
     }
@@ -70,6 +71,14 @@ def export_document(
     }
 
 
+def period_recommendations(statistics: PeriodStatistics) -> tuple[Recommendation, ...]:
+    """Return what the guide recommends; a lever counts as on when it was on in every run of the window."""
+    agents = {str(row.name): execution_statistics(row) for row in statistics.of("agent")}
+    of_runs = [levers_on(run.arm, run.profile) for run in statistics.runs]
+    on = frozenset.intersection(*of_runs) if of_runs else frozenset()
+    return recommend(agents, execution_statistics(statistics.system), on)
+
+
 def execution_statistics(row: PartStatistics) -> ExecutionStatistics:
     """Return what the guide's formulas take; tokens are None as soon as one execution lacks them."""
     return ExecutionStatistics(
@@ -77,6 +86,7 @@ def execution_statistics(row: PartStatistics) -> ExecutionStatistics:
         avg_execution_time_s=row.avg_execution_time,
         avg_vram_gb=row.avg_vram_usage,
         total_tokens=row.total_tokens if row.tokens_n == row.executions else None,
+        vram_n=row.vram_n,
     )
 
 
@@ -96,6 +106,7 @@ def _agent(row: PartStatistics) -> Document:
         "execution_time_p50": row.execution_time_p50,
         "execution_time_p95": row.execution_time_p95,
         "tokens_n": row.tokens_n,
+        "vram_n": row.vram_n,
         "vram_missing_because": row.vram_missing_because,
     }
 
@@ -111,6 +122,7 @@ def _system(statistics: PeriodStatistics) -> Document:
         "tokens_missing_because": None if known else row.tokens_missing_because,
         "avg_vram_usage": row.avg_vram_usage,
         "peak_vram_usage": row.max_vram_usage,
+        "vram_n": row.vram_n,
         "vram_missing_because": row.vram_missing_because,
         "per_query": {
             "query_runs": queries.query_runs,
@@ -150,6 +162,18 @@ def _wall_clock(statistics: PeriodStatistics) -> Document:
         "prompt_tokens_per_second": _per_second(queries.prompt_tokens, queries.wall_clock_s),
         "completion_tokens_per_second": _per_second(queries.completion_tokens, queries.wall_clock_s),
         "tokens_missing_because": queries.tokens_missing_because,
+    }
+
+
+def _evidence(one: Recommendation) -> Document:
+    return {
+        "recommendation": one.text,
+        "metric": one.metric,
+        "value": one.value,
+        "threshold": one.threshold,
+        "n": one.n,
+        "lever": one.lever,
+        "held_back": one.held_back,
     }
 
 

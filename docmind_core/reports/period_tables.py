@@ -103,6 +103,12 @@ def devices_table(statistics: PeriodStatistics) -> TextTable:
     )
 
 
+def _mean_vram(row: PartStatistics) -> Cell:
+    partly = row.avg_vram_usage is not None and row.vram_n < row.executions
+    note = f"n {row.vram_n:,} of {row.executions:,}, so not graded" if partly else ""
+    return Cell(text=_gb(row.avg_vram_usage, row.vram_missing_because), note=note)
+
+
 def _execution_cells(row: PartStatistics) -> list[str | Cell]:
     return [
         count_text(row.executions),
@@ -114,7 +120,7 @@ def _execution_cells(row: PartStatistics) -> list[str | Cell]:
             text=count_text(row.avg_tokens, row.tokens_missing_because),
             note=f"n {row.tokens_n:,} of {row.executions:,}" if row.tokens_n < row.executions else "",
         ),
-        _gb(row.avg_vram_usage, row.vram_missing_because),
+        _mean_vram(row),
     ]
 
 

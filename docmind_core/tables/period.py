@@ -88,6 +88,15 @@ class DeviceStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunInPeriod:
+    """A row of `sql/period_runs.sql`."""
+
+    arm: str
+    profile: str | None
+    """Of the engine; None on a remote one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodStatistics:
     """Everything the report of a window shows."""
 
@@ -95,6 +104,7 @@ class PeriodStatistics:
     parts: tuple[PartStatistics, ...]
     queries: QueryStatistics
     devices: tuple[DeviceStatistics, ...]
+    runs: tuple[RunInPeriod, ...]
 
     def of(self, part: str) -> tuple[PartStatistics, ...]:
         """Return the rows of one part."""
@@ -117,6 +127,7 @@ def read_period(settings: Settings, window: Window) -> PeriodStatistics:
         parts=_read(settings, PartStatistics, "period_statistics", window),
         queries=_read(settings, QueryStatistics, "period_queries", window)[0],
         devices=_read(settings, DeviceStatistics, "period_devices", window),
+        runs=_read(settings, RunInPeriod, "period_runs", window),
     )
 
 

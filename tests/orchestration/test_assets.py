@@ -1,5 +1,6 @@
 """The job from end to end with the core replaced: what the assets hand on, and what stops the report."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -174,6 +175,15 @@ def test_a_launch_leaves_its_numbers_in_dagsters_history(launched):
             assert event.asset_materialization.partition == KEY
             counts[name] = event.asset_materialization.metadata["dagster/partition_row_count"].value
     assert counts == {"documents": 2, "queries": 2, "retrieval_index": 2, "agent_runs": 1, "measurements": 12}
+
+
+def test_a_launch_exports_the_guides_metrics_too(launched):
+    """S68: by the asset, with its schema version and its thresholds, or the guide's empty state."""
+    with open_instance(launched.settings) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("performance_report"))
+    path = Path(event.asset_materialization.metadata["export_path"].value)
+    assert path.parent == launched.settings.reports / "periods"
+    assert json.loads(path.read_text("utf-8")) == {"status": "No recent metrics available"}
 
 
 def test_only_limits_that_are_set_have_a_result_and_without_data_it_is_not_green(launched):

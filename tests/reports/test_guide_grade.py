@@ -7,10 +7,10 @@ from docmind_core.reports.guide_grade import (
     ExecutionStatistics,
     TokenBlock,
     guide_grade_v1,
-    guide_recommendations,
     token_block,
     tokens_per_second,
 )
+from docmind_core.reports.recommendations import guide_recommendations, levers_on, recommend
 
 AGENTS = ("query_router", "retrieval_expert", "result_synthesizer")
 
@@ -108,7 +108,8 @@ def test_the_five_grades_keep_the_names_of_the_guide(changes, grade):
     ("changes", "points", "possible"),
     [
         ({"avg_vram_gb": None}, 75, 75),
-        ({"avg_execution_time_s": 0.0}, 75, 75),
+        ({"avg_execution_time_s": 0.0}, 50, 50),
+        ({"vram_n": 99}, 75, 75),
         ({"avg_execution_time_s": None}, 50, 50),
         ({"total_tokens": None}, 75, 75),
         ({"executions": 0, "avg_execution_time_s": None, "avg_vram_gb": None, "total_tokens": None}, 0, 0),
@@ -144,6 +145,30 @@ def test_recommendations_are_those_of_the_guide_in_its_order():
         "Consider enabling FP8 KV cache optimization to reduce VRAM usage",
         "Consider increasing parallel execution to improve throughput",
     )
+
+
+def test_each_recommendation_stands_with_what_it_rests_on():
+    """S67: metric, value, threshold, n."""
+    slow = statistics(avg_execution_time_s=1.256, avg_vram_gb=14.5, total_tokens=10_000, vram_n=80)
+    assert [one.evidence for one in recommend({"query_router": slow}, slow)] == [
+        "avg_execution_time 1.256, above 1, n 100",
+        "avg_vram_usage 14.5, above 14, n 80",
+        "avg_vram_usage 14.5, above 14, n 80",
+        "avg_execution_time 1.256, above 1, n 100",
+        "avg_tokens_per_execution 100, below 500, n 100",
+    ]
+
+
+def test_what_is_on_already_is_not_recommended():
+    """S67: only when the lever is off."""
+    slow = statistics(avg_execution_time_s=1.256, avg_vram_gb=14.5, total_tokens=100_000)
+    on = levers_on("tuned", "rtx4090-fp8-128k")
+    assert {"fp8_kv_cache", "parallel_tools"} <= on
+    assert guide_recommendations({}, slow, on) == ()
+    assert [one.held_back for one in recommend({}, slow, on)] == [True, True]
+    assert len(guide_recommendations({}, slow, levers_on("naive_supervisor", "cpu-smollm2"))) == 2
+    assert levers_on("an arm of another version", "a profile of another version") == frozenset()
+    assert levers_on("tuned-parallel_tools", None).isdisjoint({"fp8_kv_cache", "parallel_tools"})
 
 
 def test_bounds_of_recommendations_are_exclusive_and_silence_is_said():

@@ -210,3 +210,50 @@ def test_arms_are_told_apart(tmp_path):
         write_segment(settings.tables, table, other, rows)
     publish(settings)
     assert exported(settings)[1]["executions_by_arm"] == {"naive_supervisor": 3, "tuned": 6}
+
+
+def test_vram_that_is_known_for_some_executions_is_shown_with_its_n_and_not_graded(tmp_path):
+    """S66: the rest may have needed anything."""
+    tables = guide_example()
+    tables["device_samples"] = tables["device_samples"][: 3 * 20]
+    settings = planted(tmp_path, tables)
+    _, report = exported(settings)
+    system = report["system_performance"]
+    # the last of 60 samples, at 39.17 s, holds for 30 s: 34 rounds and two executions of the 35th
+    assert (system["total_executions"], system["vram_n"]) == (150, 104)
+    assert report["performance_grade"] == "n/a"
+    assert report["performance_grade_points"]["vram"] is None
+    page = write_period_report(settings, 1.0, "md", now=NOW).path.read_text("utf-8")
+    assert "n 104 of 150, so not graded" in page
+
+
+def test_a_recommendation_stands_with_its_evidence_and_is_held_back_where_its_lever_is_on(tmp_path):
+    """S67."""
+    tables = guide_example()
+    for sample in tables["device_samples"]:
+        sample["mem_used_gib"] = 20.0
+    tables["runs"][0]["manifest"] = json.dumps({"engine": {"profile": "rtx4090-fp8-128k"}})
+    settings = planted(tmp_path, tables)
+    _, report = exported(settings)
+    assert not [text for text in report["recommendations"] if "FP8" in text]
+    fp8 = next(row for row in report["recommendation_evidence"] if "FP8" in row["recommendation"])
+    assert fp8 == {
+        "recommendation": "Consider enabling FP8 KV cache optimization to reduce VRAM usage",
+        "metric": "avg_vram_usage", "value": pytest.approx(21.47483648), "threshold": 14.0, "n": 150,
+        "lever": "fp8_kv_cache", "held_back": True,
+    }  # fmt: skip
+    page = write_period_report(settings, 1.0, "md", now=NOW).path.read_text("utf-8")
+    assert "held back, fp8\\_kv\\_cache is on" in page or "held back, fp8_kv_cache is on" in page
+
+
+def test_a_report_that_can_not_be_written_leaves_nothing_under_its_name(home, monkeypatch):
+    """S68: whole or not at all."""
+    before = set((home.reports / "periods").iterdir())
+
+    def fail(file):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(period_module.os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_period_report(home, 1.0, "json", now=NOW)
+    assert set((home.reports / "periods").iterdir()) == before

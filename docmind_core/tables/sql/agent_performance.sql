@@ -13,6 +13,7 @@ select
     avg(total_tokens)                                                       as avg_tokens,
     count(total_tokens)                                                     as tokens_n,
     avg(vram_usage_gb)                                                      as avg_vram_usage,
+    count(vram_usage_gb)                                                    as vram_n,
     case when count(vram_usage_gb) = 0 then min(vram_missing_because) end   as vram_missing_because,
     case
         when count(*) < 130 then format('n_too_small: a p95 needs 130 executions, a p99 662; there are {}', count(*))

@@ -23,6 +23,7 @@ sums as (
         min(tokens_missing_because) as tokens_missing_because,
         avg(vram_usage_gb) as avg_vram_usage,
         max(vram_usage_gb) as peak_vram_usage,
+        count(vram_usage_gb) as vram_n,
         min(vram_missing_because) as vram_missing_because
     from counted_rows
     group by all
@@ -69,6 +70,7 @@ select
     with_vram.total_tokens_processed / nullif(runs.duration_s, 0) as tokens_per_second,
     with_vram.avg_vram_usage,
     with_vram.peak_vram_usage,
+    case when with_vram.counted = 'agent_execution' then with_vram.vram_n end as vram_n,
     case when with_vram.avg_vram_usage is null then with_vram.vram_missing_because end as vram_missing_because,
     case when with_vram.total_executions < 130
         then format('n_too_small: a p95 needs 130 values; there are {}', with_vram.total_executions) end as because
