@@ -23,6 +23,7 @@ from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read
 from docmind_core.reports.headline import headline, plumbing_sentence
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_rows, scorecard_table
 from docmind_core.reports.number_text import counted
+from docmind_core.reports.open_alerts import alert_content, read_alert_section
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.reports.summary import ledger_line, summary_text
@@ -98,6 +99,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "manifests": manifest_texts(records),
         "not_measured": not_measured_table(settings, records),
         "definitions": definitions(records),
+        **alert_content(read_alert_section(settings, records.arms[0].suite)),
     }
 
 

@@ -4,7 +4,6 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from docmind_core.errors import UsageError
 from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES, guide_grade_v1
 from docmind_core.reports.guide_grades import recommendation_line
 from docmind_core.reports.number_text import duration_text, moment_text
+from docmind_core.reports.open_alerts import AlertSection, alert_content, alert_rows, read_alert_section
 from docmind_core.reports.period_document import (
     EMPTY,
     Document,
@@ -74,23 +74,38 @@ def write_period_report(
         raise UsageError(f"a report needs a number of hours above 0 and at most {HOURS_MAX:,.0f}, not {hours}")
     until = now or datetime.now(UTC)
     window = Window(hours=hours, until=until)
-    statistics = read_period(settings, window) if settings.metrics_database.exists() else None
+    has_database = settings.metrics_database.exists()
+    statistics = read_period(settings, window) if has_database else None
+    alerts = read_alert_section(settings) if has_database else None
     document = dict(EMPTY) if statistics is None else period_document(statistics)
     if statistics is None or document == EMPTY:
-        text, summary = _EMPTY_TEXTS[file_format](), f"{EMPTY['status']}: nothing ran in the last {hours:g} hours."
+        text, summary = _empty_text(file_format, alerts), f"{EMPTY['status']}: nothing ran in the last {hours:g} hours."
     else:
         if file_format == "json":
             records = read_records(settings, window, newest=RECORDS_EXPORTED)
             document = export_document(document, records, statistics.system.executions, until)
-        text, summary = _text(document, statistics, file_format), _summary(document, statistics)
+        document["open_alerts"] = [] if alerts is None else alert_rows(alerts)
+        text, summary = _text(document, statistics, file_format, alerts), _summary(document, statistics)
     path = _write_new(settings.reports / "periods", f"performance_metrics_{until:%Y%m%d_%H%M%S}", file_format, text)
     return PeriodReport(path=path, document=document, summary=f"{summary}\nReport: {path}")
 
 
-def _text(document: Document, statistics: PeriodStatistics, file_format: PeriodFormat) -> str:
+def _text(
+    document: Document, statistics: PeriodStatistics, file_format: PeriodFormat, alerts: AlertSection | None
+) -> str:
     if file_format == "json":
         return json_text(document)
-    return _rendered(file_format, _content(document, statistics))
+    return _rendered(file_format, _content(document, statistics) | _alerts(alerts))
+
+
+def _empty_text(file_format: PeriodFormat, alerts: AlertSection | None) -> str:
+    if file_format == "json":
+        return json_text(dict(EMPTY))
+    return _rendered(file_format, {"status": EMPTY["status"], **_alerts(alerts)})
+
+
+def _alerts(alerts: AlertSection | None) -> Document:
+    return {"alerts": None} if alerts is None else alert_content(alerts)
 
 
 def json_text(document: Document) -> str:
@@ -101,13 +116,6 @@ def json_text(document: Document) -> str:
 def _rendered(file_format: PeriodFormat, content: Document) -> str:
     environment = html_environment() if file_format == "html" else markdown_environment()
     return environment.get_template(f"period.{file_format}.j2").render(content).strip() + "\n"
-
-
-_EMPTY_TEXTS: dict[PeriodFormat, Callable[[], str]] = {
-    "json": lambda: json_text(dict(EMPTY)),
-    "html": lambda: _rendered("html", {"status": EMPTY["status"]}),
-    "md": lambda: _rendered("md", {"status": EMPTY["status"]}),
-}
 
 
 def _content(document: Document, statistics: PeriodStatistics) -> Document:
