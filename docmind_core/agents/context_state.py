@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from docmind_core.agents.messages import Message
-from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered, render_passage
+from docmind_core.agents.passages import NumberedPassage, render_numbered, render_passage
 from docmind_core.agents.turns import SEARCH_TOOL, Utterance, render_utterances
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
@@ -72,7 +72,11 @@ class LaidOutRequest(ChatRequest):
 
 
 def laid_out(
-    request: ChatRequest, query: str, *, history: Sequence[Message] = (), passages: Sequence[Hit] = ()
+    request: ChatRequest,
+    query: str,
+    *,
+    history: Sequence[Message] = (),
+    passages: Sequence[Hit | NumberedPassage] = (),
 ) -> ChatRequest:
     """Find the conversation and the passages that a rendered request is made of, in whatever order they stand.
 
@@ -80,12 +84,15 @@ def laid_out(
         request: The request as it was written.
         query: What must stay whole, wherever it stands.
         history: The conversation in it, if there is one.
-        passages: The passages in it or in its conversation, numbered from 1 in this order.
+        passages: The passages in it or in its conversation, under their numbers, or numbered from 1 in this order.
 
     Returns:
         A request with the same body; the given one when its prompt has other parts than these.
     """
-    known = numbered(passages)
+    known = tuple(
+        each if isinstance(each, NumberedPassage) else NumberedPassage(number=number, hit=each)
+        for number, each in enumerate(passages, start=1)
+    )
     said = tuple(_utterance(message, known) for message in history)
     layout: tuple[str, ...] = (request.user,)
     for place, text in ((HISTORY, render_utterances(said)), (PASSAGES, render_numbered(known) if known else "")):

@@ -102,7 +102,7 @@ TUNED_LEVERS = frozenset(
 """What `tuned` has."""
 
 ADDED_TO_TUNED = frozenset({Lever.CONTEXT_BUDGET, Lever.RESULT_CACHE, Lever.NO_VALIDATION})
-"""What `tuned` lacks and can be given."""
+"""What `tuned` lacks and can be given; docs/adr/0008-levers-that-tuned-lacks.md says why."""
 
 _CONTRADICTIONS = (
     (Lever.FIXED_EDGES, Lever.FORWARD_MESSAGE, "without a supervisor nobody writes the answer again"),

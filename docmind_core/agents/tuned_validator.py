@@ -1,6 +1,10 @@
-"""The validator of the arm `tuned`: it checks an answer against passages, at THOROUGH against all that were read."""
+"""The validator of the arm `tuned`: it checks an answer against passages, at THOROUGH against all that were read.
 
-from collections.abc import Sequence
+Its prompt begins as the synthesizer's does: the same system prompt, then passages in the same order under the same
+numbers. So the engine's prefix cache has its beginning already, and what is said about passages is said to it too; the
+rules of a check stand in its task.
+"""
+
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -12,10 +16,9 @@ from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, Supported
-from docmind_core.agents.passages import render_passages
+from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.tuned_state import TunedState, said_before
-from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
 
 UNCHECKED = "unchecked"
@@ -32,12 +35,12 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     if draft.abstained:
         return {"supported": Supported.YES.value}
     shown = _checked_passages(draft, context)
-    parts = [render_passages(shown), f"Question: {state['question']}", f"Answer: {draft.text}"]
+    parts = [render_numbered(shown), f"Question: {state['question']}", f"Answer: {draft.text}"]
     if Lever.PREFIX_ORDER not in context.levers:
         parts = [*parts[1:], parts[0]]
-    task = "Task: say whether the passages support the answer: yes or no."
+    task = read_prompt("check_task")
     request = ChatRequest(
-        system=read_prompt("check"),
+        system=read_prompt("answer"),
         user=after_earlier_turns("\n\n".join([*filter(None, [said_before(state, context)]), *parts, task]), context),
         max_tokens=CHOICE_MAX_TOKENS,
         choices=tuple(verdict.value for verdict in Supported),
@@ -48,12 +51,14 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     return {"supported": UNCHECKED if reply.output_problem else reply.text}
 
 
-def _checked_passages(draft: ArmAnswer, context: AgentContext) -> Sequence[Hit]:
+def _checked_passages(draft: ArmAnswer, context: AgentContext) -> tuple[NumberedPassage, ...]:
+    """Return what an answer is checked against, as the synthesizer read it: in its order, under its numbers."""
+    read = numbered(draft.passages)
     if LEVEL_EFFORT[context.level].checks == "all" or Lever.CONTEXT_ISOLATION not in context.levers:
-        return draft.passages
-    cited = [hit for hit in draft.passages if hit.chunk.chunk_id in draft.citations]
+        return read
+    cited = tuple(passage for passage in read if passage.hit.chunk.chunk_id in draft.citations)
     if cited:
         return cited
     words = content_words(draft.text)
-    by_overlap = sorted(draft.passages, key=lambda hit: -len(words & content_words(hit.chunk.text)))
-    return by_overlap[:UNCITED_CHECKED]
+    by_overlap = sorted(read, key=lambda passage: -len(words & content_words(passage.hit.chunk.text)))
+    return tuple(sorted(by_overlap[:UNCITED_CHECKED], key=lambda passage: passage.number))

@@ -3,6 +3,7 @@ import pytest
 from docmind_core.agents.arms import answer_question, find_arm
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, SINGLE_PASS, SYNTHESIZER, VALIDATOR
 from docmind_core.agents.levels import PerformanceLevel
+from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing_rules import needs_plan, route_by_rules
 from docmind_core.errors import EngineUnreachable, OutputInvalid
 from docmind_core.retrieval.search import HYBRID, KEYWORD, STRATEGIES
@@ -69,6 +70,35 @@ async def test_the_validator_reads_the_cited_passages_only():
     (check,) = [request.user for agent, _, request in tools.calls if agent == VALIDATOR]
     assert "Title 2" in check
     assert "Title 1" not in check
+
+
+async def test_the_validator_s_prompt_begins_as_the_synthesizer_s_s11():
+    """S11: one system prompt and the same passages under the same numbers, so the engine has the beginning cached."""
+    tools = ScriptedTools(reply=replying(answer="blue [3] [1]"))
+    await run_tuned(tools)
+
+    (answer, check) = (request for _, _, request in tools.calls)
+    assert check.system == answer.system == read_prompt("answer")
+    assert check.user.startswith("<passages>\n[1] Title 1\nPassage 1 says something.\n\n[3] Title 3\n")
+    assert answer.user.startswith("<passages>\n[1] Title 1\nPassage 1 says something.\n\n[2] Title 2\n")
+    assert check.user.endswith(f"\n\nAnswer: blue\n\n{read_prompt('check_task')}")
+
+
+async def test_at_thorough_all_passages_and_the_question_are_shared_s11():
+    """S11."""
+    tools = ScriptedTools(reply=replying(answer="blue [3]"))
+    await run_tuned(tools, level="thorough")
+
+    requests = {task: request.user for _, task, request in tools.calls}
+    shared = requests["answer"].removesuffix("Task: answer the question.")
+    assert requests["check"].startswith(shared)
+
+
+async def test_a_cited_passage_keeps_the_number_it_was_cited_by():
+    tools = ScriptedTools(reply=replying(answer="blue [2]"))
+    await run_tuned(tools)
+
+    assert tools.calls[-1][2].user.startswith("<passages>\n[2] Title 2\n")
 
 
 async def test_without_citations_the_validator_reads_the_two_most_similar_passages():

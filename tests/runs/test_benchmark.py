@@ -127,7 +127,7 @@ def test_an_engine_that_is_gone_ends_the_run_and_resuming_finishes_it(home, make
 
     assert [(state.finished, state.queries_done) for state in list_benchmark_runs(home)] == [(True, 12)]
     assert select(home, "select count(*) from query_runs where status = 'answered'") == [(12,)]
-    assert [body for body in engine.requests[before:] if body["messages"][0]["content"].startswith("You answer")]
+    assert [body for body in engine.requests[before:] if body["messages"][0]["content"].startswith("You read")]
 
 
 def test_a_finished_run_is_not_run_again(home, make_suite, engine):

@@ -92,7 +92,7 @@ def test_each_row_has_the_share_of_the_evidence_before_and_after(home, make_suit
     first["gold_doc_ids"] = [f"d_{topic}" for topic in needs]
     first["evidence"] = [{"doc_id": f"d_{topic}", "text": f"The colour of {topic} is blue."} for topic in needs]
     path.write_text("".join(json.dumps(query) + "\n" for query in (first, others[-1])), "utf-8")
-    engine.window = 150
+    engine.window = 138
     run(home, make_suite(arms=["single_pass"], answer_max_tokens=16))
 
     rows = select(
