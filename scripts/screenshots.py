@@ -97,14 +97,16 @@ def find_browser() -> str:
 
 
 @contextmanager
-def running_ui() -> Iterator[str]:
+def running_ui(**environment: str) -> Iterator[str]:
     """Run `docmind ui` on a free port until the block ends; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "dagster_project.cli", "ui", "--port", str(port)]
     with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=child_environment(), start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=child_environment(**environment), start_new_session=True
+        )
         try:
             wait_until_up(f"http://127.0.0.1:{port}", server)
             yield f"http://127.0.0.1:{port}"
