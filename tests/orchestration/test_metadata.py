@@ -69,3 +69,12 @@ def test_tokens_that_one_query_did_not_tell_are_unknown_and_not_left_out(tokens,
         for n, count in enumerate(tokens)
     )
     assert described_outcome(BenchmarkOutcome(benchmark_run="b", arms=arms))["completion_tokens"] == shown
+
+
+def test_the_arms_table_shows_no_progress_of_one_process():
+    """Of a resumed arm, the time since its start holds the time that nothing ran."""
+    arm = ArmProgress(arm="tuned", done=2, total=2, failed=0, done_here=1, completion_tokens=3, elapsed_s=3600.0)
+
+    (record,) = described_outcome(BenchmarkOutcome(benchmark_run="b", arms=(arm,)))["arms"].records
+
+    assert record.data == {"arm": "tuned", "done": 2, "total": 2, "failed": 0, "completion_tokens": 3}
