@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from docmind_core.errors import CallTimeout
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.serving.chat import AttemptEnd, AttemptStart, TokenUsage
@@ -34,15 +35,28 @@ class CallBook:
     clock: ClockAnchor
     call_id: str = field(default_factory=lambda: uuid4().hex)
     _starts: dict[int, AttemptStart] = field(default_factory=dict)
+    """Attempts under way."""
+    _given_up: bool = False
+
+    def give_up(self) -> bool:
+        """Let no further attempt begin; return whether one is under way."""
+        self._given_up = True
+        return bool(self._starts)
 
     def begin(self, start: AttemptStart) -> None:
-        """Book that an attempt goes out: if nobody sees its end, its usage is unknown."""
+        """Book that an attempt goes out: if nobody sees its end, its usage is unknown.
+
+        Raises:
+            CallTimeout: If nobody waits for the call any more.
+        """
+        if self._given_up:
+            raise CallTimeout(f"{self.origin.agent} does not wait for {self.origin.task} any more.")
         self._starts[start.attempt] = start
         self.journal.book_attempt(self.key, self._row(start), ended=False)
 
     def end(self, end: AttemptEnd) -> None:
         """Book how it ended; durable on return."""
-        start = self._starts[end.attempt]
+        start = self._starts.pop(end.attempt)
         row = {**self._row(start), **timing(start, end), **token_counts(end)}
         row |= {
             "status": end.status,

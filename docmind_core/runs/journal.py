@@ -26,6 +26,11 @@ create table if not exists attempts (
     primary key (call_id, attempt)
 );
 create index if not exists attempts_of_query on attempts (run_id, query_id, replicate);
+create table if not exists late_calls (
+    run_id text not null, query_id text not null, replicate integer not null,
+    agent text not null, task text not null,
+    primary key (run_id, query_id, replicate, agent, task)
+);
 create table if not exists finished_queries (
     run_id text not null, query_id text not null, replicate integer not null, rows text not null,
     primary key (run_id, query_id, replicate)
@@ -96,6 +101,19 @@ class Journal:
         if key is not None:
             sql, parameters = f"{sql} and query_id = ? and replicate = ?", (run_id, key.query_id, key.replicate)
         return [(_decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
+
+    def note_late(self, key: QueryKey, agent: str, task: str) -> None:
+        """Write that a call's reply was not waited for: what was decided without it is decided."""
+        place = (key.run_id, key.query_id, key.replicate, agent, task)
+        self._write("insert or ignore into late_calls values (?, ?, ?, ?, ?)", place)
+
+    def late_calls(self, key: QueryKey) -> frozenset[tuple[str, str]]:
+        """Return agent and task of the calls of a query whose replies were not waited for."""
+        rows = self._read(
+            "select agent, task from late_calls where run_id = ? and query_id = ? and replicate = ?",
+            (key.run_id, key.query_id, key.replicate),
+        )
+        return frozenset((agent, task) for agent, task in rows)
 
     def finish_query(self, key: QueryKey, rows: Mapping[str, Sequence[Row]]) -> None:
         """Write all rows of a finished query in one transaction; it is never run again."""

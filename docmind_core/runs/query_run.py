@@ -11,6 +11,7 @@ from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
 from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
+from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.journal import Journal, QueryKey, Row
@@ -68,14 +69,20 @@ async def run_query(
         guard=ContextGuard(window=setting.context_window),
         caches=setting.caches.of_query(key) if setting.caches else None,
         recorded=recorded,
+        late_before=setting.journal.late_calls(key),
     )
     started_ns = monotonic_ns()
-    answer, error = await _answer(setting, query, tools)
-    if isinstance(error, EngineError | AgentTimeout) and (gone := await setting.engine_gone(error)) is not None:
-        raise gone
+    try:
+        answer, error = await _answer(setting, query, tools)
+        ended_ns = monotonic_ns()
+        if isinstance(error, EngineError | AgentTimeout) and (gone := await setting.engine_gone(error)) is not None:
+            raise gone
+        await tools.late.settle(setting.suite.deadline_s - (monotonic_ns() - started_ns) / NS_PER_S)
+    finally:
+        await tools.late.cancel()
     end = QueryEnd(
         started_at=setting.clock.utc(started_ns),
-        ended_at=setting.clock.utc(monotonic_ns()),
+        ended_at=setting.clock.utc(ended_ns),
         answer=answer,
         error=error,
         agent_sequence=tools.trace.agent_sequence,

@@ -1,7 +1,7 @@
 """The tools an arm works with while it answers one query: calls are booked or replayed, searches recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from time import monotonic
@@ -20,6 +20,7 @@ from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.late_calls import LateCalls
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
 from docmind_core.runs.search_batches import SearchBatches, Searches
@@ -60,6 +61,9 @@ class RecordingTools:
     """None when nothing is kept, as in every arm without the lever `result_cache`."""
     recorded: Mapping[CallMatch, Row]
     """Calls that an interrupted process finished for this query."""
+    late_before: Set[tuple[str, str]] = frozenset()
+    """Agent and task of the calls that an interrupted process did not wait for until their reply came."""
+    late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
     resumed: bool = False
     """True once a call was replayed: the query's times mean nothing then."""
@@ -82,7 +86,7 @@ class RecordingTools:
 
         Raises:
             ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
-            CallTimeout: If there is no reply within `deadline_s`; what was sent is booked as cut off.
+            CallTimeout: If there is no reply within `deadline_s`; what was sent goes on, to be booked with its usage.
             RunError: If another agent than `agent` is at work: its tokens would be somebody else's.
         """
         at_work = self.trace.frame.agent
@@ -93,13 +97,23 @@ class RecordingTools:
             )
         if deadline_s is None:
             return await self._ask(agent, task, request, role)
+        late = CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.")
+        if (agent, task) in self.late_before:  # what was decided without it stands, though its reply may be here now
+            self.resumed = True
+            raise late
+        limit = asyncio.timeout(deadline_s)
         try:
-            async with asyncio.timeout(deadline_s):
-                return await self._ask(agent, task, request, role)
+            async with limit:
+                return await self._ask(agent, task, request, role, may_be_late=True)
         except TimeoutError as error:
-            raise CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.") from error
+            if not limit.expired():
+                raise
+            self.journal.note_late(self.trace.key, agent, task)
+            raise late from error
 
-    async def _ask(self, agent: str, task: str, request: ChatRequest, role: str | None) -> ChatReply:
+    async def _ask(
+        self, agent: str, task: str, request: ChatRequest, role: str | None, *, may_be_late: bool = False
+    ) -> ChatReply:
         request = await self.guard.fit(agent, task, request)
         row = self.recorded.get((agent, task, request.digest(self.engine.model)))
         if row is not None:
@@ -132,7 +146,8 @@ class RecordingTools:
                 clock=self.clock,
             )
             span.attributes["docmind.call_id"] = book.call_id
-            reply = await self.engine.client.complete(request, book)
+            call = self.engine.client.complete(request, book)
+            reply = await (self.late.wait_for(call, book) if may_be_late else call)
             span.attributes.update(_usage_attributes(reply))
             return reply
 

@@ -63,6 +63,12 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Until:
+    requests: int
+    then: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     reason: str | None
 
@@ -73,7 +79,8 @@ class FakeEngine:
 
     `faults` are taken one per chat request, oldest first: `None` (answer), an HTTP status or a `Refusal`, `"drop"`
     (close without a word), `"cut"` (close in the middle of the stream), `"garbage"`, `"hang"`, `"error"` (an error
-    inside the stream), `Raw` (these lines as the stream), `Finish` (another finish_reason).
+    inside the stream), `Raw` (these lines as the stream), `Finish` (another finish_reason), `Until` (answer when so
+    many requests have come).
     """
 
     reply: Reply = plain_reply
@@ -214,6 +221,9 @@ class FakeEngine:
         try:
             if fault == "hang":
                 return bool(await reader.read(1))  # until the client gives up
+            if isinstance(fault, Until):
+                await asyncio.to_thread(self.wait_for_call, fault.requests)
+                fault = fault.then
             await asyncio.sleep(self.latency_s)
             return await self._stream(writer, body, prompt_tokens, fault)
         finally:

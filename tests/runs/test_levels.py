@@ -1,28 +1,16 @@
 """What a run at a level leaves in the tables (S37, S39)."""
 
-from collections import deque
-from dataclasses import replace
-
 import pytest
 
-from docmind_core.agents.context import ROUTER
-from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.route_record import RouteRecord
-from docmind_core.errors import CallTimeout
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.clock import read_anchor
-from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.journal import Journal, QueryKey
+from docmind_core.runs.journal import QueryKey
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.runs.query_tools import EngineSeat, RecordingTools
-from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.serving.chat import ChatRequest
-from docmind_core.serving.chat_client import ChatClient
-from docmind_core.serving.connection import EngineConnection
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 
@@ -40,29 +28,6 @@ def select(settings, sql):
     return query_rows(settings, sql)[1]
 
 
-async def test_a_call_past_its_deadline_is_booked_as_cut_off(tmp_path, engine):
-    engine.faults = deque(["hang"])
-    connection = EngineConnection(base_url=engine.url, model="fake-model", managed=False)
-    with Journal(tmp_path / "journal.sqlite") as journal:
-        async with ChatClient(connection, in_flight=1) as client:
-            tools = RecordingTools(
-                engine=EngineSeat(client=client, model="fake-model", session="s"),
-                index=None,
-                journal=journal,
-                clock=read_anchor(),
-                trace=QueryTrace(key=KEY, level="thorough"),
-                guard=ContextGuard(window=None),
-                recorded={},
-            )
-            with tools.agent_span(ROUTER, node=ROUTER, checkpoint_ns=""):
-                with pytest.raises(CallTimeout, match=r"query_router had no reply to route within its 0.05 s"):
-                    await tools.ask(ROUTER, "route", REQUEST, deadline_s=0.05)
-                assert (await tools.ask(ROUTER, "route", REQUEST, deadline_s=30.0)).text == "blue [1]"
-        rows = [(row["task"], row["status"], row["tokens_missing_because"]) for row, _ in journal.attempts("r", KEY)]
-
-    assert rows == [("route", "cut_off", "unreconciled"), ("route", "finished", None)]
-
-
 @pytest.mark.parametrize("arm", ["tuned", "naive_supervisor"])
 def test_every_query_of_an_arm_that_routes_has_its_decision(home, make_suite, arm):
     run(home, make_suite(arms=[arm, "single_pass"], limit=2))
@@ -72,23 +37,6 @@ def test_every_query_of_an_arm_that_routes_has_its_decision(home, make_suite, ar
     assert {run_id.rsplit(".", 1)[1] for run_id, *_ in rows} == {arm}
     assert len({query_id for _, query_id, *_ in rows}) == 2
     assert {(level, timed) for *_, level, timed in rows} == {("balanced", True)}
-
-
-def test_a_route_call_past_its_deadline_is_answered_by_the_rules_and_stays_in_the_ledger(
-    home, make_suite, engine, monkeypatch
-):
-    pytest.importorskip("torch", reason="with one open strategy the router asks nothing")
-    thorough = LEVEL_EFFORT[PerformanceLevel.THOROUGH]
-    monkeypatch.setitem(LEVEL_EFFORT, PerformanceLevel.THOROUGH, replace(thorough, max_analysis_s=0.05))
-    engine.faults = deque(["hang"])
-    suite = make_suite(arms=["tuned-parallel_tools"], level="thorough", limit=1, strategies=STRATEGIES)
-    run(home, suite)
-
-    assert select(home, "select status, fallback from query_runs") == [("answered", False)]
-    decisions = select(home, "select decided_by, fell_back_because, agrees, confidence from route_decisions")
-    assert decisions == [("rules", "deadline", None, 0.9)]
-    calls = select(home, "select status, role from llm_calls where task = 'route'")
-    assert calls == [("cut_off", "agent")]
 
 
 def test_a_rerank_is_one_call_under_its_own_role_whose_tokens_count(home, make_suite):
