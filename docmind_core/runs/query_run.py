@@ -59,18 +59,7 @@ async def run_query(
         RunError: If something can't be booked.
         StoreError: If what is kept can't be read or written.
     """
-    key = QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate)
-    tools = RecordingTools(
-        engine=setting.engine,
-        index=setting.index,
-        journal=setting.journal,
-        clock=setting.clock,
-        trace=QueryTrace(key=key, level=setting.suite.level),
-        guard=ContextGuard(window=setting.context_window),
-        caches=setting.caches.of_query(key) if setting.caches else None,
-        recorded=recorded,
-        late_before=setting.journal.late_calls(key),
-    )
+    tools = _tools(setting, QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate), recorded)
     started_ns = monotonic_ns()
     try:
         answer, error = await _answer(setting, query, tools)
@@ -90,6 +79,20 @@ async def run_query(
         shortened=tools.guard.shortened,
     )
     return _book(setting, query, tools, end), answer
+
+
+def _tools(setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, Row]) -> RecordingTools:
+    return RecordingTools(
+        engine=setting.engine,
+        index=setting.index,
+        journal=setting.journal,
+        clock=setting.clock,
+        trace=QueryTrace(key=key, level=setting.suite.level),
+        guard=ContextGuard(window=setting.context_window),
+        caches=setting.caches.of_query(key) if setting.caches else None,
+        recorded=recorded,
+        late_before=setting.journal.late_calls(key),
+    )
 
 
 def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: QueryEnd) -> Row:
