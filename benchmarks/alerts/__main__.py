@@ -18,10 +18,12 @@ from tests.builders import make_call_row, make_counter_rows, make_query_run_row,
 
 KEY = "20261122T020000Z-size-{number:04x}"
 ARMS = ("single_pass", "naive_supervisor", "tuned")
-AGENTS = ("query_router", "retrieval_expert", "context_validator", "result_synthesizer", "performance_optimizer")
+AGENTS = ("query_router", "query_planner", "retrieval_expert", "result_synthesizer", "response_validator")
 BEGAN = datetime(2026, 11, 22, 2, tzinfo=UTC)
 SCORES_PER_QUERY = 24
 SPANS_PER_AGENT = 3
+SECONDS_PER_QUERY = 40
+SECONDS_PER_SAMPLE = 5
 ANSWER = "an answer of some length, with its citations [1] [2]. " * 4
 
 
@@ -72,7 +74,7 @@ def write_arm(settings: Settings, run_id: str, queries: int) -> None:
         "query_runs": [
             make_query_run_row(
                 query_id, run_id, query="a question? " * 8, answer=ANSWER, wall_s=3.0, calls=len(AGENTS),
-                started_at=BEGAN + timedelta(seconds=40 * number), ended_at=BEGAN + timedelta(seconds=40 * number + 3),
+                started_at=began(number), ended_at=began(number) + timedelta(seconds=3),
                 prompt_tokens=50, completion_tokens=15, billed_tokens=65, coordination_overhead_s=number % 97 / 1000,
                 context_utilisation_ratio=number % 89 / 100,
             )
@@ -80,6 +82,7 @@ def write_arm(settings: Settings, run_id: str, queries: int) -> None:
         ],
         "llm_calls": calls,
         "engine_counters": make_counter_rows(growth, run_id),
+        "device_samples": list(device_rows(run_id, queries)),
         "spans": [row for query_id in ids for row in span_rows(run_id, query_id)],
         "measurements": [
             make_score_row("passed" if score == 0 else f"score_{score}", float(number % 2), query_id, run_id)
@@ -89,6 +92,26 @@ def write_arm(settings: Settings, run_id: str, queries: int) -> None:
     }  # fmt: skip
     for table, rows in segments.items():
         write_segment(settings.tables, table, run_id, rows)
+
+
+def began(number: int) -> datetime:
+    """Return when a query began."""
+    return BEGAN + timedelta(seconds=SECONDS_PER_QUERY * number)
+
+
+def device_rows(run_id: str, queries: int) -> Iterator[dict[str, object]]:
+    """Yield the samples of a GPU and of the engine's KV cache over the whole arm."""
+    for number in range(queries * SECONDS_PER_QUERY // SECONDS_PER_SAMPLE):
+        seconds = number * SECONDS_PER_SAMPLE
+        row = {
+            "run_id": run_id,
+            "device_index": 0,
+            "sampled_at_ns": seconds * 10**9,
+            "sampled_at": BEGAN + timedelta(seconds=seconds),
+            "status": "ok",
+        }
+        yield {**row, "source": "nvml", "name": "a GPU", "mem_used_gib": 10.0 + number % 7 / 10}
+        yield {**row, "source": "engine", "kv_cache_usage_ratio": number % 11 / 20}
 
 
 def call_rows(run_id: str, query_id: str) -> Iterator[dict[str, object]]:

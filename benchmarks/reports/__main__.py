@@ -23,7 +23,7 @@ from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import segment_path
 
 Result = TypeVar("Result")
-PERIOD_TABLES = ("query_runs", "llm_calls", "spans", "runs")
+PERIOD_TABLES = ("query_runs", "llm_calls", "spans", "runs", "device_samples")
 HOURS = 24.0 * 3650
 
 
