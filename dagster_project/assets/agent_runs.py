@@ -24,7 +24,7 @@ def agent_runs(
 ) -> dg.MaterializeResult[None]:
     """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks beside it."""
     observer = observers.create(context.log)
-    with hold_home(store.settings(), context.partition_key, observer.announce):
+    with hold_home(store.settings(), context.partition_key, observer.announce, tries_before=context.retry_number):
         outcome = execute_benchmark_run(
             store.settings(), context.partition_key, dagster_run_id=context.run.run_id, observer=observer
         )
