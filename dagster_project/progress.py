@@ -87,8 +87,10 @@ def describe(progress: ArmProgress) -> str:
     return ", ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Return minutes and seconds, with hours when there are any: `1:05`, `2:01:05`."""
+def duration(seconds: float | None) -> str:
+    """Return minutes and seconds, with hours when there are any: `1:05`, `2:01:05`; a dash for an unknown time."""
+    if seconds is None:
+        return "–"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -47,7 +47,8 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
         _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
-        resume_benchmark_run(settings, benchmark_run, load_suite(name_or_path), anyway=anyway)
+        if notice := resume_benchmark_run(settings, benchmark_run, load_suite(name_or_path), anyway=anyway):
+            click.echo(notice, err=True)
         _run(settings, benchmark_run, name_or_path)
 
 

@@ -45,7 +45,8 @@ REASONS: dict[str, str] = {
     "warmup_only": "only warm-up rows have it",
     "failed_run": "the query failed",
     "clock_mismatch": "the time stamps come from different clocks",
-    "resumed": "the query was finished from replayed calls: its times mean nothing; tokens, answer and quality stand",
+    "resumed": "the query was finished from replayed calls, or the arm by several processes: its times mean nothing; "
+    "tokens, answer and quality stand",
     "unreconciled": "the call was cut off before its usage was known; every sum over it is missing too",
     "not_exclusive": "other traffic used the engine: its own counters can't be put down to this run",
     "not_exclusive_cache": "the prefix cache was shared or its state is unknown: cached tokens and times of two arms "

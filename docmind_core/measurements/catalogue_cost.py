@@ -164,7 +164,8 @@ TIMES = (
         level="run",
         definition="Prompt tokens computed, cached ones left out, / seconds of prefill, both by the engine's counters "
         "over the arm. Waiting for other requests of a batch is part of the time.",
-        missing="engine without these counters: NULL",
+        missing="engine without these counters: `not_supported`; a session without its last reading, as after the "
+        "engine's death: `unreconciled`",
         source="`engine_counters`, `latency_summary`",
         hard=False,
     ),

@@ -29,7 +29,7 @@ PREFILL_SECONDS = "request_prefill_time_seconds_sum"
 PREEMPTIONS = "num_preemptions"
 SYSTEM_ARMS = ("tuned", "naive_supervisor")
 WORST_FIRST = (MISSED, UNDECIDED, NOT_MEASURED, MET)
-_COUNTER_COLUMNS = ("counter", "moment", "value")
+_COUNTER_COLUMNS = ("engine_session", "counter", "moment", "value")
 UNLIMITED = ("pass_ratio_min", "good_ratio_min")
 """What a scorecard shows also where the suite sets no limit on it; the other dimensions have one by default."""
 _QUERY_COLUMNS = (
@@ -241,20 +241,27 @@ def _decoding(run: _Run, limit: float) -> list[Found]:
 def _prefilling(run: _Run, limit: float) -> list[Found]:
     """Computed prompt tokens / prefill time, both as the engine counts them, over the whole arm: no interval."""
     counters = run.rows("engine_counters", *_COUNTER_COLUMNS)
+    offered = {row["counter"] for row in counters} >= {PREFILL_TOKENS, PREFILL_SECONDS}
     tokens, seconds = (growth(counters, name) for name in (PREFILL_TOKENS, PREFILL_SECONDS))
-    if not tokens or not seconds:
+    if offered and (tokens is None or seconds is None):
+        return [missing("unreconciled")]
+    if not offered or not tokens or not seconds:
         return [missing("not_supported")]
     return [Found(measured=Measured(value=tokens / seconds, n=1))]
 
 
 def growth(counters: Sequence[Mapping[str, object]], name: str) -> float | None:
-    """Return by how much an engine's counter grew over all sessions; None when it was not offered."""
-    signed = [
-        (1 if row["moment"] == "after" else -1) * value
-        for row in counters
-        if row["counter"] == name and (value := number(row["value"])) is not None
-    ]
-    return sum(signed) if signed else None
+    """Return by how much an engine's counter grew over all sessions.
+
+    None when it was not offered, and when a session lacks one of its two readings, as after the engine's death.
+    """
+    read: dict[object, dict[str, float]] = {}
+    for row in counters:
+        if row["counter"] == name and (value := number(row["value"])) is not None:
+            read.setdefault(row["engine_session"], {})[str(row["moment"])] = value
+    if not read or any(moments.keys() != {"before", "after"} for moments in read.values()):
+        return None
+    return sum(moments["after"] - moments["before"] for moments in read.values())
 
 
 _MEASURED: Mapping[str, Callable[[_Run, float], list[Found]]] = {

@@ -159,9 +159,11 @@ def _wall_clock(statistics: PeriodStatistics) -> Document:
     queries = statistics.queries
     return {
         "seconds": queries.wall_clock_s,
-        "prompt_tokens_per_second": _per_second(queries.prompt_tokens, queries.wall_clock_s),
-        "completion_tokens_per_second": _per_second(queries.completion_tokens, queries.wall_clock_s),
+        "prompt_tokens_per_second": _per_second(queries.clocked_prompt_tokens, queries.wall_clock_s),
+        "completion_tokens_per_second": _per_second(queries.clocked_completion_tokens, queries.wall_clock_s),
         "tokens_missing_because": queries.tokens_missing_because,
+        "resumed_runs_left_out": queries.resumed_runs,
+        "seconds_missing_because": "resumed" if queries.resumed_runs and queries.wall_clock_s is None else None,
     }
 
 

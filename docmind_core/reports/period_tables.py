@@ -37,6 +37,9 @@ def queries_table(statistics: PeriodStatistics) -> TextTable:
     """The queries behind the executions."""
     queries = statistics.queries
     seconds, because = queries.wall_clock_s, queries.tokens_missing_because
+    left_out = f"{count_text(queries.resumed_runs)} resumed left out" if queries.resumed_runs else ""
+    if seconds is None and left_out:
+        because = "resumed"
     return TextTable(
         caption="Queries: how long people wait. Throughput is over the wall clock, prompt and completion apart",
         columns=("", "value"),
@@ -46,9 +49,9 @@ def queries_table(statistics: PeriodStatistics) -> TextTable:
             text_row("mean time", [milliseconds_text(queries.avg_wall_s, "no query with a time")]),
             text_row("median", [milliseconds_text(queries.wall_p50_s, "no query with a time")]),
             text_row("p95", [_p95(queries.wall_p95_s, queries.timed)]),
-            text_row("wall clock of the runs", [duration_text(seconds)]),
-            text_row("prompt tokens per second", [_rate(queries.prompt_tokens, seconds, because)]),
-            text_row("completion tokens per second", [_rate(queries.completion_tokens, seconds, because)]),
+            text_row("wall clock of the runs", [Cell(text=duration_text(seconds, because), note=left_out)]),
+            text_row("prompt tokens per second", [_rate(queries.clocked_prompt_tokens, seconds, because)]),
+            text_row("completion tokens per second", [_rate(queries.clocked_completion_tokens, seconds, because)]),
         ),
     )
 

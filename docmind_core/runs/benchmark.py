@@ -16,6 +16,7 @@ from docmind_core.runs.arm_run import run_arm
 from docmind_core.runs.arm_switches import cache_facts, context_window, refuse_uncounted_budgets
 from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
+from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
 from docmind_core.runs.interrupts import run_interruptibly
@@ -39,7 +40,7 @@ from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
-from docmind_core.tables.segments import remove_leftovers, segment_path
+from docmind_core.tables.segments import remove_leftovers
 from docmind_core.telemetry.device_sampler import DeviceSampler
 
 UNKNOWN_SESSION = "unknown"
@@ -103,8 +104,8 @@ def execute_benchmark_run(
     suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
     with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
         remove_leftovers(settings.tables)
-        _fold_ended_arms(settings, journal, benchmark_run, suite)
-        waiting = [arm for arm in suite.arms if not _has_ended(journal, benchmark_run, arm)]
+        fold_ended_arms(settings, journal, benchmark_run, suite)
+        waiting = [arm for arm in suite.arms if not has_ended(journal, benchmark_run, arm)]
         if waiting:
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
@@ -118,6 +119,7 @@ def execute_benchmark_run(
                     dagster_run_id=dagster_run_id,
                 )
                 guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
+                mark_ended_arms(settings, journal, benchmark_run, suite)
                 with open_token_counts(connection) as counts:
                     refuse_uncounted_budgets(inputs, waiting, counts)
                     _announce_uncounted(counts, observer)
@@ -126,6 +128,8 @@ def execute_benchmark_run(
                     )
                     run_interruptibly(_run_arms(bench, waiting))
         else:
+            journal.accept_changes(accepted=False)
+            mark_ended_arms(settings, journal, benchmark_run, suite)
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)
 
@@ -201,21 +205,6 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     bench.observer.arm_finished(progress)
 
 
-def _fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
-    """Write the tables of arms that ended just before the process died; the engine isn't needed for that."""
-    for arm in suite.arms:
-        run_id = run_id_of(benchmark_run, arm)
-        begun = journal.arm(run_id)
-        if begun is not None and begun[1] is not None and not segment_path(settings.tables, "runs", run_id).exists():
-            fold_arm(settings, journal, run_id, begun[2]["expected_queries"])
-            publish(settings)
-
-
-def _has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
-    begun = journal.arm(run_id_of(benchmark_run, arm))
-    return begun is not None and begun[1] is not None
-
-
 def _book_counters(journal: Journal, run_id: str, snapshot: CounterSnapshot | None, moment: str) -> None:
     if snapshot is None:
         return
@@ -253,8 +242,8 @@ def _arm_outcome(journal: Journal, benchmark_run: str, arm: str) -> ArmProgress:
     run_id = run_id_of(benchmark_run, arm)
     begun = journal.arm(run_id)
     rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"]]
-    # Below zero when a clock was set back between two processes of one arm.
-    elapsed_s = max(0.0, (begun[1] - begun[0]).total_seconds()) if begun and begun[1] else 0.0
+    several = journal.starts(run_id) > 1  # the pause between them is nobody's work
+    elapsed_s = (begun[1] - begun[0]).total_seconds() if begun and begun[1] and not several else None
     return ArmProgress(
         arm=arm,
         done=len(rows),

@@ -20,7 +20,7 @@ def fold_arm(
 
     Device samples are not in the journal: of a resumed arm there are those of its last process.
     """
-    started_at, ended_at, facts = _arm(journal, run_id)
+    (started_at, ended_at, facts), starts = _arm(journal, run_id), journal.starts(run_id)
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
     calls = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
@@ -31,7 +31,8 @@ def fold_arm(
         **facts,
         "started_at": started_at,
         "ended_at": ended_at,
-        "duration_s": _duration_s(query_rows),
+        "process_starts": starts or None,
+        **_duration(query_rows, starts),
         "status": "finished" if len(query_rows) == expected_queries else "incomplete",
         "expected_queries": expected_queries,
         "comparable": journal.comparable(),
@@ -80,10 +81,13 @@ def _unseen(row: Row) -> Row:
     }
 
 
-def _duration_s(query_rows: Sequence[Row]) -> float | None:
-    """Seconds from the first start to the last end; None when any query was resumed: the pause would count."""
-    if not query_rows or any(row["times_missing_because"] == "resumed" for row in query_rows):
-        return None
+def _duration(query_rows: Sequence[Row], starts: int) -> Row:
+    """Seconds from the first start to the last end; none for a resumed arm: the pause would count."""
+    # A process that died between two queries leaves no replayed call behind, only the second start.
+    if starts > 1 or any(row["times_missing_because"] == "resumed" for row in query_rows):
+        return {"duration_s": None, "duration_missing_because": "resumed"}
+    if not query_rows:
+        return {"duration_s": None, "duration_missing_because": "failed_run"}
     first = min(row["started_at"] for row in query_rows)
     last = max(row["ended_at"] for row in query_rows)
-    return float((last - first).total_seconds())
+    return {"duration_s": float((last - first).total_seconds()), "duration_missing_because": None}

@@ -89,7 +89,7 @@ def _write_suite(path: Path, suite: Suite) -> None:
     part.replace(path)
 
 
-def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> None:
+def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
     """Let an interrupted run go on, if its suite is still what it was.
 
     Args:
@@ -98,24 +98,32 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
         suite: The suite as its file has it now.
         anyway: Go on although suite, code, prompts or engine have changed; the run is marked not comparable.
 
+    Returns:
+        Which suite goes on, where the file has another one now and `anyway` is given; else None.
+
     Raises:
         UsageError: If there is no such run.
         RunError: If the suite has changed; every changed key is named with both values.
     """
-    path = suite_path(settings, benchmark_run)
-    if anyway:
-        with Journal(journal_path(settings, benchmark_run)) as journal:
-            journal.accept_changes()
-        return
-    source = path.with_name("source.yaml")
-    before = parse_suite(source.read_text("utf-8"), source=str(source)).model_dump(mode="json")
-    now = suite.model_dump(mode="json")
-    changed = [f"{name}: {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name]]
-    if changed:
+    changed = _changes(suite_path(settings, benchmark_run).with_name("source.yaml"), suite)
+    if changed and not anyway:
         raise RunError(
-            f"the suite of {benchmark_run} has changed since its start: {'; '.join(changed)}. "
+            f"the suite of {benchmark_run} has changed since its start: {changed}. "
             "Start a new run, or go on with --resume-anyway, which marks it not comparable."
         )
+    with Journal(journal_path(settings, benchmark_run)) as journal:
+        journal.accept_changes(accepted=anyway)
+        if changed:
+            journal.mark_not_comparable()
+    if not changed:
+        return None
+    return f"{benchmark_run} goes on with its frozen suite, not comparable; the file has changed: {changed}"
+
+
+def _changes(source: Path, suite: Suite) -> str:
+    before = parse_suite(source.read_text("utf-8"), source=str(source)).model_dump(mode="json")
+    now = suite.model_dump(mode="json")
+    return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name])
 
 
 def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:

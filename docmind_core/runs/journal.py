@@ -43,6 +43,9 @@ create table if not exists beginning (
     only_row integer primary key check (only_row = 1), identity text not null,
     accepts_changes integer not null default 0, comparable integer not null default 1
 );
+create table if not exists starts (
+    run_id text not null, started_at text not null
+);
 create table if not exists arms (
     run_id text not null primary key, started_at text not null, ended_at text, facts text not null
 );
@@ -152,9 +155,9 @@ class Journal:
         """Note what the run is begun with."""
         self._write("insert into beginning (only_row, identity) values (1, ?)", (_encode(identity),))
 
-    def accept_changes(self) -> None:
-        """Let the next resumption go on although something has changed."""
-        self._write("update beginning set accepts_changes = 1", ())
+    def accept_changes(self, *, accepted: bool = True) -> None:
+        """Let the next resumption, and no later one, go on although something has changed; or not even that one."""
+        self._write("update beginning set accepts_changes = ?", (int(accepted),))
 
     def accepts_changes(self) -> bool:
         """Return whether the next resumption may go on although something has changed."""
@@ -162,18 +165,29 @@ class Journal:
 
     def change_identity(self, identity: Mapping[str, Any]) -> None:
         """Go on with something else: from now on the run is not comparable."""
-        self._write("update beginning set identity = ?, accepts_changes = 0, comparable = 0", (_encode(identity),))
+        self._write("update beginning set identity = ?", (_encode(identity),))
+        self.mark_not_comparable()
+
+    def mark_not_comparable(self) -> None:
+        """Note that not all of the run was made with the same things."""
+        self._write("update beginning set comparable = 0", ())
 
     def comparable(self) -> bool:
         """Return whether all of the run was made with the same things."""
         return self._read("select comparable from beginning", ()) != [(0,)]
 
     def start_arm(self, run_id: str, started_at: datetime, facts: Row) -> None:
-        """Note that an arm began, with what it runs on; a later start replaces the facts and keeps the time."""
+        """Note that a process began to work on an arm; a later start replaces the facts and keeps the arm's time."""
+        self._write("insert into starts values (?, ?)", (run_id, started_at.isoformat()))
         self._write(
             "insert into arms values (?, ?, null, ?) on conflict (run_id) do update set facts = excluded.facts",
             (run_id, started_at.isoformat(), _encode(facts)),
         )
+
+    def starts(self, run_id: str) -> int:
+        """Return how many processes have worked on an arm; 0 in journals of earlier versions."""
+        ((count,),) = self._read("select count(*) from starts where run_id = ?", (run_id,))
+        return int(count)
 
     def end_arm(self, run_id: str, ended_at: datetime) -> None:
         """Note that an arm has ended."""

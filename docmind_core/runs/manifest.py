@@ -48,6 +48,7 @@ def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix
         "dagster_run_id": inputs.dagster_run_id,
         "engine_session": engine_session,
         "engine_managed": engine.managed,
+        "engine_detached": engine.detached,
         "batch_invariant": engine.batch_invariant,
         "prefix_cache_state": prefix_cache_state,
         "max_model_len": engine.max_model_len,

@@ -17,15 +17,15 @@ class ArmProgress:
     """Queries finished by this process."""
     completion_tokens: int | None
     """Generated for the calls finished by this process; None once the engine did not say it of one of them."""
-    elapsed_s: float
-    """Seconds of this process on the arm."""
+    elapsed_s: float | None
+    """Seconds of this process on the arm; None for an ended arm that several processes worked on."""
     calls: int = 0
     """Calls finished by this process, those of queries under way among them."""
 
     @property
     def eta_s(self) -> float | None:
         """Seconds until the arm ends at the pace so far; None before the first query has finished."""
-        if self.done_here == 0:
+        if self.done_here == 0 or self.elapsed_s is None:
             return None
         return (self.total - self.done) * self.elapsed_s / self.done_here
 
@@ -33,7 +33,7 @@ class ArmProgress:
     def tokens_per_s(self) -> float | None:
         """Completion tokens per second of wall time; None before the first call or query has finished, or unknown."""
         begun = self.done_here > 0 or self.calls > 0
-        if not begun or self.elapsed_s <= 0 or self.completion_tokens is None:
+        if not begun or not self.elapsed_s or self.elapsed_s <= 0 or self.completion_tokens is None:
             return None
         return self.completion_tokens / self.elapsed_s
 

@@ -51,10 +51,11 @@ def guard_resume(journal: Journal, benchmark_run: str, identity: Mapping[str, st
         for name, value in identity.items()
         if begun.get(name) != value
     ]
-    if not changed:
-        return
-    if journal.accepts_changes():
-        journal.change_identity(identity)
+    accepted = journal.accepts_changes()
+    if not changed or accepted:
+        if changed:
+            journal.change_identity(identity)
+        journal.accept_changes(accepted=False)  # it was given for this resumption alone
         return
     raise RunError(
         f"benchmark run {benchmark_run} was begun with something else: {', '.join(changed)}. "

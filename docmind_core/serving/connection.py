@@ -18,6 +18,8 @@ class EngineConnection:
     """Name under which the engine serves its model, as `/v1/models` says."""
     api_key: str | None = field(default=None, repr=False)
     managed: bool
+    detached: bool = False
+    """True for a managed engine that `docmind engine start` left running: others may send requests to it too."""
     profile: str | None = None
     plumbing: bool = False
     """True for a model that is good enough to check the plumbing and nothing else."""

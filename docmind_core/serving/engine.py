@@ -203,6 +203,7 @@ def _connect_managed(
         log=Path(state.log),
         model=facts.model,
         managed=True,
+        detached=state.detached,
         profile=profile.name,
         plumbing=profile.plumbing or request.plumbing,
         max_model_len=facts.max_model_len,

@@ -66,6 +66,7 @@ SYSTEM_PERFORMANCE = View(
         "total_tokens_processed": "Prompt and completion tokens; NULL when one attempt lacks its usage",
         "tokens_missing_because": "Why total_tokens_processed is NULL",
         "tokens_per_second": "total_tokens_processed / the arm's wall-clock seconds; NULL when the arm was resumed",
+        "tokens_per_second_missing_because": "Why tokens_per_second is NULL",
         "avg_vram_usage": f"Mean over executions, over all samples on the row of queries: {_VRAM_GB}",
         "peak_vram_usage": f"Largest of the same: {_VRAM_GB}",
         "vram_n": "Executions whose VRAM is known; NULL on the row of queries",

@@ -68,6 +68,10 @@ class QueryStatistics:
     completion_tokens: int | None
     tokens_missing_because: str | None
     wall_clock_s: float | None
+    """Of the runs that were not resumed, as are the two sums below; None when there is none of them."""
+    clocked_prompt_tokens: int | None
+    clocked_completion_tokens: int | None
+    resumed_runs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,7 @@ LATENCY_SUMMARY = View(
         "tpot_p50_s": "Median seconds per output token after the first",
         "decode_tps_p50": "Median tokens per second after the first token",
         "prefill_tps": "Prompt tokens computed / the engine's prefill time, tokens/s; for agent all only",
+        "prefill_missing_because": "Why it is NULL: not_supported, or unreconciled (a session lacks a reading)",
         "e2e_n": "Attempts with an end-to-end time",
         "e2e_latency_p50_s": "Median seconds from sending to the last content",
         "e2e_latency_p95_s": "Its 95th percentile, seconds; NULL below 130 values",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docmind_core.measurements.limit_values import judged_arm, measure_limits, worst_by_limit
+from docmind_core.measurements.limit_values import growth, judged_arm, measure_limits, worst_by_limit
 from docmind_core.suites.suite import Suite
 from tests.builders import BENCHMARK_RUN, make_call_row, make_query_run_row, make_score_row, write_rows
 
@@ -226,3 +226,20 @@ def test_the_reduction_says_what_its_n_could_have_shown(home):
         TUNED,
     )  # fmt: skip
     assert measured(home)["reduction_pct_min"].beside == ("MDE 4.0 %",)
+
+
+def test_a_session_whose_last_reading_is_missing_makes_the_growth_unknown(home):
+    """The engine was killed in the first of two sessions: its start must not be taken off the second one's growth."""
+    tokens, seconds = "request_prefill_kv_computed_tokens_sum", "request_prefill_time_seconds_sum"
+    rows = [
+        {"engine_session": session, "counter": counter, "moment": moment, "value": value}
+        for session, counter, moment, value in (
+            *(("killed", tokens, "before", 500.0), ("killed", seconds, "before", 1.0)),
+            *(("next", tokens, "before", 0.0), ("next", seconds, "before", 0.0)),
+            *(("next", tokens, "after", 8_000.0), ("next", seconds, "after", 10.0)),
+        )
+    ]
+    write_rows(home, {"query_runs": [make_query_run_row("q0")], "engine_counters": rows}, TUNED)
+    value = measured(home, limits={"prefill_tps_min": 800.0})["prefill_tps_min"]
+    assert (value.measured.value, value.measured.because) == (None, "unreconciled")
+    assert growth([row for row in rows if row["engine_session"] == "next"], tokens) == 8_000.0

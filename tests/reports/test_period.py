@@ -100,6 +100,23 @@ def test_queries_and_executions_are_counted_apart(home):
     assert wall_clock["prompt_tokens_per_second"] == pytest.approx(3 * 6225 / 100.07)
 
 
+def test_a_resumed_run_is_left_out_of_the_throughput_and_counted(tmp_path):
+    """Nobody worked in its pause, so neither its seconds nor its tokens say anything about speed."""
+    settings = planted(tmp_path, guide_example())
+    resumed = RUN_ID.replace("7f3a", "aaaa")
+    tables = guide_example(resumed, START - timedelta(minutes=20))
+    tables["runs"] = [{**tables["runs"][0], "duration_s": None, "duration_missing_because": "resumed"}]
+    write_rows(settings, tables, resumed)
+    publish(settings)
+    _, report = exported(settings)
+    wall_clock = report["token_efficiency"]["wall_clock"]
+    assert report["system_performance"]["per_query"]["query_runs"] == 100
+    assert wall_clock["seconds"] == pytest.approx(100.07)
+    assert wall_clock["prompt_tokens_per_second"] == pytest.approx(3 * 6225 / 100.07)
+    assert (wall_clock["resumed_runs_left_out"], wall_clock["seconds_missing_because"]) == (1, None)
+    assert "1 resumed left out" in write_period_report(settings, 1, "html", now=NOW).path.read_text("utf-8")
+
+
 def test_a_long_list_of_records_is_cut_to_the_newest_and_says_so(home, monkeypatch):
     monkeypatch.setattr(period_module, "RECORDS_EXPORTED", 2)
     _, report = exported(home)

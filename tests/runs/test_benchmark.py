@@ -4,29 +4,17 @@ from collections import deque
 import pytest
 
 from docmind_core.agents.context import AGENTS
-from docmind_core.errors import EngineUnreachable, HomeLocked, RunError, UsageError
+from docmind_core.errors import EngineUnreachable, HomeLocked, UsageError
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
     list_benchmark_runs,
     read_frozen_suite,
-    resume_benchmark_run,
 )
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.serving.chat_client import ChatClient
-from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import read_segment
-
-
-def run(settings, suite, key=None):
-    key = key or freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-    return key
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
+from tests.runs.running import run, select
 
 
 def test_a_run_answers_every_query_in_every_arm(home, make_suite):
@@ -139,20 +127,6 @@ def test_a_finished_run_is_not_run_again(home, make_suite, engine):
     assert len(engine.requests) == requests
 
 
-class Killed(BaseException):
-    """Ends the platform in the middle of a query, as a signal would."""
-
-
-def test_finished_calls_of_an_unfinished_query_are_replayed(home, make_suite, engine, monkeypatch):
-    suite = make_suite(arms=["naive_supervisor"], limit=1)
-    key = interrupt(home, suite, engine, monkeypatch, after=5)
-    run(home, suite, key)
-
-    assert len(engine.requests) == 13  # each call once: five before the end, eight after
-    ((calls, reason, wall),) = select(home, "select calls, times_missing_because, wall_s from query_runs")
-    assert (calls, reason, wall) == (13, "resumed", None)
-
-
 def test_replicates_are_rows_of_their_own(home, make_suite):
     run(home, make_suite(arms=["single_pass"], replicates=2))
 
@@ -227,74 +201,3 @@ def test_the_manifest_names_what_ran(home, make_suite):
     hashes = ("query_set_hash", "corpus_hash", "index_hash", "prompt_hash", "series_key", "hardware_fingerprint")
     assert all(row[name] for name in hashes)
     assert json.loads(row["manifest"])["hardware"].keys() == {"processor", "architecture", "cores", "memory_gib"}
-
-
-def interrupt(home, suite, engine, monkeypatch, after=3):
-    """Begin a run and end it after some calls; return its key."""
-    key = freeze_benchmark_run(suite, home)
-    complete = ChatClient.complete
-
-    async def complete_some(self, request, book):
-        if len(engine.requests) == after:
-            raise Killed
-        return await complete(self, request, book)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(ChatClient, "complete", complete_some)
-        with pytest.raises(Killed):
-            run(home, suite, key)
-    return key
-
-
-def test_a_changed_prompt_is_refused_on_resume_with_the_difference(home, make_suite, engine, monkeypatch):
-    suite = make_suite(arms=["single_pass"], concurrency=1)
-    key = interrupt(home, suite, engine, monkeypatch)
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
-
-    with pytest.raises(RunError, match=r"prompts \([0-9a-f]{12} → another\).*--resume-anyway"):
-        run(home, suite, key)
-
-
-def test_resuming_anyway_finishes_the_run_and_marks_it_not_comparable(home, make_suite, engine, monkeypatch):
-    suite = make_suite(arms=["single_pass"], concurrency=1)
-    key = interrupt(home, suite, engine, monkeypatch)
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
-    resume_benchmark_run(home, key, suite, anyway=True)
-    run(home, suite, key)
-
-    assert select(home, "select status, comparable from runs") == [("finished", False)]
-
-
-def test_an_unchanged_run_stays_comparable(home, make_suite, engine, monkeypatch):
-    suite = make_suite(arms=["single_pass"], concurrency=1)
-    key = interrupt(home, suite, engine, monkeypatch)
-    resume_benchmark_run(home, key, suite, anyway=False)
-    run(home, suite, key)
-
-    assert select(home, "select status, comparable from runs") == [("finished", True)]
-
-
-def test_a_changed_suite_is_refused_on_resume_with_the_difference(home, make_suite):
-    key = freeze_benchmark_run(make_suite(limit=2), home, source=make_suite())
-    resume_benchmark_run(home, key, make_suite(), anyway=False)
-
-    with pytest.raises(RunError, match="concurrency: 3 → 5"):
-        resume_benchmark_run(home, key, make_suite(concurrency=5), anyway=False)
-
-
-def test_an_arm_that_ended_just_before_the_process_died_gets_its_tables(home, make_suite, engine, monkeypatch):
-    suite = make_suite(arms=["single_pass"])
-    key = freeze_benchmark_run(suite, home)
-
-    def die(*arguments, **named):
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr("docmind_core.runs.benchmark.fold_arm", die)
-        with pytest.raises(Killed):
-            run(home, suite, key)
-    requests = len(engine.requests)
-    run(home, suite, key)
-
-    assert len(engine.requests) == requests
-    assert select(home, "select count(*), min(status) from query_runs") == [(6, "answered")]

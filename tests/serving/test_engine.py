@@ -224,7 +224,7 @@ def test_a_detached_engine_is_used_and_left_running_until_it_is_stopped(home, fa
     stopped, stopped_again = stop_engine(home, said.append), stop_engine(home, said.append)
 
     assert connection.base_url == started.url
-    assert connection.managed
+    assert (connection.managed, connection.detached) == (True, True)
     assert after_use == started
     assert started.detached
     assert (stopped, stopped_again) == (True, False)

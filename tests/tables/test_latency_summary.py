@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from docmind_core.tables.reading import query_segments
-from tests.builders import RUN_ID, make_call_row, make_query_run_row, write_rows
+from tests.builders import RUN_ID, make_call_row, make_counter_rows, make_query_run_row, write_rows
 
 
 def latency(settings, agent="all"):
@@ -76,3 +76,27 @@ def test_agent_executions_come_from_spans_whether_or_not_the_agent_called_the_mo
     row = latency(settings, "retrieval_expert")
     assert (row["calls"], row["agent_executions"], row["agent_latency_p50_s"]) == (0, 2, 2.0)
     assert latency(settings)["agent_executions"] == 2
+
+
+PREFILLING = {"request_prefill_kv_computed_tokens_sum": 8_000.0, "request_prefill_time_seconds_sum": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("counters", "expected"),
+    [
+        (make_counter_rows(PREFILLING), (800.0, None)),
+        (make_counter_rows(PREFILLING) + make_counter_rows(PREFILLING, session="s2"), (800.0, None)),
+        # The engine was killed in the session s2, so nobody read its counters afterwards.
+        (
+            make_counter_rows(PREFILLING) + make_counter_rows(PREFILLING, session="s2", moments=("before",)),
+            (None, "unreconciled"),
+        ),
+        (make_counter_rows({"prompt_tokens": 8_000.0}), (None, "not_supported")),
+        ([], (None, "not_supported")),
+    ],
+)
+def test_prefill_speed_needs_both_readings_of_every_session(settings, counters, expected):
+    write_rows(settings, {"llm_calls": [make_call_row()], "engine_counters": counters})
+    row = latency(settings)
+    assert (row["prefill_tps"], row["prefill_missing_because"]) == expected
+    assert latency(settings, "query_router")["prefill_missing_because"] is None

@@ -212,4 +212,53 @@ def test_a_hundred_lost_calls_are_counted_and_ten_are_named(settings):
     ]
     row = only(ledger(settings, calls, make_counter_rows(COUNTED)))
     assert row["unreconciled_calls"] == 100
-    assert row["because"].endswith("c009/1, ...")
+    assert row["because"].endswith("c009/1 and 90 more")
+
+
+@pytest.mark.parametrize(
+    ("moment", "cause"),
+    [
+        ("before", "no counters after the last call: the engine or the platform died in this session"),
+        ("after", "no counters before the first call of this session"),
+    ],
+)
+def test_a_session_without_one_reading_names_the_calls_of_unknown_usage_too(settings, moment, cause):
+    counters = make_counter_rows(COUNTED, moments=(moment,))
+    lost = make_call_row("c2", status="cut_off", tokens_missing_because="unreconciled", **LOST)
+    row = only(ledger(settings, [make_call_row("c1"), lost], counters))
+    assert row["state"] == "unreconciled"
+    assert row["because"] == f"{cause}; calls whose usage is unknown or incomplete: c2/1"
+    assert only(ledger(settings, TWO_CALLS, counters))["because"] == f"{cause}; no call was under way"
+
+
+DETACHED = {"engine_managed": True, "engine_detached": True}
+
+
+def test_an_engine_that_others_can_use_too_is_judged_like_a_remote_one(settings):
+    counted = {"prompt_tokens": 90, "generation_tokens": 30, "request_success": 3}
+    row = only(ledger(settings, TWO_CALLS, make_counter_rows(counted), **DETACHED))
+    assert (row["state"], row["because"][:34]) == ("not_exclusive", "the engine finished 3 requests, th")
+    assert only(ledger(settings, TWO_CALLS, make_counter_rows(COUNTED), **DETACHED))["state"] == "balanced"
+    assert only(ledger(settings, TWO_CALLS[:1], make_counter_rows(COUNTED | {"request_success": 1}), **DETACHED))[
+        "state"
+    ] == ("unbalanced")
+
+
+def test_what_others_did_while_an_arm_was_interrupted_does_not_block_it(settings):
+    """The last reading is taken after another run on the same engine; its calls are fewer than those cut off here."""
+    lost = [
+        make_call_row(f"l{place}", status="cut_off", max_tokens=1, tokens_missing_because="unreconciled", **LOST)
+        for place in range(3)
+    ]
+    counters = make_counter_rows({"prompt_tokens": 9_000, "generation_tokens": 900, "request_success": 4})
+    run = {**DETACHED, "max_model_len": 100}
+    row = only(ledger(settings, [*TWO_CALLS, *lost], counters, **run, process_starts=2))
+    assert row["state"] == "unreconciled"
+    assert row["because"] == (
+        "the arm was interrupted on a shared engine, which counted +8980 prompt and +894 completion tokens meanwhile; "
+        "calls whose usage is unknown or incomplete: l0/1, l1/1, l2/1"
+    )
+    assert only(ledger(settings, [*TWO_CALLS, *lost], counters, **run, process_starts=1))["state"] == "unbalanced"
+    doubled = [make_call_row(f"c{place}", tokens=(9_000, 900)) for place in range(2)]
+    counters = make_counter_rows({"prompt_tokens": 9_000, "generation_tokens": 900, "request_success": 2})
+    assert only(ledger(settings, doubled, counters, **run, process_starts=2))["state"] == "unbalanced"

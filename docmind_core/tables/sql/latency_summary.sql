@@ -59,14 +59,26 @@ query_times as (
     group by all
 ),
 -- Both sums are the engine's own, so the speed is right on a shared engine too; it is the engine's, not the arm's, then.
+sessions as (
+    select
+        run_id,
+        engine_session,
+        counter,
+        -- NULL when a session lacks one of its two moments, as after the engine's death.
+        max(value) filter (where moment = 'after') - max(value) filter (where moment = 'before') as growth
+    from engine_counters
+    where counter in ('request_prefill_kv_computed_tokens_sum', 'request_prefill_time_seconds_sum')
+    group by all
+),
 prefill as (
     select
         run_id,
         'all' as agent,
-        sum(if(moment = 'after', value, -value)) filter (where counter = 'request_prefill_kv_computed_tokens_sum')
-            / nullif(sum(if(moment = 'after', value, -value))
-                filter (where counter = 'request_prefill_time_seconds_sum'), 0) as prefill_tps
-    from engine_counters
+        count(distinct counter) = 2 as is_offered,
+        count(*) = count(growth) as is_whole,
+        sum(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum')
+            / nullif(sum(growth) filter (where counter = 'request_prefill_time_seconds_sum'), 0) as prefill_tps
+    from sessions
     group by all
 ),
 together as (
@@ -87,7 +99,11 @@ select
     together.ttft_p95_s,
     together.tpot_p50_s,
     together.decode_tps_p50,
-    prefill.prefill_tps,
+    case when prefill.is_whole then prefill.prefill_tps end as prefill_tps,
+    case
+        when together.agent = 'all' and prefill.is_offered and not prefill.is_whole then 'unreconciled'
+        when together.agent = 'all' and prefill.prefill_tps is null then 'not_supported'
+    end                                         as prefill_missing_because,
     coalesce(together.e2e_n, 0)                 as e2e_n,
     together.e2e_latency_p50_s,
     together.e2e_latency_p95_s,

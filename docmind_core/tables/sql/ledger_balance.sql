@@ -87,7 +87,9 @@ sides as (
         coalesce(has_counters, false) as has_counters,
         coalesce(has_before, false) as has_before,
         coalesce(has_after, false) as has_after,
-        coalesce(runs.engine_managed, false) as engine_managed,
+        -- An engine of `docmind engine start` is open to others, as a remote one is.
+        coalesce(runs.engine_managed, false) and not coalesce(runs.engine_detached, false) as is_exclusive,
+        coalesce(runs.process_starts, 1) as process_starts,
         engine_cached_tokens - ledger_cached_tokens as cached_difference,
         engine_prefill_tokens - ledger_prefill_tokens as prefill_computed_difference
     from ledger
@@ -97,17 +99,26 @@ sides as (
 judged as (
     select
         *,
+        -- Its first reading and its last enclose the pause, in which others may have used the engine.
+        not is_exclusive and process_starts > 1 and prompt_difference >= 0 and completion_difference >= 0
+            as interrupted_on_shared_session,
+        unreconciled_calls > 0
+            and prompt_difference between 0 and coalesce(prompt_bound, prompt_difference)
+            and completion_difference between 0 and coalesce(completion_bound, completion_difference) as is_explained,
         case
             when not has_counters then 'no_metrics'
             when not (has_before and has_after) then 'unreconciled'
-            when not engine_managed and engine_requests > own_requests then 'not_exclusive'
+            when not is_exclusive and engine_requests > own_requests then 'not_exclusive'
             when prompt_difference = 0 and completion_difference = 0 and calls_without_usage = 0 then 'balanced'
-            when unreconciled_calls > 0
-                and prompt_difference between 0 and coalesce(prompt_bound, prompt_difference)
-                and completion_difference between 0 and coalesce(completion_bound, completion_difference)
-                then 'unreconciled'
+            when is_explained then 'unreconciled'
+            when interrupted_on_shared_session then 'unreconciled'
             else 'unbalanced'
-        end as state
+        end as state,
+        array_to_string(unreconciled_names[:10], ', ')
+            || if(len(unreconciled_names) > 10, format(' and {} more', len(unreconciled_names) - 10), '')
+            as named_calls,
+        if(unreconciled_calls = 0, 'no call was under way',
+            'calls whose usage is unknown or incomplete: ' || named_calls) as without_counters
     from sides
 ),
 suspects as (
@@ -138,16 +149,18 @@ select
         when state = 'no_metrics'
             then 'the engine offers no /metrics, or lacks prompt_tokens or generation_tokens'
         when not has_after
-            then 'no counters after the last call: the engine or the platform died in this session'
+            then 'no counters after the last call: the engine or the platform died in this session; ' || without_counters
         when not has_before
-            then 'no counters before the first call of this session'
+            then 'no counters before the first call of this session; ' || without_counters
         when state = 'not_exclusive'
             then format('the engine finished {} requests, this run sent {}: somebody else used it',
                 engine_requests, own_requests)
+        when state = 'unreconciled' and is_explained
+            then format('{} calls whose usage is unknown or incomplete: {}', unreconciled_calls, named_calls)
         when state = 'unreconciled'
-            then format('{} calls whose usage is unknown or incomplete: {}{}', unreconciled_calls,
-                array_to_string(unreconciled_names[:10], ', '),
-                case when len(unreconciled_names) > 10 then ', ...' else '' end)
+            then format('the arm was interrupted on a shared engine, which counted {:+d} prompt and {:+d} completion '
+                'tokens meanwhile{}', prompt_difference, completion_difference,
+                if(unreconciled_calls = 0, '', format('; calls whose usage is unknown or incomplete: {}', named_calls)))
         when state = 'unbalanced'
             then format('the engine counted {:+d} prompt and {:+d} completion tokens against the ledger{}; largest calls: {}',
                 prompt_difference, completion_difference,

@@ -68,6 +68,9 @@ select
     case when with_vram.total_tokens_processed is null then with_vram.tokens_missing_because end
                                                             as tokens_missing_because,
     with_vram.total_tokens_processed / nullif(runs.duration_s, 0) as tokens_per_second,
+    case when tokens_per_second is null
+        then coalesce(runs.duration_missing_because, with_vram.tokens_missing_because, 'not_supported') end
+                                                            as tokens_per_second_missing_because,
     with_vram.avg_vram_usage,
     with_vram.peak_vram_usage,
     case when with_vram.counted = 'agent_execution' then with_vram.vram_n end as vram_n,

@@ -1,0 +1,166 @@
+"""Going on with an interrupted run: nothing is done twice, nothing is lost, and what changed is said."""
+
+import pytest
+
+from docmind_core.errors import RunError
+from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, resume_benchmark_run
+from docmind_core.runs.progress import SilentObserver
+from tests.runs.running import Killed, interrupt, run, select
+
+
+def test_finished_calls_of_an_unfinished_query_are_replayed(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["naive_supervisor"], limit=1)
+    key = interrupt(home, suite, engine, monkeypatch, after=5)
+    run(home, suite, key)
+
+    assert len(engine.requests) == 13  # each call once: five before the end, eight after
+    ((calls, reason, wall),) = select(home, "select calls, times_missing_because, wall_s from query_runs")
+    assert (calls, reason, wall) == (13, "resumed", None)
+
+
+def test_a_changed_prompt_is_refused_on_resume_with_the_difference(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+
+    with pytest.raises(RunError, match=r"prompts \([0-9a-f]{12} → another\).*--resume-anyway"):
+        run(home, suite, key)
+
+
+def test_resuming_anyway_finishes_the_run_and_marks_it_not_comparable(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    resume_benchmark_run(home, key, suite, anyway=True)
+    run(home, suite, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", False)]
+
+
+def test_an_unchanged_run_stays_comparable(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    resume_benchmark_run(home, key, suite, anyway=False)
+    run(home, suite, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", True)]
+
+
+def test_a_changed_suite_is_refused_on_resume_with_the_difference(home, make_suite):
+    key = freeze_benchmark_run(make_suite(limit=2), home, source=make_suite())
+    resume_benchmark_run(home, key, make_suite(), anyway=False)
+
+    with pytest.raises(RunError, match="concurrency: 3 → 5"):
+        resume_benchmark_run(home, key, make_suite(concurrency=5), anyway=False)
+
+
+def test_an_arm_that_ended_just_before_the_process_died_gets_its_tables(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"])
+    key = freeze_benchmark_run(suite, home)
+
+    def die(*arguments, **named):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("docmind_core.runs.benchmark.fold_arm", die)
+        with pytest.raises(Killed):
+            run(home, suite, key)
+    requests = len(engine.requests)
+    run(home, suite, key)
+
+    assert len(engine.requests) == requests
+    assert select(home, "select count(*), min(status) from query_runs") == [(6, "answered")]
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_an_arm_of_two_processes_has_no_duration_even_if_no_call_was_replayed(
+    home, make_suite, engine, monkeypatch, after
+):
+    """The process ended between two queries: nothing but its start tells of the pause."""
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch, after)
+    outcome = execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
+
+    assert select(home, "select distinct times_missing_because from query_runs") == [(None,)]
+    assert select(home, "select process_starts, duration_s, duration_missing_because from runs") == [
+        (2, None, "resumed")
+    ]
+    speeds = "select tokens_per_second, tokens_per_second_missing_because from system_performance"
+    assert select(home, speeds) == [(None, "resumed")] * 2
+    (arm,) = outcome.arms
+    assert (arm.done, arm.elapsed_s, arm.tokens_per_s) == (6, None, None)
+
+
+def test_an_undisturbed_arm_has_a_duration(home, make_suite):
+    key = run(home, make_suite(arms=["single_pass"]))
+    assert select(home, "select process_starts, duration_s > 0, duration_missing_because from runs") == [
+        (1, True, None)
+    ]
+    (arm,) = execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver()).arms
+    assert arm.elapsed_s > 0
+
+
+def ended_and_interrupted(home, make_suite, engine, monkeypatch):
+    """A run whose first arm has ended and whose second has not; single_pass takes six calls."""
+    suite = make_suite(arms=["single_pass", "naive_supervisor"], concurrency=1)
+    return suite, interrupt(home, suite, engine, monkeypatch, after=8)
+
+
+def test_a_change_marks_the_arms_that_had_ended_before_it_too(home, make_suite, engine, monkeypatch):
+    suite, key = ended_and_interrupted(home, make_suite, engine, monkeypatch)
+    began = select(home, "select started_at from runs where arm = 'single_pass'")
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    assert resume_benchmark_run(home, key, suite, anyway=True) is None
+    run(home, suite, key)
+
+    assert select(home, "select arm, comparable from runs order by arm") == [
+        ("naive_supervisor", False),
+        ("single_pass", False),
+    ]
+    assert select(home, "select started_at from runs where arm = 'single_pass'") == began
+
+
+def test_resuming_anyway_with_another_suite_keeps_the_frozen_one_says_so_and_is_not_comparable(
+    home, make_suite, engine, monkeypatch
+):
+    suite, key = ended_and_interrupted(home, make_suite, engine, monkeypatch)
+    notice = resume_benchmark_run(home, key, make_suite(**{**suite.model_dump(), "concurrency": 5}), anyway=True)
+    assert notice == f"{key} goes on with its frozen suite, not comparable; the file has changed: concurrency: 1 → 5"
+    run(home, suite, key)
+
+    assert select(home, "select distinct concurrency, comparable from runs") == [(1, False)]
+
+
+def test_a_finished_run_is_marked_too(home, make_suite):
+    suite = make_suite(arms=["single_pass"])
+    key = run(home, suite)
+    resume_benchmark_run(home, key, make_suite(**{**suite.model_dump(), "concurrency": 5}), anyway=True)
+    run(home, suite, key)
+
+    assert select(home, "select comparable from runs") == [(False,)]
+
+
+@pytest.mark.parametrize("changed_before", [False, True])
+def test_resume_anyway_holds_for_one_resumption_alone(home, make_suite, engine, monkeypatch, changed_before):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch, after=1)
+    resume_benchmark_run(home, key, suite, anyway=True)
+    if changed_before:
+        monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    interrupt(home, suite, engine, monkeypatch, after=3, key=key)
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "a third")
+
+    with pytest.raises(RunError, match="a third"):
+        run(home, suite, key)
+
+
+def test_a_plain_resume_takes_back_what_an_earlier_one_allowed_and_never_used(home, make_suite, engine, monkeypatch):
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch, after=1)
+    resume_benchmark_run(home, key, suite, anyway=True)
+    resume_benchmark_run(home, key, suite, anyway=False)
+    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+
+    with pytest.raises(RunError, match="another"):
+        run(home, suite, key)
