@@ -129,7 +129,6 @@ def execute_benchmark_run(
                     run_interruptibly(_run_arms(bench, waiting))
         else:
             journal.accept_changes(accepted=False)
-            mark_ended_arms(settings, journal, benchmark_run, suite)
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)
 

@@ -25,6 +25,7 @@ def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, su
         if begun is not None and begun[1] is not None and not segment_path(settings.tables, "runs", run_id).exists():
             fold_arm(settings, journal, run_id, begun[2]["expected_queries"])
             publish(settings)
+    mark_ended_arms(settings, journal, benchmark_run, suite)
 
 
 def mark_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
