@@ -118,11 +118,11 @@ def execute_benchmark_run(
                     connection=connection,
                     dagster_run_id=dagster_run_id,
                 )
-                guard_resume(journal, benchmark_run, run_identity(query_set, index.index_hash, connection))
-                mark_ended_arms(settings, journal, benchmark_run, suite)
+                _admit(settings, journal, inputs)
                 with open_token_counts(connection) as counts:
                     refuse_uncounted_budgets(inputs, waiting, counts)
-                    _announce_uncounted(counts, observer)
+                    if counts is None:
+                        observer.announce(_UNCOUNTED)
                     bench = _Bench(
                         settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
                     )
@@ -133,9 +133,11 @@ def execute_benchmark_run(
         return _outcome(journal, benchmark_run, suite)
 
 
-def _announce_uncounted(counts: CountsTokens | None, observer: RunObserver) -> None:
-    if counts is None:
-        observer.announce(_UNCOUNTED)
+def _admit(settings: Settings, journal: Journal, inputs: RunInputs) -> None:
+    """Refuse what has changed; where it was accepted, the arms that had ended lose what they could be compared by."""
+    identity = run_identity(inputs.query_set, inputs.index_hash, inputs.connection)
+    guard_resume(journal, inputs.benchmark_run, identity)
+    mark_ended_arms(settings, journal, inputs.benchmark_run, inputs.suite)
 
 
 def _load_query_set(suite: Suite, observer: RunObserver) -> QuerySet:
