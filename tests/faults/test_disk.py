@@ -31,8 +31,8 @@ def mounted(folder, *arguments):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 4 MiB."""
-    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=4m", "tmpfs") as folder:
+    """A file system of 16 MiB: a database is published beside the one before it, 1.3 MiB each."""
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=16m", "tmpfs") as folder:
         yield folder
 
 
