@@ -4,19 +4,16 @@ Makes the pictures docs/img/resumed-run*.png in headless Chromium, on a stand-in
 UI's own interface has confirmed what they show. Ends with 1 when it doesn't.
 """
 
-import asyncio
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 from scripts.scenes.interruptions import killed
-from scripts.screenshots import Page, find_browser, open_browser, picture_of, running_ui
-from scripts.transcript_stage import PROJECT, Stage
+from scripts.screenshots import Page, ask_ui, find_browser, running_ui, take
+from scripts.transcript_stage import Stage
 from tests.fakes.engine_server import FakeEngine
 
 QUESTION = """query($key: String!) {
@@ -42,13 +39,8 @@ def main() -> int:
         print(stage.shown("bench", "toy.yaml", "--resume", key))
         problems = list(lost_queries(Settings(home=stage.home)))
         with running_ui(DOCMIND_HOME=str(stage.home)) as address:
-            answer = ask_ui(address, key)
-            problems += history_problems(answer, key)
-            for name, page in pages(key).items():
-                with open_browser(browser, page) as port:
-                    picture = asyncio.run(picture_of(port, f"{address}/{page.path}", page))
-                (PROJECT / "docs" / "img" / name).write_bytes(picture)
-                print(f"docs/img/{name}: {len(picture):,} bytes")
+            problems += history_problems(ask_ui(address, QUESTION, key=key), key)
+            take(browser, address, pages(key))
     print("\n".join(problems) or "one dead run, one that went on, one key; every asset once, every query once")
     return 1 if problems else 0
 
@@ -61,13 +53,6 @@ def pages(key: str) -> dict[str, Page]:
             path=f"assets/agent_runs?view=partitions&partition={key}", shows=key, width=1600, height=900
         ),
     }
-
-
-def ask_ui(address: str, key: str) -> dict[str, Any]:
-    """Return what the interface behind the UI knows of the run `key`."""
-    question = {"query": QUESTION, "variables": {"key": key}}
-    reply = httpx.post(f"{address}/graphql", json=question, timeout=60, trust_env=False).json()
-    return dict(reply["data"])
 
 
 def history_problems(answer: dict[str, Any], key: str) -> list[str]:

@@ -1,9 +1,12 @@
-"""Takes the pictures under docs/img: Dagster's UI on a home with a finished benchmark run, in headless Chromium.
+"""Takes the pictures under docs/img: Dagster's UI in headless Chromium.
 
-    docmind bench smoke
-    .venv/bin/python scripts/screenshots.py
+    make bench
+    .venv/bin/python -m scripts.screenshots
 
-Needs Chromium (Debian, Ubuntu: apt install chromium).
+Graph, report and checks are those of the newest benchmark run of this home. Sensor and schedule are pictured in a home
+of their own, where a suite on the stand-in engine has run by its schedule and its alert has arrived at a webhook on
+loopback: that takes a minute or two, and shows no number of an engine. Needs Chromium (Debian, Ubuntu: apt install
+chromium).
 """
 
 import argparse
@@ -18,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,7 @@ import aiohttp
 import httpx
 
 from docmind_core.settings import child_environment, load_settings
+from scripts.automated_home import automated_home, wait_for_delivery
 
 # The graph opens with its groups folded up unless the address names them.
 GROUPS = ",".join(f"global@global:{name}" for name in ("query_sets", "agent_runs", "metrics", "reports", "alerts"))
@@ -47,16 +51,22 @@ class Page:
     """First cell of the metadata row whose button opens what the picture is of."""
 
 
+CHECKS = "assets/metrics_database?view=checks&checkDetail="
 PAGES = {
     "asset-graph.png": Page(path=f"asset-groups?expanded={GROUPS}", shows="alert_states", width=2600, height=1200),
-    "asset-checks.png": Page(
-        path="assets/metrics_database?view=checks&checkDetail=limit_reduction_pct_min", shows="limit_reduction_pct_min"
+    "asset-checks.png": Page(path=f"{CHECKS}limit_reduction_pct_min", shows="limit_reduction_pct_min"),
+    "asset-check-not-met.png": Page(path=CHECKS, shows="limit_"),
+    "report-asset.png": Page(
+        path="assets/performance_report?view=events", shows="guide_grade", width=3200, height=1100
     ),
-    "report-asset.png": Page(path="assets/performance_report?view=events", shows="guide_grade", width=2100, height=990),
     "report-chart.png": Page(path="assets/performance_report?view=events", shows="guide_grade", click_in_row="chart"),
-    "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
-    "schedule.png": Page(path=f"{LOCATION}/schedules/suite_nightly", shows="Execution timezone"),
 }
+AUTOMATION_PAGES = {
+    "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
+    "schedule.png": Page(path=f"{LOCATION}/schedules/suite_minutely", shows="Execution timezone"),
+}
+CHECK_STATES = """{assetNodes {assetChecksOrError {... on AssetChecks {checks {
+    name executionForLatestMaterialization {evaluation {success}}}}}}}"""
 STARTUP_S = 180
 DRAWN_WITHIN_S = 60
 # After its text a page still loads its pictures and numbers.
@@ -66,26 +76,62 @@ CLICK = """
     .querySelector("button, a, [role=button]").click()
 """
 BYTES_MAX = 500_000
+PICTURES = Path(__file__).parents[1] / "docs" / "img"
 
 
 def main() -> None:
     """Take every picture, or those named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(PAGES)}; all by default")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "img")
+    known = [*PAGES, *AUTOMATION_PAGES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(known)}; all by default")
+    parser.add_argument("--out", type=Path, default=PICTURES)
     arguments = parser.parse_args()
-    if not load_settings().metrics_database.exists():
-        sys.exit("this home has no finished benchmark run; first: docmind bench smoke")
     browser = find_browser()
+    names = arguments.names or known
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with running_ui() as address:
-        for name in arguments.names or PAGES:
-            picture = arguments.out / name
-            with open_browser(browser, PAGES[name]) as port:
-                picture.write_bytes(asyncio.run(picture_of(port, f"{address}/{PAGES[name].path}", PAGES[name])))
-            print(f"{picture}: {picture.stat().st_size:,} bytes")
-            if picture.stat().st_size > BYTES_MAX:
-                sys.exit(f"{picture} is larger than {BYTES_MAX:,} bytes")
+    if wanted := {name: PAGES[name] for name in names if name in PAGES}:
+        if not load_settings().metrics_database.exists():
+            sys.exit("this home has no finished benchmark run; first: docmind bench smoke")
+        with running_ui() as address:
+            if "asset-check-not-met.png" in wanted:
+                check = check_not_met(address)
+                wanted["asset-check-not-met.png"] = Page(path=f"{CHECKS}{check}", shows=check)
+            take(browser, address, wanted, arguments.out)
+    if wanted := {name: AUTOMATION_PAGES[name] for name in names if name in AUTOMATION_PAGES}:
+        with automated_home() as environment, running_ui(**environment) as address:
+            wait_for_delivery(address, environment)
+            take(browser, address, wanted, arguments.out)
+
+
+def take(browser: str, address: str, pages: Mapping[str, Page], folder: Path = PICTURES) -> None:
+    """Write a picture of each page."""
+    for name, page in pages.items():
+        picture = folder / name
+        with open_browser(browser, page) as port:
+            picture.write_bytes(asyncio.run(picture_of(port, f"{address}/{page.path}", page)))
+        print(f"{picture}: {picture.stat().st_size:,} bytes")
+        if picture.stat().st_size > BYTES_MAX:
+            sys.exit(f"{picture} is larger than {BYTES_MAX:,} bytes")
+
+
+def check_not_met(address: str) -> str:
+    """Return the name of a limit that was evaluated and not met: missed, or undecided."""
+    for node in ask_ui(address, CHECK_STATES)["assetNodes"]:
+        for check in node["assetChecksOrError"].get("checks", ()):
+            evaluation = (check["executionForLatestMaterialization"] or {}).get("evaluation")
+            if check["name"].startswith("limit_") and evaluation and not evaluation["success"]:
+                return str(check["name"])
+    sys.exit("every limit of this home's newest run is met; there is no other to be pictured")
+
+
+def ask_ui(address: str, question: str, **variables: object) -> dict[str, Any]:
+    """Return what the interface behind the UI answers."""
+    content = json.dumps({"query": question, "variables": variables}).encode()
+    headers = {"Content-Type": "application/json"}
+    reply = httpx.post(f"{address}/graphql", content=content, headers=headers, timeout=60, trust_env=False).json()
+    if "errors" in reply:
+        sys.exit(f"Dagster refused the question: {reply['errors'][0]['message']}")
+    return dict(reply["data"])
 
 
 def find_browser() -> str:
@@ -120,12 +166,10 @@ def running_ui(**environment: str) -> Iterator[str]:
 
 def wait_until_up(address: str, server: "subprocess.Popen[bytes]") -> None:
     """Wait until the code location answers through the web server."""
-    question = json.dumps({"query": "{workspaceOrError {__typename}}"}).encode()
-    headers = {"Content-Type": "application/json"}
     until = time.monotonic() + STARTUP_S
     while time.monotonic() < until and server.poll() is None:
         try:
-            httpx.post(f"{address}/graphql", content=question, headers=headers, timeout=60, trust_env=False)
+            ask_ui(address, "{workspaceOrError {__typename}}")
         except httpx.HTTPError:
             time.sleep(1)
         else:

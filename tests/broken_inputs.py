@@ -66,6 +66,31 @@ def _blank_bomb(folder: Path) -> None:
     _bomb(folder / "documents.jsonl.gz", mebibytes=64, line=b"\n" * MEBIBYTE)
 
 
+def _long_evidence(folder: Path) -> None:
+    """Spans that stand at the end of a document as long as one may be."""
+    with (folder / "documents.jsonl").open("a") as file:
+        file.write('{"doc_id": "d2", "text": "' + "a" * (8 * MEBIBYTE - 100) + ' end"}\n')
+    spans = ", ".join(['{"doc_id": "d2", "text": "a end"}'] * 1000)
+    with (folder / "queries.jsonl").open("a") as file:
+        for number in range(50):
+            head = f'{{"query_id": "x{number}", "query": "?", "gold_doc_ids": ["d2"]'
+            file.write(f'{head}, "evidence": [{spans}]}}\n')
+
+
+def _wide_text(folder: Path) -> None:
+    """One character beyond U+FFFF makes Python store four bytes for each of the others."""
+    with (folder / "documents.jsonl").open("a", encoding="utf-8") as file:
+        for number in range(14):
+            file.write(f'{{"doc_id": "w{number}", "text": "\N{ROCKET}{"a" * (8 * MEBIBYTE - 100)}"}}\n')
+
+
+def _a_million_answers(folder: Path) -> None:
+    answers = ", ".join(f'"{number:04}"' for number in range(1000))
+    with (folder / "queries.jsonl").open("a") as file:
+        for number in range(2000):
+            file.write(f'{{"query_id": "x{number}", "query": "?", "answers": [{answers}]}}\n')
+
+
 def _line_bomb(folder: Path) -> None:
     (folder / "documents.jsonl").unlink()
     _bomb(folder / "documents.jsonl.gz", mebibytes=400, line=b"x" * MEBIBYTE)
@@ -111,8 +136,16 @@ QUERY_SETS: dict[str, tuple[Breaker, str, str]] = {
         "documents.jsonl:2: doc_id",
         "is missing",
     ),
+    "objects without end": (
+        _more("documents.jsonl", (b'{"doc_id": "d2", "text": "", "x": [' + b'{"a":0},' * 900_000 + b"0]}\n") * 8),
+        "documents.jsonl:3",
+        "more than 1,000,000 objects",
+    ),
+    "evidence without end": (_long_evidence, "queries.jsonl:2", "looks at a character"),
+    "wide text": (_wide_text, "documents.jsonl:5", "128 MiB of memory"),
+    "a million answers": (_a_million_answers, "queries.jsonl:", "128 MiB of memory"),
     "100,000 bad lines": (_more("documents.jsonl", b"{}\n" * 100_000), "documents.jsonl:2: doc_id", "... and"),
-    "100 GiB": (_in_place("documents.jsonl", _sparse), "documents.jsonl", "limit is 256 MiB"),
+    "100 GiB": (_in_place("documents.jsonl", _sparse), "documents.jsonl", "limit is 128 MiB"),
     "folder as file": (_in_place("queries.jsonl", lambda path: path.mkdir()), "queries.jsonl", "is a folder"),
     "pipe as file": (_in_place("queries.jsonl", os.mkfifo), "queries.jsonl", "a device or a pipe"),
     "link outwards": (_link_to("/etc/hosts"), "queries.jsonl", "leads out of the folder"),
@@ -123,7 +156,7 @@ QUERY_SETS: dict[str, tuple[Breaker, str, str]] = {
     "no gzip": (_in_place("queries.jsonl", lambda path: path.with_suffix(".jsonl.gz").write_bytes(b"hello")), "gz", ""),
     "cut gzip": (_packed(os.urandom(1000), cut=-20), "documents.jsonl.gz", ""),
     "bad line in gzip": (_packed(DOCUMENT + b"nonsense\n"), "documents.jsonl.gz:2", "not JSON"),
-    "gzip bomb of one line": (_line_bomb, "documents.jsonl.gz:1", "unpacks to more than 256 MiB"),
+    "gzip bomb of one line": (_line_bomb, "documents.jsonl.gz:1", "unpacks to more than 128 MiB"),
     "gzip bomb of blank lines": (_blank_bomb, "documents.jsonl.gz:1000001", "1,000,000 lines"),
     "empty query": (_query('{"query_id": "q2", "query": " "}'), "queries.jsonl:2: query", "must not be empty"),
     "unknown gold": (_query('{"query_id": "q2", "query": "?", "gold_doc_ids": ["d9"]}'), "2: gold_doc_ids", "'d9'"),

@@ -11,6 +11,8 @@ from docmind_core.query_sets.set_files import FILE_BYTES_MAX, opened, too_large
 
 LINE_BYTES_MAX = 8 * 1024 * 1024
 LINES_MAX = 1_000_000
+OBJECTS_MAX = 1_000_000
+"""In one file, nested ones counted: each is looked at for keys that stand twice."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -22,12 +24,15 @@ def json_objects(path: Path, problems: ProblemList) -> Iterator[tuple[int, dict[
     file = opened(path, problems)
     if file is None:
         return
+    objects = _Objects()
     try:
         with file:
             for number, line in _lines(file, path.name, problems):
-                parsed = _parsed(line, f"{path.name}:{number}", problems)
+                parsed = _parsed(line, f"{path.name}:{number}", problems, objects)
                 if parsed is not None:
                     yield number, parsed
+                if objects.count > OBJECTS_MAX:
+                    return
                 if problems.too_many:
                     problems.add(f"{path.name}:{number}", "", "too many problems; the rest of the file was not read")
                     return
@@ -61,9 +66,9 @@ def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[i
             yield number, line.rstrip(b"\r\n")
 
 
-def _parsed(line: bytes, place: str, problems: ProblemList) -> dict[str, object] | None:
+def _parsed(line: bytes, place: str, problems: ProblemList, objects: "_Objects") -> dict[str, object] | None:
     try:
-        value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+        value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=objects.made_of)
     except UnicodeDecodeError as error:
         problems.add(place, "", f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8")
     except RecursionError:
@@ -83,10 +88,19 @@ def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is not a JSON value; write null or a number")
 
 
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {shown(key)} stands twice in one object")
-        found[key] = value
-    return found
+class _Objects:
+    """Makes the objects of a file, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def made_of(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        self.count += 1
+        if self.count > OBJECTS_MAX:
+            raise ValueError(f"more than {OBJECTS_MAX:,} objects in the file, the limit; split the set")
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise ValueError(f"the key {shown(twice)} stands twice in one object")
+        return found

@@ -1,9 +1,9 @@
 """Query sets in the normal form: a folder with `documents.jsonl` and `queries.jsonl`."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
+from docmind_core.query_sets.allowance import Allowance, plain
 from docmind_core.query_sets.documents import Document, EarlierMessage
 from docmind_core.query_sets.json_lines import json_objects
 from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
@@ -27,15 +27,17 @@ def read_query_set(folder: Path) -> QuerySet:
         QuerySetError: With every problem found, one a line: `file:line: field: problem`.
     """
     documents_file, queries_file = (find_set_file(folder, name) for name in (DOCUMENTS_FILE, QUERIES_FILE))
-    problems = ProblemList()
-    documents = _read_documents(documents_file, problems)
-    queries = _read_queries(queries_file, documents, problems)
+    problems, allowance = ProblemList(), Allowance()
+    documents = _read_documents(documents_file, problems, allowance)
     name = folder.resolve().name
+    if allowance.problem:  # with half of the documents every query would seem to be wrong
+        problems.raise_if_any(name)
+    queries = _read_queries(queries_file, documents, problems, allowance)
     problems.raise_if_any(name)
     return build_query_set(name, documents.values(), queries)
 
 
-def _read_documents(path: Path, problems: ProblemList) -> dict[str, Document]:
+def _read_documents(path: Path, problems: ProblemList, allowance: Allowance) -> dict[str, Document]:
     documents: dict[str, Document] = {}
     first_lines: dict[str, int] = {}
     for number, values in json_objects(path, problems):
@@ -48,12 +50,18 @@ def _read_documents(path: Path, problems: ProblemList) -> dict[str, Document]:
             continue
         first_lines[line.doc_id] = number
         documents[line.doc_id] = Document(doc_id=line.doc_id, title=line.title, text=line.text)
+        allowance.keep(line.doc_id, line.title, line.text)
+        if allowance.problem:
+            problems.add(place, "", allowance.problem)
+            return documents
     if not documents:
         problems.add(path.name, "", "holds no document")
     return documents
 
 
-def _read_queries(path: Path, documents: Mapping[str, Document], problems: ProblemList) -> list[Query]:
+def _read_queries(
+    path: Path, documents: Mapping[str, Document], problems: ProblemList, allowance: Allowance
+) -> list[Query]:
     queries: list[Query] = []
     first_lines: dict[str, int] = {}
     for number, values in json_objects(path, problems):
@@ -67,9 +75,13 @@ def _read_queries(path: Path, documents: Mapping[str, Document], problems: Probl
             continue
         first_lines[line.query_id] = number
         _check_gold(line, documents, place, problems)
-        _check_evidence(line, documents, place, problems)
+        _check_evidence(line, documents, place, problems, allowance)
         _check_history(line, place, problems)
         queries.append(_query(line))
+        allowance.keep(*_texts(line))
+        if allowance.problem:
+            problems.add(place, "", allowance.problem)
+            return queries
     if not queries:
         problems.add(path.name, "", "holds no query")
     return queries
@@ -85,12 +97,16 @@ def _check_gold(line: QueryLine, documents: Mapping[str, Document], place: str, 
         problems.add(place, "expected_abstain", "is true, yet there are gold documents or answers")
 
 
-def _check_evidence(line: QueryLine, documents: Mapping[str, Document], place: str, problems: ProblemList) -> None:
+def _check_evidence(
+    line: QueryLine, documents: Mapping[str, Document], place: str, problems: ProblemList, allowance: Allowance
+) -> None:
     for index, evidence in enumerate(line.evidence):
         field = f"evidence.{index}"
         if evidence.doc_id not in line.gold_doc_ids:
             problems.add(place, f"{field}.doc_id", f"{shown(evidence.doc_id)} is not among gold_doc_ids")
-        elif evidence.doc_id in documents and not contains_span(documents[evidence.doc_id].text, evidence.text):
+        elif evidence.doc_id in documents and not allowance.contains_span(
+            documents[evidence.doc_id].text, evidence.text
+        ):
             problems.add(place, f"{field}.text", f"does not stand in the document {shown(evidence.doc_id)}")
 
 
@@ -107,12 +123,13 @@ def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
 
 def contains_span(text: str, span: str) -> bool:
     """Tell whether `span` stands in `text`, whatever the white space between words."""
-    return " ".join(span.split()) in _plain(text)
+    return " ".join(span.split()) in plain(text)
 
 
-@lru_cache(maxsize=8)  # a document is asked about several times in a row, and may be long
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+def _texts(line: QueryLine) -> tuple[str, ...]:
+    evidence = (text for item in line.evidence for text in (item.doc_id, item.text))
+    history = (item.content for item in line.history)
+    return (line.query_id, line.query, *line.answers, *line.gold_doc_ids, *line.tags, *evidence, *history)
 
 
 def _query(line: QueryLine) -> Query:

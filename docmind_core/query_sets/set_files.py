@@ -9,8 +9,8 @@ from typing import BinaryIO
 from docmind_core.errors import QuerySetError
 from docmind_core.query_sets.problems import ProblemList
 
-FILE_BYTES_MAX = 256 * 1024 * 1024
-"""Of one file, unpacked. It bounds the memory of reading, and how far a gzip bomb is unpacked."""
+FILE_BYTES_MAX = 128 * 1024 * 1024
+"""Of one file, unpacked. It bounds the time of reading, and how far a gzip bomb is unpacked."""
 
 
 def find_set_file(folder: Path, name: str) -> Path:

@@ -37,7 +37,10 @@ def refusal(path):
     return str(caught.value)
 
 
-LARGE = {"gzip bomb of one line", "gzip bomb of blank lines", "100,000 bad lines", "many small objects", "100 GiB"}
+LARGE = {
+    *("gzip bomb of one line", "gzip bomb of blank lines", "100,000 bad lines", "many small objects", "100 GiB"),
+    *("objects without end", "evidence without end", "wide text", "a million answers"),
+}
 
 
 @pytest.mark.parametrize("name", [name for name in QUERY_SETS if name not in LARGE])
