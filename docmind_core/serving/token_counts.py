@@ -11,17 +11,19 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineError, RequestRejected
+from docmind_core.serving.chat_template import ChatTemplate, has_chat_template
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, retry_after_s
 from docmind_core.serving.unreachable import unreachable
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from tokenizers import Tokenizer
 
 _TIMEOUT_S = 30.0
 _REMEMBERED = 8192
-"""Pieces whose count is remembered: strategies ask for the same ones again."""
+"""Pieces whose count is remembered: strategies ask for the same ones again, and each costs a request of a server."""
+_PROMPTS_REMEMBERED = 32
+"""They may be long."""
 
 
 class _Bounded:
@@ -51,13 +53,17 @@ class FolderTokenCounts(_Bounded):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._tokenizer = _load_tokenizer(folder)
-        self._template = _load_template(folder)
+        self._template = ChatTemplate(folder)
         self.text = lru_cache(maxsize=_REMEMBERED)(self._count)
 
     def prompt(self, system: str, user: str) -> int:
-        """Return the exact number of prompt tokens of a request."""
+        """Return the exact number of prompt tokens of a request.
+
+        Raises:
+            EngineError: If the model's chat template takes no system message.
+        """
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        return self._count(self._template.render(messages=messages, add_generation_prompt=True))
+        return self._count(self._template.render(messages))
 
     def _count(self, text: str) -> int:
         # The batch call leaves out the offsets, which take longer than the tokens.
@@ -86,9 +92,9 @@ class RemoteTokenCounts(_Bounded):
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self.text = lru_cache(maxsize=_REMEMBERED)(self._count_text)
+        self.prompt = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._count_prompt)  # type: ignore[method-assign]
 
-    def prompt(self, system: str, user: str) -> int:
-        """Return the exact number of prompt tokens of a request."""
+    def _count_prompt(self, system: str, user: str) -> int:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         return self._ask({"messages": messages, "add_generation_prompt": True})
 
@@ -133,10 +139,16 @@ class _Counted(BaseModel):
 
 @contextmanager
 def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCounts | RemoteTokenCounts | None]:
-    """Yield what counts the tokens of an engine's model; None when neither its files nor `/tokenize` are there."""
+    """Yield what counts the tokens of an engine's model; None when neither its files nor `/tokenize` are there.
+
+    Raises:
+        EngineError: If the model's chat template can't be read, or refuses every prompt of ours.
+    """
     folder = connection.model_folder
-    if folder is not None and (folder / "tokenizer.json").is_file() and (folder / "chat_template.jinja").is_file():
-        yield FolderTokenCounts(folder)
+    if folder is not None and (folder / "tokenizer.json").is_file() and has_chat_template(folder):
+        found = FolderTokenCounts(folder)
+        found.prompt_at_most("", "")  # a template that takes no system message is named before anything is run
+        yield found
         return
     with httpx.Client(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies) as client:
         counts = RemoteTokenCounts(connection, client)
@@ -152,13 +164,3 @@ def _load_tokenizer(folder: Path) -> "Tokenizer":
     from tokenizers import Tokenizer  # noqa: PLC0415 - a tenth of a second that only a run needs
 
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-
-def _load_template(folder: Path) -> "Template":
-    """Compile the model's chat template as transformers does: sandboxed, blocks trimmed."""
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, autoescape=False, extensions=["jinja2.ext.loopcontrols"]
-    )
-    return environment.from_string((folder / "chat_template.jinja").read_text(encoding="utf-8"))

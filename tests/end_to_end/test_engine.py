@@ -5,6 +5,7 @@ from docmind_core.serving.counters import read_settled_counters
 from docmind_core.serving.engine import EngineRequest, open_engine
 from docmind_core.serving.engine_state import group_members, read_state
 from docmind_core.serving.prefix_cache import reset_prefix_cache
+from docmind_core.serving.token_counts import FolderTokenCounts
 from docmind_core.settings import Settings
 from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete
 from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select
@@ -81,3 +82,25 @@ def test_an_engine_given_by_url_is_as_good_a_citizen(running_engine, tmp_path):
     assert select(home, "select distinct strategy, engine_managed, prefix_cache_state from runs") == [
         ("keyword_search", False, "unknown")
     ]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("system", "user"),
+    [
+        (SYSTEM, "What is the capital of France?"),
+        ("Answer.", "a\n\n  b\tc — ünïcödé 漢字 🙂 <|im_end|> [1]"),
+        ("x", "word " * 1500),
+    ],
+    ids=["plain", "odd characters", "long"],
+)
+def test_the_count_before_sending_is_the_engine_s_own(running_engine, system, user):
+    """S22: tokenizer and chat template in the model's folder give `usage.prompt_tokens`, to the token."""
+    body = {
+        "model": running_engine.model,
+        "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+        "max_tokens": 1,
+    }
+    reply = httpx.post(f"{running_engine.base_url}/v1/chat/completions", json=body, timeout=300).raise_for_status()
+
+    assert FolderTokenCounts(running_engine.model_folder).prompt(system, user) == reply.json()["usage"]["prompt_tokens"]
