@@ -60,6 +60,8 @@ class Fitted:
     """What becomes of a request."""
 
     request: ChatRequest
+    tokens: int
+    """Of its prompt."""
     reductions: tuple[Reduction, ...] = ()
     """In the order applied; none when the prompt fitted as it was."""
     overflow: str | None = None
@@ -110,7 +112,7 @@ class ContextWindow:
         """
         tokens, budget = self.counts.prompt(request.system, request.user), self._budget(request)
         if tokens <= budget:
-            return Fitted(request=request)
+            return Fitted(request=request, tokens=tokens)
         if not isinstance(request, LaidOutRequest) or request.state is None:
             row = Reduction(
                 strategy=NONE,
@@ -123,7 +125,7 @@ class ContextWindow:
                 shown_before={},
                 shown_after={},
             )
-            return Fitted(request=request, reductions=(row,), overflow=self._refusal(tokens, request))
+            return Fitted(request=request, tokens=tokens, reductions=(row,), overflow=self._refusal(tokens, request))
         return self._shorten(request, request.state, tokens)
 
     def _shorten(self, request: LaidOutRequest, state: ContextState, tokens: int) -> Fitted:
@@ -149,7 +151,7 @@ class ContextWindow:
                 break
         fitted = request.with_state(state)
         overflow = self._refusal(tokens, request) if tokens > budget else None
-        return Fitted(request=fitted, reductions=tuple(reductions), overflow=overflow)
+        return Fitted(request=fitted, tokens=tokens, reductions=tuple(reductions), overflow=overflow)
 
     def _apply(
         self, strategy: Strategy, request: LaidOutRequest, state: ContextState, tokens: int

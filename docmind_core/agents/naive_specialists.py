@@ -16,7 +16,8 @@ from docmind_core.agents.naive_workers import hand_back, keep_passages, show_pas
 from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal
 from docmind_core.agents.reranking import reranked
-from docmind_core.agents.route_choice import decide_route
+from docmind_core.agents.route_choice import decide_route, remembered_route
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.tuned_nodes import is_planned
 from docmind_core.agents.tuned_validator import UNCHECKED
 from docmind_core.retrieval.search import candidate_ranking
@@ -26,7 +27,11 @@ async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[s
     """Choose the search strategy by rules, at THOROUGH by the model with the rules behind it."""
     context = runtime.context
     began_s = context.tools.now_s()
-    record = await decide_route(state["question"], context, task=f"route_{_turn(state)}")
+
+    async def decide() -> tuple[RouteRecord, str]:
+        return await decide_route(state["question"], context, task=f"route_{_turn(state)}"), ""
+
+    record, _ = await remembered_route(state["question"], context, decide)
     context.tools.record_route(record, began_s=began_s)
     strategy = record.strategy
     return hand_back(ROUTER, context, Message(speaker=ROUTER, text=strategy), strategy=strategy)

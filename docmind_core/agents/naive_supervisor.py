@@ -19,6 +19,7 @@ from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
+from docmind_core.agents.handoffs import ROUTING_TASK, transfer_to
 from docmind_core.agents.history import reading_request, render_history
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.messages import USER, Message
@@ -70,13 +71,13 @@ async def choose_next(state: NaiveState, runtime: Runtime[AgentContext]) -> dict
         max_tokens=CHOICE_MAX_TOKENS,
         choices=choices,
     )
-    task = f"choose_{len(agents_run) + 1}"
+    task = f"{ROUTING_TASK}{len(agents_run) + 1}"
     reply = await context.tools.ask(SUPERVISOR, task, _laid_out(request, state))
     if reply.output_problem is not None:
         raise OutputInvalid(f"the supervisor chose {reply.output_problem}. Does the engine support structured output?")
     if reply.text == FINISH or Lever.NO_HANDOFF_MESSAGES in context.levers:
         return {"next_agents": reply.text}
-    return {"next_agents": reply.text, "history": [Message(speaker=SUPERVISOR, text=f"Transferring to {reply.text}.")]}
+    return {"next_agents": reply.text, "history": [transfer_to(reply.text)]}
 
 
 async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
 from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.handoffs import hand_back_from
 from docmind_core.agents.history import after_earlier_turns, reading_request, render_history
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.messages import Message
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passages import render_passages
-from docmind_core.agents.route_choice import chosen
+from docmind_core.agents.route_choice import chosen, remembered_route
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply
 
@@ -31,7 +33,7 @@ def hand_back(
     """Return the update of a finished agent: what it leaves in the conversation, and that it has run."""
     left = messages if Lever.LAST_MESSAGE_ONLY in context.levers else (*tool_output, *messages)
     if not context.levers & {Lever.NO_HANDOFF_MESSAGES, Lever.FIXED_EDGES}:
-        left = (*left, Message(speaker=agent, text="Transferring back to supervisor."))
+        left = (*left, hand_back_from(agent))
     return {**update, "history": list(left), "agents_run": [agent]}
 
 
@@ -95,10 +97,16 @@ async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[s
     context = runtime.context
     began_s, form = context.tools.now_s(), strategy_form(context.strategies)
     task, reads = "choose the search strategy.", _reads(state, context, _question(state))
-    reply = await _ask(ROUTER, state, context, "route", task, reads=reads, output=form, max_tokens=DECISION_MAX_TOKENS)
-    record = chosen(read_strategy(reply), state["question"], context)
+
+    async def decide() -> tuple[RouteRecord, str]:
+        reply = await _ask(
+            ROUTER, state, context, "route", task, reads=reads, output=form, max_tokens=DECISION_MAX_TOKENS
+        )
+        return chosen(read_strategy(reply), state["question"], context), reply.text
+
+    record, said = await remembered_route(state["question"], context, decide, reads=reads)
     context.tools.record_route(record, began_s=began_s)
-    return hand_back(ROUTER, context, Message(speaker=ROUTER, text=reply.text), strategy=record.strategy)
+    return hand_back(ROUTER, context, Message(speaker=ROUTER, text=said), strategy=record.strategy)
 
 
 async def plan(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:

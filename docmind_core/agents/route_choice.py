@@ -1,5 +1,6 @@
 """A router's choice, made by rules or by the model, in the form in which it is recorded."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -55,6 +56,34 @@ def chosen(choice: str | None, question: str, context: AgentContext) -> RouteRec
     """Take the model's choice; None, when it could not be read, leaves the suite's own strategy."""
     rules = _rules(question, context)
     return _by_suite(rules, context, because="invalid_output") if choice is None else _as_chosen(choice, rules)
+
+
+async def remembered_route(
+    question: str, context: AgentContext, work: Callable[[], Awaitable[tuple[RouteRecord, str]]], *, reads: str = ""
+) -> tuple[RouteRecord, str]:
+    """Return a choice and the words it was made in, from the router's cache where the arm has one.
+
+    Args:
+        question: What is routed.
+        context: Of the arm.
+        work: Makes the choice.
+        reads: What the choice depends on besides the question, such as a conversation.
+    """
+
+    async def decide() -> dict[str, Any]:
+        record, said = await work()
+        return {"record": asdict(record), "said": said}
+
+    kept = await context.tools.remembered(
+        "router",
+        question,
+        decide,
+        worth_keeping=lambda value: is_worth_keeping(RouteRecord(**value["record"]), context),
+        open=list(context.strategies),
+        otherwise=context.strategy,
+        reads=reads,
+    )
+    return RouteRecord(**kept["record"]), kept["said"]
 
 
 def is_worth_keeping(record: RouteRecord, context: AgentContext) -> bool:

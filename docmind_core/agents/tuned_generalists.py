@@ -10,7 +10,8 @@ from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, SearchRequest
 from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.agents.route_choice import chosen, route_request
+from docmind_core.agents.route_choice import chosen, remembered_route, route_request
+from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.tuned_nodes import ask_for_plan
 from docmind_core.agents.tuned_state import SearchTask, TunedState
 from docmind_core.serving.chat import ChatRequest
@@ -22,8 +23,12 @@ async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, 
     began_s = context.tools.now_s()
     form = strategy_form(context.strategies)
     request = route_request(question, context, output=form, max_tokens=DECISION_MAX_TOKENS)
-    reply = await context.tools.ask(ROUTER, "route", request)
-    record = chosen(read_strategy(reply), question, context)
+
+    async def decide() -> tuple[RouteRecord, str]:
+        reply = await context.tools.ask(ROUTER, "route", request)
+        return chosen(read_strategy(reply), question, context), reply.text
+
+    record, _ = await remembered_route(question, context, decide)
     context.tools.record_route(record, began_s=began_s)
     return {"strategy": record.strategy}
 

@@ -1,6 +1,5 @@
 """The agents of the arm `tuned`, less its validator: each sees its task alone and returns a typed result."""
 
-from dataclasses import asdict
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -16,7 +15,7 @@ from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, Plan
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.reranking import reranked
-from docmind_core.agents.route_choice import decide_route, is_worth_keeping
+from docmind_core.agents.route_choice import decide_route, remembered_route
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.routing_rules import needs_plan
 from docmind_core.agents.tuned_state import SearchTask, TunedState, said_before
@@ -29,18 +28,10 @@ async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, 
     context, question = runtime.context, state["question"]
     began_s = context.tools.now_s()
 
-    async def decide() -> dict[str, Any]:
-        return asdict(await decide_route(question, context))
+    async def decide() -> tuple[RouteRecord, str]:
+        return await decide_route(question, context), ""
 
-    kept = await context.tools.remembered(
-        "router",
-        question,
-        decide,
-        worth_keeping=lambda value: is_worth_keeping(RouteRecord(**value), context),
-        open=list(context.strategies),
-        otherwise=context.strategy,
-    )
-    record = RouteRecord(**kept)
+    record, _ = await remembered_route(question, context, decide)
     context.tools.record_route(record, began_s=began_s)
     return {"strategy": record.strategy}
 

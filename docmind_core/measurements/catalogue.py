@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from docmind_core.measurements.catalogue_cost import COMPARISONS, TIMES, TOKENS
+from docmind_core.measurements.catalogue_mechanisms import MECHANISMS
 from docmind_core.measurements.catalogue_quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
 from docmind_core.measurements.catalogue_routing import ROUTING
 from docmind_core.measurements.metric import Metric
@@ -18,6 +19,7 @@ FAMILIES: dict[str, tuple[Metric, ...]] = {
     "Retrieval": RETRIEVAL,
     "Routing": ROUTING,
     "Tokens": TOKENS,
+    "Mechanisms": MECHANISMS,
     "Comparison of two runs": COMPARISONS,
     "Time": TIMES,
 }

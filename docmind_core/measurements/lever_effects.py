@@ -28,6 +28,7 @@ REDUCTIONS: dict[str, Reader] = {
 
 DIFFERENCES: dict[str, tuple[Reader, str]] = {
     "supervisor_tokens": (column("supervisor_tokens"), "tokens"),
+    "handoff_tokens": (column("handoff_tokens"), "tokens"),
     "coordination_overhead_s": (column("coordination_overhead_s"), "s"),
     "context_utilisation_ratio": (column("context_utilisation_ratio"), "of the window"),
     "decode_tps": (decode_tps, "tokens/s"),
@@ -38,11 +39,10 @@ NEEDS_KNOWN_CACHE = frozenset({"computed_reduction_pct", "decode_tps"})
 """Not compared where the state of the prefix cache is unknown."""
 
 NOT_BY_QUERY = {
-    "handoff_tokens": "transfer and return messages inside prompts are not counted apart; see supervisor_tokens",
     "prefill_tps": "it is read from the engine's counters, once for an arm, not by query",
     "kv_cache_usage_peak_ratio": "it has one value for an arm, not one for a query",
-    "cache_hit_ratio": "the baseline looks nothing up, so it has no pairs; the lookups are rows of cache_lookups",
-    "wrong_hit_ratio": "the baseline looks nothing up, so it has no pairs; the lookups are rows of cache_lookups",
+    "cache_hit_ratio": "the baseline looks nothing up, so it has no pairs; see the view cache_summary",
+    "wrong_hit_ratio": "keys are exact, so a hit can't be wrong; the baseline looks nothing up",
 }
 """Metrics of the guide's chart that have no pairs here, and why."""
 

@@ -1,14 +1,17 @@
 """What the levers in an arm's name switch on around its graph: the caches, and the context budget."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from docmind_core.agents.context_window import ContextWindow, CountsTokens
 from docmind_core.agents.levers import Lever, has_lever
 from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.agents.routing_rules import ROUTING_RULES_VERSION
 from docmind_core.errors import UsageError
+from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.manifest import RunInputs
-from docmind_core.runs.result_caches import CacheFacts
+from docmind_core.runs.result_caches import ArmCaches, CacheFacts
 
 
 def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> ContextWindow | None:
@@ -42,9 +45,19 @@ def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: Cou
         )
 
 
-def cache_facts(inputs: RunInputs) -> CacheFacts:
-    """Return what the results of a benchmark run depend on besides their queries."""
+@contextmanager
+def result_caches(inputs: RunInputs, arm: str, path: Path) -> Iterator[ArmCaches | None]:
+    """Open what an arm keeps results in, and close it afterwards; None without the lever."""
+    if not has_lever(arm, Lever.RESULT_CACHE):
+        yield None
+        return
+    with closing(CacheStore(path)) as store:
+        yield ArmCaches(store=store, facts=_cache_facts(inputs, arm))
+
+
+def _cache_facts(inputs: RunInputs, arm: str) -> CacheFacts:
     return CacheFacts(
+        arm=arm,
         level=inputs.suite.level,
         model=inputs.connection.model,
         model_revision=inputs.connection.model_revision,

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from docmind_core.agents.arms import find_arm
 from docmind_core.agents.context_window import CountsTokens
-from docmind_core.agents.levers import Lever, has_lever
 from docmind_core.agents.messages import Message
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.evidence import evidence_recall
@@ -13,8 +12,7 @@ from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
-from docmind_core.runs.arm_switches import cache_facts, context_window, refuse_uncounted_budgets
-from docmind_core.runs.cache_store import CacheStore
+from docmind_core.runs.arm_switches import context_window, refuse_uncounted_budgets, result_caches
 from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.folding import fold_arm
@@ -68,12 +66,6 @@ class _Bench:
     observer: RunObserver
     counts: CountsTokens | None
     """What counts the served model's tokens; None when the engine offers no way to."""
-
-    def caches(self, arm: str) -> ArmCaches | None:
-        """Return where an arm keeps results; None without the lever."""
-        if not has_lever(arm, Lever.RESULT_CACHE):
-            return None
-        return ArmCaches(store=CacheStore(self.settings.caches_database), facts=cache_facts(self.inputs))
 
     def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
         """Return the evidence recall of a query's passages; None where it has no gold spans."""
@@ -160,12 +152,13 @@ async def _run_arms(bench: _Bench, arms: list[str]) -> None:
     suite = bench.inputs.suite
     async with ChatClient(bench.inputs.connection, in_flight=suite.concurrency) as client:
         for arm in arms:
-            await _run_one_arm(bench, client, arm)
+            with result_caches(bench.inputs, arm, bench.settings.caches_database) as caches:
+                await _run_one_arm(bench, client, arm, caches)
     if notice := clock_notice(bench.clock.jumped_s()):
         bench.observer.announce(notice)
 
 
-async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None:
+async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str, caches: ArmCaches | None) -> None:
     """Reset the cache, read the counters, answer, read the counters again, fold, publish."""
     connection, journal, clock = bench.inputs.connection, bench.journal, bench.clock
     run_id, queries = run_id_of(bench.inputs.benchmark_run, arm_name), bench.queries
@@ -176,24 +169,10 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     facts = run_facts(
         bench.inputs, arm_name, engine_session=session, prefix_cache_state="reset" if was_reset else "unknown"
     )
-    journal.start_arm(run_id, clock.now(), {**facts, "expected_queries": expected})
+    facts |= {"expected_queries": expected, "cache_state": _cache_state(journal, run_id, caches)}
+    journal.start_arm(run_id, clock.now(), facts)
     _book_counters(journal, run_id, before, "before")
-    arm = find_arm(arm_name)
-    setting = ArmSetting(
-        run_id=run_id,
-        arm=arm,
-        graph=arm.build(),
-        suite=bench.inputs.suite,
-        engine=EngineSeat(client=client, model=connection.model, session=session),
-        engine_gone=client.engine_gone,
-        window=connection.max_model_len,
-        context_window=context_window(bench.inputs, arm_name, bench.counts),
-        caches=bench.caches(arm_name),
-        recall_of=bench.recall_of,
-        index=bench.index,
-        journal=journal,
-        clock=clock,
-    )
+    setting = _setting(bench, arm_name, client, session, caches)
     with (
         kv_cache_gauge(connection) as kv_cache_usage,
         DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage) as sampler,
@@ -204,6 +183,34 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str) -> None
     fold_arm(bench.settings, journal, run_id, expected, device_samples=sampler.rows)
     publish(bench.settings)
     bench.observer.arm_finished(progress)
+
+
+def _setting(bench: _Bench, arm_name: str, client: ChatClient, session: str, caches: ArmCaches | None) -> ArmSetting:
+    arm, inputs = find_arm(arm_name), bench.inputs
+    return ArmSetting(
+        run_id=run_id_of(inputs.benchmark_run, arm_name),
+        arm=arm,
+        graph=arm.build(),
+        suite=inputs.suite,
+        engine=EngineSeat(client=client, model=inputs.connection.model, session=session),
+        engine_gone=client.engine_gone,
+        window=inputs.connection.max_model_len,
+        counts=bench.counts,
+        context_window=context_window(inputs, arm_name, bench.counts),
+        caches=caches,
+        recall_of=bench.recall_of,
+        index=bench.index,
+        journal=bench.journal,
+        clock=bench.clock,
+    )
+
+
+def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str | None:
+    """Return what an arm found in its caches when it first began; what it left there itself doesn't warm it."""
+    begun = journal.arm(run_id)
+    if begun is not None:
+        return begun[2].get("cache_state")
+    return caches.state if caches else None
 
 
 def _book_counters(journal: Journal, run_id: str, snapshot: CounterSnapshot | None, moment: str) -> None:

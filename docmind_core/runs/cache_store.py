@@ -72,6 +72,18 @@ class CacheStore:
             self._connection.close()
             self._connection = None
 
+    def holds(self, namespace: str) -> bool:
+        """Whether a cache of that namespace, named `namespace:...`, has an entry that has not expired."""
+        try:
+            with self._open() as connection:
+                found = connection.execute(
+                    "select 1 from entries where cache >= ? and cache < ? and expires_at > ? limit 1",
+                    (f"{namespace}:", f"{namespace};", self._now()),  # ; follows : in every order of bytes
+                )
+                return found.fetchone() is not None
+        except (OSError, sqlite3.Error):
+            return False
+
     def look_up(self, cache: str, key_hash: str) -> Found:
         """Return what is kept under a key."""
         try:

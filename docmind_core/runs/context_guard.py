@@ -51,15 +51,15 @@ class ContextGuard:
     _shortened: dict[str, Shortened] = field(default_factory=dict)
     _asked: list[str] = field(default_factory=list)
 
-    async def fit(self, agent: str, task: str, request: ChatRequest) -> ChatRequest:
-        """Return the request as it may be sent.
+    async def fit(self, agent: str, task: str, request: ChatRequest) -> tuple[ChatRequest, int | None]:
+        """Return the request as it may be sent, and its prompt's tokens where it took a count to know that.
 
         Raises:
             ContextOverflow: If it can't be made to fit.
         """
         self._asked.append(task)
         if self.window is None or self.window.surely_fits(request):
-            return request
+            return request, None
         # In a thread: counting 128K tokens takes a second in which other queries' streams must be read.
         fitted = await asyncio.to_thread(self.window.fit, request)
         last = len(fitted.reductions)
@@ -68,7 +68,7 @@ class ContextGuard:
             self._steps.append(_Step(agent=agent, task=task, step=number, refused=refused, reduction=reduction))
         if fitted.reductions:
             self._shortened[task] = _shortened(fitted.reductions[0], fitted.reductions[-1])
-        return fitted.sendable()
+        return fitted.sendable(), fitted.tokens
 
     @property
     def shortened(self) -> Shortened:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
@@ -23,7 +24,8 @@ def fold_arm(
     (started_at, ended_at, facts), starts = _arm(journal, run_id), journal.starts(run_id)
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
-    calls = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
+    attempts = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
+    calls = with_estimates(attempts, finished)
     query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans, calls)
     # Journals of earlier versions have no rows of the later tables.
     collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}

@@ -8,13 +8,14 @@ from typing import Any
 
 from docmind_core.agents.arms import Arm, answer_question
 from docmind_core.agents.context import AgentContext, ArmAnswer
-from docmind_core.agents.context_window import ContextWindow
+from docmind_core.agents.context_window import ContextWindow, CountsTokens
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
 from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
 from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools
 from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
@@ -36,6 +37,8 @@ class ArmSetting:
     """Asked about each error that the engine may have caused: what ends the run, or None while the engine answers."""
     window: int | None
     """Context window of the engine, tokens."""
+    counts: CountsTokens | None = None
+    """What counts the served model's tokens; None when nothing does."""
     context_window: ContextWindow | None = None
     """What prompts are made to fit; None when nobody can count the model's tokens."""
     recall_of: RecallOf = no_gold
@@ -78,6 +81,7 @@ async def run_query(
         resumed=tools.resumed,
         shortened=tools.guard.shortened,
     )
+    await asyncio.to_thread(tools.prompts.measure)
     return _book(setting, query, tools, end), answer
 
 
@@ -89,6 +93,7 @@ def _tools(setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, Row]
         clock=setting.clock,
         trace=QueryTrace(key=key, level=setting.suite.level),
         guard=ContextGuard(window=setting.context_window),
+        prompts=PromptCounts(counts=setting.counts),
         caches=setting.caches.of_query(key) if setting.caches else None,
         recorded=recorded,
         late_before=setting.journal.late_calls(key),
@@ -101,11 +106,12 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         depth = _context(setting, tools).depth
         trace.add_ranking("candidates", end.answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=depth)
     calls = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
-    row = query_row(key, query, end, calls, setting.window)
+    row = {**query_row(key, query, end, calls, setting.window), **tools.prompts.columns(calls), **_lookups(tools)}
     spans = [] if tools.resumed else trace.spans
     rows = {
         "query_runs": [row],
         "spans": spans,
+        "prompt_counts": tools.prompts.rows(),
         "retrieved": trace.retrieved,
         "context_reductions": tools.guard.rows(key, setting.recall_of),
         "cache_lookups": tools.caches.rows if tools.caches else [],
@@ -113,6 +119,12 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
     }
     setting.journal.finish_query(key, rows)
     return row
+
+
+def _lookups(tools: RecordingTools) -> Row:
+    """Count how often a cache of ours answered; 0 and 0 in an arm that has none."""
+    hits = [row["hit"] for row in tools.caches.rows] if tools.caches else []
+    return {"cache_hits": sum(hits), "cache_misses": len(hits) - sum(hits)}
 
 
 async def _answer(

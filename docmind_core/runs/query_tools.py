@@ -21,6 +21,7 @@ from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.late_calls import LateCalls
+from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
 from docmind_core.runs.search_batches import SearchBatches, Searches
@@ -57,6 +58,7 @@ class RecordingTools:
     clock: ClockAnchor
     trace: QueryTrace
     guard: ContextGuard
+    prompts: PromptCounts = field(default_factory=lambda: PromptCounts(counts=None))
     caches: ResultCaches | None = None
     """None when nothing is kept, as in every arm without the lever `result_cache`."""
     recorded: Mapping[CallMatch, Row]
@@ -114,13 +116,14 @@ class RecordingTools:
     async def _ask(
         self, agent: str, task: str, request: ChatRequest, role: str | None, *, may_be_late: bool = False
     ) -> ChatReply:
-        request = await self.guard.fit(agent, task, request)
-        row = self.recorded.get((agent, task, request.digest(self.engine.model)))
+        request, counted = await self.guard.fit(agent, task, request)
+        request_hash = request.digest(self.engine.model)
+        self.prompts.add(agent, task, request_hash, request, counted=counted)
+        row = self.recorded.get((agent, task, request_hash))
         if row is not None:
             self.resumed = True
             return _replay(request, row)
         role = role or ("supervisor" if agent == SUPERVISOR else "agent")
-        frame = self.trace.frame
         attributes = {
             "gen_ai.agent.name": agent,
             "gen_ai.request.model": self.engine.model,
@@ -129,27 +132,31 @@ class RecordingTools:
             "docmind.task": task,
         }
         with self.trace.span("chat", task, attributes) as span:
-            origin = CallOrigin(
-                agent=agent,
-                role=role,
-                task=task,
-                span_id=span.span_id,
-                node=frame.node,
-                checkpoint_ns=frame.checkpoint_ns,
-            )
-            book = CallBook(
-                journal=self.journal,
-                key=self.trace.key,
-                origin=origin,
-                engine_session=self.engine.session,
-                phase="measured",
-                clock=self.clock,
-            )
+            book = self._book(agent, role, task, span.span_id)
             span.attributes["docmind.call_id"] = book.call_id
             call = self.engine.client.complete(request, book)
             reply = await (self.late.wait_for(call, book) if may_be_late else call)
             span.attributes.update(_usage_attributes(reply))
             return reply
+
+    def _book(self, agent: str, role: str, task: str, span_id: str) -> CallBook:
+        frame = self.trace.frame
+        origin = CallOrigin(
+            agent=agent,
+            role=role,
+            task=task,
+            span_id=span_id,
+            node=frame.node,
+            checkpoint_ns=frame.checkpoint_ns,
+        )
+        return CallBook(
+            journal=self.journal,
+            key=self.trace.key,
+            origin=origin,
+            engine_session=self.engine.session,
+            phase="measured",
+            clock=self.clock,
+        )
 
     async def search(
         self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()

@@ -30,6 +30,8 @@ class CacheFacts:
     """Over documents and index settings, the versions of the search libraries among them."""
     prompt_hash: str
     rules_version: str
+    arm: str
+    """One arm's results are not another's, though they may be equal: else the second of a benchmark would be warm."""
 
 
 def normalised(query: str) -> str:
@@ -46,6 +48,15 @@ def cache_key(cache: str, query: str, facts: CacheFacts, **parameters: Any) -> s
         "facts": asdict(facts),
         "parameters": parameters,
     }
+    return _digest(named)
+
+
+def namespace(facts: CacheFacts) -> str:
+    """Return the name under which the store keeps everything that depends on the same facts."""
+    return _digest({"version": CACHE_VERSION, "facts": asdict(facts)})[:16]
+
+
+def _digest(named: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(named, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -55,6 +66,11 @@ class ArmCaches:
 
     store: CacheStore
     facts: CacheFacts
+
+    @property
+    def state(self) -> str:
+        """`warm` when an earlier run of the arm has left results, else `cold`."""
+        return "warm" if self.store.holds(namespace(self.facts)) else "cold"
 
     def of_query(self, key: QueryKey) -> "ResultCaches":
         """Return them for one query."""
@@ -87,7 +103,7 @@ class ResultCaches:
             return found.value
         value = await work()
         if worth_keeping(value):
-            self.store.keep(cache, key_hash, value, negative=not value)
+            self.store.keep(self._place(cache), key_hash, value, negative=not value)
         return value
 
     async def hits(
@@ -101,9 +117,12 @@ class ResultCaches:
         found = await self.remembered(RETRIEVAL_CACHE, query, search, **parameters)
         return tuple(Hit(chunk=Chunk(**entry["chunk"]), score=entry["score"]) for entry in found)
 
+    def _place(self, cache: str) -> str:
+        return f"{namespace(self.facts)}:{cache}"
+
     def _look_up(self, cache: str, key_hash: str) -> Found:
         began = monotonic()
-        found = self.store.look_up(cache, key_hash)
+        found = self.store.look_up(self._place(cache), key_hash)
         self.rows.append(
             {
                 "run_id": self.key.run_id,

@@ -1,7 +1,7 @@
 """How many tokens a prompt has for the model that an engine serves: exactly, before it is sent."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, 
 from docmind_core.serving.unreachable import unreachable
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 _TIMEOUT_S = 30.0
 _REMEMBERED = 8192
@@ -62,13 +62,22 @@ class FolderTokenCounts(_Bounded):
         Raises:
             EngineError: If the model's chat template takes no system message.
         """
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        return self._count(self._template.render(messages))
+        return len(self._encoded(self._rendered(system, user)))
+
+    def prompt_ids(self, system: str, user: str) -> Sequence[int]:
+        """Return the tokens of a prompt, chat template included."""
+        return self._encoded(self._rendered(system, user)).ids
+
+    def _rendered(self, system: str, user: str) -> str:
+        return self._template.render([{"role": "system", "content": system}, {"role": "user", "content": user}])
 
     def _count(self, text: str) -> int:
+        return len(self._encoded(text))
+
+    def _encoded(self, text: str) -> "Encoding":
         # The batch call leaves out the offsets, which take longer than the tokens.
         (encoded,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
-        return len(encoded)
+        return encoded
 
 
 class RemoteTokenCounts(_Bounded):
@@ -163,4 +172,8 @@ def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCount
 def _load_tokenizer(folder: Path) -> "Tokenizer":
     from tokenizers import Tokenizer  # noqa: PLC0415 - a tenth of a second that only a run needs
 
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    # Some models' files carry the lengths of their training.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

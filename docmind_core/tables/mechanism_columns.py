@@ -2,6 +2,10 @@
 
 MECHANISM_COLUMNS = {
     "context_budget": ("integer", "Prompt tokens of an agent in the arms with the lever context_budget, by the suite"),
+    "cache_state": (
+        "varchar",
+        "cold, or warm when an earlier run of the arm had left results in our caches; NULL without result_cache",
+    ),
 }
 """Of `runs`."""
 
@@ -9,6 +13,31 @@ EARLIER_COLUMN = {
     "earlier_turns": ("integer", "Turns of user and assistant before the query; 0 for a query that stands alone"),
 }
 """Of `query_runs`."""
+
+HANDOFF_COLUMNS = {
+    "handoff_tokens": ("bigint", "Billed tokens of routing calls, and hand-off messages in the prompts of other calls"),
+    "handoff_missing_because": ("varchar", "Why handoff_tokens is NULL: a reason from the list in docs/metrics.md"),
+    "duplicated_token_ratio": (
+        "double",
+        "Share of the prompt tokens in runs of 16 that another agent had been sent before in this query, in [0, 1]",
+    ),
+    "cache_hits": ("integer", "Lookups that a cache of ours answered"),
+    "cache_misses": ("integer", "Lookups that no cache of ours answered"),
+    "duplicated_missing_because": (
+        "varchar",
+        "Why duplicated_token_ratio is NULL: not_supported where the model's tokenizer is not in this process",
+    ),
+}
+"""Of `query_runs`."""
+
+ESTIMATE_COLUMNS = {
+    "prompt_tokens_est": (
+        "bigint",
+        "Prompt tokens by the model's tokenizer and chat template, without the engine; NULL when not counted",
+    ),
+    "est_error_ratio": ("double", "prompt_tokens_est / prompt_tokens - 1; NULL where one of them is"),
+}
+"""Of `llm_calls`."""
 
 READ_AS_COLUMN = {
     "passages_read_as": (

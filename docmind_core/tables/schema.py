@@ -4,7 +4,13 @@ from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
-from docmind_core.tables.mechanism_columns import EARLIER_COLUMN, MECHANISM_COLUMNS, READ_AS_COLUMN
+from docmind_core.tables.mechanism_columns import (
+    EARLIER_COLUMN,
+    ESTIMATE_COLUMNS,
+    HANDOFF_COLUMNS,
+    MECHANISM_COLUMNS,
+    READ_AS_COLUMN,
+)
 from docmind_core.tables.mechanism_tables import (
     AGENT_FAILURES,
     CACHE_LOOKUPS,
@@ -102,6 +108,7 @@ QUERY_RUNS = Table(
         "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens"),
         "tokens_missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
         "supervisor_tokens": ("bigint", "Billed tokens of the role supervisor"),
+        **HANDOFF_COLUMNS,
         "context_utilisation_ratio": ("double", "Largest prompt / (window - reserved output), in [0, 1]"),
         "wall_s": ("double", "Seconds of the root span"),
         "supervisor_llm_s": ("double", "Seconds of supervisor calls"),
@@ -155,6 +162,7 @@ LLM_CALLS = Table(
         "cached_tokens": ("bigint", "usage.prompt_tokens_details.cached_tokens; NULL when absent"),
         "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens"),
         "tokens_missing_because": ("varchar", "no_usage or unreconciled"),
+        **ESTIMATE_COLUMNS,
         "max_tokens": ("integer", "Completion limit of the request"),
         "http_status": ("integer", "NULL when no response came"),
         "finish_reason": ("varchar", "stop, length, ...; NULL when the stream did not end"),

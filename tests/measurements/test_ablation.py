@@ -57,6 +57,16 @@ def test_a_lever_that_halves_the_tokens_moved_as_claimed(settings):
     assert "naive+dedupe against naive_supervisor: 95 % interval 50 to 50 %, 3 queries in 3 clusters" in row["because"]
 
 
+def test_hand_off_tokens_are_compared_by_query_where_both_arms_know_them(settings):
+    """S10: edge B → K has a number of its own."""
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000], handoff_tokens=[500, 700, 600])
+    write_arm(settings, "naive+context_isolation", [900, 1900, 3900], handoff_tokens=[480, 670, None])
+    row = measure(settings, "context_isolation", "handoff_tokens", edge="B → K")
+
+    assert (row["effect"], row["n"], row["expected"]) == (-25.0, 2, "falls")
+    assert "2 queries in 2 clusters, 1 left out" in row["because"]
+
+
 @pytest.mark.parametrize(
     ("tokens", "verdict", "because"),
     [

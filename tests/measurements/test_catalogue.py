@@ -2,6 +2,7 @@ from pathlib import Path
 
 from docmind_core.measurements.catalogue import FAMILIES, METRICS, REASONS, main, render
 from docmind_core.measurements.comparing import GATING
+from docmind_core.measurements.lever_claims import CLAIMS, WHOLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -25,3 +26,9 @@ def test_names_are_unique_and_every_reason_named_is_in_the_list():
 
 def test_the_gating_metrics_are_those_that_decide_a_claim():
     assert {name for name, metric in METRICS.items() if metric.gating} == set(GATING)
+
+
+def test_whatever_a_lever_is_claimed_to_move_has_a_heading():
+    """S10: the column `metric` of the ablation is a name from the catalogue."""
+    claimed = {claim.metric for claim in CLAIMS} | {metric for _, metric, _ in WHOLE}
+    assert claimed <= set(METRICS)

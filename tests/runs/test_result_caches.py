@@ -15,14 +15,18 @@ from docmind_core.runs.result_caches import ArmCaches, CacheFacts, cache_key, no
 from docmind_core.settings import child_environment
 from tests.fakes.scripted_tools import make_hit
 
-FACTS = CacheFacts(level="balanced", model="m", model_revision="1", index_hash="i", prompt_hash="p", rules_version="1")
+FACTS = CacheFacts(
+    level="balanced", model="m", model_revision="1", index_hash="i", prompt_hash="p", rules_version="1", arm="a"
+)
 KEY = QueryKey(run_id="r", query_id="q", replicate=0)
 IN_ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
 from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.result_caches import CacheFacts, cache_key
-facts = CacheFacts(level="balanced", model="m", model_revision="1", index_hash="i", prompt_hash="p", rules_version="1")
+facts = CacheFacts(
+    level="balanced", model="m", model_revision="1", index_hash="i", prompt_hash="p", rules_version="1", arm="a"
+)
 key = cache_key("router", "What is it?", facts, options=sorted({"b", "a"}))
 store = CacheStore(Path(sys.argv[1]))
 print(key, store.look_up("router", key).value)
@@ -80,7 +84,7 @@ DEPTH = RetrievalDepth(candidates_k=15, final_k=5)
 
 def test_the_key_knows_the_query_the_level_the_versions_the_model_and_the_corpus():
     """S40, S51: the guide's key ignored the level; a THOROUGH call got FAST's decision."""
-    changes = ("level", "model", "model_revision", "index_hash", "prompt_hash", "rules_version")
+    changes = ("level", "model", "model_revision", "index_hash", "prompt_hash", "rules_version", "arm")
     keys = {cache_key("router", "q", replace(FACTS, **{name: "other"})) for name in changes}
     keys |= {cache_key("router", "q", FACTS), cache_key("retrieval", "q", FACTS), cache_key("router", "r", FACTS)}
 

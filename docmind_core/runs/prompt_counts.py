@@ -1,0 +1,136 @@
+"""What the prompts of one query hold, by the served model's tokenizer: counted when its clock has stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from docmind_core.agents.context import SUPERVISOR
+from docmind_core.agents.context_window import CountsTokens
+from docmind_core.agents.handoffs import ROUTING_TASK, handoff_lines
+from docmind_core.errors import EngineError
+from docmind_core.runs.journal import Row
+from docmind_core.serving.chat import ChatRequest
+
+BLOCK_TOKENS = 16
+"""Length of the runs of tokens that are compared between agents; as vLLM's blocks on a GPU."""
+
+
+@runtime_checkable
+class ReadsTokens(Protocol):
+    """A tokenizer in this process: asking it costs no request."""
+
+    def prompt_ids(self, system: str, user: str) -> Sequence[int]:
+        """Return the tokens of a prompt, chat template included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    agent: str
+    routes: bool
+    request_hash: str
+    request: ChatRequest
+    counted: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class PromptCounts:
+    """The prompts of one query."""
+
+    counts: CountsTokens | None
+    _sent: list[_Sent] = field(default_factory=list)
+    _estimates: dict[str, int] = field(default_factory=dict)
+    _reread_tokens: int | None = None
+    _duplicated: tuple[int, int] | None = None
+    """Tokens that another agent had been sent, of all tokens; None without a tokenizer in this process."""
+
+    def add(self, agent: str, task: str, request_hash: str, request: ChatRequest, *, counted: int | None) -> None:
+        """Note a prompt as it is sent; `counted` are its tokens where the context window had to count them."""
+        routes = agent == SUPERVISOR and task.startswith(ROUTING_TASK)
+        self._sent.append(
+            _Sent(agent=agent, routes=routes, request_hash=request_hash, request=request, counted=counted)
+        )
+
+    def measure(self) -> None:
+        """Count; safe in a thread, since the query has ended."""
+        self._estimates = {each.request_hash: each.counted for each in self._sent if each.counted is not None}
+        self._reread_tokens = self._count_reread()
+        read: object = self.counts
+        if isinstance(read, ReadsTokens):
+            prompts = [(each, read.prompt_ids(each.request.system, each.request.user)) for each in self._sent]
+            self._estimates |= {each.request_hash: len(ids) for each, ids in prompts}
+            self._duplicated = duplicated_tokens([(each.agent, ids) for each, ids in prompts])
+
+    def columns(self, calls: Sequence[Row]) -> Row:
+        """Return the columns of `query_runs`; `calls` are all attempts of the query."""
+        row: Row = {"handoff_missing_because": None, "duplicated_missing_because": None}
+        routing = [call for call in calls if call["role"] == "supervisor" and call["task"].startswith(ROUTING_TASK)]
+        unknown = [call["tokens_missing_because"] for call in routing if call["tokens_missing_because"]]
+        if unknown or self._reread_tokens is None:
+            row["handoff_missing_because"] = unknown[0] if unknown else "not_supported"
+        else:
+            row["handoff_tokens"] = self._reread_tokens + sum(call["billed_tokens"] for call in routing)
+        if self._duplicated is None:
+            row["duplicated_missing_because"] = "not_supported"
+        elif self._duplicated[1] == 0:
+            row["duplicated_missing_because"] = "zero_denominator"
+        else:
+            row["duplicated_token_ratio"] = self._duplicated[0] / self._duplicated[1]
+        return row
+
+    def rows(self) -> list[Row]:
+        """Return the counts by request, for the calls of the query."""
+        return [{"request_hash": key, "prompt_tokens_est": tokens} for key, tokens in self._estimates.items()]
+
+    def _count_reread(self) -> int | None:
+        """Count the hand-off messages in prompts that don't route; None when there are some and nobody can count."""
+        lines = [line for each in self._sent if not each.routes for line in handoff_lines(each.request.user)]
+        if not lines:
+            return 0
+        if self.counts is None:
+            return None
+        try:
+            return sum(self.counts.text(f"{line}\n\n") for line in lines)
+        except EngineError:  # the query has ended: its numbers stand without this one
+            return None
+
+
+def duplicated_tokens(prompts: Sequence[tuple[str, Sequence[int]]]) -> tuple[int, int]:
+    """Return how many tokens lie in runs of 16 that had been sent to another agent before, and how many there are.
+
+    Args:
+        prompts: Agent and tokens, in the order of sending.
+    """
+    sent_to: dict[tuple[int, ...], set[str]] = {}
+    duplicated = 0
+    for agent, ids in prompts:
+        covered_to = 0
+        for start in range(len(ids) - BLOCK_TOKENS + 1):
+            if sent_to.get(tuple(ids[start : start + BLOCK_TOKENS]), set()) - {agent}:
+                end = start + BLOCK_TOKENS
+                duplicated += end - max(start, covered_to)
+                covered_to = end
+        for start in range(0, len(ids) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
+            sent_to.setdefault(tuple(ids[start : start + BLOCK_TOKENS]), set()).add(agent)
+    return duplicated, sum(len(ids) for _, ids in prompts)
+
+
+def with_estimates(calls: Sequence[Row], finished: Sequence[dict[str, list[Row]]]) -> list[Row]:
+    """Add `prompt_tokens_est` and `est_error_ratio` to the calls of finished queries, where they were counted."""
+    found: dict[tuple[str, int, str], int] = {}
+    for rows in finished:
+        for query in rows["query_runs"]:
+            for count in rows.get("prompt_counts", ()):  # not in journals of earlier versions
+                found[query["query_id"], query["replicate"], count["request_hash"]] = count["prompt_tokens_est"]
+    return [
+        {**call, **_estimate(found.get((call["query_id"], call["replicate"], call["request_hash"])), call)}
+        for call in calls
+    ]
+
+
+def _estimate(estimate: int | None, call: Row) -> Row:
+    counted = call.get("prompt_tokens")
+    return {
+        "prompt_tokens_est": estimate,
+        "est_error_ratio": estimate / counted - 1 if estimate is not None and counted else None,
+    }

@@ -1,0 +1,168 @@
+"""What prompts hold beyond their number of tokens: hand-offs, repetitions, and how good the count was."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from docmind_core.agents.context import AGENTS, SUPERVISOR
+from docmind_core.agents.handoffs import hand_back_from, handoff_lines, transfer_to
+from docmind_core.agents.history import render_history
+from docmind_core.agents.messages import Message
+from docmind_core.runs import benchmark
+from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.prompt_counts import PromptCounts, duplicated_tokens
+from docmind_core.serving.chat import ChatRequest
+from docmind_core.tables.reading import query_rows
+
+
+class LocalWords:
+    """A word is a token, the template costs none: as the fake engine counts."""
+
+    def prompt(self, system, user):
+        return len(self.prompt_ids(system, user))
+
+    def text(self, text):
+        return len(text.split())
+
+    def prompt_at_most(self, system, user):
+        return len(system) + len(user)
+
+    def prompt_ids(self, system, user):
+        return [hash(word) for word in f"{system} {user}".split()]
+
+
+def run(settings, suite):
+    key = freeze_benchmark_run(suite, settings)
+    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
+    return key
+
+
+def select(settings, sql):
+    return query_rows(settings, sql)[1]
+
+
+@pytest.fixture
+def local_counts(monkeypatch):
+    """The model's files are here: its tokenizer needs no request."""
+
+    @contextmanager
+    def opened(_connection):
+        yield LocalWords()
+
+    monkeypatch.setattr(benchmark, "open_token_counts", opened)
+
+
+def test_tokens_in_runs_of_sixteen_that_another_agent_was_sent_are_duplicated():
+    # 40 tokens to a; b gets tokens 16..31 of them, shifted by 3; the last 8 of a's are no whole block
+    first = list(range(40))
+    second = [100, 101, 102, *range(16, 32), *range(32, 40)]
+    assert duplicated_tokens([("a", first), ("b", second)]) == (16, 40 + 27)
+    assert duplicated_tokens([("a", first), ("a", first)]) == (0, 80)
+    assert duplicated_tokens([("a", first), ("b", first)]) == (32, 80)
+    assert duplicated_tokens([("a", [1] * 20), ("b", [1] * 20)]) == (20, 40)
+    assert duplicated_tokens([]) == (0, 0)
+
+
+def test_hand_off_messages_are_found_as_they_stand_in_a_prompt():
+    said = [transfer_to("query_router and query_planner"), hand_back_from(AGENTS[0]), transfer_to(AGENTS[4])]
+    prompt = render_history([Message(speaker="user", text="Transferring to nobody."), *said])
+
+    assert handoff_lines(f"{prompt}\n\nTask: go on.") == [f"{each.speaker}: {each.text}" for each in said]
+    assert handoff_lines("user: Transferring back to supervisor.") == []
+
+
+def counted(counts, *, user, agent=AGENTS[3], task="answer_4", calls=()):
+    found = PromptCounts(counts=counts)
+    found.add(agent, task, "h", ChatRequest(system="", user=user, max_tokens=9), counted=None)
+    found.measure()
+    return found.columns(list(calls))
+
+
+def routing_call(billed=100, because=None):
+    row = {"role": "supervisor", "task": "choose_1", "billed_tokens": billed, "tokens_missing_because": because}
+    return [row, {**row, "role": "agent", "task": "answer_4"}, {**row, "task": "rewrite"}]
+
+
+def test_hand_off_tokens_are_routing_calls_and_the_messages_that_others_read():
+    """S10, edge B to K: two messages of 4 and 5 words, read by one agent; the routing call's own are billed in it."""
+    read = "supervisor: Transferring to query_router.\n\nquery_router: Transferring back to supervisor.\n\nTask: x"
+
+    assert counted(LocalWords(), user=read, calls=routing_call())["handoff_tokens"] == 100 + 4 + 5
+    alone = counted(LocalWords(), user=read, agent=SUPERVISOR, task="choose_1", calls=routing_call())
+    assert alone["handoff_tokens"] == 100
+    assert counted(None, user="nothing of it")["handoff_tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "calls", "because"),
+    [(None, [], "not_supported"), (LocalWords(), routing_call(None, "unreconciled"), "unreconciled")],
+)
+def test_hand_off_tokens_that_nobody_could_count_are_missing_with_the_reason(counts, calls, because):
+    row = counted(counts, user="supervisor: Transferring to query_router.", calls=calls)
+    assert (row.get("handoff_tokens"), row["handoff_missing_because"]) == (None, because)
+
+
+def test_each_call_has_the_count_of_its_prompt_and_the_error_of_it(home, make_suite, local_counts):
+    """S22."""
+    run(home, make_suite(arms=["tuned"], limit=3))
+
+    rows = select(
+        home,
+        "select count(*) > 3, bool_and(prompt_tokens_est = prompt_tokens), min(est_error_ratio), max(est_error_ratio) "
+        "from llm_calls",
+    )
+    assert rows == [(True, True, 0.0, 0.0)]
+
+
+def test_where_counting_takes_a_request_only_what_was_counted_anyway_is_written(home, make_suite, engine):
+    """S22: NULL for prompts that surely fit; not a request more."""
+    run(home, make_suite(arms=["naive_supervisor"], limit=1))
+    estimates = "select count(prompt_tokens_est), count(est_error_ratio) from llm_calls"
+    assert select(home, estimates) == [(0, 0)]
+
+    engine.window = 330
+    run(home, make_suite(arms=["naive_supervisor"], limit=1))
+    found = "select count(prompt_tokens_est) > 0, max(abs(est_error_ratio)) from llm_calls"
+    assert select(home, found) == [(True, 0.0)]
+
+
+def test_a_supervisor_pays_for_hand_offs_and_fixed_edges_do_not(home, make_suite, local_counts):
+    """S10: the metric of edge B to K, per query; 0 where there are none."""
+    run(home, make_suite(arms=["naive_supervisor", "naive+no_handoff_messages", "tuned"], limit=2))
+
+    tokens = select(
+        home,
+        "select arm, min(handoff_tokens) > 0, bool_and(handoff_tokens <= billed_tokens), avg(handoff_tokens) "
+        "from query_runs join runs using (run_id) group by arm order by avg(handoff_tokens)",
+    )
+    assert [row[:3] for row in tokens] == [
+        ("tuned", False, True),
+        ("naive+no_handoff_messages", True, True),
+        ("naive_supervisor", True, True),
+    ]
+    assert tokens[0][3] == 0.0
+    routing = select(
+        home,
+        "select sum(billed_tokens) / 2 from llm_calls join runs using (run_id) "
+        "where arm = 'naive+no_handoff_messages' and task like 'choose%'",
+    )
+    assert [(tokens[1][3],)] == routing
+    duplicated = select(
+        home,
+        "select arm, avg(duplicated_token_ratio) between 0 and 1 from query_runs join runs using (run_id) group by arm",
+    )
+    assert dict(duplicated) == dict.fromkeys(("naive_supervisor", "naive+no_handoff_messages", "tuned"), True)
+
+
+def test_a_query_whose_prompts_nobody_can_count_has_no_such_numbers_and_says_why(home, make_suite, engine):
+    engine.offers_tokenize = False
+    run(home, make_suite(arms=["naive_supervisor"], limit=1))
+
+    rows = select(
+        home,
+        "select handoff_tokens, handoff_missing_because, duplicated_token_ratio, duplicated_missing_because "
+        "from query_runs",
+    )
+    assert rows == [(None, "not_supported", None, "not_supported")]
