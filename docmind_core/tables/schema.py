@@ -2,6 +2,7 @@
 
 from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
+from docmind_core.tables.counter_table import ENGINE_COUNTERS
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.mechanism_columns import (
@@ -211,20 +212,6 @@ RETRIEVED = Table(
         "score": ("double", "Higher is better; comparable within one ranking only; 1 / rank after a rerank"),
         "candidates_k": ("integer", "Chunks asked for"),
         "final_k": ("integer", "Chunks kept for the answer"),
-    },
-)
-
-ENGINE_COUNTERS = Table(
-    name="engine_counters",
-    comment="One row is a counter of the engine at an instant, before or after an arm",
-    key=("run_id", "engine_session", "counter", "moment"),
-    columns={
-        **RUN_COLUMN,
-        "engine_session": ("varchar", "Engine process: counters restart with it"),
-        "counter": ("varchar", "Name without the prefix vllm: and without _total"),
-        "value": ("double", "Value, summed over its labels"),
-        "moment": ("varchar", "before or after"),
-        "taken_at": ("timestamp", "UTC time of the scrape"),
     },
 )
 
