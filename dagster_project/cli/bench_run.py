@@ -88,10 +88,20 @@ def _say(text: str) -> None:
 
 def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
     name = load_suite(name_or_path).name
-    for state in sorted(list_benchmark_runs(settings), key=lambda state: state.benchmark_run, reverse=True):
-        has_report = (settings.reports / state.benchmark_run / "index.html").exists()
-        if state.suite == name and not (state.finished and has_report):
-            return state.benchmark_run
+    states = [state for state in list_benchmark_runs(settings) if state.suite == name and state.unreadable is None]
+    unfinished = [state for state in states if not state.finished]
+    if unfinished:
+        state = unfinished[-1]
+        newer = len(states) - 1 - states.index(state)
+        passed = f"; {newer} newer of {name} finished" if newer else ""
+        _say(
+            f"going on with {state.benchmark_run}, {state.queries_done} of {state.queries_total or '?'} queries{passed}"
+        )
+        return state.benchmark_run
+    # An older run without a report is one whose report a gate stopped: it would be stopped again, for ever.
+    if states and not (settings.reports / states[-1].benchmark_run / "index.html").exists():
+        _say(f"going on with {states[-1].benchmark_run}, whose queries are done and which has no report")
+        return states[-1].benchmark_run
     raise UsageError(f"no benchmark run of {name} is unfinished. Start one: docmind bench {name_or_path}")
 
 

@@ -26,6 +26,8 @@ def runs() -> None:
         return
     rows = [
         (state.benchmark_run, ", ".join(state.arms), _done(state), "yes" if state.finished else "no")
+        if state.unreadable is None
+        else (state.benchmark_run, "", "", f"unreadable: {state.unreadable}")
         for state in states
     ]
     print_table(["benchmark_run", "arms", "queries", "finished"], rows)

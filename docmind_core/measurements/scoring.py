@@ -20,18 +20,32 @@ def score_benchmark_run(settings: Settings, benchmark_run: str, query_set: Query
     """Score every query run of every finished arm, in place of earlier scores; return the number of rows.
 
     Raises:
-        StoreError: If the benchmark run has no arm yet, or ran on queries that `query_set` lacks.
+        StoreError: If the benchmark run has no arm yet, or ran on another version of `query_set`.
     """
     run_ids = run_ids_of(settings.tables, benchmark_run)
     if not run_ids:
         raise StoreError(
             f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
         )
+    for run_id in run_ids:
+        _refuse_other_queries(settings.tables, run_id, query_set)
     queries = {query.query_id: query for query in query_set.queries}
     gold_chunks, routing = _gold_chunks(query_set), Routing(settings, query_set)
     return sum(
         _score_run(settings.tables, run_id, queries, gold_chunks, routing.scorer_of(run_id)) for run_id in run_ids
     )
+
+
+def _refuse_other_queries(folder: Path, run_id: str, query_set: QuerySet) -> None:
+    for run in read_segment(folder, "runs", run_id, columns=("query_set_hash", "comparable")):
+        asked, now = run["query_set_hash"], query_set.query_set_hash
+        # A run that goes on with --resume-anyway was asked both, and says that it can't be compared.
+        if asked is not None and asked != now and run["comparable"] is not False:
+            raise StoreError(
+                f"the query set {query_set.name} has changed since {run_id} was asked "
+                f"({str(asked)[:12]} → {now[:12]}): its gold answers may be others. "
+                "Put the old version back and resume, or start a new run."
+            )
 
 
 def _score_run(

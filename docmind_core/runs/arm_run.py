@@ -1,6 +1,7 @@
 """All queries of one arm, a fixed number at a time (closed loop)."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -126,7 +127,7 @@ async def _told_regularly(tally: _Tally, observer: RunObserver) -> AsyncIterator
 async def _work(
     setting: ArmSetting,
     waiting: Iterator[tuple[AskedQuery, int]],
-    recorded: Mapping[tuple[str, int], Mapping[CallMatch, Row]],
+    recorded: Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]],
     tally: _Tally,
     observer: RunObserver,
 ) -> None:

@@ -8,16 +8,17 @@ from pathlib import Path
 import yaml
 
 from docmind_core.agents.arms import find_arm
-from docmind_core.errors import RunError, UsageError
+from docmind_core.errors import DocMindError, RunError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.journal import Journal
-from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of
+from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of, suite_of
 from docmind_core.runs.preflight import refuse_unready
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
 from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, parse_suite
 from docmind_core.tables.publish import publish_first
+from docmind_core.tables.segments import replace_durably, sync_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class BenchmarkRunState:
     queries_done: int
     queries_total: int | None
     """Over all arms; None before the run has begun."""
+    unreadable: str | None = None
+    """Why nothing more is known of it than its key; None when its suite and its journal can be read."""
 
 
 def check_suite(suite: Suite) -> None:
@@ -77,6 +80,7 @@ def freeze_benchmark_run(
         folder.mkdir(parents=True)
         _write_suite(folder / "source.yaml", source or suite)
         _write_suite(folder / "suite.yaml", suite)
+        sync_folder(settings.benchmarks)
     except OSError as error:
         raise RunError(f"{folder}: can't be written ({error.strerror}). Check the disk and DOCMIND_HOME.") from error
     publish_first(settings)
@@ -86,7 +90,7 @@ def freeze_benchmark_run(
 def _write_suite(path: Path, suite: Suite) -> None:
     part = path.with_name(f"{path.name}.tmp")
     part.write_text(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
-    part.replace(path)
+    replace_durably(part, path)
 
 
 def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
@@ -158,11 +162,26 @@ def journal_path(settings: Settings, benchmark_run: str) -> Path:
 
 
 def _state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
+    try:
+        return _read_state(settings, benchmark_run)
+    except (DocMindError, OSError, UnicodeDecodeError) as error:  # one broken folder must not hide all the others
+        return BenchmarkRunState(
+            benchmark_run=benchmark_run,
+            suite=suite_of(benchmark_run),
+            arms=(),
+            finished=False,
+            queries_done=0,
+            queries_total=None,
+            unreadable=" ".join(str(error).split()),
+        )
+
+
+def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
     suite = read_frozen_suite(settings, benchmark_run)
     path = journal_path(settings, benchmark_run)
     done, total, ended = 0, None, 0
     if path.exists():
-        with Journal(path) as journal:
+        with Journal(path, read_only=True) as journal:
             for arm in suite.arms:
                 run_id = run_id_of(benchmark_run, arm)
                 done += len(journal.finished_keys(run_id))

@@ -134,14 +134,15 @@ def _database(settings: Settings) -> Finding:
 
 
 def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
-    try:
-        states = list_benchmark_runs(settings)
-    except DocMindError as error:
-        yield Finding(what="runs", text=str(error), advice="Mend that, or move the benchmark's folder away")
-        return
+    states = list_benchmark_runs(settings)
     if not states:
         yield Finding(what="runs", text="none yet; start one: docmind bench smoke")
-    for state in sorted(states, key=lambda state: state.benchmark_run, reverse=True)[:RUNS_SHOWN]:
+    for state in states:
+        if state.unreadable is not None:
+            advice = f"Mend that, or move {settings.benchmarks / state.benchmark_run} away"
+            yield Finding(what="run", text=f"{state.benchmark_run}: {state.unreadable}", advice=advice)
+    readable = [state for state in states if state.unreadable is None]
+    for state in sorted(readable, key=lambda state: state.benchmark_run, reverse=True)[:RUNS_SHOWN]:
         yield Finding(what="run", text=_described(state, busy=busy))
 
 

@@ -64,10 +64,13 @@ class QueryKey:
 class Journal:
     """The journal of one benchmark run; one process writes it, which holds the home's lock."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the journal at `path`, or create it."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the journal at `path`, or create it; for reading alone, nothing is created or changed."""
         self._path = path
         try:
+            if read_only:
+                self._connection = _open_for_reading(path)
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("pragma journal_mode = wal")
@@ -214,6 +217,12 @@ class Journal:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise RunError(f"{self._path}: can't be read ({error}).") from error
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    # Without a log beside it nobody writes it. SQLite would make one, even to read, which a read-only folder refuses.
+    is_at_rest = not path.with_name(f"{path.name}-wal").exists()
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * is_at_rest}", uri=True)
 
 
 def _encode(value: Any) -> str:

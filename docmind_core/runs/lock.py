@@ -3,13 +3,19 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from docmind_core.errors import HomeLocked, RunError
 from docmind_core.settings import Settings
+
+TRIES = 10
+SECONDS_BETWEEN_TRIES = 0.05
 
 _held: dict[Path, int] = {}
 """Homes that this process has locked, with how often: the lock may be taken again inside its own block."""
@@ -38,6 +44,7 @@ def lock_home(settings: Settings, purpose: str) -> Iterator[None]:
             yield
         finally:
             del _held[path]
+            handle.truncate(0)  # what stands there names a holder
 
 
 def home_holder(settings: Settings) -> str | None:
@@ -64,16 +71,30 @@ def _open_lock(path: Path) -> IO[str]:
 
 
 def _take(handle: IO[str], settings: Settings, purpose: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.seek(0)
-        raise HomeLocked(
-            f"{settings.home} is in use by {_holder(handle.read())}. Wait for it, or set DOCMIND_HOME to another home."
-        ) from error
+    for tries_left in reversed(range(TRIES)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            handle.seek(0)
+            content = handle.read()
+            # Without a living holder it is somebody who looks whether the home is free, for a moment.
+            if _names_a_living_process(content) or not tries_left:
+                raise HomeLocked(
+                    f"{settings.home} is in use by {_holder(content)}. "
+                    "Wait for it, or set DOCMIND_HOME to another home."
+                ) from error
+            time.sleep(SECONDS_BETWEEN_TRIES)
     handle.truncate(0)
     handle.write(json.dumps({"pid": os.getpid(), "purpose": purpose}))
     handle.flush()
+
+
+def _names_a_living_process(content: str) -> bool:
+    try:
+        return psutil.pid_exists(int(json.loads(content)["pid"]))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _holder(content: str) -> str:

@@ -1,6 +1,7 @@
 """One query of one arm, from the question to its finished transaction in the journal."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic_ns
@@ -50,7 +51,7 @@ class ArmSetting:
 
 
 async def run_query(
-    setting: ArmSetting, query: AskedQuery, replicate: int, recorded: Mapping[CallMatch, Row]
+    setting: ArmSetting, query: AskedQuery, replicate: int, recorded: Mapping[CallMatch, deque[Row]]
 ) -> tuple[Row, ArmAnswer | None]:
     """Answer one query and book everything about it in one transaction.
 
@@ -85,7 +86,7 @@ async def run_query(
     return _book(setting, query, tools, end), answer
 
 
-def _tools(setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, Row]) -> RecordingTools:
+def _tools(setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, deque[Row]]) -> RecordingTools:
     return RecordingTools(
         engine=setting.engine,
         index=setting.index,

@@ -1,6 +1,7 @@
 """The tools an arm works with while it answers one query: calls are booked or replayed, searches recorded."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
@@ -61,7 +62,7 @@ class RecordingTools:
     prompts: PromptCounts = field(default_factory=lambda: PromptCounts(counts=None))
     caches: ResultCaches | None = None
     """None when nothing is kept, as in every arm without the lever `result_cache`."""
-    recorded: Mapping[CallMatch, Row]
+    recorded: Mapping[CallMatch, deque[Row]]
     """Calls that an interrupted process finished for this query."""
     late_before: Set[tuple[str, str]] = frozenset()
     """Agent and task of the calls that an interrupted process did not wait for until their reply came."""
@@ -119,10 +120,10 @@ class RecordingTools:
         request, counted = await self.guard.fit(agent, task, request)
         request_hash = request.digest(self.engine.model)
         self.prompts.add(agent, task, request_hash, request, counted=counted)
-        row = self.recorded.get((agent, task, request_hash))
-        if row is not None:
+        rows = self.recorded.get((agent, task, request_hash))
+        if rows:
             self.resumed = True
-            return _replay(request, row)
+            return _replay(request, rows.popleft())
         role = role or ("supervisor" if agent == SUPERVISOR else "agent")
         attributes = {
             "gen_ai.agent.name": agent,
@@ -227,13 +228,13 @@ class RecordingTools:
         return self.trace.agent_span(agent, node=node, checkpoint_ns=checkpoint_ns)
 
 
-def finished_calls(attempts: list[tuple[Row, bool]]) -> dict[tuple[str, int], dict[CallMatch, Row]]:
-    """Group the finished calls of a run by (query_id, replicate), for replay."""
-    found: dict[tuple[str, int], dict[CallMatch, Row]] = {}
+def finished_calls(attempts: list[tuple[Row, bool]]) -> dict[tuple[str, int], dict[CallMatch, deque[Row]]]:
+    """Group the finished calls of a run by (query_id, replicate), for replay; equal ones in the order they ended."""
+    found: dict[tuple[str, int], dict[CallMatch, deque[Row]]] = {}
     for row, _ in attempts:
         if row["status"] == "finished":
             calls = found.setdefault((row["query_id"], row["replicate"]), {})
-            calls[row["agent"], row["task"], row["request_hash"]] = row
+            calls.setdefault((row["agent"], row["task"], row["request_hash"]), deque()).append(row)
     return found
 
 

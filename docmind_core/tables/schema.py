@@ -136,7 +136,7 @@ LLM_CALLS = Table(
         **QUERY_COLUMNS,
         "call_id": ("varchar", "One call of the model; its attempts share it"),
         "attempt": ("integer", "HTTP attempt, from 1"),
-        "span_id": ("varchar", "Span of the call, shared by its attempts"),
+        "span_id": ("varchar", "Span of the call, shared by its attempts; not in `spans` where the query was resumed"),
         "engine_session": ("varchar", "Engine process that served it"),
         "agent": ("varchar", "supervisor, or one of the five agents, or single_pass"),
         "role": ("varchar", "agent, supervisor, compressor, summary, rerank, judge or control"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,7 +52,7 @@ def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[
     target = segment_path(folder, table, run_id)
     content = _arrow_table(TABLES[table], run_id, rows)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".tmp")
+    part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     pq.write_table(content, part, compression="zstd")
     replace_durably(part, target)
     return target
@@ -88,9 +89,11 @@ def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete half-written files of dead runs; call it only while holding the home's lock."""
+    """Delete half-written files of dead processes: another run may be scoring while this one has the home's lock."""
     for part in folder.glob("*/*.tmp"):
-        part.unlink(missing_ok=True)
+        pid = part.name.removesuffix(".tmp").rpartition(".")[2]
+        if not pid.isdigit() or not psutil.pid_exists(int(pid)):  # earlier versions wrote no number
+            part.unlink(missing_ok=True)
 
 
 def replace_durably(part: Path, target: Path) -> None:
@@ -98,11 +101,16 @@ def replace_durably(part: Path, target: Path) -> None:
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
     part.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:

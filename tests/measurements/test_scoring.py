@@ -8,8 +8,8 @@ from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.queries import Evidence, build_query_set
 from docmind_core.tables.publish import publish
-from docmind_core.tables.segments import read_segment
-from tests.builders import BENCHMARK_RUN, RUN_ID, make_query, make_query_run_row, write_rows
+from docmind_core.tables.segments import read_segment, segment_path
+from tests.builders import BENCHMARK_RUN, RUN_ID, make_query, make_query_run_row, make_run_row, write_rows
 
 QUERY_SET = build_query_set(
     "tiny",
@@ -89,3 +89,16 @@ def test_a_query_that_the_query_set_lost_is_named(settings):
     write_answers(settings, make_query_run_row("q9"))
     with pytest.raises(StoreError, match=r"'q9'.* it has changed"):
         score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET)
+
+
+def test_edited_gold_answers_do_not_score_a_run_that_was_asked_before(settings):
+    """All its arms have ended, so no resumption compares the query sets any more."""
+    rows = {"query_runs": [make_query_run_row("q1", answer="Paris")]}
+    write_rows(settings, {**rows, "runs": [make_run_row(query_set_hash="another")]})
+    with pytest.raises(StoreError, match=r"tiny has changed since .* Put the old version back and resume, or start a"):
+        score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET)
+    assert not segment_path(settings.tables, "measurements", RUN_ID).exists()
+
+    for accepted in ({"query_set_hash": "another", "comparable": False}, {"query_set_hash": QUERY_SET.query_set_hash}):
+        write_rows(settings, {**rows, "runs": [make_run_row(**accepted)]})
+        assert score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET) == len(SCORERS)

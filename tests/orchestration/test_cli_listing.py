@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from dagster_project.cli.main import run
+from docmind_core.runs.health import examine
 
 KEY = "20261122T020000Z-mine-7f3a"
 
@@ -28,6 +29,20 @@ def test_runs_shows_a_benchmark_run_that_has_not_begun(settings, shown):
     suite = {"name": "mine", "query_set": "python-reference", "arms": ["single_pass"]}
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
     assert shown("runs")[-1] == [KEY, "single_pass", "0", "no"]
+
+
+@pytest.mark.parametrize("content", [b"", b"name: mine\ncolour: red\n", b"\xff\xfe"])
+def test_one_run_that_cannot_be_read_does_not_hide_the_others(settings, shown, capsys, content):
+    test_runs_shows_a_benchmark_run_that_has_not_begun(settings, shown)
+    broken = settings.benchmarks / KEY.replace("7f3a", "aaaa")
+    broken.mkdir()
+    (broken / "suite.yaml").write_bytes(content)
+
+    listed = {words[0]: words[1:] for words in shown("runs")[2:] if words}
+    assert listed[KEY] == ["single_pass", "0", "no"]
+    assert listed[broken.name][0] == "unreadable:"
+    (problem,) = [finding for finding in examine(settings) if broken.name in finding.text]
+    assert f"move {broken} away" in problem.advice
 
 
 def test_suites_lists_the_bundled_ones_and_those_of_the_home(settings, shown):

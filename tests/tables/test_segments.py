@@ -1,3 +1,5 @@
+import os
+import subprocess
 from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
@@ -95,9 +97,13 @@ def test_a_damaged_segment_is_named(tmp_path):
 
 def test_leftovers_of_dead_runs_go_and_segments_stay(tmp_path):
     path = write_segment(tmp_path, "runs", RUN_ID, [make_run_row()])
-    path.with_name(path.name + ".tmp").write_bytes(b"half")
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    at_work = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    for part in (path.with_name(f"{path.name}.{ended.pid}.tmp"), path.with_name(path.name + ".tmp"), at_work):
+        part.write_bytes(b"half")
     remove_leftovers(tmp_path)
-    assert list(path.parent.iterdir()) == [path]
+    assert set(path.parent.iterdir()) == {path, at_work}, "a process that lives is still writing its own"
 
 
 def test_the_runs_of_a_benchmark_run_are_those_with_its_key_alone(tmp_path):
