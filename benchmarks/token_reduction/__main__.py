@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.token_reduction.page import RoutingResult, page_text
 from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, read_frozen_suite
 from docmind_core.settings import Settings, load_settings
+from docmind_core.suites.suite import Suite, load_suite
 from docmind_core.tables.reading import query_rows
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -28,8 +29,13 @@ select
     e.arm, e.n_queries, e.calls / e.n_query_runs as calls_per_query, e.prompt_tokens, e.completion_tokens,
     e.missing_because, e.reduction_pct, e.reduction_low, e.reduction_high, e.claimable, e.claimable_because,
     e.single_pass_ratio, e.single_pass_ratio_low, e.single_pass_ratio_high,
-    q.value as token_f1, q.n_defined as token_f1_n, l.state as ledger
+    p.value as passed_ratio, p.n_defined as passed_n, q.value as token_f1, l.state as ledger, r.passages_read
 from token_efficiency as e
+left join quality_summary as p on p.run_id = e.run_id and p.metric = 'passed' and p.query_type = 'all'
+left join (
+    select run_id, avg(json_array_length(passages)) as passages_read from query_runs
+    where coalesce(phase, 'measured') <> 'warmup' group by run_id
+) as r on r.run_id = e.run_id
 left join quality_summary as q on q.run_id = e.run_id and q.metric = 'token_f1' and q.query_type = 'all'
 left join (select run_id, string_agg(state, ', ') as state from ledger_balance group by run_id) as l
     on l.run_id = e.run_id
@@ -49,10 +55,11 @@ def main() -> int:
     settings = load_settings()
     results = []
     for routing in ROUTINGS:
-        run = newest_run(settings, routing, options.limit)
+        wanted = wanted_suite(routing, options)
+        run = newest_run(settings, wanted)
         if run is None or not run.finished:
             bench(routing, options, run)
-            run = newest_run(settings, routing, options.limit)
+            run = newest_run(settings, wanted)
         if run is None or not run.finished:
             print(f"routing {routing} did not finish; start this command again to go on", file=sys.stderr)
             return 1
@@ -65,14 +72,23 @@ def main() -> int:
     return 0
 
 
-def newest_run(settings: Settings, routing: str, limit: int) -> BenchmarkRunState | None:
-    """Return the newest benchmark run of the suite under this rule with so many queries."""
+def wanted_suite(routing: str, options: argparse.Namespace) -> Suite:
+    """Return the suite that the options ask for, under one rule."""
+    suite = load_suite(str(SUITE))
+    changes = {"routing": routing, "limit": options.limit, "engine": options.engine, "model": options.model}
+    return suite.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def newest_run(settings: Settings, wanted: Suite) -> BenchmarkRunState | None:
+    """Return the newest benchmark run of exactly this suite: another engine or model has other figures."""
     for run in sorted(list_benchmark_runs(settings), key=lambda run: run.benchmark_run, reverse=True):
-        if run.suite == "token-reduction":
-            suite = read_frozen_suite(settings, run.benchmark_run)
-            if (suite.routing, suite.limit) == (routing, limit):
-                return run
+        if run.suite == wanted.name and _is_same(read_frozen_suite(settings, run.benchmark_run), wanted):
+            return run
     return None
+
+
+def _is_same(suite: Suite, wanted: Suite) -> bool:
+    return all(getattr(suite, name) == getattr(wanted, name) for name in ("routing", "limit", "engine", "model"))
 
 
 def bench(routing: str, options: argparse.Namespace, unfinished: BenchmarkRunState | None) -> None:

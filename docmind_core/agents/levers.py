@@ -39,8 +39,8 @@ class LeverFacts:
 
 
 _ENGINE_FLAG = (
-    "it is a flag of the engine, not a graph, and the CPU engine has no FP8 KV cache; "
-    "run the suite on a GPU profile with it and on one without it"
+    "it is a flag of the engine, not a graph: run the suite on an engine started with --kv-cache-dtype fp8, as the "
+    "profile rtx4090-fp8-128k is, and on one without it (the embedded CPU engine has no FP8 KV cache)"
 )
 
 LEVERS: dict[Lever, LeverFacts] = {

@@ -58,12 +58,16 @@ def kv_budget(folder: Path, *, gpu_gib: float, utilisation: float) -> KvBudget:
     by the engine.
 
     Raises:
-        EngineStartError: If the folder holds no model.
+        EngineStartError: If the folder holds no model, or one without weights.
     """
     config = _read_config(folder)
     heads = config.num_key_value_heads or config.num_attention_heads
     head_size = config.head_dim or config.hidden_size // config.num_attention_heads
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if weights == 0:
+        raise EngineStartError(
+            f"{folder}: there are no weights beside config.json. Put the model's *.safetensors there as well."
+        )
     halved = weights if config.quantization_config else weights / 2
     return KvBudget(
         kv_bytes_per_token=2 * config.num_hidden_layers * heads * head_size,

@@ -212,7 +212,7 @@ def test_an_arm_that_did_not_run_and_a_lever_that_cannot_are_rows_with_reasons(s
     assert missing["because"] == "not in this benchmark run: naive+forward_message (not_compared)"
     refused = measure(settings, "fp8_kv_cache", "decode_tps", "C → J")
     assert (refused["effect"], refused["n"], refused["verdict"]) == (None, 0, "not measurable here")
-    assert "the CPU engine has no FP8 KV cache" in refused["because"]
+    assert "the embedded CPU engine has no FP8 KV cache" in refused["because"]
 
 
 def test_every_edge_of_the_guide_s_chart_and_every_lever_has_a_claim_s10():

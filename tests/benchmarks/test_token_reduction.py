@@ -1,0 +1,68 @@
+"""The benchmark of the guide's headline: which run it takes, and what its page says."""
+
+import argparse
+
+import pytest
+
+from benchmarks.token_reduction import __main__ as token_reduction
+from benchmarks.token_reduction.page import RoutingResult, page_text
+from docmind_core.runs.frozen_suite import BenchmarkRunState
+
+EMBEDDED = argparse.Namespace(limit=40, engine=None, model=None)
+REMOTE = argparse.Namespace(limit=40, engine="http://gpu:8000", model="big")
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Benchmark runs of the home, as (key, options, routing), instead of folders on disk."""
+    kept = {}
+
+    def state(key):
+        return BenchmarkRunState(
+            benchmark_run=key, suite="token-reduction", arms=(), finished=True, queries_done=1, queries_total=1
+        )
+
+    monkeypatch.setattr(token_reduction, "list_benchmark_runs", lambda _: [state(key) for key in kept])
+    monkeypatch.setattr(token_reduction, "read_frozen_suite", lambda _, key: kept[key])
+
+    def add(key, options, routing="fixed"):
+        kept[key] = token_reduction.wanted_suite(routing, options)
+
+    return add
+
+
+def newest(options, routing="fixed"):
+    found = token_reduction.newest_run(None, token_reduction.wanted_suite(routing, options))
+    return found.benchmark_run if found else None
+
+
+def test_figures_of_another_engine_or_model_are_not_taken_for_those_asked_for(runs):
+    runs("20261122T020000Z-token-reduction-aaaa", EMBEDDED)
+    assert newest(REMOTE) is None
+
+    runs("20261122T030000Z-token-reduction-bbbb", REMOTE)
+    assert newest(REMOTE) == "20261122T030000Z-token-reduction-bbbb"
+    assert newest(EMBEDDED) == "20261122T020000Z-token-reduction-aaaa"
+    assert newest(argparse.Namespace(**{**vars(REMOTE), "model": "other"})) is None
+    assert newest(EMBEDDED, routing="free") is None
+
+
+def test_the_page_shows_what_passed_and_how_many_passages_were_read():
+    row = {
+        "n_queries": 40, "calls_per_query": 2.0, "prompt_tokens": 1000, "completion_tokens": 100,
+        "missing_because": None, "reduction_pct": 80.0, "reduction_low": 75.0, "reduction_high": 84.0,
+        "claimable": False, "claimable_because": "not claimable: quality inconclusive", "single_pass_ratio": 2.0,
+        "single_pass_ratio_low": 1.5, "single_pass_ratio_high": 2.5, "token_f1": 0.07, "passed_ratio": 0.25,
+        "passages_read": 4.5, "ledger": "balanced",
+    }  # fmt: skip
+    ran = {
+        "benchmark_run": "k", "model": "m", "plumbing": False, "engine_managed": True, "engine_version": "0.32",
+        "query_set": "q", "level": "balanced", "git_sha": None, "git_dirty": None,
+    }  # fmt: skip
+    arms = [{**row, "arm": "tuned"}, {**row, "arm": "naive_supervisor", "passed_ratio": None, "passages_read": 5.0}]
+    text = page_text([RoutingResult(routing="fixed", ran=ran, arms=arms)])
+
+    assert "| passages read | passed | token F1 |" in text
+    assert "| 4.5 | 0.25 | 0.07 |" in text
+    assert "| 5 | not measured | 0.07 |" in text
+    assert "- `tuned`: not claimable: quality inconclusive" in text
