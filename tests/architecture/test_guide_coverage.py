@@ -12,18 +12,22 @@ def test_every_item_of_the_guide_has_its_sentence():
     assert all(items().values())
 
 
-def test_a_test_counts_where_its_file_its_class_or_it_itself_names_the_item(tmp_path):
+def test_every_item_of_the_guide_has_a_test():
+    tests = covering_tests()
+    assert [item for item in items() if item not in tests] == []
+
+
+def test_a_test_counts_where_it_itself_names_the_item(tmp_path):
     folder = tmp_path / "tests"
     folder.mkdir()
     (folder / "test_one.py").write_text(
         '"""About S1."""\nclass TestIt:\n    """S2."""\n    def test_a(self):\n        pass  \x23 S3\n'
-        "def test_b():\n    assert 'S4'\n"
+        'def test_b():\n    """S5."""\n    assert \'S4\'\n'
     )
 
     assert covering_tests(folder) == {
-        "S1": ["tests/test_one.py::test_a", "tests/test_one.py::test_b"],
-        "S2": ["tests/test_one.py::test_a"],
         "S3": ["tests/test_one.py::test_a"],
+        "S5": ["tests/test_one.py::test_b"],
     }
 
 

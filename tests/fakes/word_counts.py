@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from docmind_core.retrieval.wordpiece import wordpiece_tokenizer
+
 TEMPLATE_TOKENS = 4
 
 
@@ -20,3 +22,17 @@ class WordCounts:
 
     def prompt_at_most(self, system: str, user: str) -> int:
         return TEMPLATE_TOKENS + len(system) + len(user)
+
+
+class WordPieceCounts:
+    """A real subword tokenizer, that of the encoder, behind a chat template of four tokens."""
+
+    def prompt(self, system: str, user: str) -> int:
+        return TEMPLATE_TOKENS + self.text(f"{system}\n{user}")
+
+    def text(self, text: str) -> int:
+        (encoded,) = wordpiece_tokenizer().encode_batch_fast([text], add_special_tokens=False)
+        return len(encoded)
+
+    def prompt_at_most(self, system: str, user: str) -> int:
+        return TEMPLATE_TOKENS + len(system.encode()) + len(user.encode())

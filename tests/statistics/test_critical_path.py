@@ -14,6 +14,7 @@ def piece(span_id, start_s, end_s, agent=None, tokens=0):
 
 
 def test_the_guide_s_five_agents_in_waves_worked_by_hand():
+    """S13, S18: sum less maximum is concurrency, and saves no token."""
     # router and planner at once, then retrieval, synthesizer, validator: the guide's printed savings are
     # (100 + 160) - 160 = 100 tokens, though every token is sent. Longest chain: planner 2 s, then 1 + 3 + 1 s.
     work = [
