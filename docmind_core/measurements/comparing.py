@@ -1,44 +1,34 @@
 """Comparing the arms of a benchmark run: tokens and quality, query by query."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from docmind_core.errors import StoreError
+from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, read_arm_values
+from docmind_core.measurements.catalogue import METRICS
 from docmind_core.measurements.comparability import obstacles, unbalanced_runs
-from docmind_core.measurements.paired import Pairs, QueryValues, Row, number, pair, values_of
+from docmind_core.measurements.paired import Pairs, pair
+from docmind_core.measurements.run_estimates import tokens_per_correct_rows
 from docmind_core.measurements.verdicts import MIN_N, Verdict, claim, judge_quality, judge_tokens
 from docmind_core.settings import Settings
-from docmind_core.statistics.pairs import holm, ratio_of_totals_interval
+from docmind_core.statistics.pairs import false_discovery_rate, holm, ratio_of_totals_interval
 from docmind_core.suites.suite import Suite
-from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+from docmind_core.tables.segments import run_ids_of, write_segment
 
 BASELINES = ("naive_supervisor", "single_pass")
-TOKEN_METRICS = ("billed_tokens", "computed_tokens")
-QUALITY_METRICS = ("passed", "exact_match", "token_f1", "evidence_recall")
+QUALITY_METRICS = (
+    *("passed", "exact_match", "token_f1", "abstention_recall", "over_abstention", "citation_recall"),
+    *("recall@5", "ndcg@10", "evidence_recall"),
+)
 GATING = ("billed_tokens", "passed")
-"""The two that decide; their p values share one Holm correction, all others explore."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    row: Row
-    metrics: Mapping[str, QueryValues]
-    clusters: Mapping[str, str]
-    types: Mapping[str, str]
-
-    @property
-    def run_id(self) -> str:
-        return str(self.row["run_id"])
-
-    @property
-    def queries(self) -> frozenset[str]:
-        return frozenset(self.types)
+"""The two that decide, over all queries; their p values share one Holm correction. All else explores, and shares one
+correction of the false discovery rate."""
 
 
 def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
-    """Compare each finished arm with `naive_supervisor` and with `single_pass`; return the number of rows.
+    """Compare each finished arm with `naive_supervisor` and with `single_pass`; return the number of comparisons.
+
+    The figures of each arm that SQL can't take, those of `run_estimates`, are written beside them.
 
     Raises:
         StoreError: If the benchmark run has no finished arm, or if an arm was not scored.
@@ -48,7 +38,8 @@ def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
         raise StoreError(
             f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
         )
-    runs = {str(run.row["arm"]): run for run in (_read_run(settings.tables, run_id) for run_id in run_ids)}
+    arms = [read_arm_values(settings.tables, run_id, QUALITY_METRICS) for run_id in run_ids]
+    runs = {str(arm.row["arm"]): arm for arm in arms}
     unbalanced = unbalanced_runs(settings.tables, run_ids)
     count = 0
     for arm, candidate in runs.items():
@@ -57,11 +48,14 @@ def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
             if name != arm and name in runs:
                 rows.extend(_compare(candidate, runs[name], unbalanced, suite.min_n or MIN_N))
         write_segment(settings.tables, "comparisons", candidate.run_id, rows)
+        write_segment(settings.tables, "run_estimates", candidate.run_id, tokens_per_correct_rows(candidate))
         count += len(rows)
     return count
 
 
-def _compare(candidate: _Run, baseline: _Run, unbalanced: frozenset[str], min_n: int) -> list[dict[str, object]]:
+def _compare(
+    candidate: ArmValues, baseline: ArmValues, unbalanced: frozenset[str], min_n: int
+) -> list[dict[str, object]]:
     judged = _judge(candidate, baseline, candidate.queries | baseline.queries, min_n)
     rows = {metric: _row(candidate, baseline, metric, "all", result) for metric, result in judged.items()}
     found = obstacles(candidate.row, baseline.row)
@@ -74,30 +68,44 @@ def _compare(candidate: _Run, baseline: _Run, unbalanced: frozenset[str], min_n:
         low, high = ratio_of_totals_interval(pairs.candidate, pairs.baseline) or (None, None)
         rows[metric] |= {"claimable": claimable, "claimable_because": because}
         rows[metric] |= {"ratio_of_totals_low": low, "ratio_of_totals_high": high}
-    gating = [metric for metric in GATING if judged[metric][0].p is not None]
-    for metric, p in zip(gating, holm([judged[metric][0].p or 0.0 for metric in gating]), strict=True):
-        rows[metric]["p_holm"] = p
-    types = {**baseline.types, **candidate.types}
-    slices = {kind: frozenset(query for query in types if types[query] == kind) for kind in sorted(set(types.values()))}
-    return list(rows.values()) + [
-        _row(candidate, baseline, metric, kind, result)
-        for kind, queries in slices.items()
+    slices = {
+        name: candidate.slices.get(name, frozenset()) | baseline.slices.get(name, frozenset())
+        for name in sorted({*candidate.slices, *baseline.slices})
+    }
+    exploring = [row for metric, row in rows.items() if metric not in GATING] + [
+        _row(candidate, baseline, metric, name, result)
+        for name, queries in slices.items()
         for metric, result in _judge(candidate, baseline, queries, min_n).items()
     ]
+    gating = [rows[metric] for metric in GATING]
+    _correct(gating, "p_holm", holm)
+    _correct(exploring, "p_fdr", false_discovery_rate)
+    return gating + [row for row in exploring if row["n"] or row["n_left_out"]]
 
 
-def _judge(candidate: _Run, baseline: _Run, queries: frozenset[str], min_n: int) -> dict[str, tuple[Verdict, Pairs]]:
+def _correct(rows: Sequence[dict[str, object]], column: str, correct: Callable[[Sequence[float]], list[float]]) -> None:
+    """Write the corrected p of the rows that have one; together they are one family."""
+    tested = [(row, float(str(row["p"]))) for row in rows if row["p"] is not None]
+    for (row, _), p in zip(tested, correct([p for _, p in tested]), strict=True):
+        row[column] = p
+
+
+def _judge(
+    candidate: ArmValues, baseline: ArmValues, queries: frozenset[str], min_n: int
+) -> dict[str, tuple[Verdict, Pairs]]:
     clusters = {**baseline.clusters, **candidate.clusters}
     judged: dict[str, tuple[Verdict, Pairs]] = {}
     for metric in (*TOKEN_METRICS, *QUALITY_METRICS):
         is_ratio = metric in TOKEN_METRICS
         pairs = pair(candidate.metrics[metric], baseline.metrics[metric], clusters, only=queries, positive=is_ratio)
-        judged[metric] = (judge_tokens(pairs) if is_ratio else judge_quality(pairs, min_n=min_n), pairs)
+        lower = METRICS[metric].better == "lower"
+        verdict = judge_tokens(pairs) if is_ratio else judge_quality(pairs, min_n=min_n, lower_is_better=lower)
+        judged[metric] = (verdict, pairs)
     return judged
 
 
 def _row(
-    candidate: _Run, baseline: _Run, metric: str, query_type: str, result: tuple[Verdict, Pairs]
+    candidate: ArmValues, baseline: ArmValues, metric: str, query_type: str, result: tuple[Verdict, Pairs]
 ) -> dict[str, object]:
     verdict, pairs = result
     return {
@@ -121,34 +129,3 @@ def _row(
         "verdict": verdict.verdict,
         "because": verdict.because,
     }
-
-
-def _read_run(folder: Path, run_id: str) -> _Run:
-    row = read_segment(folder, "runs", run_id)[0]
-    queries = [query for query in read_segment(folder, "query_runs", run_id) if query["phase"] != "warmup"]
-    scores = read_segment(folder, "measurements", run_id)
-    if queries and not scores:
-        raise StoreError(f"run {run_id} is not scored yet. Score it first: materialize the asset `measurements`.")
-    measured = {(query["query_id"], query["replicate"]) for query in queries}
-    metrics = {
-        "billed_tokens": values_of(queries, lambda query: number(query["billed_tokens"])),
-        "computed_tokens": values_of(queries, _computed_tokens),
-    }
-    for metric in QUALITY_METRICS:
-        rows = [
-            score
-            for score in scores
-            if score["metric"] == metric and (score["query_id"], score["replicate"]) in measured
-        ]
-        metrics[metric] = values_of(rows, lambda score: number(score["value"]))
-    return _Run(
-        row=row,
-        metrics=metrics,
-        clusters={str(query["query_id"]): str(query["cluster_id"] or query["query_id"]) for query in queries},
-        types={str(query["query_id"]): str(query["query_type"] or "unknown") for query in queries},
-    )
-
-
-def _computed_tokens(query: Row) -> float | None:
-    prefill, completion = number(query["prefill_computed_tokens"]), number(query["completion_tokens"])
-    return None if prefill is None or completion is None else prefill + completion

@@ -54,10 +54,14 @@ def judge_tokens(pairs: Pairs) -> Verdict:
     )
 
 
-def judge_quality(pairs: Pairs, *, min_n: int) -> Verdict:
-    """Judge a quality metric in [0, 1]: better, non-inferior within 5 points, worse, or inconclusive."""
+def judge_quality(pairs: Pairs, *, min_n: int, lower_is_better: bool = False) -> Verdict:
+    """Judge a quality metric in [0, 1]: better, non-inferior within 5 points, worse, or inconclusive.
+
+    The estimate is candidate minus baseline in any case; where lower is better, the verdict is that of its opposite.
+    """
     estimate = mean_difference(pairs.differences, pairs.clusters)
-    verdict, because = _quality_verdict(estimate, min_n)
+    gain = mean_difference([-d for d in pairs.differences], pairs.clusters) if lower_is_better else estimate
+    verdict, because = _quality_verdict(gain, min_n, "fall" if lower_is_better else "difference")
     is_pass_fail = set(pairs.candidate) | set(pairs.baseline) <= {0.0, 1.0}
     p, mde = estimate.p, _mde(estimate)
     if is_pass_fail and estimate.n:
@@ -114,11 +118,11 @@ def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:
     return (WORSE if estimate.low > 0 else INCONCLUSIVE), interval
 
 
-def _quality_verdict(estimate: Estimate, min_n: int) -> tuple[str, str]:
+def _quality_verdict(estimate: Estimate, min_n: int, gain: str) -> tuple[str, str]:
     bound = lower_bound_of_difference(estimate)
     if estimate.low is None or estimate.high is None or bound is None:
         return INCONCLUSIVE, _too_few(estimate)
-    shown = f"lower bound of the difference {100 * bound:+.1f} points, margin {100 * MARGIN:.0f}"
+    shown = f"lower bound of the {gain} {100 * bound:+.1f} points, margin {100 * MARGIN:.0f}"
     if estimate.low > 0:
         return BETTER, shown
     if bound > -MARGIN and estimate.n >= min_n:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.comparison_rows import CACHE_NOT_REPORTED, NO_CALL, NO_SCORE, comparison_rows
+from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import estimate_cell, mean_estimate, most_frequent, quality_estimate
 from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
 from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
@@ -61,14 +61,12 @@ def _token_rows(records: BenchmarkRecords) -> list[TextRow]:
         text_row("completion tokens", _means(records, lambda query: query.completion_tokens)),
         text_row("billed tokens", _means(records, lambda query: query.billed_tokens)),
         text_row("of these the supervisor's", _means(records, lambda query: query.supervisor_tokens)),
-        text_row(
-            "cached prompt tokens", _means(records, lambda query: query.cached_tokens, unknown=CACHE_NOT_REPORTED)
-        ),
+        text_row("cached prompt tokens", _means(records, lambda query: query.cached_tokens, because=_cached_because)),
         text_row(
             "computed prompt tokens",
-            _means(records, lambda query: query.prefill_computed_tokens, unknown=CACHE_NOT_REPORTED),
+            _means(records, lambda query: query.prefill_computed_tokens, because=_cached_because),
         ),
-        text_row("computed tokens", _means(records, _computed_tokens, unknown=CACHE_NOT_REPORTED)),
+        text_row("computed tokens", _means(records, _computed_tokens, because=_cached_because)),
     ]
 
 
@@ -77,11 +75,21 @@ def _computed_tokens(query: QueryRun) -> float | None:
     return None if prompt is None or completion is None else prompt + completion
 
 
-def _means(records: BenchmarkRecords, value: QueryValue, *, unknown: str | None = None) -> list[Cell]:
+def _tokens_because(query: QueryRun) -> str | None:
+    return query.tokens_missing_because
+
+
+def _cached_because(query: QueryRun) -> str | None:
+    return query.cached_missing_because or query.tokens_missing_because
+
+
+def _means(
+    records: BenchmarkRecords, value: QueryValue, *, because: Callable[[QueryRun], str | None] = _tokens_because
+) -> list[Cell]:
     cells = []
     for arm in records.arms:
         queries = records.queries_of_arms[arm.run_id]
-        reasons = [query.tokens_missing_because or unknown for query in queries] or ["no query finished"]
+        reasons = [because(query) for query in queries] or ["no query finished"]
         cells.append(estimate_cell(mean_estimate([value(query) for query in queries], reasons), count_text))
     return cells
 

@@ -15,6 +15,7 @@ from docmind_core.reports.detail_tables import (
     ledger_table,
     quality_by_type_table,
     tokens_by_agent,
+    unknown_agents,
 )
 from docmind_core.reports.estimates import Estimate, quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
@@ -75,7 +76,9 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
         verdict=scorecard.verdict,
         scorecard=scorecard_rows(scorecard),
         guide_grades={arm.arm: str(arm.grade) for arm in grades},
-        chart_png=stacked_bars_png(shares, unit=TOKENS_UNIT) if any(shares.values()) else None,
+        chart_png=stacked_bars_png(shares, unit=TOKENS_UNIT, incomplete=unknown_agents(records))
+        if any(shares.values())
+        else None,
     )
 
 
@@ -88,6 +91,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "ledger_line": ledger_line(records),
         "arm_table": arm_table(records),
         "agents_table": agents_table(records),
+        "unknown_agents": unknown_agents(records),
         "quality_table": quality_by_type_table(records),
         "ledger_table": ledger_table(records),
         "examples": read_example_queries(settings, records),
@@ -115,12 +119,13 @@ def _graded(scorecard: Scorecard, grades: tuple[ArmGrade, ...]) -> dict[str, obj
 
 
 def _charts(records: BenchmarkRecords) -> dict[str, object]:
-    shares = tokens_by_agent(records)
+    shares, unknown = tokens_by_agent(records), unknown_agents(records)
     quality = _quality_estimates(records)
     return {
         "tokens_chart": stacked_bars(
             shares,
             unit=TOKENS_UNIT,
+            incomplete=unknown,
             description="Stacked bars: billed tokens per query of each arm, by agent; the table holds the figures",
         )
         if any(shares.values())

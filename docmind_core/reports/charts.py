@@ -1,7 +1,7 @@
 """Charts as SVG that sits inside a page: real text, the page's colours in dark mode, described for screen readers."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from io import BytesIO, StringIO
 from itertools import cycle
@@ -39,28 +39,33 @@ _STYLE = {
 }
 
 
-def stacked_bars(shares: Mapping[str, Mapping[str, float]], *, unit: str, description: str) -> Markup:
+def stacked_bars(
+    shares: Mapping[str, Mapping[str, float]], *, unit: str, description: str, incomplete: Collection[str] = ()
+) -> Markup:
     """Draw one horizontal bar per outer key, stacked from the inner keys, its total at its end.
 
     Args:
         shares: Arm to agent to value; an arm without agents is drawn as an empty line.
         unit: Label of the axis.
         description: What a screen reader says.
+        incomplete: Arms whose bar lacks a part: their total is a lower bound, and says so.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": "stacked_bars"}):
-        return _svg(_stacked_figure(shares, unit), description)
+        return _svg(_stacked_figure(shares, unit, incomplete), description)
 
 
-def stacked_bars_png(shares: Mapping[str, Mapping[str, float]], *, unit: str) -> bytes:
+def stacked_bars_png(
+    shares: Mapping[str, Mapping[str, float]], *, unit: str, incomplete: Collection[str] = ()
+) -> bytes:
     """Draw the same bars as a PNG on white, a few kB small: where no SVG can be shown."""
     with mpl.rc_context(_STYLE):
         buffer = BytesIO()
-        figure = _stacked_figure(shares, unit)
+        figure = _stacked_figure(shares, unit, incomplete)
         figure.savefig(buffer, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
         return buffer.getvalue()
 
 
-def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str) -> Figure:
+def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str, incomplete: Collection[str]) -> Figure:
     figure, axes = _figure(rows=len(shares), legend_rows=2)
     parts = in_palette_order({part for of_arm in shares.values() for part in of_arm})
     colours = _part_colours(parts)
@@ -72,9 +77,10 @@ def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str) -> Fig
             color=colours[part], hatch=_hatch(part), edgecolor="#ffffff", linewidth=0.6,
         )  # fmt: skip
         starts = [start + width for start, width in zip(starts, widths, strict=True)]
-    for row, total in enumerate(starts):
-        axes.annotate(f"{total:,.0f}", (total, row), xytext=(4, 0), textcoords="offset points", va="center")
-    axes.set_xlim(0, max([*starts, 1.0]) * 1.12)
+    for row, (arm, total) in enumerate(zip(shares, starts, strict=True)):
+        text = f"at least {total:,.0f} (incomplete)" if arm in incomplete else f"{total:,.0f}"
+        axes.annotate(text, (total, row), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_xlim(0, max([*starts, 1.0]) * (1.4 if incomplete else 1.12))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     _finish(figure, axes, names=list(shares), unit=unit, legend_columns=4)
     return figure

@@ -24,10 +24,10 @@ NOT_CLAIMABLE = "not claimable: "
 """How `claimable_because` begins when it says no."""
 NO_CALL = "no model call finished"
 NO_SCORE = "not scored"
-CACHE_NOT_REPORTED = "flag_off"
 QUALITY_METRICS = ("passed", "exact_match", "token_f1")
 """The first of these that two arms have values of stands for quality in the headline."""
 NO_SCORE_IN_BOTH = "no query has a score in both arms"
+NO_COUNT_IN_BOTH = "no query with cached tokens in both arms"
 NO_INTERVAL = "no interval"
 UNKNOWN = "unknown"
 
@@ -126,9 +126,9 @@ def _why_no_reduction(records: BenchmarkRecords, arm: ArmRun, saving: Saving) ->
     row = records.tokens_of_arms.get(arm.run_id)
     if row is None:
         return not_measured(NO_CALL)
-    return not_measured(
-        CACHE_NOT_REPORTED if saving is _computed and row.reduction_pct is not None else row.claimable_because
-    )
+    if saving is _computed and row.reduction_pct is not None:
+        return not_measured(row.cached_missing_because or NO_COUNT_IN_BOTH)
+    return not_measured(row.claimable_because)
 
 
 def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:
@@ -146,10 +146,18 @@ def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:
 
 
 def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
-    row = records.quality_of_arms.get((arm.run_id, TOKENS_PER_CORRECT))
-    if row is None:
-        return Cell(text=not_measured(NO_SCORE))
-    return estimate_cell(quality_estimate(row), count_text)
+    row, scored = records.tokens_of_arms.get(arm.run_id), records.quality_of_arms.get((arm.run_id, TOKENS_PER_CORRECT))
+    if row is None or scored is None:
+        return Cell(text=not_measured(NO_CALL if row is None else NO_SCORE))
+    cell = estimate_cell(quality_estimate(scored), count_text)
+    if scored.value is None:
+        return cell
+    low, high = row.tokens_per_correct_low, row.tokens_per_correct_high
+    interval = interval_text(low, high, decimals=0)
+    if not interval:
+        ends = NO_INTERVAL if low is None else f"from {count_text(low)}, no upper end"
+        interval = f"{ends}: {row.tokens_per_correct_interval_missing_because}"
+    return Cell(text=cell.text, note="; ".join(filter(None, (interval, cell.note))))
 
 
 def _claimable(row: TokenEfficiency | None) -> Cell:

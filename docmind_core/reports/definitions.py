@@ -2,7 +2,6 @@
 
 from docmind_core.measurements.catalogue import METRICS, REASONS
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.comparison_rows import CACHE_NOT_REPORTED
 
 DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("answered", "queries with an answer, of those asked; a failed query stays in every denominator"),
@@ -62,7 +61,7 @@ def _first_sentence(text: str) -> str:
 def _reasons(records: BenchmarkRecords) -> set[str | None]:
     reasons = {row.missing_because for row in records.quality} | {row.missing_because for row in records.tokens}
     for query in records.query_runs:
-        reasons |= {query.tokens_missing_because, query.times_missing_because}
-        if query.cached_tokens is None:
-            reasons.add(CACHE_NOT_REPORTED)
+        reasons |= {query.tokens_missing_because, query.times_missing_because, query.cached_missing_because}
+    for row in records.tokens:
+        reasons |= {row.cached_missing_because, row.tokens_per_correct_interval_missing_because}
     return reasons

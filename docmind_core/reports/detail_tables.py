@@ -15,12 +15,22 @@ ERROR_CHARACTERS = 300
 
 
 def tokens_by_agent(records: BenchmarkRecords) -> Mapping[str, Mapping[str, float]]:
-    """Return arm to agent to billed tokens per query; an agent whose usage is unknown is left out."""
+    """Return arm to agent to billed tokens per query; those of `unknown_agents` are left out."""
     shares: dict[str, dict[str, float]] = {arm.arm: {} for arm in records.arms}
     for row in records.tokens:
         if row.agent != ALL and row.billed_tokens is not None and row.n_query_runs:
             shares[records.arm_names[row.run_id]][row.agent] = row.billed_tokens / row.n_query_runs
     return shares
+
+
+def unknown_agents(records: BenchmarkRecords) -> Mapping[str, str]:
+    """Say of each arm that lacks an agent's tokens which, and why: its bar is shorter than its bill."""
+    found: dict[str, list[str]] = {}
+    for row in records.tokens:
+        if row.agent != ALL and row.billed_tokens is None:
+            because = row.missing_because or "no reason recorded"
+            found.setdefault(records.arm_names[row.run_id], []).append(f"{row.agent} ({because})")
+    return {arm: ", ".join(agents) for arm, agents in found.items()}
 
 
 def agents_table(records: BenchmarkRecords) -> TextTable:
@@ -34,10 +44,15 @@ def agents_table(records: BenchmarkRecords) -> TextTable:
         for row in sorted(of_arm, key=lambda row: order.index(row.agent)):
             queries = row.n_query_runs or 0
             latency = latencies.get((row.run_id, row.agent))
-            sums = (row.calls, row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.billed_tokens)
-            reason = row.missing_because
+            sums = (
+                (row.calls, None),
+                (row.prompt_tokens, row.missing_because),
+                (row.completion_tokens, row.missing_because),
+                (row.cached_tokens, row.cached_missing_because),
+                (row.billed_tokens, row.missing_because),
+            )
             per_query = [
-                count_text(None if value is None or not queries else value / queries, reason) for value in sums
+                count_text(None if value is None or not queries else value / queries, reason) for value, reason in sums
             ]
             times = [
                 milliseconds_text(latency.ttft_p50_s if latency else None),

@@ -75,6 +75,7 @@ class QueryRun:
     cached_tokens: int | None
     prefill_computed_tokens: int | None
     tokens_missing_because: str | None
+    cached_missing_because: str | None
     supervisor_tokens: int | None
     wall_s: float | None
     supervisor_llm_s: float | None
@@ -102,7 +103,12 @@ class TokenEfficiency:
     cached_tokens: float | None
     billed_tokens: float | None
     missing_because: str | None
+    cached_missing_because: str | None
     tokens_per_correct: float | None
+    tokens_per_correct_low: float | None
+    tokens_per_correct_high: float | None
+    tokens_per_correct_missing_because: str | None
+    tokens_per_correct_interval_missing_because: str | None
     reduction_pct: float | None
     reduction_low: float | None
     reduction_high: float | None

@@ -237,6 +237,7 @@ def _asked(query: Query) -> AskedQuery:
         query_type=query.query_type,
         cluster_id=query.cluster_id,
         earlier=tuple(Message(speaker=said.role, text=said.content) for said in query.history),
+        tags=query.tags,
     )
 
 

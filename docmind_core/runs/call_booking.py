@@ -92,6 +92,8 @@ class CallBook:
             "max_tokens": start.max_tokens,
             "served_from_cache": False,
             "tokens_missing_because": "unreconciled",
+            "cached_missing_because": "unreconciled",
+            "decode_missing_because": "unreconciled",
             "times_missing_because": "unreconciled",
         }
 
@@ -100,8 +102,14 @@ def token_counts(end: AttemptEnd) -> Row:
     """Return the token columns: the engine's counts, or NULL with the reason."""
     if end.usage is None:
         reason = "no_usage" if end.status == "finished" else "unreconciled"
-        return {"tokens_missing_because": reason}
-    return {**usage_columns(end.usage), "tokens_missing_because": None}
+        return {"tokens_missing_because": reason, "cached_missing_because": reason}
+    # A stream that was cut off lacks its last chunk, the one that says what was cached.
+    unsaid = "flag_off" if end.status == "finished" else "unreconciled"
+    return {
+        **usage_columns(end.usage),
+        "tokens_missing_because": None,
+        "cached_missing_because": unsaid if end.usage.cached_tokens is None else None,
+    }
 
 
 def usage_columns(usage: TokenUsage) -> Row:
@@ -120,13 +128,16 @@ def timing(start: AttemptStart, end: AttemptEnd) -> Row:
     """Return the time columns, in seconds; TPOT leaves the first token out, as vLLM's own client does."""
     first, last = end.first_token_ns, end.last_token_ns
     if first is None or last is None:
-        return {"times_missing_because": "not_streamed" if end.status == "finished" else "failed_run"}
+        reason = "not_streamed" if end.status == "finished" else "failed_run"
+        return {"times_missing_because": reason, "decode_missing_because": reason}
     row: Row = {"ttft_s": (first - start.sent_ns) / NS_PER_S, "times_missing_because": None}
     if end.status != "finished":
-        return {**row, "times_missing_because": "failed_run"}
+        return {**row, "times_missing_because": "failed_run", "decode_missing_because": "failed_run"}
     row["e2e_latency_s"] = (last - start.sent_ns) / NS_PER_S
-    tokens = end.usage.completion_tokens if end.usage else 0
-    if tokens > 1:
-        row["tpot_s"] = (last - first) / NS_PER_S / (tokens - 1)
-        row["decode_tps"] = (tokens - 1) * NS_PER_S / (last - first) if last > first else None
-    return row
+    if end.usage is None or end.usage.completion_tokens < 2:
+        return {**row, "decode_missing_because": "no_usage" if end.usage is None else "single_token"}
+    gaps = end.usage.completion_tokens - 1
+    row["tpot_s"] = (last - first) / NS_PER_S / gaps
+    if last == first:
+        return {**row, "decode_tps": None, "decode_missing_because": "zero_denominator"}
+    return {**row, "decode_tps": gaps * NS_PER_S / (last - first), "decode_missing_because": None}

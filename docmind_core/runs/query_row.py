@@ -21,6 +21,7 @@ class AskedQuery:
     cluster_id: str
     earlier: tuple[Message, ...] = ()
     """What user and assistant said before it."""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
         "replicate": key.replicate,
         "cluster_id": query.cluster_id,
         "query_type": query.query_type,
+        "tags": json.dumps(list(query.tags)),
         "query": query.text,
         "earlier_turns": len(query.earlier) // 2,
         "scheduled_at": end.started_at,
@@ -103,6 +105,8 @@ def _token_sums(calls: Sequence[Row]) -> Row:
         "failures": sum(row["status"] != "finished" for row in calls),
         "tokens_missing_because": reasons[0] if reasons else None,
     }
+    uncounted = [_cached_because(row) for row in calls if row.get("cached_tokens") is None]
+    counts["cached_missing_because"] = uncounted[0] if uncounted else None
     if reasons:
         return counts
     for column in ("prompt_tokens", "completion_tokens", "billed_tokens"):
@@ -112,6 +116,12 @@ def _token_sums(calls: Sequence[Row]) -> Row:
         known = [row.get(column) for row in calls]
         counts[column] = None if None in known else sum(value for value in known if value is not None)
     return counts
+
+
+def _cached_because(row: Row) -> str:
+    """Say why a call's cached tokens are unknown; journals of earlier versions have no reason of their own."""
+    unsaid = "flag_off" if row["status"] == "finished" else "unreconciled"
+    return str(row.get("cached_missing_because") or row.get("tokens_missing_because") or unsaid)
 
 
 def _utilisation(calls: Sequence[Row], window: int | None) -> float | None:

@@ -103,6 +103,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
 
 
+def false_discovery_rate(p_values: Sequence[float]) -> list[float]:
+    """Return the p values corrected by Benjamini and Hochberg's method, in the same order: for exploring."""
+    return [float(p) for p in multipletests(p_values, method="fdr_bh")[1]] if p_values else []
+
+
 def ratio_of_totals_interval(
     candidate: Sequence[float], baseline: Sequence[float], *, seed: int = 0
 ) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.counter_table import ENGINE_COUNTERS
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
+from docmind_core.tables.measurement_tables import COMPARISONS, MEASUREMENTS, RUN_ESTIMATES
 from docmind_core.tables.mechanism_columns import (
     EARLIER_COLUMN,
     ESTIMATE_COLUMNS,
@@ -82,6 +83,7 @@ QUERY_RUNS = Table(
         **QUERY_COLUMNS,
         "cluster_id": ("varchar", "First gold document, else the query: what is not independent of what"),
         "query_type": ("varchar", "Type of the query in its query set"),
+        "tags": ("varchar", "Tags of the query in its query set, JSON; NULL in rows of earlier versions"),
         "query": ("varchar", "Text of the query"),
         **EARLIER_COLUMN,
         "scheduled_at": ("timestamp", "UTC time the query was due"),
@@ -105,9 +107,13 @@ QUERY_RUNS = Table(
         "prompt_tokens": ("bigint", "Sum over all attempts; NULL with tokens_missing_because"),
         "completion_tokens": ("bigint", "Sum over all attempts; NULL with tokens_missing_because"),
         "billed_tokens": ("bigint", "prompt_tokens + completion_tokens; cached tokens are not subtracted"),
-        "cached_tokens": ("bigint", "Prompt tokens served from the prefix cache; NULL when the engine does not say"),
-        "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens"),
+        "cached_tokens": ("bigint", "Prompt tokens served from the prefix cache; NULL with cached_missing_because"),
+        "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens; NULL with cached_missing_because"),
         "tokens_missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
+        "cached_missing_because": (
+            "varchar",
+            "Why cached_tokens is NULL: flag_off, no_usage or unreconciled; NULL in rows of earlier versions",
+        ),
         "supervisor_tokens": ("bigint", "Billed tokens of the role supervisor"),
         **HANDOFF_COLUMNS,
         "context_utilisation_ratio": ("double", "Largest prompt / (window - reserved output), in [0, 1]"),
@@ -157,13 +163,22 @@ LLM_CALLS = Table(
         "tpot_s": ("double", "Seconds per output token after the first"),
         "decode_tps": ("double", "(completion_tokens - 1) / (last - first content), tokens per second"),
         "times_missing_because": ("varchar", "Why ttft_s or e2e_latency_s is NULL"),
+        "decode_missing_because": (
+            "varchar",
+            "Why tpot_s or decode_tps is NULL: single_token, zero_denominator where no time passed between tokens, "
+            "no_usage, or as for the other times; NULL in rows of earlier versions",
+        ),
         "prompt_tokens": ("bigint", "From the engine's usage"),
         "completion_tokens": ("bigint", "From the engine's usage"),
         "billed_tokens": ("bigint", "prompt_tokens + completion_tokens"),
-        "cached_tokens": ("bigint", "usage.prompt_tokens_details.cached_tokens; NULL when absent"),
-        "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens"),
+        "cached_tokens": ("bigint", "usage.prompt_tokens_details.cached_tokens; NULL with cached_missing_because"),
+        "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens; NULL with cached_missing_because"),
         "tokens_missing_because": ("varchar", "no_usage or unreconciled"),
         **ESTIMATE_COLUMNS,
+        "cached_missing_because": (
+            "varchar",
+            "Why cached_tokens is NULL: flag_off, no_usage or unreconciled; NULL in rows of earlier versions",
+        ),
         "max_tokens": ("integer", "Completion limit of the request"),
         "http_status": ("integer", "NULL when no response came"),
         "finish_reason": ("varchar", "stop, length, ...; NULL when the stream did not end"),
@@ -173,7 +188,12 @@ LLM_CALLS = Table(
         "served_from_cache": ("boolean", "True when a cache of ours answered; such rows bill 0 tokens"),
         "reply": ("varchar", "Text of the reply"),
     },
-    checks=("(prompt_tokens is null) = (tokens_missing_because is not null)",),
+    checks=(
+        "(prompt_tokens is null) = (tokens_missing_because is not null)",
+        # One way only: segments of earlier versions have no reasons.
+        "cached_tokens is null or cached_missing_because is null",
+        "decode_tps is null or decode_missing_because is null",
+    ),
 )
 
 SPANS = Table(
@@ -215,56 +235,6 @@ RETRIEVED = Table(
     },
 )
 
-MEASUREMENTS = Table(
-    name="measurements",
-    comment="One row is a metric of one query run: a value, or why there is none",
-    key=(*KEY, "metric", "draw"),
-    columns={
-        **QUERY_COLUMNS,
-        "metric": ("varchar", "Name from the catalogue, docs/metrics.md"),
-        "value": ("double", "In the metric's unit"),
-        "missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
-        "scorer_version": ("varchar", "Version of the formula"),
-        "draw": ("integer", "Draw of a judge; 0 for every other metric"),
-    },
-    checks=("(value is null) = (missing_because is not null)",),
-)
-
-COMPARISONS = Table(
-    name="comparisons",
-    comment="One row compares a metric of two runs over the same queries",
-    key=("baseline_run_id", "candidate_run_id", "metric", "agent", "slice"),
-    columns={
-        "run_id": ("varchar", "The candidate: the run whose segment holds the row"),
-        "baseline_run_id": ("varchar", "Run compared against"),
-        "candidate_run_id": ("varchar", "Run judged"),
-        "metric": ("varchar", "Name from the catalogue"),
-        "agent": ("varchar", "Agent, or all"),
-        "slice": ("varchar", "Query type, or all"),
-        "n": ("integer", "Pairs of queries with a value in both runs"),
-        "n_left_out": ("integer", "Pairs without a value in one of them"),
-        "clusters": ("integer", "Clusters among the pairs"),
-        "baseline_value": ("double", "Mean over the pairs"),
-        "candidate_value": ("double", "Mean over the pairs"),
-        "delta": ("double", "Mean log ratio for tokens, mean difference for all else"),
-        "delta_low": ("double", "Lower end of the 95 % interval, clustered"),
-        "delta_high": ("double", "Upper end of the 95 % interval, clustered"),
-        "p": ("double", "Two-sided p of delta = 0"),
-        "p_holm": ("double", "The same, corrected by Holm over the gating metrics"),
-        "mde": (
-            "double",
-            "Smallest difference that n pairs show with 80 % power, in the unit of delta (logs for tokens)",
-        ),
-        "ratio_of_totals": ("double", "Candidate's total / baseline's total, for tokens"),
-        "ratio_of_totals_low": ("double", "Lower end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
-        "ratio_of_totals_high": ("double", "Upper end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
-        "verdict": ("varchar", "better, non_inferior, worse or inconclusive"),
-        "because": ("varchar", "Why the verdict or the interval is what it is"),
-        "claimable": ("boolean", "Tokens only: fewer tokens at quality that is not worse"),
-        "claimable_because": ("varchar", "Tokens only: why it may or may not be claimed"),
-    },
-)
-
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -281,6 +251,7 @@ TABLES: dict[str, Table] = {
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,
         MEASUREMENTS,
+        RUN_ESTIMATES,
         COMPARISONS,
         LEVER_EFFECTS,
         *ALERT_TABLES,

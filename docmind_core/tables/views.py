@@ -24,7 +24,12 @@ TOKEN_EFFICIENCY = View(
         "prefill_computed_tokens": "prompt_tokens - cached_tokens",
         "computed_tokens": "prompt_tokens - cached_tokens + completion_tokens: what the engine had to compute",
         "missing_because": "Why a sum over usage is NULL",
-        "tokens_per_correct": "Billed tokens / passed query runs, where passing is known; NULL when none passed",
+        "cached_missing_because": "Why cached and computed tokens are NULL: flag_off, no_usage or unreconciled",
+        "tokens_per_correct": "Billed tokens / passed query runs, where passing is known; on the row all only",
+        "tokens_per_correct_low": "Lower end of its 95 % BCa bootstrap interval over clusters",
+        "tokens_per_correct_high": "Upper end of the same interval",
+        "tokens_per_correct_missing_because": "Why tokens_per_correct is NULL, such as no_correct",
+        "tokens_per_correct_interval_missing_because": "Why an end is NULL, such as n_too_small below 20 clusters",
         "reduction_pct": "What the typical query saves: 100 * (1 - geometric mean of billed / baseline's), percent",
         "reduction_low": "Lower end of its 95 % interval, clustered, percent",
         "reduction_high": "Upper end of its 95 % interval, clustered, percent",
@@ -101,11 +106,11 @@ LATENCY_SUMMARY = View(
 
 QUALITY_SUMMARY = View(
     name="quality_summary",
-    comment="One row is a metric of a run for a query type, or all: its mean over the query runs that have it",
+    comment="One row is a metric of a run for a query type, a tag, or all: its mean over the query runs that have it",
     columns={
         **ARM_COLUMNS,
         "metric": "Name from the catalogue, docs/metrics.md",
-        "query_type": "Type of the query, or all",
+        "query_type": "Type of the query, tag:<tag> for the queries with a tag, or all",
         "value": "Mean over the query runs that have a value, in the metric's unit; NULL with missing_because",
         "standard_error": "Of the mean, clustered by cluster_id, for t with clusters - 1 df; NULL below 2 clusters",
         "n_defined": "Query runs with a value",
@@ -116,10 +121,10 @@ QUALITY_SUMMARY = View(
 )
 
 VIEWS = (
+    QUALITY_SUMMARY,
     TOKEN_EFFICIENCY,
     LEDGER_BALANCE,
     LATENCY_SUMMARY,
-    QUALITY_SUMMARY,
     ROUTER_SUMMARY,
     CACHE_SUMMARY,
     ABLATION,

@@ -1,11 +1,14 @@
+import json
 import math
 
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing import GATING, compare_arms
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
+from docmind_core.tables.segments import read_segment, write_segment
 from tests.builders import (
     make_query_run_row,
     make_run_row,
@@ -132,3 +135,54 @@ def test_an_arm_that_was_not_scored_is_named(settings):
 def test_a_benchmark_run_without_arms_is_named(settings):
     with pytest.raises(StoreError, match="no finished arm"):
         compare_arms(settings, "k", SUITE)
+
+
+def test_tags_are_slices_beside_the_types(settings):
+    """Identifiers and paraphrases are where searches differ."""
+    tags = {"tags": json.dumps(["identifier", "paraphrase"])}
+    write_arm(settings, NAIVE, [100, 200], rows=tags)
+    write_arm(settings, TUNED, [50, 100], rows=tags)
+    assert compare(settings, kind="tag:identifier")["n"] == 2
+    assert compare(settings, kind="tag:paraphrase")["n"] == 2
+
+
+def test_what_explores_shares_one_correction_and_what_decides_another(settings):
+    write_arm(settings, NAIVE, varied(1000, 40), [0.0] * 40)
+    write_arm(settings, TUNED, varied(300, 40), [1.0] * 6 + [0.0] * 34)
+    compare_arms(settings, "k", SUITE)
+    rows = read_segment(settings.tables, "comparisons", TUNED)
+    deciding = [row for row in rows if row["metric"] in GATING and row["slice"] == "all"]
+    assert [row["p_fdr"] for row in deciding] == [None, None]
+    exploring = [row for row in rows if row not in deciding and row["p"] is not None]
+    assert [row["p_holm"] for row in exploring] == [None] * len(exploring)
+    expected = multipletests([row["p"] for row in exploring], method="fdr_bh")[1]
+    assert [row["p_fdr"] for row in exploring] == pytest.approx(list(expected))
+
+
+@pytest.mark.parametrize(("before", "after", "verdict"), [(1.0, 0.0, "better"), (0.0, 1.0, "worse")])
+def test_abstaining_less_where_the_documents_answer_is_better(settings, before, after, verdict):
+    write_arm(settings, NAIVE, [100] * 40, [before] * 40, metrics=("over_abstention",))
+    write_arm(settings, TUNED, [100] * 40, [after] * 40, metrics=("over_abstention",))
+    row = compare(settings, metric="over_abstention")
+    assert (row["delta"], row["verdict"]) == (after - before, verdict)
+
+
+def test_a_query_that_a_ratio_is_not_over_is_not_left_out_of_it(settings):
+    scores = {"score": {"missing_because": None}, "metrics": ("abstention_recall",)}
+    write_arm(settings, NAIVE, [100, 100], [1.0, 1.0], **scores)
+    write_arm(settings, TUNED, [100, 100], [0.0, 0.0], **scores)
+    for run_id in (NAIVE, TUNED):
+        rows = read_segment(settings.tables, "measurements", run_id)
+        rows[1] |= {"value": None, "missing_because": "zero_denominator"}
+        write_segment(settings.tables, "measurements", run_id, rows)
+    row = compare(settings, metric="abstention_recall")
+    assert (row["n"], row["n_left_out"]) == (1, 0)
+
+
+def test_metrics_that_nobody_scored_have_no_row(settings):
+    write_arm(settings, NAIVE, [100])
+    write_arm(settings, TUNED, [100])
+    compare_arms(settings, "k", SUITE)
+    assert {row["metric"] for row in read_segment(settings.tables, "comparisons", TUNED)} == {
+        *("billed_tokens", "computed_tokens", "passed", "exact_match", "token_f1", "evidence_recall"),
+    }

@@ -10,7 +10,10 @@ SMALL = Suite(name="s", query_set="x", min_n=60)
 NAIVE, TUNED, SINGLE = "k.naive_supervisor", "k.tuned", "k.single_pass"
 
 
-def write_arm(settings, run_id, billed, passed=None, *, run=None, rows=None, score=None):
+METRICS = ("passed", "exact_match", "token_f1", "evidence_recall")
+
+
+def write_arm(settings, run_id, billed, passed=None, *, run=None, rows=None, score=None, metrics=METRICS):
     """Write an arm that spent `billed` tokens and passed (or not) on query 0, 1, ..."""
     passed = [1.0] * len(billed) if passed is None else passed
     names = [f"q{place:03}" for place in range(len(billed))]
@@ -24,7 +27,7 @@ def write_arm(settings, run_id, billed, passed=None, *, run=None, rows=None, sco
             ],
             "measurements": [
                 make_score_row(metric, value, name, **(score or {}))
-                for metric in ("passed", "exact_match", "token_f1", "evidence_recall")
+                for metric in metrics
                 for name, value in zip(names, passed, strict=True)
             ],
         },

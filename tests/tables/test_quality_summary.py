@@ -79,6 +79,18 @@ def test_each_query_type_has_its_row(settings):
     assert quality(settings)[0] == 0.5
 
 
+def test_each_tag_has_its_row(settings):
+    """A query may have several tags; rows of earlier versions have none."""
+    tags = ('["identifier", "paraphrase"]', '["identifier"]', "[]", None)
+    queries = [make_query_run_row(f"q{place}", tags=tag, billed_tokens=10) for place, tag in enumerate(tags)]
+    write(settings, [1.0, 0.0, 1.0, 1.0], queries, metric="passed")
+    assert quality(settings, "passed", "tag:identifier")[:4] == (0.5, 0.5, 2, 2)
+    assert quality(settings, "passed", "tag:paraphrase")[0] == 1.0
+    assert quality(settings, "good_ratio", "tag:identifier")[3] == 2
+    assert quality(settings, "tokens_per_correct", "tag:identifier")[0] == 20
+    assert quality(settings, "passed")[3] == 4
+
+
 def test_warm_up_is_left_out(settings):
     write(settings, [1.0, 0.0], [make_query_run_row("q1"), make_query_run_row("q2", phase="warmup")])
     assert quality(settings)[:4] == (1.0, None, 1, 1)

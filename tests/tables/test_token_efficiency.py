@@ -2,10 +2,13 @@
 
 import math
 
+import pyarrow.parquet as pq
 import pytest
 
 from docmind_core.statistics.power import TWO_SIDED_80, mde_of_ratio
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_segments
+from docmind_core.tables.segments import segment_path
 from tests.builders import make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
 
 NAIVE, TUNED, SINGLE = "k.naive_supervisor", "k.tuned", "k.single_pass"
@@ -70,11 +73,34 @@ def test_one_call_without_usage_makes_its_sums_unknown_and_says_why(settings):
     }
 
 
-def test_cached_tokens_are_unknown_when_one_call_does_not_say(settings):
-    calls = [make_call_row("c1", cached_tokens=4, prefill_computed_tokens=6), make_call_row("c2")]
+@pytest.mark.parametrize(
+    ("call", "because"),
+    [
+        ({"cached_missing_because": "flag_off"}, "flag_off"),
+        ({"cached_missing_because": "unreconciled", "status": "cut_off"}, "unreconciled"),
+        ({}, "flag_off"),
+        ({"status": "cut_off"}, "unreconciled"),
+    ],
+)
+def test_cached_tokens_are_unknown_when_one_call_does_not_say_and_the_reason_is_its_own(settings, call, because):
+    """S13: rows of earlier versions have no reason; how the call ended tells it."""
+    calls = [make_call_row("c1", cached_tokens=4, prefill_computed_tokens=6), make_call_row("c2", **call)]
     write_rows(settings, {"llm_calls": calls}, NAIVE)
     row = efficiency(settings)["naive_supervisor", "all"]
     assert (row["billed_tokens"], row["cached_tokens"], row["computed_tokens"]) == (26, None, None)
+    assert (row["missing_because"], row["cached_missing_because"]) == (None, because)
+
+
+def test_segments_of_earlier_versions_lack_the_columns_of_this_one_and_are_published(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()], "query_runs": [make_query_run_row()]}, NAIVE)
+    for table in ("llm_calls", "query_runs"):
+        path = segment_path(settings.tables, table, NAIVE)
+        later = {"cached_missing_because", "decode_missing_because", "tags"}
+        old = pq.read_table(path)
+        pq.write_table(old.drop_columns([name for name in old.column_names if name in later]), path)
+    publish(settings)
+    row = efficiency(settings, "agent = 'all'")["naive_supervisor", "all"]
+    assert (row["billed_tokens"], row["cached_missing_because"]) == (13, "flag_off")
 
 
 def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_percent(settings):
@@ -125,29 +151,57 @@ def test_only_the_row_of_all_agents_is_compared_and_every_other_arm_says_why_it_
 
 
 @pytest.mark.parametrize(
-    ("passed", "billed", "expected"),
+    ("passed", "billed", "expected", "because"),
     [
-        ((1.0, 1.0), (30, 50), 40.0),
-        ((1.0, 0.0), (30, 50), 80.0),
-        ((0.0, 0.0), (30, 50), None),
-        ((1.0, None), (30, 50), 30.0),
-        ((1.0, 1.0), (30, None), None),
+        ((1.0, 1.0), (30, 50), 40.0, None),
+        ((1.0, 0.0), (30, 50), 80.0, None),
+        ((0.0, 0.0), (30, 50), None, "no_correct"),
+        ((1.0, None), (30, 50), 30.0, None),
+        ((None, None), (30, 50), None, "no_gold"),
+        ((1.0, 1.0), (30, None), None, "no_usage"),
     ],
 )
-def test_tokens_per_correct_is_billed_over_passed_where_passing_is_known(settings, passed, billed, expected):
+def test_tokens_per_correct_is_billed_over_passed_where_passing_is_known_else_it_says_why(
+    settings, passed, billed, expected, because
+):
     names = ("q1", "q2")
     write_rows(
         settings,
         {
             "llm_calls": [make_call_row()],
             "query_runs": [
-                make_query_run_row(name, billed_tokens=tokens) for name, tokens in zip(names, billed, strict=True)
+                make_query_run_row(name, billed_tokens=tokens, tokens_missing_because=None if tokens else "no_usage")
+                for name, tokens in zip(names, billed, strict=True)
             ],
-            "measurements": [make_score_row("passed", value, name) for name, value in zip(names, passed, strict=True)],
+            "measurements": [
+                *(make_score_row("passed", value, name) for name, value in zip(names, passed, strict=True)),
+                *(make_score_row("passed", 1.0, name, draw=1) for name in names),
+            ],
         },
         NAIVE,
     )
-    assert efficiency(settings)["naive_supervisor", "all"]["tokens_per_correct"] == expected
+    row = efficiency(settings)["naive_supervisor", "all"]
+    assert (row["tokens_per_correct"], row["tokens_per_correct_missing_because"]) == (expected, because)
+
+
+def test_the_interval_of_tokens_per_correct_is_that_of_run_estimates_or_has_a_reason(settings):
+    estimate = {"metric": "tokens_per_correct", "slice": "all", "value": 40.0, "low": 30.0, "high": 60.0}
+    scored = {
+        "llm_calls": [make_call_row()],
+        "query_runs": [make_query_run_row(billed_tokens=40)],
+        "measurements": [make_score_row("passed", 1.0)],
+    }
+    write_rows(settings, scored | {"run_estimates": [estimate]}, TUNED)
+    none = {"low": None, "high": None, "interval_missing_because": "n_too_small"}
+    write_rows(settings, scored | {"run_estimates": [estimate | none]}, NAIVE)
+    write_rows(settings, {"llm_calls": [make_call_row()]}, SINGLE)
+    found = efficiency(settings, "agent = 'all'")
+    names = ("low", "high", "interval_missing_because")
+    assert {arm: tuple(row[f"tokens_per_correct_{name}"] for name in names) for (arm, _), row in found.items()} == {
+        "tuned": (30.0, 60.0, None),
+        "naive_supervisor": (None, None, "n_too_small"),
+        "single_pass": (None, None, "not_scored"),
+    }
 
 
 def test_runs_of_other_benchmark_runs_are_never_the_baseline(settings):

@@ -1,20 +1,27 @@
--- One row per run, metric and query type, type 'all' for every query: the mean over the query runs that have a
+-- One row per run, metric and slice (query type, or 'tag:<tag>', or 'all' for every query): the mean over the query runs that have a
 -- value, with a standard error clustered by cluster_id (Inspect AI's formula: finite-cluster factor C / (C - 1)).
 -- Warm-up is left out. A ratio over a part of the queries (abstention_*) is the mean over the rows of that part.
-with scores as (
+with measured as (
     select
-        m.run_id, m.metric, unnest([coalesce(q.query_type, 'unknown'), 'all']) as query_type, m.value,
-        m.missing_because, q.cluster_id, q.query_id, q.replicate
-    from measurements as m
-    join query_runs as q using (run_id, query_id, replicate)
-    where coalesce(q.phase, 'measured') <> 'warmup' and m.draw = 0
-    union all by name
-    select
-        run_id, 'good_ratio' as metric, unnest([coalesce(query_type, 'unknown'), 'all']) as query_type,
-        (status = 'answered' and not coalesce(fallback, false))::double as value,
-        null as missing_because, cluster_id, query_id, replicate
+        run_id, query_id, replicate, cluster_id, status, fallback, billed_tokens, tokens_missing_because,
+        [coalesce(query_type, 'unknown'), 'all']
+            || list_transform(coalesce(from_json(tags, '["varchar"]'), []), lambda tag: 'tag:' || tag) as slices
     from query_runs
     where coalesce(phase, 'measured') <> 'warmup'
+),
+scores as (
+    select
+        m.run_id, m.metric, unnest(q.slices) as query_type, m.value,
+        m.missing_because, q.cluster_id, q.query_id, q.replicate
+    from measurements as m
+    join measured as q using (run_id, query_id, replicate)
+    where m.draw = 0
+    union all by name
+    select
+        run_id, 'good_ratio' as metric, unnest(slices) as query_type,
+        (status = 'answered' and not coalesce(fallback, false))::double as value,
+        null as missing_because, cluster_id, query_id, replicate
+    from measured
 ),
 means as (
     select
@@ -40,11 +47,8 @@ errors as (
     group by all
 ),
 query_tokens as (
-    select
-        run_id, query_id, replicate, billed_tokens, tokens_missing_because,
-        unnest([coalesce(query_type, 'unknown'), 'all']) as query_type
-    from query_runs
-    where coalesce(phase, 'measured') <> 'warmup'
+    select run_id, query_id, replicate, billed_tokens, tokens_missing_because, unnest(slices) as query_type
+    from measured
 ),
 per_correct as (
     select

@@ -4,7 +4,9 @@ with calls as (
     select
         run_id, agent, query_id, replicate, prompt_tokens, completion_tokens, cached_tokens, billed_tokens,
         prefill_computed_tokens, prefill_computed_tokens + completion_tokens as computed_tokens,
-        tokens_missing_because
+        tokens_missing_because,
+        case when cached_tokens is null then coalesce(cached_missing_because, tokens_missing_because,
+            if(status = 'finished', 'flag_off', 'unreconciled')) end as cached_missing_because
     from llm_calls
     where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
 ),
@@ -25,7 +27,8 @@ sums as (
         case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
             as prefill_computed_tokens,
         case when count(*) = count(computed_tokens) then sum(computed_tokens)::bigint end as computed_tokens,
-        min(tokens_missing_because) as missing_because
+        min(tokens_missing_because) as missing_because,
+        min(cached_missing_because) as cached_missing_because
     from agents
     group by all
 ),
@@ -36,12 +39,14 @@ queries as (
     group by all
 ),
 correct as (
-    select run_id, case when count(*) = count(q.billed_tokens) then sum(q.billed_tokens) end / nullif(sum(m.value), 0)
-        as tokens_per_correct
-    from query_runs as q
-    join measurements as m using (run_id, query_id, replicate)
-    where m.metric = 'passed' and m.value is not null and coalesce(q.phase, 'measured') <> 'warmup'
-    group by all
+    select run_id, value as tokens_per_correct, missing_because
+    from quality_summary
+    where metric = 'tokens_per_correct' and query_type = 'all'
+),
+estimates as (
+    select run_id, low, high, interval_missing_because
+    from run_estimates
+    where metric = 'tokens_per_correct' and slice = 'all'
 ),
 compared as (
     select
@@ -68,7 +73,16 @@ select
     sums.prefill_computed_tokens,
     sums.computed_tokens,
     sums.missing_because,
-    if(sums.agent = 'all', correct.tokens_per_correct, null)    as tokens_per_correct,
+    sums.cached_missing_because,
+    correct.tokens_per_correct,
+    estimates.low                                               as tokens_per_correct_low,
+    estimates.high                                              as tokens_per_correct_high,
+    case when sums.agent = 'all' and correct.tokens_per_correct is null
+        then coalesce(correct.missing_because, 'not_scored') end
+                                                                as tokens_per_correct_missing_because,
+    case when sums.agent = 'all' and (estimates.low is null or estimates.high is null)
+        then coalesce(estimates.interval_missing_because, correct.missing_because, 'not_scored') end
+                                                                as tokens_per_correct_interval_missing_because,
     100 * (1 - exp(billed.delta))                               as reduction_pct,
     100 * (1 - exp(billed.delta_high))                          as reduction_low,
     100 * (1 - exp(billed.delta_low))                           as reduction_high,
@@ -95,7 +109,8 @@ select
 from runs
 join sums using (run_id)
 left join queries using (run_id)
-left join correct using (run_id)
+left join correct on correct.run_id = runs.run_id and sums.agent = 'all'
+left join estimates on estimates.run_id = runs.run_id and sums.agent = 'all'
 left join compared as billed on billed.run_id = runs.run_id and sums.agent = 'all'
     and billed.metric = 'billed_tokens' and billed.baseline_arm = 'naive_supervisor'
 left join compared as computed on computed.run_id = runs.run_id and sums.agent = 'all'

@@ -1,0 +1,77 @@
+"""The tables of what was measured: scores of query runs, figures of runs, comparisons of two runs."""
+
+from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
+
+MEASUREMENTS = Table(
+    name="measurements",
+    comment="One row is a metric of one query run: a value, or why there is none",
+    key=(*KEY, "metric", "draw"),
+    columns={
+        **QUERY_COLUMNS,
+        "metric": ("varchar", "Name from the catalogue, docs/metrics.md"),
+        "value": ("double", "In the metric's unit"),
+        "missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
+        "scorer_version": ("varchar", "Version of the formula"),
+        "draw": ("integer", "Draw of a judge; 0 for every other metric"),
+    },
+    checks=("(value is null) = (missing_because is not null)",),
+)
+
+RUN_ESTIMATES = Table(
+    name="run_estimates",
+    comment="One row is a figure of a whole run with an interval that SQL can't take",
+    key=("run_id", "metric", "slice"),
+    columns={
+        **RUN_COLUMN,
+        "metric": ("varchar", "Name from the catalogue: tokens_per_correct"),
+        "slice": ("varchar", "Query type, tag:<tag>, or all"),
+        "value": ("double", "In the metric's unit"),
+        "missing_because": ("varchar", "Why value is NULL, from the list in docs/metrics.md"),
+        "low": ("double", "Lower end of the 95 % BCa bootstrap interval over clusters"),
+        "high": ("double", "Upper end of the same interval"),
+        "interval_missing_because": ("varchar", "Why low or high is NULL: n_too_small, no_spread or unbounded"),
+        "n": ("integer", "Query runs that the value is over"),
+        "clusters": ("integer", "Clusters among them; an interval needs 20"),
+    },
+    checks=("(value is null) = (missing_because is not null)",),
+)
+
+COMPARISONS = Table(
+    name="comparisons",
+    comment="One row compares a metric of two runs over the same queries",
+    key=("baseline_run_id", "candidate_run_id", "metric", "agent", "slice"),
+    columns={
+        "run_id": ("varchar", "The candidate: the run whose segment holds the row"),
+        "baseline_run_id": ("varchar", "Run compared against"),
+        "candidate_run_id": ("varchar", "Run judged"),
+        "metric": ("varchar", "Name from the catalogue"),
+        "agent": ("varchar", "Agent, or all"),
+        "slice": ("varchar", "Query type, tag:<tag>, or all"),
+        "n": ("integer", "Pairs of queries with a value in both runs"),
+        "n_left_out": ("integer", "Pairs without a value in one of them"),
+        "clusters": ("integer", "Clusters among the pairs"),
+        "baseline_value": ("double", "Mean over the pairs"),
+        "candidate_value": ("double", "Mean over the pairs"),
+        "delta": ("double", "Mean log ratio for tokens, mean difference for all else"),
+        "delta_low": ("double", "Lower end of the 95 % interval, clustered"),
+        "delta_high": ("double", "Upper end of the 95 % interval, clustered"),
+        "p": ("double", "Two-sided p of delta = 0"),
+        "p_holm": ("double", "The same, corrected by Holm over the gating metrics of all queries; NULL for all others"),
+        "p_fdr": (
+            "double",
+            "The same, corrected by Benjamini and Hochberg over everything else: other metrics, and slices; "
+            "NULL for gating metrics of all queries",
+        ),
+        "mde": (
+            "double",
+            "Smallest difference that n pairs show with 80 % power, in the unit of delta (logs for tokens)",
+        ),
+        "ratio_of_totals": ("double", "Candidate's total / baseline's total, for tokens"),
+        "ratio_of_totals_low": ("double", "Lower end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
+        "ratio_of_totals_high": ("double", "Upper end of its 95 % BCa bootstrap interval; NULL below 20 pairs"),
+        "verdict": ("varchar", "better, non_inferior, worse or inconclusive"),
+        "because": ("varchar", "Why the verdict or the interval is what it is"),
+        "claimable": ("boolean", "Tokens only: fewer tokens at quality that is not worse"),
+        "claimable_because": ("varchar", "Tokens only: why it may or may not be claimed"),
+    },
+)

@@ -1,0 +1,44 @@
+"""The row of one query run, from its calls."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from docmind_core.runs.journal import QueryKey
+from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
+from tests.builders import make_call_row
+
+NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
+KEY = QueryKey(run_id="k.tuned", query_id="q1", replicate=0)
+QUERY = AskedQuery(
+    query_id="q1", text="Where?", query_type="factoid", cluster_id="d1", tags=("identifier", "paraphrase")
+)
+END = QueryEnd(started_at=NOW, ended_at=NOW, answer=None, error=None, agent_sequence=(), resumed=False)
+COUNTED = {"tokens_missing_because": None, "cached_tokens": 4, "prefill_computed_tokens": 6}
+UNSAID = {"tokens_missing_because": None, "cached_tokens": None, "prefill_computed_tokens": None}
+LOST = {**UNSAID, "prompt_tokens": None, "status": "cut_off", "tokens_missing_because": "unreconciled"}
+
+
+def row_of(*calls):
+    return query_row(KEY, QUERY, END, [make_call_row(f"c{place}", **call) for place, call in enumerate(calls)], None)
+
+
+def test_tags_are_kept_as_json():
+    assert row_of(COUNTED)["tags"] == '["identifier", "paraphrase"]'
+
+
+@pytest.mark.parametrize(
+    ("calls", "billed", "cached", "because"),
+    [
+        ((COUNTED, COUNTED), 26, 8, None),
+        ((COUNTED, {**UNSAID, "cached_missing_because": "flag_off"}), 26, None, "flag_off"),
+        ((COUNTED, UNSAID), 26, None, "flag_off"),
+        ((COUNTED, {**UNSAID, "status": "cut_off"}), 26, None, "unreconciled"),
+        ((COUNTED, LOST), None, None, "unreconciled"),
+    ],
+)
+def test_cached_tokens_of_a_query_are_a_sum_or_the_reason_of_a_call(calls, billed, cached, because):
+    """S13: journals of earlier versions have no reason; how the call ended tells it."""
+    row = row_of(*calls)
+    assert (row.get("billed_tokens"), row.get("cached_tokens")) == (billed, cached)
+    assert row["cached_missing_because"] == because
