@@ -3,18 +3,45 @@
 import re
 
 REFUSAL_SENTENCE = "The documents do not answer this."
-REFUSAL_RULES_VERSION = "1"
+REFUSAL_RULES_VERSION = "2"
+"""Stored in the manifest of each run, so that counts of two versions can be told apart."""
 
-_SOURCE = r"(?:the |these |those |provided |given |any )*(?:documents?|passages?|context|text|sources?)"
+_LEAD = (
+    r"(?:(?:(?:i'm |i am )?sorry|unfortunately|answer|based on [^.,:]{1,60}|according to [^.,:]{1,60})"
+    r"(?:[,:;.]|,? but)?\s+){0,2}"
+)
+_SOURCE = (
+    r"(?:(?:(?:the|these|those|any|your) |(?:none|any) of the )?(?:(?:provided|given|retrieved|available) )?"
+    r"(?:documents?|passages?|context|sources?)|(?:the |this )?(?:provided|given) text)"
+)
+_NOT = r"(?: not|n't)"
+_CANNOT = rf"(?:can{_NOT}|cannot|can't|could{_NOT}|unable to|not able to|not possible to)"
+_SAY = r"(?:answer|contain|hold|say|state|mention|provide|specify|include|describe|tell)"
+_SAID = r"(?:answered|stated|mentioned|specified|contained|provided|found|described|determined|given)"
+_END = r"(?=\s*[.,;:!]|\s*$)"
 _REFUSAL = re.compile(
-    rf"(?:{_SOURCE} (?:do|does|did)(?: not|n't) (?:answer|contain|hold|say|state|mention|provide|specify|include)\b)"
-    rf"|(?:\bnot (?:answered|stated|mentioned|specified|contained|provided|found) (?:in|by) {_SOURCE})"
-    rf"|(?:\b(?:can(?:not|'t| not)|could not|couldn't|unable to) (?:be )?(?:answer|determine|find|say)(?:ed|d)?\b)"
-    r"|(?:^(?:i do not know|i don't know|unknown|no answer|not enough information)\b)",
+    rf"^{_LEAD}(?:"
+    rf"{_SOURCE} (?:do|does|did){_NOT} (?:\w+ )?{_SAY}\b"
+    rf"|none of (?:the|these) (?:documents|passages|sources) {_SAY}s?\b"
+    rf"|[^.]{{0,120}}\bnot (?:\w+ )?{_SAID} (?:in|by|from) {_SOURCE}{_END}"
+    rf"|(?:there is |there's )?(?:no|not enough) (?:information|mention|answer)\b[^.]{{0,120}}"
+    rf"\b(?:in|from) {_SOURCE}{_END}"
+    rf"|[^.]{{0,120}}\b{_CANNOT} be {_SAID} (?:in|by|from|with) {_SOURCE}{_END}"
+    rf"|(?:the|this|your) question {_CANNOT} be (?:answered|determined)\b"
+    rf"|(?:i|we)(?:'m| am| are)? {_CANNOT} (?:answer|determine|find|say|tell)\b"
+    r"|(?:i|we) (?:do not|don't) know\b"
+    rf"|(?:(?:it|this|that|the answer) {_CANNOT} be (?:answered|determined)"
+    r"|unknown|no answer|not enough information|no information)[.!]?$"
+    r")",
     re.IGNORECASE,
 )
+"""Anchored at the beginning: a refusal is what the answer opens with, and is about the documents or the question.
+
+An answer may well be about what cannot be found or does not contain something, on documents about Python above all.
+"""
 
 
 def is_refusal(answer: str) -> bool:
     """Return whether an answer says that the documents don't hold it; an empty answer says nothing, so no."""
-    return bool(_REFUSAL.search(answer.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
+    plain = answer.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip().lstrip("\"'*_ ")
+    return bool(_REFUSAL.match(" ".join(plain.split())))

@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 
 from docmind_core.agents.levers import Lever, has_lever
+from docmind_core.agents.passages import CITATION_RULES_VERSION
 from docmind_core.agents.prompt_files import prompt_hash
+from docmind_core.agents.refusals import REFUSAL_RULES_VERSION
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
 from docmind_core.serving.connection import EngineConnection
@@ -95,6 +97,7 @@ def _manifest(inputs: RunInputs) -> Row:
             "profile": inputs.connection.profile,
             "plumbing": inputs.connection.plumbing,
         },
+        "answer_rules": {"citations": CITATION_RULES_VERSION, "refusals": REFUSAL_RULES_VERSION},
         "packages": package_versions(),
         "python": platform.python_version(),
         "hardware": hardware(),

@@ -26,6 +26,31 @@ def test_citations_are_taken_out_of_the_answer_and_point_at_chunks(text, answer,
     assert split_citations(text, HITS) == (answer, cited)
 
 
+@pytest.mark.parametrize(
+    ("text", "answer", "cited"),
+    [
+        ("use x[0] [2]", "use x[0]", ("doc2#0",)),
+        ("a[1] = 2", "a[1] = 2", ()),
+        ("f(x)[1] is the second [3].", "f(x)[1] is the second.", ("doc3#0",)),
+        ("m[1][2] = 0 [4]", "m[1][2] = 0", ("doc4#0",)),
+        ('"abc"[1] gives b [1]', '"abc"[1] gives b', ("doc1#0",)),
+        # The price of "Paris[1]": at the end of an answer nothing tells the two apart.
+        ("`args[1]`", "`args`", ("doc1#0",)),
+        ("use sys.argv[0]", "use sys.argv[0]", ()),
+        ("m[0][1]", "m[0][1]", ()),
+        ("Paris[1]", "Paris", ("doc1#0",)),
+        ("Paris[1][2].", "Paris.", ("doc1#0", "doc2#0")),
+        ("Paris [1][2].", "Paris.", ("doc1#0", "doc2#0")),
+        ("Paris.[1] It is large.[2]", "Paris. It is large.", ("doc1#0", "doc2#0")),
+        ("[1] Paris", "Paris", ("doc1#0",)),
+        ("Paris [1]\n\n[2]", "Paris", ("doc1#0", "doc2#0")),
+    ],
+)
+def test_a_subscript_is_no_citation_except_at_the_end_of_the_answer(text, answer, cited):
+    """On documents about Python it would damage the answer and cite a passage nobody read."""
+    assert split_citations(text, HITS) == (answer, cited)
+
+
 def test_passages_are_numbered_and_fenced():
     assert render_passages(HITS[:1]) == "<passages>\n[1] Title 1\nPassage 1 says something.\n</passages>"
 
@@ -62,6 +87,18 @@ def test_a_document_cannot_close_the_fence(title, text):
         "I don't know.",
         "The question cannot be answered from the passages.",
         "I'm unable to find it.",
+        "I cannot answer this question based on the given passages.",
+        "Sorry, but the documents do not answer this.",
+        "Unfortunately, the provided passages don't specify it.",
+        "Based on the passages, the year cannot be determined from the context.",
+        "The year of the first release is not mentioned in the passages.",
+        "There is no information about the port in the provided documents.",
+        "None of the passages mentions a port.",
+        "The provided text does not say.",
+        "It cannot be determined.",
+        "Unknown.",
+        "The documents don\N{RIGHT SINGLE QUOTATION MARK}t answer this [1]",
+        '"The documents do not answer this."',
     ],
 )
 def test_saying_that_the_documents_do_not_answer_is_a_refusal(answer):
@@ -69,7 +106,23 @@ def test_saying_that_the_documents_do_not_answer_is_a_refusal(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "Paris", "__getattr__", "It does not return a value", "None", "not", "unknown_name"]
+    "answer",
+    [
+        *("", "Paris", "__getattr__", "It does not return a value", "None", "not", "unknown_name"),
+        "It is raised when the import statement cannot find a module",
+        "ModuleNotFoundError, when a module cannot be found",
+        "raised when the import machinery is unable to find the named module",
+        "unknown format codes raise ValueError",
+        "A context manager does not hold the exception",
+        "The text does not contain newline characters",
+        "The name is not found in the context of the class body, so NameError is raised",
+        "KeyError: the key is not contained in the mapping",
+        "Attributes that cannot be found in the usual places",
+        "A bytes object: it cannot be changed. The documents do not say more.",
+        "no information is lost",
+        "based on " * 2000,
+        "unable to be not given in the " * 2000,
+    ],
 )
 def test_an_answer_is_no_refusal(answer):
     assert not is_refusal(answer)

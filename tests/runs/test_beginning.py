@@ -61,3 +61,12 @@ def test_a_run_says_whether_its_model_only_checks_the_plumbing(
 
     [(column, manifest)] = query_rows(home, "select plumbing, manifest from runs")[1]
     assert (column, json.loads(manifest)["engine"]["plumbing"]) == (plumbing, plumbing)
+
+
+def test_the_manifest_names_the_rules_by_which_answers_are_read(home, make_suite, engine):
+    """Abstentions and citations of two versions of the rules are not the same measure."""
+    key = freeze_benchmark_run(make_suite(arms=["single_pass"], limit=1), home)
+    execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
+
+    [(manifest,)] = query_rows(home, "select manifest from runs")[1]
+    assert json.loads(manifest)["answer_rules"] == {"citations": "2", "refusals": "2"}
