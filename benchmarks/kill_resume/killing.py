@@ -1,5 +1,7 @@
 """Runs that are killed with -9 at random moments until they come through."""
 
+import hashlib
+import json
 import os
 import random
 import signal
@@ -7,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,8 @@ class KilledRun:
 
     benchmark_run: str
     kills: int = 0
-    requests: Counter[str] = field(default_factory=Counter)
-    """How often each request arrived, by its text."""
+    requests: Counter[str] | None = None
+    """How often each request arrived, by its hash; None where the engine doesn't tell."""
     completed: int = 0
     """Answers that the engine sent to their end, by its own counter."""
 
@@ -70,9 +72,14 @@ class KilledRuns:
             killed.kills += 1
         if kills_left == killed.kills:
             run_child(self.settings, killed.benchmark_run, self.engine, None)
-        killed.requests = Counter(repr(body) for body in self.engine.requests[first:])
+        killed.requests = Counter(digest(body) for body in self.engine.requests[first:])
         killed.completed = int(self.engine.counters["request_success"] - completed)
         return killed
+
+
+def digest(body: dict[str, Any]) -> str:
+    """Return the hash of a request's body, as the journal has it."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def run_child(settings: Settings, benchmark_run: str, engine: FakeEngine, plan: KillPlan | None) -> bool:

@@ -2,110 +2,136 @@
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from benchmarks.kill_resume.comparable_rows import Bag, comparable_rows
 from benchmarks.kill_resume.killing import KilledRun
+from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.frozen_suite import journal_path
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
-from docmind_core.tables.segments import read_segment
 
-# Times, made-up ids, and what a call that was cut off by a kill adds to the count of attempts.
-QUERY_COLUMNS = (
-    *("query_id", "replicate", "cluster_id", "query_type", "query", "status", "error_type", "fallback", "phase"),
-    *("agent_sequence", "answer", "abstained", "citations", "passages", "calls", "context_utilisation_ratio"),
-)
-CALL_COLUMNS = (
-    *("query_id", "replicate", "agent", "role", "task", "request_hash", "status", "prompt_tokens", "completion_tokens"),
-    *("billed_tokens", "cached_tokens", "max_tokens", "finish_reason", "output_valid", "reply"),
-)
-RANK_COLUMNS = ("query_id", "replicate", "ranking", "search_query", "strategy", "rank", "chunk_id", "score", "final_k")
+
+@dataclass(slots=True, kw_only=True)
+class TableLosses:
+    """Rows of one table, against those of the undisturbed run."""
+
+    rows: int = 0
+    lost: int = 0
+    doubled: int = 0
+    """Rows beyond those of the undisturbed run."""
+    changed: int = 0
+
+    def add(self, before: Bag, after: Bag) -> None:
+        """Count the differences of two bags; a row that went and one that came are one that changed."""
+        gone, come = (before - after).total(), (after - before).total()
+        self.rows += after.total()
+        self.changed += min(gone, come)
+        self.lost += gone - min(gone, come)
+        self.doubled += come - min(gone, come)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a difference."""
+        return bool(self.lost or self.doubled or self.changed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """The findings on one killed run; all but `kills`, `calls` and `in_flight` should be 0."""
+    """The findings on one killed run; `repeated`, `unexplained` and all in `tables` should be 0."""
 
     kills: int
-    calls: int
+    finished: int
+    """Calls that the journal holds as finished."""
     repeated: int
-    lost: int
-    doubled: int
-    changed: int
+    """Of these, beyond the undisturbed run: finished calls made again."""
     in_flight: int
-    """Attempts that were under way at a kill: the engine saw them, nobody saw their end."""
-    engine_disagrees: bool
-    """The engine's own counts need more repetitions than the attempts in flight explain."""
+    """Attempts that were under way at a kill: nobody saw their end."""
+    completed: int
+    """Answers that the engine sent to their end, by its own counter."""
+    unexplained: int
+    """Requests or completed answers that are neither a finished call nor an attempt in flight; None must be."""
+    tables: dict[str, TableLosses] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
         """Whether nothing was lost."""
-        return not (self.repeated or self.lost or self.doubled or self.changed or self.engine_disagrees)
+        return not (self.repeated or self.unexplained or any(table.any for table in self.tables.values()))
 
     @property
     def line(self) -> str:
         """The findings as one row of the printed table."""
-        verdict = "nothing lost" if self.nothing else "LOSSES"
-        numbers = (self.kills, self.calls, self.repeated, self.lost, self.doubled, self.changed)
-        return " | ".join([*(str(number) for number in numbers), verdict])
+        sums = [
+            sum(getattr(table, name) for table in self.tables.values())
+            for name in ("rows", "lost", "doubled", "changed")
+        ]
+        beyond = self.completed - self.finished
+        numbers = (self.kills, self.finished, self.repeated, self.completed, beyond, self.in_flight, self.unexplained)
+        return " | ".join(
+            [*(str(number) for number in (*numbers, *sums)), "nothing lost" if self.nothing else "LOSSES"]
+        )
+
+
+def score(settings: Settings, suite: Suite, benchmark_run: str) -> None:
+    """Write what the later assets write: measurements and comparisons."""
+    score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set))
+    compare_arms(settings, benchmark_run, suite)
 
 
 def look(
     settings: Settings, suite: Suite, reference: str, killed: KilledRun, *, ignoring: Collection[str] = ()
 ) -> Losses:
     """Compare a killed run with the undisturbed run `reference`, but for some columns, and with what the engine saw."""
-    attempts = _attempts(settings, suite, killed.benchmark_run)
-    finished = Counter(
-        (row["run_id"], row["query_id"], row["replicate"], row["agent"], row["task"], row["request_hash"])
-        for row, _ in attempts
-        if row["status"] == "finished"
-    )
-    reference_finished = _attempts(settings, suite, reference)
-    in_flight = sum(row["status"] != "finished" for row, _ in attempts)
-    lost = doubled = changed = 0
-    for arm in suite.arms:
-        before = _content(settings, run_id_of(reference, arm), ignoring)
-        after = _content(settings, run_id_of(killed.benchmark_run, arm), ignoring)
-        lost += sum((before - after).values()) if sum(after.values()) < sum(before.values()) else 0
-        doubled += sum(count - 1 for count in _queries(settings, run_id_of(killed.benchmark_run, arm)).values())
-        changed += sum(((before - after) + (after - before)).values())
-    calls = sum(finished.values())
-    beyond = sum(killed.requests.values()) - len(reference_finished)
+    attempts, expected = _attempts(settings, suite, killed.benchmark_run), _attempts(settings, suite, reference)
+    finished, in_flight = _by_request(attempts, ended=True), _by_request(attempts, ended=False)
+    # A call that an agent makes twice in one query is in the undisturbed run twice, too.
+    repeated = (finished - _by_request(expected, ended=True)).total()
+    touched = {(arm, row["query_id"], row["replicate"]) for arm, row in attempts if row["status"] != "finished"}
+    touched |= {
+        (arm, row["query_id"], row["replicate"]) for arm, row in _resumed(settings, suite, killed.benchmark_run)
+    }
+    before = comparable_rows(settings, suite, reference, touched, ignoring=ignoring)
+    after = comparable_rows(settings, suite, killed.benchmark_run, touched, ignoring=ignoring)
+    tables = {table: TableLosses() for table in after}
+    for table, rows in after.items():
+        tables[table].add(before[table], rows)
     return Losses(
         kills=killed.kills,
-        calls=calls,
-        # A call that an agent makes twice in one query is in the undisturbed run twice, too.
-        repeated=calls - len(reference_finished),
-        lost=lost,
-        doubled=doubled,
-        changed=changed,
-        in_flight=in_flight,
-        engine_disagrees=not calls <= killed.completed <= calls + in_flight or beyond > in_flight,
+        finished=finished.total(),
+        repeated=repeated,
+        in_flight=in_flight.total(),
+        completed=killed.completed,
+        unexplained=_unexplained(killed, finished, in_flight),
+        tables=tables,
     )
 
 
-def _attempts(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[Row, bool]]:
+def _unexplained(killed: KilledRun, finished: Counter[str], in_flight: Counter[str]) -> int:
+    """Count, request by request, what the engine saw and the journal can't explain."""
+    beyond = killed.completed - finished.total()
+    count = max(0, beyond - in_flight.total()) + max(0, -beyond)
+    if killed.requests is not None:
+        # Each finished call arrived, and what else arrived was in flight when its process was killed.
+        count += (finished - killed.requests).total() + (killed.requests - finished - in_flight).total()
+    return count
+
+
+def _by_request(attempts: list[tuple[str, Row]], *, ended: bool) -> Counter[str]:
+    return Counter(str(row["request_hash"]) for _, row in attempts if (row["status"] == "finished") == ended)
+
+
+def _attempts(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[str, Row]]:
     with Journal(journal_path(settings, benchmark_run)) as journal:
-        return [entry for arm in suite.arms for entry in journal.attempts(run_id_of(benchmark_run, arm))]
+        return [(arm, row) for arm in suite.arms for row, _ in journal.attempts(run_id_of(benchmark_run, arm))]
 
 
-def _content(settings: Settings, run_id: str, ignoring: Collection[str]) -> Counter[tuple[object, ...]]:
-    """Return the rows of three tables as a bag, by the columns that killing must not change."""
-    calls = [row for row in read_segment(settings.tables, "llm_calls", run_id) if row["status"] == "finished"]
-    parts = (
-        ("query_runs", read_segment(settings.tables, "query_runs", run_id), QUERY_COLUMNS),
-        ("llm_calls", calls, CALL_COLUMNS),
-        ("retrieved", read_segment(settings.tables, "retrieved", run_id), RANK_COLUMNS),
-    )
-    return Counter(
-        (name, *(row[column] for column in columns if column not in ignoring))
-        for name, rows, columns in parts
-        for row in rows
-    )
-
-
-def _queries(settings: Settings, run_id: str) -> Counter[tuple[object, object]]:
-    rows = read_segment(settings.tables, "query_runs", run_id)
-    return Counter((row["query_id"], row["replicate"]) for row in rows)
+def _resumed(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[str, Row]]:
+    with Journal(journal_path(settings, benchmark_run)) as journal:
+        rows = [(arm, rows) for arm in suite.arms for rows in journal.finished_rows(run_id_of(benchmark_run, arm))]
+    return [
+        (arm, row) for arm, found in rows for row in found["query_runs"] if row["times_missing_because"] == "resumed"
+    ]
