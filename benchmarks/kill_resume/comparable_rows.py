@@ -15,7 +15,7 @@ Bag = Counter[tuple[object, ...]]
 # Not the samples of devices, which nobody takes twice, nor what these arms have no rows of: lever_effects, alerts.
 COMPARED = (
     *("runs", "query_runs", "llm_calls", "spans", "retrieved", "engine_counters", "context_reductions"),
-    *("cache_lookups", "route_decisions", "reranks", "measurements", "comparisons"),
+    *("cache_lookups", "route_decisions", "reranks", "agent_failures", "measurements", "comparisons"),
 )
 MADE_UP = {"run_id", "call_id", "span_id", "parent_id", "engine_session", "dagster_run_id", "checkpoint_ns", "manifest"}
 """Names that a run gives; those that hold its key are compared with the key taken out."""
