@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import itertools
 import os
 import ssl
 from pathlib import Path
@@ -36,6 +37,17 @@ def _quick():
         patched.setattr(publish, "_describe", lambda connection: None)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield describe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_in_order():
+    """Let keys of one second sort as they were made: tests start runs faster than the clock in a key ticks."""
+    from docmind_core.runs import keys
+
+    numbers = itertools.count()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keys, "_suffix", lambda: f"{next(numbers):04x}")
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

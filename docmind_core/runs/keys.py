@@ -10,7 +10,11 @@ _KEY = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9_-]*-[0-9a-f]{4}")
 
 def new_benchmark_run(suite_name: str, now: datetime) -> str:
     """Return `<UTC start>-<suite>-<4 random>`: two starts in one second stay apart."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{suite_name}-{secrets.token_hex(2)}"
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{suite_name}-{_suffix()}"
+
+
+def _suffix() -> str:
+    return secrets.token_hex(2)
 
 
 def is_benchmark_run(text: str) -> bool:
