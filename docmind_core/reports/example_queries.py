@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
+from docmind_core.reports.example_steps import Step, read_steps
 from docmind_core.reports.number_text import count_text, counted, milliseconds_text, not_measured, ratio_text
 from docmind_core.reports.run_records import QueryRun
 from docmind_core.retrieval.saved_chunks import read_chunk_texts
@@ -63,6 +64,8 @@ class ArmAnswer:
     passages: tuple["Passage", ...] | None
     """None when no passages were asked for."""
     agent_sequence: tuple[str, ...]
+    steps: tuple[Step, ...]
+    """What the agents did, those among them that make no call."""
     replies: tuple[Reply, ...]
 
 
@@ -87,11 +90,14 @@ def read_example_queries(settings: Settings, records: BenchmarkRecords) -> tuple
         _read_replies(settings, records, chosen),
         _read_passages(settings, records, chosen),
     )
+    steps = read_steps(settings, list(records.arm_names), chosen)
     rows = {(row.run_id, row.query_id): row for row in records.query_runs if row.replicate == 0}
     examples = []
     for query_id in chosen:
         answers = tuple(
-            _arm_answer(arm.arm, rows[key], texts.get(key, {}), replies.get(key, ()), documents, scores)
+            _arm_answer(
+                arm.arm, rows[key], texts.get(key, {}), (steps.get(key, ()), replies.get(key, ())), documents, scores
+            )
             for arm in records.arms
             if (key := (arm.run_id, query_id)) in rows
         )
@@ -118,7 +124,7 @@ def _arm_answer(
     arm: str,
     row: QueryRun,
     texts: Mapping[str, str | None],
-    replies: Sequence[Reply],
+    said: tuple[Sequence[Step], Sequence[Reply]],
     documents: Mapping[str, Passage],
     scores: Scores,
 ) -> ArmAnswer:
@@ -134,7 +140,8 @@ def _arm_answer(
         citations=_ids(texts.get("citations")) or (),
         passages=None if passages is None else tuple(documents.get(i, Passage(chunk_id=i)) for i in passages),
         agent_sequence=_ids(texts.get("agent_sequence")) or (),
-        replies=tuple(replies),
+        steps=tuple(said[0]),
+        replies=tuple(said[1]),
     )
 
 
