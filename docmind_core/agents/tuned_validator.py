@@ -23,8 +23,8 @@ from docmind_core.serving.chat import ChatRequest
 
 UNCHECKED = "unchecked"
 """The verdict where nobody gave one: it accepts the answer and claims nothing."""
-UNCITED_CHECKED = 2
-"""Passages shown to the validator when an answer cites none: those that share most words with it."""
+UNCITED_CHECKED = 1
+"""Passages shown to the validator when an answer cites none: the one that shares most words with it."""
 
 
 async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -101,12 +101,12 @@ async def test_a_cited_passage_keeps_the_number_it_was_cited_by():
     assert tools.calls[-1][2].user.startswith("<passages>\n[2] Title 2\n")
 
 
-async def test_without_citations_the_validator_reads_the_two_most_similar_passages():
+async def test_without_citations_the_validator_reads_the_most_similar_passage():
     tools = ScriptedTools(reply=replying(answer="says something"))
     await run_tuned(tools)
 
     (check,) = [request.user for agent, _, request in tools.calls if agent == VALIDATOR]
-    assert check.count("Title") == 2
+    assert check.count("Title") == 1
 
 
 async def test_a_rejected_answer_is_refined_once_with_passages_not_read_before():
