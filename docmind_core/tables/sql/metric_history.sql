@@ -1,6 +1,21 @@
 -- One row per run and metric, beside the run before it in the same series. What has a clock in it is shown, not judged:
 -- all queries of a night share its conditions.
-with figures as (
+with query_reasons as (
+    select
+        run_id,
+        mode(times_missing_because order by times_missing_because)
+            filter (where wall_s is null and phase is distinct from 'warmup') as because,
+        bool_and(phase is not distinct from 'warmup') as warmup_only
+    from query_runs
+    group by all
+),
+call_reasons as (
+    select run_id, mode(times_missing_because order by times_missing_because) as because
+    from llm_calls
+    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge' and ttft_s is null
+    group by all
+),
+figures as (
     select run_id, metric, value, n_defined as n, missing_because, false as has_clock
     from quality_summary
     where query_type = 'all'
@@ -10,7 +25,7 @@ with figures as (
         unnest(['prompt_tokens', 'completion_tokens', 'billed_tokens', 'cached_tokens']) as metric,
         unnest([prompt_tokens, completion_tokens, billed_tokens, cached_tokens])::double as value,
         n_query_runs as n,
-        if(value is null, coalesce(missing_because, 'flag_off'), null) as missing_because,
+        unnest([missing_because, missing_because, missing_because, cached_missing_because]) as missing_because,
         false as has_clock
     from token_efficiency
     where agent = 'all'
@@ -22,16 +37,23 @@ with figures as (
     where agent = 'all' and reduction_pct is not null
     union all by name
     select
-        run_id,
+        l.run_id,
         unnest(['wall_p50_s', 'wall_p95_s', 'coordination_overhead_p50_s', 'coordination_overhead_p95_s',
             'agent_latency_p50_s', 'agent_latency_p95_s', 'ttft_p50_s', 'ttft_p95_s']) as metric,
         unnest([wall_p50_s, wall_p95_s, coordination_overhead_p50_s, coordination_overhead_p95_s,
             agent_latency_p50_s, agent_latency_p95_s, ttft_p50_s, ttft_p95_s]) as value,
         unnest([wall_n, wall_n, wall_n, wall_n, agent_executions, agent_executions, ttft_n, ttft_n]) as n,
-        if(value is null, if(n > 0, 'n_too_small', 'resumed'), null) as missing_because,
+        case
+            when value is not null then null
+            when n > 0 then 'n_too_small'
+            when metric like 'ttft%' then coalesce(c.because, if(q.warmup_only, 'warmup_only', 'failed_run'))
+            else coalesce(q.because, if(q.warmup_only, 'warmup_only', 'failed_run'))
+        end as missing_because,
         true as has_clock
-    from latency_summary
-    where agent = 'all'
+    from latency_summary as l
+    left join query_reasons as q using (run_id)
+    left join call_reasons as c using (run_id)
+    where l.agent = 'all'
 )
 select
     runs.series_key,
