@@ -10,6 +10,7 @@ from docmind_core.measurements.catalogue_cost import COMPARISONS, TIMES, TOKENS
 from docmind_core.measurements.catalogue_mechanisms import MECHANISMS
 from docmind_core.measurements.catalogue_quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
 from docmind_core.measurements.catalogue_routing import ROUTING
+from docmind_core.measurements.catalogue_runs import NOT_MEASURED, RUNS
 from docmind_core.measurements.metric import Metric
 
 FAMILIES: dict[str, tuple[Metric, ...]] = {
@@ -22,6 +23,7 @@ FAMILIES: dict[str, tuple[Metric, ...]] = {
     "Mechanisms": MECHANISMS,
     "Comparison of two runs": COMPARISONS,
     "Time": TIMES,
+    "An arm as a whole": RUNS,
 }
 METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES.values() for metric in family}
 
@@ -93,7 +95,10 @@ def _lines() -> Iterator[str]:
         yield f"## {family}\n"
         for metric in metrics:
             yield from _entry(metric)
-    yield "## Reasons for a missing value\n"
+    yield "## Defined, not measured yet\n"
+    yield "| name | why there is no number |\n|---|---|"
+    yield from (f"| {name} | {text} |" for name, text in NOT_MEASURED.items())
+    yield "\n## Reasons for a missing value\n"
     yield "| reason | the value is missing because |\n|---|---|"
     yield from (f"| `{reason}` | {text} |" for reason, text in REASONS.items())
 

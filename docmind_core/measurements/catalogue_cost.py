@@ -45,8 +45,9 @@ TOKENS = (
         level="call",
         definition="`usage.prompt_tokens_details.cached_tokens`: prompt tokens that the engine took from its prefix "
         "cache.",
-        missing="the engine does not report it, or the call was cut off: NULL, which is not 0",
-        source="`llm_calls`, `query_runs`, `token_efficiency`",
+        missing="the engine does not report it: `flag_off`, or `no_usage` where it sent no usage at all; the call was "
+        "cut off: `unreconciled`",
+        source="`llm_calls`, `query_runs`, `token_efficiency`, each with `cached_missing_because`",
     ),
     Metric(
         name="computed_tokens",
@@ -55,7 +56,7 @@ TOKENS = (
         better="lower",
         level="query",
         definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: what the engine had to compute.",
-        missing="`cached_tokens` is missing",
+        missing="as `cached_tokens`",
         source="`token_efficiency`; compared in `comparisons`",
     ),
     Metric(
@@ -65,7 +66,8 @@ TOKENS = (
         better="lower",
         level="query",
         definition="Largest prompt of the query / (context window - reserved output).",
-        missing="the window is unknown: NULL",
+        missing="the engine does not state its window: `not_supported`; no call of the query has usage: `no_usage` or "
+        "`unreconciled`; without a reason column",
         source="`query_runs`",
         hard=True,
     ),
@@ -82,9 +84,21 @@ COMPARISONS = (
         "baseline, means over the replicates. What the typical query saves; negative when the candidate costs more. "
         "`reduction_low` and `reduction_high` are the same formula at the ends of the 95 % t interval of the mean, "
         "clustered by `cluster_id`. A query without tokens in one run leaves the pairs and is counted.",
-        missing="no pair of queries: NULL; below two clusters no interval: `n_too_small`",
+        missing="the arm is the baseline, or there is none: `not_compared`; no query has tokens in both: `no_usage` or "
+        "`unreconciled`; below two clusters no interval: `n_too_small`",
         source="`token_efficiency`, agent `all`; `comparisons` holds the logs",
         hard=False,
+    ),
+    Metric(
+        name="single_pass_ratio",
+        unit="1",
+        range="above 0",
+        better="lower",
+        level="comparison",
+        definition="exp(mean of log(T / B)) as in `reduction_pct`, with `single_pass` as B: how often the tokens of "
+        "one call a system of several agents costs.",
+        missing="as `reduction_pct`",
+        source="`token_efficiency`, agent `all`, with `single_pass_ratio_low` and `single_pass_ratio_high`",
     ),
     Metric(
         name="reduction_of_totals_pct",
@@ -94,7 +108,7 @@ COMPARISONS = (
         level="comparison",
         definition="100 * (1 - sum of T / sum of B): what the bill saves. Another estimand than `reduction_pct`, with "
         "its own interval, `reduction_of_totals_low` and `reduction_of_totals_high` (BCa bootstrap of the pairs).",
-        missing="no pair of queries: NULL; below 20 pairs no interval",
+        missing="as `reduction_pct`; below 20 pairs no interval: `n_too_small`",
         source="`token_efficiency`, agent `all`",
     ),
     Metric(
@@ -105,11 +119,12 @@ COMPARISONS = (
         level="comparison",
         definition="True when tokens are better (the whole interval of the reduction is above 0), quality (`passed`) "
         "is better or non-inferior (one-sided 95 % lower bound of the difference above -5 points), with at least 300 "
-        "pairs (a suite's `min_n` overrides it), and nothing in the way: engine version, batch invariance, model, "
+        "pairs (a suite's `min_n` overrides it, then the power that is left is stated), and nothing in the way: "
+        "engine version, batch invariance, model, "
         "judge, corpus, queries, level, routing, replicates and context budget equal, both runs complete, no ledger "
         "unbalanced, and a model that is not marked plumbing. Where all pairs differ by the same, the bound is exact "
         "(0.05^(1 / clusters) - 1 for no difference): a handful of equal pairs proves nothing.",
-        missing="the arm is the baseline, or was not compared",
+        missing="the arm is the baseline, or there is none: `not_compared`",
         source="`token_efficiency`, with `claimable_because`",
     ),
 )
@@ -143,7 +158,7 @@ TIMES = (
         level="call",
         definition="(`e2e_latency_s` - `ttft_s`) / (`completion_tokens` - 1): the first token is left out, as in "
         "vLLM's own benchmark. GuideLLM includes it.",
-        missing="below two tokens: `single_token`",
+        missing="below two tokens: `single_token`; else as `e2e_latency_s`, or `no_usage`; in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
@@ -153,7 +168,8 @@ TIMES = (
         better="higher",
         level="call",
         definition="(`completion_tokens` - 1) / (last - first content chunk).",
-        missing="below two tokens, or no time between them: NULL",
+        missing="below two tokens: `single_token`; no time between them: `zero_denominator`; else as `e2e_latency_s`, "
+        "or `no_usage`; in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
@@ -197,7 +213,7 @@ TIMES = (
         better="lower",
         level="query",
         definition="`wall_s` minus the union of leaf work (model calls, embeddings, searches, tools), clipped to the "
-        "root span. `coordination_overhead_ratio` is it / `wall_s`; its p95 is `coordination_overhead_p95_s`.",
+        "root span. `coordination_overhead_ratio` is it / `wall_s`.",
         missing="`resumed`, `failed_run`",
         source="`query_runs`, `latency_summary`",
         hard=False,
@@ -220,7 +236,7 @@ TIMES = (
         better="none",
         level="query",
         definition="Sum of leaf work / its union.",
-        missing="no work: NULL",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`",
         source="`query_runs`",
     ),
     Metric(
@@ -232,7 +248,8 @@ TIMES = (
         definition="Longest chain of leaf work in which each piece waited for the one before; inferred: a piece "
         "waited for the latest other that had ended when it began. `critical_path_tokens` is the heaviest chain in "
         "prompt + completion tokens.",
-        missing="no work, `resumed`, `failed_run`; its tokens also where one call's are unknown",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`; its tokens also where one call's are unknown: "
+        "`no_usage` or `unreconciled`",
         source="`query_runs`",
         hard=False,
     ),
@@ -243,7 +260,7 @@ TIMES = (
         better="none",
         level="query",
         definition="Sum of leaf work / time from its first start to its last end.",
-        missing="no work, `resumed`, `failed_run`: NULL",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`",
         source="`query_runs`",
     ),
     Metric(
@@ -254,7 +271,8 @@ TIMES = (
         level="query",
         definition="What the guide calls token savings: over groups of agents whose calls overlap in time, the sum of "
         "their tokens less the largest. For reproduction only: running at once sends the same tokens.",
-        missing="no work, `resumed`, `failed_run`, or one call's tokens unknown: NULL",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`; one call's tokens unknown: `no_usage` or "
+        "`unreconciled`",
         source="`query_runs`",
     ),
 )

@@ -46,7 +46,7 @@ MECHANISMS = (
         level="call",
         definition="Tokens of the prompt as it was sent, by the served model's tokenizer and chat template. It takes "
         "no request: with an engine given by URL, which counts over HTTP, only prompts that might not fit are counted.",
-        missing="nobody counted it: NULL",
+        missing="nobody counted it: `not_supported`, without a reason column",
         source="`llm_calls`",
     ),
     Metric(
@@ -56,7 +56,7 @@ MECHANISMS = (
         better="none",
         level="call",
         definition="`prompt_tokens_est` / `prompt_tokens` - 1: 0 where the count before the call is the engine's own.",
-        missing="one of the two is missing: NULL",
+        missing="as `prompt_tokens_est` or `prompt_tokens`; a prompt of 0 tokens: `zero_denominator`",
         source="`llm_calls`",
     ),
     Metric(

@@ -63,9 +63,12 @@ ANSWERS = (
         range="above 0",
         better="lower",
         level="run",
-        definition="Sum of `billed_tokens` / number of passed query runs, over the query runs whose passing is known.",
-        missing="none passed: `no_correct`; a query's tokens are unknown: `no_usage` or `unreconciled`",
-        source="`token_efficiency`, agent `all`; `quality_summary`, by query type",
+        definition="Sum of `billed_tokens` / number of passed query runs, over the query runs whose passing is known. "
+        "Its interval is a BCa bootstrap over the clusters (9999 resamples).",
+        missing="none passed: `no_correct`; a query's tokens are unknown: `no_usage` or `unreconciled`; no accepted "
+        "answers: the reason of `passed`; the interval below 20 clusters: `n_too_small`, without an upper end: "
+        "`unbounded`",
+        source="`token_efficiency`, agent `all`; `quality_summary`, by query type; `run_estimates`, with the interval",
     ),
     Metric(
         name="good_ratio",

@@ -1,8 +1,10 @@
 from pathlib import Path
 
 from docmind_core.measurements.catalogue import FAMILIES, METRICS, REASONS, main, render
+from docmind_core.measurements.catalogue_runs import NOT_MEASURED
 from docmind_core.measurements.comparing import GATING
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE
+from docmind_core.measurements.limits import CRITERIA
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -22,6 +24,23 @@ def test_names_are_unique_and_every_reason_named_is_in_the_list():
         assert metric.definition.endswith(".")
         words = {word.strip("`,;:.") for word in metric.missing.split() if word.startswith("`")}
         assert words <= set(REASONS) | set(METRICS), metric.name
+
+
+def test_whatever_can_be_missing_names_its_reason():
+    for metric in METRICS.values():
+        assert metric.missing == "never" or "`" in metric.missing or "no row" in metric.missing, metric.name
+        assert "NULL" not in metric.missing, metric.name
+
+
+def test_what_is_not_measured_has_no_entry_beside_the_measured():
+    names = {name for names in NOT_MEASURED for name in names.split(", ")}
+    assert not names & set(METRICS)
+
+
+def test_a_limit_of_a_suite_has_an_entry_that_says_how_hard_it_is():
+    for name, criterion in CRITERIA.items():
+        assert name in METRICS, name
+        assert METRICS[name].hard in (criterion.is_hard, None), name
 
 
 def test_the_gating_metrics_are_those_that_decide_a_claim():

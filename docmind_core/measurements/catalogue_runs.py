@@ -1,0 +1,68 @@
+"""Catalogue entries on an arm as a whole, and what is defined and not measured yet."""
+
+from docmind_core.measurements.metric import Metric
+
+RUNS = (
+    Metric(
+        name="pass_ratio",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="run",
+        definition="Mean of `passed` over the query runs whose passing is known, with Wilson's interval, clustered.",
+        missing="as `passed`",
+        source="`quality_summary`, metric `passed`; as a limit of a suite in the scorecard",
+        hard=True,
+    ),
+    Metric(
+        name="coordination_overhead_p95_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="95th percentile of `coordination_overhead_s`, interpolated (quantile_cont); resumed and failed "
+        "queries have none and are left out.",
+        missing="below 130 query runs: `n_too_small`; none has one: `resumed` or `failed_run`",
+        source="`latency_summary`, `metric_history`",
+        hard=False,
+    ),
+    Metric(
+        name="tokens_per_second",
+        unit="tokens/s",
+        range="above 0",
+        better="higher",
+        level="run",
+        definition="Tokens of the arm, prompt and completion, / its seconds by the clock on the wall. The guide "
+        "divides by the summed times of its agents instead, which is no throughput; its report shows both.",
+        missing="a resumed arm: `resumed`; one call's tokens unknown: `no_usage` or `unreconciled`",
+        source="`system_performance`, with `tokens_per_second_missing_because`",
+    ),
+    Metric(
+        name="vram_process_peak_gb",
+        unit="GB",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="Largest memory that compute processes held on a GPU in an arm's samples, in units of 10^9 bytes as "
+        "in the guide's threshold; where the driver hides it, as in a container, all memory in use.",
+        missing="no GPU: `no_gpu`; no sample: `not_sampled`; the driver does not say: `not_supported`",
+        source="`device_samples`, columns `vram_process_gib` and `mem_used_gib` (GiB); in the scorecard",
+        hard=False,
+    ),
+)
+
+NOT_MEASURED: dict[str, str] = {
+    "itl_s": "gaps between chunks: the stream's chunks are not kept one by one; `tpot_s` is their mean",
+    "ttft_from_sched_s": "`queue_wait_s` + `ttft_s` of a call gives it",
+    "engine_queue_s": "the engine tells it for all requests together, not for one",
+    "throughput_tps": "completion tokens alone; `tokens_per_second` has both kinds",
+    "achieved_concurrency": "sum of call times / duration: `concurrency_ratio` says it of a query",
+    "goodput_qps": "it needs limits on single queries; a suite has limits on runs",
+    "faithfulness, relevance": "they take a judge, and none is configured",
+    "abstain_auroc": "scores of different searches are not comparable",
+    "pass^k, pass@k": "suites with several replicates show the mean",
+    "est_error_p95_ratio": "`est_error_ratio` of each call is there",
+    "energy_j_run, joules_per_query, joules_per_passed, energy_j_apportioned": "no GPU was at hand to try it on; "
+    "`device_samples` keeps `energy_j` of each",
+}
+"""Names the design defines and nothing computes, with why; no number stands under them anywhere."""
