@@ -1,7 +1,7 @@
 """The rows of a benchmark run as far as a kill must leave them equal."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 
 from docmind_core.runs.journal import Row
 from docmind_core.runs.keys import run_id_of
@@ -24,13 +24,21 @@ TIMED = {
     *("guide_parallel_savings", "times_missing_because", "t0", "t1", "attributes"),
 }
 """Columns made of times, beside those whose name or type says so."""
-SUMS = {
-    *("attempts", "failures", "prompt_tokens", "completion_tokens", "billed_tokens", "cached_tokens"),
-    *("prefill_computed_tokens", "tokens_missing_because", "supervisor_tokens"),
-}
+MARKS = {"process_starts", "duration_missing_because"}
+"""What a run says of having been interrupted."""
+SUMS = (
+    *("prompt_tokens", "completion_tokens", "billed_tokens", "cached_tokens", "prefill_computed_tokens"),
+    *("supervisor_tokens", "handoff_tokens", "duplicated_token_ratio"),
+)
 """Sums over a query's attempts: one that was cut off by a kill leaves them unknown, which they then say."""
+ATTEMPTS = {"attempts", "failures"}
 IDENTITY = {"baseline_run_id", "candidate_run_id", "metric", "agent", "slice"}
 """What is left of a comparison of tokens: it leaves queries with unknown sums out, and says how many."""
+FREE = {
+    *(("engine_counters", "value"), ("llm_calls", "attempt")),
+    # They depend on all comparisons of a run, those of tokens among them.
+    *(("comparisons", "p_holm"), ("comparisons", "p_fdr")),
+}
 
 
 def comparable_rows(
@@ -58,7 +66,7 @@ def comparable_rows(
 
 
 def _is_free(name: str, kind: str) -> bool:
-    return name in MADE_UP | TIMED or kind == "timestamp" or name.endswith("_s")
+    return name in MADE_UP | TIMED | MARKS or kind == "timestamp" or name.endswith("_s")
 
 
 def _kept(
@@ -76,13 +84,28 @@ def _kept(
 
 def _values(table: str, row: Row, names: list[str], key: str, *, interrupted: bool) -> Iterator[object]:
     for name in names:
-        sums = table == "query_runs" and interrupted and name in SUMS
+        sums = table == "query_runs" and interrupted and (name in {*SUMS, *ATTEMPTS} or name.endswith("_because"))
         over_sums = table == "comparisons" and name not in IDENTITY and "token" in str(row["metric"])
-        if (
-            sums
-            or over_sums
-            or (table, name) in {("engine_counters", "value"), ("llm_calls", "attempt"), ("comparisons", "p_holm")}
-        ):
+        if sums or over_sums or (table, name) in FREE:
             continue
         value = row[name]
         yield value.replace(key, "KEY") if isinstance(value, str) else value
+
+
+def wrong_sums(
+    settings: Settings, suite: Suite, reference: str, killed: str, touched: Set[object], ignoring: Collection[str]
+) -> int:
+    """Count the interrupted queries with a sum that is neither unknown nor what it is in the undisturbed run."""
+    wrong = 0
+    for arm in suite.arms:
+        before, after = (
+            {
+                (arm, row["query_id"], row["replicate"]): row
+                for row in read_segment(settings.tables, "query_runs", run_id)
+            }
+            for run_id in (run_id_of(reference, arm), run_id_of(killed, arm))
+        )
+        for place in touched & after.keys() & before.keys():
+            known = [name for name in SUMS if name not in ignoring and after[place][name] is not None]
+            wrong += any(after[place][name] != before[place][name] for name in known)
+    return wrong

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from benchmarks.kill_resume.comparable_rows import Bag, comparable_rows
+from benchmarks.kill_resume.comparable_rows import Bag, comparable_rows, wrong_sums
 from benchmarks.kill_resume.killing import KilledRun
 from docmind_core.measurements.comparing import compare_arms
 from docmind_core.measurements.scoring import score_benchmark_run
@@ -99,6 +99,7 @@ def look(
     tables = {table: TableLosses() for table in after}
     for table, rows in after.items():
         tables[table].add(before[table], rows)
+    tables["query_runs"].changed += wrong_sums(settings, suite, reference, killed.benchmark_run, touched, ignoring)
     return Losses(
         kills=killed.kills,
         finished=finished.total(),
