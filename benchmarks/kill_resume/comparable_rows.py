@@ -72,13 +72,19 @@ def _is_free(name: str, kind: str) -> bool:
 def _kept(
     settings: Settings, table: str, run_id: str, arm: str, touched: Collection[object]
 ) -> Iterator[tuple[object, Row]]:
-    """Yield the rows of a table that an undisturbed run has, too, each with the query it belongs to."""
+    """Yield the rows of a table that an undisturbed run has, too, each with the query it belongs to.
+
+    An engine that was started again has rows of its own in `engine_counters`: those of the session that ended the arm
+    are compared.
+    """
+    sessions = {row["engine_session"] for row in read_segment(settings.tables, "runs", run_id)}
     for row in read_segment(settings.tables, table, run_id):
         place = (arm, row.get("query_id"), row.get("replicate"))
         unfinished = table == "llm_calls" and row["status"] != "finished"
         without_spans = table == "spans" and place in touched
         timed = table == "comparisons" and str(row["metric"]).endswith(("_s", "_tps"))
-        if not (unfinished or without_spans or timed):
+        earlier = table == "engine_counters" and row["engine_session"] not in sessions
+        if not (unfinished or without_spans or timed or earlier):
             yield place, row
 
 
