@@ -1,6 +1,7 @@
 """How many tokens a prompt has for the model that an engine serves: exactly, before it is sent."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,7 +27,7 @@ _PROMPTS_REMEMBERED = 32
 """They may be long."""
 
 
-class _Bounded:
+class _Bounded(ABC):
     """A bound on a prompt's tokens: a token stands for at least one byte, the template costs what it costs.
 
     It holds for every tokenizer that doesn't lengthen the text first, as byte-level BPE never does.
@@ -42,9 +43,9 @@ class _Bounded:
             self._template_tokens = self.prompt("a", "a")
         return self._template_tokens + len(system.encode()) + len(user.encode())
 
+    @abstractmethod
     def prompt(self, system: str, user: str) -> int:
         """Return the exact number of prompt tokens of a request."""
-        raise NotImplementedError
 
 
 class FolderTokenCounts(_Bounded):
@@ -101,7 +102,11 @@ class RemoteTokenCounts(_Bounded):
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self.text = lru_cache(maxsize=_REMEMBERED)(self._count_text)
-        self.prompt = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._count_prompt)  # type: ignore[method-assign]
+        self._prompt = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._count_prompt)
+
+    def prompt(self, system: str, user: str) -> int:
+        """Return the exact number of prompt tokens of a request, as the engine counts it."""
+        return self._prompt(system, user)
 
     def _count_prompt(self, system: str, user: str) -> int:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
