@@ -26,6 +26,8 @@ class WrittenQuery(BaseModel):
     type: str
     tags: list[str] = []
     answers: list[str] = []
+    free_wording: list[str] = []
+    """Those of the answers that no topic words so; all others stand beside the evidence."""
     evidence: list[list[str]] = []
     """Spans that are all needed; each is a list of wordings, of other topics or other versions of Python."""
     expected_abstain: bool = False
