@@ -3,9 +3,10 @@
 
 SUITE ?= smoke
 BIN := .venv/bin
-# Files stay whole on one worker, for the fixtures that a file shares; the real engine and the real daemon get the
-# machine to themselves.
-PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine and not daemon" -n auto --dist loadfile
+# Files stay whole on one worker, for the fixtures that a file shares, in the order of tests/conftest.py; the real engine
+# and the real daemon get the machine to themselves.
+PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine and not daemon" -n auto --dist loadfile \
+	--no-loadscope-reorder
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

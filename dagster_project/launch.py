@@ -15,7 +15,7 @@ from dagster_project.metadata import summary_of
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
 from docmind_core.errors import RunError
-from docmind_core.runs.keys import suite_of
+from docmind_core.runs.frozen_suite import resume_command
 from docmind_core.runs.progress import RunObserver
 from docmind_core.settings import Settings
 
@@ -40,7 +40,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         RunError: If a gate stopped the report; the gate and what it saw are named.
     """
     with open_instance(settings) as instance:
-        _tell_of_dead_runs(instance, benchmark_run, observer)
+        _tell_of_dead_runs(instance, settings, benchmark_run, observer)
         add_benchmark_run(instance, benchmark_run)
         dagster_run_id = str(uuid.uuid4())
         with _named_gates(instance, benchmark_run, dagster_run_id):
@@ -59,7 +59,9 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
     )
 
 
-def _tell_of_dead_runs(instance: dg.DagsterInstance, benchmark_run: str, observer: RunObserver) -> None:
+def _tell_of_dead_runs(
+    instance: dg.DagsterInstance, settings: Settings, benchmark_run: str, observer: RunObserver
+) -> None:
     """Fail runs whose process died, and say how to go on with those that nobody goes on with here."""
     died = {
         run.tags["dagster/partition"]
@@ -69,7 +71,7 @@ def _tell_of_dead_runs(instance: dg.DagsterInstance, benchmark_run: str, observe
     for key in sorted(died - {benchmark_run}):
         observer.announce(
             f"the process of {key} had died: its Dagster run is failed now, its slot free. "
-            f"Go on with it later: docmind bench {suite_of(key)} --resume {key}"
+            f"Go on with it later: {resume_command(settings, key)}"
         )
     if benchmark_run in died:
         observer.announce("the process of its last run had died: that Dagster run is failed now, its slot free")

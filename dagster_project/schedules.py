@@ -12,7 +12,7 @@ from dagster_project.resources import StoreResource
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.settings import Settings
-from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
+from docmind_core.suites.suite import Suite, bundled_suite_names, lasting_name, load_suite
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinitio
         description=f"Benchmarks the suite {suite.name} ({source}).",
     )
     def tick(context: dg.ScheduleEvaluationContext, store: StoreResource) -> dg.RunRequest:
-        benchmark_run = freeze_benchmark_run(load_suite(source), store.settings())
+        benchmark_run = freeze_benchmark_run(load_suite(source), store.settings(), named=lasting_name(source))
         add_benchmark_run(context.instance, benchmark_run)
         return dg.RunRequest(run_key=benchmark_run, partition_key=benchmark_run)
 

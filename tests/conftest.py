@@ -5,6 +5,7 @@ import gc
 import itertools
 import os
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,16 @@ import pytest
 from docmind_core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
+LONGEST_FOLDERS = ("faults", "security", "orchestration", "runs", "serving")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with the folders whose tests start processes and whole runs, so that no worker is left with one at the end.
+
+    The order within them, and of all others, stays random.
+    """
+    items.sort(key=lambda item: item.path.relative_to(PROJECT / "tests").parts[0] not in LONGEST_FOLDERS)
 
 
 def pytest_collection_finish():
@@ -57,6 +68,13 @@ def _patient():
 
     settings.register_profile("docmind", deadline=None)
     settings.load_profile("docmind")
+
+
+@pytest.fixture(autouse=True)
+def _no_instance_of_an_earlier_test():
+    """Forget where Dagster kept its state: instances that don't close in turn leave it pointing to one that is gone."""
+    if base := sys.modules.get("dagster._core.storage.defs_state.base"):
+        base._current_storage.set(None)
 
 
 @pytest.fixture

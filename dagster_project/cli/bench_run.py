@@ -23,7 +23,7 @@ from docmind_core.runs.lock import lock_home
 from docmind_core.runs.preflight import engine_request
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
-from docmind_core.suites.suite import Suite, load_suite
+from docmind_core.suites.suite import Suite, lasting_name, load_suite
 
 
 def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
@@ -33,7 +33,11 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
     suite = changed_suite(source, changes)
     with lock_home(settings, f"docmind bench {name_or_path}"):
         benchmark_run = freeze_benchmark_run(
-            suite, settings, source=source, prepare=lambda: prepare_engine(engine_request(suite), settings, _say)
+            suite,
+            settings,
+            source=source,
+            named=lasting_name(name_or_path),
+            prepare=lambda: prepare_engine(engine_request(suite), settings, _say),
         )
         _run(settings, benchmark_run, name_or_path)
 

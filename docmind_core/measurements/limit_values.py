@@ -214,8 +214,8 @@ def _pass_ratio(run: _Run, limit: float) -> list[Found]:
     clusters = {(row["query_id"], row["replicate"]): str(row["cluster_id"]) for row in run.query_runs}
     scores = [
         (float(str(row["value"])), clusters[key])
-        for row in run.rows("measurements", "query_id", "replicate", "metric", "value")
-        if row["metric"] == "passed" and row["value"] is not None
+        for row in run.rows("measurements", "query_id", "replicate", "metric", "draw", "value")
+        if (row["metric"], row["draw"]) == ("passed", 0) and row["value"] is not None
         if (key := (row["query_id"], row["replicate"])) in clusters
     ]
     return [find_share([value for value, _ in scores], [cluster for _, cluster in scores], limit, "no_gold")]

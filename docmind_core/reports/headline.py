@@ -108,7 +108,8 @@ def _against_one_call(row: TokenEfficiency | None) -> str:
 def _quality(records: BenchmarkRecords, arm: ArmRun) -> str:
     others = [name for name in (BASELINE, SINGLE_PASS) if name != arm.arm and name in records.arm_names.values()]
     if not others:
-        return f"Quality was not compared: neither {BASELINE} nor {SINGLE_PASS} ran beside it."
+        absent = " nor ".join(name for name in (BASELINE, SINGLE_PASS) if name != arm.arm)
+        return f"Quality was not compared: {'neither ' if ' nor ' in absent else 'no '}{absent} ran beside it."
     return " ".join(_quality_against(records, arm, name) for name in others)
 
 

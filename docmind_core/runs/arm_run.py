@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -68,18 +68,19 @@ class _CountedCalls:
         return reply
 
 
-async def run_arm(setting: ArmSetting, queries: Sequence[AskedQuery], observer: RunObserver) -> ArmProgress:
-    """Answer every query that has no finished row yet.
+async def run_arm(
+    setting: ArmSetting,
+    queries: Sequence[AskedQuery],
+    observer: RunObserver,
+    *,
+    after_query: Callable[[], None] = lambda: None,
+) -> ArmProgress:
+    """Answer every query that has no finished row yet, and do `after_query` when the row of one is written.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     finished = setting.journal.finished_keys(setting.run_id)
-    failed = sum(
-        row["status"] == "failed"
-        for rows in setting.journal.finished_rows(setting.run_id)
-        for row in rows["query_runs"]
-    )
     todo = [
         (query, replicate)
         for replicate in range(setting.suite.replicates)
@@ -90,7 +91,7 @@ async def run_arm(setting: ArmSetting, queries: Sequence[AskedQuery], observer: 
         arm=setting.arm.name,
         total=len(queries) * setting.suite.replicates,
         done_before=len(finished),
-        failed=failed,
+        failed=_failed_before(setting),
     )
     observer.arm_started(setting.arm.name, done=len(finished), total=tally.total)
     recorded = finished_calls(setting.journal.attempts(setting.run_id))
@@ -100,10 +101,15 @@ async def run_arm(setting: ArmSetting, queries: Sequence[AskedQuery], observer: 
     try:
         async with _told_regularly(tally, observer), asyncio.TaskGroup() as group:
             for _ in range(min(setting.suite.concurrency, len(todo))):
-                group.create_task(_work(setting, waiting, recorded, tally, observer))
+                group.create_task(_work(setting, waiting, recorded, tally, observer, after_query))
     except BaseExceptionGroup as errors:
         raise _first_error(errors) from errors
     return tally.progress
+
+
+def _failed_before(setting: ArmSetting) -> int:
+    finished = setting.journal.finished_rows(setting.run_id)
+    return sum(row["status"] == "failed" for rows in finished for row in rows["query_runs"])
 
 
 @asynccontextmanager
@@ -130,9 +136,11 @@ async def _work(
     recorded: Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]],
     tally: _Tally,
     observer: RunObserver,
+    after_query: Callable[[], None],
 ) -> None:
     for query, replicate in waiting:
         row, _ = await run_query(setting, query, replicate, recorded.get((query.query_id, replicate), {}))
+        after_query()
         tally.add(row)
         observer.query_finished(tally.progress)
 

@@ -14,6 +14,7 @@ from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
 from docmind_core.runs.arm_switches import context_window, refuse_uncounted_budgets, result_caches
 from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
+from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
@@ -32,14 +33,12 @@ from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
 from docmind_core.serving.engine import open_engine
-from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
 from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import remove_leftovers
-from docmind_core.telemetry.device_sampler import DeviceSampler
 
 UNKNOWN_SESSION = "unknown"
 """Session of an engine that offers no counters: its calls are in the ledger, with nothing to balance them against."""
@@ -173,14 +172,11 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str, caches:
     journal.start_arm(run_id, clock.now(), facts)
     _book_counters(journal, run_id, before, "before")
     setting = _setting(bench, arm_name, client, session, caches)
-    with (
-        kv_cache_gauge(connection) as kv_cache_usage,
-        DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage) as sampler,
-    ):
-        progress = await run_arm(setting, queries, bench.observer)
+    with sampled_devices(journal, run_id, connection, clock) as keep_samples:
+        progress = await run_arm(setting, queries, bench.observer, after_query=keep_samples)
     _book_counters(journal, run_id, await read_settled_counters(connection), "after")
     journal.end_arm(run_id, clock.now())
-    fold_arm(bench.settings, journal, run_id, expected, device_samples=sampler.rows)
+    fold_arm(bench.settings, journal, run_id, expected)
     publish(bench.settings)
     bench.observer.arm_finished(progress)
 

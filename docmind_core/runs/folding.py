@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from docmind_core.runs.device_samples import sampled_rows
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
@@ -14,13 +15,8 @@ _PER_QUERY = ("retrieved", "context_reductions", "cache_lookups", "route_decisio
 """Tables whose rows a query collects and nothing changes afterwards."""
 
 
-def fold_arm(
-    settings: Settings, journal: Journal, run_id: str, expected_queries: int, *, device_samples: Sequence[Row] = ()
-) -> None:
-    """Write the segments of one arm; `runs` comes last, so that a run with a row has all its others.
-
-    Device samples are not in the journal: of a resumed arm there are those of its last process.
-    """
+def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries: int) -> None:
+    """Write the segments of one arm; `runs` comes last, so that a run with a row has all its others."""
     (started_at, ended_at, facts), starts = _arm(journal, run_id), journal.starts(run_id)
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
@@ -44,7 +40,7 @@ def fold_arm(
         ("spans", spans),
         *collected.items(),
         ("engine_counters", journal.counters(run_id)),
-        ("device_samples", device_samples),
+        ("device_samples", sampled_rows(journal, run_id)),
         ("query_runs", query_rows),
         ("runs", [run]),
     ):

@@ -1,5 +1,6 @@
 """The frozen suite of a benchmark run: `benchmarks/<key>/suite.yaml`."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, parse_suite
 from docmind_core.tables.publish import publish_first
 from docmind_core.tables.segments import replace_durably, sync_folder
+
+_NAMED = "named.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ def freeze_benchmark_run(
     settings: Settings,
     *,
     source: Suite | None = None,
+    named: str | None = None,
     prepare: Callable[[], object] | None = None,
 ) -> str:
     """Check a suite, write it aside under a new key, and return the key; from then on there is a database to read.
@@ -69,6 +73,7 @@ def freeze_benchmark_run(
         suite: What the run executes.
         settings: The home it is written to.
         source: The suite as its file has it, where the command line changed something.
+        named: The bundled name or the path that the suite was asked for by, for who goes on with it.
         prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
     """
     check_suite(suite)
@@ -78,6 +83,7 @@ def freeze_benchmark_run(
     folder = settings.benchmarks / key
     try:
         folder.mkdir(parents=True)
+        (folder / _NAMED).write_text(named or suite.name, "utf-8", "surrogateescape")
         _write_suite(folder / "source.yaml", source or suite)
         _write_suite(folder / "suite.yaml", suite)
         sync_folder(settings.benchmarks)
@@ -91,6 +97,13 @@ def _write_suite(path: Path, suite: Suite) -> None:
     part = path.with_name(f"{path.name}.tmp")
     part.write_text(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
     replace_durably(part, path)
+
+
+def resume_command(settings: Settings, benchmark_run: str) -> str:
+    """Return the command that goes on with a benchmark run, in whatever folder it is typed."""
+    path = settings.benchmarks / benchmark_run / _NAMED  # not there in runs of earlier versions
+    suite = path.read_text("utf-8", "surrogateescape") if path.is_file() else suite_of(benchmark_run)
+    return f"docmind bench {shlex.quote(suite)} --resume {benchmark_run}"
 
 
 def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import DocMindError
-from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs
+from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, resume_command
 from docmind_core.runs.lock import home_holder
 from docmind_core.runs.manifest import package_versions
 from docmind_core.serving.bundled_model import BUNDLED_MODEL, damage
@@ -143,13 +143,13 @@ def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
             yield Finding(what="run", text=f"{state.benchmark_run}: {state.unreadable}", advice=advice)
     readable = [state for state in states if state.unreadable is None]
     for state in sorted(readable, key=lambda state: state.benchmark_run, reverse=True)[:RUNS_SHOWN]:
-        yield Finding(what="run", text=_described(state, busy=busy))
+        yield Finding(what="run", text=_described(settings, state, busy=busy))
 
 
-def _described(state: BenchmarkRunState, *, busy: bool) -> str:
+def _described(settings: Settings, state: BenchmarkRunState, *, busy: bool) -> str:
     if state.finished:
         return f"{state.benchmark_run}, finished"
     done = f"{state.queries_done} of {state.queries_total or '?'} queries"
     # Whoever holds the lock may be at work on it.
-    then = "" if busy else f"; go on: docmind bench {state.suite} --resume {state.benchmark_run}"
+    then = "" if busy else f"; go on: {resume_command(settings, state.benchmark_run)}"
     return f"{state.benchmark_run}, {done}{then}"

@@ -39,6 +39,9 @@ create table if not exists counters (
     run_id text not null, engine_session text not null, moment text not null, rows text not null,
     primary key (run_id, engine_session, moment)
 );
+create table if not exists ticks (
+    run_id text not null, ticks text not null
+);
 create table if not exists beginning (
     only_row integer primary key check (only_row = 1), identity text not null,
     accepts_changes integer not null default 0, comparable integer not null default 1
@@ -146,6 +149,15 @@ class Journal:
         """Return the rows of `engine_counters` of a run."""
         found = self._read("select rows from counters where run_id = ? order by rowid", (run_id,))
         return [row for (rows,) in found for row in _decode(rows)]
+
+    def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
+        """Write what the device sampler has taken since the last time."""
+        self._write("insert into ticks values (?, ?)", (run_id, _encode(ticks)))
+
+    def ticks(self, run_id: str) -> list[Row]:
+        """Return all ticks of an arm, those of earlier processes first."""
+        found = self._read("select ticks from ticks where run_id = ? order by rowid", (run_id,))
+        return [tick for (ticks,) in found for tick in _decode(ticks)]
 
     def identity(self) -> Row | None:
         """Return what the run was begun with; None before it has begun."""

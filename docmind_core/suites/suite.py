@@ -162,6 +162,11 @@ def load_suite(name_or_path: str) -> Suite:
     return suite
 
 
+def lasting_name(name_or_path: str) -> str:
+    """Return what names the same suite from every folder: a bundled name as it is, a path in full."""
+    return name_or_path if name_or_path in bundled_suite_names() else str(Path(name_or_path).resolve())
+
+
 def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > SUITE_BYTES_MAX:

@@ -3,7 +3,9 @@
 import json
 import platform
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic_ns
 from types import TracebackType
@@ -18,16 +20,44 @@ INTERVAL_S = 0.5
 TICKS_PER_KV_READING = 4
 """The engine's gauge costs it a request; once in two seconds shows a cache filling up."""
 TICKS_KEPT = 40_000
+"""Of one process; five and a half hours at the usual interval, then half as many per hour."""
 
 Row = dict[str, object]
 KvCacheUsage = Callable[[], float | None]
 
 
-class DeviceSampler:
-    """Samples while its block runs; `rows` are the rows of `device_samples`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One moment of sampling."""
 
-    A broken sensor never ends a benchmark: what can't be read is NULL with a status. When the arm takes longer than
-    `TICKS_KEPT` samples, every second one is dropped and the interval doubles, so that the whole arm stays covered.
+    number: int
+    """Intervals since sampling began, counted in the first interval, which may have doubled since; 0 for the last."""
+    stride: int
+    """What the numbers of this and its neighbours are multiples of: how often the interval had doubled."""
+    rows: list[Row]
+    """Rows of `device_samples`."""
+
+
+def even_rows(ticks: Sequence[Tick]) -> list[Row]:
+    """Return the rows of all ticks at the widest interval that any of them was taken at.
+
+    Means over a run would else count its first hours twice, or those of another process.
+    """
+    stride = max((tick.stride for tick in ticks), default=1)
+    return [
+        row
+        for tick in ticks
+        if tick.number % stride == 0
+        for row in tick.rows
+        if row["source"] != "engine" or tick.number % (stride * TICKS_PER_KV_READING) == 0
+    ]
+
+
+class DeviceSampler:
+    """Samples while its block runs; `taken` hands them over.
+
+    A broken sensor never ends a benchmark: what can't be read is NULL with a status. When sampling takes longer than
+    `TICKS_KEPT` intervals, the interval doubles, and again after as many of those.
     """
 
     def __init__(
@@ -50,15 +80,14 @@ class DeviceSampler:
         self._utc = utc
         self._kv_cache_usage = kv_cache_usage
         self._interval_s = interval_s
-        self._ticks: list[list[Row]] = []
+        self._ticks: deque[Tick] = deque()
         self._gpus = Gpus(because=NOT_SUPPORTED)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="device-sampler", daemon=True)
 
-    @property
-    def rows(self) -> list[Row]:
-        """All samples so far, in the order they were taken."""
-        return [row for tick in tuple(self._ticks) for row in tick]
+    def taken(self) -> list[Tick]:
+        """Return the ticks since the last look, in the order they were taken; each is handed over once."""
+        return [self._ticks.popleft() for _ in range(len(self._ticks))]
 
     def __enter__(self) -> Self:
         self._gpus = open_gpus()
@@ -74,23 +103,22 @@ class DeviceSampler:
 
     def _sample(self) -> None:
         """Sample at once, then at each interval, and once more at the end: the shortest arm has two."""
-        count = 0
+        number, stride = 0, 1
         while True:
             is_last = self._ended.is_set()
-            self._ticks.append(self._tick(count))
+            self._ticks.append(Tick(number=0 if is_last else number, stride=stride, rows=self._look(number, stride)))
             if is_last:
                 return
-            count += 1
-            if len(self._ticks) > TICKS_KEPT:
-                self._ticks = self._ticks[::2]
-                self._interval_s *= 2
-            self._ended.wait(self._interval_s)
+            if number >= TICKS_KEPT * stride:
+                stride *= 2
+            number += stride
+            self._ended.wait(self._interval_s * stride)
 
-    def _tick(self, count: int) -> list[Row]:
+    def _look(self, number: int, stride: int) -> list[Row]:
         stamp = monotonic_ns()
         rows = [self._row(stamp, "nvml", gpu.index, **gpu.identity, **_gpu_columns(gpu)) for gpu in self._gpus.devices]
-        rows.append(self._row(stamp, "host", 0, **self._host(count)))
-        if self._kv_cache_usage is not None and count % TICKS_PER_KV_READING == 0:
+        rows.append(self._row(stamp, "host", 0, **self._host(is_first=number == 0)))
+        if self._kv_cache_usage is not None and number % (stride * TICKS_PER_KV_READING) == 0:
             usage = self._kv_cache_usage()
             status = "ok" if usage is not None else f"unavailable:{NOT_SUPPORTED}"
             rows.append(self._row(stamp, "engine", 0, kv_cache_usage_ratio=usage, status=status))
@@ -106,14 +134,14 @@ class DeviceSampler:
             **columns,
         }
 
-    def _host(self, count: int) -> Row:
+    def _host(self, *, is_first: bool) -> Row:
         memory = psutil.virtual_memory()
         because = self._gpus.because
         return {
             "name": platform.machine(),
             "host_memory_used_gib": (memory.total - memory.available) / GIB,
             # The first interval is too short to say anything.
-            "host_cpu_pct": psutil.cpu_percent() if count else None,
+            "host_cpu_pct": None if is_first else psutil.cpu_percent(),
             "platform_rss_gib": psutil.Process().memory_info().rss / GIB,
             "status": f"unavailable:{because}" if because else "ok",
         }

@@ -118,7 +118,7 @@ def test_a_platform_killed_with_9_is_told_of_by_the_next_run_and_goes_on(bench_h
 
     assert run(["bench", suite]) == 0
     told = f"the process of {killed.benchmark_run} had died: its Dagster run is failed now, its slot free. "
-    assert f"{told}Go on with it later: docmind bench toy --resume {killed.benchmark_run}" in capfd.readouterr().err
+    assert f"{told}Go on with it later: docmind bench {suite} --resume {killed.benchmark_run}" in capfd.readouterr().err
     assert run(["bench", suite, "--resume", killed.benchmark_run]) == 0
     assert "had died" not in capfd.readouterr().err
 

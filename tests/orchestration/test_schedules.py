@@ -75,7 +75,12 @@ def test_a_tick_freezes_the_suite_and_asks_for_one_run_of_its_key(settings, suit
     path.write_text(SUITE)
     mine = suite_schedules(settings)[-1]
     frozen = []
-    monkeypatch.setattr(schedules, "freeze_benchmark_run", lambda suite, given: frozen.append((suite, given)) or KEY)
+
+    def freeze(suite, given, *, named):
+        frozen.append((suite, given, named))
+        return KEY
+
+    monkeypatch.setattr(schedules, "freeze_benchmark_run", freeze)
     path.write_text(SUITE + "limit: 3\n")
 
     resources = {"store": StoreResource(), "observers": ObserverFactory()}
@@ -88,5 +93,6 @@ def test_a_tick_freezes_the_suite_and_asks_for_one_run_of_its_key(settings, suit
         assert (request.run_key, request.partition_key) == (KEY, KEY)
         assert instance.get_dynamic_partitions("benchmark_run") == [KEY]
 
-    [(suite, given)] = frozen
+    [(suite, given, named)] = frozen
     assert (suite.limit, given.home) == (3, settings.home), "a tick reads the file as it is then"
+    assert named == str(path)

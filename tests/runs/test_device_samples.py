@@ -10,10 +10,12 @@ from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.period import write_period_report
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
+from docmind_core.runs.journal import Journal
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.tables.reading import query_rows
 from tests.fakes.nvml import NAME, has_compiler, stand_in_environment
+from tests.runs.running import interrupt, run, select
 
 RUN_IN_CHILD = """
 import sys
@@ -39,6 +41,36 @@ def test_a_run_on_a_host_without_a_gpu_says_so_in_its_views(home, make_suite, mo
         home, "select total_executions, avg_vram_usage, vram_missing_because from system_performance order by counted"
     )
     assert rows == [(2, None, "no_gpu"), (2, None, "no_gpu")]
+
+
+class LooksIntoTheJournal(SilentObserver):
+    """Notes how many samples would survive a kill at the end of each query."""
+
+    def __init__(self, path, run_id):
+        self.path, self.run_id, self.kept = path, run_id, []
+
+    def query_finished(self, progress):
+        with Journal(self.path, read_only=True) as journal:
+            self.kept.append(len(journal.ticks(self.run_id)))
+
+
+def test_the_samples_so_far_are_durable_when_a_query_has_ended(home, make_suite):
+    key = freeze_benchmark_run(make_suite(arms=["single_pass"], concurrency=1), home)
+    observer = LooksIntoTheJournal(journal_path(home, key), f"{key}.single_pass")
+    execute_benchmark_run(home, key, dagster_run_id=None, observer=observer)
+
+    assert len(observer.kept) == 6
+    assert observer.kept[-1] >= 1
+
+
+def test_a_resumed_arm_has_the_samples_of_all_its_processes(home, make_suite, engine, monkeypatch):
+    """The first sample of each process has no processor time: there is no interval before it."""
+    suite = make_suite(arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    run(home, suite, key)
+
+    firsts = "select count(*), count(distinct sampled_at_ns) from device_samples where host_cpu_pct is null"
+    assert select(home, f"{firsts} and source = 'host'") == [(2, 2)]
 
 
 @pytest.mark.skipif(not has_compiler(), reason="no gcc to build the stand-in for libnvidia-ml.so.1")

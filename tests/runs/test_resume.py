@@ -71,6 +71,7 @@ def test_an_arm_that_ended_just_before_the_process_died_gets_its_tables(home, ma
 
     assert len(engine.requests) == requests
     assert select(home, "select count(*), min(status) from query_runs") == [(6, "answered")]
+    assert select(home, "select count(*) > 1 from device_samples where source = 'host'") == [(True,)]
 
 
 @pytest.mark.parametrize("after", [0, 3])

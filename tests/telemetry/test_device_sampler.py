@@ -11,7 +11,7 @@ import pytest
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import read_segment, write_segment
 from docmind_core.telemetry import device_sampler
-from docmind_core.telemetry.device_sampler import DeviceSampler
+from docmind_core.telemetry.device_sampler import DeviceSampler, Tick, even_rows
 from docmind_core.telemetry.gpus import NO_GPU, Gpus
 from tests.builders import RUN_ID
 from tests.fakes.nvml import NAME, has_compiler, stand_in_environment
@@ -20,11 +20,11 @@ START = datetime(2026, 11, 22, 2, tzinfo=UTC)
 SAMPLE_ONCE = """
 import json
 from datetime import UTC, datetime
-from docmind_core.telemetry.device_sampler import DeviceSampler
+from docmind_core.telemetry.device_sampler import DeviceSampler, even_rows
 
 with DeviceSampler("key.arm", utc=lambda ns: datetime(2026, 11, 22, tzinfo=UTC), interval_s=60.0) as sampler:
     pass
-print(json.dumps(sampler.rows, default=str))
+print(json.dumps(even_rows(sampler.taken()), default=str))
 """
 
 
@@ -60,7 +60,7 @@ class Gauge:
 def test_without_a_gpu_the_host_is_sampled_and_vram_has_its_reason(no_gpu):
     with DeviceSampler(RUN_ID, utc=utc, interval_s=60) as sampler:
         pass
-    rows = sampler.rows
+    rows = even_rows(sampler.taken())
     assert [row["source"] for row in rows] == ["host", "host"]
     assert {row["status"] for row in rows} == {"unavailable:no_gpu"}
     assert all("mem_used_gib" not in row for row in rows)
@@ -74,7 +74,7 @@ def test_samples_are_rows_of_the_table_on_the_clock_of_spans(no_gpu, tmp_path):
     settings = Settings(home=tmp_path)
     with DeviceSampler(RUN_ID, utc=utc, kv_cache_usage=lambda: 0.25, interval_s=60) as sampler:
         pass
-    write_segment(settings.tables, "device_samples", RUN_ID, sampler.rows)
+    write_segment(settings.tables, "device_samples", RUN_ID, even_rows(sampler.taken()))
     stored = read_segment(settings.tables, "device_samples", RUN_ID)
     assert [row["sampled_at"] for row in stored] == [utc(row["sampled_at_ns"]).replace(tzinfo=None) for row in stored]
     engine = [row for row in stored if row["source"] == "engine"]
@@ -85,12 +85,13 @@ def test_the_gauge_of_the_engine_is_asked_less_often_and_its_silence_is_no_zero(
     gauge = Gauge([0.1, None], times=2)
     with DeviceSampler(RUN_ID, utc=utc, kv_cache_usage=gauge, interval_s=0.001) as sampler:
         assert gauge.read_enough.wait(60)
-    engine = [row for row in sampler.rows if row["source"] == "engine"]
+    rows = even_rows(sampler.taken())
+    engine = [row for row in rows if row["source"] == "engine"]
     assert [(row["kv_cache_usage_ratio"], row["status"]) for row in engine[:2]] == [
         (0.1, "ok"),
         (None, "unavailable:not_supported"),
     ]
-    hosts = [row for row in sampler.rows if row["source"] == "host"]
+    hosts = [row for row in rows if row["source"] == "host"]
     assert len(hosts) > 4 * (len(engine) - 1)
 
 
@@ -98,15 +99,37 @@ def test_a_long_arm_stays_covered_from_end_to_end_in_fewer_samples(no_gpu, monke
     monkeypatch.setattr(device_sampler, "TICKS_KEPT", 8)
     gauge = Gauge([0.0] * 40, times=10)
     with DeviceSampler(RUN_ID, utc=utc, kv_cache_usage=gauge, interval_s=0.0001) as sampler:
-        first = None
-        while first is None:
-            first = next(iter(sampler.rows), None)
         assert gauge.read_enough.wait(60)
-    stamps = [row["sampled_at_ns"] for row in sampler.rows if row["source"] == "host"]
-    assert stamps[0] == first["sampled_at_ns"]
-    assert stamps == sorted(stamps)
-    assert len(stamps) <= 9
-    assert sampler._interval_s >= 0.0004
+    ticks = sampler.taken()
+    assert sampler.taken() == [], "each is handed over once"
+    rows = [row for row in even_rows(ticks) if row["source"] == "host"]
+    assert (rows[0], rows[-1]) == (ticks[0].rows[0], ticks[-1].rows[0])
+    assert ticks[-1].stride >= 4
+    assert len(rows) <= 8 + 2
+
+
+def test_processes_that_sampled_at_different_intervals_count_alike():
+    """The first doubled its interval, the second did not; each second weighs the same in both."""
+
+    def ticks(process, *taken):
+        return [
+            Tick(number=number, stride=stride, rows=[{"source": source, "at": (process, number)} for source in sources])
+            for number, stride, sources in taken
+        ]
+
+    host, both = ("host",), ("host", "engine")
+    first = ticks("first", (0, 1, both), (1, 1, host), (2, 1, host), (4, 2, host), (6, 2, host), (8, 2, both))
+    second = ticks("second", (0, 1, both), (1, 1, host), (2, 1, host), (3, 1, host), (4, 1, both))
+
+    kept = [(row["source"], *row["at"]) for row in even_rows(first + second)]
+
+    assert [number for source, process, number in kept if (source, process) == ("host", "first")] == [0, 2, 4, 6, 8]
+    assert [number for source, process, number in kept if (source, process) == ("host", "second")] == [0, 2, 4]
+    assert [(process, number) for source, process, number in kept if source == "engine"] == [
+        ("first", 0),
+        ("first", 8),
+        ("second", 0),
+    ]
 
 
 def test_an_error_in_the_block_ends_the_thread_and_goes_on(no_gpu):
@@ -114,7 +137,7 @@ def test_an_error_in_the_block_ends_the_thread_and_goes_on(no_gpu):
     with pytest.raises(KeyError), sampler:
         raise KeyError("engine gone")
     assert not sampler._thread.is_alive()
-    assert len(sampler.rows) == 2
+    assert len(sampler.taken()) == 2
 
 
 @pytest.mark.skipif(not has_compiler(), reason="no gcc to build the stand-in for libnvidia-ml.so.1")

@@ -1,0 +1,34 @@
+"""Device samples of an arm: taken beside it and kept in the journal, so that an interruption costs only the last."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from docmind_core.runs.clock import ClockAnchor
+from docmind_core.runs.journal import Journal, Row
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
+from docmind_core.telemetry.device_sampler import DeviceSampler, Tick, even_rows
+
+
+@contextmanager
+def sampled_devices(
+    journal: Journal, run_id: str, connection: EngineConnection, clock: ClockAnchor
+) -> Iterator[Callable[[], None]]:
+    """Sample while the block runs; yields what writes the samples so far, which the end of the block does as well."""
+    with kv_cache_gauge(connection) as kv_cache_usage:
+        sampler = DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage)
+
+        def keep() -> None:
+            journal.book_ticks(run_id, [asdict(tick) for tick in sampler.taken()])
+
+        try:
+            with sampler:
+                yield keep
+        finally:
+            keep()
+
+
+def sampled_rows(journal: Journal, run_id: str) -> list[Row]:
+    """Return the rows of `device_samples` of an arm, of all processes that worked on it."""
+    return even_rows([Tick(**tick) for tick in journal.ticks(run_id)])
