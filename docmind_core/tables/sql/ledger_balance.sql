@@ -12,6 +12,7 @@ with calls as (
         prompt_tokens is null or completion_tokens is null as without_usage,
         status = 'cut_off' or tokens_missing_because is not null as unreconciled,
         status in ('finished', 'cut_off') or http_status = 200 as may_have_finished,
+        status = 'finished' as has_finished,
         -- A cut between prefill and first chunk leaves the client without the prompt that the engine counted.
         case when status = 'cut_off' and coalesce(prompt_tokens, 0) = 0 or prompt_tokens is null
             then max_model_len else 0 end as prompt_left,
@@ -30,6 +31,7 @@ ledger as (
         case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
             as ledger_prefill_tokens,
         count(*) filter (where may_have_finished) as own_requests,
+        count(*) filter (where has_finished) as finished_requests,
         count(*) filter (where unreconciled) as unreconciled_calls,
         count(*) filter (where without_usage) as calls_without_usage,
         case when count(prompt_left) filter (where unreconciled) = unreconciled_calls
@@ -47,6 +49,7 @@ counters as (
         counter,
         count(*) filter (where moment = 'before') as before_count,
         count(*) filter (where moment = 'after') as after_count,
+        max(value) as largest,
         (max(value) filter (where moment = 'after') - max(value) filter (where moment = 'before'))::bigint as growth
     from engine_counters
     group by all
@@ -58,6 +61,8 @@ engine as (
         max(growth) filter (where counter = 'prompt_tokens') as engine_prompt_tokens,
         max(growth) filter (where counter = 'generation_tokens') as engine_completion_tokens,
         max(growth) filter (where counter = 'request_success') as engine_requests,
+        coalesce(max(largest) filter (where counter in ('num_requests_running', 'num_requests_waiting')), 0)::bigint
+            as requests_under_way,
         max(growth) filter (where counter = 'prompt_tokens_cached') as engine_cached_tokens,
         max(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum') as engine_prefill_tokens,
         count(distinct counter) filter (where counter in ('prompt_tokens', 'generation_tokens')) = 2 as has_counters,
@@ -83,7 +88,9 @@ sides as (
         case when ledger.run_id is null then 0 else completion_bound end as completion_bound,
         coalesce(unreconciled_names, []) as unreconciled_names,
         coalesce(own_requests, 0) as own_requests,
+        coalesce(finished_requests, 0) as finished_requests,
         engine_requests,
+        coalesce(requests_under_way, 0) as requests_under_way,
         coalesce(has_counters, false) as has_counters,
         coalesce(has_before, false) as has_before,
         coalesce(has_after, false) as has_after,
@@ -99,19 +106,25 @@ sides as (
 judged as (
     select
         *,
+        -- A server that doesn't say when its counters began has the same session before a restart and after it.
+        least(engine_prompt_tokens, engine_completion_tokens, engine_requests) < 0 as went_back,
+        -- Others only add. Tokens of their requests are counted while these run, the requests once they have finished;
+        -- and an attempt of ours that was cut off may never have become a request.
+        not is_exclusive and prompt_difference >= 0 and completion_difference >= 0 as may_be_others,
         -- Its first reading and its last enclose the pause, in which others may have used the engine.
-        not is_exclusive and process_starts > 1 and prompt_difference >= 0 and completion_difference >= 0
-            as interrupted_on_shared_session,
+        may_be_others and process_starts > 1 as interrupted_on_shared_session,
         unreconciled_calls > 0
             and prompt_difference between 0 and coalesce(prompt_bound, prompt_difference)
             and completion_difference between 0 and coalesce(completion_bound, completion_difference) as is_explained,
         case
             when not has_counters then 'no_metrics'
             when not (has_before and has_after) then 'unreconciled'
-            when not is_exclusive and engine_requests > own_requests then 'not_exclusive'
+            when went_back then 'unreconciled'
             when prompt_difference = 0 and completion_difference = 0 and calls_without_usage = 0 then 'balanced'
+            when may_be_others and engine_requests > own_requests then 'not_exclusive'
             when is_explained then 'unreconciled'
             when interrupted_on_shared_session then 'unreconciled'
+            when may_be_others and (requests_under_way > 0 or engine_requests > finished_requests) then 'not_exclusive'
             else 'unbalanced'
         end as state,
         array_to_string(unreconciled_names[:10], ', ')
@@ -152,6 +165,12 @@ select
             then 'no counters after the last call: the engine or the platform died in this session; ' || without_counters
         when not has_before
             then 'no counters before the first call of this session; ' || without_counters
+        when went_back
+            then 'the counters went back: the engine was started again; ' || without_counters
+        when state = 'not_exclusive' and coalesce(engine_requests <= own_requests, true)
+            then format('the engine counted {:+d} prompt and {:+d} completion tokens of others: {} requests were under way '
+                'at a reading, {} finished, {} of this run', prompt_difference, completion_difference,
+                requests_under_way, coalesce(engine_requests::varchar, 'unknown'), finished_requests)
         when state = 'not_exclusive'
             then format('the engine finished {} requests, this run sent {}: somebody else used it',
                 engine_requests, own_requests)
