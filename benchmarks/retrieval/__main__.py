@@ -1,6 +1,7 @@
 """Reproduce the retrieval anchors: python -m benchmarks.retrieval --strategy all --unit both."""
 
 import argparse
+import resource
 import shutil
 import sys
 import time
@@ -34,6 +35,7 @@ def main() -> int:
             for strategy in STRATEGIES[options.strategy]:
                 result = measure(searchers[strategy], query_set.queries, units)
                 outside += not print_table(name, unit, strategy, result)
+    print(f"\nmost memory that this process held: {peak_mib():,.0f} MiB")
     print("all inside the rule" if not outside else f"{outside} outside the rule")
     return 1 if outside else 0
 
@@ -68,6 +70,11 @@ def print_table(name: str, unit: str, strategy: str, result: Result) -> bool:
             verdict = f"{'inside' if inside else 'OUTSIDE'} {low:.3f} to {high:.3f} ({rule})"
         print(f"  {metric:<10} {figure:>7.3f} {'-' if expected is None else f'{expected:.3f}':>7}  {verdict}".rstrip())
     return inside
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process ever had resident."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
