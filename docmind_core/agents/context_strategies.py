@@ -30,11 +30,13 @@ def trim_conversation(state: ContextState, over: int, count: CountText) -> Conte
     The query's own turn, where it is in the conversation, stays and is none of the six: it is the one under way.
     """
     found = turns(state.history)
-    before = [turn for turn in found if all(message.text != state.query for message in turn)]
+    before = [place for place, turn in enumerate(found) if all(message.text != state.query for message in turn)]
     if len(before) <= LATEST_TURNS + 1:
         return state
-    dropped = before[1:-LATEST_TURNS]
-    return replace(state, history=tuple(message for turn in found if turn not in dropped for message in turn))
+    # By place: a turn that is dropped may say the same as one that stays.
+    dropped = set(before[1:-LATEST_TURNS])
+    kept = (turn for place, turn in enumerate(found) if place not in dropped)
+    return replace(state, history=tuple(message for turn in kept for message in turn))
 
 
 def compress_results(state: ContextState, over: int, count: CountText) -> ContextState:

@@ -78,12 +78,15 @@ async def rerank(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str,
 
 
 async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Answer from the best passages; the second time from those not read before, and those the draft cited."""
+    """Answer from the best passages; the second time from those not read before, and those the draft cited.
+
+    With nothing left to read, a rejected draft stays the answer: the documents were found, and it was made of them.
+    """
     context = runtime.context
     candidates = _candidates(state)
     passages = _passages(state, candidates, context)
     if not passages:
-        return {"result": nothing_found()}
+        return {} if state.get("refined") else {"result": nothing_found()}
     task = "answer_again" if state.get("refined") else "answer"
     request = answer_request(
         state["question"],

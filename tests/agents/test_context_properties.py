@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from docmind_core.agents.context_state import ContextState
+from docmind_core.agents.context_strategies import trim_conversation
 from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import NumberedPassage
@@ -132,6 +133,22 @@ def test_with_a_real_tokenizer_the_post_condition_holds_as_well(state, budget):
     assert (guard.counts.prompt(SYSTEM, fitted.request.user) > budget) == (fitted.overflow is not None)
     assert fitted.request.user.endswith(TAIL)
     assert_whole(state, fitted.request.state)
+
+
+@settings(deadline=None)
+@given(asked=st.lists(st.sampled_from(["and then?", "why?", QUERY]), max_size=14))
+def test_trimming_keeps_turns_by_their_place_also_where_others_say_the_same_s29(asked):
+    """S29: of the turns before the query's own, the first and the last five."""
+    said = tuple(
+        Utterance(speaker=speaker, text=text)
+        for question in asked
+        for speaker, text in ((USER, question), ("result_synthesizer", "yes"))
+    )
+    kept = turns(trim_conversation(ContextState(query=QUERY, history=said), 1, len).history)
+
+    before = [place for place, question in enumerate(asked) if question != QUERY]
+    stay = {place for place, question in enumerate(asked) if question == QUERY} | {*before[:1], *before[-5:]}
+    assert kept == [turn for place, turn in enumerate(turns(said)) if place in stay]
 
 
 def every_passage(state) -> list[NumberedPassage]:

@@ -118,6 +118,20 @@ async def test_a_rejected_answer_is_refined_once_with_passages_not_read_before()
     assert [hit.chunk.doc_id for hit in answer.passages] == ["doc2", "doc6", "doc7", "doc8", "doc9"]
 
 
+@pytest.mark.parametrize(
+    ("hits", "texts"), [(3, {}), (7, {6: "Passage 1 says something.", 7: "Passage 2 says something."})]
+)
+async def test_a_rejected_answer_stays_where_nothing_is_left_to_read(hits, texts):
+    """No refusal that nobody made, and no ranking that was found and then lost."""
+    tools = ScriptedTools(hits=hits, texts=texts, reply=replying(check="no", answer="blue"))
+    answer = await run_tuned(tools)
+
+    assert tools.callers == [SYNTHESIZER, VALIDATOR]
+    assert (answer.text, answer.abstained, answer.fallback_because) == ("blue", False, None)
+    assert [hit.chunk.doc_id for hit in answer.passages] == [f"doc{number}" for number in range(1, min(hits, 5) + 1)]
+    assert len(answer.candidates) == hits
+
+
 SAID = "A frobnicator is a device that frobnicates widgets in the dark."
 
 
