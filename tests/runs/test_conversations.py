@@ -7,8 +7,11 @@ import pytest
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.suites.suite import load_suite
 from docmind_core.tables.reading import query_rows
+from tests.fakes import engine_server
 from tests.fakes.engine_server import plain_reply
+from tests.fakes.word_counts import WordPieceCounts
 
 TURNS = 9
 ARMS = ("single_pass", "single_agent", "naive+specialization", "tuned")
@@ -70,6 +73,27 @@ def test_a_conversation_that_fits_is_sent_whole_in_every_arm(home, make_suite, e
     assert answering
     assert all(user.count(whole) == 1 for user in answering)
     assert select(home, "select count(*) from context_reductions") == [(0,)]
+
+
+@pytest.mark.parametrize("name", ["tuned+context_budget", "naive+context_budget"])
+def test_the_bundled_suite_has_histories_trimmed_where_there_is_a_budget_s29(home, engine, name, monkeypatch):
+    """S29, S36: counted by a real tokenizer, in words they would fit."""
+    monkeypatch.setattr(engine_server, "_prompt_tokens", real_tokens)
+    suite = load_suite("conversations")
+    assert name in suite.arms
+    run(home, suite.model_copy(update={"engine": engine.url, "arms": (name,), "limit": 2}))
+
+    trimmed = select(
+        home,
+        "select count(distinct query_id) > 0, bool_and(tokens_after < tokens_before) from context_reductions "
+        "where strategy = 'conversation_trimming'",
+    )
+    assert trimmed == [(True, True)]
+
+
+def real_tokens(body):
+    texts = [body["prompt"]] if "prompt" in body else [message["content"] for message in body["messages"]]
+    return sum(WordPieceCounts().text(text) for text in texts)
 
 
 def prompts(engine):

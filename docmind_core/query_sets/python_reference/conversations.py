@@ -17,8 +17,8 @@ from docmind_core.query_sets.documents import EarlierMessage
 from docmind_core.query_sets.python_reference.questions import LocatedQueries
 
 CONVERSATIONS_FILE = "conversations.jsonl"
-TURNS_MIN = 6
-"""With fewer, keeping the first turn and the last five keeps all."""
+TURNS_MIN = 8
+"""With fewer, keeping the first and the last five of the turns before the last question keeps all."""
 
 
 class ConversationTurn(BaseModel):
