@@ -4,10 +4,11 @@ from docmind_core.agents.arms import Arm
 from docmind_core.agents.levers import Lever
 
 EQUAL_IN_ALL = (
-    "passages for the same search, how many of them are read, the earlier turns of a conversation, the instruction for "
-    "an answer and its limit of tokens. "
+    "passages for the same search, how many of them are read for each search, the earlier turns of a conversation, the "
+    "instruction for an answer and its limit of tokens. "
     "Which are read differs only as the column says: dedupe replaces a passage that repeats another one by the next, "
-    "a rerank at thorough orders the candidates anew, context_budget shortens what is read."
+    "a rerank at thorough orders the candidates anew, context_budget shortens what is read. With the routing free, the "
+    "supervisor of naive arms may search several times, and its answer reads the passages of each of these searches."
 )
 """What no arm and no lever changes; tested."""
 

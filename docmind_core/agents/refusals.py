@@ -3,7 +3,7 @@
 import re
 
 REFUSAL_SENTENCE = "The documents do not answer this."
-REFUSAL_RULES_VERSION = "2"
+REFUSAL_RULES_VERSION = "3"
 """Stored in the manifest of each run, so that counts of two versions can be told apart."""
 
 _LEAD = (
@@ -24,6 +24,9 @@ _REFUSAL = re.compile(
     rf"{_SOURCE} (?:do|does|did){_NOT} (?:\w+ )?{_SAY}\b"
     rf"|none of (?:the|these) (?:documents|passages|sources) {_SAY}s?\b"
     rf"|[^.]{{0,120}}\bnot (?:\w+ )?{_SAID} (?:in|by|from) {_SOURCE}{_END}"
+    rf"|(?:the )?answer (?:is|was){_NOT} (?:\w+ )?(?:in|part of) {_SOURCE}{_END}"
+    r"|(?:there is |there's )no mention of [^.,;:]{1,120}[.!]?$"
+    rf"|(?:it is |it's )?(?:not possible|impossible) to answer\b[^.]{{0,80}}\b(?:in|from|on|with) {_SOURCE}{_END}"
     rf"|(?:there is |there's )?(?:no|not enough) (?:information|mention|answer)\b[^.]{{0,120}}"
     rf"\b(?:in|from) {_SOURCE}{_END}"
     rf"|[^.]{{0,120}}\b{_CANNOT} be {_SAID} (?:in|by|from|with) {_SOURCE}{_END}"
@@ -31,7 +34,8 @@ _REFUSAL = re.compile(
     rf"|(?:i|we)(?:'m| am| are)? {_CANNOT} (?:answer|determine|find|say|tell)\b"
     r"|(?:i|we) (?:do not|don't) know\b"
     rf"|(?:(?:it|this|that|the answer) {_CANNOT} be (?:answered|determined)"
-    r"|unknown|no answer|not enough information|no information)[.!]?$"
+    r"|unknown|no answer|not (?:mentioned|stated|specified|provided)"
+    r"|not enough information|no information(?: (?:is|was) (?:provided|given|available))?)[.!]?$"
     r")",
     re.IGNORECASE,
 )
