@@ -1,6 +1,7 @@
 """Dagster's own state, kept in the home: its folder, its settings, and runs whose process has died."""
 
 import fcntl
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -8,6 +9,7 @@ import psutil
 
 from dagster_project.partitions import benchmark_runs
 from docmind_core.runs.keys import is_benchmark_run
+from docmind_core.serving.process_start import start_mark
 from docmind_core.settings import Settings
 
 # No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.
@@ -44,7 +46,10 @@ _FILES = {
 }
 
 _CLOCK_TOLERANCE_S = 5.0
-"""The start of a process is derived from the wall clock, which may be set between two looks."""
+"""For runs without a mark: psutil derives starts from the wall clock, which may be set between two looks."""
+
+PROCESS_TAG = "docmind/process"
+"""On a run: number and start of the process that executes it, `pid:boot_id:ticks`."""
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -89,6 +94,13 @@ def forget_removed_runs(instance: dg.DagsterInstance, settings: Settings) -> Non
             instance.delete_dynamic_partition(str(benchmark_runs.name), key)
 
 
+def mark_process(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Write down that this process executes a run, in a form that setting the clock does not move."""
+    mark = start_mark(os.getpid())
+    if mark is not None:
+        instance.add_run_tags(run_id, {PROCESS_TAG: f"{os.getpid()}:{mark}"})
+
+
 def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) -> tuple[str, ...]:
     """Fail the runs whose process is gone and free the pool slots that they hold; return their ids.
 
@@ -117,12 +129,14 @@ def _process_lives(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     pid = starts[0].get_dagster_event().pid if starts else None
     if pid is None:
         return True
+    marked_pid, _, mark = record.dagster_run.tags.get(PROCESS_TAG, "").partition(":")
     try:
         process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if marked_pid == str(pid):
+            return start_mark(pid) == mark
         # A process younger than the run has inherited the number, not the work.
-        return (
-            process.status() != psutil.STATUS_ZOMBIE
-            and process.create_time() <= starts[0].timestamp + _CLOCK_TOLERANCE_S
-        )
+        return process.create_time() <= starts[0].timestamp + _CLOCK_TOLERANCE_S
     except psutil.NoSuchProcess:
         return False

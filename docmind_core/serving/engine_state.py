@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 
 from docmind_core.errors import EngineError
+from docmind_core.serving.process_start import began_no_earlier, start_mark
 
 _KILL_PATIENCE_S = 30.0
 _START_TOLERANCE_S = 5.0
-"""psutil derives start times from the wall clock, which may be set between two looks."""
+"""For records without marks: psutil derives start times from the wall clock, which may be set between two looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,9 @@ class EngineState:
     log: str
     stop_grace_s: float
     """How long its orderly stop may take, in seconds."""
+    start_mark: str | None = None
+    """Start of the keeper as `process_start.start_mark` gives it; None without /proc, and in earlier records."""
+    owner_start_mark: str | None = None
 
     @property
     def detached(self) -> bool:
@@ -46,12 +50,12 @@ class EngineState:
         """Whether the process that owns the engine is still there."""
         if self.owner_pid is None or self.owner_started_at is None:
             return False
-        return _find(self.owner_pid, self.owner_started_at, alive=True) is not None
+        return _exists(self.owner_pid, self.owner_started_at, self.owner_start_mark, alive=True)
 
     @property
     def keeper_lives(self) -> bool:
         """Whether the engine's keeper is still there, and not another process with its number."""
-        return _find(self.pgid, self.started_at, alive=True) is not None
+        return _exists(self.pgid, self.started_at, self.start_mark, alive=True)
 
 
 def state_path(home: Path) -> Path:
@@ -87,7 +91,7 @@ def process_start(pid: int) -> float:
 
 def group_members(state: EngineState) -> list[psutil.Process]:
     """Processes of the engine's group that run; never those of a stranger that got its number later."""
-    if psutil.pid_exists(state.pgid) and _find(state.pgid, state.started_at, alive=False) is None:
+    if psutil.pid_exists(state.pgid) and not _exists(state.pgid, state.started_at, state.start_mark, alive=False):
         return []
     return [process for process in psutil.process_iter() if _belongs(process, state)]
 
@@ -123,21 +127,25 @@ def _is_gone(state: EngineState, *, within_s: float) -> bool:
     return True
 
 
-def _find(pid: int, started_at: float, *, alive: bool) -> psutil.Process | None:
-    """The process with this number and start; a zombie, which only waits for its parent to notice, is not alive."""
+def _exists(pid: int, started_at: float, mark: str | None, *, alive: bool) -> bool:
+    """Whether a process has this number and start; a zombie, which only waits for its parent, is not alive."""
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - started_at) <= _START_TOLERANCE_S
-        return process if same and (not alive or process.status() != psutil.STATUS_ZOMBIE) else None
+        if mark is not None:
+            same = start_mark(pid) == mark
+        else:
+            same = abs(process.create_time() - started_at) <= _START_TOLERANCE_S
+        return same and (not alive or process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
-        return None
+        return False
 
 
 def _belongs(process: psutil.Process, state: EngineState) -> bool:
     try:
-        if os.getpgid(process.pid) != state.pgid:
+        if os.getpgid(process.pid) != state.pgid or process.status() == psutil.STATUS_ZOMBIE:
             return False
-        began = process.create_time()
-        return bool(began >= state.started_at - _START_TOLERANCE_S and process.status() != psutil.STATUS_ZOMBIE)
+        if state.start_mark is not None:
+            return began_no_earlier(process.pid, state.start_mark)
+        return bool(process.create_time() >= state.started_at - _START_TOLERANCE_S)
     except (ProcessLookupError, PermissionError, psutil.Error):
         return False

@@ -26,6 +26,7 @@ from docmind_core.serving.engine_state import (
     read_state,
     write_state,
 )
+from docmind_core.serving.process_start import start_mark
 from docmind_core.serving.profiles import EngineProfile, preloaded_libraries
 from docmind_core.serving.warm_up import warm_up
 from docmind_core.settings import NOTHING_TOLD, Settings, child_environment
@@ -188,6 +189,8 @@ def _spawn(
         model=profile.served_model_name,
         log=str(log),
         stop_grace_s=profile.stop_grace_s,
+        start_mark=start_mark(keeper.pid),
+        owner_start_mark=None if detached else start_mark(os.getpid()),
     )
     write_state(settings.home, state)
     return ManagedEngine(settings=settings, state=state, keeper=keeper, pipe=write_end)

@@ -1,22 +1,27 @@
 """A run that died must not block the next one."""
 
+import os
 import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import dagster as dg
+import psutil
 import pytest
 
 from dagster_project.instance import (
     DAGSTER_YAML,
     EARLIER_DAGSTER_YAML,
+    PROCESS_TAG,
     add_benchmark_run,
     fail_dead_runs,
     open_instance,
     prepare_dagster_home,
 )
 from dagster_project.jobs import benchmark_job
+from dagster_project.resources import StoreResource
 from dagster_project.sensors.alert_delivery import deliver_alerts
 from docmind_core.settings import Settings
 
@@ -66,6 +71,38 @@ def test_a_living_run_keeps_its_slot(instance):
 
     assert dg.materialize([agent_runs], instance=instance).success
     assert seen == [(), 1]
+
+
+def test_a_living_run_is_not_failed_when_the_clock_is_set(settings, instance, monkeypatch):
+    """The sensor asks this every minute: a step of the clock must end no benchmark."""
+    true_start = psutil.Process.create_time
+    seen = []
+
+    @dg.asset(pool="engine")
+    def agent_runs(context, store: dg.ResourceParam[Settings]):
+        seen.append(fail_dead_runs(context.instance))
+        for step_s in (3600, -3600):
+            monkeypatch.setattr(psutil.Process, "create_time", lambda process, s=step_s: true_start(process) + s)
+            seen.append(fail_dead_runs(context.instance))
+        seen.append(context.instance.event_log_storage.get_concurrency_info("engine").active_slot_count)
+
+    store = StoreResource(home=str(settings.home))
+    assert dg.materialize([agent_runs], instance=instance, resources={"store": store}).success
+    assert seen == [(), (), (), 1]
+
+
+def test_a_process_that_inherited_the_number_of_a_run_is_not_its_process(instance):
+    seen = []
+
+    @dg.asset
+    def agent_runs(context):
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: f"{os.getpid()}:another-boot:1"})
+        seen.extend(fail_dead_runs(context.instance))
+
+    with suppress(Exception):
+        dg.materialize([agent_runs], instance=instance)
+    [run] = instance.get_runs()
+    assert seen == [run.run_id]
 
 
 def test_the_files_of_dagsters_home_are_written_once(tmp_path):

@@ -1,15 +1,19 @@
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
 import pytest
 
 from docmind_core.errors import EngineStartError
-from docmind_core.serving.engine_state import group_members, read_state, write_state
+from docmind_core.serving.engine import stop_engine
+from docmind_core.serving.engine_state import end_group, group_members, read_state, state_path, write_state
 from docmind_core.serving.managed import start_engine
 from docmind_core.settings import child_environment
 from tests.conftest import PROJECT
@@ -140,16 +144,74 @@ def test_what_a_dead_run_left_behind_is_ended_at_the_next_start(home, tmp_path, 
     assert group_members(stale) == []
 
 
-def test_a_record_whose_number_now_belongs_to_a_stranger_harms_nobody(home, tmp_path):
+@pytest.fixture
+def step_the_clock(monkeypatch):
+    """Set the clock an hour on or back, as far as start times that are derived from it go."""
+    true_start = psutil.Process.create_time
+
+    def step(seconds):
+        monkeypatch.setattr(psutil.Process, "create_time", lambda process: true_start(process) + seconds)
+
+    return step
+
+
+UNMARKED = {"start_mark": None, "owner_start_mark": None}
+"""What a record of an earlier version lacks, and one that is written without /proc."""
+
+
+@pytest.mark.parametrize("marks", [{"owner_start_mark": "another-boot:1"}, UNMARKED])
+def test_a_record_whose_number_now_belongs_to_a_stranger_harms_nobody(home, tmp_path, marks):
     engine = start(home, tmp_path)
     engine.stop()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as stranger:
-        write_state(home.home, replace(engine.state, pgid=stranger.pid, started_at=1.0, owner_started_at=1.0))
+        record = replace(engine.state, pgid=stranger.pid, started_at=1.0, owner_started_at=1.0, **marks)
+        write_state(home.home, record)
 
         start(home, tmp_path).stop()
 
         assert stranger.poll() is None
         stranger.communicate(b"\n")
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_an_engine_is_found_and_ended_after_the_clock_was_set(home, tmp_path, step_the_clock, seconds):
+    """A step would make an engine a stranger: it would be forgotten, and run on for ever."""
+    engine = start(home, tmp_path, detached=True)
+    threading.Thread(target=engine.keeper.wait, daemon=True).start()
+    step_the_clock(seconds)
+    try:
+        assert engine.state.keeper_lives
+        assert len(group_members(engine.state)) == 3
+        with pytest.raises(EngineStartError, match="already runs"):
+            start(home, tmp_path)
+        assert stop_engine(home, lambda line: None)
+        assert survivors(engine.state) == []
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(engine.state.pgid, signal.SIGKILL)
+
+
+def test_the_owner_of_an_engine_lives_after_the_clock_was_set(home, owner, step_the_clock):
+    step_the_clock(3600)
+    state = read_state(home.home)
+    assert state.owner_lives
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    assert not state.owner_lives
+
+
+def test_a_record_of_an_earlier_version_is_understood(home, tmp_path):
+    engine = start(home, tmp_path)
+    fields = json.loads(state_path(home.home).read_text())
+    state_path(home.home).write_text(json.dumps({name: fields[name] for name in fields if name not in UNMARKED}))
+
+    earlier = read_state(home.home)
+    found = (earlier.owner_lives, earlier.keeper_lives, len(group_members(earlier)))
+    engine.stop()
+    end_group(earlier, grace_s=0.0)
+
+    assert found == (True, True, 3)
+    assert group_members(earlier) == []
 
 
 def test_a_detached_engine_outlives_its_starter(home, tmp_path):
