@@ -180,7 +180,7 @@ SUITES: dict[str, tuple[bytes, str, str]] = {
     "escape as key": (SUITE.encode() + b'"\\e[2J": 1\n', "suite.yaml:3", "unknown key"),
     "60,000 unknown keys": (b"".join(b"k%d: 1\n" % number for number in range(7000)), "suite.yaml:1", "... and"),
     "nan": (SUITE.encode() + b"deadline_s: .nan\n", "suite.yaml:3: deadline_s", "finite"),
-    "wrong type": (SUITE.encode() + b"limit: many\n", "suite.yaml:3: limit", "valid integer"),
+    "wrong type": (SUITE.encode() + b"limit: many\n", "suite.yaml:3: limit", "should be a number"),
     "escape in a value": (b'name: mine\nquery_set: "\\e[2J"\n', "suite.yaml:2: query_set", "pattern"),
     "nul": (b"name: a\0b\n", "suite.yaml:1", "U+0000"),
     "latin-1": ("name: é\n".encode("latin-1"), "suite.yaml", "not UTF-8"),

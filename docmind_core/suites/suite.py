@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from docmind_core.errors import SuiteError, UsageError
 from docmind_core.settings import CHANNEL_NAME
@@ -21,6 +30,40 @@ Strategy = Literal["keyword_search", "semantic_search", "hybrid_search"]
 PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1000}$")]
 """A name, a path or a URL: no control characters, which a terminal would obey."""
 
+
+_TOLD = re.compile(r"[-+.0-9]{1,20}|yes|no|on|off|true|false", re.IGNORECASE)
+"""Texts that an error may repeat; any other may be a key that stands in the wrong place."""
+
+
+def _text(value: str) -> str:
+    return f"the text {value!r}; write it without quotes" if _TOLD.fullmatch(value) else "text"
+
+
+def _number(value: object) -> object:
+    """Refuse what pydantic would take for a number: YAML reads `yes` and `on` as true, and true would be 1."""
+    if isinstance(value, bool):
+        raise _other_kind("a number", f"{str(value).lower()} (YAML reads yes and on so, or no and off)")
+    if isinstance(value, str):
+        raise _other_kind("a number", _text(value))
+    return value
+
+
+def _switch(value: object) -> object:
+    if isinstance(value, str):
+        raise _other_kind("true or false", _text(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise _other_kind("true or false", f"the number {value}")
+    return value
+
+
+def _other_kind(wanted: str, given: str) -> PydanticCustomError:
+    return PydanticCustomError("other_kind", "should be {wanted}, not {given}", {"wanted": wanted, "given": given})
+
+
+Count = Annotated[int, BeforeValidator(_number)]
+Measure = Annotated[float, BeforeValidator(_number)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+
 SUITE_BYTES_MAX = 64 * 1024
 PROBLEMS_SHOWN_MAX = 50
 
@@ -30,9 +73,9 @@ class AlertOverride(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_n: int | None = Field(default=None, ge=1)
+    min_n: Count | None = Field(default=None, ge=1)
     test: str | None = None
-    for_evals: int | None = Field(default=None, ge=1)
+    for_evals: Count | None = Field(default=None, ge=1)
 
 
 class Suite(BaseModel):
@@ -43,7 +86,7 @@ class Suite(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     query_set: PlainText
-    limit: int | None = Field(default=None, ge=1)
+    limit: Count | None = Field(default=None, ge=1)
     arms: tuple[str, ...] = Field(default=("single_pass", "naive_supervisor"), min_length=1)
     level: Level = "balanced"
     routing: Routing = "fixed"
@@ -51,28 +94,28 @@ class Suite(BaseModel):
     """How the arms without a router search."""
     strategies: tuple[Strategy, ...] = ("keyword_search",)
     """What a router may choose from."""
-    replicates: int = Field(default=1, ge=1, le=100)
-    concurrency: int = Field(default=4, ge=1, le=1024)
-    seed: int = 0
+    replicates: Count = Field(default=1, ge=1, le=100)
+    concurrency: Count = Field(default=4, ge=1, le=1024)
+    seed: Count = 0
     engine: Annotated[PlainText, AfterValidator(checked_engine)] = "cpu-smollm2"
     """A profile to start, or the URL of a running engine."""
     model: PlainText | None = None
     """The model to ask for; by default the only one that the engine serves."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the engine's key."""
-    plumbing: bool = False
+    plumbing: Switch = False
     """The model only checks the plumbing: its results get no letter and no claim."""
-    deadline_s: float = Field(default=300.0, gt=0)
+    deadline_s: Measure = Field(default=300.0, gt=0)
     """For one query, all its calls and searches together."""
-    agent_deadline_s: float | None = Field(default=None, gt=0)
+    agent_deadline_s: Measure | None = Field(default=None, gt=0)
     """For one step of an agent; by default only the query's deadline ends it."""
-    top_k: int | None = Field(default=None, ge=1, le=100)
+    top_k: Count | None = Field(default=None, ge=1, le=100)
     """Passages that an answer is based on, in every arm; by default the level's own number."""
-    answer_max_tokens: int = Field(default=64, ge=1, le=32768)
+    answer_max_tokens: Count = Field(default=64, ge=1, le=32768)
     context_budget: Literal[2048, 4096, 8192] = 2048
     """Prompt tokens that an agent may use in the arms with the lever `context_budget`: the guide's 2K, 4K or 8K."""
-    limits: dict[str, float] = Field(default_factory=dict)
-    min_n: int | None = Field(default=None, ge=1)
+    limits: dict[str, Measure] = Field(default_factory=dict)
+    min_n: Count | None = Field(default=None, ge=1)
     alerts: dict[str, AlertOverride] = Field(default_factory=dict)
     schedule: str | None = None
     """Cron expression; the schedule exists in Dagster and is stopped until somebody starts it."""

@@ -1,3 +1,4 @@
+import json
 import traceback
 
 import pytest
@@ -40,6 +41,41 @@ def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
 def test_a_bad_suite_is_refused_with_the_place_and_the_problem(text, message):
     with pytest.raises(SuiteError, match=message):
         parse_suite(text, source="toy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("limit: yes", "limit: should be a number, not true"),
+        ("concurrency: on", "concurrency: should be a number, not true"),
+        ("min_n: true", "min_n: should be a number, not true"),
+        ("seed: false", "seed: should be a number, not false"),
+        ("deadline_s: yes", "deadline_s: should be a number, not true"),
+        ("agent_deadline_s: '9'", "agent_deadline_s: should be a number, not the text '9'"),
+        ("limits: {agent_latency_p95_s: true}", "limits.agent_latency_p95_s: should be a number, not true"),
+        ("alerts: {run_failed: {min_n: on}}", "alerts.run_failed.min_n: should be a number, not true"),
+        ("limit: '8'", "limit: should be a number, not the text '8'; write it without quotes"),
+        ("limit: sk-secret", "limit: should be a number, not text"),
+        ("plumbing: 'no'", "plumbing: should be true or false, not the text 'no'"),
+        ("plumbing: 1", "plumbing: should be true or false, not the number 1"),
+        ("context_budget: '4096'", "context_budget: "),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_and_never_guessed(line, told):
+    """`limit: yes` would be 1: one query would be benchmarked, and nobody would be told."""
+    with pytest.raises(SuiteError) as caught:
+        parse_suite(MINIMAL + line + "\n", source="toy.yaml")
+    assert str(caught.value).startswith(f"toy.yaml:3: {told}")
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_numbers_switches_lists_and_nothing_are_what_they_are():
+    lines = ("limit: 8", "seed: 0", "plumbing: yes", "deadline_s: 9", "min_n: null", "arms: [tuned]")
+    text = "\n".join([*lines, "limits: {agent_latency_p95_s: 1}", ""])
+    suite = parse_suite(MINIMAL + text, source="toy.yaml")
+    assert (suite.limit, suite.seed, suite.plumbing, suite.deadline_s, suite.min_n) == (8, 0, True, 9.0, None)
+    assert (suite.limits, suite.arms) == ({"agent_latency_p95_s": 1.0}, ("tuned",))
+    assert parse_suite(json.dumps(suite.model_dump(mode="json")), source="frozen") == suite
 
 
 @pytest.mark.parametrize(
