@@ -111,8 +111,9 @@ ABSTENTION = (
         range="0 to 1",
         better="lower",
         level="query",
-        definition="Of the queries that the documents answer, the share on which the system said that they don't.",
-        missing="the documents don't answer the query: `zero_denominator`; the query failed: `failed_run`",
+        definition="Of the queries that the documents answer, the share on which the system said that they don't. "
+        "A failed query did not say so.",
+        missing="the documents don't answer the query: `zero_denominator`",
         source=_ROW,
     ),
 )
@@ -126,7 +127,7 @@ CITATIONS = (
         level="query",
         definition="Share of the cited passages that belong to a gold document. A lower bound: gold labels may be "
         "incomplete.",
-        missing="nothing cited: `no_citation`; no gold document: `no_gold`; the query failed: `failed_run`",
+        missing="nothing cited, as by a failed query: `no_citation`; no gold document: `no_gold`",
         source=_ROW,
     ),
     Metric(

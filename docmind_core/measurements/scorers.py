@@ -12,7 +12,7 @@ from docmind_core.measurements.records import QueryRun, Score, Scorer
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 
-SCORER_VERSION = "1"
+SCORER_VERSION = "2"
 """Raised whenever a formula changes, so that old and new rows can be told apart."""
 
 
@@ -70,18 +70,14 @@ def score_over_abstention(query: Query, run: QueryRun) -> Score:
     """Score one query's part in `over_abstention`: the mean over the answerable queries is the ratio."""
     if query.expected_abstain:
         return Score.missing("over_abstention", because="zero_denominator")
-    if run.abstained is None:
-        return Score.missing("over_abstention", because="failed_run")
-    return Score(metric="over_abstention", value=float(run.abstained))
+    return Score(metric="over_abstention", value=float(run.abstained is True))
 
 
 def score_citation_precision(query: Query, run: QueryRun) -> Score:
     """Score `citation_precision`; without a citation there is nothing to be right about."""
     if not query.gold_doc_ids:
         return Score.missing("citation_precision", because="no_gold")
-    if run.failed:
-        return Score.missing("citation_precision", because="failed_run")
-    if not run.cited_chunk_ids:
+    if run.failed or not run.cited_chunk_ids:
         return Score.missing("citation_precision", because="no_citation")
     return Score(metric="citation_precision", value=citation_precision(run.cited_chunk_ids, query.gold_doc_ids))
 

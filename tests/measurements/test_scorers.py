@@ -55,9 +55,9 @@ def test_a_failed_query_is_wrong_and_not_left_out():
     found = scores(ANSWERABLE, FAILED)
     assert {metric for metric, value in found.items() if value == 0.0} == {
         "passed", "exact_match", "token_f1", "citation_recall", "recall@5", "recall@10", "full@5", "full@10", "ndcg@10",
-        "mrr@10", "evidence_recall",
+        "mrr@10", "evidence_recall", "over_abstention",
     }  # fmt: skip
-    assert found["over_abstention"] == found["citation_precision"] == "failed_run"
+    assert found["citation_precision"] == "no_citation"
     assert scores(make_query(gold_answers=("7",)), FAILED)["numeric_match"] == 0.0
 
 
@@ -78,6 +78,10 @@ def test_a_failure_on_an_unanswerable_query_is_no_abstention():
         0.0,
         "zero_denominator",
     )
+
+
+def test_a_failed_query_did_not_abstain_and_stays_among_the_answerable_ones():
+    assert scores(ANSWERABLE, FAILED)["over_abstention"] == 0.0
 
 
 def test_abstaining_where_the_documents_answer_is_wrong():
