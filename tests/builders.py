@@ -21,6 +21,7 @@ def make_run_row(run_id: str = RUN_ID, **changes: object) -> Row:
         "arm": arm,
         "routing": "fixed",
         "engine_managed": True,
+        "prefix_cache_state": "reset",
         "max_model_len": 8192,
         "model": "tiny",
         "status": "finished",

@@ -67,7 +67,7 @@ MECHANISMS = (
         level="comparison",
         definition="As `reduction_pct`, of `computed_tokens`: what the prefix cache saves counts here alone.",
         missing="`cached_tokens` are missing, or the state of the prefix cache is unknown: `not_exclusive_cache`",
-        source="`ablation`, `lever_effects`",
+        source="`comparisons` (`computed_tokens`), `token_efficiency`, `ablation`",
     ),
     Metric(
         name="kv_cache_usage_peak_ratio",

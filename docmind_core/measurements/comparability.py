@@ -44,6 +44,11 @@ def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -
     return found
 
 
+def cache_is_unknown(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> bool:
+    """Say whether the engine's prefix cache may have helped one arm more than the other: what it saved isn't theirs."""
+    return bool({candidate["prefix_cache_state"], baseline["prefix_cache_state"]} & {"unknown", None})
+
+
 def _value(run: Mapping[str, object], column: str) -> object:
     value = run.get(column)
     return _BEFORE_IT_WAS_WRITTEN.get(column) if value is None else value

@@ -1,17 +1,19 @@
 """Comparing the arms of a benchmark run: tokens and quality, query by query."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, read_arm_values
 from docmind_core.measurements.catalogue import METRICS
-from docmind_core.measurements.comparability import obstacles, unbalanced_runs
+from docmind_core.measurements.comparability import cache_is_unknown, obstacles, unbalanced_runs
 from docmind_core.measurements.paired import Pairs, pair
 from docmind_core.measurements.run_estimates import tokens_per_correct_rows
 from docmind_core.measurements.verdicts import MIN_N, Verdict, claim, judge_quality, judge_tokens
 from docmind_core.settings import Settings
-from docmind_core.statistics.pairs import false_discovery_rate, holm, ratio_of_totals_interval
+from docmind_core.statistics.pairs import false_discovery_rate, holm
+from docmind_core.statistics.rates import interval_of_ratio
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import run_ids_of, write_segment
 
@@ -20,9 +22,20 @@ QUALITY_METRICS = (
     *("passed", "exact_match", "token_f1", "abstention_recall", "over_abstention", "citation_recall"),
     *("recall@5", "ndcg@10", "evidence_recall"),
 )
+NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
 GATING = ("billed_tokens", "passed")
 """The two that decide, over all queries; their p values share one Holm correction. All else explores, and shares one
 correction of the false discovery rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What the pairs of one metric say, with the pairs."""
+
+    verdict: Verdict
+    pairs: Pairs
+    totals: Pairs
+    """For tokens, with queries that cost one arm nothing: their ratio has no logarithm, but they are in the bill."""
 
 
 def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
@@ -63,11 +76,11 @@ def _compare(
         f"the ledger of {run.row['arm']} is unbalanced" for run in (candidate, baseline) if run.run_id in unbalanced
     ]
     for metric in TOKEN_METRICS:
-        verdict, pairs = judged[metric]
-        claimable, because = claim(verdict, judged["passed"][0], found, min_n=min_n)
-        low, high = ratio_of_totals_interval(pairs.candidate, pairs.baseline) or (None, None)
+        claimable, because = claim(judged[metric].verdict, judged["passed"].verdict, found, min_n=min_n)
+        totals = judged[metric].totals
+        bill = interval_of_ratio(totals.candidate, totals.baseline, totals.clusters)
         rows[metric] |= {"claimable": claimable, "claimable_because": because}
-        rows[metric] |= {"ratio_of_totals_low": low, "ratio_of_totals_high": high}
+        rows[metric] |= {"ratio_of_totals_low": bill.low, "ratio_of_totals_high": bill.high}
     slices = {
         name: candidate.slices.get(name, frozenset()) | baseline.slices.get(name, frozenset())
         for name in sorted({*candidate.slices, *baseline.slices})
@@ -90,24 +103,34 @@ def _correct(rows: Sequence[dict[str, object]], column: str, correct: Callable[[
         row[column] = p
 
 
-def _judge(
-    candidate: ArmValues, baseline: ArmValues, queries: frozenset[str], min_n: int
-) -> dict[str, tuple[Verdict, Pairs]]:
+def _judge(candidate: ArmValues, baseline: ArmValues, queries: frozenset[str], min_n: int) -> dict[str, _Judged]:
     clusters = {**baseline.clusters, **candidate.clusters}
-    judged: dict[str, tuple[Verdict, Pairs]] = {}
+    judged: dict[str, _Judged] = {}
     for metric in (*TOKEN_METRICS, *QUALITY_METRICS):
-        is_ratio = metric in TOKEN_METRICS
-        pairs = pair(candidate.metrics[metric], baseline.metrics[metric], clusters, only=queries, positive=is_ratio)
-        lower = METRICS[metric].better == "lower"
-        verdict = judge_tokens(pairs) if is_ratio else judge_quality(pairs, min_n=min_n, lower_is_better=lower)
-        judged[metric] = (verdict, pairs)
+        values = candidate.metrics[metric], baseline.metrics[metric]
+        all_pairs = pair(*values, clusters, only=queries)
+        if metric in TOKEN_METRICS:
+            judged[metric] = _judge_tokens(all_pairs, pair(*values, clusters, only=queries, positive=True))
+            continue
+        verdict = judge_quality(all_pairs, min_n=min_n, lower_is_better=METRICS[metric].better == "lower")
+        judged[metric] = _Judged(verdict=verdict, pairs=all_pairs, totals=all_pairs)
+    if cache_is_unknown(candidate.row, baseline.row):
+        judged["computed_tokens"] = _not_judged(judged["computed_tokens"].pairs, NOT_EXCLUSIVE_CACHE)
     return judged
 
 
-def _row(
-    candidate: ArmValues, baseline: ArmValues, metric: str, query_type: str, result: tuple[Verdict, Pairs]
-) -> dict[str, object]:
-    verdict, pairs = result
+def _judge_tokens(totals: Pairs, pairs: Pairs) -> _Judged:
+    return _Judged(verdict=judge_tokens(pairs, totals), pairs=pairs, totals=totals)
+
+
+def _not_judged(pairs: Pairs, because: str) -> _Judged:
+    """Leave all pairs out: what was read of them can't be put down to the arms."""
+    none = Pairs(candidate=(), baseline=(), clusters=(), left_out=len(pairs.candidate) + pairs.left_out)
+    return _Judged(verdict=replace(judge_tokens(none, none), because=because), pairs=none, totals=none)
+
+
+def _row(candidate: ArmValues, baseline: ArmValues, metric: str, query_type: str, judged: _Judged) -> dict[str, object]:
+    verdict, pairs = judged.verdict, judged.pairs
     return {
         "run_id": candidate.run_id,
         "baseline_run_id": baseline.run_id,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from docmind_core.measurements.comparability import cache_is_unknown
 from docmind_core.measurements.lever_values import (
     LeverRun,
     Reader,
@@ -67,10 +68,9 @@ def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect
     `reduction_pct` and `computed_reduction_pct` are percent saved, `tokens_per_correct` is a change in percent, all
     others are differences in the metric's own unit, candidate minus baseline.
     """
-    states = {run.row["prefix_cache_state"] for run in (candidate, baseline)}
     if metric in NOT_BY_QUERY:
         return Effect(because=NOT_BY_QUERY[metric])
-    if metric in NEEDS_KNOWN_CACHE and states & {"unknown", None}:
+    if metric in NEEDS_KNOWN_CACHE and cache_is_unknown(candidate.row, baseline.row):
         return Effect(because="the state of the engine's prefix cache is unknown (not_exclusive_cache)")
     if metric == "tokens_per_correct":
         return _effect_on_rate(candidate, baseline)

@@ -39,10 +39,15 @@ class Verdict:
     ratio_of_totals: float | None = None
 
 
-def judge_tokens(pairs: Pairs) -> Verdict:
-    """Judge tokens: better when the whole interval of the mean log ratio lies below 0."""
+def judge_tokens(pairs: Pairs, totals: Pairs) -> Verdict:
+    """Judge tokens: better when the whole interval of the mean log ratio lies below 0.
+
+    Args:
+        pairs: Values above 0: what a ratio can be taken of.
+        totals: The same with the queries that cost one arm nothing: the bill has them too.
+    """
     estimate = log_ratio(pairs.candidate, pairs.baseline, pairs.clusters)
-    totals = sum(pairs.candidate) / sum(pairs.baseline) if pairs.candidate else None
+    paid = sum(totals.baseline)
     verdict, because = _tokens_verdict(estimate)
     return Verdict(
         estimate=estimate,
@@ -50,7 +55,7 @@ def judge_tokens(pairs: Pairs) -> Verdict:
         because=because,
         mde=_mde(estimate),
         p=estimate.p,
-        ratio_of_totals=totals,
+        ratio_of_totals=sum(totals.candidate) / paid if paid else None,
     )
 
 

@@ -29,6 +29,7 @@ QUALITY_METRICS = ("passed", "exact_match", "token_f1")
 NO_SCORE_IN_BOTH = "no query has a score in both arms"
 NO_COUNT_IN_BOTH = "no query with cached tokens in both arms"
 NO_INTERVAL = "no interval"
+NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
 UNKNOWN = "unknown"
 
 
@@ -127,8 +128,21 @@ def _why_no_reduction(records: BenchmarkRecords, arm: ArmRun, saving: Saving) ->
     if row is None:
         return not_measured(NO_CALL)
     if saving is _computed and row.reduction_pct is not None:
-        return not_measured(row.cached_missing_because or NO_COUNT_IN_BOTH)
+        return not_measured(row.cached_missing_because or _why_not_computed(records, arm) or NO_COUNT_IN_BOTH)
     return not_measured(row.claimable_because)
+
+
+def _why_not_computed(records: BenchmarkRecords, arm: ArmRun) -> str | None:
+    """Return the reason for which nothing was compared, where it is one of docs/metrics.md."""
+    return next(
+        (
+            row.because
+            for row in records.comparisons
+            if (row.candidate_run_id, row.metric, row.because) == (arm.run_id, "computed_tokens", NOT_EXCLUSIVE_CACHE)
+            and records.arm_names.get(row.baseline_run_id) == BASELINE
+        ),
+        None,
+    )
 
 
 def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:

@@ -4,14 +4,10 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
-from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from docmind_core.statistics.estimates import Estimate, clustered_mean, one_sided_low
-
-BOOTSTRAP_PAIRS = 20
-"""Fewest pairs that are resampled."""
 
 
 def log_ratio(
@@ -106,31 +102,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def false_discovery_rate(p_values: Sequence[float]) -> list[float]:
     """Return the p values corrected by Benjamini and Hochberg's method, in the same order: for exploring."""
     return [float(p) for p in multipletests(p_values, method="fdr_bh")[1]] if p_values else []
-
-
-def ratio_of_totals_interval(
-    candidate: Sequence[float], baseline: Sequence[float], *, seed: int = 0
-) -> tuple[float, float] | None:
-    """Return the BCa bootstrap interval of sum(candidate) / sum(baseline), with 9999 resamples of the pairs.
-
-    None below 20 pairs (`n_too_small`), where bootstraps are too narrow (12 % errors at a nominal 5 %), and
-    where every pair has the same ratio: there is nothing to resample.
-    """
-    ratios = [c / b for c, b in zip(candidate, baseline, strict=True)]
-    if len(ratios) < BOOTSTRAP_PAIRS or _all_equal(ratios):
-        return None
-    result = stats.bootstrap(
-        (candidate, baseline),
-        lambda c, b, axis: c.sum(axis=axis) / b.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        method="BCa",
-        n_resamples=9999,
-        batch=1000,
-        rng=seed,
-    )
-    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
-    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _all_equal(values: Sequence[float]) -> bool:

@@ -46,6 +46,50 @@ def test_a_query_without_tokens_in_one_arm_leaves_the_pairs_and_is_counted(setti
     assert (row["n"], row["n_left_out"], row["candidate_value"]) == (2, 2, 50)
 
 
+def test_a_query_that_cost_one_arm_nothing_is_in_the_bill(settings):
+    """Zero has no logarithm, but the baseline paid for it: only what is unknown leaves the sums."""
+    write_arm(settings, NAIVE, [None, 100, 300, 100])
+    write_arm(settings, TUNED, [50, 50, 0, 50])
+    row = compare(settings)
+    assert row["delta"] == pytest.approx(math.log(0.5))
+    assert row["ratio_of_totals"] == pytest.approx(100 / 500)
+
+
+def test_queries_that_cost_one_arm_nothing_are_in_the_interval_of_the_bill(settings):
+    write_arm(settings, NAIVE, varied(1000))
+    write_arm(settings, TUNED, [0, 0, 0, 0, *varied(300)[4:]])
+    row = compare(settings)
+    assert row["ratio_of_totals_low"] < row["ratio_of_totals"] < row["ratio_of_totals_high"]
+    assert row["ratio_of_totals"] == pytest.approx(sum(varied(300)[4:]) / sum(varied(1000)))
+
+
+@pytest.mark.parametrize(("documents", "has_interval"), [(19, False), (20, True)])
+def test_the_interval_of_the_bill_is_over_documents_not_queries(settings, documents, has_interval):
+    for run_id, mean in ((NAIVE, 1000), (TUNED, 300)):
+        write_arm(settings, run_id, varied(mean))
+        rows = read_segment(settings.tables, "query_runs", run_id)
+        for place, row in enumerate(rows):
+            row["cluster_id"] = f"d{place % documents}"
+        write_segment(settings.tables, "query_runs", run_id, rows)
+    row = compare(settings)
+    assert row["ratio_of_totals"] is not None
+    assert (row["ratio_of_totals_low"] is not None, row["ratio_of_totals_high"] is not None) == (has_interval,) * 2
+
+
+@pytest.mark.parametrize(("naive", "tuned"), [("unknown", "reset"), ("reset", None)])
+def test_computed_tokens_are_not_compared_where_the_state_of_the_prefix_cache_is_unknown(settings, naive, tuned):
+    computed = {"prefill_computed_tokens": 50}
+    write_arm(settings, NAIVE, [100, 200], rows=computed, run={"prefix_cache_state": naive})
+    write_arm(settings, TUNED, [50, 100], rows=computed, run={"prefix_cache_state": tuned})
+    row = compare(settings, metric="computed_tokens")
+    assert (row["n"], row["n_left_out"], row["because"]) == (0, 2, "not_exclusive_cache")
+    figures = ("delta", "delta_low", "delta_high", "ratio_of_totals", "ratio_of_totals_low", "candidate_value", "p")
+    assert [row[name] for name in figures] == [None] * len(figures)
+    assert compare(settings)["n"] == 2
+    by_type = compare(settings, metric="computed_tokens", kind="factoid")
+    assert (by_type["delta"], by_type["because"]) == (None, "not_exclusive_cache")
+
+
 def test_replicates_are_averaged_before_pairing(settings):
     write_arm(settings, NAIVE, [100, 100])
     names = ("q000", "q000", "q001", "q001")

@@ -72,3 +72,11 @@ def test_tokens_per_correct_are_shown_with_their_interval_or_why_there_is_none(s
     ]
     _, markdown = write(settings, tables)
     assert "| tokens per correct answer | 8,600 (no interval: n_too_small) | 2,580 (2,000 to 3,000) |" in markdown
+
+
+def test_a_saving_in_computed_tokens_says_that_the_prefix_cache_was_not_ours(settings):
+    tables = planted_tables(("naive_supervisor", "tuned"))
+    unknown = {"n": 0, "n_left_out": 4, "because": "not_exclusive_cache", "verdict": "inconclusive"}
+    tables["comparisons"].append(make_comparison("tuned", "naive_supervisor", "computed_tokens", **unknown))
+    _, markdown = write(settings, tables)
+    assert "| the same in computed tokens | is the baseline | not measured: not_exclusive_cache |" in markdown

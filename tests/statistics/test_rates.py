@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from docmind_core.statistics.rates import interval_of_cost
+from docmind_core.statistics.rates import RateInterval, interval_of_cost, interval_of_ratio
 
 
 def test_the_cost_of_a_success_lies_inside_its_interval_which_shrinks_with_more_clusters():
@@ -55,3 +55,37 @@ def test_a_single_success_leaves_the_cost_without_an_upper_end():
 def test_the_same_values_give_the_same_interval():
     costs, passes = [float(place) for place in range(1, 41)], [1.0, 0.0] * 20
     assert interval_of_cost(costs, passes, range(40)) == interval_of_cost(costs, passes, range(40))
+
+
+def bills(count=60):
+    rng = np.random.default_rng(3)
+    baseline = rng.lognormal(7, 0.3, count)
+    return baseline * rng.lognormal(-1, 0.2, count), baseline
+
+
+def test_the_ratio_of_two_bills_lies_inside_its_interval():
+    candidate, baseline = bills()
+    found = interval_of_ratio(candidate, baseline, range(60))
+    assert found.low < candidate.sum() / baseline.sum() < found.high
+    assert found == interval_of_ratio(candidate, baseline, range(60))
+
+
+def test_bills_of_fewer_than_20_clusters_or_of_one_ratio_have_no_interval():
+    candidate, baseline = bills()
+    few = interval_of_ratio(candidate, baseline, [place % 19 for place in range(60)])
+    assert few == RateInterval(low=None, high=None, because="n_too_small")
+    same = interval_of_ratio(baseline / 2, baseline, range(60))
+    assert same == RateInterval(low=None, high=None, because="no_spread")
+
+
+def test_bills_of_one_document_stay_together():
+    candidate = [10.0, 10.0, 90.0, 90.0] * 20
+    apart = interval_of_ratio(candidate, [100.0] * 80, range(80))
+    together = interval_of_ratio(candidate, [100.0] * 80, [place // 2 for place in range(80)])
+    assert together.high - together.low > 1.3 * (apart.high - apart.low)
+
+
+def test_a_query_that_cost_nothing_is_resampled_too():
+    candidate, baseline = bills()
+    free = interval_of_ratio([0.0, *candidate], [900.0, *baseline], range(61))
+    assert free.low < candidate.sum() / (900 + baseline.sum()) < free.high
