@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from docmind_core.runs.folding import fold_arm
+from docmind_core.runs.folding import fold_arm, unfolded_tables
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
-from docmind_core.tables.segments import read_segment, segment_path, write_segment
+from docmind_core.tables.segments import read_segment, write_segment
 
 
 def has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
@@ -18,12 +18,17 @@ def has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
 
 
 def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
-    """Write the tables of arms that ended just before the process died; the engine isn't needed for that."""
+    """Write the tables that arms which ended lack; the engine isn't needed for that.
+
+    Either the process died just after the end, or somebody deleted a segment that was damaged.
+    """
     for arm in suite.arms:
         run_id = run_id_of(benchmark_run, arm)
         begun = journal.arm(run_id)
-        if begun is not None and begun[1] is not None and not segment_path(settings.tables, "runs", run_id).exists():
-            fold_arm(settings, journal, run_id, begun[2]["expected_queries"])
+        if begun is None or begun[1] is None:
+            continue
+        if lacking := unfolded_tables(settings, run_id):
+            fold_arm(settings, journal, run_id, begun[2]["expected_queries"], tables=lacking)
             publish(settings)
     mark_ended_arms(settings, journal, benchmark_run, suite)
 

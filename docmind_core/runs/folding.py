@@ -9,14 +9,27 @@ from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
-from docmind_core.tables.segments import write_segment
+from docmind_core.tables.segments import segment_path, write_segment
 
 _PER_QUERY = ("retrieved", "context_reductions", "cache_lookups", "route_decisions", "reranks", "agent_failures")
 """Tables whose rows a query collects and nothing changes afterwards."""
 
+FOLDED = ("llm_calls", "spans", *_PER_QUERY, "engine_counters", "device_samples", "query_runs", "runs")
+"""Tables that are written from the journal; `runs` comes last, so that a run with a row has all its others."""
 
-def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries: int) -> None:
-    """Write the segments of one arm; `runs` comes last, so that a run with a row has all its others."""
+
+def unfolded_tables(settings: Settings, run_id: str) -> tuple[str, ...]:
+    """Return the tables of an arm that have no segment: the process died before, or somebody deleted a damaged one."""
+    return tuple(table for table in FOLDED if not segment_path(settings.tables, table, run_id).exists())
+
+
+def fold_arm(
+    settings: Settings, journal: Journal, run_id: str, expected_queries: int, *, tables: Sequence[str] = FOLDED
+) -> None:
+    """Write the segments of one arm, those of `tables` alone.
+
+    A segment that is there and whole is better not written again: journals of earlier versions lack some of its rows.
+    """
     (started_at, ended_at, facts), starts = _arm(journal, run_id), journal.starts(run_id)
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
@@ -35,16 +48,18 @@ def fold_arm(settings: Settings, journal: Journal, run_id: str, expected_queries
         "expected_queries": expected_queries,
         "comparable": journal.comparable(),
     }
-    for table, rows in (
-        ("llm_calls", calls),
-        ("spans", spans),
-        *collected.items(),
-        ("engine_counters", journal.counters(run_id)),
-        ("device_samples", sampled_rows(journal, run_id)),
-        ("query_runs", query_rows),
-        ("runs", [run]),
-    ):
-        write_segment(settings.tables, table, run_id, rows)
+    folded: dict[str, Sequence[Row]] = {
+        "llm_calls": calls,
+        "spans": spans,
+        **collected,
+        "engine_counters": journal.counters(run_id),
+        "device_samples": sampled_rows(journal, run_id),
+        "query_runs": query_rows,
+        "runs": [run],
+    }
+    for table in FOLDED:
+        if table in tables:
+            write_segment(settings.tables, table, run_id, folded[table])
 
 
 def _arm(journal: Journal, run_id: str) -> tuple[object, object, Row]:

@@ -19,7 +19,7 @@ from docmind_core.settings import Settings
 from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, parse_suite
 from docmind_core.tables.publish import publish_first
-from docmind_core.tables.segments import replace_durably, sync_folder
+from docmind_core.tables.segments import replace_durably, segment_path, sync_folder
 
 _NAMED = "named.txt"
 
@@ -200,7 +200,8 @@ def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
                 done += len(journal.finished_keys(run_id))
                 if (begun := journal.arm(run_id)) is not None:
                     total = begun[2]["expected_queries"] * len(suite.arms)
-                    ended += begun[1] is not None
+                    # Without its tables it would go missing from everything that is read; a resumption writes them.
+                    ended += begun[1] is not None and segment_path(settings.tables, "runs", run_id).exists()
     return BenchmarkRunState(
         benchmark_run=benchmark_run,
         suite=suite.name,

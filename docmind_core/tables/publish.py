@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -90,12 +90,15 @@ def build(
     Args:
         connection: An empty database.
         folder: Holds `<table>/<run_id>.parquet`.
-        run_ids: Take these runs alone; all when None.
+        run_ids: Take these runs alone; when None, all that have a segment of `runs`, which is written last: an arm
+            whose process died while it wrote its tables is left out until they are whole.
         filled: Fill these tables alone and leave the others empty; all when None.
     """
+    # Once and before all others: a run that ends meanwhile is wholly in or wholly out.
+    whole = frozenset(path.name for path in (folder / "runs").glob("*.parquet"))
     for table in TABLES.values():
         connection.execute(_create_table(table))
-        segments = _segments(folder / table.name, run_ids)
+        segments = _segments(folder / table.name, run_ids, whole)
         if segments and (filled is None or table.name in filled):
             _insert(connection, table, segments)
     for view in VIEWS:
@@ -115,9 +118,9 @@ def _create_table(table: Table) -> str:
     return f"create table {table.name} ({', '.join(lines)})"
 
 
-def _segments(folder: Path, run_ids: Sequence[str] | None) -> list[Path]:
+def _segments(folder: Path, run_ids: Sequence[str] | None, whole: Set[str]) -> list[Path]:
     if run_ids is None:
-        return sorted(folder.glob("*.parquet"))
+        return sorted(path for path in folder.glob("*.parquet") if path.name in whole)
     return [path for run_id in run_ids if (path := folder / f"{run_id}.parquet").exists()]
 
 

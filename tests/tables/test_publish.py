@@ -85,6 +85,13 @@ def test_a_damaged_segment_is_named_and_nothing_is_published(settings):
     assert not settings.metrics_database.exists()
 
 
+def test_an_arm_whose_tables_are_not_all_written_is_not_published(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]}, "whole.tuned")
+    write_segment(settings.tables, "llm_calls", "torn.tuned", [{**make_call_row(), "run_id": "torn.tuned"}])
+    publish(settings)
+    assert query_rows(settings, "select run_id from llm_calls")[1] == [("whole.tuned",)]
+
+
 def test_a_segment_of_an_older_version_lacks_a_column_and_gets_null(settings):
     settings.tables.joinpath("runs").mkdir(parents=True)
     path = segment_path(settings.tables, "runs", "old.tuned")

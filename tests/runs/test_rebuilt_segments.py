@@ -1,0 +1,66 @@
+"""A damaged segment is deleted and its run resumed: the journal has what it held, and the engine isn't asked again."""
+
+import sqlite3
+
+import pytest
+
+from docmind_core.errors import StoreError
+from docmind_core.runs import ended_arms
+from docmind_core.runs.folding import FOLDED
+from docmind_core.runs.frozen_suite import journal_path, list_benchmark_runs
+from docmind_core.tables.publish import publish
+from docmind_core.tables.segments import read_segment, segment_path
+from tests.runs.running import run, select
+
+
+@pytest.mark.parametrize("table", FOLDED)
+def test_a_damaged_segment_that_was_deleted_is_rebuilt_when_the_run_is_resumed(home, make_suite, engine, table):
+    suite = make_suite(arms=["single_pass"], limit=2)
+    key = run(home, suite)
+    path, requests = segment_path(home.tables, table, f"{key}.single_pass"), len(engine.requests)
+    before = read_segment(home.tables, table, f"{key}.single_pass")
+    path.write_bytes(b"torn")
+    with pytest.raises(StoreError, match="Delete it and resume"):
+        publish(home)
+    path.unlink()
+    run(home, suite, key)
+
+    assert path.exists()
+    assert read_segment(home.tables, table, f"{key}.single_pass") == before
+    assert select(home, f"select count(*) from {table}") == [(len(before),)]
+    assert len(engine.requests) == requests
+
+
+def test_a_segment_that_is_there_is_not_written_again(home, make_suite):
+    """A journal of an earlier version has no device samples: the segment alone does."""
+    suite = make_suite(arms=["single_pass"], limit=2)
+    key = run(home, suite)
+    run_id = f"{key}.single_pass"
+    samples = read_segment(home.tables, "device_samples", run_id)
+    with sqlite3.connect(journal_path(home, key)) as journal:
+        journal.execute("delete from ticks")
+    journal.close()
+    segment_path(home.tables, "spans", run_id).unlink()
+    segment_path(home.tables, "runs", run_id).unlink()
+    run(home, suite, key)
+
+    assert samples
+    assert read_segment(home.tables, "device_samples", run_id) == samples
+    assert select(home, "select count(*) from runs") == [(1,)]
+
+
+def test_a_finished_run_that_lacks_nothing_is_left_as_it_is(home, make_suite, monkeypatch):
+    suite = make_suite(arms=["single_pass"], limit=2)
+    key = run(home, suite)
+    monkeypatch.delattr(ended_arms, "fold_arm")
+    run(home, suite, key)
+
+
+def test_an_arm_without_its_tables_is_not_finished(home, make_suite):
+    suite = make_suite(arms=["single_pass"], limit=2)
+    key = run(home, suite)
+    path = segment_path(home.tables, "runs", f"{key}.single_pass")
+    path.unlink()
+    assert [(state.finished, state.queries_done) for state in list_benchmark_runs(home)] == [(False, 2)]
+    run(home, suite, key)
+    assert [state.finished for state in list_benchmark_runs(home)] == [True]
