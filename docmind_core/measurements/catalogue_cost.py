@@ -182,7 +182,7 @@ TIMES = (
         definition="Prompt tokens computed, cached ones left out, / seconds of prefill, both by the engine's counters "
         "over the arm. Waiting for other requests of a batch is part of the time.",
         missing="engine without these counters: `not_supported`; a session without its last reading, as after the "
-        "engine's death: `unreconciled`",
+        "engine's death: `unreconciled`; others used the engine: `not_exclusive`",
         source="`engine_counters`, `latency_summary`",
         hard=False,
     ),

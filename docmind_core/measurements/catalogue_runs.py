@@ -53,6 +53,8 @@ RUNS = (
 
 NOT_MEASURED: dict[str, str] = {
     "itl_s": "gaps between chunks: the stream's chunks are not kept one by one; `tpot_s` is their mean",
+    "prefill_tps by the client": "(prompt - cached tokens) / TTFT is no substitute where the engine has no counters: "
+    "waiting for other requests is in it",
     "ttft_from_sched_s": "`queue_wait_s` + `ttft_s` of a call gives it",
     "engine_queue_s": "the engine tells it for all requests together, not for one",
     "throughput_tps": "completion tokens alone; `tokens_per_second` has both kinds",

@@ -23,7 +23,7 @@ MUST_BE_EQUAL = (
 _BEFORE_IT_WAS_WRITTEN = {"context_budget": 2048}
 """What a column stood at in runs of a version that did not write it yet."""
 
-_LEDGER = "select run_id, engine_session from ledger_balance where state = 'unbalanced' order by all"
+_LEDGER = "select run_id, engine_session from ledger_balance where state = $state order by all"
 _LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
 
 
@@ -56,7 +56,16 @@ def _value(run: Mapping[str, object], column: str) -> object:
 
 def unbalanced_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
     """Return the runs whose ledger does not balance with the engine's counters."""
-    _, rows = query_segments(folder, run_ids, _LEDGER, tables=_LEDGER_TABLES)
+    return _runs_in_state(folder, run_ids, "unbalanced")
+
+
+def shared_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
+    """Return the runs during which others used the engine: its counters are not those of the run alone."""
+    return _runs_in_state(folder, run_ids, "not_exclusive")
+
+
+def _runs_in_state(folder: Path, run_ids: Sequence[str], state: str) -> frozenset[str]:
+    _, rows = query_segments(folder, run_ids, _LEDGER, {"state": state}, tables=_LEDGER_TABLES)
     return frozenset(str(row[0]) for row in rows)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from docmind_core.measurements.comparability import shared_runs
 from docmind_core.measurements.limit_findings import (
     P95_N_MIN,
     Found,
@@ -247,6 +248,8 @@ def _prefilling(run: _Run, limit: float) -> list[Found]:
         return [missing("unreconciled")]
     if not offered or not tokens or not seconds:
         return [missing("not_supported")]
+    if shared_runs(run.folder, [run.run_id]):
+        return [missing("not_exclusive")]
     return [Found(measured=Measured(value=tokens / seconds, n=1))]
 
 

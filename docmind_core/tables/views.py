@@ -85,7 +85,7 @@ LATENCY_SUMMARY = View(
         "tpot_p50_s": "Median seconds per output token after the first",
         "decode_tps_p50": "Median tokens per second after the first token",
         "prefill_tps": "Prompt tokens computed / the engine's prefill time, tokens/s; for agent all only",
-        "prefill_missing_because": "Why it is NULL: not_supported, or unreconciled (a session lacks a reading)",
+        "prefill_missing_because": "Why NULL: not_supported; unreconciled (a reading is missing) or not_exclusive",
         "e2e_n": "Attempts with an end-to-end time",
         "e2e_latency_p50_s": "Median seconds from sending to the last content",
         "e2e_latency_p95_s": "Its 95th percentile, seconds; NULL below 130 values",
@@ -100,7 +100,7 @@ LATENCY_SUMMARY = View(
         "coordination_overhead_p50_s": "Median seconds of a query in which nothing worked for it; on the row all only",
         "coordination_overhead_p95_s": "Its 95th percentile, seconds; NULL below 130 query runs",
         "coordination_incl_supervisor_p50_s": "The same with supervisor calls as coordination; on the row all only",
-        "because": "Why a percentile is NULL",
+        "because": "Why a percentile or a median is NULL: too few values, or the most frequent reason of its rows",
     },
 )
 

@@ -4,7 +4,15 @@ import pytest
 
 from docmind_core.measurements.limit_values import growth, judged_arm, measure_limits, worst_by_limit
 from docmind_core.suites.suite import Suite
-from tests.builders import BENCHMARK_RUN, make_call_row, make_query_run_row, make_score_row, write_rows
+from tests.builders import (
+    BENCHMARK_RUN,
+    make_call_row,
+    make_counter_rows,
+    make_query_run_row,
+    make_run_row,
+    make_score_row,
+    write_rows,
+)
 
 TUNED = f"{BENCHMARK_RUN}.tuned"
 
@@ -141,6 +149,16 @@ def test_prefilling_is_what_the_engine_computed_in_its_own_time(home):
     plant_speeds(home, [], [*counters, (seconds, "before", 2.0), (seconds, "after", 12.0)])
     value = measured(home, limits={"prefill_tps_min": 801.0})["prefill_tps_min"]
     assert (value.judged.state, value.measured.value) == ("missed", 800.0)
+
+
+def test_the_prefill_speed_of_an_engine_that_others_used_is_not_the_runs(home):
+    growth = {"prompt_tokens": 900.0, "generation_tokens": 90.0, "request_success": 5.0}
+    growth |= {"request_prefill_kv_computed_tokens_sum": 8_000.0, "request_prefill_time_seconds_sum": 10.0}
+    rows = {"query_runs": [make_query_run_row()], "engine_counters": make_counter_rows(growth, TUNED)}
+    for managed, expected in ((True, None), (False, "not_exclusive")):
+        write_rows(home, {**rows, "runs": [make_run_row(TUNED, engine_managed=managed)]}, TUNED)
+        value = measured(home, limits={"prefill_tps_min": 800.0})["prefill_tps_min"]
+        assert value.measured.because == expected
 
 
 def test_an_engine_that_does_not_count_its_prefill_time_has_no_prefill_speed(home):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from docmind_core.tables.reading import query_segments
-from tests.builders import RUN_ID, make_call_row, make_counter_rows, make_query_run_row, write_rows
+from tests.builders import RUN_ID, make_call_row, make_counter_rows, make_query_run_row, make_run_row, write_rows
 
 
 def latency(settings, agent="all"):
@@ -78,6 +78,58 @@ def test_agent_executions_come_from_spans_whether_or_not_the_agent_called_the_mo
     assert latency(settings)["agent_executions"] == 2
 
 
+def executions(count):
+    return [
+        {
+            "run_id": RUN_ID,
+            "query_id": "q1",
+            "replicate": 0,
+            "span_id": f"s{place}",
+            "op": "invoke_agent",
+            "name": "query_router",
+            "t0": 0,
+            "t1": 10**9,
+        }
+        for place in range(count)
+    ]
+
+
+def timed_call(place):
+    return make_call_row(f"c{place}", ttft_s=1.0, e2e_latency_s=2.0, tpot_s=0.1, decode_tps=10.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "p99", "because"),
+    [(661, None, "n_too_small: a p99 needs 662 values; agent executions 661"), (662, 1.0, None)],
+)
+def test_a_p99_that_too_few_executions_leave_out_has_its_reason(settings, count, p99, because):
+    calls = [timed_call(place) for place in range(130)]
+    rows = {"query_runs": [make_query_run_row()], "spans": executions(count), "llm_calls": calls}
+    write_rows(settings, rows)
+    row = latency(settings, "query_router")
+    assert (row["agent_latency_p99_s"], row["because"]) == (p99, because)
+
+
+def test_a_median_that_no_call_has_a_value_for_has_the_reason_of_the_calls(settings):
+    calls = [
+        make_call_row(
+            f"c{place}",
+            ttft_s=1.0,
+            e2e_latency_s=2.0,
+            times_missing_because=None,
+            decode_missing_because="single_token",
+        )
+        for place in range(130)
+    ]
+    write_rows(settings, {"query_runs": [make_query_run_row()], "spans": executions(662), "llm_calls": calls})
+    row = latency(settings, "query_router")
+    assert (row["tpot_p50_s"], row["because"]) == (None, "no TPOT: single_token; no decoding speed: single_token")
+
+    write_rows(settings, {"llm_calls": [make_call_row(times_missing_because="failed_run")]})
+    because = latency(settings)["because"]
+    assert "no TTFT: failed_run; no end-to-end latency: failed_run; no TPOT: not recorded" in because
+
+
 PREFILLING = {"request_prefill_kv_computed_tokens_sum": 8_000.0, "request_prefill_time_seconds_sum": 10.0}
 
 
@@ -100,3 +152,15 @@ def test_prefill_speed_needs_both_readings_of_every_session(settings, counters, 
     row = latency(settings)
     assert (row["prefill_tps"], row["prefill_missing_because"]) == expected
     assert latency(settings, "query_router")["prefill_missing_because"] is None
+
+
+def test_an_engine_that_others_used_has_no_prefill_speed_of_the_run(settings):
+    growth = {**PREFILLING, "prompt_tokens": 900.0, "generation_tokens": 90.0, "request_success": 5.0}
+    rows = {
+        "runs": [make_run_row(engine_managed=False)],
+        "llm_calls": [make_call_row()],
+        "engine_counters": make_counter_rows(growth),
+    }
+    write_rows(settings, rows)
+    row = latency(settings)
+    assert (row["prefill_tps"], row["prefill_missing_because"]) == (None, "not_exclusive")
