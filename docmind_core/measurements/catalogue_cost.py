@@ -67,7 +67,7 @@ TOKENS = (
         level="query",
         definition="Largest prompt of the query / (context window - reserved output).",
         missing="the engine does not state its window: `not_supported`; no call of the query has usage: `no_usage` or "
-        "`unreconciled`; without a reason column",
+        "`unreconciled`; no call, or a window that the output fills: `zero_denominator`; in context_missing_because",
         source="`query_runs`",
         hard=True,
     ),
@@ -138,7 +138,7 @@ TIMES = (
         better="lower",
         level="call",
         definition="From sending to the first non-empty chunk, on the client's monotonic clock.",
-        missing="not streamed: `not_streamed`; failed: `failed_run`",
+        missing="the stream held no text: `no_content`; failed: `failed_run`",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
@@ -148,7 +148,7 @@ TIMES = (
         better="lower",
         level="call",
         definition="From sending to the last content chunk.",
-        missing="failed: `failed_run`",
+        missing="as `ttft_s`",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(

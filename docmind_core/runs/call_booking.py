@@ -128,7 +128,7 @@ def timing(start: AttemptStart, end: AttemptEnd) -> Row:
     """Return the time columns, in seconds; TPOT leaves the first token out, as vLLM's own client does."""
     first, last = end.first_token_ns, end.last_token_ns
     if first is None or last is None:
-        reason = "not_streamed" if end.status == "finished" else "failed_run"
+        reason = "no_content" if end.status == "finished" else "failed_run"
         return {"times_missing_because": reason, "decode_missing_because": reason}
     row: Row = {"ttft_s": (first - start.sent_ns) / NS_PER_S, "times_missing_because": None}
     if end.status != "finished":

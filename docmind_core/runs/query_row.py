@@ -64,7 +64,7 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
         "agent_sequence": json.dumps(list(end.agent_sequence)),
         **_outcome(end),
         **_token_sums(calls),
-        "context_utilisation_ratio": _utilisation(calls, window),
+        **_utilisation(calls, window),
         "times_missing_because": "resumed" if end.resumed else None,
     }
 
@@ -124,11 +124,18 @@ def _cached_because(row: Row) -> str:
     return str(row.get("cached_missing_because") or row.get("tokens_missing_because") or unsaid)
 
 
-def _utilisation(calls: Sequence[Row], window: int | None) -> float | None:
-    """Return the largest prompt / (window - reserved output), or None when a part of it is unknown."""
-    shares = [
-        row["prompt_tokens"] / (window - row["max_tokens"])
-        for row in calls
-        if window is not None and row.get("prompt_tokens") is not None and window > row["max_tokens"]
-    ]
-    return max(shares, default=None)
+def _utilisation(calls: Sequence[Row], window: int | None) -> Row:
+    """Return the largest prompt / (window - reserved output), or None and which part of it is unknown."""
+    if window is None:
+        return _no_utilisation("not_supported")
+    known = [row for row in calls if row.get("prompt_tokens") is not None]
+    if calls and not known:
+        return _no_utilisation(str(calls[0].get("tokens_missing_because") or "no_usage"))
+    shares = [row["prompt_tokens"] / (window - row["max_tokens"]) for row in known if window > row["max_tokens"]]
+    if not shares:
+        return _no_utilisation("zero_denominator")
+    return {"context_utilisation_ratio": max(shares), "context_missing_because": None}
+
+
+def _no_utilisation(because: str) -> Row:
+    return {"context_utilisation_ratio": None, "context_missing_because": because}

@@ -117,6 +117,10 @@ QUERY_RUNS = Table(
         "supervisor_tokens": ("bigint", "Billed tokens of the role supervisor"),
         **HANDOFF_COLUMNS,
         "context_utilisation_ratio": ("double", "Largest prompt / (window - reserved output), in [0, 1]"),
+        "context_missing_because": (
+            "varchar",
+            "Why it is NULL: not_supported, no_usage, unreconciled or zero_denominator; NULL in old rows",
+        ),
         "wall_s": ("double", "Seconds of the root span"),
         "supervisor_llm_s": ("double", "Seconds of supervisor calls"),
         "coordination_overhead_s": ("double", "wall_s minus the union of leaf work, seconds"),

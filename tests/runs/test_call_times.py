@@ -39,7 +39,7 @@ def test_one_token_or_no_gap_has_no_speed_and_says_why(completion_tokens, last_m
 
 @pytest.mark.parametrize(
     ("status", "first_ms", "because"),
-    [("finished", None, "not_streamed"), ("failed", None, "failed_run"), ("cut_off", 1_500, "failed_run")],
+    [("finished", None, "no_content"), ("failed", None, "failed_run"), ("cut_off", 1_500, "failed_run")],
 )
 def test_a_call_without_times_has_no_speed_for_the_same_reason(status, first_ms, because):
     stamp = None if first_ms is None else first_ms * MS

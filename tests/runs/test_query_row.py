@@ -19,8 +19,9 @@ UNSAID = {"tokens_missing_because": None, "cached_tokens": None, "prefill_comput
 LOST = {**UNSAID, "prompt_tokens": None, "status": "cut_off", "tokens_missing_because": "unreconciled"}
 
 
-def row_of(*calls):
-    return query_row(KEY, QUERY, END, [make_call_row(f"c{place}", **call) for place, call in enumerate(calls)], None)
+def row_of(*calls, window=None):
+    rows = [make_call_row(f"c{place}", **call) for place, call in enumerate(calls)]
+    return query_row(KEY, QUERY, END, rows, window)
 
 
 def test_tags_are_kept_as_json():
@@ -42,3 +43,21 @@ def test_cached_tokens_of_a_query_are_a_sum_or_the_reason_of_a_call(calls, bille
     row = row_of(*calls)
     assert (row.get("billed_tokens"), row.get("cached_tokens")) == (billed, cached)
     assert row["cached_missing_because"] == because
+
+
+PROMPT = {**COUNTED, "prompt_tokens": 30, "max_tokens": 40}
+
+
+@pytest.mark.parametrize(
+    ("calls", "window", "ratio", "because"),
+    [
+        ((PROMPT, {**PROMPT, "prompt_tokens": 45}), 100, 0.75, None),
+        ((PROMPT,), None, None, "not_supported"),
+        ((LOST,), 100, None, "unreconciled"),
+        ((PROMPT,), 40, None, "zero_denominator"),
+        ((), 100, None, "zero_denominator"),
+    ],
+)
+def test_the_share_of_the_window_is_there_or_has_a_reason(calls, window, ratio, because):
+    row = row_of(*calls, window=window)
+    assert (row["context_utilisation_ratio"], row["context_missing_because"]) == (ratio, because)
