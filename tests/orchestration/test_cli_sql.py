@@ -11,6 +11,7 @@ from docmind_core.settings import Settings
 from docmind_core.tables import reading
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import write_segment
+from tests.builders import make_run_row
 
 RUN_ID = "20261122T020000Z-smoke-7f3a.tuned"
 
@@ -35,6 +36,7 @@ def published(tmp_path_factory):
             },
         ],
     )
+    write_segment(settings.tables, "runs", RUN_ID, [make_run_row(RUN_ID)])
     publish(settings)
     return settings
 
