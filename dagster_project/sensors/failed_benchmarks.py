@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from dagster_project.instance import fail_dead_runs
-from dagster_project.jobs import benchmark_job
 from dagster_project.resources import StoreResource
 from docmind_core.alerts.evaluating import Launch, book_failure, book_launch
 from docmind_core.alerts.lifecycle import BAD
@@ -14,12 +13,14 @@ from docmind_core.alerts.listing import open_suites, outcome_of
 from docmind_core.alerts.rules import LEDGER_UNBALANCED, REPORT_FAILED, RUN_FAILED
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.runs.keys import is_benchmark_run
 from docmind_core.settings import Settings
 
 LOOKED_BACK = timedelta(days=7)
 """At least; further where the sensor itself has not run for longer."""
 RECORDS_MAX = 1000
 PARTITION_TAG = "dagster/partition"
+REPORT = dg.AssetKey("performance_report")
 FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
 
@@ -43,21 +44,27 @@ def looks_back_to(last_tick: float | None, now: datetime) -> datetime:
 
 
 def launches(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, since: datetime) -> Iterator[Launch]:
-    """Yield the launches that ended so, oldest first."""
-    ended = dg.RunsFilter(job_name=benchmark_job.name, statuses=[status], updated_after=since)
+    """Yield the launches that ended so, oldest first; `dagster asset materialize` runs a job of its own."""
+    ended = dg.RunsFilter(statuses=[status], updated_after=since)
     for record in reversed(instance.get_run_records(ended, limit=RECORDS_MAX)):
-        benchmark_run = record.dagster_run.tags.get(PARTITION_TAG)
-        if benchmark_run is not None:
+        benchmark_run = record.dagster_run.tags.get(PARTITION_TAG, "")
+        if is_benchmark_run(benchmark_run) and not is_other_success(record.dagster_run):
             yield Launch(benchmark_run=benchmark_run, dagster_run_id=record.dagster_run.run_id)
 
 
 def failed_launches(instance: dg.DagsterInstance, since: datetime) -> Iterator[Launch]:
     """Yield the launches that failed and that nobody has launched again, oldest first."""
     for launch in launches(instance, FAILURE, since):
-        of_run = dg.RunsFilter(job_name=benchmark_job.name, tags={PARTITION_TAG: launch.benchmark_run})
-        [newest] = instance.get_run_records(of_run, limit=1)
-        if newest.dagster_run.run_id == launch.dagster_run_id:
+        of_run = dg.RunsFilter(tags={PARTITION_TAG: launch.benchmark_run})
+        newest_first = (record.dagster_run for record in instance.get_run_records(of_run, limit=RECORDS_MAX))
+        newest = next(run for run in newest_first if not is_other_success(run))
+        if newest.run_id == launch.dagster_run_id:
             yield launch
+
+
+def is_other_success(run: dg.DagsterRun) -> bool:
+    """Return whether a launch succeeded that was asked for some assets and not for the report: it made none."""
+    return run.status == SUCCESS and run.asset_selection is not None and REPORT not in run.asset_selection
 
 
 def book(settings: Settings, launch: Launch) -> bool:

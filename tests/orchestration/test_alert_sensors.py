@@ -8,7 +8,7 @@ from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.resources import StoreResource
 from dagster_project.sensors import alert_delivery as delivery
 from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
-from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_launches, looks_back_to
+from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_launches, launches, looks_back_to
 from docmind_core.alerts.delivery import DeliveryOutcome
 from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
@@ -69,11 +69,11 @@ def test_a_delivery_that_failed_for_one_channel_is_a_step_that_is_tried_again(se
     assert run_delivery(settings, monkeypatch, DeliveryOutcome(delivered=("ops",), failed=())).success
 
 
-def plant_launch(settings, instance, suite, status):
+def plant_launch(settings, instance, suite, status, job_name="benchmark"):
     """Leave a launch of the job in Dagster's history, as the command line does; return its benchmark run."""
     benchmark_run = freeze_benchmark_run(suite, settings)
     add_benchmark_run(instance, benchmark_run)
-    instance.add_run(dg.DagsterRun(job_name="benchmark", status=status, tags={"dagster/partition": benchmark_run}))
+    instance.add_run(dg.DagsterRun(job_name=job_name, status=status, tags={"dagster/partition": benchmark_run}))
     return benchmark_run
 
 
@@ -99,6 +99,40 @@ def test_a_launch_that_failed_and_went_on_later_is_no_failure(settings):
             dg.DagsterRun(job_name="benchmark", status=dg.DagsterRunStatus.SUCCESS, tags={"dagster/partition": key})
         )
         assert list(failed_launches(instance, LONG_AGO)) == []
+
+
+def launch_again(instance, key, status, assets=("agent_runs", "performance_report")):
+    """As `dagster asset materialize` does: by Dagster's own job, for the assets that were selected."""
+    selected = frozenset(dg.AssetKey(name) for name in assets)
+    tags = {"dagster/partition": key}
+    instance.add_run(dg.DagsterRun(job_name="__ASSET_JOB", status=status, tags=tags, asset_selection=selected))
+
+
+def test_a_benchmark_that_went_on_by_dagsters_command_line_raises_no_alert(settings):
+    suite = make_suite(engine="http://127.0.0.1:9")
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
+        launch_again(instance, key, dg.DagsterRunStatus.SUCCESS)
+        evaluate_alerts(settings, plant_night_of(settings, key), suite)
+        tick(failed_benchmarks, settings, instance)
+    assert open_alerts(settings) == []
+
+
+def test_a_launch_by_dagsters_command_line_that_fails_raises_an_alert(settings):
+    suite = make_suite(engine="http://127.0.0.1:9")
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE, job_name="__ASSET_JOB")
+        tick(failed_benchmarks, settings, instance)
+    assert [(row["rule_id"], row["benchmark_run"]) for row in open_alerts(settings)] == [("run_failed", key)]
+
+
+def test_a_launch_of_other_assets_that_succeeds_makes_no_report_and_hides_no_failure(settings):
+    suite = make_suite(engine="http://127.0.0.1:9")
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
+        launch_again(instance, key, dg.DagsterRunStatus.SUCCESS, assets=("documents",))
+        assert [launch.benchmark_run for launch in failed_launches(instance, LONG_AGO)] == [key]
+        assert list(launches(instance, dg.DagsterRunStatus.SUCCESS, LONG_AGO)) == []
 
 
 def test_a_report_that_fails_behind_the_evaluation_alerts_and_two_that_succeed_end_it(settings):
