@@ -9,7 +9,7 @@ from docmind_core.query_sets.json_lines import json_objects
 from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
 from docmind_core.query_sets.problems import ProblemList, shown
 from docmind_core.query_sets.queries import Evidence, Query, QuerySet, build_query_set
-from docmind_core.query_sets.set_files import find_set_file
+from docmind_core.query_sets.set_files import find_set_files
 
 DOCUMENTS_FILE = "documents.jsonl"
 QUERIES_FILE = "queries.jsonl"
@@ -26,7 +26,7 @@ def read_query_set(folder: Path) -> QuerySet:
     Raises:
         QuerySetError: With every problem found, one a line: `file:line: field: problem`.
     """
-    documents_file, queries_file = (find_set_file(folder, name) for name in (DOCUMENTS_FILE, QUERIES_FILE))
+    documents_file, queries_file = find_set_files(folder, (DOCUMENTS_FILE, QUERIES_FILE))
     problems, allowance = ProblemList(), Allowance()
     documents = _read_documents(documents_file, problems, allowance)
     name = folder.resolve().name

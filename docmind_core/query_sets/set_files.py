@@ -3,6 +3,7 @@
 import gzip
 import io
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,24 @@ from docmind_core.query_sets.problems import ProblemList
 
 FILE_BYTES_MAX = 128 * 1024 * 1024
 """Of one file, unpacked. It bounds the time of reading, and how far a gzip bomb is unpacked."""
+
+
+def find_set_files(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the file of each name, in order.
+
+    Raises:
+        QuerySetError: With every file that is not found, one a line.
+    """
+    found: list[Path] = []
+    problems: list[str] = []
+    for name in names:
+        try:
+            found.append(find_set_file(folder, name))
+        except QuerySetError as error:
+            problems.append(str(error))
+    if problems:
+        raise QuerySetError("\n".join(problems))
+    return found
 
 
 def find_set_file(folder: Path, name: str) -> Path:

@@ -35,8 +35,9 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
     """
     try:
         is_folder, is_there = Path(path).is_dir(), Path(path).exists()
-    except PermissionError as error:
-        raise UsageError(f"{path} can't be reached: {error.strerror}. Open the folders on its way to you.") from error
+    except OSError as error:
+        hint = " Open the folders on its way to you." if isinstance(error, PermissionError) else ""
+        raise UsageError(f"{path} can't be reached: {error.strerror}.{hint}") from error
     if is_folder:
         found = read_query_set(Path(path))
         return CheckedInput(summary=_described(found), notices=found.notices)

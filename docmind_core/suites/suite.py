@@ -193,7 +193,11 @@ def load_suite(name_or_path: str) -> Suite:
         text = (resources.files("docmind_core.suites") / "bundled" / f"{name_or_path}.yaml").read_text("utf-8")
         return parse_suite(text, source=f"bundled suite {name_or_path}")
     path = Path(name_or_path)
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:  # a name that is too long, a folder that is closed
+        raise UsageError(f"{name_or_path} can't be reached: {error.strerror}.") from error
+    if not is_file:
         known = ", ".join(bundled_suite_names())
         raise UsageError(
             f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file."

@@ -7,6 +7,12 @@ from dagster_project.cli.main import run
 SUITE = "name: mine\nquery_set: python-reference\narms: [single_pass]\nengine: http://127.0.0.1:9\n"
 
 
+@pytest.mark.parametrize("command", ["check", "bench"])
+def test_a_name_that_is_too_long_for_a_file_is_refused_in_one_line(capsys, command, settings):
+    assert run([command, "a" * 300]) == 2
+    assert capsys.readouterr().err.splitlines() == [f"docmind: {'a' * 300} can't be reached: File name too long."]
+
+
 @pytest.mark.parametrize("cron", ["99 2 * * *", "0 2 * * FRIDAY", "0 0 31 2 *"])
 def test_a_schedule_that_never_comes_is_a_problem_of_the_suite(tmp_path, capsys, cron):
     path = tmp_path / "suite.yaml"

@@ -200,3 +200,11 @@ def test_the_shared_data_sets_are_read_without_a_problem(name, documents, querie
 
     assert (len(found.documents), len(found.queries)) == (documents, queries)
     assert sum(query.expected_abstain for query in found.queries) == abstain
+
+
+def test_every_file_that_a_folder_lacks_is_named(tmp_path):
+    with pytest.raises(QuerySetError) as caught:
+        read_query_set(tmp_path)
+    first, second = str(caught.value).splitlines()
+    assert "has no file documents.jsonl" in first
+    assert "has no file queries.jsonl" in second
