@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+_TURNS_TO_SEE_A_SIGNAL = 3
+"""Of the event loop: it polls, reads which signal it was, and calls the handler."""
 
 
 def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
@@ -44,7 +46,12 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, T], caught: list[int])
     for number in before:
         loop.add_signal_handler(number, cancel, number)
     try:
-        return await work
+        result = await work
+        for _ in range(_TURNS_TO_SEE_A_SIGNAL):  # one that came in the work's last step, which waited for nothing
+            await asyncio.sleep(0)
+        if caught:
+            raise asyncio.CancelledError
+        return result
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)

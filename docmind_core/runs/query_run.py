@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic_ns
 from typing import Any
@@ -15,6 +15,7 @@ from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, EngineUn
 from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
+from docmind_core.runs.earlier_process import without_doubled
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
@@ -63,7 +64,9 @@ async def run_query(
         RunError: If something can't be booked.
         StoreError: If what is kept can't be read or written.
     """
-    tools = _tools(setting, QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate), recorded)
+    key = QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate)
+    earlier = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
+    tools = _tools(setting, key, recorded, resumed=bool(earlier))
     started_ns = monotonic_ns()
     try:
         answer, error = await _answer(setting, query, tools)
@@ -83,10 +86,12 @@ async def run_query(
         shortened=tools.guard.shortened,
     )
     await asyncio.to_thread(tools.prompts.measure)
-    return _book(setting, query, tools, end), answer
+    return _book(setting, query, tools, end, earlier), answer
 
 
-def _tools(setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, deque[Row]]) -> RecordingTools:
+def _tools(
+    setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, deque[Row]], *, resumed: bool
+) -> RecordingTools:
     return RecordingTools(
         engine=setting.engine,
         index=setting.index,
@@ -98,15 +103,17 @@ def _tools(setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, dequ
         caches=setting.caches.of_query(key) if setting.caches else None,
         recorded=recorded,
         late_before=setting.journal.late_calls(key),
+        resumed=resumed,
     )
 
 
-def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: QueryEnd) -> Row:
+def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: QueryEnd, earlier: Sequence[Row]) -> Row:
     trace, key = tools.trace, tools.trace.key
     if end.answer is not None:
         depth = _context(setting, tools).depth
         trace.add_ranking("candidates", end.answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=depth)
-    calls = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
+    booked = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
+    calls = without_doubled(booked, earlier, tools.recorded, tools.late_before)
     row = {**query_row(key, query, end, calls, setting.window), **tools.prompts.columns(calls), **_lookups(tools)}
     spans = [] if tools.resumed else trace.spans
     rows = {
@@ -119,6 +126,8 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         **tools.decisions.rows(key, level=setting.suite.level, resumed=tools.resumed),
     }
     setting.journal.finish_query(key, rows)
+    if tools.caches:
+        tools.caches.keep()
     return row
 
 

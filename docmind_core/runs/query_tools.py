@@ -69,7 +69,7 @@ class RecordingTools:
     late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
     resumed: bool = False
-    """True once a call was replayed: the query's times mean nothing then."""
+    """True when an ended process had begun the query: its times mean nothing then."""
     _batches: SearchBatches = field(init=False)
 
     def __post_init__(self) -> None:

@@ -86,6 +86,18 @@ class ResultCaches:
     key: QueryKey
     rows: list[Row] = field(default_factory=list)
     """Rows of `cache_lookups`."""
+    _new: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    """JSON text of what this query found and when, by cache and key.
+
+    An interrupted query leaves nothing: begun again, it would hit what it kept itself.
+    """
+
+    def keep(self) -> None:
+        """Give others what this query found, once it has ended."""
+        for (place, key_hash), (text, _) in self._new.items():
+            value = json.loads(text)
+            self.store.keep(place, key_hash, value, negative=not value)
+        self._new.clear()
 
     async def remembered(
         self,
@@ -103,7 +115,7 @@ class ResultCaches:
             return found.value
         value = await work()
         if worth_keeping(value):
-            self.store.keep(self._place(cache), key_hash, value, negative=not value)
+            self._new[self._place(cache), key_hash] = json.dumps(value, ensure_ascii=False), monotonic()
         return value
 
     async def hits(
@@ -120,9 +132,16 @@ class ResultCaches:
     def _place(self, cache: str) -> str:
         return f"{namespace(self.facts)}:{cache}"
 
+    def _own(self, place: str, key_hash: str) -> Found | None:
+        found = self._new.get((place, key_hash))
+        if found is None:
+            return None
+        value = json.loads(found[0])
+        return Found(value=value, negative=not value, age_s=monotonic() - found[1])
+
     def _look_up(self, cache: str, key_hash: str) -> Found:
         began = monotonic()
-        found = self.store.look_up(self._place(cache), key_hash)
+        found = self._own(self._place(cache), key_hash) or self.store.look_up(self._place(cache), key_hash)
         self.rows.append(
             {
                 "run_id": self.key.run_id,

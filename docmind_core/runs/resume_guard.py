@@ -33,6 +33,7 @@ def run_identity(query_set: QuerySet, index_hash: str, engine: EngineConnection)
         "model": engine.model,
         "engine version": engine.engine_version,
         "engine flags": engine.engine_args_hash,
+        "context window": None if engine.max_model_len is None else str(engine.max_model_len),
     }
 
 

@@ -65,3 +65,16 @@ def test_an_error_of_the_work_arrives_as_it_is():
 
     with pytest.raises(ValueError, match="broken"):
         run_interruptibly(fail())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_last_step_of_the_work_is_not_lost(raising_handlers, number):
+    """Folding and publishing the last arm wait for nothing, so the loop sees the signal only afterwards."""
+
+    async def publish():
+        os.kill(os.getpid(), number)
+
+    with pytest.raises(Interrupted) as raised:
+        run_interruptibly(publish())
+
+    assert raised.value.args == (number,)

@@ -123,6 +123,7 @@ async def test_a_search_is_done_once_and_every_lookup_is_a_row(store, clock):
     index = Index()
     tools = tools_of(store, index)
     first = await tools.search("keyword_search", "What is it?", DEPTH)
+    tools.caches.keep()
     clock.seconds += 5
     second = await tools.search("keyword_search", "what is  it?", DEPTH)
 
@@ -153,6 +154,7 @@ async def test_an_empty_result_is_kept_for_a_shorter_time(store, clock):
     for wait_s in (0, 59, 2):
         clock.seconds += wait_s
         await tools.search("keyword_search", "q", DEPTH)
+        tools.caches.keep()
 
     assert index.searched == 2
     assert [row["negative"] for row in tools.caches.rows] == [None, True, None]
@@ -234,3 +236,21 @@ async def test_a_route_below_the_level_s_confidence_is_used_and_not_kept(store, 
         await tools.remembered("router", "q", work, worth_keeping=lambda value: value["confidence"] >= 0.8)
 
     assert len(calls) == done
+
+
+async def test_a_query_hits_what_it_found_itself_and_others_do_once_it_has_ended(store):
+    """S40: an interrupted query leaves nothing that it would hit when it is begun again."""
+    index = Index()
+    first, second = (tools_of(store, index) for _ in range(2))
+    for tools in (first, first, second):
+        await tools.search("keyword_search", "q", DEPTH)
+    first.caches.keep()
+    await second.search("keyword_search", "r", DEPTH)
+    third = tools_of(store, index)
+    await third.search("keyword_search", "q", DEPTH)
+
+    assert [[row["hit"] for row in tools.caches.rows] for tools in (first, second, third)] == [
+        [False, True],
+        [False, False],
+        [True],
+    ]

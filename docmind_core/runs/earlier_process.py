@@ -1,0 +1,45 @@
+"""What an ended process left of a query in the journal, and which of it the query's sums can't hold."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence, Set
+
+from docmind_core.runs.journal import Row
+
+_TOKENS = ("prompt_tokens", "completion_tokens", "billed_tokens", "cached_tokens", "prefill_computed_tokens")
+
+
+def without_doubled(
+    calls: Sequence[Row],
+    earlier: Sequence[Row],
+    recorded: Mapping[tuple[str, str, str], deque[Row]],
+    late: Set[tuple[str, str]],
+) -> list[Row]:
+    """Return the attempts of a query as its sums may see them: what would count a call twice is of unknown usage.
+
+    A call that an ended process did not finish was made again in full: the part of it that was booked is cost of the
+    interruption, not of the query, and nobody knows how much the engine had computed. An attempt that was tried again
+    in its own process is the query's cost. The journal keeps all as they are.
+
+    Args:
+        calls: Every attempt booked for the query.
+        earlier: Those of them that were there when this process began it.
+        recorded: What is left of the finished calls that could be replayed.
+        late: Agent and task of calls whose replies were not waited for: nothing takes their place.
+    """
+    finished = {row["call_id"] for row in earlier if row["status"] == "finished"}
+    doubled = {_name(row) for row in earlier if row["call_id"] not in finished and row.get("billed_tokens") != 0}
+    doubled |= {_name(row) for row in _left(recorded.values()) if (row["agent"], row["task"]) not in late}
+    return [_unknown(row) if _name(row) in doubled else row for row in calls]
+
+
+def _left(queues: Iterable[deque[Row]]) -> Iterable[Row]:
+    return (row for queue in queues for row in queue)
+
+
+def _name(row: Row) -> tuple[str, int]:
+    return row["call_id"], row["attempt"]
+
+
+def _unknown(row: Row) -> Row:
+    reason = "unreconciled"
+    return {**row, **dict.fromkeys(_TOKENS), "tokens_missing_because": reason, "cached_missing_because": reason}
