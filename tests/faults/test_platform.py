@@ -93,6 +93,9 @@ def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
     assert select(home, "select distinct status from query_runs") == [("answered",)]
     finished = select(home, "select count(*) from llm_calls where status = 'finished'")
     assert finished == [(engine.counters["request_success"],)]
+    unknown = "billed_tokens, wall_s, tokens_missing_because, times_missing_because"
+    marked = select(home, f"select attempts, {unknown} from query_runs where times_missing_because is not null")
+    assert marked == [(2, None, None, "unreconciled", "resumed")], "what was under way, and nothing else"
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, which nobody can write to, root neither")
