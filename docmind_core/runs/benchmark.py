@@ -17,7 +17,7 @@ from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.folding import fold_arm
-from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite
+from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite, refuse_changed_suite
 from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.keys import run_id_of
@@ -90,14 +90,12 @@ def execute_benchmark_run(
     Raises:
         UsageError: If there is no such benchmark run.
         HomeLocked: If another process runs a benchmark in this home.
+        RunError: If what it was begun with has changed.
         EngineError: If the engine can't be started or is gone; what is finished stays finished.
     """
     suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
     with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
-        remove_leftovers(settings.tables)
-        fold_ended_arms(settings, journal, benchmark_run, suite)
-        waiting = [arm for arm in suite.arms if not has_ended(journal, benchmark_run, arm)]
-        if waiting:
+        if waiting := _waiting_arms(settings, journal, benchmark_run, suite):
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
             with open_engine(engine_request(suite), settings, observer.announce) as connection:
@@ -122,6 +120,16 @@ def execute_benchmark_run(
             journal.accept_changes(accepted=False)
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
         return _outcome(journal, benchmark_run, suite)
+
+
+def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> list[str]:
+    """Write the tables of arms that ended earlier; return those that have queries left."""
+    remove_leftovers(settings.tables)
+    fold_ended_arms(settings, journal, benchmark_run, suite)
+    waiting = [arm for arm in suite.arms if not has_ended(journal, benchmark_run, arm)]
+    if waiting:
+        refuse_changed_suite(settings, benchmark_run, journal)
+    return waiting
 
 
 def _admit(settings: Settings, journal: Journal, inputs: RunInputs) -> None:

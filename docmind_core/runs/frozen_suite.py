@@ -17,7 +17,7 @@ from docmind_core.runs.preflight import refuse_unready
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
 from docmind_core.suites.limits import check_limits
-from docmind_core.suites.suite import Suite, parse_suite
+from docmind_core.suites.suite import Suite, load_suite, parse_suite
 from docmind_core.tables.publish import publish_first
 from docmind_core.tables.segments import replace_durably, segment_path, sync_folder
 
@@ -101,9 +101,12 @@ def _write_suite(path: Path, suite: Suite) -> None:
 
 def resume_command(settings: Settings, benchmark_run: str) -> str:
     """Return the command that goes on with a benchmark run, in whatever folder it is typed."""
+    return f"docmind bench {shlex.quote(_named(settings, benchmark_run))} --resume {benchmark_run}"
+
+
+def _named(settings: Settings, benchmark_run: str) -> str:
     path = settings.benchmarks / benchmark_run / _NAMED  # not there in runs of earlier versions
-    suite = path.read_text("utf-8", "surrogateescape") if path.is_file() else suite_of(benchmark_run)
-    return f"docmind bench {shlex.quote(suite)} --resume {benchmark_run}"
+    return path.read_text("utf-8", "surrogateescape") if path.is_file() else suite_of(benchmark_run)
 
 
 def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
@@ -122,12 +125,9 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
         UsageError: If there is no such run.
         RunError: If the suite has changed; every changed key is named with both values.
     """
-    changed = _changes(suite_path(settings, benchmark_run).with_name("source.yaml"), suite)
+    changed = _changes(settings, benchmark_run, suite)
     if changed and not anyway:
-        raise RunError(
-            f"the suite of {benchmark_run} has changed since its start: {changed}. "
-            "Start a new run, or go on with --resume-anyway, which marks it not comparable."
-        )
+        raise _suite_has_changed(benchmark_run, changed)
     with Journal(journal_path(settings, benchmark_run)) as journal:
         journal.accept_changes(accepted=anyway)
         if changed:
@@ -137,7 +137,35 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
     return f"{benchmark_run} goes on with its frozen suite, not comparable; the file has changed: {changed}"
 
 
-def _changes(source: Path, suite: Suite) -> str:
+def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journal) -> None:
+    """Let a run that had begun go on only if the suite it was asked for by is still what it was.
+
+    Dagster goes on with a run by its key alone, so nobody names the suite again. Where its file is gone, the frozen
+    suite is all there is.
+
+    Raises:
+        RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
+    """
+    if journal.identity() is None or journal.accepts_changes():
+        return
+    named = _named(settings, benchmark_run)
+    try:
+        suite = load_suite(named)
+    except UsageError:
+        return
+    if changed := _changes(settings, benchmark_run, suite):
+        raise _suite_has_changed(benchmark_run, changed)
+
+
+def _suite_has_changed(benchmark_run: str, changed: str) -> RunError:
+    return RunError(
+        f"the suite of {benchmark_run} has changed since its start: {changed}. "
+        "Start a new run, or go on with --resume-anyway, which marks it not comparable."
+    )
+
+
+def _changes(settings: Settings, benchmark_run: str, suite: Suite) -> str:
+    source = suite_path(settings, benchmark_run).with_name("source.yaml")
     before = parse_suite(source.read_text("utf-8"), source=str(source)).model_dump(mode="json")
     now = suite.model_dump(mode="json")
     return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name])

@@ -1,5 +1,7 @@
 """Going on with an interrupted run: nothing is done twice, nothing is lost, and what changed is said."""
 
+import json
+
 import pytest
 
 from docmind_core.errors import RunError
@@ -53,6 +55,29 @@ def test_a_changed_suite_is_refused_on_resume_with_the_difference(home, make_sui
 
     with pytest.raises(RunError, match="concurrency: 3 → 5"):
         resume_benchmark_run(home, key, make_suite(concurrency=5), anyway=False)
+
+
+@pytest.mark.parametrize("anyway", [False, True])
+def test_whoever_goes_on_by_the_key_alone_is_refused_a_changed_suite_too(
+    home, make_suite, engine, monkeypatch, tmp_path, anyway
+):
+    """As Dagster does, which knows no more than the key."""
+    before, after = (make_suite(arms=["single_pass"], concurrency=number) for number in (1, 2))
+    path = tmp_path / "toy.yaml"
+    path.write_text(json.dumps(before.model_dump(mode="json")))
+    key = freeze_benchmark_run(before, home, named=str(path))
+    interrupt(home, before, engine, monkeypatch, key=key)
+    path.write_text(json.dumps(after.model_dump(mode="json")))
+
+    if anyway:
+        resume_benchmark_run(home, key, after, anyway=True)
+    else:
+        with pytest.raises(RunError, match=r"the suite of .* has changed since its start: concurrency: 1 → 2"):
+            run(home, before, key)
+        path.unlink()
+    run(home, before, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", not anyway)]
 
 
 def test_an_arm_that_ended_just_before_the_process_died_gets_its_tables(home, make_suite, engine, monkeypatch):
