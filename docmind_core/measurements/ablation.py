@@ -11,7 +11,7 @@ from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim
 from docmind_core.measurements.lever_effects import Effect, lever_effect
 from docmind_core.measurements.lever_values import LeverRun, read_lever_run
 from docmind_core.settings import Settings
-from docmind_core.tables.segments import run_ids_of, write_segment
+from docmind_core.tables.segments import run_ids_of, segment_path, write_segment
 
 AS_CLAIMED = "moved as claimed"
 DID_NOT_MOVE = "did not move"
@@ -58,6 +58,8 @@ def measure_levers(settings: Settings, benchmark_run: str) -> int:
         {"run_id": holder, "benchmark_run": benchmark_run, **_row(question, runs, unbalanced)}
         for question in _questions()
     ]
+    for other in run_ids[1:]:  # held them while the arm that comes first now was missing
+        segment_path(settings.tables, "lever_effects", other).unlink(missing_ok=True)
     write_segment(settings.tables, "lever_effects", holder, rows)
     return len(rows)
 

@@ -15,6 +15,7 @@ from docmind_core.measurements.lever_values import (
     passed,
     requests,
 )
+from docmind_core.measurements.paired import QueryValues
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
 
@@ -85,10 +86,11 @@ def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect
 
 
 def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:
-    tokens = pairs_of(column("billed_tokens"), candidate, baseline)
-    passes = pairs_of(passed, candidate, baseline)
+    billed = column("billed_tokens")
+    tokens = pairs_of(_where_both(billed, passed), candidate, baseline)
+    passes = pairs_of(_where_both(passed, billed), candidate, baseline)
     n = len(passes.candidate)
-    if n == 0 or n != len(tokens.candidate):
+    if n == 0 or n != len(pairs_of(billed, candidate, baseline).candidate):
         return Effect(because="it is not known of every query whether it passed")
     estimate = log_ratio_of_rates(
         (tokens.candidate, passes.candidate), (tokens.baseline, passes.baseline), tokens.clusters
@@ -99,6 +101,17 @@ def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:
         needed = f"needs {RATE_CLUSTERS_MIN} clusters of queries, there are {estimate.clusters} (n_too_small)"
         return Effect(value=_grown(estimate.value), n=n, because=f"the interval of a ratio of sums {needed}")
     return _shown(estimate, tokens.left_out, "%", _grown)
+
+
+def _where_both(read: Reader, also: Reader) -> Reader:
+    """Read the queries that have the other value as well: two counts that are equal may be of different queries."""
+
+    def values(run: LeverRun) -> QueryValues:
+        found, others = read(run), also(run).values
+        known = {query: value for query, value in found.values.items() if query in others}
+        return QueryValues(values=known, asked=found.asked)
+
+    return values
 
 
 def _shown(estimate: Estimate, left_out: int, unit: str, scale: Callable[[float], float]) -> Effect:

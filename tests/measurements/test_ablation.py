@@ -133,6 +133,28 @@ def test_tokens_per_correct_without_passes_or_queries_says_so(settings, passed, 
     assert because in row["because"]
 
 
+def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings):
+    """As many queries lack their tokens as lack their score, and they are others."""
+    tokens, passes = [None, *[100] * 9], [*[1.0] * 9, None]
+    for arm in ("naive_supervisor", "naive+parallel_tools"):
+        write_arm(settings, arm, tokens, passed=passes)
+    row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
+
+    assert (row["effect"], row["verdict"]) == (None, "not measurable here")
+    assert "not known of every query" in row["because"]
+
+
+def test_effects_stand_once_whatever_arm_was_there_when_they_were_measured_before(settings):
+    write_arm(settings, "tuned", [500, 1000, 2000])
+    write_arm(settings, "tuned-dedupe", [1000, 2000, 4000])
+    measure_levers(settings, KEY)
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
+    measure_levers(settings, KEY)
+
+    holders = [path.stem for path in (settings.tables / "lever_effects").glob(f"{KEY}*")]
+    assert holders == [f"{KEY}.naive_supervisor"]
+
+
 def test_a_query_that_failed_in_one_arm_is_no_saving(settings):
     write_arm(settings, "naive_supervisor", [1000, 2000, 4000, 1000])
     write_arm(settings, "naive+dedupe", [900, 1800, 3600, 1], status=["answered", "answered", "answered", "failed"])

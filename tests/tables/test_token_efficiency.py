@@ -7,7 +7,7 @@ import pytest
 
 from docmind_core.statistics.power import TWO_SIDED_80, mde_of_ratio
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import query_segments
+from docmind_core.tables.reading import query_rows, query_segments
 from docmind_core.tables.segments import segment_path
 from tests.builders import make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
 
@@ -210,3 +210,16 @@ def test_runs_of_other_benchmark_runs_are_never_the_baseline(settings):
     write_rows(settings, {"llm_calls": [make_call_row()]}, other)
     _, rows = query_segments(settings.tables, [TUNED, other], "select baseline_run_id from token_efficiency")
     assert {row[0] for row in rows} == {None}
+
+
+@pytest.mark.parametrize(("delta", "shown"), [(None, (None, 0, "not_compared")), (math.log(0.5), (50.0, 1, None))])
+def test_the_history_of_the_reduction_counts_its_pairs_and_has_a_row_without_any(settings, delta, shown):
+    """Two query runs of one query are one pair; a night without pairs is not a night that did not happen."""
+    comparison = make_comparison("billed_tokens", NAIVE, delta=delta, n=shown[1])
+    queries = [make_query_run_row(replicate=number) for number in (0, 1)]
+    write_rows(settings, {"llm_calls": [make_call_row()]}, NAIVE)
+    write_rows(settings, {"llm_calls": [make_call_row()], "query_runs": queries, "comparisons": [comparison]}, TUNED)
+    publish(settings)
+    asked = "select value, n, missing_because from metric_history where metric = 'reduction_pct'"
+    ((value, n, because),) = query_rows(settings, asked)[1]
+    assert (value, n, because) == (pytest.approx(shown[0]) if shown[0] else None, *shown[1:])

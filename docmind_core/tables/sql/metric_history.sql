@@ -31,10 +31,11 @@ figures as (
     where agent = 'all'
     union all by name
     select
-        run_id, 'reduction_pct' as metric, reduction_pct as value, n_query_runs as n,
-        null as missing_because, false as has_clock
+        run_id, 'reduction_pct' as metric, reduction_pct as value, coalesce(n_compared, 0) as n,
+        case when reduction_pct is null then coalesce(missing_because, 'not_compared') end as missing_because,
+        false as has_clock
     from token_efficiency
-    where agent = 'all' and reduction_pct is not null
+    where agent = 'all' and (reduction_pct is not null or n_compared is not null)
     union all by name
     select
         l.run_id,
