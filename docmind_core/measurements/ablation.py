@@ -125,7 +125,16 @@ def _effect(question: _Question, runs: Mapping[str, LeverRun], unbalanced: froze
     found += [f"the ledger of {run.arm} is unbalanced" for run in (candidate, baseline) if _id(run) in unbalanced]
     if found:
         return Effect(because="; ".join(found))
-    return lever_effect(question.metric, candidate, baseline)
+    effect = lever_effect(question.metric, candidate, baseline)
+    state = candidate.row.get("cache_state")
+    if state is None or effect.low is None:
+        return effect
+    if not any(query.get("cache_hits") for query in candidate.queries):
+        return Effect(
+            because=f"no lookup of {candidate.arm} hit, as its caches were {state} and it asked each question once: "
+            "run the suite again in this home"
+        )
+    return replace(effect, because=f"{effect.because}; its caches were {state} at the start")
 
 
 def _verdict(question: _Question, effect: Effect) -> tuple[str, str]:

@@ -144,6 +144,22 @@ def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings)
     assert "not known of every query" in row["because"]
 
 
+@pytest.mark.parametrize(
+    ("state", "hits", "verdict", "because"),
+    [
+        ("cold", [0, 0, 0], "not measurable here", "no lookup of naive+result_cache hit, as its caches were cold"),
+        ("warm", [2, 2, 2], "moved as claimed", "3 queries in 3 clusters; its caches were warm at the start"),
+    ],
+)
+def test_caches_that_nothing_was_in_move_nothing_and_say_how_to_measure_them(settings, state, hits, verdict, because):
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
+    write_arm(settings, "naive+result_cache", [900, 1800, 3600], run={"cache_state": state}, cache_hits=hits)
+    row = measure(settings, "result_cache", "reduction_pct")
+
+    assert row["verdict"] == verdict
+    assert because in row["because"]
+
+
 def test_effects_stand_once_whatever_arm_was_there_when_they_were_measured_before(settings):
     write_arm(settings, "tuned", [500, 1000, 2000])
     write_arm(settings, "tuned-dedupe", [1000, 2000, 4000])
