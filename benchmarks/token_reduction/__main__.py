@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.token_reduction.page import RoutingResult, page_text
+from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, read_frozen_suite
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
@@ -48,6 +49,8 @@ select benchmark_run, model, plumbing, engine_version, engine_managed, query_set
 from runs where benchmark_run = $benchmark_run group by all limit 1
 """
 
+PROMPTS = "select distinct prompt_hash from runs where benchmark_run = $benchmark_run"
+
 
 def main() -> int:
     """Run the missing benchmark runs, then write the page; 1 when one of them did not finish."""
@@ -80,15 +83,23 @@ def wanted_suite(routing: str, options: argparse.Namespace) -> Suite:
 
 
 def newest_run(settings: Settings, wanted: Suite) -> BenchmarkRunState | None:
-    """Return the newest benchmark run of exactly this suite: another engine or model has other figures."""
+    """Return the newest benchmark run of exactly this suite and these prompts: others have other figures."""
     for run in sorted(list_benchmark_runs(settings), key=lambda run: run.benchmark_run, reverse=True):
-        if run.suite == wanted.name and _is_same(read_frozen_suite(settings, run.benchmark_run), wanted):
+        is_named_so = run.suite == wanted.name and run.unreadable is None
+        if (
+            is_named_so
+            and read_frozen_suite(settings, run.benchmark_run) == wanted
+            and _has_these_prompts(settings, run)
+        ):
             return run
     return None
 
 
-def _is_same(suite: Suite, wanted: Suite) -> bool:
-    return all(getattr(suite, name) == getattr(wanted, name) for name in ("routing", "limit", "engine", "model"))
+def _has_these_prompts(settings: Settings, run: BenchmarkRunState) -> bool:
+    """An unfinished run is asked when it goes on: nothing is resumed with other prompts."""
+    if not run.finished:
+        return True
+    return asked(settings, PROMPTS, run.benchmark_run) == [{"prompt_hash": prompt_hash()}]
 
 
 def bench(routing: str, options: argparse.Namespace, unfinished: BenchmarkRunState | None) -> None:

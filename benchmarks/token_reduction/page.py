@@ -78,6 +78,11 @@ def page_text(results: Sequence[RoutingResult]) -> str:
 
 def _answer(result: RoutingResult) -> str:
     sentences = [_against_guide(row) for row in result.arms if row["arm"] != BASELINE]
+    read = next((row["passages_read"] for row in result.arms if row["arm"] == BASELINE), None)
+    if read == 0:
+        sentences.append("The baseline never searched, so these savings are against answers without any passage.")
+    elif read is not None and read < max(row["passages_read"] or 0 for row in result.arms):
+        sentences.append(f"The baseline read {read:.1f} passages per query, fewer than the others.")
     return " ".join(sentences)
 
 

@@ -6,16 +6,30 @@ import pytest
 
 from benchmarks.token_reduction import __main__ as token_reduction
 from benchmarks.token_reduction.page import RoutingResult, page_text
+from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.runs.frozen_suite import BenchmarkRunState
 
 EMBEDDED = argparse.Namespace(limit=40, engine=None, model=None)
 REMOTE = argparse.Namespace(limit=40, engine="http://gpu:8000", model="big")
 
 
+ROW = {
+    "n_queries": 40, "calls_per_query": 2.0, "prompt_tokens": 1000, "completion_tokens": 100,
+    "missing_because": None, "reduction_pct": 80.0, "reduction_low": 75.0, "reduction_high": 84.0,
+    "claimable": False, "claimable_because": "not claimable: quality inconclusive", "single_pass_ratio": 2.0,
+    "single_pass_ratio_low": 1.5, "single_pass_ratio_high": 2.5, "token_f1": 0.07, "passed_ratio": 0.25,
+    "passages_read": 4.5, "ledger": "balanced",
+}  # fmt: skip
+RAN = {
+    "benchmark_run": "k", "model": "m", "plumbing": False, "engine_managed": True, "engine_version": "0.32",
+    "query_set": "q", "level": "balanced", "git_sha": None, "git_dirty": None,
+}  # fmt: skip
+
+
 @pytest.fixture
 def runs(monkeypatch):
-    """Benchmark runs of the home, as (key, options, routing), instead of folders on disk."""
-    kept = {}
+    """Benchmark runs of the home, as (key, options, routing, changes), instead of folders on disk."""
+    kept, prompts = {}, {}
 
     def state(key):
         return BenchmarkRunState(
@@ -25,8 +39,11 @@ def runs(monkeypatch):
     monkeypatch.setattr(token_reduction, "list_benchmark_runs", lambda _: [state(key) for key in kept])
     monkeypatch.setattr(token_reduction, "read_frozen_suite", lambda _, key: kept[key])
 
-    def add(key, options, routing="fixed"):
-        kept[key] = token_reduction.wanted_suite(routing, options)
+    monkeypatch.setattr(token_reduction, "asked", lambda _, sql, key: [{"prompt_hash": prompts[key]}])
+
+    def add(key, options, routing="fixed", prompts_made_with=None, **changes):
+        kept[key] = token_reduction.wanted_suite(routing, options).model_copy(update=changes)
+        prompts[key] = prompts_made_with or prompt_hash()
 
     return add
 
@@ -34,6 +51,10 @@ def runs(monkeypatch):
 def newest(options, routing="fixed"):
     found = token_reduction.newest_run(None, token_reduction.wanted_suite(routing, options))
     return found.benchmark_run if found else None
+
+
+def page(arms):
+    return page_text([RoutingResult(routing="free", ran=RAN, arms=arms)])
 
 
 def test_figures_of_another_engine_or_model_are_not_taken_for_those_asked_for(runs):
@@ -47,20 +68,23 @@ def test_figures_of_another_engine_or_model_are_not_taken_for_those_asked_for(ru
     assert newest(EMBEDDED, routing="free") is None
 
 
+@pytest.mark.parametrize("other", [{"prompts_made_with": "others"}, {"level": "fast"}, {"concurrency": 2}])
+def test_figures_of_other_prompts_or_of_a_suite_that_was_another_are_measured_anew(runs, other):
+    runs("20261122T020000Z-token-reduction-aaaa", EMBEDDED, **other)
+    assert newest(EMBEDDED) is None
+
+
+def test_a_baseline_that_never_searched_is_named_beside_the_saving():
+    """With the routing free, a small model may choose other agents until its hand-offs are used up."""
+    arms = [{**ROW, "arm": "tuned"}, {**ROW, "arm": "naive_supervisor", "passages_read": 0.0}]
+    [answer] = [line for line in page(arms).splitlines() if line.startswith("- `routing: free`")]
+
+    assert answer.endswith("The baseline never searched, so these savings are against answers without any passage.")
+
+
 def test_the_page_shows_what_passed_and_how_many_passages_were_read():
-    row = {
-        "n_queries": 40, "calls_per_query": 2.0, "prompt_tokens": 1000, "completion_tokens": 100,
-        "missing_because": None, "reduction_pct": 80.0, "reduction_low": 75.0, "reduction_high": 84.0,
-        "claimable": False, "claimable_because": "not claimable: quality inconclusive", "single_pass_ratio": 2.0,
-        "single_pass_ratio_low": 1.5, "single_pass_ratio_high": 2.5, "token_f1": 0.07, "passed_ratio": 0.25,
-        "passages_read": 4.5, "ledger": "balanced",
-    }  # fmt: skip
-    ran = {
-        "benchmark_run": "k", "model": "m", "plumbing": False, "engine_managed": True, "engine_version": "0.32",
-        "query_set": "q", "level": "balanced", "git_sha": None, "git_dirty": None,
-    }  # fmt: skip
-    arms = [{**row, "arm": "tuned"}, {**row, "arm": "naive_supervisor", "passed_ratio": None, "passages_read": 5.0}]
-    text = page_text([RoutingResult(routing="fixed", ran=ran, arms=arms)])
+    arms = [{**ROW, "arm": "tuned"}, {**ROW, "arm": "naive_supervisor", "passed_ratio": None, "passages_read": 5.0}]
+    text = page(arms)
 
     assert "| passages read | passed | token F1 |" in text
     assert "| 4.5 | 0.25 | 0.07 |" in text
