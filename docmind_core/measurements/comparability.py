@@ -23,6 +23,9 @@ MUST_BE_EQUAL = (
 _BEFORE_IT_WAS_WRITTEN = {"context_budget": 2048}
 """What a column stood at in runs of a version that did not write it yet."""
 
+NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
+"""Why cached tokens of two arms are not compared where `cache_is_unknown`."""
+
 _LEDGER = "select run_id, engine_session from ledger_balance where state = $state order by all"
 _LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
 

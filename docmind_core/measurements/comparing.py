@@ -7,7 +7,7 @@ from statistics import fmean
 from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, read_arm_values
 from docmind_core.measurements.catalogue import METRICS
-from docmind_core.measurements.comparability import cache_is_unknown, obstacles, unbalanced_runs
+from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown, obstacles, unbalanced_runs
 from docmind_core.measurements.paired import Pairs, pair
 from docmind_core.measurements.run_estimates import tokens_per_correct_rows
 from docmind_core.measurements.verdicts import MIN_N, Verdict, claim, judge_quality, judge_tokens
@@ -22,7 +22,6 @@ QUALITY_METRICS = (
     *("passed", "exact_match", "token_f1", "abstention_recall", "over_abstention", "citation_recall"),
     *("recall@5", "ndcg@10", "evidence_recall"),
 )
-NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
 GATING = ("billed_tokens", "passed")
 """The two that decide, over all queries; their p values share one Holm correction. All else explores, and shares one
 correction of the false discovery rate."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.estimates import estimate_cell, quality_estimate
 from docmind_core.reports.number_text import (
@@ -29,7 +30,6 @@ QUALITY_METRICS = ("passed", "exact_match", "token_f1")
 NO_SCORE_IN_BOTH = "no query has a score in both arms"
 NO_COUNT_IN_BOTH = "no query with cached tokens in both arms"
 NO_INTERVAL = "no interval"
-NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
 UNKNOWN = "unknown"
 
 

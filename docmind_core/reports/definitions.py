@@ -30,7 +30,7 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "quality",
-        "mean over the queries that have the score, ± t · standard error, clustered by document; "
+        "mean over the query runs that have the score, ± t · standard error, clustered by document; "
         "Wilson's interval where all scores are 0 or all are 1",
     ),
     (

@@ -81,7 +81,7 @@ def quality_by_type_table(records: BenchmarkRecords) -> TextTable:
                 of_metric.append(text_row(query_type, [_type_cell(cell) for cell in cells]))
         rows += [TextRow(heading=metric), *of_metric] if of_metric else []
     return TextTable(
-        caption="Mean score, its 95 % interval, and the number of queries that have it",
+        caption="Mean score, its 95 % interval, and the number of query runs that have it",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=tuple(rows),
     )

@@ -3,13 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
 from docmind_core.reports.example_steps import Step, read_steps
 from docmind_core.reports.number_text import count_text, counted, milliseconds_text, not_measured, ratio_text
-from docmind_core.reports.run_records import QueryRun
+from docmind_core.reports.run_records import QueryRun, parse_object
 from docmind_core.retrieval.saved_chunks import read_chunk_texts
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
@@ -33,7 +33,9 @@ class Passage:
     chunk_id: str
     doc_id: str = ""
     text: str = ""
-    """Empty when the index that held it is gone."""
+    """As the model read it; empty when the index that held it is gone."""
+    is_cut: bool = False
+    """Whether the model read it otherwise than it was found: cut to the window or the budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +140,19 @@ def _arm_answer(
         cost=f"{count_text(row.billed_tokens, row.tokens_missing_because)} tokens, {counted(row.calls or 0, 'call')}, "
         f"{milliseconds_text(row.wall_s, row.times_missing_because)}",
         citations=_ids(texts.get("citations")) or (),
-        passages=None if passages is None else tuple(documents.get(i, Passage(chunk_id=i)) for i in passages),
+        passages=None if passages is None else _as_read(passages, texts.get("passages_read_as"), documents),
         agent_sequence=_ids(texts.get("agent_sequence")) or (),
         steps=tuple(said[0]),
         replies=tuple(said[1]),
+    )
+
+
+def _as_read(ids: Sequence[str], read_as: str | None, documents: Mapping[str, Passage]) -> tuple[Passage, ...]:
+    found = [documents.get(chunk_id, Passage(chunk_id=chunk_id)) for chunk_id in ids]
+    texts = parse_object(read_as)
+    return tuple(
+        replace(passage, text=str(texts[passage.chunk_id]), is_cut=True) if passage.chunk_id in texts else passage
+        for passage in found
     )
 
 
@@ -174,7 +185,7 @@ def _read_scores(settings: Settings, records: BenchmarkRecords) -> Scores:
 def _read_texts(
     settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]
 ) -> dict[tuple[str, str], dict[str, str | None]]:
-    names = ("query", "answer", "citations", "passages", "agent_sequence")
+    names = ("query", "answer", "citations", "passages", "passages_read_as", "agent_sequence")
     _, rows = query_rows(
         settings,
         f"select run_id, query_id, {', '.join(names)} from query_runs "

@@ -140,7 +140,7 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTab
         if query.billed_tokens is None:
             missing[arm, "tokens of a query", query.tokens_missing_because or "no reason recorded"] += 1
         if query.cached_tokens is None and query.billed_tokens is not None:
-            missing[arm, "cached tokens of a query", "the engine does not say, or not for every call"] += 1
+            missing[arm, "cached tokens of a query", query.cached_missing_because or "no reason recorded"] += 1
         if query.wall_s is None:
             missing[arm, "times of a query", query.times_missing_because or "no reason recorded"] += 1
     missing.update(_missing_scores(settings, records))

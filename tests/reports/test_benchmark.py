@@ -186,6 +186,30 @@ def test_nulls_everywhere_are_shown_as_not_measured_and_never_as_zero(settings):
     assert Tags(html).open == []
 
 
+def test_a_passage_is_shown_as_the_model_read_it(settings):
+    """Cut to the window or to a budget: the text that was found would explain another answer."""
+    tables = planted_tables()
+    for row in tables["query_runs"]:
+        row["passages_read_as"] = '{"topic-x#2": "what was left of it <b>"}'
+    _, html, markdown = write(settings, tables)
+
+    assert "shortened for the model" in html
+    assert "<pre>what was left of it &lt;b&gt;</pre>" in html
+    assert "topic-x#2 (shortened)" in markdown
+    assert Tags(html).open == []
+
+
+def test_cached_tokens_that_are_missing_have_the_reason_of_their_row(settings):
+    tables = planted_tables()
+    for row in tables["query_runs"]:
+        row |= {"cached_tokens": None, "cached_missing_because": "unreconciled"}
+    _, _, markdown = write(settings, tables)
+
+    counts = [line for line in markdown.splitlines() if "| cached tokens of a query |" in line]
+    assert counts
+    assert all("unreconciled" in line for line in counts)
+
+
 def test_hostile_text_stays_text(settings):
     tables = planted_tables()
     for row in tables["query_runs"]:
