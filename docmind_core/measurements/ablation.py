@@ -58,9 +58,9 @@ def measure_levers(settings: Settings, benchmark_run: str) -> int:
         {"run_id": holder, "benchmark_run": benchmark_run, **_row(question, runs, unbalanced)}
         for question in _questions()
     ]
+    write_segment(settings.tables, "lever_effects", holder, rows)
     for other in run_ids[1:]:  # held them while the arm that comes first now was missing
         segment_path(settings.tables, "lever_effects", other).unlink(missing_ok=True)
-    write_segment(settings.tables, "lever_effects", holder, rows)
     return len(rows)
 
 
@@ -129,10 +129,10 @@ def _effect(question: _Question, runs: Mapping[str, LeverRun], unbalanced: froze
     state = candidate.row.get("cache_state")
     if state is None or effect.low is None:
         return effect
-    if not any(query.get("cache_hits") for query in candidate.queries):
+    if all(query.get("cache_hits") == 0 for query in candidate.queries):
         return Effect(
-            because=f"no lookup of {candidate.arm} hit, as its caches were {state} and it asked each question once: "
-            "run the suite again in this home"
+            because=f"no lookup of {candidate.arm} hit, its caches were {state} at the start: run the suite again in "
+            "this home"
         )
     return replace(effect, because=f"{effect.because}; its caches were {state} at the start")
 

@@ -73,7 +73,8 @@ def freeze_benchmark_run(
         suite: What the run executes.
         settings: The home it is written to.
         source: The suite as its file has it, where the command line changed something.
-        named: The bundled name or the path that the suite was asked for by, for who goes on with it.
+        named: The bundled name or the path that the suite was asked for by, for who goes on with it; None when
+            nobody can ask for it again.
         prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
     """
     check_suite(suite)
@@ -83,7 +84,8 @@ def freeze_benchmark_run(
     folder = settings.benchmarks / key
     try:
         folder.mkdir(parents=True)
-        (folder / _NAMED).write_text(named or suite.name, "utf-8", "surrogateescape")
+        if named is not None:
+            (folder / _NAMED).write_text(named, "utf-8", "surrogateescape")
         _write_suite(folder / "source.yaml", source or suite)
         _write_suite(folder / "suite.yaml", suite)
         sync_folder(settings.benchmarks)
@@ -101,12 +103,13 @@ def _write_suite(path: Path, suite: Suite) -> None:
 
 def resume_command(settings: Settings, benchmark_run: str) -> str:
     """Return the command that goes on with a benchmark run, in whatever folder it is typed."""
-    return f"docmind bench {shlex.quote(_named(settings, benchmark_run))} --resume {benchmark_run}"
+    suite = _named(settings, benchmark_run) or suite_of(benchmark_run)
+    return f"docmind bench {shlex.quote(suite)} --resume {benchmark_run}"
 
 
-def _named(settings: Settings, benchmark_run: str) -> str:
+def _named(settings: Settings, benchmark_run: str) -> str | None:
     path = settings.benchmarks / benchmark_run / _NAMED  # not there in runs of earlier versions
-    return path.read_text("utf-8", "surrogateescape") if path.is_file() else suite_of(benchmark_run)
+    return path.read_text("utf-8", "surrogateescape") if path.is_file() else None
 
 
 def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
@@ -146,9 +149,9 @@ def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journa
     Raises:
         RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
     """
-    if journal.identity() is None or journal.accepts_changes():
-        return
     named = _named(settings, benchmark_run)
+    if named is None or journal.identity() is None or journal.accepts_changes():
+        return
     try:
         suite = load_suite(named)
     except UsageError:

@@ -125,12 +125,17 @@ def _cached_because(row: Row) -> str:
 
 
 def _utilisation(calls: Sequence[Row], window: int | None) -> Row:
-    """Return the largest prompt / (window - reserved output), or None and which part of it is unknown."""
+    """Return the largest prompt / (window - reserved output), or None and which part of it is unknown.
+
+    A request that was tried several times has one prompt: one attempt that says how long it was is enough.
+    """
     if window is None:
         return _no_utilisation("not_supported")
     known = [row for row in calls if row.get("prompt_tokens") is not None]
-    if calls and not known:
-        return _no_utilisation(str(calls[0].get("tokens_missing_because") or "no_usage"))
+    counted = {row["request_hash"] for row in known}
+    for row in calls:
+        if row["request_hash"] not in counted:
+            return _no_utilisation(str(row.get("tokens_missing_because") or "no_usage"))
     shares = [row["prompt_tokens"] / (window - row["max_tokens"]) for row in known if window > row["max_tokens"]]
     if not shares:
         return _no_utilisation("zero_denominator")

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -92,7 +93,7 @@ class Suite(BaseModel):
     routing: Routing = "fixed"
     strategy: Strategy = "keyword_search"
     """How the arms without a router search."""
-    strategies: tuple[Strategy, ...] = ("keyword_search",)
+    strategies: tuple[Strategy, ...] = Field(default=("keyword_search",), min_length=1)
     """What a router may choose from."""
     replicates: Count = Field(default=1, ge=1, le=100)
     concurrency: Count = Field(default=4, ge=1, le=1024)
@@ -122,12 +123,12 @@ class Suite(BaseModel):
     timezone: str = "UTC"
     channels: tuple[str, ...] = ()
 
-    @field_validator("arms")
+    @field_validator("arms", "strategies")
     @classmethod
-    def _refuse_repeated_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(arms)) != len(arms):
-            raise ValueError("an arm is named twice")
-        return arms
+    def _refuse_repeats(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if len(set(names)) != len(names):
+            raise ValueError(f"{'an arm' if info.field_name == 'arms' else 'a strategy'} is named twice")
+        return names
 
     @field_validator("api_key_env")
     @classmethod

@@ -147,7 +147,7 @@ def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings)
 @pytest.mark.parametrize(
     ("state", "hits", "verdict", "because"),
     [
-        ("cold", [0, 0, 0], "not measurable here", "no lookup of naive+result_cache hit, as its caches were cold"),
+        ("cold", [0, 0, 0], "not measurable here", "no lookup of naive+result_cache hit, its caches were cold"),
         ("warm", [2, 2, 2], "moved as claimed", "3 queries in 3 clusters; its caches were warm at the start"),
     ],
 )

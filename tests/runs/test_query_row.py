@@ -20,7 +20,7 @@ LOST = {**UNSAID, "prompt_tokens": None, "status": "cut_off", "tokens_missing_be
 
 
 def row_of(*calls, window=None):
-    rows = [make_call_row(f"c{place}", **call) for place, call in enumerate(calls)]
+    rows = [make_call_row(f"c{place}", **{"request_hash": f"r{place}", **call}) for place, call in enumerate(calls)]
     return query_row(KEY, QUERY, END, rows, window)
 
 
@@ -54,6 +54,8 @@ PROMPT = {**COUNTED, "prompt_tokens": 30, "max_tokens": 40}
         ((PROMPT, {**PROMPT, "prompt_tokens": 45}), 100, 0.75, None),
         ((PROMPT,), None, None, "not_supported"),
         ((LOST,), 100, None, "unreconciled"),
+        ((PROMPT, {**LOST, "request_hash": "another"}), 100, None, "unreconciled"),
+        (({**LOST, "request_hash": "same"}, {**PROMPT, "request_hash": "same"}), 100, 0.5, None),
         ((PROMPT,), 40, None, "zero_denominator"),
         ((), 100, None, "zero_denominator"),
     ],

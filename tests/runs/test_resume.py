@@ -80,6 +80,16 @@ def test_whoever_goes_on_by_the_key_alone_is_refused_a_changed_suite_too(
     assert select(home, "select status, comparable from runs") == [("finished", not anyway)]
 
 
+def test_a_run_that_nobody_can_ask_for_by_name_goes_on_though_a_bundled_suite_has_its_name(
+    home, make_suite, engine, monkeypatch
+):
+    suite = make_suite(name="smoke", arms=["single_pass"], concurrency=1)
+    key = interrupt(home, suite, engine, monkeypatch)
+    run(home, suite, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", True)]
+
+
 def test_an_arm_that_ended_just_before_the_process_died_gets_its_tables(home, make_suite, engine, monkeypatch):
     suite = make_suite(arms=["single_pass"])
     key = freeze_benchmark_run(suite, home)

@@ -27,6 +27,8 @@ def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
         (MINIMAL + "limit: 0\n", r"toy\.yaml:\d+: limit: "),
         (MINIMAL + "routing: chaotic\n", r"toy\.yaml:\d+: routing: "),
         (MINIMAL + "arms: [tuned, tuned]\n", "an arm is named twice"),
+        (MINIMAL + "strategies: [keyword_search, keyword_search]\n", "a strategy is named twice"),
+        (MINIMAL + "strategies: []\n", "at least 1 item"),
         (MINIMAL + "schedule: nightly\n", "cron expression of five fields"),
         (MINIMAL + "engine: http://user:pass@host:8000\n", "api_key_env"),
         ("name: ../evil\nquery_set: x\n", r"toy\.yaml:\d+: name: "),
