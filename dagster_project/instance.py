@@ -124,6 +124,14 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) 
     return tuple(dead)
 
 
+def living_benchmark(instance: dg.DagsterInstance) -> str | None:
+    """Return the key of a benchmark run that a process of Dagster works on now, waits for or reports; None without."""
+    fail_dead_runs(instance)
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    keys = (record.dagster_run.tags.get("dagster/partition", "") for record in instance.get_run_records(under_way))
+    return next((key for key in keys if is_benchmark_run(key)), None)
+
+
 def _process_lives(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     starts = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.RUN_START)
     pid = starts[0].get_dagster_event().pid if starts else None

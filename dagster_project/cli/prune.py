@@ -15,7 +15,7 @@ def prune(keep: int, dry_run: bool) -> None:
     """Remove all benchmark runs but the newest N of each suite.
 
     Removes their tables, journals, reports and frozen suites, and publishes the database without them. Refused while
-    a benchmark is running in this home. Models, indexes and logs stay.
+    a benchmark is running in this home, its report included. Models, indexes and logs stay.
 
     \b
     Examples:
@@ -32,6 +32,7 @@ def prune(keep: int, dry_run: bool) -> None:
         chosen = old_runs(settings, keep=keep)
     else:
         with lock_home(settings, f"docmind prune --keep {keep}"):
+            _refuse_while_dagster_works(settings)
             chosen = prune_runs(settings, keep=keep)
             # Even with nothing chosen: a pruning that died may have left keys without runs.
             _forget_partitions(settings)
@@ -45,6 +46,17 @@ def prune(keep: int, dry_run: bool) -> None:
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:,.1f}"
+
+
+def _refuse_while_dagster_works(settings: "Settings") -> None:
+    """A run of the UI or of a schedule holds the home while its arms run, and goes on without it to its report."""
+    from dagster_project.instance import living_benchmark, open_instance
+    from docmind_core.errors import HomeLocked
+
+    if settings.dagster_home.exists():
+        with open_instance(settings) as instance:
+            if key := living_benchmark(instance):
+                raise HomeLocked(f"Dagster works on {key} in {settings.home}. Prune when it is done.")
 
 
 def _forget_partitions(settings: "Settings") -> None:

@@ -196,8 +196,8 @@ def list_benchmark_runs(settings: Settings) -> tuple[BenchmarkRunState, ...]:
     """Return the benchmark runs of this home, oldest first."""
     if not settings.benchmarks.is_dir():
         return ()
-    keys = sorted(path.parent.name for path in settings.benchmarks.glob("*/suite.yaml"))
-    return tuple(_state(settings, key) for key in keys if is_benchmark_run(key))
+    keys = sorted(path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
+    return tuple(_state(settings, key) for key in keys)
 
 
 def journal_path(settings: Settings, benchmark_run: str) -> Path:
@@ -221,6 +221,8 @@ def _state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
 
 
 def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
+    if not (settings.benchmarks / benchmark_run / "suite.yaml").is_file():
+        raise RunError(f"{settings.benchmarks / benchmark_run}: its suite.yaml is not there")
     suite = read_frozen_suite(settings, benchmark_run)
     path = journal_path(settings, benchmark_run)
     done, total, ended = 0, None, 0

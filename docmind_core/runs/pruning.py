@@ -13,6 +13,9 @@ from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
 
+_GIVEN_UP = ".pruned"
+"""Ends the name of a folder whose run is being removed: it is no key any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldRun:
@@ -25,20 +28,21 @@ class OldRun:
 
 
 def old_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
-    """Return the benchmark runs beyond the newest `keep` of each suite, oldest first."""
+    """Return the benchmark runs beyond the newest `keep` of each suite, and what a pruning that died left behind."""
     by_suite: dict[str, list[str]] = defaultdict(list)
     if settings.benchmarks.is_dir():
         for key in sorted(path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name)):
             by_suite[suite_of(key)].append(key)
-    chosen = sorted(key for keys in by_suite.values() for key in keys[: max(0, len(keys) - keep)])
+    beyond = {key for keys in by_suite.values() for key in keys[: max(0, len(keys) - keep)]}
+    chosen = sorted(beyond.union(_given_up(settings)))
     return tuple(OldRun(benchmark_run=key, suite=suite_of(key), bytes=_size(settings, key)) for key in chosen)
 
 
 def prune_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
     """Remove what `old_runs` returns, publish the database without it, and return it.
 
-    A process that dies in the middle leaves runs that the next pruning removes: the folder of the frozen suite, which
-    makes a run a run, goes last.
+    The folder of the frozen suite, which makes a run a run, gets another name first, so that nobody goes on with a run
+    that is half gone; it goes last, so that the next pruning removes what a process that died in the middle left.
 
     Raises:
         HomeLocked: If a benchmark is running in this home; nothing is removed then.
@@ -50,16 +54,25 @@ def prune_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
             return ()
         try:
             for run in chosen:
+                if (folder := settings.benchmarks / run.benchmark_run).exists():
+                    folder.rename(folder.with_name(f"{run.benchmark_run}{_GIVEN_UP}"))
+            for run in chosen:
                 for path in _results(settings, run.benchmark_run):
                     _remove(path)
             publish(settings)
             for run in chosen:
-                _remove(settings.benchmarks / run.benchmark_run)
+                _remove(settings.benchmarks / f"{run.benchmark_run}{_GIVEN_UP}")
         except OSError as error:
             raise RunError(
                 f"{error.filename}: can't be removed ({error.strerror}). Mend that, then prune again."
             ) from error
         return chosen
+
+
+def _given_up(settings: Settings) -> Iterator[str]:
+    for path in settings.benchmarks.glob(f"*{_GIVEN_UP}"):
+        if is_benchmark_run(key := path.name.removesuffix(_GIVEN_UP)):
+            yield key
 
 
 def _results(settings: Settings, key: str) -> Iterator[Path]:
@@ -72,7 +85,7 @@ def _results(settings: Settings, key: str) -> Iterator[Path]:
 
 
 def _size(settings: Settings, key: str) -> int:
-    paths = [*_results(settings, key), settings.benchmarks / key]
+    paths = [*_results(settings, key), *(settings.benchmarks / f"{key}{end}" for end in ("", _GIVEN_UP))]
     files = [file for path in paths for file in (path, *path.rglob("*")) if file.is_file() and not file.is_symlink()]
     return sum(file.stat().st_size for file in files)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
 from docmind_core.runs.health import examine
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.progress import SilentObserver
@@ -76,3 +76,15 @@ def test_the_command_ends_with_1_when_something_is_wrong(home, monkeypatch, caps
     monkeypatch.setattr("docmind_core.runs.health.FREE_BYTES_MIN", 2**80)
     assert run(["doctor"]) == 1
     assert capsys.readouterr().out.endswith("1 problem\n")
+
+
+def test_a_run_whose_suite_is_gone_is_named_and_hides_no_other(home, make_suite):
+    key = freeze_benchmark_run(make_suite(), home)
+    gone = freeze_benchmark_run(make_suite(name="gone"), home)
+    (home.benchmarks / gone / "suite.yaml").unlink()
+
+    states = {state.benchmark_run: state.unreadable for state in list_benchmark_runs(home)}
+    assert states[key] is None
+    assert "its suite.yaml is not there" in states[gone]
+    (finding,) = [finding for finding in examine(home) if gone in finding.text]
+    assert "move" in finding.advice

@@ -76,7 +76,10 @@ def test_a_pruning_that_died_is_finished_by_the_next(home, make_runs, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             prune_runs(home, keep=1)
 
+    assert kept(home) == [second], "nobody goes on with what is half gone"
+    assert [run.benchmark_run for run in old_runs(home, keep=1)] == [first]
     assert [run.benchmark_run for run in prune_runs(home, keep=1)] == [first]
+    assert files_of(home, first) == []
     assert query_rows(home, "select benchmark_run from runs")[1] == [(second,)]
 
 
