@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from docmind_core.agents.context import PLANNER, ROUTER
 from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, LaidOutRequest, laid_out
 from docmind_core.agents.context_strategies import (
     STRATEGIES,
@@ -109,6 +110,21 @@ def test_everything_that_is_sent_is_counted():
         query=QUERY, tail=TAIL, history=(tool_result(shown),), execution_plan="the plan", routing_decision="the route"
     )
     assert all(text in state.render() for text in ("alpha beta", "the plan", "the route", QUERY))
+    asked = request(state)
+    assert window(1_000).fit(asked).tokens == WordCounts().prompt(asked.system, state.render())
+
+
+@pytest.mark.parametrize(
+    ("over", "speakers"),
+    [(20, [USER, ROUTER, PLANNER]), (50, [USER, ROUTER]), (80, [USER])],
+)
+def test_in_a_conversation_what_was_decided_outlives_what_was_said(over, speakers):
+    """S32, S33: query, route, plan, then the rest; in the naive arms they are messages like the others."""
+    said = ((USER, QUERY), (ROUTER, words(30)), (PLANNER, words(30)), ("result_synthesizer", words(30)))
+    history = tuple(Utterance(speaker=speaker, text=text) for speaker, text in said)
+    kept = preserve_priorities(ContextState(query=QUERY, tail=TAIL, history=history), over, WordCounts().text)
+
+    assert [message.speaker for message in kept.history] == speakers
 
 
 def test_trimming_keeps_the_first_turn_and_the_last_five_whole():

@@ -1,10 +1,12 @@
 """The router at THOROUGH: the model's choice, and the rules when it does not come (S39, S43)."""
 
+from dataclasses import replace
+
 import pytest
 
 from docmind_core.agents.arms import answer_question, find_arm
 from docmind_core.agents.context import ROUTER
-from docmind_core.agents.route_choice import is_worth_keeping
+from docmind_core.agents.route_choice import is_worth_keeping, remembered_route
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.errors import CallTimeout, ContextOverflow, EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES
@@ -144,7 +146,7 @@ async def test_arms_whose_router_always_asks_record_their_choice_too(arm, reply,
         (0.9, "rules", "late", False),
     ],
 )
-def test_only_what_is_sure_and_would_be_the_same_again_is_kept(confidence, decided_by, because, kept):
+async def test_only_what_is_sure_and_would_be_the_same_again_is_kept(confidence, decided_by, because, kept):
     """S39, S40."""
     record = RouteRecord(
         strategy=KEYWORD,
@@ -156,4 +158,27 @@ def test_only_what_is_sure_and_would_be_the_same_again_is_kept(confidence, decid
         rerank=True,
         fell_back_because=because,
     )
-    assert is_worth_keeping(record, make_context(ScriptedTools(), level="thorough")) is kept
+    context = make_context(ScriptedTools(), level="thorough")
+    assert is_worth_keeping(record, context) is kept
+
+    tools = Keeping()
+    found = await remembered_route(QUESTION, replace(context, tools=tools), lambda: _decided(record))
+    assert found == (record, "said")
+    assert tools.kept == [kept]
+
+
+async def _decided(record):
+    return record, "said"
+
+
+class Keeping(ScriptedTools):
+    """Asks, as the caches do, whether what was found is worth keeping."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = []
+
+    async def remembered(self, cache, query, work, *, worth_keeping, **parameters):
+        value = await work()
+        self.kept.append(worth_keeping(value))
+        return value

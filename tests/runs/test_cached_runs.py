@@ -121,6 +121,16 @@ def test_without_the_lever_nothing_is_looked_up(home, thorough):
     assert select(home, f"select count(*) from cache_lookups where run_id like '{key}%'") == [(0,)]
 
 
+def test_another_level_takes_nothing_from_the_caches_of_this_one(home, thorough):
+    """S40: the guide's key was the question alone, whatever the level."""
+    for level in ("balanced", "thorough", "balanced"):
+        run(home, thorough(level=level))
+
+    found = select(home, "select level, cache_state, sum(cache_hits) > 0 from query_runs join runs using (run_id) "
+                         "group by all order by all")  # fmt: skip
+    assert found == [("balanced", "cold", False), ("balanced", "warm", True), ("thorough", "cold", False)]
+
+
 def test_a_second_arm_of_a_benchmark_is_as_cold_as_the_first(home, make_suite):
     """One arm's results are not another's; naive agents look their route up too."""
     arms = ["naive+result_cache", "naive+specialization+result_cache", ARM]

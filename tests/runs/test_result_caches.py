@@ -169,10 +169,11 @@ async def test_depth_and_strategy_have_results_of_their_own(store):
         ("keyword_search", DEPTH),
         ("keyword_search", RetrievalDepth(candidates_k=20, final_k=10)),
         ("keyword_search", replace(DEPTH, final_k=6)),
+        ("semantic_search", DEPTH),
     ):
         await tools.search(strategy, "q", depth)
 
-    assert index.searched == 3
+    assert index.searched == 4
 
 
 async def test_without_the_lever_nothing_is_kept_and_no_lookup_is_booked(store):
