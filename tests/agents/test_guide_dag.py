@@ -46,6 +46,27 @@ async def test_a_failed_agent_is_recorded_and_what_follows_is_skipped_s17():
 
 
 @pytest.mark.parametrize(
+    ("failing", "called", "skipped"),
+    [
+        (PLANNER, [PLANNER, SINGLE_PASS], [RETRIEVER, SYNTHESIZER, VALIDATOR]),
+        (VALIDATOR, [PLANNER, SYNTHESIZER, VALIDATOR, SINGLE_PASS], []),
+    ],
+)
+async def test_after_any_failure_no_agent_begins_and_one_pass_answers_s17(failing, called, skipped):
+    """S17: nobody reads the plan and the draft is there; the rule is that of every arm, see docs/adr/0009."""
+    tools = ScriptedTools(reply=planning, failing={failing: OutputInvalid("planted")})
+    answer = await run(tools)
+
+    assert answer.fallback_because == f"{failing} failed: OutputInvalid: planted"
+    assert tools.callers == called
+    assert tools.skipped == skipped
+
+
+def planning(agent, task, request):
+    return "yes" if request.choices else "blue [1]" if request.output is None else '{"sub_queries": ["a widget"]}'
+
+
+@pytest.mark.parametrize(
     ("dependencies", "message"),
     [
         ({ROUTER: (PLANNER,)}, "query_router depends on query_planner, which is not in the graph"),
