@@ -36,16 +36,20 @@ def _quick():
     """Leave out what costs time and hardly a test looks at; yields what writes comments, for those that do.
 
     DuckDB gets one thread, as the tables of tests are small; nothing waits until it would survive a power failure; no
-    comments are written, which are half the time of publishing; and certificates, which nobody on loopback needs, are
-    read once instead of once per client.
+    comments are written, which are half the time of publishing; certificates, which nobody on loopback needs, are
+    read once instead of once per client; and a run looks again soon whether an engine's counters still move.
     """
+    from docmind_core.runs import benchmark
+    from docmind_core.serving.counters import read_settled_counters
     from docmind_core.tables import connecting, publish
 
+    soon = functools.partial(read_settled_counters, pause_s=0.002)
     describe = publish._describe
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(connecting._CONFIG, "threads", 1)
         patched.setattr(os, "fsync", lambda file: None)
         patched.setattr(publish, "_describe", lambda connection: None)
+        patched.setattr(benchmark, "read_settled_counters", soon)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield describe
 
