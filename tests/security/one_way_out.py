@@ -4,7 +4,9 @@
 with every kind of arm, its report, and an alert to a webhook on loopback, and prints what it saw as JSON.
 """
 
+import contextlib
 import fcntl
+import io
 import ipaddress
 import json
 import os
@@ -14,16 +16,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docmind_core.settings import child_environment
+from dagster_project.cli.main import run
+from docmind_core.tables import publish
 from tests.alerts.webhook import Webhook
-from tests.documents import PROJECT, write_query_set
+from tests.documents import write_query_set
 from tests.fakes.engine_server import FakeEngine
 
 ARMS = ("single_pass", "single_agent", "guide_dag", "naive_supervisor", "tuned", "tuned+result_cache")
 SET_INTERFACE, POINT_TO_POINT, NO_HEADER = 0x400454CA, 0x0001, 0x1000
 ELSEWHERE = "203.0.113.9"
 # What people have in their environments for other projects.
-TALKATIVE = {"LANGSMITH_TRACING": "true", "LANGCHAIN_TRACING_V2": "true", "LANGSMITH_API_KEY": "lsv2_planted"}
+TALKATIVE = {
+    **dict.fromkeys(("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2"), "true"),
+    **dict.fromkeys(("LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2"), "true"),
+    "LANGSMITH_API_KEY": "lsv2_planted",
+}
 
 
 class WayOut:
@@ -51,30 +58,27 @@ class WayOut:
                 seen.append(str(destination))
 
 
-def docmind(home, *arguments, **environment):
-    done = subprocess.run(
-        [sys.executable, "-m", "dagster_project.cli", *arguments],
-        cwd=PROJECT,
-        env=child_environment(DOCMIND_HOME=str(home), **TALKATIVE, **environment),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        sys.exit(f"{arguments}: {done.stderr[-3000:]}")
-    return done.stdout
+def docmind(*arguments):
+    """Run a command in this process, which began in a talkative environment; return what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        code = run(list(arguments))
+    if code != 0:
+        sys.exit(f"{arguments}: exit code {code}")
+    return shown.getvalue()
 
 
 def main(folder):
-    way_out, webhook, home = WayOut(), Webhook(), folder / "home"
+    publish._describe = lambda connection: None  # as in tests/conftest.py
+    way_out, webhook = WayOut(), Webhook()
+    os.environ |= {"DOCMIND_HOME": str(folder / "home"), "DOCMIND_CHANNEL_OPS": webhook.url}  # noqa: TID251
     try:
         with FakeEngine() as engine:
             suite = {"name": "toy", "query_set": str(write_query_set(folder / "set")), "engine": engine.url}
             (folder / "toy.yaml").write_text(json.dumps({**suite, "arms": ARMS, "channels": ["ops"]}))
-            docmind(home, "bench", str(folder / "toy.yaml"), DOCMIND_CHANNEL_OPS=webhook.url)
-            docmind(home, "report", "--hours", "24")
-            docmind(home, "alerts", "test", "ops", DOCMIND_CHANNEL_OPS=webhook.url)
-            answered = docmind(home, "sql", "--json", "select count(*) as n from query_runs where status = 'answered'")
+            docmind("bench", str(folder / "toy.yaml"))
+            docmind("report", "--hours", "24")
+            docmind("alerts", "test", "ops")
+            answered = docmind("sql", "--json", "select count(*) as n from query_runs where status = 'answered'")
     finally:
         webhook.close()
     sent = way_out.taken_by()

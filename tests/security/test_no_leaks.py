@@ -32,7 +32,8 @@ def test_a_benchmark_its_report_and_its_alert_send_no_packet_but_to_the_engine_a
         pytest.skip("needs /dev/net/tun to see what is sent")
 
     command = [*new_namespace, sys.executable, "-m", "tests.security.one_way_out", str(tmp_path)]
-    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    talkative = child_environment(**TALKATIVE)
+    done = subprocess.run(command, check=False, cwd=PROJECT, env=talkative, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {
@@ -46,7 +47,7 @@ def test_a_benchmark_its_report_and_its_alert_send_no_packet_but_to_the_engine_a
 def test_an_environment_that_traces_everything_does_not_reach_langgraph():
     """LangSmith's own function says whether LangGraph would send."""
     code = "import docmind_core.settings, langsmith.utils; print(langsmith.utils.tracing_is_enabled())"
-    environment = {**child_environment(), **TALKATIVE, "LANGSMITH_TRACING_V2": "true", "LANGCHAIN_TRACING": "true"}
+    environment = child_environment(**TALKATIVE)
 
     done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
 
