@@ -4,8 +4,10 @@ import functools
 import gc
 import itertools
 import os
+import shutil
 import ssl
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,28 @@ def _quick():
         patched.setattr(benchmark, "read_settled_counters", soon)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield describe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _first_database_copied(_quick, tmp_path_factory):
+    """Publish the empty tables of a new home once and copy them into the others: it is the same file each time."""
+    from docmind_core.runs import frozen_suite
+    from docmind_core.tables.publish import publish_first
+
+    model = Settings(home=tmp_path_factory.mktemp("empty"))
+
+    def publish_or_copy(settings):
+        is_new = not any(
+            path.exists() for path in (settings.tables, settings.alerts_database, settings.metrics_database)
+        )
+        publish_first(model if is_new else settings)
+        if is_new:
+            with suppress(OSError):
+                shutil.copyfile(model.metrics_database, settings.metrics_database)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(frozen_suite, "publish_first", publish_or_copy)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -150,6 +150,7 @@ def package_versions() -> dict[str, str | None]:
     return {name: _version(name) for name in PACKAGES}
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

@@ -17,8 +17,9 @@ from docmind_core.tables.views import VIEWS
 
 @pytest.fixture
 def _with_comments(_quick, monkeypatch):
-    """Publish as the product does, which describes each table, view and column."""
+    """Publish as the product does, which describes each table, view and column, and copies nothing."""
     monkeypatch.setattr(publish, "_describe", _quick)
+    monkeypatch.setattr("docmind_core.runs.frozen_suite.publish_first", publish.publish_first)
 
 
 @pytest.mark.usefixtures("_with_comments")
