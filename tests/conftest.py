@@ -39,9 +39,10 @@ def _quick():
 
     DuckDB gets one thread, as the tables of tests are small; nothing waits until it would survive a power failure; no
     comments are written, which are half the time of publishing; certificates, which nobody on loopback needs, are
-    read once instead of once per client; and a run looks again soon whether an engine's counters still move.
+    read once instead of once per client; and it is asked again soon whether counters still move or an engine is up.
     """
     from docmind_core.runs import benchmark
+    from docmind_core.serving import managed
     from docmind_core.serving.counters import read_settled_counters
     from docmind_core.tables import connecting, publish
 
@@ -52,6 +53,7 @@ def _quick():
         patched.setattr(os, "fsync", lambda file: None)
         patched.setattr(publish, "_describe", lambda connection: None)
         patched.setattr(benchmark, "read_settled_counters", soon)
+        patched.setattr(managed, "_POLL_S", 0.02)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield describe
 

@@ -30,6 +30,7 @@ from docmind_core.reports.rendering import html_environment, markdown_environmen
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
 from docmind_core.settings import Settings
+from docmind_core.tables.reading import one_version
 from docmind_core.tables.segments import replace_durably
 
 TOKENS_UNIT = "billed tokens per query"
@@ -60,9 +61,10 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
         UsageError: If the database has no such benchmark run.
         StoreError: If there is no database yet.
     """
-    records = read_benchmark(settings, benchmark_run)
-    scorecard, grades = read_scorecard(settings, records), read_guide_grades(settings, records)
-    content = _content(settings, records) | _graded(scorecard, grades)
+    with one_version(settings):
+        records = read_benchmark(settings, benchmark_run)
+        scorecard, grades = read_scorecard(settings, records), read_guide_grades(settings, records)
+        content = _content(settings, records) | _graded(scorecard, grades)
     folder = settings.reports / records.arms[0].benchmark_run
     folder.mkdir(parents=True, exist_ok=True)
     html, markdown = folder / "index.html", folder / "report.md"

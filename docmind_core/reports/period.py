@@ -35,6 +35,7 @@ from docmind_core.reports.recommendations import NOTHING_TO_DO
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.settings import Settings
 from docmind_core.tables.period import PeriodStatistics, Window, read_period, read_records
+from docmind_core.tables.reading import one_version
 
 PeriodFormat = Literal["html", "md", "json"]
 
@@ -74,15 +75,19 @@ def write_period_report(
         raise UsageError(f"a report needs a number of hours above 0 and at most {HOURS_MAX:,.0f}, not {hours}")
     until = now or datetime.now(UTC)
     window = Window(hours=hours, until=until)
-    has_database = settings.metrics_database.exists()
-    statistics = read_period(settings, window) if has_database else None
-    alerts = read_alert_section(settings) if has_database else None
+    statistics: PeriodStatistics | None = None
+    alerts: AlertSection | None = None
+    records: list[dict[str, object]] = []
+    if settings.metrics_database.exists():
+        with one_version(settings):
+            statistics, alerts = read_period(settings, window), read_alert_section(settings)
+            if file_format == "json":
+                records = read_records(settings, window, newest=RECORDS_EXPORTED)
     document = dict(EMPTY) if statistics is None else period_document(statistics)
     if statistics is None or document == EMPTY:
         text, summary = _empty_text(file_format, alerts), f"{EMPTY['status']}: nothing ran in the last {hours:g} hours."
     else:
         if file_format == "json":
-            records = read_records(settings, window, newest=RECORDS_EXPORTED)
             document = export_document(document, records, statistics.system.executions, until)
         document["open_alerts"] = [] if alerts is None else alert_rows(alerts)
         text, summary = _text(document, statistics, file_format, alerts), _summary(document, statistics)

@@ -4,6 +4,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import duckdb
@@ -16,14 +17,31 @@ from docmind_core.tables.publish import build
 Rows = tuple[list[str], list[tuple[object, ...]]]
 """Column names, then rows."""
 
+_HELD: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("held", default=None)
+
 MEMORY_MAX, SPILLED_MAX = "2GB", "4GB"
 """What a question of somebody's own may take, of memory and of disk."""
+
+
+@contextmanager
+def one_version(settings: Settings) -> Iterator[None]:
+    """Let `query_rows` ask one version of the published database meanwhile, however often a newer one is published.
+
+    Raises:
+        StoreError: As `query_rows`.
+    """
+    with _opened(settings) as connection:
+        before = _HELD.set((settings.metrics_database, connection))
+        try:
+            yield
+        finally:
+            _HELD.reset(before)
 
 
 def query_rows(
     settings: Settings, sql: str, parameters: Mapping[str, object] | None = None, *, max_rows: int | None = None
 ) -> Rows:
-    """Ask the published database and close it again.
+    """Ask the published database and close it again; within `one_version`, ask that one.
 
     Args:
         settings: Say where the home is.
@@ -34,6 +52,9 @@ def query_rows(
     Raises:
         StoreError: If nothing was published yet, or if DuckDB refuses the question.
     """
+    held = _HELD.get()
+    if held is not None and held[0] == settings.metrics_database:
+        return _ask(held[1], sql, parameters, max_rows)
     with _opened(settings) as connection:
         return _ask(connection, sql, parameters, max_rows)
 

@@ -2,7 +2,7 @@ import pytest
 
 from docmind_core.errors import StoreError
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import ask_within_bounds, query_rows, query_segments
+from docmind_core.tables.reading import ask_within_bounds, one_version, query_rows, query_segments
 from tests.builders import RUN_ID, make_call_row, write_rows
 
 
@@ -16,6 +16,18 @@ def test_names_and_rows_come_back_with_parameters_bound(settings):
     publish(settings)
     sql = "select call_id, billed_tokens from llm_calls where billed_tokens > $least order by call_id"
     assert query_rows(settings, sql, {"least": 5}) == (["call_id", "billed_tokens"], [("c1", 13)])
+
+
+def test_all_questions_of_a_report_are_answered_by_one_version(settings):
+    """A run that ends while it is written is not in one half of it."""
+    count = "select count(*) from llm_calls"
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    with one_version(settings):
+        write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2")]})
+        publish(settings)
+        assert query_rows(settings, count)[1] == [(1,)]
+    assert query_rows(settings, count)[1] == [(2,)]
 
 
 def test_only_the_rows_asked_for_are_fetched(settings):
