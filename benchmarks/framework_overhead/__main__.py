@@ -1,6 +1,6 @@
 """Time of one query per arm beside a stand-in engine that answers at once, one query at a time.
 
-Usage: python -m benchmarks.framework_overhead [--limit 80] [--arms single_pass,naive_supervisor,tuned]
+Usage: python -m benchmarks.framework_overhead [--limit 92] [--replicates 2] [--arms single_pass,naive_supervisor,tuned]
 """
 
 import argparse
@@ -25,11 +25,17 @@ from query_runs join runs using (run_id) group by arm order by arm
 """
 
 
-def measure(url: str, arms: list[str], limit: int, home: Path) -> list[tuple[object, ...]]:
+def measure(url: str, arms: list[str], home: Path, *, limit: int, replicates: int) -> list[tuple[object, ...]]:
     """Run the arms on python-reference with keyword search and return a row per arm, times in ms."""
     settings = Settings(home=home)
     suite = Suite(
-        name="overhead", query_set="python-reference", arms=tuple(arms), limit=limit, concurrency=1, engine=url
+        name="overhead",
+        query_set="python-reference",
+        arms=tuple(arms),
+        limit=limit,
+        replicates=replicates,
+        concurrency=1,
+        engine=url,
     )
     key = freeze_benchmark_run(suite, settings)
     execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
@@ -39,7 +45,8 @@ def measure(url: str, arms: list[str], limit: int, home: Path) -> list[tuple[obj
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--limit", type=int, default=80)
+    parser.add_argument("--limit", type=int, default=92, help="queries")
+    parser.add_argument("--replicates", type=int, default=2, help="of each; a 95th percentile needs 130 query runs")
     parser.add_argument("--arms", default="single_pass,naive_supervisor,tuned")
     options = parser.parse_args()
     command = [sys.executable, "-m", "tests.fakes.engine_server", "--port", "0"]
@@ -49,11 +56,12 @@ def main() -> None:
     ):
         assert server.stdout is not None
         try:
-            rows = measure(server.stdout.readline().strip(), options.arms.split(","), options.limit, Path(home))
+            url, arms = server.stdout.readline().strip(), options.arms.split(",")
+            rows = measure(url, arms, Path(home), limit=options.limit, replicates=options.replicates)
         finally:
             server.terminate()
-    print(f"{options.limit} queries, concurrency 1, load {os.getloadavg()[0]:.1f}; ms")
-    print("| arm | queries | calls/query | wall p50 | wall p95 | outside calls and searches p50 | p95 |")
+    print(f"{options.limit} queries, {options.replicates} times each, concurrency 1, load {os.getloadavg()[0]:.1f}; ms")
+    print("| arm | query runs | calls/query | wall p50 | wall p95 | outside calls and searches p50 | p95 |")
     print("|---|---|---|---|---|---|---|")
     for arm, n, calls, *times in rows:
         print(f"| {arm} | {n} | {calls:.1f} | " + " | ".join(f"{value:.1f}" for value in times) + " |")
