@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from docmind_core.runs.journal import Row
+from docmind_core.runs.journal import CallMatch, Row
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
-from docmind_core.runs.query_tools import CallMatch, Completes, finished_calls
+from docmind_core.runs.query_tools import Completes, finished_calls
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 
 SECONDS_BETWEEN_LOOKS = 1.0

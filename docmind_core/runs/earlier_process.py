@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from docmind_core.runs.journal import Row
+from docmind_core import errors
+from docmind_core.errors import DocMindError
+from docmind_core.runs.journal import FailedCall, Row
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "billed_tokens", "cached_tokens", "prefill_computed_tokens")
 
@@ -13,6 +15,7 @@ def without_doubled(
     earlier: Sequence[Row],
     recorded: Mapping[tuple[str, str, str], deque[Row]],
     late: Set[tuple[str, str]],
+    failed: Set[str] = frozenset(),
 ) -> list[Row]:
     """Return the attempts of a query as its sums may see them: what would count a call twice is of unknown usage.
 
@@ -25,11 +28,18 @@ def without_doubled(
         earlier: Those of them that were there when this process began it.
         recorded: What is left of the finished calls that could be replayed.
         late: Agent and task of calls whose replies were not waited for: nothing takes their place.
+        failed: Ids of calls that failed for good: nothing takes their place either.
     """
-    finished = {row["call_id"] for row in earlier if row["status"] == "finished"}
-    doubled = {_name(row) for row in earlier if row["call_id"] not in finished and row.get("billed_tokens") != 0}
+    settled = failed | {row["call_id"] for row in earlier if row["status"] == "finished"}
+    doubled = {_name(row) for row in earlier if row["call_id"] not in settled and row.get("billed_tokens") != 0}
     doubled |= {_name(row) for row in _left(recorded.values()) if (row["agent"], row["task"]) not in late}
     return [_unknown(row) if _name(row) in doubled else row for row in calls]
+
+
+def raised_again(call: FailedCall) -> DocMindError:
+    """Return the error that a call of an ended process failed with."""
+    kind: type[DocMindError] = getattr(errors, call.error_type)
+    return kind(call.error_message)
 
 
 def _left(queues: Iterable[deque[Row]]) -> Iterable[Row]:

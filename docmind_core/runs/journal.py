@@ -31,6 +31,11 @@ create table if not exists late_calls (
     agent text not null, task text not null,
     primary key (run_id, query_id, replicate, agent, task)
 );
+create table if not exists failed_calls (
+    run_id text not null, query_id text not null, replicate integer not null,
+    call_id text not null primary key, agent text not null, task text not null, request_hash text not null,
+    error_type text not null, error_message text not null
+);
 create table if not exists finished_queries (
     run_id text not null, query_id text not null, replicate integer not null, rows text not null,
     primary key (run_id, query_id, replicate)
@@ -53,6 +58,20 @@ create table if not exists arms (
     run_id text not null primary key, started_at text not null, ended_at text, facts text not null
 );
 """
+
+
+CallMatch = tuple[str, str, str]
+"""Agent, task and request hash: what makes a call of an interrupted query the same call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCall:
+    """A call that failed for good, and what its agent was told."""
+
+    call_id: str
+    match: CallMatch
+    error_type: str
+    error_message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +142,31 @@ class Journal:
             (key.run_id, key.query_id, key.replicate),
         )
         return frozenset((agent, task) for agent, task in rows)
+
+    def note_failed(self, key: QueryKey, call: FailedCall) -> None:
+        """Write that a call failed for good: what its agent did without a reply is done."""
+        place = (key.run_id, key.query_id, key.replicate, call.call_id, *call.match)
+        sql = "insert or ignore into failed_calls values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self._write(sql, (*place, call.error_type, call.error_message))
+
+    def failed_calls(self, key: QueryKey) -> list[FailedCall]:
+        """Return the calls of a query that failed for good, oldest first."""
+        rows = self._read(
+            "select call_id, agent, task, request_hash, error_type, error_message from failed_calls "
+            "where run_id = ? and query_id = ? and replicate = ? order by rowid",
+            (key.run_id, key.query_id, key.replicate),
+        )
+        return [
+            FailedCall(call_id=call_id, match=(agent, task, request_hash), error_type=kind, error_message=message)
+            for call_id, agent, task, request_hash, kind, message in rows
+        ]
+
+    def forget_failed(self, key: QueryKey) -> None:
+        """Let a query's failed calls be made again: the engine was gone, which is no fault of theirs."""
+        self._write(
+            "delete from failed_calls where run_id = ? and query_id = ? and replicate = ?",
+            (key.run_id, key.query_id, key.replicate),
+        )
 
     def finish_query(self, key: QueryKey, rows: Mapping[str, Sequence[Row]]) -> None:
         """Write all rows of a finished query in one transaction; it is never run again."""

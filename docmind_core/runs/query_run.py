@@ -16,10 +16,10 @@ from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.earlier_process import without_doubled
-from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.runs.journal import CallMatch, Journal, QueryKey, Row
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
-from docmind_core.runs.query_tools import CallMatch, EngineSeat, RecordingTools
+from docmind_core.runs.query_tools import EngineSeat, RecordingTools
 from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.search_batches import Searches
@@ -72,6 +72,7 @@ async def run_query(
         answer, error = await _answer(setting, query, tools)
         ended_ns = monotonic_ns()
         if isinstance(error, EngineError | AgentTimeout) and (gone := await setting.engine_gone(error)) is not None:
+            setting.journal.forget_failed(key)
             raise gone
         await tools.late.settle(setting.suite.deadline_s - (monotonic_ns() - started_ns) / NS_PER_S)
     finally:
@@ -103,6 +104,7 @@ def _tools(
         caches=setting.caches.of_query(key) if setting.caches else None,
         recorded=recorded,
         late_before=setting.journal.late_calls(key),
+        failed_before={call.match: call for call in setting.journal.failed_calls(key)},
         resumed=resumed,
     )
 
@@ -113,7 +115,8 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         depth = _context(setting, tools).depth
         trace.add_ranking("candidates", end.answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=depth)
     booked = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
-    calls = without_doubled(booked, earlier, tools.recorded, tools.late_before)
+    failed = {call.call_id for call in tools.failed_before.values()}
+    calls = without_doubled(booked, earlier, tools.recorded, tools.late_before, failed)
     row = {**query_row(key, query, end, calls, setting.window), **tools.prompts.columns(calls), **_lookups(tools)}
     spans = [] if tools.resumed else trace.spans
     rows = {

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any, Protocol
@@ -13,23 +13,21 @@ from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
-from docmind_core.errors import CallTimeout, RunError
+from docmind_core.errors import AgentTimeout, CallTimeout, DocMindError, EngineError, EngineUnreachable, RunError
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.decision_log import DecisionLog
-from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.earlier_process import raised_again
+from docmind_core.runs.journal import CallMatch, FailedCall, Journal, Row
 from docmind_core.runs.late_calls import LateCalls
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
 from docmind_core.runs.search_batches import SearchBatches, Searches
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, TokenUsage, read_reply
-
-CallMatch = tuple[str, str, str]
-"""Agent, task and request hash: what makes a finished call of an interrupted query the same call."""
 
 
 class Completes(Protocol):
@@ -66,11 +64,15 @@ class RecordingTools:
     """Calls that an interrupted process finished for this query."""
     late_before: Set[tuple[str, str]] = frozenset()
     """Agent and task of the calls that an interrupted process did not wait for until their reply came."""
+    failed_before: Mapping[CallMatch, FailedCall] = field(default_factory=dict)
+    """Calls that failed for good in an interrupted process: what was done without a reply stands."""
     late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
     resumed: bool = False
     """True when an ended process had begun the query: its times mean nothing then."""
     _batches: SearchBatches = field(init=False)
+    _cut_off: dict[str, CallMatch] = field(default_factory=dict)
+    """Calls, by id, whose wait was cancelled."""
 
     def __post_init__(self) -> None:
         """Let this query's searches share batches."""
@@ -120,10 +122,14 @@ class RecordingTools:
         request, counted = await self.guard.fit(agent, task, request)
         request_hash = request.digest(self.engine.model)
         self.prompts.add(agent, task, request_hash, request, counted=counted)
-        rows = self.recorded.get((agent, task, request_hash))
+        match = (agent, task, request_hash)
+        rows = self.recorded.get(match)
         if rows:
             self.resumed = True
             return _replay(request, rows.popleft())
+        if failed := self.failed_before.get(match):
+            self.resumed = True
+            raise raised_again(failed)
         role = role or ("supervisor" if agent == SUPERVISOR else "agent")
         attributes = {
             "gen_ai.agent.name": agent,
@@ -136,9 +142,28 @@ class RecordingTools:
             book = self._book(agent, role, task, span.span_id)
             span.attributes["docmind.call_id"] = book.call_id
             call = self.engine.client.complete(request, book)
-            reply = await (self.late.wait_for(call, book) if may_be_late else call)
+            with self._failures_noted(match, book.call_id):
+                reply = await (self.late.wait_for(call, book) if may_be_late else call)
             span.attributes.update(_usage_attributes(reply))
             return reply
+
+    @contextmanager
+    def _failures_noted(self, match: CallMatch, call_id: str) -> Iterator[None]:
+        """Note a call that fails for good, before its agent is told: a resumed query goes the same way."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._cut_off[call_id] = match
+            raise
+        except EngineUnreachable:  # nothing is decided by it: it ends the query, or the run
+            raise
+        except EngineError as error:
+            self._note_failed(match, call_id, error)
+            raise
+
+    def _note_failed(self, match: CallMatch, call_id: str, error: DocMindError) -> None:
+        call = FailedCall(call_id=call_id, match=match, error_type=type(error).__name__, error_message=str(error))
+        self.journal.note_failed(self.trace.key, call)
 
     def _book(self, agent: str, role: str, task: str, span_id: str) -> CallBook:
         frame = self.trace.frame
@@ -204,8 +229,12 @@ class RecordingTools:
         self.decisions.routes.append((record, self.now_s() - began_s))
 
     def record_failure(self, failure: Failure) -> None:
-        """Keep an agent's failure for the table `agent_failures`."""
+        """Keep an agent's failure for the table `agent_failures`; the call that its deadline cut off has failed."""
         self.decisions.failures.append(failure)
+        if failure.error_type == AgentTimeout.__name__:
+            for call_id, match in self._cut_off.items():
+                if match[0] == failure.agent:
+                    self._note_failed(match, call_id, AgentTimeout(failure.message))
 
     def record_skipped(self, agents: Sequence[str]) -> None:
         """Keep, for the same table, those of `agents` that have not run."""

@@ -34,3 +34,8 @@ def test_an_attempt_that_never_reached_the_engine_counts_as_the_zero_it_is():
 def test_a_finished_call_that_nothing_asked_for_again_is_of_unknown_usage_unless_it_was_late(late, because):
     left = make_call_row("c", agent="a", task="t", tokens_missing_because=None)
     assert reasons([left], [left], {("a", "t", "hash"): deque([left])}, late) == [because]
+
+
+def test_a_call_that_failed_for_good_is_the_query_s_cost_and_not_of_the_interruption():
+    failed = make_call_row("c", **PARTIAL)
+    assert [row["tokens_missing_because"] for row in without_doubled([failed], [failed], {}, set(), {"c"})] == [None]
