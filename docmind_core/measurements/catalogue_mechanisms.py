@@ -60,6 +60,16 @@ MECHANISMS = (
         source="`llm_calls`",
     ),
     Metric(
+        name="est_error_p95_ratio",
+        unit="1",
+        range="-1 and above",
+        better="none",
+        level="run",
+        definition="95th percentile of `est_error_ratio` over the attempts of an arm, or of one of its agents.",
+        missing="no prompt was counted: `not_supported`; below 130: `n_too_small`",
+        source="`token_efficiency`",
+    ),
+    Metric(
         name="computed_reduction_pct",
         unit="%",
         range="up to 100",

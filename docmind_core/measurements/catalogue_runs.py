@@ -63,7 +63,6 @@ NOT_MEASURED: dict[str, str] = {
     "faithfulness, relevance": "they take a judge, and none is configured",
     "abstain_auroc": "scores of different searches are not comparable",
     "pass^k, pass@k": "suites with several replicates show the mean",
-    "est_error_p95_ratio": "`est_error_ratio` of each call is there",
     "energy_j_run, joules_per_query, joules_per_passed, energy_j_apportioned": "no GPU was at hand to try it on; "
     "`device_samples` keeps `energy_j` of each",
 }

@@ -71,7 +71,12 @@ def find_share(values: Sequence[float], clusters: Sequence[Hashable], limit: flo
 
 
 def find_context(
-    utilisations: Mapping[QueryRun, float | None], refused: Collection[QueryRun], limit: float, allowed: float
+    utilisations: Mapping[QueryRun, float | None],
+    refused: Collection[QueryRun],
+    limit: float,
+    allowed: float,
+    *,
+    because: str,
 ) -> Found:
     """Return the share of queries whose largest prompt lies above `limit`, with its exact binomial interval.
 
@@ -80,11 +85,12 @@ def find_context(
         refused: Query runs of which a request did not fit and was not sent: above any limit.
         limit: Of each query, as a share of the window.
         allowed: Share of queries that may lie above it.
+        because: Why nothing is known, where nothing is.
     """
     known = {key: value for key, value in utilisations.items() if value is not None and key not in refused}
     n = len(known) + len(refused)
     if n == 0:
-        return missing("not_supported")
+        return missing(because)
     above = sum(value > limit for value in known.values()) + len(refused)
     near = sum(value > 0.9 * limit for value in known.values()) + len(refused)
     low, high = exact_interval(above, n)

@@ -35,7 +35,8 @@ UNLIMITED = ("pass_ratio_min", "good_ratio_min")
 """What a scorecard shows also where the suite sets no limit on it; the other dimensions have one by default."""
 _QUERY_COLUMNS = (
     *("query_id", "replicate", "cluster_id", "phase", "status", "error_type", "fallback"),
-    *("times_missing_because", "context_utilisation_ratio", "coordination_overhead_s"),
+    *("times_missing_because", "context_utilisation_ratio", "context_missing_because"),
+    "coordination_overhead_s",
 )
 
 
@@ -88,9 +89,13 @@ class _Run:
 
     @property
     def because(self) -> str:
-        """Why times are missing: the most frequent reason of its queries."""
-        reasons = Counter(str(row["times_missing_because"]) for row in self.query_runs if row["times_missing_because"])
-        return reasons.most_common(1)[0][0] if reasons else N_TOO_SMALL
+        """Why times are missing."""
+        return self.commonest("times_missing_because") or N_TOO_SMALL
+
+    def commonest(self, column: str) -> str | None:
+        """Return the most frequent reason of its queries; None where there is none."""
+        reasons = Counter(str(row[column]) for row in self.query_runs if row[column])
+        return reasons.most_common(1)[0][0] if reasons else None
 
     def rows(self, table: str, *columns: str) -> list[dict[str, object]]:
         return read_segment(self.folder, table, self.run_id, columns=columns)
@@ -202,7 +207,8 @@ def _context(run: _Run, limit: float) -> list[Found]:
     refused = {(row["query_id"], row["replicate"]) for row in steps if row["outcome"] == "refused"}
     refused |= {(row["query_id"], row["replicate"]) for row in run.query_runs if row["error_type"] == "ContextOverflow"}
     allowed = KNOWN_LIMITS["context_utilisation_ratio"].allowed_share or 0.0
-    return [find_context(keys, refused & keys.keys(), limit, allowed)]
+    because = run.commonest("context_missing_because") or "not_supported"
+    return [find_context(keys, refused & keys.keys(), limit, allowed, because=because)]
 
 
 def _memory(run: _Run, limit: float) -> list[Found]:

@@ -182,6 +182,13 @@ def test_the_context_limit_is_decided_by_the_share_of_queries_above_it(home):
     assert value.beside == ("share of the queries above 90% of the window", "highest 95%")
 
 
+def test_an_unknown_share_of_the_window_keeps_the_reason_of_its_queries(home):
+    """S59."""
+    unknown = {"context_utilisation_ratio": None, "context_missing_because": "unreconciled"}
+    write_rows(home, {"query_runs": [make_query_run_row("q0", **unknown)]}, TUNED)
+    assert measured(home)["context_utilisation_ratio"].measured.because == "unreconciled"
+
+
 def test_a_request_that_was_refused_is_above_the_window(home):
     """S27."""
     rows = [make_query_run_row(f"q{n}", context_utilisation_ratio=0.1) for n in range(98)]

@@ -3,7 +3,7 @@
 import pytest
 
 from docmind_core.tables.reading import query_segments
-from tests.builders import RUN_ID, make_call_row, make_query_run_row, write_rows
+from tests.builders import BENCHMARK_RUN, RUN_ID, make_call_row, make_query_run_row, write_rows
 
 
 def reasons(settings, *metrics):
@@ -59,3 +59,11 @@ def test_the_commonest_reason_is_taken(settings):
 def test_cached_tokens_have_a_reason_of_their_own(settings, call, cached):
     write_rows(settings, {"query_runs": [make_query_run_row()], "llm_calls": [make_call_row(**call)]})
     assert reasons(settings, "cached_tokens") == {"cached_tokens": cached}
+
+
+def test_an_arm_that_was_compared_with_nothing_has_no_reduction_and_says_so(settings):
+    run_id = f"{BENCHMARK_RUN}.tuned"
+    calls, queries = [make_call_row(run_id=run_id)], [make_query_run_row(run_id=run_id)]
+    write_rows(settings, {"llm_calls": calls, "query_runs": queries}, run_id)
+    sql = "select value, missing_because from metric_history where metric = 'reduction_pct'"
+    assert query_segments(settings.tables, [run_id], sql)[1] == [(None, "not_compared")]

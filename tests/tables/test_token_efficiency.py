@@ -39,6 +39,22 @@ def make_comparison(metric, baseline, candidate=TUNED, **changes):
     }
 
 
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([None] * 3, (0, None, "not_supported")),
+        ([0.0] * 129, (129, None, "n_too_small")),
+        ([None, *(percent / 1000 for percent in range(201))], (201, 0.19, None)),
+    ],
+)
+def test_the_counting_of_prompts_has_a_95th_percentile_of_its_error_or_says_why_not(settings, errors, expected):
+    calls = [make_call_row(f"c{place}", est_error_ratio=error) for place, error in enumerate(errors)]
+    write_rows(settings, {"llm_calls": calls, "query_runs": [make_query_run_row()]}, NAIVE)
+    row = efficiency(settings)[("naive_supervisor", "all")]
+    found = (row["est_error_n"], row["est_error_p95_ratio"], row["est_error_missing_because"])
+    assert found == pytest.approx(expected)
+
+
 def test_sums_by_agent_add_up_to_all_over_every_attempt(settings):
     """S13, S17: cached and computed tokens apart; a failed attempt is billed."""
     calls = [

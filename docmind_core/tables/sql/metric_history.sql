@@ -32,10 +32,14 @@ figures as (
     union all by name
     select
         run_id, 'reduction_pct' as metric, reduction_pct as value, coalesce(n_compared, 0) as n,
-        case when reduction_pct is null then coalesce(missing_because, 'not_compared') end as missing_because,
+        case
+            when reduction_pct is not null then null
+            when n_compared is null then 'not_compared'
+            else coalesce(missing_because, 'not_compared')
+        end as missing_because,
         false as has_clock
     from token_efficiency
-    where agent = 'all' and (reduction_pct is not null or n_compared is not null)
+    where agent = 'all' and arm <> 'naive_supervisor'
     union all by name
     select
         l.run_id,

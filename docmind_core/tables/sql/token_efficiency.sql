@@ -4,7 +4,7 @@ with calls as (
     select
         run_id, agent, query_id, replicate, prompt_tokens, completion_tokens, cached_tokens, billed_tokens,
         prefill_computed_tokens, prefill_computed_tokens + completion_tokens as computed_tokens,
-        tokens_missing_because,
+        tokens_missing_because, est_error_ratio,
         case when cached_tokens is null then coalesce(cached_missing_because, tokens_missing_because,
             if(status = 'finished', 'flag_off', 'unreconciled')) end as cached_missing_because
     from llm_calls
@@ -28,7 +28,9 @@ sums as (
             as prefill_computed_tokens,
         case when count(*) = count(computed_tokens) then sum(computed_tokens)::bigint end as computed_tokens,
         min(tokens_missing_because) as missing_because,
-        min(cached_missing_because) as cached_missing_because
+        min(cached_missing_because) as cached_missing_because,
+        count(est_error_ratio) as est_error_n,
+        case when count(est_error_ratio) >= 130 then quantile_cont(est_error_ratio, 0.95) end as est_error_p95_ratio
     from agents
     group by all
 ),
@@ -74,6 +76,11 @@ select
     sums.computed_tokens,
     sums.missing_because,
     sums.cached_missing_because,
+    sums.est_error_n,
+    sums.est_error_p95_ratio,
+    case when sums.est_error_p95_ratio is null
+        then if(sums.est_error_n = 0, 'not_supported', 'n_too_small') end
+                                                                as est_error_missing_because,
     correct.tokens_per_correct,
     estimates.low                                               as tokens_per_correct_low,
     estimates.high                                              as tokens_per_correct_high,
