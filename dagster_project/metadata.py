@@ -13,7 +13,7 @@ from docmind_core.runs.benchmark import BenchmarkOutcome
 from docmind_core.runs.progress import sum_of_known
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import one_version, query_rows
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import read_segment, run_ids_of
 
@@ -105,13 +105,14 @@ def described_levers(settings: Settings, benchmark_run: str, row_count: int) -> 
 
 def described_database(settings: Settings, benchmark_run: str) -> Metadata:
     """Show the sizes of all tables, and the tokens of this benchmark run's arms as numbers that plot."""
-    counts = [{"table": name, "rows": _count(settings, name)} for name in TABLES]
-    names, rows = query_rows(
-        settings,
-        "select arm, columns(* exclude (arm, run_id, benchmark_run, agent)) from token_efficiency "
-        "where benchmark_run = $benchmark_run and agent = 'all' order by run_id",
-        {"benchmark_run": benchmark_run},
-    )
+    with one_version(settings):
+        counts = [{"table": name, "rows": _count(settings, name)} for name in TABLES]
+        names, rows = query_rows(
+            settings,
+            "select arm, columns(* exclude (arm, run_id, benchmark_run, agent)) from token_efficiency "
+            "where benchmark_run = $benchmark_run and agent = 'all' order by run_id",
+            {"benchmark_run": benchmark_run},
+        )
     arms = [dict(zip(names, row, strict=True)) for row in rows]
     return {
         "path": dg.MetadataValue.path(str(settings.metrics_database)),

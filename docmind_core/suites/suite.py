@@ -242,10 +242,11 @@ def parse_suite(text: str, *, source: str) -> Suite:
     try:
         return Suite.model_validate(content)
     except ValidationError as error:
-        problems = list(_problems(source, error.errors(include_url=False), lines))
-        hidden = len(problems) - PROBLEMS_SHOWN_MAX
+        found = error.errors(include_url=False)
+        hidden = len(found) - PROBLEMS_SHOWN_MAX
         more = [f"... and {hidden} more"] if hidden > 0 else []
-        raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more])) from error
+        problems = _problems(source, found[:PROBLEMS_SHOWN_MAX], lines)
+        raise SuiteError("\n".join([*problems, *more])) from error
 
 
 def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]:

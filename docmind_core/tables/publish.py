@@ -78,33 +78,44 @@ def _build_aside_and_replace(settings: Settings, target: Path) -> None:
         _remove_part(part)
 
 
-def build(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    *,
-    run_ids: Sequence[str] | None = None,
-    filled: Sequence[str] | None = None,
-) -> None:
-    """Create all tables and views in `connection` and fill them from the segments under `folder`.
+def build(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Create all tables and views in an empty database, and fill them from the segments under `folder`."""
+    create(connection)
+    fill(connection, folder)
 
-    Args:
-        connection: An empty database.
-        folder: Holds `<table>/<run_id>.parquet`.
-        run_ids: Take these runs alone; when None, all that have a segment of `runs`, which is written last: an arm
-            whose process died while it wrote its tables is left out until they are whole.
-        filled: Fill these tables alone and leave the others empty; all when None.
-    """
-    # Once and before all others: a run that ends meanwhile is wholly in or wholly out.
-    whole = frozenset(path.name for path in (folder / "runs").glob("*.parquet"))
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create all tables, views and macros in an empty database."""
     for table in TABLES.values():
         connection.execute(_create_table(table))
-        segments = _segments(folder / table.name, run_ids, whole)
-        if segments and (filled is None or table.name in filled):
-            _insert(connection, table, segments)
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {sql_text(view.name)}")
     for macro in MACROS:
         connection.execute(f"create macro {macro.name}({macro.parameters}) as table {sql_text(macro.name)}")
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    *,
+    run_ids: Sequence[str] | None = None,
+    tables: Sequence[str] | None = None,
+) -> None:
+    """Fill empty tables from segments.
+
+    Args:
+        connection: A database with all tables.
+        folder: Holds `<table>/<run_id>.parquet`.
+        run_ids: Take these runs alone; when None, all that have a segment of `runs`, which is written last: an arm
+            whose process died while it wrote its tables is left out until they are whole.
+        tables: Fill these alone and leave the others empty; all when None.
+    """
+    # Once and before all others: a run that ends meanwhile is wholly in or wholly out.
+    whole = frozenset(path.name for path in (folder / "runs").glob("*.parquet"))
+    for table in TABLES.values():
+        segments = _segments(folder / table.name, run_ids, whole)
+        if segments and (tables is None or table.name in tables):
+            _insert(connection, table, segments)
 
 
 def sql_text(name: str) -> str:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ import duckdb
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.connecting import bound, open_in_memory, open_read_only
-from docmind_core.tables.publish import build
+from docmind_core.tables.publish import create, fill
 
 Rows = tuple[list[str], list[tuple[object, ...]]]
 """Column names, then rows."""
@@ -120,9 +121,21 @@ def query_segments(
         parameters: Values for these names.
         tables: Those that the question and its views read; the others stay empty. All when None.
     """
-    with open_in_memory() as connection:
-        build(connection, folder, run_ids=run_ids, filled=tables)
-        return _ask(connection, sql, parameters, None)
+    with _empty_tables().cursor() as connection:
+        connection.begin()
+        try:
+            fill(connection, folder, run_ids=run_ids, tables=tables)
+            return _ask(connection, sql, parameters, None)
+        finally:
+            connection.rollback()
+
+
+@cache
+def _empty_tables() -> duckdb.DuckDBPyConnection:
+    """Keep a database of empty tables for the whole process: making it takes longer than most questions."""
+    connection = open_in_memory()
+    create(connection)
+    return connection
 
 
 def _ask(
