@@ -59,12 +59,13 @@ def find_share(values: Sequence[float], clusters: Sequence[Hashable], limit: flo
     n, successes = len(values), round(sum(values))
     if not values:
         return missing(because)
-    low, high = wilson_interval(successes, n) or (None, None)
-    spread = 0 < successes < n
-    if len(set(clusters)) < n and spread:
-        # Queries about one document are not independent; Wilson's interval would be too narrow.
+    # Queries about one document are not independent; Wilson's interval over all of them would be too narrow.
+    independent = len(set(clusters))
+    if independent < n and 0 < successes < n:
         estimate = clustered_mean(values, [str(cluster) for cluster in clusters])
         low, high = estimate.low, estimate.high
+    else:
+        low, high = wilson_interval(successes * independent // n, independent) or (None, None)
     reason = N_TOO_SMALL if low is None else None
     measured = Measured(value=successes / n, low=low, high=high, n=n, because=reason)
     return Found(measured=measured, worse_p=share_below_p(successes, n, limit))

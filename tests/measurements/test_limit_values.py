@@ -117,6 +117,17 @@ def test_a_share_of_passes_is_decided_by_its_interval(home):
     assert value.judged.state == "missed"
 
 
+def test_a_share_without_spread_is_as_sure_as_its_queries_are_independent(home):
+    """Eight queries about six documents: Wilson's interval of six, as in the report's quality."""
+    queries = [make_query_run_row(f"q{place}", cluster_id=f"doc-{place % 6}") for place in range(8)]
+    passes = [make_score_row("passed", 1.0, f"q{place}") for place in range(8)]
+    write_rows(home, {"query_runs": queries, "measurements": passes}, TUNED)
+    measured_share = measured(home, limits={"pass_ratio_min": 0.8})["pass_ratio_min"].measured
+    assert (measured_share.value, measured_share.n) == (1.0, 8)
+    # statsmodels.stats.proportion.proportion_confint(6, 6, method="wilson")
+    assert (measured_share.low, measured_share.high) == pytest.approx((0.6097, 1.0), abs=1e-4)
+
+
 def test_failed_queries_and_fallbacks_are_not_good(home):
     answered, failed = make_query_run_row("q1"), make_query_run_row("q2", status="failed")
     write_rows(home, {"query_runs": [answered, failed, make_query_run_row("q3", fallback=True)]}, TUNED)
