@@ -67,6 +67,7 @@ def readable_suites(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
 
 def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinition:
     """Return the schedule that starts a new benchmark run of a suite at each tick."""
+    where = "a bundled one" if source in bundled_suite_names() else f"suites/{Path(source).name} of this home"
 
     @dg.schedule(
         name=schedule_name(suite),
@@ -74,7 +75,7 @@ def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinitio
         cron_schedule=cron,
         execution_timezone=suite.timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Benchmarks the suite {suite.name} ({source}).",
+        description=f"Benchmarks the suite {suite.name}, {where}.",
     )
     def tick(context: dg.ScheduleEvaluationContext, store: StoreResource) -> dg.RunRequest:
         benchmark_run = freeze_benchmark_run(load_suite(source), store.settings(), named=lasting_name(source))

@@ -38,6 +38,14 @@ def test_the_bundled_nightly_suite_has_a_schedule_that_is_stopped(settings):
     assert nightly.default_status is dg.DefaultScheduleStatus.STOPPED
 
 
+def test_a_schedule_says_where_its_suite_is(settings, suites_folder):
+    (suites_folder / "mine.yaml").write_text(SUITE)
+    assert {schedule.name: schedule.description for schedule in suite_schedules(settings)} == {
+        "suite_nightly": "Benchmarks the suite nightly, a bundled one.",
+        "suite_mine": "Benchmarks the suite mine, suites/mine.yaml of this home.",
+    }
+
+
 def test_a_suite_of_the_home_with_a_schedule_gets_one(settings, suites_folder):
     (suites_folder / "mine.yaml").write_text(SUITE)
     (suites_folder / "unscheduled.yaml").write_text(
