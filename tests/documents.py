@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pytest
-
 from docmind_core.query_sets.documents import Document
 from docmind_core.retrieval.search import Chunk
 from docmind_core.settings import child_environment
@@ -37,6 +35,8 @@ def write_query_set(
 
 def shared_data(name: str) -> Path:
     """Return the folder of the data set `name`; the test is skipped where it is not at hand."""
+    import pytest  # not above: the scripts, which use this module too, do without it
+
     parent = Path(child_environment().get("DOCMIND_TEST_DATA") or PROJECT.parent / "shared" / "data")
     if not (parent / name / "documents.jsonl").is_file():
         pytest.skip(f"the data set {name} is not in {parent}; DOCMIND_TEST_DATA names another folder")
