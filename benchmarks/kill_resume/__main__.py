@@ -1,11 +1,14 @@
 """Kill runs at random moments, resume them, look for what was lost: python -m benchmarks.kill_resume --kills 50."""
 
 import argparse
+import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from benchmarks.kill_resume.command_line import CommandLine
 from benchmarks.kill_resume.killing import KilledRuns, KillPlan, run_child
@@ -20,8 +23,8 @@ from tests.fakes.engine_server import FakeEngine
 REAL_ARMS = ("single_pass", "tuned")
 ARMS = ("single_pass", "naive_supervisor", "naive+context_budget", "tuned")
 HEAD = (
-    "run | kills | finished calls | of them repeated | engine completed | beyond finished | in flight at a kill | "
-    "unexplained | rows | lost | doubled | changed | verdict"
+    "run | kills | finished calls | failed calls | repeated | engine completed | beyond finished | in flight at a "
+    "kill | unexplained | rows | lost | doubled | changed | verdict"
 )
 
 
@@ -61,12 +64,17 @@ def all_rounds(options: argparse.Namespace, settings: Settings) -> Iterator[Loss
     if options.engine is not None:
         yield command_line_round(options, settings, options.engine, options.kills, REAL_ARMS)
         return
-    with FakeEngine(latency_s=options.latency_s) as engine:
+    with FakeEngine(latency_s=options.latency_s, fault_of=sometimes_garbage) as engine:
         yield from core_rounds(options, settings, engine)
     if options.command_line:
         # Slow enough for a look at its journal between two calls.
         with FakeEngine(latency_s=0.2) as engine:
             yield command_line_round(options, settings, engine.url, options.command_line, ARMS[:2])
+
+
+def sometimes_garbage(body: Mapping[str, Any]) -> str | None:
+    """Answer one request in sixteen with garbage, the same ones in each run: its agent fails, and others go on."""
+    return "garbage" if sha256(json.dumps(body, sort_keys=True).encode()).digest()[0] < 256 // 16 else None
 
 
 def core_rounds(options: argparse.Namespace, settings: Settings, engine: FakeEngine) -> Iterator[Losses]:

@@ -80,11 +80,11 @@ def _kept(
     sessions = {row["engine_session"] for row in read_segment(settings.tables, "runs", run_id)}
     for row in read_segment(settings.tables, table, run_id):
         place = (arm, row.get("query_id"), row.get("replicate"))
-        unfinished = table == "llm_calls" and row["status"] != "finished"
+        killed = table == "llm_calls" and row["error_type"] == "ProcessDied"
         without_spans = table == "spans" and place in touched
         timed = table == "comparisons" and str(row["metric"]).endswith(("_s", "_tps"))
         earlier = table == "engine_counters" and row["engine_session"] not in sessions
-        if not (unfinished or without_spans or timed or earlier):
+        if not (killed or without_spans or timed or earlier):
             yield place, row
 
 

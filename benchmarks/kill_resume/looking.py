@@ -15,6 +15,8 @@ from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 
+ENDS = ("finished", "failed", "in flight")
+
 
 @dataclass(slots=True, kw_only=True)
 class TableLosses:
@@ -47,8 +49,10 @@ class Losses:
     kills: int
     finished: int
     """Calls that the journal holds as finished."""
+    failed: int
+    """Calls that failed for good, without a kill."""
     repeated: int
-    """Of these, beyond the undisturbed run: finished calls made again."""
+    """Of both, beyond the undisturbed run: calls made again that had ended."""
     in_flight: int
     """Attempts that were under way at a kill: nobody saw their end."""
     completed: int
@@ -70,7 +74,8 @@ class Losses:
             for name in ("rows", "lost", "doubled", "changed")
         ]
         beyond = self.completed - self.finished
-        numbers = (self.kills, self.finished, self.repeated, self.completed, beyond, self.in_flight, self.unexplained)
+        numbers = (self.kills, self.finished, self.failed, self.repeated)
+        numbers += (self.completed, beyond, self.in_flight, self.unexplained)
         return " | ".join(
             [*(str(number) for number in (*numbers, *sums)), "nothing lost" if self.nothing else "LOSSES"]
         )
@@ -87,10 +92,10 @@ def look(
 ) -> Losses:
     """Compare a killed run with the undisturbed run `reference`, but for some columns, and with what the engine saw."""
     attempts, expected = _attempts(settings, suite, killed.benchmark_run), _attempts(settings, suite, reference)
-    finished, in_flight = _by_request(attempts, ended=True), _by_request(attempts, ended=False)
+    finished, failed, in_flight = (_by_request(attempts, end) for end in ENDS)
     # A call that an agent makes twice in one query is in the undisturbed run twice, too.
-    repeated = (finished - _by_request(expected, ended=True)).total()
-    touched = {(arm, row["query_id"], row["replicate"]) for arm, row in attempts if row["status"] != "finished"}
+    repeated = sum((_by_request(attempts, end) - _by_request(expected, end)).total() for end in ENDS[:2])
+    touched = {(arm, row["query_id"], row["replicate"]) for arm, row, end in attempts if end == "in flight"}
     touched |= {
         (arm, row["query_id"], row["replicate"]) for arm, row in _resumed(settings, suite, killed.benchmark_run)
     }
@@ -103,31 +108,38 @@ def look(
     return Losses(
         kills=killed.kills,
         finished=finished.total(),
+        failed=failed.total(),
         repeated=repeated,
         in_flight=in_flight.total(),
         completed=killed.completed,
-        unexplained=_unexplained(killed, finished, in_flight),
+        unexplained=_unexplained(killed, finished, failed, in_flight),
         tables=tables,
     )
 
 
-def _unexplained(killed: KilledRun, finished: Counter[str], in_flight: Counter[str]) -> int:
+def _unexplained(killed: KilledRun, finished: Counter[str], failed: Counter[str], in_flight: Counter[str]) -> int:
     """Count, request by request, what the engine saw and the journal can't explain."""
     beyond = killed.completed - finished.total()
     count = max(0, beyond - in_flight.total()) + max(0, -beyond)
     if killed.requests is not None:
-        # Each finished call arrived, and what else arrived was in flight when its process was killed.
-        count += (finished - killed.requests).total() + (killed.requests - finished - in_flight).total()
+        # Each call that ended arrived, and what else arrived was in flight when its process was killed.
+        ended = finished + failed
+        count += (ended - killed.requests).total() + (killed.requests - ended - in_flight).total()
     return count
 
 
-def _by_request(attempts: list[tuple[str, Row]], *, ended: bool) -> Counter[str]:
-    return Counter(str(row["request_hash"]) for _, row in attempts if (row["status"] == "finished") == ended)
+def _by_request(attempts: list[tuple[str, Row, str]], wanted: str) -> Counter[str]:
+    return Counter(str(row["request_hash"]) for _, row, end in attempts if end == wanted)
 
 
-def _attempts(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[str, Row]]:
+def _attempts(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[str, Row, str]]:
+    """Return each attempt with its arm and its end, one of `ENDS`."""
     with Journal(journal_path(settings, benchmark_run)) as journal:
-        return [(arm, row) for arm in suite.arms for row, _ in journal.attempts(run_id_of(benchmark_run, arm))]
+        return [
+            (arm, row, "in flight" if not ended else "finished" if row["status"] == "finished" else "failed")
+            for arm in suite.arms
+            for row, ended in journal.attempts(run_id_of(benchmark_run, arm))
+        ]
 
 
 def _resumed(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[str, Row]]:

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from docmind_core.runs.journal import CallMatch, Row
+from docmind_core.runs.journal import Row
+from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from docmind_core.errors import CallTimeout
+from docmind_core.errors import CallTimeout, OutputInvalid, RequestRejected
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.serving.chat import AttemptEnd, AttemptStart, TokenUsage
 
 NS_PER_S = 1e9
+FOR_GOOD = frozenset(kind.__name__ for kind in (CallTimeout, OutputInvalid, RequestRejected))
+"""What ends a call at its first attempt: nothing is tried again, and its agent is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class CallBook:
             "error_message": end.error_message,
             "reply": end.reply,
         }
-        self.journal.book_attempt(self.key, row, ended=True)
+        self.journal.book_attempt(self.key, row, ended=True, failed=end.error_type in FOR_GOOD)
 
     def _row(self, start: AttemptStart) -> Row:
         return {

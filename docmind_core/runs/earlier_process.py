@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 from docmind_core import errors
 from docmind_core.errors import DocMindError
-from docmind_core.runs.journal import FailedCall, Row
+from docmind_core.runs.journal import Row
+from docmind_core.runs.journal_entries import FailedCall
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "billed_tokens", "cached_tokens", "prefill_computed_tokens")
 

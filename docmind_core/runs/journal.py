@@ -4,9 +4,9 @@ One transaction per attempt that goes out, one per attempt that ended (before it
 finished query holding all its rows. A process killed at any moment loses no finished call.
 """
 
-import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docmind_core.errors import RunError
+from docmind_core.runs.journal_entries import FailedCall, decode, encode
 
 Row = dict[str, Any]
 
@@ -60,20 +61,6 @@ create table if not exists arms (
 """
 
 
-CallMatch = tuple[str, str, str]
-"""Agent, task and request hash: what makes a call of an interrupted query the same call."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedCall:
-    """A call that failed for good, and what its agent was told."""
-
-    call_id: str
-    match: CallMatch
-    error_type: str
-    error_message: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryKey:
     """One query in one replicate of one arm."""
@@ -111,16 +98,22 @@ class Journal:
         """Close the file."""
         self._connection.close()
 
-    def book_attempt(self, key: QueryKey, row: Row, *, ended: bool) -> None:
-        """Write one attempt of a call, or how it ended; durable on return."""
-        self._write(
-            "insert or replace into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(key.run_id, key.query_id, key.replicate),
-                *(row["agent"], row["task"], row["request_hash"], row["call_id"], row["attempt"]),
-                *(int(ended), _encode(row)),
-            ),
+    def book_attempt(self, key: QueryKey, row: Row, *, ended: bool, failed: bool = False) -> None:
+        """Write one attempt of a call, or how it ended, and in one with that whether its call has failed for good.
+
+        Durable on return.
+        """
+        attempt = (
+            *(key.run_id, key.query_id, key.replicate),
+            *(row["agent"], row["task"], row["request_hash"], row["call_id"], row["attempt"]),
+            *(int(ended), encode(row)),
         )
+        with self._one_transaction():
+            self._write("insert or replace into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", attempt)
+            if failed:
+                match = (row["agent"], row["task"], row["request_hash"])
+                told = {"error_type": row["error_type"], "error_message": row["error_message"]}
+                self.note_failed(key, FailedCall(call_id=row["call_id"], match=match, **told))
 
     def attempts(self, run_id: str, key: QueryKey | None = None) -> list[tuple[Row, bool]]:
         """Return the attempts of a run, or of one query, oldest first; False marks one whose end nobody saw."""
@@ -128,7 +121,7 @@ class Journal:
         parameters: tuple[Any, ...] = (run_id,)
         if key is not None:
             sql, parameters = f"{sql} and query_id = ? and replicate = ?", (run_id, key.query_id, key.replicate)
-        return [(_decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
+        return [(decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
 
     def note_late(self, key: QueryKey, agent: str, task: str) -> None:
         """Write that a call's reply was not waited for: what was decided without it is decided."""
@@ -171,7 +164,7 @@ class Journal:
     def finish_query(self, key: QueryKey, rows: Mapping[str, Sequence[Row]]) -> None:
         """Write all rows of a finished query in one transaction; it is never run again."""
         self._write(
-            "insert into finished_queries values (?, ?, ?, ?)", (key.run_id, key.query_id, key.replicate, _encode(rows))
+            "insert into finished_queries values (?, ?, ?, ?)", (key.run_id, key.query_id, key.replicate, encode(rows))
         )
 
     def finished_keys(self, run_id: str) -> set[tuple[str, int]]:
@@ -182,37 +175,37 @@ class Journal:
     def finished_rows(self, run_id: str) -> Iterable[dict[str, list[Row]]]:
         """Yield the rows of each finished query, by table."""
         for (rows,) in self._read("select rows from finished_queries where run_id = ? order by rowid", (run_id,)):
-            yield _decode(rows)
+            yield decode(rows)
 
     def book_counters(self, run_id: str, engine_session: str, moment: str, rows: Sequence[Row]) -> None:
         """Write the engine's counters; a session's first `before` stays, its last `after` wins."""
         verb = "insert or ignore" if moment == "before" else "insert or replace"
-        self._write(f"{verb} into counters values (?, ?, ?, ?)", (run_id, engine_session, moment, _encode(rows)))
+        self._write(f"{verb} into counters values (?, ?, ?, ?)", (run_id, engine_session, moment, encode(rows)))
 
     def counters(self, run_id: str) -> list[Row]:
         """Return the rows of `engine_counters` of a run."""
         found = self._read("select rows from counters where run_id = ? order by rowid", (run_id,))
-        return [row for (rows,) in found for row in _decode(rows)]
+        return [row for (rows,) in found for row in decode(rows)]
 
     def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
         """Write what the device sampler has taken since the last time."""
-        self._write("insert into ticks values (?, ?)", (run_id, _encode(ticks)))
+        self._write("insert into ticks values (?, ?)", (run_id, encode(ticks)))
 
     def ticks(self, run_id: str) -> list[Row]:
         """Return all ticks of an arm, those of earlier processes first."""
         found = self._read("select ticks from ticks where run_id = ? order by rowid", (run_id,))
-        return [tick for (ticks,) in found for tick in _decode(ticks)]
+        return [tick for (ticks,) in found for tick in decode(ticks)]
 
     def identity(self) -> Row | None:
         """Return what the run was begun with; None before it has begun."""
         for (identity,) in self._read("select identity from beginning", ()):
-            found: Row = _decode(identity)
+            found: Row = decode(identity)
             return found
         return None
 
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Note what the run is begun with."""
-        self._write("insert into beginning (only_row, identity) values (1, ?)", (_encode(identity),))
+        self._write("insert into beginning (only_row, identity) values (1, ?)", (encode(identity),))
 
     def accept_changes(self, *, accepted: bool = True) -> None:
         """Let the next resumption, and no later one, go on although something has changed; or not even that one."""
@@ -224,7 +217,7 @@ class Journal:
 
     def change_identity(self, identity: Mapping[str, Any]) -> None:
         """Go on with something else: from now on the run is not comparable."""
-        self._write("update beginning set identity = ?", (_encode(identity),))
+        self._write("update beginning set identity = ?", (encode(identity),))
         self.mark_not_comparable()
 
     def mark_not_comparable(self) -> None:
@@ -240,7 +233,7 @@ class Journal:
         self._write("insert into starts values (?, ?)", (run_id, started_at.isoformat()))
         self._write(
             "insert into arms values (?, ?, null, ?) on conflict (run_id) do update set facts = excluded.facts",
-            (run_id, started_at.isoformat(), _encode(facts)),
+            (run_id, started_at.isoformat(), encode(facts)),
         )
 
     def starts(self, run_id: str) -> int:
@@ -257,8 +250,18 @@ class Journal:
         found = self._read("select started_at, ended_at, facts from arms where run_id = ?", (run_id,))
         for started_at, ended_at, facts in found:
             ended = None if ended_at is None else datetime.fromisoformat(ended_at)
-            return datetime.fromisoformat(started_at), ended, _decode(facts)
+            return datetime.fromisoformat(started_at), ended, decode(facts)
         return None
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        self._write("begin immediate", ())
+        try:
+            yield
+            self._write("commit", ())
+        except BaseException:
+            self._connection.rollback()
+            raise
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
         try:
@@ -279,21 +282,3 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
     # Without a log beside it nobody writes it. SQLite would make one, even to read, which a read-only folder refuses.
     is_at_rest = not path.with_name(f"{path.name}-wal").exists()
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * is_at_rest}", uri=True)
-
-
-def _encode(value: Any) -> str:
-    return json.dumps(value, default=_encode_time, ensure_ascii=False, separators=(",", ":"))
-
-
-def _encode_time(value: Any) -> dict[str, str]:
-    if isinstance(value, datetime):
-        return {"utc": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} has no place in the journal")
-
-
-def _decode(text: str) -> Any:
-    return json.loads(text, object_hook=_decode_time)
-
-
-def _decode_time(entry: dict[str, Any]) -> Any:
-    return datetime.fromisoformat(entry["utc"]) if entry.keys() == {"utc"} else entry

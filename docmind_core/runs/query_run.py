@@ -16,7 +16,8 @@ from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.earlier_process import without_doubled
-from docmind_core.runs.journal import CallMatch, Journal, QueryKey, Row
+from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import EngineSeat, RecordingTools

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
-from docmind_core.errors import AgentTimeout, CallTimeout, DocMindError, EngineError, EngineUnreachable, RunError
+from docmind_core.errors import AgentTimeout, CallTimeout, RunError
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, Hit
 from docmind_core.runs.call_booking import CallBook, CallOrigin
@@ -21,7 +21,8 @@ from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.earlier_process import raised_again
-from docmind_core.runs.journal import CallMatch, FailedCall, Journal, Row
+from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.journal_entries import CallMatch, FailedCall
 from docmind_core.runs.late_calls import LateCalls
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_trace import QueryTrace
@@ -142,28 +143,13 @@ class RecordingTools:
             book = self._book(agent, role, task, span.span_id)
             span.attributes["docmind.call_id"] = book.call_id
             call = self.engine.client.complete(request, book)
-            with self._failures_noted(match, book.call_id):
+            try:
                 reply = await (self.late.wait_for(call, book) if may_be_late else call)
+            except asyncio.CancelledError:
+                self._cut_off[book.call_id] = match
+                raise
             span.attributes.update(_usage_attributes(reply))
             return reply
-
-    @contextmanager
-    def _failures_noted(self, match: CallMatch, call_id: str) -> Iterator[None]:
-        """Note a call that fails for good, before its agent is told: a resumed query goes the same way."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            self._cut_off[call_id] = match
-            raise
-        except EngineUnreachable:  # nothing is decided by it: it ends the query, or the run
-            raise
-        except EngineError as error:
-            self._note_failed(match, call_id, error)
-            raise
-
-    def _note_failed(self, match: CallMatch, call_id: str, error: DocMindError) -> None:
-        call = FailedCall(call_id=call_id, match=match, error_type=type(error).__name__, error_message=str(error))
-        self.journal.note_failed(self.trace.key, call)
 
     def _book(self, agent: str, role: str, task: str, span_id: str) -> CallBook:
         frame = self.trace.frame
@@ -234,7 +220,8 @@ class RecordingTools:
         if failure.error_type == AgentTimeout.__name__:
             for call_id, match in self._cut_off.items():
                 if match[0] == failure.agent:
-                    self._note_failed(match, call_id, AgentTimeout(failure.message))
+                    told = {"error_type": failure.error_type, "error_message": failure.message}
+                    self.journal.note_failed(self.trace.key, FailedCall(call_id=call_id, match=match, **told))
 
     def record_skipped(self, agents: Sequence[str]) -> None:
         """Keep, for the same table, those of `agents` that have not run."""

@@ -139,11 +139,12 @@ class ChatClient:
         except aiohttp.ClientError as error:
             raise self._lost(attempt, error) from error
         except TimeoutError as error:
-            attempt.cut("CallTimeout", f"no end within {self._call_timeout_s:g} s")
-            raise CallTimeout(
+            late = (
                 f"the engine at {self._connection.base_url} did not finish a call within {self._call_timeout_s:g} s. "
                 "Lower answer_max_tokens or concurrency, or look at the engine's log."
-            ) from error
+            )
+            attempt.cut("CallTimeout", late)
+            raise CallTimeout(late) from error
         except asyncio.CancelledError:
             attempt.cut("Cancelled", "cancelled: a deadline, or end of the run")
             raise

@@ -98,6 +98,8 @@ class FakeEngine:
     port: int = 0
     window: int = 8192
     faults: deque[Any] = field(default_factory=deque)
+    fault_of: Callable[[dict[str, Any]], Any] = lambda body: None
+    """The fault of a request when there are no `faults`: the same request meets the same one."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     counters: dict[str, float] = field(default_factory=dict)
     resets: int = 0
@@ -201,7 +203,7 @@ class FakeEngine:
 
     async def _chat(self, streams: Streams, body: dict[str, Any]) -> bool:
         reader, writer = streams
-        fault = self.faults.popleft() if self.faults else None
+        fault = self.faults.popleft() if self.faults else self.fault_of(body)
         if self.dead:
             fault = Raw(f"{ENGINE_DIED}\n\ndata: [DONE]\n\n")
         if isinstance(fault, int):

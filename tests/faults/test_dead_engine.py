@@ -114,11 +114,11 @@ def test_a_call_that_cannot_be_booked_ends_the_run_and_leaves_its_query_to_be_re
     key = freeze_benchmark_run(make_suite(arms=[arm], concurrency=1), home)
     book, failed = Journal.book_attempt, []
 
-    def fail_once(self, query, row, *, ended):
+    def fail_once(self, query, row, *, ended, **options):
         if ended is wanted and not failed:
             failed.append(row["task"])
             raise RunError("journal.sqlite: can't be written (database or disk is full).")
-        book(self, query, row, ended=ended)
+        book(self, query, row, ended=ended, **options)
 
     wanted = ended
     monkeypatch.setattr(Journal, "book_attempt", fail_once)
