@@ -230,7 +230,7 @@ def _pass_ratio(run: _Run, limit: float) -> list[Found]:
 
 def _good_ratio(run: _Run, limit: float) -> list[Found]:
     good = [float(row["status"] == "answered" and not row["fallback"]) for row in run.query_runs]
-    return [find_share(good, list(range(len(good))), limit, N_TOO_SMALL)]
+    return [find_share(good, [str(row["cluster_id"]) for row in run.query_runs], limit, N_TOO_SMALL)]
 
 
 def _decoding(run: _Run, limit: float) -> list[Found]:

@@ -128,6 +128,14 @@ def test_a_share_without_spread_is_as_sure_as_its_queries_are_independent(home):
     assert (measured_share.low, measured_share.high) == pytest.approx((0.6097, 1.0), abs=1e-4)
 
 
+def test_replicates_of_a_query_are_no_further_evidence_that_all_is_good(home):
+    queries = [make_query_run_row(f"q{place % 6}", replicate=place // 6) for place in range(12)]
+    write_rows(home, {"query_runs": queries}, TUNED)
+    good = measured(home, limits={"good_ratio_min": 0.99})["good_ratio_min"].measured
+    assert (good.value, good.n) == (1.0, 12)
+    assert good.low == pytest.approx(0.6097, abs=1e-4), "of six, not of twelve"
+
+
 def test_failed_queries_and_fallbacks_are_not_good(home):
     answered, failed = make_query_run_row("q1"), make_query_run_row("q2", status="failed")
     write_rows(home, {"query_runs": [answered, failed, make_query_run_row("q3", fallback=True)]}, TUNED)
