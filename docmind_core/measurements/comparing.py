@@ -6,11 +6,11 @@ from statistics import fmean
 
 from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, read_arm_values
-from docmind_core.measurements.catalogue import METRICS
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown, obstacles, unbalanced_runs
 from docmind_core.measurements.paired import Pairs, pair
 from docmind_core.measurements.run_estimates import tokens_per_correct_rows
 from docmind_core.measurements.verdicts import MIN_N, Verdict, claim, judge_quality, judge_tokens
+from docmind_core.metrics.catalogue import METRICS
 from docmind_core.settings import Settings
 from docmind_core.statistics.pairs import false_discovery_rate, holm
 from docmind_core.statistics.rates import interval_of_ratio

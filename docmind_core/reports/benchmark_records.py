@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from docmind_core.errors import UsageError
-from docmind_core.measurements.catalogue import METRICS
+from docmind_core.metrics.catalogue import METRICS
 from docmind_core.reports.run_records import (
     ALL,
     TOKENS_PER_CORRECT,

@@ -1,6 +1,6 @@
 """What the figures of a report mean, one line each."""
 
-from docmind_core.measurements.catalogue import METRICS, REASONS
+from docmind_core.metrics.catalogue import METRICS, REASONS
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 
 DEFINITIONS: tuple[tuple[str, str], ...] = (

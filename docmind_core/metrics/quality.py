@@ -1,6 +1,6 @@
 """Catalogue entries on answers, abstention, citations and retrieval."""
 
-from docmind_core.measurements.metric import Metric
+from docmind_core.metrics.metric import Metric
 
 _ROW = "`measurements`; mean and clustered standard error in `quality_summary`"
 _NO_GOLD = "no accepted answer, a sentence to be judged, or a query the documents don't answer: `no_gold`"

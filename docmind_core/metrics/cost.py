@@ -1,6 +1,6 @@
 """Catalogue entries on tokens, time and the comparison of two runs."""
 
-from docmind_core.measurements.metric import Metric
+from docmind_core.metrics.metric import Metric
 
 _NO_USAGE = "the engine sent no usage: `no_usage`; the call was cut off: `unreconciled`"
 

@@ -1,16 +1,16 @@
 from pathlib import Path
 
-from docmind_core.measurements.catalogue import FAMILIES, METRICS, REASONS, main, render
-from docmind_core.measurements.catalogue_runs import NOT_MEASURED
 from docmind_core.measurements.comparing import GATING
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE
 from docmind_core.measurements.limits import CRITERIA
+from docmind_core.metrics.catalogue import FAMILIES, METRICS, REASONS, main, render
+from docmind_core.metrics.runs import NOT_MEASURED
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 def test_the_page_is_the_one_that_the_catalogue_generates():
-    assert PAGE.read_text("utf-8") == render(), "run: python -m docmind_core.measurements.catalogue > docs/metrics.md"
+    assert PAGE.read_text("utf-8") == render(), "run: python -m docmind_core.metrics.catalogue > docs/metrics.md"
 
 
 def test_the_command_prints_the_page(capsys):

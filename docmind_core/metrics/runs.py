@@ -1,6 +1,6 @@
 """Catalogue entries on an arm as a whole, and what is defined and not measured yet."""
 
-from docmind_core.measurements.metric import Metric
+from docmind_core.metrics.metric import Metric
 
 RUNS = (
     Metric(

@@ -1,17 +1,16 @@
 """The catalogue: one entry for each number shown. `docs/metrics.md` is generated from it.
 
-python -m docmind_core.measurements.catalogue > docs/metrics.md
+python -m docmind_core.metrics.catalogue > docs/metrics.md
 """
 
 import sys
 from collections.abc import Iterator
 
-from docmind_core.measurements.catalogue_cost import COMPARISONS, TIMES, TOKENS
-from docmind_core.measurements.catalogue_mechanisms import MECHANISMS
-from docmind_core.measurements.catalogue_quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
-from docmind_core.measurements.catalogue_routing import ROUTING
-from docmind_core.measurements.catalogue_runs import NOT_MEASURED, RUNS
-from docmind_core.measurements.metric import Metric
+from docmind_core.metrics.cost import COMPARISONS, TIMES, TOKENS
+from docmind_core.metrics.mechanisms import MECHANISMS, ROUTING
+from docmind_core.metrics.metric import Metric
+from docmind_core.metrics.quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
+from docmind_core.metrics.runs import NOT_MEASURED, RUNS
 
 FAMILIES: dict[str, tuple[Metric, ...]] = {
     "Answers": ANSWERS,
@@ -64,8 +63,8 @@ REASONS: dict[str, str] = {
 
 _HEAD = """# Metrics
 
-Generated from the catalogue in `docmind_core/measurements`; do not edit. To change it, edit the catalogue and run
-`python -m docmind_core.measurements.catalogue > docs/metrics.md`.
+Generated from the catalogue in `docmind_core/metrics`; do not edit. To change it, edit the catalogue and run
+`python -m docmind_core.metrics.catalogue > docs/metrics.md`.
 
 A value that could not be taken is NULL with a reason, never 0. It is left out of means and counted
 (`n_defined` of `n_total`). Warm-up rows are in the tables and not in the views. *Gating* metrics decide claims, the

@@ -1,0 +1,1 @@
+"""What each number is: its name, unit, range and definition."""
