@@ -97,7 +97,7 @@ def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:
     )
     if estimate is None or estimate.value is None:
         return Effect(n=n, because="no query passed in one of the two arms (no_correct)")
-    if estimate.clusters < RATE_CLUSTERS_MIN:
+    if (estimate.clusters or 0) < RATE_CLUSTERS_MIN:
         needed = f"needs {RATE_CLUSTERS_MIN} clusters of queries, there are {estimate.clusters} (n_too_small)"
         return Effect(value=_grown(estimate.value), n=n, because=f"the interval of a ratio of sums {needed}")
     return _shown(estimate, tokens.left_out, "%", _grown)

@@ -103,7 +103,7 @@ def power_left(quality: Verdict, min_n: int) -> str:
 
     Pairs of one document count once: they are not independent.
     """
-    independent = min(quality.estimate.n, quality.estimate.clusters)
+    independent = min(quality.estimate.n, quality.estimate.clusters or 0)
     if min_n >= MIN_N or independent < 1:
         return ""
     power = power_of_non_inferiority(DISCORDANCE, MARGIN, independent)
@@ -156,4 +156,4 @@ def _pass_mde(pairs: Pairs, estimate: Estimate) -> float | None:
         return None
     clustered = _mde(estimate) or 0.0
     plain = mde_of_pass_difference(discordance, estimate.n)
-    return max(plain, clustered) if estimate.clusters < estimate.n else plain
+    return max(plain, clustered) if (estimate.clusters or 0) < estimate.n else plain

@@ -15,14 +15,18 @@ class Estimate:
     """A number with its two-sided interval; each part that can't be had is None, with the reason."""
 
     value: float | None
-    low: float | None
-    high: float | None
-    standard_error: float | None
-    p: float | None
-    """Two-sided p of value = 0."""
+    low: float | None = None
+    high: float | None = None
+    standard_error: float | None = None
+    freedom: float | None = None
+    """Degrees of freedom of the t distribution that the interval is taken from; None for any other interval."""
+    p: float | None = None
+    """Two-sided p of value = 0, by the test that the interval inverts: below 0.05 when the interval excludes 0."""
     n: int
-    clusters: int
-    because: str | None
+    """Queries, or whatever is counted; never replicates of them."""
+    clusters: int | None = None
+    """Independent groups among them; None where the figure has none."""
+    because: str | None = None
     """Why a part is None, from the list of reasons in docs/metrics.md; None when nothing is missing."""
 
 
@@ -71,7 +75,7 @@ def one_sided_low(estimate: Estimate, *, confidence: float = 0.95) -> float | No
     """Return the one-sided lower bound of an estimated mean, or None without a standard error."""
     if estimate.value is None or estimate.standard_error is None:
         return None
-    return estimate.value - float(stats.t.ppf(confidence, estimate.clusters - 1)) * estimate.standard_error
+    return estimate.value - float(stats.t.ppf(confidence, (estimate.clusters or 0) - 1)) * estimate.standard_error
 
 
 def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float] | None:

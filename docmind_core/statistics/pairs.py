@@ -77,7 +77,7 @@ def mean_difference(differences: Sequence[float], clusters: Sequence[Hashable] |
     estimate = clustered_mean(differences, clusters)
     if estimate.value is None or not _all_equal(differences):
         return estimate
-    share = _unseen_share(estimate.clusters, confidence=0.975)
+    share = _unseen_share(estimate.clusters or 0, confidence=0.975)
     return replace(
         estimate,
         low=estimate.value - share * (1.0 + estimate.value),
@@ -90,7 +90,7 @@ def mean_difference(differences: Sequence[float], clusters: Sequence[Hashable] |
 def lower_bound_of_difference(difference: Estimate, *, confidence: float = 0.95) -> float | None:
     """Return the one-sided lower bound of a `mean_difference`: non-inferior when it is above -margin."""
     if difference.value is not None and difference.standard_error == 0.0:
-        return difference.value - _unseen_share(difference.clusters, confidence) * (1.0 + difference.value)
+        return difference.value - _unseen_share(difference.clusters or 0, confidence) * (1.0 + difference.value)
     return one_sided_low(difference, confidence=confidence)
 
 
