@@ -34,7 +34,7 @@ def fold_arm(
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
     attempts = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
-    calls = with_estimates(attempts, finished)
+    calls = with_estimates(attempts, finished, facts.get("max_model_len"))
     query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans, calls)
     # Journals of earlier versions have no rows of the later tables.
     collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}

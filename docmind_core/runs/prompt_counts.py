@@ -1,6 +1,7 @@
 """What the prompts of one query hold, by the served model's tokenizer: counted when its clock has stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -51,8 +52,13 @@ class PromptCounts:
             _Sent(agent=agent, routes=routes, request_hash=request_hash, request=request, counted=counted)
         )
 
-    def measure(self) -> None:
-        """Count; safe in a thread, since the query has ended."""
+    def measure(self, cut_off: Set[str] = frozenset()) -> None:
+        """Count; safe in a thread, since the query has ended.
+
+        Args:
+            cut_off: Hashes of the requests whose usage is unknown: their prompts are counted even where that costs a
+                request, because they bound what the engine can have billed.
+        """
         self._estimates = {each.request_hash: each.counted for each in self._sent if each.counted is not None}
         self._reread_tokens = self._count_reread()
         read: object = self.counts
@@ -60,6 +66,12 @@ class PromptCounts:
             prompts = [(each, read.prompt_ids(each.request.system, each.request.user)) for each in self._sent]
             self._estimates |= {each.request_hash: len(ids) for each, ids in prompts}
             self._duplicated = duplicated_tokens([(each.agent, ids) for each, ids in prompts])
+        elif self.counts is not None:
+            for each in self._sent:
+                if each.request_hash in cut_off - self._estimates.keys():
+                    with suppress(EngineError):  # the bound is then the context window
+                        prompt_tokens = self.counts.prompt(each.request.system, each.request.user)
+                        self._estimates[each.request_hash] = prompt_tokens
 
     def columns(self, calls: Sequence[Row]) -> Row:
         """Return the columns of `query_runs`; `calls` are all attempts of the query."""
@@ -115,17 +127,26 @@ def duplicated_tokens(prompts: Sequence[tuple[str, Sequence[int]]]) -> tuple[int
     return duplicated, sum(len(ids) for _, ids in prompts)
 
 
-def with_estimates(calls: Sequence[Row], finished: Sequence[dict[str, list[Row]]]) -> list[Row]:
-    """Add `prompt_tokens_est` and `est_error_ratio` to the calls of finished queries, where they were counted."""
+def with_estimates(
+    calls: Sequence[Row], finished: Sequence[dict[str, list[Row]]], window: int | None = None
+) -> list[Row]:
+    """Add the count of its prompt to each call of a finished query, and what the engine can have billed for it.
+
+    Args:
+        calls: All attempts of an arm.
+        finished: Rows of its finished queries, by table.
+        window: The engine's context window, which bounds a prompt that was not counted.
+    """
     found: dict[tuple[str, int, str], int] = {}
     for rows in finished:
         for query in rows["query_runs"]:
             for count in rows.get("prompt_counts", ()):  # not in journals of earlier versions
                 found[query["query_id"], query["replicate"], count["request_hash"]] = count["prompt_tokens_est"]
-    return [
+    counted = [
         {**call, **_estimate(found.get((call["query_id"], call["replicate"], call["request_hash"])), call)}
         for call in calls
     ]
+    return [{**call, **billed_bounds(call, window)} for call in counted]
 
 
 def _estimate(estimate: int | None, call: Row) -> Row:
@@ -134,3 +155,18 @@ def _estimate(estimate: int | None, call: Row) -> Row:
         "prompt_tokens_est": estimate,
         "est_error_ratio": estimate / counted - 1 if estimate is not None and counted else None,
     }
+
+
+def billed_bounds(call: Row, window: int | None) -> Row:
+    """Return the least and the most that the engine can have billed for an attempt.
+
+    They are equal where its usage is complete. One that was cut off has used at least what was booked of it, and at
+    most its prompt and `max_tokens`; the prompt of one that never reached the engine may have cost nothing.
+    """
+    booked, prompt = call.get("billed_tokens"), call.get("prompt_tokens") or call.get("prompt_tokens_est")
+    if booked is not None and call["status"] != "cut_off":
+        return {"billed_tokens_low": booked, "billed_tokens_high": booked}
+    read = call["status"] == "finished" and booked is None
+    low = prompt if read and prompt is not None else booked
+    high = window if prompt is None else prompt + call["max_tokens"]
+    return {"billed_tokens_low": low or 0, "billed_tokens_high": high}

@@ -87,7 +87,9 @@ async def run_query(
         resumed=tools.resumed,
         shortened=tools.guard.shortened,
     )
-    await asyncio.to_thread(tools.prompts.measure)
+    attempts = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
+    unknown = {row["request_hash"] for row in attempts if row["tokens_missing_because"]}
+    await asyncio.to_thread(tools.prompts.measure, unknown)
     return _book(setting, query, tools, end, earlier), answer
 
 

@@ -36,6 +36,15 @@ ESTIMATE_COLUMNS = {
         "Prompt tokens by the model's tokenizer and chat template, without the engine; NULL when not counted",
     ),
     "est_error_ratio": ("double", "prompt_tokens_est / prompt_tokens - 1; NULL where one of them is"),
+    "billed_tokens_low": (
+        "bigint",
+        "Least that the engine can have billed: billed_tokens, 0 for a cut-off attempt of which nothing was booked",
+    ),
+    "billed_tokens_high": (
+        "bigint",
+        "Most that it can have billed: billed_tokens; of a cut-off attempt or one without usage its prompt (or, where "
+        "that was not counted, the window) and max_tokens; NULL where neither is known",
+    ),
 }
 """Of `llm_calls`."""
 

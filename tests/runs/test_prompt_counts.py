@@ -1,5 +1,6 @@
 """What prompts hold beyond their number of tokens: hand-offs, repetitions, and how good the count was."""
 
+from collections import deque
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +13,7 @@ from docmind_core.runs import benchmark
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.runs.prompt_counts import PromptCounts, duplicated_tokens
+from docmind_core.runs.prompt_counts import PromptCounts, billed_bounds, duplicated_tokens
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.tables.reading import query_rows
 
@@ -166,3 +167,49 @@ def test_a_query_whose_prompts_nobody_can_count_has_no_such_numbers_and_says_why
         "from query_runs",
     )
     assert rows == [(None, "not_supported", None, "not_supported")]
+
+
+def attempt(**changes):
+    return {"status": "cut_off", "max_tokens": 64, **changes}
+
+
+@pytest.mark.parametrize(
+    ("call", "bounds"),
+    [
+        (attempt(status="finished", prompt_tokens=100, billed_tokens=130), (130, 130)),
+        (attempt(status="failed", prompt_tokens=0, billed_tokens=0, prompt_tokens_est=100), (0, 0)),
+        (attempt(prompt_tokens=100, billed_tokens=107), (107, 164)),
+        (attempt(prompt_tokens_est=100), (0, 164)),
+        (attempt(prompt_tokens=0, billed_tokens=0, prompt_tokens_est=100), (0, 164)),
+        (attempt(), (0, 512)),
+        (attempt(status="finished", prompt_tokens_est=100), (100, 164)),
+        (attempt(status="finished"), (0, 512)),
+    ],
+)
+def test_what_an_attempt_can_have_been_billed_lies_between_what_was_booked_and_its_prompt_and_limit(call, bounds):
+    found = billed_bounds(call, window=512)
+    assert (found["billed_tokens_low"], found["billed_tokens_high"]) == bounds
+
+
+def test_an_attempt_whose_prompt_and_window_are_unknown_has_no_upper_bound():
+    assert billed_bounds(attempt(), window=None) == {"billed_tokens_low": 0, "billed_tokens_high": None}
+
+
+def test_the_prompt_of_a_call_that_was_cut_off_is_counted_by_the_engine_and_no_other(
+    home, make_suite, engine, monkeypatch
+):
+    """A bound of the whole window would hide nearly any booking error next to it."""
+    monkeypatch.setattr("docmind_core.serving.chat_client.RetryPolicy.wait_s", lambda *_: 0.0)
+    engine.faults = deque([None, "drop"])
+    run(home, make_suite(arms=["single_pass"], limit=3))
+
+    counted = select(
+        home,
+        "select lost.prompt_tokens_est - again.prompt_tokens, lost.billed_tokens_low, "
+        "lost.billed_tokens_high - again.prompt_tokens - lost.max_tokens from llm_calls as lost "
+        "join llm_calls as again using (call_id) where lost.status = 'cut_off' and again.attempt = 2",
+    )
+    assert counted == [(0, 0, 0)]
+    uncut = "select count(*), count(prompt_tokens_est) from llm_calls where call_id not in (%s)"
+    retried = "select call_id from llm_calls where attempt = 2"
+    assert select(home, uncut % retried) == [(2, 0)]

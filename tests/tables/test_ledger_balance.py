@@ -131,6 +131,14 @@ def test_a_lost_call_explains_at_most_its_window_and_its_limit_and_never_less_th
         assert "which 1 cut-off calls can't explain" in row["because"]
 
 
+@pytest.mark.parametrize(("prompt", "state"), [(10 + 30, "unreconciled"), (10 + 31, "unbalanced")])
+def test_a_lost_call_whose_prompt_was_counted_explains_no_more_than_that_prompt(settings, prompt, state):
+    lost = {**LOST, "tokens_missing_because": "unreconciled", "prompt_tokens_est": 30}
+    calls = [make_call_row("c1"), make_call_row("c2", status="cut_off", **lost)]
+    counters = make_counter_rows({"prompt_tokens": prompt, "generation_tokens": 3})
+    assert only(ledger(settings, calls, counters, max_model_len=100))["state"] == state
+
+
 def test_without_a_known_window_a_lost_call_explains_any_excess(settings):
     calls = [make_call_row("c1"), make_call_row("c2", status="cut_off", tokens_missing_because="unreconciled", **LOST)]
     counters = make_counter_rows({"prompt_tokens": 10**9, "generation_tokens": 3})

@@ -13,9 +13,10 @@ with calls as (
         status = 'cut_off' or tokens_missing_because is not null as unreconciled,
         status in ('finished', 'cut_off') or http_status = 200 as may_have_finished,
         status = 'finished' as has_finished,
-        -- A cut between prefill and first chunk leaves the client without the prompt that the engine counted.
+        -- A cut between prefill and first chunk leaves the client without the prompt that the engine counted. The
+        -- window bounds a prompt that nothing could count: it hides more, so it comes last.
         case when status = 'cut_off' and coalesce(prompt_tokens, 0) = 0 or prompt_tokens is null
-            then max_model_len else 0 end as prompt_left,
+            then coalesce(prompt_tokens_est, max_model_len) else 0 end as prompt_left,
         greatest(0, coalesce(max_tokens, max_model_len) - coalesce(completion_tokens, 0)) as completion_left
     from llm_calls
     left join (select run_id, max_model_len from runs) as limits using (run_id)
