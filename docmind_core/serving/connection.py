@@ -27,6 +27,8 @@ class EngineConnection:
     """Context window, in tokens."""
     engine_version: str | None = None
     engine_args_hash: str | None = None
+    dtype: str | None = None
+    """Number format of weights and activations; None on a remote engine, which does not say it."""
     model_revision: str | None = None
     weights_hash: str | None = None
     model_folder: Path | None = None

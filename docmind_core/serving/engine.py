@@ -212,6 +212,7 @@ def _connect_managed(
         model_revision=model.revision,
         weights_hash=model.weights_hash,
         model_folder=model.folder,
+        dtype=profile.dtype,
         batch_invariant=profile.batch_invariant,
         prefix_cache_resettable=profile.prefix_cache_resettable,
     )

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from docmind_core.errors import UsageError
@@ -45,6 +46,11 @@ class EngineProfile:
         """sha256 of flags and environment; the port, the host and the model's folder are left out."""
         content = json.dumps([self.served_model_name, self.flags, dict(sorted(self.environment.items()))])
         return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def dtype(self) -> str:
+        """Number format of weights and activations: the flag `--dtype`, by default the model's own (`auto`)."""
+        return dict(pairwise(self.flags)).get("--dtype", "auto")
 
     @property
     def batch_invariant(self) -> bool:

@@ -94,7 +94,7 @@ HOURLY_TRENDS = View(
 
 METRIC_HISTORY = View(
     name="metric_history",
-    comment="One row is a metric of a run in its series: the same suite, arm, queries, model, engine and hardware",
+    comment="One row is a metric of a run in its series: all runs with the same runs.conditions",
     columns={
         "series_key": "Runs with the same key are comparable over time",
         "suite": "Name of the suite",
@@ -107,6 +107,8 @@ METRIC_HISTORY = View(
         "has_clock": "True for times: they are shown over time and decide nothing between nights",
         "previous_run_id": "Run before it in the series",
         "previous_value": "Value of that run",
+        "changed_since_previous": "What a regression may come from, old → new: commit, prompts, engine version and "
+        "packages against the run before it; nothing, or NULL for the first run of the series",
         "comparable": "False when the run was resumed with a changed suite, code or prompt",
     },
 )

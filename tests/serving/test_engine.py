@@ -191,6 +191,7 @@ def test_a_managed_engine_lives_as_long_as_the_block(home, fake):
         model_revision="none==0",
         weights_hash="00",
         model_folder=Path("/nowhere"),
+        dtype="auto",
         batch_invariant=False,
         prefix_cache_resettable=True,
         log=Path(state.log),

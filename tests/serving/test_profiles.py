@@ -34,6 +34,7 @@ def test_the_embedded_profile_has_the_measured_flags_and_environment():
     assert profile.plumbing
     assert profile.prefix_cache_resettable
     assert not profile.batch_invariant
+    assert profile.dtype == "float32"
 
 
 def test_every_profile_listens_on_loopback_alone():

