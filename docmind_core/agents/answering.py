@@ -38,12 +38,21 @@ def answer_request(
 
 
 def read_answer(
-    text: str, passages: Sequence[Hit], candidates: Sequence[Hit], *, fallback_because: str | None = None
+    text: str,
+    passages: Sequence[Hit],
+    candidates: Sequence[Hit],
+    *,
+    reasoning: str | None = None,
+    fallback_because: str | None = None,
 ) -> ArmAnswer:
-    """Turn the model's text into an answer with citations."""
+    """Read the model's text once, before anything judges it: citation marks come off, then refusals are decided.
+
+    Thinking is off already (`serving.thinking`): `reasoning` is what it was. Scorers see what this returns.
+    """
     answer, citations = split_citations(text, passages)
     return ArmAnswer(
         text=answer,
+        reasoning=reasoning,
         abstained=is_refusal(answer),
         citations=citations,
         passages=tuple(passages),
@@ -66,4 +75,4 @@ async def answer_in_one_pass(
     if not passages:
         return nothing_found(fallback_because=fallback_because)
     reply = await context.tools.ask(agent, task, answer_request(question, passages, context))
-    return read_answer(reply.text, passages, candidates, fallback_because=fallback_because)
+    return read_answer(reply.text, passages, candidates, reasoning=reply.reasoning, fallback_because=fallback_because)

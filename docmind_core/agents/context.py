@@ -145,7 +145,7 @@ class ArmAnswer:
     """What an arm returns for one question."""
 
     text: str
-    """The answer without its citation marks."""
+    """The answer without thinking and citation marks."""
     abstained: bool
     citations: tuple[str, ...]
     """Ids of the cited chunks, in the order of citing."""
@@ -153,5 +153,7 @@ class ArmAnswer:
     """What reached the synthesizer, in the order of the prompt."""
     candidates: tuple[Hit, ...]
     """The ranking before it was cut to `final_k`; retrieval metrics judge it."""
+    reasoning: str | None = None
+    """What the model thought before it answered; None when there is no trace of it."""
     fallback_because: str | None = None
     """Which agent failed and how, when a single pass answered instead."""

@@ -47,6 +47,7 @@ class NaiveState(TypedDict, total=False):
     strategy: str
     plan: str
     draft: str
+    draft_reasoning: str | None
     next_agents: str
     failures: Annotated[list[Failure], operator.add]
     result: ArmAnswer
@@ -91,18 +92,19 @@ async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
         max_tokens=context.answer_max_tokens,
     )
     reply = await context.tools.ask(SUPERVISOR, "rewrite", _laid_out(request, state))
-    return {"result": _result(state, reply.text)}
+    return {"result": _result(state, reply.text, reply.reasoning)}
 
 
 async def forward_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Take the synthesizer's answer as it is; where nobody has answered, it is still to be written."""
     if "draft" not in state:
         return await rewrite_answer(state, runtime=runtime)
-    return {"result": _result(state, state["draft"])}
+    return {"result": _result(state, state["draft"], state.get("draft_reasoning"))}
 
 
-def _result(state: NaiveState, text: str) -> ArmAnswer:
-    return read_answer(text, state.get("passages", []), candidate_ranking(state.get("rankings", [])))
+def _result(state: NaiveState, text: str, reasoning: str | None) -> ArmAnswer:
+    candidates = candidate_ranking(state.get("rankings", []))
+    return read_answer(text, state.get("passages", []), candidates, reasoning=reasoning)
 
 
 def _laid_out(request: ChatRequest, state: NaiveState) -> ChatRequest:

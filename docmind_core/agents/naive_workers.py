@@ -158,7 +158,8 @@ async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> d
     reads = _reads(state, context, _found(state), with_passages=True)
     task = f"answer the question.\n\n{_question(state)}"
     reply = await _ask(SYNTHESIZER, state, context, "answer", task, reads=reads, max_tokens=context.answer_max_tokens)
-    return hand_back(SYNTHESIZER, context, Message(speaker=SYNTHESIZER, text=reply.text), draft=reply.text)
+    said = Message(speaker=SYNTHESIZER, text=reply.text)
+    return hand_back(SYNTHESIZER, context, said, draft=reply.text, draft_reasoning=reply.reasoning)
 
 
 async def validate(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -71,7 +71,8 @@ async def answer(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dic
     if not passages:
         return {"result": nothing_found()}
     reply = await context.tools.ask(SINGLE_AGENT, ANSWER, answer_request(state["question"], passages, context))
-    return {"result": read_answer(reply.text, passages, candidate_ranking(state["rankings"]))}
+    candidates = candidate_ranking(state["rankings"])
+    return {"result": read_answer(reply.text, passages, candidates, reasoning=reply.reasoning)}
 
 
 def _passages(state: SingleAgentState, context: AgentContext) -> tuple[Hit, ...]:

@@ -97,7 +97,8 @@ async def synthesize(state: TunedState, runtime: Runtime[AgentContext]) -> dict[
     )
     reply = await context.tools.ask(SYNTHESIZER, task, request)
     read_ids = [hit.chunk.chunk_id for hit in passages]
-    return {"result": read_answer(reply.text, passages, candidates), "read_ids": read_ids}
+    result = read_answer(reply.text, passages, candidates, reasoning=reply.reasoning)
+    return {"result": result, "read_ids": read_ids}
 
 
 async def refine(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def _outcome(end: QueryEnd) -> Row:
         "fallback": answer.fallback_because is not None,
         "fallback_because": answer.fallback_because,
         "answer": answer.text,
+        "reasoning": answer.reasoning,
         "abstained": answer.abstained,
         "citations": json.dumps(list(answer.citations)),
         **_passages(answer, end.shortened),

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
+from docmind_core.serving.thinking import split_thinking
+
 _COUNT_MAX = 2**31
 """What the tables hold; no engine has counted so many tokens of one call."""
 
@@ -70,12 +72,15 @@ class ChatReply:
     """A finished reply."""
 
     text: str
+    """What the model said, without its thinking."""
     finish_reason: str | None
     usage: TokenUsage | None
     output: BaseModel | None = None
     """The parsed reply, when a form was asked for and the text has it."""
     output_problem: str | None = None
     """Why there is no `output` (or why the text is not one of the choices)."""
+    reasoning: str | None = None
+    """What the model thought before; None when there is no trace of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +128,11 @@ class AttemptBook(Protocol):
 
 
 def read_reply(request: ChatRequest, text: str, finish_reason: str | None, usage: TokenUsage | None) -> ChatReply:
-    """Parse a reply in the form that was asked for; only a reply that ended by itself counts as having it."""
+    """Parse a reply in the form that was asked for; only a reply that ended by itself counts as having it.
+
+    Thinking is taken off here, so that no agent reads it, no form breaks on it and no scorer counts it.
+    """
+    text, reasoning = split_thinking(text)
     output: BaseModel | None = None
     problem: str | None = None
     if request.output is not None or request.choices:
@@ -132,7 +141,14 @@ def read_reply(request: ChatRequest, text: str, finish_reason: str | None, usage
         output, problem = _parse(request.output, text)
     elif request.choices and text not in request.choices:
         problem = f"not one of {', '.join(request.choices)}: {text[:80]!r}"
-    return ChatReply(text=text, finish_reason=finish_reason, usage=usage, output=output, output_problem=problem)
+    return ChatReply(
+        text=text,
+        finish_reason=finish_reason,
+        usage=usage,
+        output=output,
+        output_problem=problem,
+        reasoning=reasoning,
+    )
 
 
 def _unfinished(finish_reason: str | None) -> str | None:

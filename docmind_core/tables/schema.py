@@ -97,7 +97,12 @@ QUERY_RUNS = Table(
         "fallback_because": ("varchar", "Which agent failed and how"),
         "phase": ("varchar", "measured or warmup; views leave warm-up out"),
         "agent_sequence": ("varchar", "Agents in the order they ran, JSON"),
-        "answer": ("varchar", "Answer; NULL when the query failed"),
+        "answer": ("varchar", "Answer, without thinking and citation marks; NULL when the query failed"),
+        "reasoning": (
+            "varchar",
+            "What the model thought before the answer, from the engine's reasoning field or between think tags; NULL "
+            "when there is no trace of it",
+        ),
         "abstained": ("boolean", "True when the answer says that the documents don't hold it; NULL when failed"),
         "citations": ("varchar", "Chunk ids that the answer cites, JSON"),
         "passages": ("varchar", "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for"),

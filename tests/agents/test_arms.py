@@ -247,3 +247,16 @@ async def test_every_arm_answers_with_the_same_earlier_turns_before_it(name):
 def test_an_unknown_arm_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match="naive_supervisor"):
         find_arm("fastest")
+
+
+@pytest.mark.parametrize("name", EVERY_ARM)
+async def test_no_arm_answers_with_its_thinking_or_lets_another_agent_read_it(name):
+    def think(agent, task, request):
+        said = request.choices[0] if request.choices else "an answer [2]" if request.output is None else "{}"
+        return f"<think>Lyon or [3]?</think>{said}"
+
+    tools = ScriptedTools(reply=think)
+    answer = await run_arm(name, tools)
+
+    assert (answer.text, answer.citations, answer.reasoning) == ("an answer", ("doc2#0",), "Lyon or [3]?")
+    assert not any("Lyon" in request.user for _, _, request in tools.calls)

@@ -70,6 +70,14 @@ def test_answers_citations_and_rankings_are_kept(home, make_suite):
     }
 
 
+def test_thinking_is_kept_apart_from_the_answer(home, make_suite, engine):
+    engine.reply = lambda body: "<think>red? [2]</think>blue [1]"
+    run(home, make_suite(arms=["single_pass"], limit=1))
+
+    ((answer, reasoning, citations),) = select(home, "select answer, reasoning, citations from query_runs")
+    assert (answer, reasoning, citations.count("#")) == ("blue", "red? [2]", 1)
+
+
 def test_a_failing_query_is_a_row_and_the_others_go_on(home, make_suite, engine):
     engine.faults = deque([400])
     run(home, make_suite(arms=["single_pass"]))
