@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from dagster_project.cli.terminal_table import print_table
+from dagster_project.cli.terminal_text import print_table
 from docmind_core.alerts.listing import alerting_health, last_evaluated_at, open_alerts, silenced_fingerprints
 from docmind_core.alerts.silences import list_silences
 from docmind_core.errors import UsageError

@@ -79,7 +79,7 @@ def show(alert_id: str) -> None:
     Example:
       docmind alerts show 3f2a
     """
-    from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import print_table
     from docmind_core.alerts.listing import alert_history
     from docmind_core.settings import load_settings
 

@@ -14,17 +14,17 @@ def doctor() -> None:
     Example:
       docmind doctor
     """
-    from docmind_core.reports.text_safety import one_line
+    from dagster_project.cli.terminal_text import say_wrapped
     from docmind_core.runs.health import examine
     from docmind_core.settings import load_settings
 
     wrong = 0
     for finding in examine(load_settings()):
         mark = "ok" if finding.advice is None else "!!"
-        click.echo(f"{mark}  {finding.what:14}  {one_line(finding.text)}")
+        say_wrapped(f"{mark}  {finding.what:14}", finding.text)
         if finding.advice is not None:
             wrong += 1
-            click.echo(f"    {'':14}  {one_line(finding.advice)}")
+            say_wrapped(" " * 18, finding.advice)
     if wrong:
         click.echo(f"{wrong} {'problem' if wrong == 1 else 'problems'}")
         click.get_current_context().exit(1)

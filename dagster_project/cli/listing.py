@@ -16,7 +16,7 @@ def runs() -> None:
     Example:
       docmind runs
     """
-    from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import print_table
     from docmind_core.runs.frozen_suite import list_benchmark_runs
     from docmind_core.settings import load_settings
 
@@ -41,8 +41,7 @@ def suites() -> None:
     Example:
       docmind suites
     """
-    from dagster_project.cli.terminal_table import print_table
-    from dagster_project.cli.terminal_text import say
+    from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.errors import SuiteError
     from docmind_core.settings import load_settings
     from docmind_core.suites.suite import bundled_suite_names, load_suite
@@ -68,7 +67,7 @@ def arms() -> None:
     Example:
       docmind arms
     """
-    from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import print_table
     from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
     from docmind_core.agents.arms import ARMS, lever_arms
     from docmind_core.agents.levers import LEVERS

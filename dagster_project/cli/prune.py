@@ -22,7 +22,7 @@ def prune(keep: int, dry_run: bool) -> None:
       docmind prune --keep 20 --dry-run
       docmind prune --keep 20
     """
-    from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import print_table
     from docmind_core.runs.lock import lock_home
     from docmind_core.runs.pruning import old_runs, prune_runs
     from docmind_core.settings import load_settings

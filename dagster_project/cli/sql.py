@@ -36,7 +36,7 @@ def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> Non
       docmind sql - < question.sql
     """
     from dagster_project.cli.result_formats import write_csv, write_json
-    from dagster_project.cli.terminal_table import print_table
+    from dagster_project.cli.terminal_text import print_table
     from docmind_core.settings import load_settings
     from docmind_core.tables.reading import ask_within_bounds
 

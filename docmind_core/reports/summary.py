@@ -1,16 +1,15 @@
 """The few lines that a terminal shows at the end of a benchmark run."""
 
 from pathlib import Path
-from textwrap import wrap
 
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, plumbing_sentence
 from docmind_core.reports.limits_table import Scorecard
+from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, terminal_width, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
 
 LINES_MAX = 25
-WIDTH = 110
 ARMS_SHOWN = 6
 _FINDING_LINES = (6, 2)
 """The first finding is the one that the run was made for."""
@@ -28,20 +27,17 @@ _QUALITY = ("exact_match", "token_f1")
 
 
 def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path) -> str:
-    """Say what came out, in at most `LINES_MAX` lines without control characters."""
+    """Say what came out, without control characters: at most `LINES_MAX` lines where the terminal is wide enough."""
     first = records.arms[0]
-    lines = [
-        one_line(f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"),
-        "",
-    ]
-    lines += _arm_lines(records)
-    lines.append("")
+    width = terminal_width() or PROSE_WIDTH
+    title = f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"
+    lines = [*wrapped_lines(title, width), "", *_arm_lines(records, width), ""]
     for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
-        lines += _wrapped(str(finding), lines_max)
+        lines += _wrapped(str(finding), width, lines_max)
     plumbing = plumbing_sentence(records)
-    lines += _wrapped(plumbing, _PLUMBING_LINES) if plumbing else []
-    lines.append(shortened(one_line(scorecard.counts), characters=WIDTH))
-    lines.append(ledger_line(records))
+    lines += _wrapped(plumbing, width, _PLUMBING_LINES) if plumbing else []
+    lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), width)
+    lines += _wrapped(ledger_line(records), width)
     lines.append(f"Report: {html}")
     return "\n".join(lines)
 
@@ -53,27 +49,35 @@ def ledger_line(records: BenchmarkRecords) -> str:
     balanced = sum(row.state == "balanced" for row in records.ledger)
     line = f"Ledger: {balanced} of {len(records.ledger)} engine sessions balanced to the token"
     others = [f"{records.arm_names[row.run_id]} {row.state}" for row in records.ledger if row.state != "balanced"]
-    return shortened(one_line(f"{line}; {', '.join(others)}" if others else f"{line}."), characters=WIDTH)
+    return shortened(one_line(f"{line}; {', '.join(others)}" if others else f"{line}."), characters=PROSE_WIDTH)
 
 
-def _arm_lines(records: BenchmarkRecords) -> list[str]:
+def _arm_lines(records: BenchmarkRecords, width: int) -> list[str]:
     by_heading = {row.heading: [cell.text for cell in row.cells] for row in arm_table(records).rows if row.cells}
     wanted = {heading: name for heading, name in _COLUMNS.items() if heading in by_heading}
     wanted |= {metric: metric for metric in _QUALITY if metric in by_heading}
     rows = [["arm", *wanted.values()]]
     for place, arm in enumerate(records.arms[:ARMS_SHOWN]):
         values = [by_heading[heading][place] for heading in wanted]
-        # The reasons stand in the report; a line of the terminal has no room for them.
+        # The report gives the reasons; a line of the terminal has no room for them.
         rows.append([arm.arm, *("–" if value.startswith(("not measured", "is the")) else value for value in values)])
     cells = [[shortened(one_line(cell), characters=24) for cell in row] for row in rows]
+    lines = _fitting(cells, width) or _fitting([*map(list, zip(*cells, strict=True))], width)
+    more = len(records.arms) - ARMS_SHOWN
+    rest = [f"... and {more} more arms in the report"] if more > 0 else []
+    return [*(lines or table_lines(cells[0], cells[1:], width)), *rest]
+
+
+def _fitting(cells: list[list[str]], width: int) -> list[str]:
+    """Align the cells under each other; no line at all where that would be wider than the terminal."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
-    more = len(records.arms) - ARMS_SHOWN
-    return [*lines, f"... and {more} more arms in the report"] if more > 0 else lines
+    # A pipe takes any width; the longest table has nine columns of numbers.
+    return lines if terminal_width() is None or len(lines[0]) <= width else []
 
 
-def _wrapped(sentence: str, lines_max: int) -> list[str]:
-    lines = wrap(one_line(sentence), WIDTH)
-    if len(lines) > lines_max:
-        lines = [*lines[: lines_max - 1], f"{lines[lines_max - 1]} …"]
+def _wrapped(sentence: str, width: int, lines_max: int | None = None) -> list[str]:
+    lines = wrapped_lines(sentence, width)
+    if lines_max is not None and len(lines) > (most := lines_max * -(-PROSE_WIDTH // width)):
+        lines = [*lines[: most - 1], f"{lines[most - 1]} …"]
     return lines

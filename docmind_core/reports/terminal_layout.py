@@ -1,0 +1,146 @@
+"""Tables and paragraphs laid out for the width of a terminal; no value is ever folded in the middle of a word."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from docmind_core.reports.text_safety import one_line
+
+# Wide enough that nothing is cut off when a file or a program reads along.
+PIPE_WIDTH = 10_000
+PROSE_WIDTH = 110
+_GAP = 3
+_PROSE_COLUMN_MIN = 20
+RECORD_LINES_MAX = 100
+"""Rows that don't fit are printed one field a line up to this many lines; longer results lose columns instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    name: str
+    cells: tuple[str, ...]
+    is_numeric: bool
+
+    @property
+    def natural(self) -> int:
+        return max(map(cell_len, (self.name, *self.cells)))
+
+    @property
+    def narrowest(self) -> int:
+        """Its width with prose wrapped between words; numbers, ids and single words are never folded."""
+        words = [word for cell in self.cells for word in cell.split()]
+        longest = max(map(cell_len, (self.name, *words)))
+        return min(self.natural, max(longest, _PROSE_COLUMN_MIN))
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal on stdout; None where stdout is a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def table_lines(names: Sequence[str], rows: Sequence[Sequence[object]], width: int | None = None) -> list[str]:
+    """Lay rows out under their names, readable at any width.
+
+    A table that is too wide wraps prose between words. If that is not enough, each row becomes a block of one field a
+    line, or, where that would be more than `RECORD_LINES_MAX` lines, the columns that don't fit are left out and named.
+
+    Args:
+        names: Of the columns.
+        rows: Values; None shows as an empty cell, and control characters are spelled out.
+        width: Columns of the terminal; None for as many as it takes.
+    """
+    columns = [_column(name, [row[place] for row in rows]) for place, name in enumerate(names)]
+    if width is None or _total([column.narrowest for column in columns]) <= width:
+        return _table(columns, width or PIPE_WIDTH)
+    if len(rows) * (len(names) + 1) <= RECORD_LINES_MAX:
+        return _records(columns, len(rows), width)
+    shown, room = [], width + _GAP
+    for column in columns:
+        if column.narrowest + _GAP <= room:
+            shown.append(column)
+            room -= column.narrowest + _GAP
+    if not shown:
+        return _records(columns, len(rows), width)
+    hidden = ", ".join(column.name for column in columns if column not in shown)
+    note = f"Hidden at {width} columns: {hidden}. See all: pipe into `less -S`, or widen the terminal."
+    return [*_table(shown, width), *wrapped_lines(note, width)]
+
+
+def wrapped_lines(text: str, width: int | None) -> list[str]:
+    """Wrap a paragraph between words; a word that is longer than the line, such as a path or an id, stays whole."""
+    lines: list[str] = []
+    for word in one_line(text).split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= (width or PIPE_WIDTH):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def labelled_lines(label: str, text: str, width: int | None) -> list[str]:
+    """Wrap `text` after its label; the lines after the first begin under the text."""
+    indent = " " * (cell_len(label) + 2)
+    first, *rest = wrapped_lines(text, None if width is None else width - len(indent)) or [""]
+    return [f"{label}  {first}".rstrip(), *(indent + line for line in rest)]
+
+
+def _column(name: str, values: Sequence[object]) -> _Column:
+    return _Column(
+        name=one_line(name),
+        cells=tuple(map(_cell, values)),
+        is_numeric=any(isinstance(value, int | float) and not isinstance(value, bool) for value in values),
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else one_line(str(value))
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _table(columns: Sequence[_Column], width: int) -> list[str]:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, wide in zip(columns, _widths(columns, width), strict=True):
+        justify = "right" if column.is_numeric else "left"
+        table.add_column(Text(column.name), justify=justify, width=wide)  # type: ignore[arg-type]
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, cells))
+    console = Console(width=PIPE_WIDTH, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    # rich frames a table with blank lines, and begins each line with one blank
+    return [line.rstrip().removeprefix(" ") for line in capture.get().splitlines() if line.strip()]
+
+
+def _widths(columns: Sequence[_Column], width: int) -> list[int]:
+    """Share the room that the narrowest widths leave among the columns that want more, evenly."""
+    widths = [column.narrowest for column in columns]
+    room = width - _total(widths)
+    wanting = sorted(range(len(columns)), key=lambda place: columns[place].natural - widths[place])
+    for count, place in enumerate(wanting):
+        more = min(columns[place].natural - widths[place], room // (len(wanting) - count))
+        widths[place] += more
+        room -= more
+    return widths
+
+
+def _records(columns: Sequence[_Column], count: int, width: int) -> list[str]:
+    heading = max(cell_len(column.name) for column in columns)
+    lines = []
+    for place in range(count):
+        lines.append(f"── {place + 1} of {count} ".ljust(min(width, heading + 24), "─"))
+        for column in columns:
+            label = column.name + " " * (heading - cell_len(column.name))
+            lines += labelled_lines(label, column.cells[place], width)
+    return lines
