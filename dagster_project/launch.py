@@ -3,15 +3,12 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
-from dagster_project.metadata import summary_of
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
 from docmind_core.errors import RunError
@@ -23,16 +20,7 @@ from docmind_core.settings import Settings
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchResult:
-    """Where the report of a finished benchmark run is, and what it says in short."""
-
-    html: Path
-    markdown: Path
-    summary: str
-
-
-def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserver) -> LaunchResult:
+def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserver) -> None:
     """Run the job `benchmark` on the partition `benchmark_run`, in this process, and wait for its end.
 
     Raises:
@@ -44,19 +32,13 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         add_benchmark_run(instance, benchmark_run)
         dagster_run_id = str(uuid.uuid4())
         with _named_gates(instance, benchmark_run, dagster_run_id):
-            result = defs.resolve_job_def("benchmark").execute_in_process(
+            defs.resolve_job_def("benchmark").execute_in_process(
                 run_config=_QUIET,
                 instance=instance,
                 partition_key=benchmark_run,
                 run_id=dagster_run_id,
                 resources={"store": StoreResource(home=str(settings.home)), "observers": GivenObserver(observer)},
             )
-        metadata = result.asset_materializations_for_node("performance_report")[0].metadata
-    return LaunchResult(
-        html=Path(str(metadata["path"].value)),
-        markdown=Path(str(metadata["markdown_path"].value)),
-        summary=summary_of(metadata),
-    )
 
 
 def _tell_of_dead_runs(

@@ -147,11 +147,6 @@ def _chart(png: bytes | None) -> Metadata:
     return {"chart": dg.MetadataValue.md(f"![billed tokens per query, by agent](data:image/png;base64,{picture})")}
 
 
-def summary_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
-    """Return the summary out of the metadata of a report, as plain text."""
-    return str(metadata["summary"].value).removeprefix(f"{_FENCE}\n").removesuffix(f"\n{_FENCE}")
-
-
 def table_of(rows: Sequence[Mapping[str, object]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
     """Return a small table to look at: six digits of a number, text for what such tables don't hold, NULL empty."""
     if not rows:

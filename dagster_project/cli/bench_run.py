@@ -12,6 +12,8 @@ from dagster_project.cli.terminal_text import say
 from dagster_project.launch import launch_benchmark
 from docmind_core.alerts.listing import open_alerts_line
 from docmind_core.errors import RunError, UsageError
+from docmind_core.reports.benchmark import read_summary
+from docmind_core.reports.terminal_layout import terminal_width
 from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
@@ -113,11 +115,11 @@ def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
     click.echo(f"benchmark run {benchmark_run}", err=True)
     try:
         with progress_display() as observer:
-            result = launch_benchmark(settings, benchmark_run, observer)
+            launch_benchmark(settings, benchmark_run, observer)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         say(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
         raise KeyboardInterrupt from None
-    say(result.summary)
+    say(read_summary(settings, benchmark_run, width=terminal_width()))
     if alerts := open_alerts_line(settings):
         say(alerts)
     say(f"Database: {settings.metrics_database}")

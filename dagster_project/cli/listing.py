@@ -67,7 +67,7 @@ def arms() -> None:
     Example:
       docmind arms
     """
-    from dagster_project.cli.terminal_text import print_table
+    from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
     from docmind_core.agents.arms import ARMS, lever_arms
     from docmind_core.agents.levers import LEVERS
@@ -85,7 +85,7 @@ def arms() -> None:
     ]
     names = ["arm", "levers", "compared with", "reads otherwise", "of the level", "what it shows"]
     print_table(names, listed)
-    click.echo(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
+    say(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
     named = {(arm.compared_with, lever): arm.name for arm in lever_arms() for lever in arm.changed}
     print_table(
         ["lever", "what changes", "in naive_supervisor", "in tuned"],

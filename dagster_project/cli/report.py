@@ -60,6 +60,7 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
     from dagster_project.cli.terminal_text import say
     from docmind_core.errors import UsageError
     from docmind_core.reports.benchmark import write_benchmark_report
+    from docmind_core.reports.terminal_layout import terminal_width
     from docmind_core.tables.reading import query_rows
 
     if benchmark_run is None:
@@ -67,6 +68,6 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
         if rows[0][0] is None:
             raise UsageError("the database holds no benchmark run yet. Run one: docmind bench smoke")
         benchmark_run = str(rows[0][0])
-    paths = write_benchmark_report(settings, benchmark_run)
+    paths = write_benchmark_report(settings, benchmark_run, width=terminal_width())
     say(paths.summary)
     say(f"Markdown: {paths.markdown}")

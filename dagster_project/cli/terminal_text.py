@@ -1,5 +1,6 @@
 """Lines of text for a terminal: whatever they quote (a suite, a reply, a file's name) can't steer it."""
 
+import sys
 from collections.abc import Sequence
 
 import click
@@ -8,8 +9,16 @@ from docmind_core.reports.text_safety import visible_text
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print `text`, its controls and direction marks spelled out."""
-    click.echo(visible_text(text), err=err)
+    """Print `text`, its controls and direction marks spelled out; on a terminal, stdout is wrapped between words."""
+    if err or not sys.stdout.isatty():
+        click.echo(visible_text(text), err=err)
+        return
+    from docmind_core.reports.terminal_layout import terminal_width, wrapped_lines
+
+    width = terminal_width() or 0
+    for line in visible_text(text).split("\n"):
+        for part in [line] if len(line) <= width else wrapped_lines(line, width):
+            click.echo(part)
 
 
 def say_wrapped(label: str, text: str) -> None:

@@ -38,7 +38,7 @@ TOKENS_UNIT = "billed tokens per query"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPaths:
-    """Where the report of a benchmark run stands, and what the terminal says about it."""
+    """Where the report of a benchmark run is, and what the terminal says about it."""
 
     html: Path
     markdown: Path
@@ -54,8 +54,13 @@ class ReportPaths:
     """Tokens per query by agent; None when no usage is known."""
 
 
-def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPaths:
+def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int | None = None) -> ReportPaths:
     """Write the report of `benchmark_run` from the published database; one written before is replaced whole.
+
+    Args:
+        settings: The home.
+        benchmark_run: Its key.
+        width: Columns of the terminal that the summary is for; None for a file or a pipe.
 
     Raises:
         UsageError: If the database has no such benchmark run.
@@ -74,7 +79,7 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
     return ReportPaths(
         html=html,
         markdown=markdown,
-        summary=summary_text(records, scorecard, html),
+        summary=summary_text(records, scorecard, html, width),
         verdict=scorecard.verdict,
         scorecard=scorecard_rows(scorecard),
         guide_grades={arm.arm: str(arm.grade) for arm in grades},
@@ -82,6 +87,14 @@ def write_benchmark_report(settings: Settings, benchmark_run: str) -> ReportPath
         if any(shares.values())
         else None,
     )
+
+
+def read_summary(settings: Settings, benchmark_run: str, *, width: int | None) -> str:
+    """Return the summary of a benchmark run whose report is written, laid out for a terminal of `width` columns."""
+    with one_version(settings):
+        records = read_benchmark(settings, benchmark_run)
+        scorecard = read_scorecard(settings, records)
+    return summary_text(records, scorecard, settings.reports / benchmark_run / "index.html", width)
 
 
 def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]:

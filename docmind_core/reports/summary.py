@@ -6,7 +6,7 @@ from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, plumbing_sentence
 from docmind_core.reports.limits_table import Scorecard
-from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, terminal_width, wrapped_lines
+from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
 
 LINES_MAX = 25
@@ -26,18 +26,18 @@ _COLUMNS = {
 _QUALITY = ("exact_match", "token_f1")
 
 
-def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path) -> str:
-    """Say what came out, without control characters: at most `LINES_MAX` lines where the terminal is wide enough."""
+def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, width: int | None = None) -> str:
+    """Say what came out, without control characters; where `width` is None, in at most `LINES_MAX` lines."""
     first = records.arms[0]
-    width = terminal_width() or PROSE_WIDTH
     title = f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"
-    lines = [*wrapped_lines(title, width), "", *_arm_lines(records, width), ""]
+    prose = width or PROSE_WIDTH
+    lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), ""]
     for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
-        lines += _wrapped(str(finding), width, lines_max)
+        lines += _wrapped(str(finding), prose, lines_max)
     plumbing = plumbing_sentence(records)
-    lines += _wrapped(plumbing, width, _PLUMBING_LINES) if plumbing else []
-    lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), width)
-    lines += _wrapped(ledger_line(records), width)
+    lines += _wrapped(plumbing, prose, _PLUMBING_LINES) if plumbing else []
+    lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), prose)
+    lines += _wrapped(ledger_line(records), prose)
     lines.append(f"Report: {html}")
     return "\n".join(lines)
 
@@ -52,7 +52,7 @@ def ledger_line(records: BenchmarkRecords) -> str:
     return shortened(one_line(f"{line}; {', '.join(others)}" if others else f"{line}."), characters=PROSE_WIDTH)
 
 
-def _arm_lines(records: BenchmarkRecords, width: int) -> list[str]:
+def _arm_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
     by_heading = {row.heading: [cell.text for cell in row.cells] for row in arm_table(records).rows if row.cells}
     wanted = {heading: name for heading, name in _COLUMNS.items() if heading in by_heading}
     wanted |= {metric: metric for metric in _QUALITY if metric in by_heading}
@@ -68,12 +68,11 @@ def _arm_lines(records: BenchmarkRecords, width: int) -> list[str]:
     return [*(lines or table_lines(cells[0], cells[1:], width)), *rest]
 
 
-def _fitting(cells: list[list[str]], width: int) -> list[str]:
+def _fitting(cells: list[list[str]], width: int | None) -> list[str]:
     """Align the cells under each other; no line at all where that would be wider than the terminal."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
-    # A pipe takes any width; the longest table has nine columns of numbers.
-    return lines if terminal_width() is None or len(lines[0]) <= width else []
+    return lines if width is None or len(lines[0]) <= width else []
 
 
 def _wrapped(sentence: str, width: int, lines_max: int | None = None) -> list[str]:

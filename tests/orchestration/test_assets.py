@@ -138,14 +138,14 @@ def launched(tmp_path_factory, dagster_home):
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("DOCMIND_HOME", str(settings.home))
         replace_core(monkeypatch, core)
-        result = launch_benchmark(settings, KEY, heard)
+        launch_benchmark(settings, KEY, heard)
         asked = list(core.asked)
         with open_instance(settings) as instance:
             launch.defs.resolve_job_def("benchmark").execute_in_process(instance=instance, partition_key=KEY)
-    return SimpleNamespace(settings=settings, asked=asked, asked_again=core.asked, heard=heard, result=result)
+    return SimpleNamespace(settings=settings, asked=asked, asked_again=core.asked, heard=heard)
 
 
-def test_a_launch_runs_the_core_in_order_and_hands_back_the_report(launched):
+def test_a_launch_runs_the_core_in_order(launched):
     assert launched.asked == [
         ("execute", KEY),
         ("score", KEY, "python-reference"),
@@ -156,8 +156,6 @@ def test_a_launch_runs_the_core_in_order_and_hands_back_the_report(launched):
         ("publish",),
         ("report", KEY),
     ]
-    result = launched.result
-    assert (result.summary, result.html.name, result.markdown.name) == ("all is well", "index.html", "report.md")
     assert launched.heard.lines[0] == "engine starting"
 
 
