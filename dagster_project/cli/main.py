@@ -32,7 +32,7 @@ def docmind(debug: bool) -> None:
 
     \b
     Examples:
-      docmind bench smoke                  run the bundled suite on the embedded engine
+      docmind bench smoke                  run the bundled suite `smoke`
       docmind runs                         list the benchmark runs of this home
       docmind sql "from token_efficiency"  ask the metrics
       docmind ui                           open Dagster's web UI
