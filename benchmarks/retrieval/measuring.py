@@ -13,6 +13,7 @@ from scipy.stats import mannwhitneyu
 from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
 from docmind_core.query_sets.documents import Document, corpus_hash
 from docmind_core.query_sets.queries import Query, QuerySet
+from docmind_core.retrieval.chunks import TITLE_END
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS
 from docmind_core.retrieval.hybrid import HybridSearcher
 from docmind_core.retrieval.index import open_index
@@ -71,7 +72,7 @@ def _whole_documents(documents: Sequence[Document], strategies: Sequence[str], f
         for document in sorted(documents, key=lambda document: document.doc_id)
     ]
     settings = json.dumps(
-        [corpus_hash(documents), "whole documents", KEYWORD_SETTINGS, SEMANTIC_SETTINGS], sort_keys=True
+        [corpus_hash(documents), "whole documents", TITLE_END, KEYWORD_SETTINGS, SEMANTIC_SETTINGS], sort_keys=True
     )
     home = folder / hashlib.sha256(settings.encode()).hexdigest()
     searchers: dict[str, Searcher] = {}

@@ -11,12 +11,11 @@ from docmind_core.measurements.ranking import document_ranking, ndcg_at_k
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.index import RetrievalIndex, hash_of_index, open_index
-from docmind_core.retrieval.search import STRATEGIES
+from docmind_core.retrieval.search import RANKED_DOCUMENTS, STRATEGIES
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import read_segment
 
 ACCURACY, REGRET = "router_accuracy_ratio", "router_regret"
-CUTOFF = 10
 
 Row = Mapping[str, object]
 StrategyQuality = Mapping[str, float]
@@ -87,14 +86,15 @@ def strategy_quality(index: RetrievalIndex, queries: Sequence[Query], candidates
     Args:
         index: Opened for all strategies; each embeds all queries in one batch.
         queries: Each with a gold document.
-        candidates_k: Chunks that a search returns.
+        candidates_k: Chunks that a search of the run returned to its agents.
     """
     found: dict[str, dict[str, float]] = {query.query_id: {} for query in queries}
     for strategy in STRATEGIES:
-        rankings = index.search_many(strategy, [query.text for query in queries], candidates_k)
+        texts = [query.text for query in queries]
+        rankings = index.search_many(strategy, texts, candidates_k, documents=RANKED_DOCUMENTS)
         for query, hits in zip(queries, rankings, strict=True):
             ranked = document_ranking(hit.chunk.chunk_id for hit in hits)
-            found[query.query_id][strategy] = ndcg_at_k(ranked, query.gold_doc_ids, CUTOFF)
+            found[query.query_id][strategy] = ndcg_at_k(ranked, query.gold_doc_ids, RANKED_DOCUMENTS)
     return dict(found)
 
 

@@ -8,6 +8,7 @@ from docmind_core.retrieval.search import Chunk
 from docmind_core.retrieval.wordpiece import WORD_CHARACTERS_MAX, token_count
 
 MAX_TOKENS = 200
+TITLE_END = ". "
 TITLE_SHARE = 4
 """A title may take one in so many tokens of a chunk; the rest of a longer one is left out."""
 
@@ -36,13 +37,17 @@ def chunk_documents(documents: Iterable[Document], *, max_tokens: int = MAX_TOKE
 
 
 def indexed_text(chunk: Chunk) -> str:
-    """Return what is searched: the title, then the text."""
-    return f"{chunk.title}\n{chunk.text}".strip()
+    """Return what is searched: the title, a full stop, the text.
+
+    The encoder reads a newline as a space: joined by one, the title runs into the first sentence and nDCG@10 is lower
+    (benchmarks/retrieval).
+    """
+    return TITLE_END.join(part for part in (chunk.title, chunk.text) if part)
 
 
 def _document_chunks(document: Document, max_tokens: int) -> Iterator[Chunk]:
     title = next(_packed(" ".join(document.title.split()), max_tokens // TITLE_SHARE), "")
-    texts = list(_packed(document.text, max(1, max_tokens - _tokens(title))))
+    texts = list(_packed(document.text, max(1, max_tokens - (_tokens(title + TITLE_END) if title else 0))))
     if title and not texts:
         texts = [""]
     for position, text in enumerate(texts):

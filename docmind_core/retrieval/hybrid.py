@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from docmind_core.retrieval.search import Hit, Searcher, fuse_rankings
+from docmind_core.retrieval.search import Hit, Searcher, cut_ranking, fuse_rankings
 
 DEPTH = 100
 """Hits of each leg that are fused."""
@@ -19,14 +19,28 @@ class HybridSearcher:
         self._keyword = keyword
         self._semantic = semantic
 
-    def search(self, query: str, k: int) -> tuple[Hit, ...]:
-        """Return at most `k` hits, best first, ties in the order of `chunk_id`."""
-        return self.search_many([query], k)[0]
+    def search(self, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
+        """Return the hits of one query, best first, ties in the order of `chunk_id`."""
+        return self.search_many([query], k, documents=documents)[0]
 
-    def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
-        """Search for each query, embedding all in one batch."""
+    def search_many(self, queries: Sequence[str], k: int, *, documents: int = 0) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query, as `Searcher` says, embedding all in one batch.
+
+        Where the best 100 of both legs are of fewer than `documents` documents, what else the legs found follows, each
+        leg searched until it has ranked so many.
+        """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
-        by_meaning = self._semantic.search_many(queries, DEPTH)
-        by_words = self._keyword.search_many(queries, DEPTH)
-        return tuple(fuse_rankings([words, meaning])[:k] for words, meaning in zip(by_words, by_meaning, strict=True))
+        by_meaning = self._semantic.search_many(queries, DEPTH, documents=documents)
+        by_words = self._keyword.search_many(queries, DEPTH, documents=documents)
+        return tuple(
+            cut_ranking(_fused(words, meaning), k, documents)
+            for words, meaning in zip(by_words, by_meaning, strict=True)
+        )
+
+
+def _fused(*legs: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    fused = fuse_rankings([leg[:DEPTH] for leg in legs])
+    ranked = {hit.chunk.chunk_id for hit in fused}
+    deeper = fuse_rankings([leg[DEPTH:] for leg in legs], before=DEPTH)
+    return (*fused, *(hit for hit in deeper if hit.chunk.chunk_id not in ranked))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from docmind_core.errors import RetrievalError
 from docmind_core.query_sets.documents import Document, corpus_hash
-from docmind_core.retrieval.chunks import MAX_TOKENS, chunk_documents
+from docmind_core.retrieval.chunks import MAX_TOKENS, TITLE_END, chunk_documents
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS, weights_file
 from docmind_core.retrieval.hybrid import HYBRID_SETTINGS, HybridSearcher
@@ -20,7 +20,7 @@ from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES,
 CHUNKS_FILE = "chunks.jsonl"
 INDEX_SETTINGS: dict[str, object] = {
     "layout": 1,
-    "chunks": {"max_tokens": MAX_TOKENS, "tokens": "bert-base-uncased WordPiece", "overlap": 0},
+    "chunks": {"max_tokens": MAX_TOKENS, "tokens": "bert-base-uncased WordPiece", "overlap": 0, "title": TITLE_END},
     "keyword": KEYWORD_SETTINGS,
     "semantic": SEMANTIC_SETTINGS,
     "hybrid": HYBRID_SETTINGS,
@@ -45,15 +45,17 @@ class RetrievalIndex:
         self._searchers = dict(searchers)
         self._compares = compares
 
-    def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
-        """Return at most `k` hits, best first, ties in the order of `chunk_id`.
+    def search(self, strategy: str, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
+        """Return the `k` best hits and the next until `documents` documents are ranked, ties by `chunk_id`.
 
         Raises:
             RetrievalError: If the index was opened without `strategy`.
         """
-        return self.search_many(strategy, [query], k)[0]
+        return self.search_many(strategy, [query], k, documents=documents)[0]
 
-    def search_many(self, strategy: str, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
+    def search_many(
+        self, strategy: str, queries: Sequence[str], k: int, *, documents: int = 0
+    ) -> tuple[tuple[Hit, ...], ...]:
         """Search for each query; semantic and hybrid search embed all of them in one batch.
 
         Raises:
@@ -63,7 +65,7 @@ class RetrievalIndex:
         if searcher is None:
             opened = ", ".join(self.strategies) or "none"
             raise RetrievalError(f"the index was opened without {strategy!r} (opened: {opened}). Name it when opening")
-        return searcher.search_many(queries, k)
+        return searcher.search_many(queries, k, documents=documents)
 
     def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
         """Return the cosine of each pair of chunks; None when the index was opened without semantic search."""

@@ -55,21 +55,21 @@ class KeywordSearcher:
             return cls(chunks, None)
         return cls(chunks, bm25s.BM25.load(folder, show_progress=False))
 
-    def search(self, query: str, k: int) -> tuple[Hit, ...]:
-        """Return at most `k` hits, best first; chunks that share no word with the query are none."""
-        return self.search_many([query], k)[0]
+    def search(self, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
+        """Return the hits of one query, best first; chunks that share no word with the query are none."""
+        return self.search_many([query], k, documents=documents)[0]
 
-    def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
-        """Search for each query."""
-        return tuple(self._ranked(words, k) for words in tokenized(queries))
+    def search_many(self, queries: Sequence[str], k: int, *, documents: int = 0) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query, as `Searcher` says."""
+        return tuple(self._ranked(words, k, documents) for words in tokenized(queries))
 
-    def _ranked(self, words: Sequence[str], k: int) -> tuple[Hit, ...]:
+    def _ranked(self, words: Sequence[str], k: int, documents: int) -> tuple[Hit, ...]:
         if self._scorer is None:
             return ()
         known = [word for word in words if word in self._scorer.vocab_dict]
         if not known:
             return ()
-        return best_hits(self._chunks, self._scorer.get_scores(known), k, above=0.0)
+        return best_hits(self._chunks, self._scorer.get_scores(known), k, above=0.0, documents=documents)
 
 
 def tokenized(texts: Sequence[str]) -> list[list[str]]:

@@ -10,6 +10,8 @@ KEYWORD = "keyword_search"
 SEMANTIC = "semantic_search"
 HYBRID = "hybrid_search"
 STRATEGIES = (KEYWORD, SEMANTIC, HYBRID)
+RANKED_DOCUMENTS = 10
+"""Documents that a ranking is judged by: the cut-off of `ndcg@10`. A document may take several chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +36,28 @@ class Hit:
     """Higher is better; comparable within one search only."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """One search of a query: what its agent was given, and the longer ranking that retrieval is judged by."""
+
+    hits: tuple[Hit, ...]
+    ranked: tuple[Hit, ...]
+    """Begins with `hits`."""
+
+
 class Searcher(Protocol):
     """Anything that ranks chunks for a text."""
 
-    def search(self, query: str, k: int) -> tuple[Hit, ...]:
-        """Return at most `k` hits, best first; none when nothing matches."""
+    def search(self, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
+        """Search for one query."""
         ...
 
-    def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
-        """Search for each query; what the queries have in common is done once."""
+    def search_many(self, queries: Sequence[str], k: int, *, documents: int = 0) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query; what the queries have in common is done once.
+
+        Each ranking holds the `k` best hits, best first, and where they are of fewer than `documents` documents, the
+        next ones too, until so many documents are ranked. It is shorter only where no more chunks match.
+        """
         ...
 
 
@@ -54,8 +69,8 @@ class ComparingSearcher(Searcher, Protocol):
         ...
 
 
-def fuse_rankings(rankings: Sequence[tuple[Hit, ...]], *, constant: int = 60) -> tuple[Hit, ...]:
-    """Fuse rankings by reciprocal rank: score = sum of 1 / (constant + rank), ranks from 1.
+def fuse_rankings(rankings: Sequence[Sequence[Hit]], *, constant: int = 60, before: int = 0) -> tuple[Hit, ...]:
+    """Fuse rankings by reciprocal rank: score = sum of 1 / (constant + rank), ranks from 1 after the `before` left out.
 
     Ties are broken by `chunk_id`, so that the result does not depend on the order of the rankings.
     Source: Cormack, Clarke and Büttcher 2009, https://doi.org/10.1145/1571941.1572114.
@@ -63,13 +78,37 @@ def fuse_rankings(rankings: Sequence[tuple[Hit, ...]], *, constant: int = 60) ->
     scores: dict[str, float] = {}
     chunks: dict[str, Chunk] = {}
     for ranking in rankings:
-        for rank, hit in enumerate(ranking, start=1):
+        for rank, hit in enumerate(ranking, start=before + 1):
             chunks[hit.chunk.chunk_id] = hit.chunk
             scores[hit.chunk.chunk_id] = scores.get(hit.chunk.chunk_id, 0.0) + 1.0 / (constant + rank)
     ordered = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
     return tuple(Hit(chunk=chunks[chunk_id], score=scores[chunk_id]) for chunk_id in ordered)
 
 
+def cut_ranking(ranked: Sequence[Hit], k: int, documents: int) -> tuple[Hit, ...]:
+    """Return the first `k` hits, and as many more as it takes to rank `documents` documents."""
+    seen: set[str] = set()
+    for place, hit in enumerate(ranked):
+        if place >= k and len(seen) >= documents:
+            return tuple(ranked[:place])
+        seen.add(hit.chunk.doc_id)
+    return tuple(ranked)
+
+
 def candidate_ranking(rankings: Sequence[tuple[Hit, ...]]) -> tuple[Hit, ...]:
     """Return the one ranking that a query's searches amount to: itself if there is one, else their fusion."""
     return rankings[0] if len(rankings) == 1 else fuse_rankings(rankings)
+
+
+def deeper_hits(candidates: Sequence[Hit], searches: Sequence["Search"], documents: int) -> tuple[Hit, ...]:
+    """Return what follows `candidates` until `documents` documents are ranked: what their searches found further down.
+
+    Args:
+        candidates: What agents chose from, in their order.
+        searches: All searches of the query; one whose hits are not all among the candidates did not lead to them.
+        documents: To be ranked by both together; fewer only where the searches found no more.
+    """
+    ranked = {hit.chunk.chunk_id for hit in candidates}
+    led_here = [search.ranked for search in searches if ranked.issuperset(hit.chunk.chunk_id for hit in search.hits)]
+    below = [hit for hit in candidate_ranking(led_here) if hit.chunk.chunk_id not in ranked] if led_here else []
+    return cut_ranking([*candidates, *below], len(candidates), documents)[len(candidates) :]

@@ -36,19 +36,19 @@ class SemanticSearcher:
         """Read what `save_vectors` wrote for the same chunks."""
         return cls(chunks, np.load(folder / VECTORS_FILE))
 
-    def search(self, query: str, k: int) -> tuple[Hit, ...]:
-        """Return the `k` chunks nearest in meaning, best first; none for a blank query.
+    def search(self, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
+        """Return the chunks nearest in meaning, best first; none for a blank query.
 
         A query beyond the encoder's 256 tokens is cut.
         """
-        return self.search_many([query], k)[0]
+        return self.search_many([query], k, documents=documents)[0]
 
-    def search_many(self, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
-        """Search for each query, embedding all in one batch."""
-        cosines = self._encoder.embed(queries) @ self._vectors.T
+    def search_many(self, queries: Sequence[str], k: int, *, documents: int = 0) -> tuple[tuple[Hit, ...], ...]:
+        """Search for each query, as `Searcher` says, embedding all in one batch."""
+        scores = np.round(self._encoder.embed(queries) @ self._vectors.T, COSINE_DECIMALS)
         return tuple(
-            best_hits(self._chunks, np.round(row, COSINE_DECIMALS), k, above=None) if query.strip() else ()
-            for query, row in zip(queries, cosines, strict=True)
+            best_hits(self._chunks, row, k, above=None, documents=documents) if query.strip() else ()
+            for query, row in zip(queries, scores, strict=True)
         )
 
     def cosines(self, chunk_ids: Sequence[str]) -> list[list[float]]:

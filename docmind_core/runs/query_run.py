@@ -12,6 +12,7 @@ from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_window import ContextWindow, CountsTokens
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
 from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
+from docmind_core.retrieval.search import RANKED_DOCUMENTS, deeper_hits
 from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
@@ -21,7 +22,7 @@ from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import EngineSeat, RecordingTools
-from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
+from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.search_batches import Searches
 from docmind_core.suites.suite import Suite
@@ -116,7 +117,9 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
     trace, key = tools.trace, tools.trace.key
     if end.answer is not None:
         depth = _context(setting, tools).depth
-        trace.add_ranking("candidates", end.answer.candidates, span_id=ROOT_SPAN, strategy=None, depth=depth)
+        candidates = end.answer.candidates
+        deeper = deeper_hits(candidates, tools.searches, RANKED_DOCUMENTS)
+        trace.add_candidates(candidates, deeper, depth)
     booked = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
     failed = {call.call_id for call in tools.failed_before.values()}
     calls = without_doubled(booked, earlier, tools.recorded, tools.late_before, failed)

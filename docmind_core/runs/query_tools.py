@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.errors import AgentTimeout, CallTimeout, RunError
 from docmind_core.retrieval.diversity import Similarities
-from docmind_core.retrieval.search import KEYWORD, Hit
+from docmind_core.retrieval.search import KEYWORD, RANKED_DOCUMENTS, Hit, Search
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
@@ -69,6 +70,7 @@ class RecordingTools:
     """Calls that failed for good in an interrupted process: what was done without a reply stands."""
     late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
+    searches: list[Search] = field(default_factory=list)
     resumed: bool = False
     """True when an ended process had begun the query: its times mean nothing then."""
     _batches: SearchBatches = field(init=False)
@@ -173,20 +175,26 @@ class RecordingTools:
     async def search(
         self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()
     ) -> tuple[Hit, ...]:
-        """Search and record the ranking; encoders run in a thread, so that calls go on meanwhile."""
+        """Search and record the ranking; encoders run in a thread, so that calls go on meanwhile.
+
+        The ranking that is kept for the metrics is as deep as they need; an agent is given `depth.candidates_k` hits.
+        """
         with self.trace.span("retrieval", strategy, {"gen_ai.retrieval.query.text": query}) as span:
 
             async def find() -> tuple[Hit, ...]:
+                search = partial(self.index.search, strategy, query, depth.candidates_k, documents=RANKED_DOCUMENTS)
                 if strategy == KEYWORD:
-                    return self.index.search(strategy, query, depth.candidates_k)
+                    return search()
                 if query in together:
-                    return await self._batches.hits(strategy, together, query, depth.candidates_k)
-                return await asyncio.to_thread(self.index.search, strategy, query, depth.candidates_k)
+                    return await self._batches.ranked(strategy, together, query, depth.candidates_k)
+                return await asyncio.to_thread(search)
 
-            hits = await (self.caches.hits(query, find, strategy=strategy, **asdict(depth)) if self.caches else find())
-            self.trace.add_ranking(
-                "search", hits, span_id=span.span_id, strategy=strategy, depth=depth, search_query=query
+            ranked = await (
+                self.caches.hits(query, find, strategy=strategy, **asdict(depth)) if self.caches else find()
             )
+            hits = ranked[: depth.candidates_k]
+            self.searches.append(Search(hits=hits, ranked=ranked))
+            self.trace.add_search(hits, span_id=span.span_id, strategy=strategy, depth=depth, search_query=query)
             return hits
 
     async def search_many(

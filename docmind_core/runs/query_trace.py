@@ -94,34 +94,33 @@ class QueryTrace:
             opened = OpenSpan(span_id=ROOT_SPAN, attributes={"gen_ai.workflow.name": name})
             self._close(opened, "invoke_workflow", name, None, t0, status)
 
-    def add_ranking(
-        self,
-        ranking: str,
-        hits: tuple[Hit, ...],
-        *,
-        span_id: str,
-        strategy: str | None,
-        depth: RetrievalDepth,
-        search_query: str | None = None,
+    def add_search(
+        self, hits: tuple[Hit, ...], *, span_id: str, strategy: str, depth: RetrievalDepth, search_query: str
     ) -> None:
-        """Add one ranked list to `retrieved`."""
+        """Add what one search gave an agent to `retrieved`."""
+        origin = {"ranking": "search", "span_id": span_id, "strategy": strategy, "search_query": search_query}
+        self.retrieved.extend(self._ranked(hits, depth, origin))
+
+    def add_candidates(self, candidates: tuple[Hit, ...], deeper: tuple[Hit, ...], depth: RetrievalDepth) -> None:
+        """Add the ranking that the metrics judge to `retrieved`: `deeper` follows without scores, seen by no agent."""
+        rows = self._ranked((*candidates, *deeper), depth, {"ranking": "candidates", "span_id": ROOT_SPAN})
+        self.retrieved.extend({**row, "score": None} if row["rank"] > len(candidates) else row for row in rows)
+
+    def _ranked(self, hits: tuple[Hit, ...], depth: RetrievalDepth, origin: Row) -> Iterator[Row]:
         for rank, hit in enumerate(hits, start=1):
-            self.retrieved.append(
-                {
-                    **self._key_columns(),
-                    "ranking": ranking,
-                    "span_id": span_id,
-                    "search_query": search_query,
-                    "strategy": strategy,
-                    "level": self.level,
-                    "rank": rank,
-                    "doc_id": hit.chunk.doc_id,
-                    "chunk_id": hit.chunk.chunk_id,
-                    "score": hit.score,
-                    "candidates_k": depth.candidates_k,
-                    "final_k": depth.final_k,
-                }
-            )
+            yield {
+                **self._key_columns(),
+                "search_query": None,
+                "strategy": None,
+                **origin,
+                "level": self.level,
+                "rank": rank,
+                "doc_id": hit.chunk.doc_id,
+                "chunk_id": hit.chunk.chunk_id,
+                "score": hit.score,
+                "candidates_k": depth.candidates_k,
+                "final_k": depth.final_k,
+            }
 
     def _close(self, opened: OpenSpan, op: str, name: str, parent: str | None, t0: int, status: str) -> None:
         self.spans.append(

@@ -15,7 +15,7 @@ from docmind_core.runs.journal import QueryKey, Row
 
 ROUTER_CACHE = "router"
 RETRIEVAL_CACHE = "retrieval"
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Raised when the form of a value changes: older entries are then found by nobody."""
 
 

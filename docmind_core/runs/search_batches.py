@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from docmind_core.retrieval.diversity import Similarities
-from docmind_core.retrieval.search import Hit
+from docmind_core.retrieval.search import RANKED_DOCUMENTS, Hit
 
 
 class Searches(Protocol):
     """What can search: the retrieval index, or a stand-in of a test."""
 
-    def search(self, strategy: str, query: str, k: int) -> tuple[Hit, ...]:
-        """Return at most `k` hits, best first."""
+    def search(self, strategy: str, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
+        """Return the `k` best hits, best first, and the next until `documents` documents are ranked."""
         ...
 
-    def search_many(self, strategy: str, queries: Sequence[str], k: int) -> tuple[tuple[Hit, ...], ...]:
+    def search_many(
+        self, strategy: str, queries: Sequence[str], k: int, *, documents: int = 0
+    ) -> tuple[tuple[Hit, ...], ...]:
         """Search for each query, embedding all of them in one batch."""
         ...
 
@@ -39,12 +42,13 @@ class SearchBatches:
     index: Searches
     _batches: dict[tuple[str, tuple[str, ...], int], _Batch] = field(default_factory=dict)
 
-    async def hits(self, strategy: str, queries: Sequence[str], query: str, k: int) -> tuple[Hit, ...]:
-        """Return the hits for `query`, one of `queries`; the search runs in a thread, so that calls go on meanwhile."""
+    async def ranked(self, strategy: str, queries: Sequence[str], query: str, k: int) -> tuple[Hit, ...]:
+        """Return the ranking for `query`, one of `queries`; it is made in a thread, so that calls go on meanwhile."""
         key = (strategy, tuple(queries), k)
         batch = self._batches.get(key)
         if batch is None or query not in batch.waiting:
-            work = asyncio.ensure_future(asyncio.to_thread(self.index.search_many, strategy, queries, k))
+            search = partial(self.index.search_many, strategy, queries, k, documents=RANKED_DOCUMENTS)
+            work = asyncio.ensure_future(asyncio.to_thread(search))
             # All who wait may be cancelled before it fails; then nobody else looks at its error.
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
             batch = self._batches[key] = _Batch(work=work, waiting=set(queries))

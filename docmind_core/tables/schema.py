@@ -227,7 +227,8 @@ SPANS = Table(
 
 RETRIEVED = Table(
     name="retrieved",
-    comment="One row is a ranked chunk, of one search or of the candidates fused from a query's searches",
+    comment="One row is a ranked chunk, of one search or of the candidates fused from a query's searches; "
+    "candidates go on until 10 documents are ranked",
     key=(*KEY, "ranking", "span_id", "rank"),
     columns={
         **QUERY_COLUMNS,
@@ -239,8 +240,12 @@ RETRIEVED = Table(
         "rank": ("integer", "From 1"),
         "doc_id": ("varchar", "Document"),
         "chunk_id": ("varchar", "Chunk of the document"),
-        "score": ("double", "Higher is better; comparable within one ranking only; 1 / rank after a rerank"),
-        "candidates_k": ("integer", "Chunks asked for"),
+        "score": (
+            "double",
+            "Higher is better; comparable within one ranking only; 1 / rank after a rerank; NULL for candidates below "
+            "what agents were given, which are ranked for the metrics alone",
+        ),
+        "candidates_k": ("integer", "Chunks that agents asked for"),
         "final_k": ("integer", "Chunks kept for the answer"),
     },
 )

@@ -34,7 +34,7 @@ class Index:
     def __init__(self):
         self.batches = []
 
-    def search_many(self, strategy, queries, k):
+    def search_many(self, strategy, queries, k, *, documents=0):
         self.batches.append((strategy, tuple(queries), k))
         ranking = [make_hit(number) for number in range(11, 11 + k)]
         if self.ranks[strategy]:

@@ -32,11 +32,11 @@ class Index:
         if released:
             self.release.set()
 
-    def search(self, strategy, query, k):
+    def search(self, strategy, query, k, *, documents=0):
         self.singles.append(query)
         return self.hits(query, k)
 
-    def search_many(self, strategy, queries, k):
+    def search_many(self, strategy, queries, k, *, documents=0):
         self.batches.append(tuple(queries))
         assert self.release.wait(10)
         if self.error:
