@@ -8,12 +8,19 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from dagster_project.cli.terminal_text import print_table
-from docmind_core.alerts.listing import alerting_health, last_evaluated_at, open_alerts, silenced_fingerprints
+from docmind_core.alerts.listing import (
+    alerting_health,
+    ended_alerts,
+    last_evaluated_at,
+    open_alerts,
+    silenced_fingerprints,
+)
 from docmind_core.alerts.silences import list_silences
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
 
 COLUMNS = ("fingerprint", "state", "severity", "rule_id", "labels", "first_seen", "value", "peak", "notify_count")
+ENDED_SHOWN = timedelta(days=7)
 _WHILE = re.compile(r"(\d{1,5})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -35,6 +42,7 @@ def print_alerts(settings: Settings) -> None:
         click.echo("See how one came about: docmind alerts show ID")
     elif evaluated_at is not None:
         click.echo(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
+    _print_ended(settings)
     _print_silences(settings)
     click.echo("Heartbeat")
     print_table(("", "name", "last evaluated or delivered, UTC", "stale"), [
@@ -42,6 +50,14 @@ def print_alerts(settings: Settings) -> None:
          row["because"] if row["stale"] else ""]
         for row in health
     ])  # fmt: skip
+
+
+def _print_ended(settings: Settings) -> None:
+    rows = ended_alerts(settings, since=datetime.now(UTC) - ENDED_SHOWN)
+    if rows:
+        click.echo(f"Ended in the last {ENDED_SHOWN.days} days")
+        names = ("state", "rule_id", "labels", "changed_at", "reason")
+        print_table(names, [[row[name] for name in names] for row in rows])
 
 
 def _print_silences(settings: Settings) -> None:

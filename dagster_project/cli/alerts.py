@@ -7,12 +7,13 @@ from dagster_project.cli.terminal_text import say
 
 @click.group()
 def alerts() -> None:
-    r"""Show alerts, silence them, and test their channels.
+    r"""Show, silence and close alerts, and test their channels.
 
     \b
     Examples:
       docmind alerts list
       docmind alerts show 3f2a
+      docmind alerts close 3f2a --reason "limit changed"
       docmind alerts test ops
     """
 
@@ -110,6 +111,24 @@ def show(alert_id: str) -> None:
             print_table(names, [[row[name] for name in names] for row in rows])
         else:
             click.echo("none")
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@click.option("--reason", required=True, help="Why; it is kept with the alert and sent to its channels.")
+def close(alert_id: str, reason: str) -> None:
+    """End an open alert by hand.
+
+    ID is the one that `docmind alerts list` shows, or its beginning. What is still wrong fires again, as a new alert.
+
+    \b
+    Example:
+      docmind alerts close 3f2a --reason "limit changed to 3 s"
+    """
+    from docmind_core.alerts.ending import close_alert
+    from docmind_core.settings import load_settings
+
+    click.echo(f"closed {close_alert(load_settings(), alert_id, reason)}")
 
 
 @alerts.command()

@@ -14,6 +14,7 @@ from dagster._utils.schedules import reverse_cron_string_iterator
 
 from dagster_project.resources import StoreResource
 from dagster_project.schedules import SCHEDULE_PREFIX, readable_suites, schedule_name, schedule_name_of, suite_sources
+from docmind_core.alerts.ending import expire_lost_alerts
 from docmind_core.alerts.freshness import GRACE, Expected, book_overdue, write_watched
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import read_frozen_suite
@@ -42,7 +43,11 @@ def overdue_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource
         for outcome in book_overdue(settings, one, now)
         for rule in (*outcome.firing, *outcome.repeated)
     ]
-    return dg.SkipReason(f"{len(booked)} overdue benchmarks booked: {', '.join(booked) or 'none'}")
+    readable = {suite.name for _, suite in readable_suites(suite_sources(settings))}
+    watched = {one.suite.name for one in expected}
+    expired = expire_lost_alerts(settings, watched=watched, known=readable, now=now)
+    lost = f"; expired: {', '.join(expired)}" if expired else ""
+    return dg.SkipReason(f"{len(booked)} overdue benchmarks booked: {', '.join(booked) or 'none'}{lost}")
 
 
 def has_just_begun(last_tick: float | None, now: datetime) -> bool:

@@ -4,13 +4,24 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from docmind_core.alerts.database import transaction
 from docmind_core.alerts.due import insert_due, named_channels, next_seq
 from docmind_core.alerts.evaluation import Evaluation
-from docmind_core.alerts.lifecycle import FIRING, PENDING, REPEAT, AlertState, Evaluated, advance
+from docmind_core.alerts.lifecycle import (
+    EXPIRED,
+    FIRING,
+    GONE,
+    NO_DATA_EVALS,
+    PENDING,
+    REPEAT,
+    AlertState,
+    Evaluated,
+    advance,
+    ended,
+)
 from docmind_core.alerts.messages import Message, Transition
 from docmind_core.alerts.silences import active_silences, silence_of, withhold
 
@@ -51,19 +62,21 @@ def book(
     Args:
         connection: Of the database of alerts.
         benchmark_run: Its key, or what stands for a run that never was.
-        evaluations: One per rule and series.
+        evaluations: One per rule and series; one with the outcome `gone` is no evaluation, and ends an open episode.
         told: Who is told, and where the message is filed.
         at: Time of the evaluation.
         compose: Makes one message of all transitions that are worth one.
     """
     moment = at.isoformat()
     with transaction(connection):
-        new = [evaluation for evaluation in evaluations if _insert(connection, benchmark_run, evaluation, moment)]
+        gone = [evaluation for evaluation in evaluations if evaluation.outcome == GONE]
+        new = [one for one in evaluations if one not in gone and _insert(connection, benchmark_run, one, moment)]
         transitions = [_advance(connection, benchmark_run, evaluation, at) for evaluation in new]
+        transitions += [end_episode(connection, benchmark_run, series, EXPIRED, at) for series in gone]
         changed = tuple(change for change in transitions if change is not None)
         _insert_rules(connection, benchmark_run, new)
         worth_telling = [change for change in changed if change.notice is not None]
-        seq = _write_due(connection, told, worth_telling, compose, at)
+        seq = write_due(connection, told, worth_telling, compose, at)
     return Booked(evaluations=len(new), transitions=changed, seq=seq)
 
 
@@ -100,10 +113,33 @@ def _advance(
         outcome=evaluation.outcome,
         value=evaluation.value,
         at=at.isoformat(),
-        hours_since_notice=_hours_between(before.notified_at, at),
         is_worse_above=not evaluation.rule.is_minimum,
     )
     after, notice = advance(before, seen, evaluation.rule.patience)
+    if after.state == EXPIRED:
+        evaluation = replace(
+            evaluation, reason=f"no data in {NO_DATA_EVALS} evaluations in a row ({evaluation.reason})"
+        )
+    return _move(connection, benchmark_run, evaluation, (before, after, notice), at)
+
+
+def end_episode(
+    connection: sqlite3.Connection, benchmark_run: str, series: Evaluation, state: str, at: datetime
+) -> Transition | None:
+    """End the open episode of a series as `expired` or `closed`, with the reason of `series`; None without one."""
+    before = _state(connection, series.fingerprint)
+    after, notice = ended(before, state)
+    return _move(connection, benchmark_run, series, (before, after, notice), at)
+
+
+def _move(
+    connection: sqlite3.Connection,
+    benchmark_run: str,
+    evaluation: Evaluation,
+    step: tuple[AlertState, AlertState, str | None],
+    at: datetime,
+) -> Transition | None:
+    before, after, notice = step
     if after == before:
         return None
     connection.execute(
@@ -152,7 +188,7 @@ def _insert_event(connection: sqlite3.Connection, benchmark_run: str, change: Tr
     _insert_row(connection, "alert_events", row)
 
 
-def _write_due(
+def write_due(
     connection: sqlite3.Connection,
     told: Addressees,
     changes: Sequence[Transition],
@@ -204,10 +240,6 @@ def _first_run(connection: sqlite3.Connection, fingerprint: str, first_seen: str
         (fingerprint, first_seen),
     ).fetchone()
     return str(row[0]) if row else None
-
-
-def _hours_between(earlier: str | None, at: datetime) -> float | None:
-    return None if earlier is None else (at - datetime.fromisoformat(earlier)).total_seconds() / 3600
 
 
 def _json(value: Mapping[str, object] | Mapping[str, str]) -> str:

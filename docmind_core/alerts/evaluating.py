@@ -1,13 +1,15 @@
 """Evaluating all rules of a suite on one benchmark run, whatever of it is there."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from docmind_core.alerts.booking import Addressees, Booked, book
 from docmind_core.alerts.database import open_alerts_database
+from docmind_core.alerts.ending import unevaluated_alerts
 from docmind_core.alerts.evaluation import Evaluation, evaluate_limit
-from docmind_core.alerts.lifecycle import BAD, FIRING, OK, REPEAT, RESOLVED
+from docmind_core.alerts.lifecycle import BAD, FIRING, NO_DATA, OK, REPEAT, RESOLVED
+from docmind_core.alerts.listing import RESUMED, evaluations_of, run_evaluations
 from docmind_core.alerts.messages import Message, Transition, compose
 from docmind_core.alerts.rules import (
     LEDGER_UNBALANCED,
@@ -19,8 +21,10 @@ from docmind_core.alerts.rules import (
     limit_rule,
     watched_limits,
 )
+from docmind_core.errors import DocMindError
 from docmind_core.measurements.comparability import unbalanced_runs
 from docmind_core.measurements.limit_values import measure_limits
+from docmind_core.runs.frozen_suite import read_source_suite
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import read_segment, run_ids_of
@@ -84,7 +88,12 @@ def evaluate_alerts(
         rule = limit_rule(found.name, found.limit, suite)
         inhibited_by = _inhibited_by(rule, failed, unbalanced)
         evaluations.append(evaluate_limit(rule, found, suite.name, inhibited_by))
-    return _book(settings, benchmark_run, suite, evaluations, now)
+    evaluations += unevaluated_alerts(settings, suite, _configured(settings, benchmark_run, suite), evaluations)
+    key = benchmark_run
+    if failed.outcome == OK and (earlier := _before_its_failure(settings, benchmark_run)):
+        key = f"{benchmark_run}{RESUMED}"
+        evaluations = _resumed(settings, benchmark_run, suite, evaluations, earlier)
+    return _book(settings, key, suite, evaluations, now, filed_under=benchmark_run)
 
 
 def book_failure(
@@ -150,7 +159,7 @@ def _book(
     told = Addressees(channels=suite.channels, benchmark_run=filed_under or benchmark_run)
 
     def message(changes: Sequence[Transition]) -> Message:
-        return compose(benchmark_run, changes, settings.reports / told.benchmark_run / "index.html")
+        return compose(told.benchmark_run, changes, settings.reports / told.benchmark_run / "index.html")
 
     with open_alerts_database(settings) as connection:
         booked = book(
@@ -169,6 +178,36 @@ def _book(
         resolved=_rules(booked, RESOLVED),
         seq=booked.seq,
     )
+
+
+def _configured(settings: Settings, benchmark_run: str, suite: Suite) -> Suite:
+    """Return the suite as its file has it; where that is not known, as the benchmark run executed it."""
+    try:
+        return read_source_suite(settings, benchmark_run)
+    except (DocMindError, OSError, UnicodeDecodeError):
+        return suite
+
+
+def _before_its_failure(settings: Settings, benchmark_run: str) -> dict[str, bool]:
+    """Return the series evaluated on a run when it failed, and whether each had a value; none if it did not fail."""
+    rows = [row for row in evaluations_of(settings, benchmark_run) if row["benchmark_run"] == benchmark_run]
+    failed = any(row["rule_id"] == RUN_FAILED.rule_id and row["outcome"] == BAD for row in rows)
+    return {row["fingerprint"]: row["outcome"] != NO_DATA for row in rows} if failed else {}
+
+
+def _resumed(
+    settings: Settings, benchmark_run: str, suite: Suite, evaluations: Sequence[Evaluation], earlier: Mapping[str, bool]
+) -> list[Evaluation]:
+    """Return what a resumed run says for the first time; a series counts one benchmark run once.
+
+    Where the run is the newest that failed, its success ends `run_failed` at once.
+    """
+    new = [one for one in evaluations if one.rule.rule_id == RUN_FAILED.rule_id or not earlier.get(one.fingerprint)]
+    newest = [seen.benchmark_run for seen in run_evaluations(settings, suite.name) if seen.failed][-1]
+    if newest != benchmark_run:
+        return new
+    at_once = replace(RUN_FAILED, patience=replace(RUN_FAILED.patience, keep_evals=1))
+    return [replace(one, rule=at_once) if one.rule.rule_id == RUN_FAILED.rule_id else one for one in new]
 
 
 def _run_failed(settings: Settings, benchmark_run: str, suite: Suite) -> Evaluation:

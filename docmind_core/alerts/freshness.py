@@ -7,7 +7,7 @@ from statistics import median
 
 from docmind_core.alerts.database import open_alerts_database, transaction
 from docmind_core.alerts.evaluating import Absence, AlertOutcome, book_absence, book_failure
-from docmind_core.alerts.listing import RunEvaluated, run_evaluations
+from docmind_core.alerts.listing import RESUMED, RunEvaluated, run_evaluations
 from docmind_core.alerts.rules import ALERTING_STALE, BENCHMARK_MISSING
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.keys import benchmark_runs_of, started_at
@@ -32,6 +32,8 @@ class Expected:
     """When the schedule was started."""
     due_every: timedelta
     """Longest time between two due times that follow each other."""
+    stopped: frozenset[str] = frozenset()
+    """Benchmark runs that a person stopped: nothing is missing about them."""
     broken_because: str | None = None
     """Why its schedule can't begin anything; None where nothing is known to be wrong."""
 
@@ -65,8 +67,10 @@ def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Itera
         absence = Absence(rule=BENCHMARK_MISSING, due_at=due[0], because=because)
         yield book_absence(settings, suite, absence, filed_under=newest, now=now)
         return
+    if newest in expected.stopped:
+        return
     evaluated = run_evaluations(settings, suite.name)
-    endless = _without_end(keys, expected.ticks, evaluated, now)
+    endless = _without_end([key for key in keys if key not in expected.stopped], expected.ticks, evaluated, now)
     if endless is not None:
         key, because = endless
         yield book_failure(settings, key, read_frozen_suite(settings, key), because, now=now)
@@ -93,7 +97,8 @@ def _without_end(
 
 
 def _usual_duration(evaluated: Sequence[RunEvaluated]) -> timedelta | None:
-    seconds = [(seen.at - started_at(seen.benchmark_run)).total_seconds() for seen in evaluated if not seen.failed]
+    unbroken = [seen for seen in evaluated if not seen.failed and not seen.benchmark_run.endswith(RESUMED)]
+    seconds = [(seen.at - started_at(seen.benchmark_run)).total_seconds() for seen in unbroken]
     return timedelta(seconds=median(seconds[-DURATIONS_SEEN:])) if seconds else None
 
 

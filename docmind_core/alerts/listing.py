@@ -5,19 +5,32 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluation import fingerprint as fingerprint_of
-from docmind_core.alerts.lifecycle import BAD, FIRING, PENDING
+from docmind_core.alerts.lifecycle import BAD, ENDED, FIRING, PENDING
 from docmind_core.alerts.rules import RUN_FAILED
 from docmind_core.alerts.silences import list_silences, silence_of
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
 
 Rows = Sequence[sqlite3.Row]
-_EVALUATIONS = "select * from alert_evaluations where benchmark_run = ? order by rule_id, labels"
+RESUMED = ":resumed"
+"""Ends the key that a run's evaluations are written down under when it was resumed after a failure."""
+
+_EVALUATIONS = """
+select * from alert_evaluations where benchmark_run in (?1, ?1 || ':resumed') order by rule_id, labels, rowid
+"""
 _HISTORY = "select * from alert_evaluations where fingerprint = ? order by rowid desc limit 20"
+_ENDED = """
+select fingerprint, rule_id, severity, labels, to_state as state, changed_at,
+    json_extract(evidence, '$.reason') as reason
+from alert_events
+where to_state in (?, ?, ?) and changed_at >= ? and from_state = 'firing'
+order by changed_at desc
+limit 20
+"""
 _EVENTS = "select * from alert_events where fingerprint = ? order by first_seen desc, event_no desc limit 50"
 # Messages that an earlier version put in line don't say which alerts they are about: those of its benchmark runs.
 _DELIVERIES = """
@@ -75,9 +88,27 @@ def silenced_fingerprints(settings: Settings) -> frozenset[str]:
     )
 
 
+def ended_alerts(settings: Settings, *, since: datetime) -> Rows:
+    """Return the episodes that have ended since a time, newest first: resolved, expired or closed."""
+    return _ask(settings, _ENDED, *ENDED, since.astimezone(UTC).isoformat())
+
+
 def alerting_health(settings: Settings) -> Rows:
     """Return the heartbeat of the alerting: each suite's last evaluation, each channel's last delivery."""
     return _ask(settings, "select * from alerting_health order by subject desc, name")
+
+
+def find_open_alert(settings: Settings, alert_id: str) -> sqlite3.Row:
+    """Return the open alert whose fingerprint begins with `alert_id`.
+
+    Raises:
+        UsageError: If none or more than one does.
+    """
+    found = [row for row in open_alerts(settings) if alert_id and row["fingerprint"].startswith(alert_id)]
+    if len(found) != 1:
+        what = f"{len(found)} open alerts begin" if found else "no open alert begins"
+        raise UsageError(f"{what} with {alert_id!r}. List them: docmind alerts list")
+    return found[0]
 
 
 def open_alerts_line(settings: Settings) -> str | None:
@@ -116,10 +147,11 @@ def run_evaluations(settings: Settings, suite: str) -> tuple[RunEvaluated, ...]:
 
 
 def outcome_of(settings: Settings, rule_id: str, benchmark_run: str) -> str | None:
-    """Return how a rule without series came out on a benchmark run; None where it was not evaluated."""
+    """Return how a rule without series came out on a benchmark run last; None where it was not evaluated."""
     rows = _ask(
         settings,
-        "select outcome from alert_evaluations where benchmark_run = ? and rule_id = ? limit 1",
+        "select outcome from alert_evaluations where benchmark_run in (?1, ?1 || ':resumed') and rule_id = ?2 "
+        "order by rowid desc limit 1",
         benchmark_run,
         rule_id,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.alerts.evaluation import Evaluation
-from docmind_core.alerts.lifecycle import FIRING, REPEAT, RESOLVED
+from docmind_core.alerts.lifecycle import CLOSED, ENDED, EXPIRED, FIRING, REPEAT, RESOLVED
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 
 LINES_MAX = 50
@@ -19,7 +19,7 @@ NEXT_STEPS = {
     "context_utilisation_high": 'see which agent reads so much: docmind sql "from context_reductions"',
 }
 """What to do about a rule, where there is more to do than to read the report."""
-_WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved"}
+_WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved", EXPIRED: "expired", CLOSED: "closed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Transition:
     from_state: str
     to_state: str
     notice: str | None
-    """`firing`, `repeat` or `resolved`; None when nobody needs to know."""
+    """`firing`, `repeat`, `resolved`, `expired` or `closed`; None when no one needs to know."""
     first_seen: str
     first_run: str
     """Benchmark run that opened the episode."""
@@ -61,7 +61,7 @@ class OpenAlert:
 
 def compose(benchmark_run: str, changes: Sequence[Transition], report: Path) -> Message:
     """Make one message of all changes of a benchmark run, firing ones first."""
-    order = (FIRING, REPEAT, RESOLVED)
+    order = tuple(_WORDS)
     ordered = sorted(changes, key=lambda change: order.index(change.notice or RESOLVED))
     lines = [_line(change) for change in ordered[:LINES_MAX]]
     if len(ordered) > LINES_MAX:
@@ -96,7 +96,7 @@ def _line(change: Transition) -> str:
     parts += [text for text in (_measured(evaluation), evaluation.reason) if text]
     parts.append(f"since {change.first_seen[:16]} UTC, run {change.first_run}")
     step = NEXT_STEPS.get(evaluation.rule.rule_id)
-    if step is not None and change.notice != RESOLVED:
+    if step is not None and change.notice not in ENDED:
         run = change.benchmark_run.partition(":")[0]
         parts.append(step.format(run=run).replace("SUITE", evaluation.labels.get("suite", "SUITE")))
     return shortened(one_line("; ".join(parts)), characters=TEXT_CHARACTERS)

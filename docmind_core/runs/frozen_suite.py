@@ -103,11 +103,12 @@ def _write_suite(path: Path, suite: Suite) -> None:
 
 def resume_command(settings: Settings, benchmark_run: str) -> str:
     """Return the command that goes on with a benchmark run, in whatever folder it is typed."""
-    suite = _named(settings, benchmark_run) or suite_of(benchmark_run)
+    suite = named_source(settings, benchmark_run) or suite_of(benchmark_run)
     return f"docmind bench {shlex.quote(suite)} --resume {benchmark_run}"
 
 
-def _named(settings: Settings, benchmark_run: str) -> str | None:
+def named_source(settings: Settings, benchmark_run: str) -> str | None:
+    """Return the bundled name or the path that the suite of a run was asked for by; None where it is not known."""
     path = settings.benchmarks / benchmark_run / _NAMED  # not there in runs of earlier versions
     return path.read_text("utf-8", "surrogateescape") if path.is_file() else None
 
@@ -149,7 +150,7 @@ def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journa
     Raises:
         RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
     """
-    named = _named(settings, benchmark_run)
+    named = named_source(settings, benchmark_run)
     if named is None or journal.identity() is None or journal.accepts_changes():
         return
     try:
@@ -168,8 +169,7 @@ def _suite_has_changed(benchmark_run: str, changed: str) -> RunError:
 
 
 def _changes(settings: Settings, benchmark_run: str, suite: Suite) -> str:
-    source = suite_path(settings, benchmark_run).with_name("source.yaml")
-    before = parse_suite(source.read_text("utf-8"), source=str(source)).model_dump(mode="json")
+    before = read_source_suite(settings, benchmark_run).model_dump(mode="json")
     now = suite.model_dump(mode="json")
     return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name])
 
@@ -181,6 +181,17 @@ def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:
         UsageError: If there is no such benchmark run.
     """
     path = suite_path(settings, benchmark_run)
+    return parse_suite(path.read_text("utf-8"), source=str(path))
+
+
+def read_source_suite(settings: Settings, benchmark_run: str) -> Suite:
+    """Return the suite of a benchmark run as its file had it, without what the command line changed.
+
+    Raises:
+        UsageError: If there is no such benchmark run.
+        SuiteError: If the copy of the file is damaged.
+    """
+    path = suite_path(settings, benchmark_run).with_name("source.yaml")
     return parse_suite(path.read_text("utf-8"), source=str(path))
 
 

@@ -50,14 +50,18 @@ ALERT_EVENTS = Table(
         **_SERIES,
         "first_seen": ("timestamp", "UTC time of the evaluation that opened the episode"),
         "event_no": ("integer", "Within the episode, from 1"),
-        "from_state": ("varchar", "inactive, pending, firing or resolved"),
-        "to_state": ("varchar", "inactive, pending, firing or resolved"),
+        "from_state": ("varchar", "inactive, pending, firing, resolved, expired or closed"),
+        "to_state": (
+            "varchar",
+            "inactive, pending, firing or resolved; expired: no data in 5 evaluations, or a series not configured "
+            "any more; closed: by a person",
+        ),
         "changed_at": ("timestamp", "UTC"),
         **_BENCHMARK_RUN,
         "run_id": ("varchar", "Arm that was judged"),
         "value": ("double", "Value that caused the change"),
         "peak": ("double", "Worst value of the episode so far"),
-        "evidence": ("varchar", "First bad run and how it was decided, JSON"),
+        "evidence": ("varchar", "First bad run, how it was decided, and why it expired or was closed, JSON"),
     },
 )
 ALERT_DELIVERIES = Table(

@@ -9,6 +9,8 @@ from tests.builders import make_call_row, make_counter_rows, make_query_run_row,
 
 START = datetime(2026, 11, 22, 2, tzinfo=UTC)
 OVERHEAD = "coordination_overhead_p95_s"
+QUERIES = 20
+"""In a planted benchmark run: the fewest whose p95 may be judged by its point."""
 
 
 def key_of(night: int) -> str:
@@ -22,7 +24,7 @@ def make_suite(**changes: object) -> Suite:
         "query_set": "python-reference",
         "arms": ("single_pass",),
         "limits": {OVERHEAD: 2.0},
-        "alerts": {OVERHEAD: {"test": "point", "min_n": 1}},
+        "alerts": {OVERHEAD: {"test": "point", "min_n": QUERIES}},
         "channels": ("ops",),
     }
     return Suite.model_validate({**values, **changes})
@@ -37,7 +39,7 @@ def plant_night(
     engine_prompt_tokens: int = 10,
     status: str = "finished",
 ) -> str:
-    """Write one benchmark run of one query; return its key."""
+    """Write one benchmark run of `QUERIES` queries; return its key."""
     return plant_night_of(
         settings, key_of(night), overhead_s, arm=arm, engine_prompt_tokens=engine_prompt_tokens, status=status
     )
@@ -52,14 +54,17 @@ def plant_night_of(
     engine_prompt_tokens: int = 10,
     status: str = "finished",
 ) -> str:
-    """Write the benchmark run `key` of one query; return the key."""
+    """Write the benchmark run `key` of `QUERIES` queries; return the key."""
     run_id = f"{key}.{arm}"
     missing = "resumed" if overhead_s is None else None
-    query = make_query_run_row("q1", run_id, coordination_overhead_s=overhead_s, times_missing_because=missing)
+    queries = [
+        make_query_run_row(f"q{number}", run_id, coordination_overhead_s=overhead_s, times_missing_because=missing)
+        for number in range(1, QUERIES + 1)
+    ]
     growth = {"prompt_tokens": engine_prompt_tokens, "generation_tokens": 3, "request_success": 1}
     rows = {
         "runs": [make_run_row(run_id, status=status, suite="toy")],
-        "query_runs": [query],
+        "query_runs": queries,
         "llm_calls": [make_call_row("c1", run_id, tokens=(10, 3))],
         "engine_counters": make_counter_rows(growth, run_id),
     }

@@ -87,3 +87,18 @@ def test_an_unknown_alert_and_a_channel_without_a_url_are_one_line(home, monkeyp
     assert "docmind alerts list" in capsys.readouterr().err
     assert run(["alerts", "test", "ops"]) == 1
     assert "export DOCMIND_CHANNEL_OPS=" in capsys.readouterr().err
+
+
+def test_an_alert_is_closed_with_a_reason_and_listed_as_closed(home, monkeypatch, capsys):
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    book_failure(home, key_of(0), make_suite(), "x")
+    alert_id = open_alerts(home)[0]["fingerprint"][:6]
+    assert run(["alerts", "close", alert_id]) == 2
+    assert run(["alerts", "close", alert_id, "--reason", "new card"]) == 0
+    assert "closed run_failed" in capsys.readouterr().out
+    assert run(["alerts", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "no alert is open" in shown
+    assert "closed: new card" in shown.partition("Ended in the last 7 days")[2]
+    assert run(["alerts", "close", alert_id, "--reason", "again"]) == 2
+    assert "no open alert begins with" in capsys.readouterr().err

@@ -36,12 +36,30 @@ def test_a_suite_overrides_a_default_and_adds_its_own():
         ({"limits": {"pass_ratio": 0.8}}, "Write pass_ratio_min"),
         ({"alerts": {"agent_latency": {"min_n": 8}}}, "alerts: there is no limit 'agent_latency'"),
         ({"alerts": {"reduction_pct_min": {"test": "binomtest"}}}, "Use one of: ci_bound, point"),
+        (
+            {"alerts": {"agent_latency_p95_s": {"test": "point", "min_n": 8}}},
+            "alerts.agent_latency_p95_s.test: the point of a 95th percentile needs at least 20 values, and min_n is 8",
+        ),
+        ({"alerts": {"coordination_overhead_p95_s": {"test": "point"}}, "min_n": 19}, "Set min_n: 20"),
     ],
 )
 def test_what_nothing_here_knows_is_refused_by_name(changes, said):
     with pytest.raises(UsageError) as refused:
         check_limits(suite(**changes))
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alerts": {"agent_latency_p95_s": {"test": "point"}}},
+        {"alerts": {"agent_latency_p95_s": {"test": "point", "min_n": 20}}, "min_n": 8},
+        {"alerts": {"agent_latency_p95_s": {"test": "quantile_test", "min_n": 8}}},
+        {"alerts": {"pass_ratio_min": {"test": "point", "min_n": 1}}},
+    ],
+)
+def test_a_point_on_enough_values_and_one_on_no_percentile_are_taken(changes):
+    check_limits(suite(**changes))
 
 
 def test_a_url_in_the_place_of_a_channels_name_is_refused_and_not_repeated():
