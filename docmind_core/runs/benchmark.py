@@ -16,10 +16,11 @@ from docmind_core.runs.arm_switches import context_window, refuse_uncounted_budg
 from docmind_core.runs.clock import ClockAnchor, clock_notice, read_anchor
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
+from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite, refuse_changed_suite
 from docmind_core.runs.interrupts import run_interruptibly
-from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, run_facts
@@ -31,7 +32,7 @@ from docmind_core.runs.query_tools import EngineSeat
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.serving.chat_client import ChatClient
-from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
+from docmind_core.serving.counters import read_settled_counters
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.token_counts import open_token_counts
@@ -39,9 +40,6 @@ from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import remove_leftovers
-
-UNKNOWN_SESSION = "unknown"
-"""Session of an engine that offers no counters: its calls are in the ledger, with nothing to balance them against."""
 
 _UNCOUNTED = "the engine offers no /tokenize: prompts that are too long are refused by the engine, not shortened"
 
@@ -178,11 +176,12 @@ async def _run_one_arm(bench: _Bench, client: ChatClient, arm_name: str, caches:
     )
     facts |= {"expected_queries": expected, "cache_state": _cache_state(journal, run_id, caches)}
     journal.start_arm(run_id, clock.now(), facts)
-    _book_counters(journal, run_id, before, "before")
+    book_counters(journal, run_id, before, "before", requests_sent=client.requests_sent)
     setting = _setting(bench, arm_name, client, session, caches)
     with sampled_devices(journal, run_id, connection, clock) as keep_samples:
         progress = await run_arm(setting, queries, bench.observer, after_query=keep_samples)
-    _book_counters(journal, run_id, await read_settled_counters(connection), "after")
+    after = in_session_of(before, await read_settled_counters(connection))
+    book_counters(journal, run_id, after, "after", requests_sent=client.requests_sent)
     journal.end_arm(run_id, clock.now())
     fold_arm(bench.settings, journal, run_id, expected)
     publish(bench.settings)
@@ -215,23 +214,6 @@ def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str
     if begun is not None:
         return begun[2].get("cache_state")
     return caches.state if caches else None
-
-
-def _book_counters(journal: Journal, run_id: str, snapshot: CounterSnapshot | None, moment: str) -> None:
-    if snapshot is None:
-        return
-    rows: list[Row] = [
-        {
-            "run_id": run_id,
-            "engine_session": snapshot.engine_session,
-            "counter": counter,
-            "value": value,
-            "moment": moment,
-            "taken_at": snapshot.taken_at,
-        }
-        for counter, value in sorted(snapshot.values.items())
-    ]
-    journal.book_counters(run_id, snapshot.engine_session, moment, rows)
 
 
 def _asked(query: Query) -> AskedQuery:

@@ -62,6 +62,8 @@ class ChatClient:
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._session: aiohttp.ClientSession | None = None
+        self.requests_sent = 0
+        """Chat requests that the connection pool was given, counted there: the bookings must be as many."""
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
@@ -72,6 +74,7 @@ class ChatClient:
             headers=self._connection.headers,
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
             trust_env=self._connection.uses_proxies,
+            trace_configs=[self._counting()],
         )
         return self
 
@@ -80,6 +83,16 @@ class ChatClient:
     ) -> None:
         """Close its connections."""
         await self._pool.close()
+
+    def _counting(self) -> aiohttp.TraceConfig:
+        async def count(
+            _session: aiohttp.ClientSession, _context: object, started: aiohttp.TraceRequestStartParams
+        ) -> None:
+            self.requests_sent += started.method == "POST"
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(count)
+        return trace
 
     @property
     def _pool(self) -> aiohttp.ClientSession:

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import httpx
 
@@ -20,8 +21,13 @@ _GAUGES = (RUNNING, WAITING)
 _SUMS = ("request_prefill_kv_computed_tokens_sum", "request_prefill_time_seconds_sum")
 _BIRTH = ("vllm:prompt_tokens_created", "vllm:generation_tokens_created", "process_start_time_seconds")
 
+BY_SOURCE = "prompt_tokens_by_source"
+"""Prompt tokens by where they came from; each source is a counter of its own here, `prompt_tokens_by_source:SOURCE`."""
+
 _TIMEOUT_S = 15.0
 _PAUSE_S = 0.1
+_LOOKS = 4
+"""Scrapes on new connections that look for several engines: of two, chosen at random, one stays unseen in 1 of 16."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +37,11 @@ class CounterSnapshot:
     engine_session: str
     """Stays while the engine's process lives; another one after a restart, when the counters begin at 0 again."""
     values: Mapping[str, float]
-    """By vLLM's name without `vllm:` and `_total`, summed over labels."""
+    """By vLLM's name without `vllm:` and `_total`, summed over labels but for `prompt_tokens_by_source`."""
     taken_at: datetime
     """UTC."""
+    engines_seen: int = 1
+    """Above 1 a balancer over replicas answers at the URL: its counters are of one or the other."""
 
     @property
     def idle(self) -> bool:
@@ -41,34 +49,58 @@ class CounterSnapshot:
         return not self.values.get(RUNNING) and not self.values.get(WAITING)
 
 
-async def read_counters(connection: EngineConnection) -> CounterSnapshot | None:
-    """Scrape `/metrics` once; None when the engine offers none, or none of vLLM's.
+async def read_settled_counters(
+    connection: EngineConnection, *, timeout_s: float = 5.0, pause_s: float = _PAUSE_S
+) -> CounterSnapshot | None:
+    """Scrape until nothing runs or waits and two scrapes agree; None when the engine offers no counters of vLLM's.
+
+    After `timeout_s` the last scrape is returned as it is: its `idle` says whether requests were still going on. An
+    engine that others run may be several: then the scrapes disagree although nothing runs, which is found out here.
 
     Raises:
         EngineUnreachable: If the engine does not answer at all.
     """
-    async with open_client(connection) as client:
-        return await _scrape(client, connection)
-
-
-async def read_settled_counters(
-    connection: EngineConnection, *, timeout_s: float = 5.0, pause_s: float = _PAUSE_S
-) -> CounterSnapshot | None:
-    """Scrape until nothing runs or waits and two scrapes agree; None as in `read_counters`.
-
-    After `timeout_s` the last scrape is returned as it is: its `idle` says whether requests were still going on.
-    """
     until = time.monotonic() + timeout_s
     async with open_client(connection) as client:
-        before = await _scrape(client, connection)
-        while before is not None:
+        seen: list[CounterSnapshot] = []
+        while (latest := await _scrape(client, connection)) is not None:
+            seen.append(latest)
+            settled = len(seen) > 1 and latest.idle and latest.values == seen[-2].values
+            if settled or engines_seen(seen) > 1 or (len(seen) > 1 and time.monotonic() >= until):
+                return latest if connection.managed else await _of_one_engine(client, connection, seen)
             await asyncio.sleep(pause_s)
-            latest = await _scrape(client, connection)
-            settled = latest is not None and latest.idle and latest.values == before.values
-            if settled or time.monotonic() >= until:
-                return latest
-            before = latest
     return None
+
+
+async def _of_one_engine(
+    client: httpx.AsyncClient, connection: EngineConnection, seen: list[CounterSnapshot]
+) -> CounterSnapshot:
+    """Scrape a few times more, each time on a new connection: a balancer may hold one connection to one replica."""
+    settled = seen[-1]
+    for _ in range(_LOOKS):
+        if engines_seen(seen) > 1:
+            break
+        if (latest := await _scrape(client, connection, {"Connection": "close"})) is not None:
+            seen.append(latest)
+    count = engines_seen(seen)
+    if count == 1:
+        return settled
+    # No start time names the session: the next reading may be of the other one.
+    return replace(settled, engine_session=_session(connection.base_url, {}), engines_seen=count)
+
+
+def engines_seen(scrapes: Sequence[CounterSnapshot]) -> int:
+    """Return of how many engines scrapes within a moment are, at least: by their start times, else by their counters.
+
+    No engine restarts within a second, and no counter of one goes back.
+    """
+    sessions = len({scrape.engine_session for scrape in scrapes})
+    went_back = any(_went_back(one, other) for one, other in pairwise(scrapes))
+    return max(sessions, 2 if went_back else 1)
+
+
+def _went_back(earlier: CounterSnapshot, later: CounterSnapshot) -> bool:
+    return any(value < earlier.values.get(name, value) for name, value in later.values.items() if name not in _GAUGES)
 
 
 def open_client(connection: EngineConnection) -> httpx.AsyncClient:
@@ -76,9 +108,11 @@ def open_client(connection: EngineConnection) -> httpx.AsyncClient:
     return httpx.AsyncClient(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies)
 
 
-async def _scrape(client: httpx.AsyncClient, connection: EngineConnection) -> CounterSnapshot | None:
+async def _scrape(
+    client: httpx.AsyncClient, connection: EngineConnection, headers: Mapping[str, str] | None = None
+) -> CounterSnapshot | None:
     try:
-        response = await client.get(f"{connection.base_url}/metrics")
+        response = await client.get(f"{connection.base_url}/metrics", headers=headers)
     except httpx.HTTPError as error:
         raise unreachable(connection, f"stopped answering ({str(error) or type(error).__name__})") from error
     return counters_of(response.text, base_url=connection.base_url) if response.is_success else None
@@ -104,7 +138,8 @@ def _counter_name(sample: Sample) -> str | None:
         return None
     name = sample.name.removeprefix(PREFIX)
     if sample.kind == "counter":
-        return name.removesuffix("_total")
+        name = name.removesuffix("_total")
+        return f"{name}:{sample.source}" if name == BY_SOURCE and sample.source else name
     return name if name in _GAUGES or name in _SUMS else None
 
 

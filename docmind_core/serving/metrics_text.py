@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _SAMPLE = re.compile(r'([A-Za-z_:][\w:]*)(?:\{((?:[^"}]|"(?:\\.|[^"\\])*")*)\})?\s+(\S+)')
+_SOURCE = re.compile(r'(?:^|,)\s*source="([^"\\]*)"')
 _TYPE = re.compile(r"# TYPE (\S+) (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One line of a scrape; labels are not needed here and left out."""
+    """One line of a scrape; of its labels only `source` is kept."""
 
     name: str
     kind: str
     """What the `# TYPE` line of the sample's family says: counter, gauge, histogram, ...; `untyped` without one."""
     value: float
+    source: str | None = None
+    """The label `source`, under which vLLM says where prompt tokens came from."""
 
 
 def read_samples(text: str) -> Iterator[Sample]:
@@ -33,7 +36,10 @@ def read_samples(text: str) -> Iterator[Sample]:
             value = float(found[3])
         except ValueError:
             continue
-        yield Sample(name=found[1], kind=_kind(found[1], kinds), value=value)
+        source = _SOURCE.search(found[2] or "")
+        yield Sample(
+            name=found[1], kind=_kind(found[1], kinds), value=value, source=source[1] if source is not None else None
+        )
 
 
 def _kind(name: str, kinds: dict[str, str]) -> str:

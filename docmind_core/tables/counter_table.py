@@ -4,12 +4,17 @@ from docmind_core.tables.definitions import RUN_COLUMN, Table
 
 ENGINE_COUNTERS = Table(
     name="engine_counters",
-    comment="One row is a counter of the engine at an instant, before or after an arm",
+    comment="One row is a counter at an instant, before or after an arm: the engine's, and our own (docmind:...)",
     key=("run_id", "engine_session", "counter", "moment"),
     columns={
         **RUN_COLUMN,
         "engine_session": ("varchar", "Engine process: counters restart with it"),
-        "counter": ("varchar", "Name without the prefix vllm: and without _total"),
+        "counter": (
+            "varchar",
+            "vllm's name without the prefix vllm: and without _total, prompt_tokens_by_source:SOURCE by its label; "
+            "docmind:requests_sent is counted in our connection pool, docmind:engines_seen is how many engines "
+            "answered at the URL during the reading",
+        ),
         "value": ("double", "Value, summed over its labels"),
         "moment": ("varchar", "before or after"),
         "taken_at": ("timestamp", "UTC time of the scrape"),

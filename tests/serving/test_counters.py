@@ -2,7 +2,7 @@ import pytest
 
 from docmind_core.errors import EngineUnreachable
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import counters_of, read_counters, read_settled_counters
+from docmind_core.serving.counters import counters_of, read_settled_counters
 from docmind_core.serving.metrics_text import Sample, read_samples
 from tests.serving.loopback import serve
 
@@ -102,10 +102,11 @@ def test_an_engine_with_requests_is_not_idle(metric):
 
 
 def test_samples_carry_the_kind_of_their_family_and_special_values():
-    text = '# TYPE a counter\na{l="x"} 1e3 1700000000\n# TYPE b histogram\nb_sum +Inf\nnonsense\nc 2\nd NotANumber\n'
+    text = '# TYPE a counter\na{l="x",source="y"} 1e3 1700000000\n'
+    text += "# TYPE b histogram\nb_sum +Inf\nnonsense\nc 2\nd NotANumber\n"
 
     assert list(read_samples(text)) == [
-        Sample(name="a", kind="counter", value=1000.0),
+        Sample(name="a", kind="counter", value=1000.0, source="y"),
         Sample(name="b_sum", kind="histogram", value=float("inf")),
         Sample(name="c", kind="untyped", value=2.0),
     ]
@@ -113,14 +114,13 @@ def test_samples_carry_the_kind_of_their_family_and_special_values():
 
 async def test_counters_are_read_with_the_key():
     with serve({"/metrics": (200, SCRAPE)}, key="k-1") as server:
-        snapshot = await read_counters(connect(server.url, api_key="k-1"))
+        snapshot = await read_settled_counters(connect(server.url, api_key="k-1"), pause_s=0.0)
 
     assert snapshot.values == VALUES
 
 
 async def test_an_engine_without_metrics_has_no_counters():
     with serve({}) as server:
-        assert await read_counters(connect(server.url)) is None
         assert await read_settled_counters(connect(server.url)) is None
 
 
@@ -147,4 +147,54 @@ async def test_an_engine_that_has_gone_is_an_error_and_not_missing_counters():
         url = server.url
 
     with pytest.raises(EngineUnreachable, match="stopped answering"):
-        await read_counters(connect(url))
+        await read_settled_counters(connect(url))
+
+
+def test_prompt_tokens_by_source_are_counters_of_their_own():
+    text = """\
+# TYPE vllm:prompt_tokens_by_source_total counter
+vllm:prompt_tokens_by_source_total{engine="0",model_name="source=x",source="local_compute"} 5.0
+vllm:prompt_tokens_by_source_total{engine="1",model_name="source=x",source="local_compute"} 2.0
+vllm:prompt_tokens_by_source_total{engine="0",model_name="source=x",source="local_cache_hit"} 3.0
+"""
+    assert counters_of(text, base_url="http://e").values == {
+        "prompt_tokens_by_source:local_compute": 7.0,
+        "prompt_tokens_by_source:local_cache_hit": 3.0,
+    }
+
+
+OTHER = SCRAPE.replace("37.0", "9.0").replace("1.795340641686617e+09", "1.795340641686699e+09")
+UNBORN = "\n".join(line for line in SCRAPE.splitlines() if "_created" not in line and "process_start" not in line)
+BEHIND = UNBORN.replace("37.0", "9.0")
+
+
+@pytest.mark.parametrize(
+    "scrapes",
+    [
+        [SCRAPE, OTHER] * 5,
+        [SCRAPE, SCRAPE, SCRAPE, OTHER, SCRAPE, SCRAPE],
+        [UNBORN, BEHIND] * 5,
+        [UNBORN, UNBORN, UNBORN, BEHIND, UNBORN],
+    ],
+    ids=["in turn", "on a new connection", "in turn, without start times", "new connection, without start times"],
+)
+async def test_scrapes_that_disagree_while_nothing_runs_are_those_of_several_engines(scrapes):
+    """Their session is that of the URL: the next reading may show the other one."""
+    answers = [(200, text) for text in scrapes]
+    with serve({"/metrics": answers}) as server:
+        found = await read_settled_counters(connect(server.url, managed=False), pause_s=0.0)
+        answers[:] = [(200, text) for text in reversed(scrapes)]
+    with serve({"/metrics": answers}) as other:
+        again = await read_settled_counters(connect(other.url, managed=False), pause_s=0.0)
+
+    assert (found.engines_seen, again.engines_seen) == (2, 2)
+    assert found.engine_session == counters_of(UNBORN, base_url=server.url).engine_session
+
+
+async def test_an_engine_whose_counters_only_grow_is_one_whoever_uses_it():
+    growing = [(200, SCRAPE.replace("37.0", f"{37 + step}.0")) for step in range(20)]
+    with serve({"/metrics": growing}) as server:
+        snapshot = await read_settled_counters(connect(server.url, managed=False), timeout_s=0.0, pause_s=0.0)
+
+    assert snapshot.engines_seen == 1
+    assert snapshot.engine_session == counters_of(SCRAPE, base_url=server.url).engine_session

@@ -37,6 +37,11 @@ def test_an_undisturbed_run_is_balanced_to_the_token(settings):
         "unreconciled_calls": 0,
         "state": "balanced",
         "because": None,
+        "requests_sent": None,
+        "attempts_booked": 2,
+        "requests_difference": None,
+        "ledger_cached_tokens": None,
+        "engine_cached_tokens": None,
         "cached_difference": None,
         "prefill_computed_difference": None,
     }

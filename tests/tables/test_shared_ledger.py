@@ -50,9 +50,55 @@ def test_what_balances_to_the_token_is_balanced_whatever_ran_beside_it(settings)
 
 
 @pytest.mark.parametrize("counter", ["prompt_tokens", "generation_tokens", "request_success"])
-@pytest.mark.parametrize("managed", [True, False])
-def test_counters_that_went_back_are_those_of_an_engine_started_again(settings, counter, managed):
+def test_counters_that_went_back_are_those_of_an_engine_started_again_or_of_several(settings, counter):
     counters = make_counter_rows({**COUNTED, counter: -300})
-    row = only(ledger(settings, TWO_CALLS, counters, engine_managed=managed))
+    row = only(ledger(settings, TWO_CALLS, counters, engine_managed=True))
     assert row["state"] == "unreconciled"
     assert row["because"] == "the counters went back: the engine was started again; no call was under way"
+    row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False))
+    assert row["state"] == "not_exclusive"
+    assert row["because"] == (
+        "the counters went back: the engine was started again, or several engines answer at this URL"
+    )
+
+
+def seen(engines):
+    return make_counter_rows({"docmind:engines_seen": engines - 1000}, moments=("after",))
+
+
+@pytest.mark.parametrize(
+    "counted", [COUNTED, MORE, {"prompt_tokens": 10, "generation_tokens": 3, "request_success": 1}]
+)
+def test_counters_of_several_engines_at_one_url_are_not_exclusive_and_blame_no_call(settings, counted):
+    counters = [*make_counter_rows(counted), *seen(2)]
+    row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False, process_starts=1))
+    assert row["state"] == "not_exclusive"
+    assert row["because"] == (
+        "several engines answer at this URL (at least 2 seen while nothing ran): use the URL of one"
+    )
+
+
+def test_two_processes_before_and_after_an_arm_are_not_exclusive_and_nothing_died(settings):
+    counters = [
+        *make_counter_rows(COUNTED, moments=("before",)),
+        *make_counter_rows(COUNTED, session="s2", moments=("after",)),
+    ]
+    rows = ledger(settings, TWO_CALLS, counters, engine_managed=False, process_starts=1)
+    assert [row["state"] for row in rows] == ["not_exclusive", "not_exclusive"]
+    assert not any("died" in row["because"] for row in rows)
+    rows = ledger(settings, TWO_CALLS, counters, engine_managed=True, process_starts=1)
+    assert [row["state"] for row in rows] == ["unreconciled", "unreconciled"]
+
+
+def test_requests_that_one_engine_lacks_although_all_are_booked_went_to_another(settings):
+    """A balancer that sends every scrape to the same replica: only the requests give it away."""
+    half = make_counter_rows({"prompt_tokens": 10, "generation_tokens": 3, "request_success": 1})
+    sent = make_counter_rows({"docmind:requests_sent": 2})
+    row = only(ledger(settings, TWO_CALLS, [*half, *sent], engine_managed=False, process_starts=1))
+    assert row["state"] == "not_exclusive"
+    assert row["because"] == "the engine counted 1 of the 2 requests of this run: several engines answer at this URL"
+    doubled = [*TWO_CALLS, make_call_row("c3")]
+    row = only(ledger(settings, doubled, [*half, *sent], engine_managed=False, process_starts=1))
+    assert row["state"] == "unbalanced", "one booking too many is ours, whoever answered"
+    assert only(ledger(settings, doubled, make_counter_rows(COUNTED), engine_managed=False))["state"] == "unbalanced"
+    assert only(ledger(settings, TWO_CALLS, [*half, *sent], engine_managed=True))["state"] == "unbalanced"

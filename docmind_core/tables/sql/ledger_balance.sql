@@ -1,5 +1,6 @@
 -- One row per run and engine session: the tokens that our ledger booked against the growth of the engine's own
--- counters. All calls count, warm-up, judge and control among them. Differences are engine minus ledger.
+-- counters, and the attempts that it booked against the requests that our connection pool sent. All calls count,
+-- warm-up, judge and control among them. Differences are engine (or pool) minus ledger.
 with calls as (
     select
         run_id,
@@ -10,6 +11,8 @@ with calls as (
         cached_tokens,
         prefill_computed_tokens,
         prompt_tokens is null or completion_tokens is null as without_usage,
+        sent_at is not null
+            and count(*) over (partition by run_id, query_id, replicate, task, request_hash, sent_at) > 1 as is_twin,
         status = 'cut_off' or tokens_missing_because is not null as unreconciled,
         status in ('finished', 'cut_off') or http_status = 200 as may_have_finished,
         status = 'finished' as has_finished,
@@ -31,6 +34,7 @@ ledger as (
         case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as ledger_cached_tokens,
         case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
             as ledger_prefill_tokens,
+        count(*) as attempts_booked,
         count(*) filter (where may_have_finished) as own_requests,
         count(*) filter (where has_finished) as finished_requests,
         count(*) filter (where unreconciled) as unreconciled_calls,
@@ -64,11 +68,18 @@ engine as (
         max(growth) filter (where counter = 'request_success') as engine_requests,
         coalesce(max(largest) filter (where counter in ('num_requests_running', 'num_requests_waiting')), 0)::bigint
             as requests_under_way,
-        max(growth) filter (where counter = 'prompt_tokens_cached') as engine_cached_tokens,
-        max(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum') as engine_prefill_tokens,
+        -- Where the prompt's tokens came from, by source where the engine offers that, else by older counters.
+        coalesce(
+            sum(growth) filter (where counter like 'prompt_tokens_by_source:%' and counter not like '%:local_compute'),
+            max(growth) filter (where counter = 'prompt_tokens_cached'))::bigint as engine_cached_tokens,
+        coalesce(
+            max(growth) filter (where counter = 'prompt_tokens_by_source:local_compute'),
+            max(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum')) as engine_prefill_tokens,
+        max(growth) filter (where counter = 'docmind:requests_sent') as requests_sent,
+        coalesce(max(largest) filter (where counter = 'docmind:engines_seen'), 1)::bigint as engines_seen,
         count(distinct counter) filter (where counter in ('prompt_tokens', 'generation_tokens')) = 2 as has_counters,
-        max(before_count) > 0 as has_before,
-        max(after_count) > 0 as has_after
+        max(before_count) filter (where counter not like 'docmind:%') > 0 as has_before,
+        max(after_count) filter (where counter not like 'docmind:%') > 0 as has_after
     from counters
     group by all
 ),
@@ -88,6 +99,10 @@ sides as (
         case when ledger.run_id is null then 0 else prompt_bound end as prompt_bound,
         case when ledger.run_id is null then 0 else completion_bound end as completion_bound,
         coalesce(unreconciled_names, []) as unreconciled_names,
+        coalesce(attempts_booked, 0) as attempts_booked,
+        -- Each process counts from 0: of an arm that was resumed nothing has counted all requests.
+        if(coalesce(runs.process_starts, 1) = 1, requests_sent, null) as requests_sent,
+        coalesce(max(engines_seen) over (partition by coalesce(ledger.run_id, engine.run_id)), 1) as engines_seen,
         coalesce(own_requests, 0) as own_requests,
         coalesce(finished_requests, 0) as finished_requests,
         engine_requests,
@@ -98,6 +113,8 @@ sides as (
         -- An engine of `docmind engine start` is open to others, as a remote one is.
         coalesce(runs.engine_managed, false) and not coalesce(runs.engine_detached, false) as is_exclusive,
         coalesce(runs.process_starts, 1) as process_starts,
+        ledger_cached_tokens,
+        engine_cached_tokens,
         engine_cached_tokens - ledger_cached_tokens as cached_difference,
         engine_prefill_tokens - ledger_prefill_tokens as prefill_computed_difference
     from ledger
@@ -107,6 +124,7 @@ sides as (
 judged as (
     select
         *,
+        requests_sent - attempts_booked as requests_difference,
         -- A server that doesn't say when its counters began has the same session before a restart and after it.
         least(engine_prompt_tokens, engine_completion_tokens, engine_requests) < 0 as went_back,
         -- Others only add. Tokens of their requests are counted while these run, the requests once they have finished;
@@ -117,8 +135,26 @@ judged as (
         unreconciled_calls > 0
             and prompt_difference between 0 and coalesce(prompt_bound, prompt_difference)
             and completion_difference between 0 and coalesce(completion_bound, completion_difference) as is_explained,
+        -- Why the counters of an engine that we did not start are not those of the one engine that answered us.
         case
+            when is_exclusive or not has_counters then null
+            when engines_seen > 1
+                then format('several engines answer at this URL (at least {} seen while nothing ran): use the URL of one',
+                    engines_seen)
+            when not (has_before and has_after) and process_starts = 1
+                then 'another process answered at this URL after the arm than before it: the engine was started again, '
+                    || 'or several engines answer there'
+            when went_back
+                then 'the counters went back: the engine was started again, or several engines answer at this URL'
+            -- Every request of ours is booked and the engine lacks some: they went elsewhere.
+            when requests_sent = attempts_booked and engine_requests < finished_requests
+                then format('the engine counted {} of the {} requests of this run: several engines answer at this URL',
+                    engine_requests, finished_requests)
+        end as elsewhere,
+        case
+            when requests_difference <> 0 then 'unbalanced'
             when not has_counters then 'no_metrics'
+            when elsewhere is not null then 'not_exclusive'
             when not (has_before and has_after) then 'unreconciled'
             when went_back then 'unreconciled'
             when prompt_difference = 0 and completion_difference = 0 and calls_without_usage = 0 then 'balanced'
@@ -139,8 +175,10 @@ suspects as (
     select
         run_id,
         engine_session,
-        -- A call as large as the whole difference comes first, then the largest.
+        -- Bookings of the same request at the same moment come first, then a call as large as the whole difference,
+        -- then the largest.
         list(call || ' (' || prompt_tokens || '+' || completion_tokens || ')' order by
+            is_twin desc,
             calls.prompt_tokens = abs(prompt_difference) and calls.completion_tokens = abs(completion_difference) desc,
             calls.prompt_tokens + calls.completion_tokens desc, call)[:5] as suspect_names
     from calls
@@ -162,6 +200,14 @@ select
     case
         when state = 'no_metrics'
             then 'the engine offers no /metrics, or lacks prompt_tokens or generation_tokens'
+        when state = 'not_exclusive' and elsewhere is not null then elsewhere
+        when requests_difference <> 0
+            then format('{} requests were sent and {} attempts are booked, {} too {}{}; largest calls: {}',
+                requests_sent, attempts_booked, abs(requests_difference),
+                if(requests_difference > 0, 'few', 'many'),
+                coalesce(format('; the engine counted {:+d} prompt and {:+d} completion tokens against the ledger',
+                    prompt_difference, completion_difference), ''),
+                coalesce(array_to_string(suspect_names, ', '), 'none'))
         when not has_after
             then 'no counters after the last call: the engine or the platform died in this session; ' || without_counters
         when not has_before
@@ -187,7 +233,15 @@ select
                 case when unreconciled_calls = 0 then '' else format(
                     ', which {} cut-off calls can''t explain', unreconciled_calls) end,
                 coalesce(array_to_string(suspect_names, ', '), 'none'))
+        when cached_difference <> 0
+            then format('a warning only: of the prompt tokens, the engine counted {:+d} cached ones against the ledger',
+                cached_difference)
     end as because,
+    requests_sent,
+    attempts_booked,
+    requests_difference,
+    ledger_cached_tokens,
+    engine_cached_tokens,
     cached_difference,
     prefill_computed_difference
 from judged
