@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from docmind_core.measurements.limits import Measured
 from docmind_core.measurements.paired import number
-from docmind_core.statistics.estimates import N_TOO_SMALL, clustered_mean, quantile_interval, wilson_interval
+from docmind_core.statistics.estimates import N_TOO_SMALL, clustered_mean, quantile_interval
 from docmind_core.statistics.limit_tests import (
     exact_interval,
     quantile,
@@ -13,6 +13,7 @@ from docmind_core.statistics.limit_tests import (
     share_above_p,
     share_below_p,
 )
+from docmind_core.statistics.shares import wilson_interval
 
 QueryRun = tuple[object, object]
 """query_id and replicate."""

@@ -10,7 +10,7 @@ from scipy import special
 from docmind_core.reports.number_text import interval_text, not_measured
 from docmind_core.reports.run_records import QualitySummary
 from docmind_core.reports.text_table import Cell
-from docmind_core.statistics.estimates import wilson_interval
+from docmind_core.statistics.shares import wilson_interval
 
 CONFIDENCE = 0.95
 

@@ -1,13 +1,20 @@
-"""Estimates with intervals; what can't be estimated says why."""
+"""The mean of clustered values with its interval, and the record that every estimate is."""
 
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import special, stats
 
 N_TOO_SMALL = "n_too_small"
+NO_SPREAD = 1e-12
+"""Share of the mean below which a standard error is the rounding of equal values."""
+
+Values = Sequence[float] | NDArray[np.float64]
+Clusters = Sequence[Hashable] | NDArray[np.int64]
+"""One label per value; an array of integers is the fast way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +37,68 @@ class Estimate:
     """Why a part is None, from the list of reasons in docs/metrics.md; None when nothing is missing."""
 
 
-def clustered_mean(
-    values: Sequence[float], clusters: Sequence[Hashable] | None = None, *, confidence: float = 0.95
-) -> Estimate:
-    """Estimate a mean whose values are independent between clusters, not within.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How uncertain a mean is, by CR2 and Bell and McCaffrey."""
 
-    SE = sqrt(sum over clusters of (sum of deviations)^2 * C / (C - 1)) / n, with the t distribution on
-    C - 1 degrees of freedom: the `_clustered_stderr` of Inspect AI, and CR1 of statsmodels. With one value
-    per cluster it is the plain t interval. Holds down to about 8 clusters, where bootstraps fail.
+    mean: float
+    error: float
+    """CR2 standard error; exactly 0 where only rounding is left of it."""
+    freedom: float
+    clusters: int
+    effective: float
+    """Kish's effective number of clusters, n^2 / sum of squared sizes: what is left of n when clusters agree within."""
+
+
+def cluster_codes(clusters: Clusters | None, n: int) -> NDArray[np.int64]:
+    """Number the clusters from 0, in the order in which they appear.
+
+    Raises:
+        ValueError: If there is not one label for each of the `n` values.
+    """
+    if clusters is None:
+        return np.arange(n)
+    if len(clusters) != n:
+        raise ValueError(f"{n} values but {len(clusters)} cluster labels")
+    if isinstance(clusters, np.ndarray):
+        return np.unique(clusters, return_inverse=True)[1]
+    places: dict[Hashable, int] = {}
+    return np.fromiter((places.setdefault(label, len(places)) for label in clusters), dtype=np.int64, count=n)
+
+
+def spread_of(values: Values, clusters: Clusters | None = None) -> Spread | None:
+    """Return the mean with its CR2 standard error; None without values, or when all are of one cluster.
+
+    With n_c values in cluster c and e_c the sum of their deviations from the mean (Bell & McCaffrey 2002, Pustejovsky
+    & Tipton 2018, for a mean): SE^2 = sum of e_c^2 / (1 - n_c/n) / n^2, on tr(M)^2 / sum of M^2 degrees of freedom,
+    M_cc = n_c, M_cd = -n_c n_d / (n sqrt((1 - n_c/n)(1 - n_d/n))). With one value per cluster it is the plain t.
+    """
+    sample = np.asarray(values, dtype=float)
+    n = len(sample)
+    sizes = np.bincount(codes := cluster_codes(clusters, n)).astype(float)
+    if len(sizes) < 2:
+        return None
+    mean = math.fsum(sample) / n
+    left = 1.0 - sizes / n
+    sums = np.bincount(codes, weights=sample - mean)
+    error = math.sqrt(float(np.sum(sums**2 / left))) / n
+    weights = sizes**2 / left
+    squares = float(np.sum(sizes**2))
+    trace_of_square = squares + (float(weights.sum()) ** 2 - float(np.sum(weights**2))) / n**2
+    return Spread(
+        mean=mean,
+        error=error if error > NO_SPREAD * max(abs(mean), float(np.abs(sample).max())) else 0.0,
+        freedom=n**2 / trace_of_square,
+        clusters=len(sizes),
+        effective=n**2 / squares,
+    )
+
+
+def clustered_mean(values: Values, clusters: Clusters | None = None, *, confidence: float = 0.95) -> Estimate:
+    """Estimate a mean whose values are independent between clusters, not within: CR2 and t, see `spread_of`.
+
+    Values without any spread have no standard error to build on: then the p is that of the sign test over the
+    clusters, and the interval is the value itself once that p shows something, from six clusters at 95 %.
 
     Args:
         values: Finite numbers.
@@ -45,47 +106,39 @@ def clustered_mean(
         confidence: Of the two-sided interval, in (0, 1).
 
     Returns:
-        The mean; without values it is None, below two clusters its interval is (`n_too_small`).
+        The mean; without values it is None. Below two clusters its interval is None (`n_too_small`).
     """
-    sample = np.asarray(values, dtype=float)
-    labels = list(range(len(sample))) if clusters is None else list(clusters)
-    if len(labels) != len(sample):
-        raise ValueError(f"{len(sample)} values but {len(labels)} cluster labels")
-    n, count = len(sample), len(set(labels))
-    mean = math.fsum(sample) / n if n else None
-    if mean is None or count < 2:
-        return Estimate(
-            value=mean, low=None, high=None, standard_error=None, p=None, n=n, clusters=count, because=N_TOO_SMALL
-        )
-    error = _clustered_error(sample - mean, labels, count)
-    half = float(stats.t.ppf(0.5 + confidence / 2, count - 1)) * error
+    n, spread = len(values), spread_of(values, clusters)
+    if spread is None:
+        return Estimate(value=math.fsum(values) / n if n else None, n=n, clusters=min(n, 1), because=N_TOO_SMALL)
+    count, mean = spread.clusters, spread.mean
+    if spread.error == 0.0:
+        p = 1.0 if mean == 0.0 else min(1.0, 2.0 * 0.5**count)
+        known = 2.0 * 0.5**count < 1.0 - confidence
+        end, because = (mean, None) if known else (None, N_TOO_SMALL)
+        return Estimate(value=mean, low=end, high=end, standard_error=0.0, p=p, n=n, clusters=count, because=because)
+    half = t_quantile(spread.freedom, 0.5 + confidence / 2) * spread.error
     return Estimate(
         value=mean,
         low=mean - half,
         high=mean + half,
-        standard_error=error,
-        p=_two_sided_p(mean, error, count - 1),
+        standard_error=spread.error,
+        freedom=spread.freedom,
+        p=two_sided_p(mean / spread.error, spread.freedom),
         n=n,
         clusters=count,
-        because=None,
     )
 
 
-def one_sided_low(estimate: Estimate, *, confidence: float = 0.95) -> float | None:
-    """Return the one-sided lower bound of an estimated mean, or None without a standard error."""
-    if estimate.value is None or estimate.standard_error is None:
-        return None
-    return estimate.value - float(stats.t.ppf(confidence, (estimate.clusters or 0) - 1)) * estimate.standard_error
+def t_quantile(freedom: float, probability: float) -> float:
+    """Return the quantile of Student's t; degrees of freedom need not be whole, and infinity is the normal."""
+    return float(special.ndtri(probability) if math.isinf(freedom) else special.stdtrit(freedom, probability))
 
 
-def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Return the Wilson score interval of a proportion, in [0, 1]; None when n = 0 (`zero_denominator`)."""
-    if not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes of {n}")
-    if n == 0:
-        return None
-    interval = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+def two_sided_p(score: float, freedom: float) -> float:
+    """Return the two-sided p of a t score; infinite degrees of freedom are the normal."""
+    tail = special.ndtr(-abs(score)) if math.isinf(freedom) else special.stdtr(freedom, -abs(score))
+    return float(min(1.0, 2.0 * tail))
 
 
 def quantile_interval(
@@ -100,17 +153,3 @@ def quantile_interval(
     interval = stats.quantile_test(values, p=probability).confidence_interval(confidence)
     low, high = float(interval.low), float(interval.high)
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
-
-
-def _clustered_error(deviations: np.ndarray, labels: Sequence[Hashable], count: int) -> float:
-    sums: dict[Hashable, list[float]] = {}
-    for label, deviation in zip(labels, deviations, strict=True):
-        sums.setdefault(label, []).append(float(deviation))
-    squares = math.fsum(math.fsum(parts) ** 2 for parts in sums.values())
-    return math.sqrt(squares * count / (count - 1)) / len(deviations)
-
-
-def _two_sided_p(mean: float, error: float, freedom: int) -> float | None:
-    if error == 0.0:
-        return 1.0 if mean == 0.0 else None
-    return float(2 * stats.t.sf(abs(mean / error), freedom))

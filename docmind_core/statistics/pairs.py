@@ -1,18 +1,16 @@
-"""Paired comparisons of two runs over the same queries."""
+"""Paired comparisons of two runs over the same queries: ratios, differences, and the correction of several p values."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from statsmodels.stats.contingency_tables import mcnemar
+import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from docmind_core.statistics.estimates import Estimate, clustered_mean, one_sided_low
+from docmind_core.statistics.estimates import Clusters, Estimate, Values, clustered_mean
 
 
-def log_ratio(
-    candidate: Sequence[float], baseline: Sequence[float], clusters: Sequence[Hashable] | None = None
-) -> Estimate:
+def log_ratio(candidate: Values, baseline: Values, clusters: Clusters | None = None) -> Estimate:
     """Estimate the mean of log(candidate / baseline) over pairs; negative when the candidate needs less.
 
     On logs, since token counts are lognormal: a t interval on them covers 95.0 % where a bootstrap of the
@@ -21,39 +19,55 @@ def log_ratio(
     Raises:
         ValueError: If a value is not above 0: its ratio has no logarithm; leave the pair out and count it.
     """
-    if any(value <= 0 for value in (*candidate, *baseline)):
+    above, below = np.asarray(candidate, dtype=float), np.asarray(baseline, dtype=float)
+    if len(above) and min(above.min(), below.min()) <= 0:
         raise ValueError("a ratio needs values above 0; leave the pair out and count it")
-    return clustered_mean([math.log(c / b) for c, b in zip(candidate, baseline, strict=True)], clusters)
+    return clustered_mean(np.log(above / below), clusters)
+
+
+def log_ratio_of_sums(above: Values, below: Values, clusters: Clusters | None = None) -> Estimate | None:
+    """Estimate log(sum of `above` / sum of `below`) by the delta method; None when one of the sums is not above 0.
+
+    A ratio of sums has no value per query, but each query has an influence on it: a_i n / sum(a) - b_i n / sum(b). The
+    standard error is that of their mean, CR2 over the clusters.
+
+    Args:
+        above: One value per query, 0 or more: tokens of the candidate, or tokens.
+        below: One value per query, 0 or more: tokens of the baseline, or passes.
+        clusters: One label per query.
+    """
+    a, b = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
+    total_a, total_b = math.fsum(a), math.fsum(b)
+    if min(total_a, total_b) <= 0:
+        return None
+    point, count = math.log(total_a) - math.log(total_b), len(a)
+    return clustered_mean(point + a * (count / total_a) - b * (count / total_b), clusters)
 
 
 def log_ratio_of_rates(
-    candidate: tuple[Sequence[float], Sequence[float]],
-    baseline: tuple[Sequence[float], Sequence[float]],
-    clusters: Sequence[Hashable] | None = None,
+    candidate: tuple[Values, Values], baseline: tuple[Values, Values], clusters: Clusters | None = None
 ) -> Estimate | None:
-    """Estimate log of (sum / sum of the candidate) over (sum / sum of the baseline), paired and clustered.
-
-    A ratio of sums has no value per query; its interval comes from the linearised ratio (delta method), in which
-    each query has its own influence. None when one of the four sums is not above 0.
+    """Estimate log of (sum / sum of the candidate) over (sum / sum of the baseline), paired; see `log_ratio_of_sums`.
 
     Args:
         candidate: Numerators and denominators, one of each per query: tokens and passes.
         baseline: The same of the baseline, in the same order.
         clusters: One label per query.
+
+    Returns:
+        None when one of the four sums is not above 0.
     """
-    parts = (*candidate, *baseline)
-    totals = [math.fsum(values) for values in parts]
-    if min(totals) <= 0:
+    arms = [log_ratio_of_sums(*candidate), log_ratio_of_sums(*baseline)]
+    if any(arm is None for arm in arms):
         return None
-    point = math.log(totals[0] / totals[1]) - math.log(totals[2] / totals[3])
-    signs, count = (1.0, -1.0, -1.0, 1.0), len(parts[0])
-    influences = [
-        math.fsum(
-            sign * values[place] * count / total for sign, values, total in zip(signs, parts, totals, strict=True)
-        )
-        for place in range(count)
-    ]
-    return clustered_mean([point + influence for influence in influences], clusters)
+    influences = np.zeros(len(candidate[0]))
+    point = 0.0
+    for sign, values in zip((1, -1, -1, 1), (*candidate, *baseline), strict=True):
+        sample = np.asarray(values, dtype=float)
+        total = math.fsum(sample)
+        point += sign * math.log(total)
+        influences += sign * sample * (len(sample) / total)
+    return clustered_mean(point + influences, clusters)
 
 
 def reduction_pct(mean_log_ratio: float | None) -> float | None:
@@ -61,37 +75,34 @@ def reduction_pct(mean_log_ratio: float | None) -> float | None:
     return None if mean_log_ratio is None else 100.0 * (1.0 - math.exp(mean_log_ratio))
 
 
-def mcnemar_p(candidate: Sequence[bool], baseline: Sequence[bool]) -> float:
-    """Return the exact two-sided p of McNemar's test: do both pass equally often? 1 when no pair differs."""
-    only_candidate = sum(c and not b for c, b in zip(candidate, baseline, strict=True))
-    only_baseline = sum(b and not c for c, b in zip(candidate, baseline, strict=True))
-    return float(mcnemar([[0, only_candidate], [only_baseline, 0]], exact=True).pvalue)
-
-
-def mean_difference(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Estimate:
-    """Estimate a mean of differences in [-1, 1], clustered, with an honest interval where all are equal.
+def mean_difference(differences: Values, clusters: Clusters | None = None, *, confidence: float = 0.95) -> Estimate:
+    """Estimate a mean of differences in [-1, 1]: CR2 and t, clipped to [-1, 1].
 
     Equal differences have a standard error of 0, as if a handful of them proved something. Their interval is
     the exact one: another value may hold in a share of at most 1 - 0.025^(1 / clusters) of all queries.
+
+    Args:
+        differences: Candidate minus baseline per query, means over the replicates.
+        clusters: One label per query; None when every query is independent.
+        confidence: Of the two-sided interval, in (0, 1). At 0.90 its low end is the one-sided 95 % bound.
     """
-    estimate = clustered_mean(differences, clusters)
-    if estimate.value is None or not _all_equal(differences):
-        return estimate
-    share = _unseen_share(estimate.clusters or 0, confidence=0.975)
+    found = clustered_mean(differences, clusters, confidence=confidence)
+    value = found.value
+    if value is None:
+        return found
+    if found.low is not None and found.high is not None and found.standard_error:
+        return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
+    if found.standard_error is None and float(np.ptp(differences)) > 0.0:
+        return found
+    unseen = 1.0 - float(((1.0 - confidence) / 2) ** (1.0 / (found.clusters or 1)))
     return replace(
-        estimate,
-        low=estimate.value - share * (1.0 + estimate.value),
-        high=estimate.value + share * (1.0 - estimate.value),
+        found,
+        low=value - unseen * (1.0 + value),
+        high=value + unseen * (1.0 - value),
         standard_error=0.0,
+        p=min(1.0, 2.0 * float((1.0 + abs(value)) ** -(found.clusters or 1))),
         because=None,
     )
-
-
-def lower_bound_of_difference(difference: Estimate, *, confidence: float = 0.95) -> float | None:
-    """Return the one-sided lower bound of a `mean_difference`: non-inferior when it is above -margin."""
-    if difference.value is not None and difference.standard_error == 0.0:
-        return difference.value - _unseen_share(difference.clusters or 0, confidence) * (1.0 + difference.value)
-    return one_sided_low(difference, confidence=confidence)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -102,11 +113,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def false_discovery_rate(p_values: Sequence[float]) -> list[float]:
     """Return the p values corrected by Benjamini and Hochberg's method, in the same order: for exploring."""
     return [float(p) for p in multipletests(p_values, method="fdr_bh")[1]] if p_values else []
-
-
-def _all_equal(values: Sequence[float]) -> bool:
-    return min(values) == max(values)
-
-
-def _unseen_share(clusters: int, confidence: float) -> float:
-    return 1.0 - float((1.0 - confidence) ** (1.0 / clusters))
