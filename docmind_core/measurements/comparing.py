@@ -1,5 +1,6 @@
 """Comparing the arms of a benchmark run: tokens and quality, query by query."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -12,8 +13,7 @@ from docmind_core.measurements.run_estimates import tokens_per_correct_rows
 from docmind_core.measurements.verdicts import MIN_N, Verdict, claim, judge_quality, judge_tokens
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.settings import Settings
-from docmind_core.statistics.pairs import false_discovery_rate, holm
-from docmind_core.statistics.rates import interval_of_ratio
+from docmind_core.statistics.pairs import false_discovery_rate, holm, log_ratio_of_sums
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import run_ids_of, write_segment
 
@@ -77,9 +77,11 @@ def _compare(
     for metric in TOKEN_METRICS:
         claimable, because = claim(judged[metric].verdict, judged["passed"].verdict, found, min_n=min_n)
         totals = judged[metric].totals
-        bill = interval_of_ratio(totals.candidate, totals.baseline, totals.clusters)
+        bill = log_ratio_of_sums(totals.candidate, totals.baseline, totals.clusters)
         rows[metric] |= {"claimable": claimable, "claimable_because": because}
-        rows[metric] |= {"ratio_of_totals_low": bill.low, "ratio_of_totals_high": bill.high}
+        if bill is not None and bill.low is not None and bill.high is not None:
+            ends = {"ratio_of_totals_low": math.exp(bill.low), "ratio_of_totals_high": math.exp(bill.high)}
+            rows[metric] |= ends
     slices = {
         name: candidate.slices.get(name, frozenset()) | baseline.slices.get(name, frozenset())
         for name in sorted({*candidate.slices, *baseline.slices})

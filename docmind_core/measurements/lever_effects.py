@@ -19,9 +19,6 @@ from docmind_core.measurements.paired import QueryValues
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
 
-RATE_CLUSTERS_MIN = 8
-"""Fewest clusters for the interval of a ratio of sums, which holds for large samples only."""
-
 REDUCTIONS: dict[str, Reader] = {
     "reduction_pct": column("billed_tokens"),
     "computed_reduction_pct": computed_tokens,
@@ -97,9 +94,6 @@ def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:
     )
     if estimate is None or estimate.value is None:
         return Effect(n=n, because="no query passed in one of the two arms (no_correct)")
-    if (estimate.clusters or 0) < RATE_CLUSTERS_MIN:
-        needed = f"needs {RATE_CLUSTERS_MIN} clusters of queries, there are {estimate.clusters} (n_too_small)"
-        return Effect(value=_grown(estimate.value), n=n, because=f"the interval of a ratio of sums {needed}")
     return _shown(estimate, tokens.left_out, "%", _grown)
 
 
@@ -120,7 +114,9 @@ def _shown(estimate: Estimate, left_out: int, unit: str, scale: Callable[[float]
         return Effect(because=f"no query has a value in both arms: {counted}")
     value = scale(estimate.value)
     if estimate.low is None or estimate.high is None:
-        return Effect(value=value, n=estimate.n, because=f"an interval needs 2 clusters: {counted} (n_too_small)")
+        return Effect(
+            value=value, n=estimate.n, because=f"too few clusters of queries for an interval: {counted} (n_too_small)"
+        )
     low, high = sorted((scale(estimate.low), scale(estimate.high)))
     because = f"95 % interval {_digits(low)} to {_digits(high)} {unit}, {counted}"
     return Effect(value=value, low=low, high=high, n=estimate.n, because=because)

@@ -1,10 +1,12 @@
 """Figures of a whole run whose intervals SQL can't take: rows of `run_estimates`."""
 
+import math
 from collections.abc import Sequence
 
 from docmind_core.measurements.arm_values import ArmValues, slices_of
 from docmind_core.measurements.paired import Row, number
-from docmind_core.statistics.rates import RateInterval, interval_of_cost
+from docmind_core.statistics.estimates import N_TOO_SMALL
+from docmind_core.statistics.pairs import log_ratio_of_sums
 
 TOKENS_PER_CORRECT = "tokens_per_correct"
 
@@ -35,13 +37,14 @@ def _tokens_per_correct(scored: Sequence[tuple[Row, Row]]) -> dict[str, object]:
     if because is not None:
         return {**counts, "missing_because": because, "interval_missing_because": because}
     billed, passes = [cost or 0.0 for cost in costs], [value for _, value in known]
-    interval: RateInterval = interval_of_cost(billed, passes, clusters)
+    found = log_ratio_of_sums(billed, passes, clusters)
+    has_interval = found is not None and found.low is not None and found.high is not None
     return {
         **counts,
         "value": sum(billed) / sum(passes),
-        "low": interval.low,
-        "high": interval.high,
-        "interval_missing_because": interval.because,
+        "low": math.exp(found.low) if found and found.low is not None else None,
+        "high": math.exp(found.high) if found and found.high is not None else None,
+        "interval_missing_because": None if has_interval else N_TOO_SMALL,
     }
 
 

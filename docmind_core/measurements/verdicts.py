@@ -6,14 +6,9 @@ from statistics import fmean
 
 from docmind_core.measurements.paired import Pairs
 from docmind_core.statistics.estimates import Estimate
-from docmind_core.statistics.pairs import (
-    log_ratio,
-    lower_bound_of_difference,
-    mcnemar_p,
-    mean_difference,
-    reduction_pct,
-)
+from docmind_core.statistics.pairs import log_ratio, mean_difference, reduction_pct
 from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference, power_of_non_inferiority
+from docmind_core.statistics.shares import difference_of_shares
 
 BETTER, NON_INFERIOR, WORSE, INCONCLUSIVE = "better", "non_inferior", "worse", "inconclusive"
 
@@ -64,15 +59,15 @@ def judge_quality(pairs: Pairs, *, min_n: int, lower_is_better: bool = False) ->
 
     The estimate is candidate minus baseline in any case; where lower is better, the verdict is that of its opposite.
     """
-    estimate = mean_difference(pairs.differences, pairs.clusters)
-    gain = mean_difference([-d for d in pairs.differences], pairs.clusters) if lower_is_better else estimate
-    verdict, because = _quality_verdict(gain, min_n, "fall" if lower_is_better else "difference")
     is_pass_fail = set(pairs.candidate) | set(pairs.baseline) <= {0.0, 1.0}
-    p, mde = estimate.p, _mde(estimate)
-    if is_pass_fail and estimate.n:
-        p = mcnemar_p([value == 1.0 for value in pairs.candidate], [value == 1.0 for value in pairs.baseline])
-        mde = _pass_mde(pairs, estimate)
-    return Verdict(estimate=estimate, verdict=verdict, because=because, mde=mde, p=p)
+    estimated = difference_of_shares if is_pass_fail else mean_difference
+    estimate = estimated(pairs.differences, pairs.clusters)
+    sign = -1.0 if lower_is_better else 1.0
+    gains = [sign * difference for difference in pairs.differences]
+    gain, bound = estimated(gains, pairs.clusters), estimated(gains, pairs.clusters, confidence=0.90)
+    verdict, because = _quality_verdict(gain, bound.low, min_n, "fall" if lower_is_better else "difference")
+    mde = _pass_mde(pairs, estimate) if is_pass_fail and estimate.n else _mde(estimate)
+    return Verdict(estimate=estimate, verdict=verdict, because=because, mde=mde, p=estimate.p)
 
 
 def claim(tokens: Verdict, quality: Verdict, obstacles: Sequence[str], *, min_n: int) -> tuple[bool, str]:
@@ -123,8 +118,7 @@ def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:
     return (WORSE if estimate.low > 0 else INCONCLUSIVE), interval
 
 
-def _quality_verdict(estimate: Estimate, min_n: int, gain: str) -> tuple[str, str]:
-    bound = lower_bound_of_difference(estimate)
+def _quality_verdict(estimate: Estimate, bound: float | None, min_n: int, gain: str) -> tuple[str, str]:
     if estimate.low is None or estimate.high is None or bound is None:
         return INCONCLUSIVE, _too_few(estimate)
     shown = f"lower bound of the {gain} {100 * bound:+.1f} points, margin {100 * MARGIN:.0f}"
@@ -142,7 +136,7 @@ def _quality_verdict(estimate: Estimate, min_n: int, gain: str) -> tuple[str, st
 def _too_few(estimate: Estimate) -> str:
     if estimate.n == 0:
         return "no query has a value in both runs"
-    return f"an interval needs 2 independent clusters of queries, there is {estimate.clusters}"
+    return f"too few independent queries for an interval (clusters: {estimate.clusters})"
 
 
 def _mde(estimate: Estimate) -> float | None:

@@ -41,8 +41,6 @@ REASONS: dict[str, str] = {
     "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",
     "not_scored": "the run was not scored yet: nobody compared its answers with the accepted ones",
-    "no_spread": "all values are equal: there is nothing to resample",
-    "unbounded": "the sample allows that no query passes: the interval has no upper end",
     "n_too_small": "too few values for this statistic",
     "judge_parse_error": "the judge's verdict could not be read",
     "judge_disabled": "it takes a judge, and none is configured",

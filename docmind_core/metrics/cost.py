@@ -107,9 +107,9 @@ COMPARISONS = (
         better="higher",
         level="comparison",
         definition="100 * (1 - sum of T / sum of B): what the bill saves. Another estimand than `reduction_pct`, with "
-        "its own interval, `reduction_of_totals_low` and `reduction_of_totals_high` (BCa bootstrap of the clusters). A "
+        "its own interval, `reduction_of_totals_low` and `reduction_of_totals_high` (delta method on the log). A "
         "query that cost one arm nothing has no logarithm, but it is in the sums.",
-        missing="as `reduction_pct`; below 20 clusters no interval: `n_too_small`",
+        missing="as `reduction_pct`",
         source="`token_efficiency`, agent `all`",
     ),
     Metric(

@@ -64,10 +64,9 @@ ANSWERS = (
         better="lower",
         level="run",
         definition="Sum of `billed_tokens` / number of passed query runs, over the query runs whose passing is known. "
-        "Its interval is a BCa bootstrap over the clusters (9999 resamples).",
+        "Its interval is that of its log, by the delta method, clustered.",
         missing="none passed: `no_correct`; a query's tokens are unknown: `no_usage` or `unreconciled`; no accepted "
-        "answers: the reason of `passed`; the interval below 20 clusters: `n_too_small`, without an upper end: "
-        "`unbounded`",
+        "answers: the reason of `passed`; too few clusters for an interval: `n_too_small`",
         source="`token_efficiency`, agent `all`; `quality_summary`, by query type; `run_estimates`, with the interval",
     ),
     Metric(

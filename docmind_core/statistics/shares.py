@@ -5,7 +5,7 @@ n / deff, deff being the CR2 variance over that of independent yes/no values, an
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,15 +119,7 @@ def difference_of_shares(
     design = _design(sample, clusters, (gains + losses) / n - mean**2)
     if design is None:
         return Estimate(value=mean, n=n, clusters=1, because=N_TOO_SMALL)
-    kept = design.n / n
-    critical = t_quantile(design.freedom, 0.5 + confidence / 2)
-    low, high = tango_interval(gains * kept, losses * kept, design.n, critical=critical)
-    if math.isinf(design.freedom):
-        p = mcnemar_p(round(gains), round(losses))
-        if p >= 1.0 - confidence:
-            low, high = min(low, 0.0), max(high, 0.0)
-    else:
-        p = two_sided_p(tango_score(0.0, gains * kept, losses * kept, design.n), design.freedom)
+    low, high, p = _tango(gains, losses, n, design, confidence)
     return Estimate(
         value=mean,
         low=low,
@@ -186,6 +178,17 @@ def _design(values: Values, clusters: Clusters | None, variance: float) -> _Desi
     # Values that agree, or clusters that do, say nothing about the clusters: assume that each is one value.
     effective = variance / ((n - 1) / n * spread.error**2) if spread.error and variance > 0 else spread.effective
     return _Design(n=effective, freedom=spread.freedom, clusters=count, error=spread.error)
+
+
+def _tango(gains: float, losses: float, n: int, design: _Design, confidence: float) -> tuple[float, float, float]:
+    """Return both ends of the interval, and the p of no difference."""
+    kept = design.n / n
+    critical = t_quantile(design.freedom, 0.5 + confidence / 2)
+    low, high = tango_interval(gains * kept, losses * kept, design.n, critical=critical)
+    if not math.isinf(design.freedom):
+        return low, high, two_sided_p(tango_score(0.0, gains * kept, losses * kept, design.n), design.freedom)
+    p = mcnemar_p(round(gains), round(losses))
+    return (min(low, 0.0), max(high, 0.0), p) if p >= 1.0 - confidence else (low, high, p)
 
 
 def _wilson(mean: float, n: float, critical: float) -> tuple[float, float]:

@@ -48,13 +48,13 @@ def measure(settings, lever, metric, edge=NO_EDGE, key=KEY):
 
 
 def test_a_lever_that_halves_the_tokens_moved_as_claimed(settings):
-    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
-    write_arm(settings, "naive+dedupe", [500, 1000, 2000])
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000] * 3)
+    write_arm(settings, "naive+dedupe", [500, 1000, 2000] * 3)
     row = measure(settings, "dedupe", "reduction_pct")
 
     assert (row["effect"], row["effect_low"], row["effect_high"]) == pytest.approx((50, 50, 50))
-    assert (row["n"], row["expected"], row["verdict"]) == (3, "rises", "moved as claimed")
-    assert "naive+dedupe against naive_supervisor: 95 % interval 50 to 50 %, 3 queries in 3 clusters" in row["because"]
+    assert (row["n"], row["expected"], row["verdict"]) == (9, "rises", "moved as claimed")
+    assert "naive+dedupe against naive_supervisor: 95 % interval 50 to 50 %, 9 queries in 9 clusters" in row["because"]
 
 
 def test_hand_off_tokens_are_compared_by_query_where_both_arms_know_them(settings):
@@ -70,14 +70,14 @@ def test_hand_off_tokens_are_compared_by_query_where_both_arms_know_them(setting
 @pytest.mark.parametrize(
     ("tokens", "verdict", "because"),
     [
-        ([1000, 2000, 4000], "did not move", "no query changed"),
-        ([900, 2100, 4000], "did not move", "the interval holds 0"),
-        ([1500, 3000, 6100], "other way", "interval"),
+        ([1000, 2000, 4000] * 3, "did not move", "no query changed"),
+        ([900, 2100, 4000] * 3, "did not move", "the interval holds 0"),
+        ([1500, 3000, 6100] * 3, "other way", "interval"),
     ],
 )
 def test_the_interval_decides_the_verdict(settings, tokens, verdict, because):
     """S10: an edge is tested, not drawn."""
-    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000] * 3)
     write_arm(settings, "naive+dedupe", tokens)
     row = measure(settings, "dedupe", "reduction_pct")
 
@@ -86,8 +86,8 @@ def test_the_interval_decides_the_verdict(settings, tokens, verdict, because):
 
 
 def test_leaving_a_lever_out_of_tuned_is_claimed_to_do_the_opposite(settings):
-    write_arm(settings, "tuned", [500, 1000, 2000])
-    write_arm(settings, "tuned-dedupe", [1000, 2000, 4000])
+    write_arm(settings, "tuned", [500, 1000, 2000] * 3)
+    write_arm(settings, "tuned-dedupe", [1000, 2000, 4000] * 3)
     row = measure(settings, "tuned-dedupe", "reduction_pct")
 
     assert (row["expected"], row["verdict"]) == ("falls", "moved as claimed")
@@ -104,7 +104,7 @@ def test_a_difference_keeps_its_unit_and_a_time_says_that_it_is_one(settings):
     assert "a time of one run" in row["because"]
 
 
-def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval_from_eight_clusters_on(settings):
+def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval(settings):
     tokens = [100 + 2 * place for place in range(8)]
     write_arm(settings, "naive_supervisor", tokens, passed=[1, 0, 1, 0, 1, 0, 1, 0])
     write_arm(settings, "naive+parallel_tools", [value // 2 for value in tokens], passed=[1.0] * 8)
@@ -120,7 +120,7 @@ def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval_from_eight_clust
     ("passed", "because"),
     [
         ([0, 0, 0], "no query passed in one of the two arms"),
-        ([1, 1, 1], "needs 8 clusters of queries, there are 3"),
+        ([1, 1, 1], "too few clusters of queries for an interval: 3 queries in 3 clusters"),
         ([], "not known of every query"),
     ],
 )
@@ -147,13 +147,13 @@ def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings)
 @pytest.mark.parametrize(
     ("state", "hits", "verdict", "because"),
     [
-        ("cold", [0, 0, 0], "not measurable here", "no lookup of naive+result_cache hit, its caches were cold"),
-        ("warm", [2, 2, 2], "moved as claimed", "3 queries in 3 clusters; its caches were warm at the start"),
+        ("cold", [0] * 9, "not measurable here", "no lookup of naive+result_cache hit, its caches were cold"),
+        ("warm", [2] * 9, "moved as claimed", "9 queries in 9 clusters; its caches were warm at the start"),
     ],
 )
 def test_caches_that_nothing_was_in_move_nothing_and_say_how_to_measure_them(settings, state, hits, verdict, because):
-    write_arm(settings, "naive_supervisor", [1000, 2000, 4000])
-    write_arm(settings, "naive+result_cache", [900, 1800, 3600], run={"cache_state": state}, cache_hits=hits)
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000] * 3)
+    write_arm(settings, "naive+result_cache", [900, 1800, 3600] * 3, run={"cache_state": state}, cache_hits=hits)
     row = measure(settings, "result_cache", "reduction_pct")
 
     assert row["verdict"] == verdict
@@ -195,14 +195,14 @@ def test_computed_tokens_are_not_compared_where_the_cache_is_unknown(settings):
 
 
 def test_computed_tokens_judge_the_order_of_prompts(settings):
-    for arm, prefill in (("naive_supervisor", [9, 19, 29]), ("naive+prefix_order", [4, 9, 14])):
+    for arm, prefill in (("naive_supervisor", [9, 19, 29] * 2), ("naive+prefix_order", [4, 9, 14] * 2)):
         write_arm(
             settings,
             arm,
-            [10, 20, 30],
+            [10, 20, 30] * 2,
             run={"prefix_cache_state": "reset"},
             prefill_computed_tokens=prefill,
-            completion_tokens=[1, 1, 1],
+            completion_tokens=[1] * 6,
         )
     row = measure(settings, "prefix_order", "computed_reduction_pct")
     assert (row["effect"], row["verdict"]) == (pytest.approx(50), "moved as claimed")
@@ -213,9 +213,9 @@ def test_an_engine_that_decoded_the_same_requests_faster_was_not_moved_by_the_le
     for arm, speed, request in (("naive_supervisor", 10.0, "the same"), ("naive+context_budget", 20.0, sent)):
         calls = [
             make_call_row(call_id=f"c{place}", query_id=f"q{place}", decode_tps=speed, request_hash=request)
-            for place in range(3)
+            for place in range(6)
         ]
-        write_arm(settings, arm, [10, 20, 30], run={"prefix_cache_state": "reset"}, tables={"llm_calls": calls})
+        write_arm(settings, arm, [10, 20, 30] * 2, run={"prefix_cache_state": "reset"}, tables={"llm_calls": calls})
     row = measure(settings, "context_budget", "decode_tps", "C → I")
 
     assert (row["effect"], row["verdict"]) == (pytest.approx(10), verdict)

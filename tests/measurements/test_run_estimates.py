@@ -53,8 +53,8 @@ def test_without_a_value_there_is_the_reason(settings, billed, passed, because):
     assert (row["value"], row["missing_because"], row["interval_missing_because"]) == (None, because, because)
 
 
-def test_below_twenty_clusters_there_is_no_interval(settings):
-    write_arm(settings, NAIVE, varied(1000, 19), [1.0, *[0.0] * 18])
+def test_queries_about_one_document_give_no_interval(settings):
+    write_arm(settings, NAIVE, varied(1000, 19), [1.0, *[0.0] * 18], rows={"cluster_id": "d1"})
     row = estimates(settings)["all"]
     assert (row["low"], row["high"], row["interval_missing_because"]) == (None, None, "n_too_small")
     assert row["value"] == sum(varied(1000, 19))
