@@ -131,7 +131,7 @@ def described_report(paths: ReportPaths) -> Metadata:
         "guide_grade": "; ".join(f"{arm}: {grade}" for arm, grade in paths.guide_grades.items()),
         "scorecard": table_of(paths.scorecard),
         "path": dg.MetadataValue.path(str(paths.html)),
-        "url": dg.MetadataValue.url(paths.html.as_uri()),
+        "url": dg.MetadataValue.url(f"/reports/{paths.html.parent.name}/index.html"),
         "markdown_path": dg.MetadataValue.path(str(paths.markdown)),
         "summary": dg.MetadataValue.md(f"{_FENCE}\n{paths.summary}\n{_FENCE}"),
         "report": dg.MetadataValue.md(paths.markdown.read_text("utf-8")),

@@ -1,10 +1,12 @@
 """What the assets are given: the home that they work in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
 from dagster_project.instance import fail_dead_runs, mark_process
+from docmind_core.errors import RunError
 from docmind_core.settings import Settings, load_settings
 
 
@@ -22,6 +24,9 @@ class StoreResource(dg.ConfigurableResource[Settings]):
         """Before the first step of a run: free the slots of runs whose process died, else this run waits for ever."""
         if context.instance is None or context.run is None:
             return
+        configured = context.run.run_config.get("resources")
+        if isinstance(configured, Mapping) and "store" in configured:
+            raise RunError("a run can't choose its home. Remove `resources: store` from its config.")
         mark_process(context.instance, context.run.run_id)
         for run_id in fail_dead_runs(context.instance, besides=context.run.run_id):
             dg.get_dagster_logger().warning(f"the process of run {run_id} had died; its pool slot is free again")

@@ -1,30 +1,54 @@
 """`docmind ui`: Dagster's web UI and daemon on this home."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
 import click
 
+if TYPE_CHECKING:
+    import subprocess
+
+    from docmind_core.settings import Settings
+
 LOOPBACK = "127.0.0.1"
+STOPPED_WITHIN_S = 20.0
+LOG = "ui.log"
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
-def ui(port: int) -> None:
-    """Open Dagster's web UI on this home.
+@click.option("--read-only", is_flag=True, help="Refuse every change, and start no daemon; for a UI behind a proxy.")
+@click.option(
+    "--allow-host", "hosts", metavar="NAME", multiple=True, help="Answer under this host name too, as a proxy sends it."
+)
+def ui(port: int, read_only: bool, hosts: tuple[str, ...]) -> None:
+    """Open Dagster's web UI on this home, with the reports under /reports/.
 
-    Starts the web server, the daemon for schedules and the code server; Ctrl-C stops them. Whoever reaches
-    the port can start runs: it listens on this machine alone.
+    Starts the web server, the daemon for schedules and alerts, and the code server; Ctrl-C or SIGTERM stops them. It
+    listens on this machine alone and has no login: who reaches the port can start runs. Pages of other sites are
+    refused.
 
     \b
     Examples:
       docmind ui
       docmind ui --port 3001
+      docmind ui --read-only --port 3001 --allow-host metrics.example.org
     """
-    import os
-    import socket
-    import sys
+    from docmind_core.settings import load_settings
 
-    from dagster_project.instance import prepare_dagster_home
+    settings = load_settings()
+    _refuse_used_port(port)
+    with _only_one(settings, port, read_only=read_only) as lock, _servers(settings, port, lock, read_only, hosts) as it:
+        click.echo(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
+        click.echo("Ctrl-C stops it", err=True)
+        it.wait()
+
+
+def _refuse_used_port(port: int) -> None:
+    import socket
+
     from docmind_core.errors import UsageError
-    from docmind_core.settings import child_environment, load_settings
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,10 +56,98 @@ def ui(port: int) -> None:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise UsageError(f"port {port} is in use. Take another: docmind ui --port {port + 1}") from error
-    settings = load_settings()
+
+
+@contextmanager
+def _only_one(settings: "Settings", port: int, *, read_only: bool) -> Iterator[IO[str] | None]:
+    """Hold the UI's lock of this home: two daemons would run every schedule twice."""
+    import fcntl
+
+    from dagster_project.instance import prepare_dagster_home
+    from docmind_core.errors import HomeLocked
+
     home = prepare_dagster_home(settings)
-    click.echo(f"Dagster UI: http://{LOOPBACK}:{port} (about 15 s until it answers; Ctrl-C stops it)", err=True)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-h", LOOPBACK]
-    environment = child_environment(DAGSTER_HOME=str(home), DOCMIND_HOME=str(settings.home))
-    # In place of this process: signals and the exit code go straight to Dagster.
-    os.execve(sys.executable, [*command, "-p", str(port)], environment)  # noqa: S606
+    if read_only:
+        yield None
+        return
+    with (home / "ui.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise HomeLocked(
+                f"the web UI of {settings.home} is already running: {lock.read().strip() or 'starting'}. "
+                "Open that one, or stop it first; a second one may only be --read-only."
+            ) from error
+        lock.truncate(0)
+        lock.write(f"http://{LOOPBACK}:{port}")
+        lock.flush()
+        yield lock
+
+
+@contextmanager
+def _servers(
+    settings: "Settings", port: int, lock: IO[str] | None, read_only: bool, hosts: tuple[str, ...]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the servers and end them in order, on SIGTERM or Ctrl-C too, from their first moment on."""
+    import os
+    import signal
+
+    from docmind_core.errors import RunError
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    is_ready, ready = os.pipe()
+    words = [str(port), str(ready), *(["read-only"] if read_only else []), *hosts]
+    servers = _start(settings, words, [ready, *([lock.fileno()] if lock else [])])
+    os.close(ready)
+    try:
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)  # a shell starts background jobs with it ignored
+        with open(is_ready, "rb") as answer:  # noqa: PTH123 - a file descriptor
+            click.echo("starting the web UI, about 15 s", err=True)
+            if not answer.readline():
+                raise RunError(f"the web UI did not start. See {settings.logs / LOG}")
+        yield servers
+        raise RunError(f"the web UI ended by itself. See {settings.logs / LOG}")
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+    finally:
+        _end(servers)
+
+
+def _start(settings: "Settings", words: list[str], files: list[int]) -> "subprocess.Popen[bytes]":
+    """Start the servers in a session of their own, so that Ctrl-C reaches this process alone."""
+    import subprocess
+    import sys
+
+    from docmind_core.settings import child_environment
+
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    with (settings.logs / LOG).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dagster_project.web_server", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=files,
+            env=child_environment(DAGSTER_HOME=str(settings.dagster_home), DOCMIND_HOME=str(settings.home)),
+        )
+
+
+def _end(servers: "subprocess.Popen[bytes]") -> None:
+    import os
+    import signal
+    import subprocess
+    from contextlib import suppress
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    servers.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        servers.wait(STOPPED_WITHIN_S)
+    with suppress(ProcessLookupError):
+        os.killpg(servers.pid, signal.SIGKILL)
+    servers.wait()

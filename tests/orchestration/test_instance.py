@@ -11,6 +11,7 @@ import dagster as dg
 import psutil
 import pytest
 
+from dagster_project.definitions import defs
 from dagster_project.instance import (
     DAGSTER_YAML,
     EARLIER_DAGSTER_YAML,
@@ -23,6 +24,7 @@ from dagster_project.instance import (
 from dagster_project.jobs import benchmark_job
 from dagster_project.resources import StoreResource
 from dagster_project.sensors.alert_delivery import deliver_alerts
+from docmind_core.errors import RunError
 from docmind_core.settings import Settings
 
 # Dies like kill -9 in the step that holds the slot, or after it, in the process of the argument.
@@ -149,3 +151,14 @@ def test_an_untouched_file_of_an_earlier_version_is_replaced(tmp_path):
     (home / "dagster.yaml").write_text(EARLIER_DAGSTER_YAML)
     prepare_dagster_home(settings)
     assert (home / "dagster.yaml").read_text() == DAGSTER_YAML
+
+
+def test_the_config_of_a_run_can_not_choose_a_home(settings, tmp_path):
+    config = {"resources": {"store": {"config": {"home": str(tmp_path / "elsewhere")}}}}
+    with open_instance(settings) as instance:
+        add_benchmark_run(instance, "20261122T020000Z-smoke-7f3a")
+        job = defs.resolve_job_def("benchmark")
+        with pytest.raises(dg.DagsterError) as caught:
+            job.execute_in_process(instance=instance, partition_key="20261122T020000Z-smoke-7f3a", run_config=config)
+    assert isinstance(caught.value.__cause__, RunError)
+    assert not (tmp_path / "elsewhere").exists()
