@@ -71,9 +71,8 @@ others explore. *Hard* limits, when missed, mean that the answers can't be used;
 Percentiles interpolate (`quantile_cont`, as `numpy.percentile`). A p95 needs 130 values, a p99 662, a p90 64: below,
 the percentile is missing (`n_too_small`), since its bound does not hold with 99 % confidence.
 
-Standard errors are clustered by `cluster_id`, the first gold document of a query, else the query: queries about one
-document are not independent. SE = sqrt(sum over clusters of (sum of deviations)^2 * C / (C - 1)) / n, with t on C - 1
-degrees of freedom.
+Intervals are clustered by `cluster_id`: queries that share a gold document, or ask the same, also through others, are
+not independent.
 """
 
 

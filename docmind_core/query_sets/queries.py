@@ -39,11 +39,6 @@ class Query:
     history: tuple[EarlierMessage, ...] = ()
     """What user and assistant said before, whole turns; the query goes on from there."""
 
-    @property
-    def cluster_id(self) -> str:
-        """The first gold document, else the query itself: queries about one document aren't independent."""
-        return self.gold_doc_ids[0] if self.gold_doc_ids else self.query_id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySet:

@@ -9,7 +9,7 @@ from docmind_core.agents.messages import Message
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query, QuerySet
-from docmind_core.query_sets.selection import select_queries
+from docmind_core.query_sets.selection import cluster_ids, select_queries
 from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import run_arm
 from docmind_core.runs.arm_switches import context_window, refuse_uncounted_budgets, result_caches
@@ -77,7 +77,8 @@ class _Bench:
         """The queries of the suite, without what would give their answers away."""
         suite = self.inputs.suite
         chosen = select_queries(self.inputs.query_set.queries, limit=suite.limit, seed=suite.seed)
-        return tuple(_asked(query) for query in chosen)
+        clusters = cluster_ids(chosen)
+        return tuple(_asked(query, clusters[query.query_id]) for query in chosen)
 
 
 def execute_benchmark_run(
@@ -216,12 +217,12 @@ def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str
     return caches.state if caches else None
 
 
-def _asked(query: Query) -> AskedQuery:
+def _asked(query: Query, cluster_id: str) -> AskedQuery:
     return AskedQuery(
         query_id=query.query_id,
         text=query.text,
         query_type=query.query_type,
-        cluster_id=query.cluster_id,
+        cluster_id=cluster_id,
         earlier=tuple(Message(speaker=said.role, text=said.content) for said in query.history),
         tags=query.tags,
     )

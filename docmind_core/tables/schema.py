@@ -82,7 +82,10 @@ QUERY_RUNS = Table(
     key=KEY,
     columns={
         **QUERY_COLUMNS,
-        "cluster_id": ("varchar", "First gold document, else the query: what is not independent of what"),
+        "cluster_id": (
+            "varchar",
+            "Not independent: queries that share a gold document or ask the same, also through others",
+        ),
         "query_type": ("varchar", "Type of the query in its query set"),
         "tags": ("varchar", "Tags of the query in its query set, JSON; NULL in rows of earlier versions"),
         "query": ("varchar", "Text of the query"),

@@ -57,7 +57,7 @@ def locate(written: Sequence[WrittenQuery], documents: Sequence[Document]) -> Lo
     Raises:
         QuerySetError: If so much evidence is missing that the set would no longer be the same.
     """
-    # The shortest document comes first: it is about the matter, and the queries about it form a cluster.
+    # The shortest document comes first: it is about the matter.
     by_length = sorted(documents, key=lambda document: (len(document.text), document.doc_id))
     texts = {document.doc_id: " ".join(document.text.split()) for document in by_length}
     queries: list[Query] = []
