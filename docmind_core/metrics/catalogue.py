@@ -28,6 +28,8 @@ METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES.values(
 
 REASONS: dict[str, str] = {
     "no_usage": "the engine finished the call and sent no usage",
+    "implausible": "the other side said something that can't be: 0 tokens for a text, a negative count, more cached "
+    "tokens than the prompt has",
     "flag_off": "the engine was started without the flag that reports it",
     "no_gpu": "there is no GPU to measure",
     "not_sampled": "no device sample was taken at that time",
@@ -46,7 +48,8 @@ REASONS: dict[str, str] = {
     "judge_disabled": "it takes a judge, and none is configured",
     "single_token": "one token has no time between tokens",
     "no_content": "the stream of the call ended and held no text",
-    "not_streamed": "no text was streamed: what earlier versions wrote in place of `no_content`",
+    "not_streamed": "the server did not stream the reply, counted no tokens while it did, or something on the way kept "
+    "the chunks back",
     "warmup_only": "only warm-up rows have it",
     "failed_run": "the query failed",
     "clock_mismatch": "the time stamps come from different clocks",

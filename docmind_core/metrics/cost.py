@@ -2,7 +2,9 @@
 
 from docmind_core.metrics.metric import Metric
 
-_NO_USAGE = "the engine sent no usage: `no_usage`; the call was cut off: `unreconciled`"
+_NO_USAGE = (
+    "the engine sent no usage: `no_usage`; one that can't be: `implausible`; the call was cut off: `unreconciled`"
+)
 
 TOKENS = (
     Metric(
@@ -11,8 +13,9 @@ TOKENS = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From the engine's `usage`, once per HTTP attempt. Sums take every attempt, failed ones too, but "
-        "not the judge's calls; a sum over a call without usage is missing.",
+        definition="From the engine's `usage`, once per HTTP attempt, with the finish_reason or later, "
+        "where its counts are whole (12, 12.0, '12') and can be. Sums take every attempt, failed ones too, but not the "
+        "judge's calls; a sum over a call without usage is missing.",
         missing=_NO_USAGE,
         source="`llm_calls`, `query_runs`, `token_efficiency`",
     ),
@@ -45,8 +48,8 @@ TOKENS = (
         level="call",
         definition="`usage.prompt_tokens_details.cached_tokens`: prompt tokens that the engine took from its prefix "
         "cache.",
-        missing="the engine does not report it: `flag_off`, or `no_usage` where it sent no usage at all; the call was "
-        "cut off: `unreconciled`",
+        missing="the engine does not report it: `flag_off`, or `no_usage` where it sent no usage at all; it says more "
+        "than the prompt has, or no whole number: `implausible`; the call was cut off: `unreconciled`",
         source="`llm_calls`, `query_runs`, `token_efficiency`, each with `cached_missing_because`",
     ),
     Metric(
@@ -137,8 +140,21 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From sending to the first non-empty chunk, on the client's monotonic clock.",
-        missing="the stream held no text: `no_content`; failed: `failed_run`",
+        definition="From sending to the first chunk with a token of any kind (thinking, answer, refusal or tool call), "
+        "on the client's monotonic clock. The request is sent once its beginning is booked and it has its place among "
+        "the calls in flight; waiting for that place is `queue_wait_s`.",
+        missing="the server does not stream: `not_streamed`; the reply held nothing: `no_content`; failed: "
+        "`failed_run`",
+        source="`llm_calls`, `latency_summary`",
+    ),
+    Metric(
+        name="ttft_answer_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="From sending to the first chunk with text of the answer; a model that thinks has `ttft_s` before.",
+        missing="no text of an answer: `no_content`; else as `ttft_s`; in answer_time_missing_because",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
@@ -147,30 +163,35 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From sending to the last content chunk.",
-        missing="as `ttft_s`",
+        definition="From sending to the last chunk with a token of any kind. Waiting for a place among the calls in "
+        "flight and between attempts is not in it: those are the spans `queue` and `backoff`.",
+        missing="the reply held nothing: `no_content`; failed: `failed_run`",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
         name="tpot_s",
         unit="s",
-        range="0 and above",
+        range="0.00001 and above",
         better="lower",
         level="call",
-        definition="(`e2e_latency_s` - `ttft_s`) / (`completion_tokens` - 1): the first token is left out, as in "
-        "vLLM's own benchmark. GuideLLM includes it.",
-        missing="below two tokens: `single_token`; else as `e2e_latency_s`, or `no_usage`; in decode_missing_because",
+        definition="Time / tokens between the first and the last chunk whose usage counts a token. So the first token "
+        "is left out, as in vLLM's own benchmark (GuideLLM includes it); thinking, several tokens in one chunk and the "
+        "end token, which has no text, are counted as the engine counts them. A chunk that opens the stream with 0 "
+        "tokens, and one that repeats the count at its end, take no time of a token.",
+        missing="fewer than two such chunks (an engine without continuous usage), or all of them at once (something on "
+        "the way keeps the reply back: faster than 100,000 tokens/s): `not_streamed`; no token between them: "
+        "`single_token`; a count lower than the one before: `implausible`; no usage at all: `no_usage`; failed: "
+        "`failed_run`; in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(
         name="decode_tps",
         unit="tokens/s",
-        range="above 0",
+        range="above 0, at most 100,000",
         better="higher",
         level="call",
-        definition="(`completion_tokens` - 1) / (last - first content chunk).",
-        missing="below two tokens: `single_token`; no time between them: `zero_denominator`; else as `e2e_latency_s`, "
-        "or `no_usage`; in decode_missing_because",
+        definition="1 / `tpot_s`.",
+        missing="as `tpot_s`; in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
     ),
     Metric(

@@ -6,7 +6,9 @@ from uuid import uuid4
 from docmind_core.errors import CallTimeout, OutputInvalid, RequestRejected
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.journal import Journal, QueryKey, Row
-from docmind_core.serving.chat import AttemptEnd, AttemptStart, TokenUsage
+from docmind_core.serving.chat import AttemptEnd, AttemptStart
+from docmind_core.serving.stream_times import NOT_STREAMED
+from docmind_core.serving.token_usage import IMPLAUSIBLE, NO_USAGE, UNRECONCILED, TokenUsage
 
 NS_PER_S = 1e9
 FOR_GOOD = frozenset(kind.__name__ for kind in (CallTimeout, OutputInvalid, RequestRejected))
@@ -68,6 +70,9 @@ class CallBook:
             "error_type": end.error_type,
             "error_message": end.error_message,
             "reply": end.reply,
+            "reasoning": end.reasoning,
+            "refusal": end.refusal,
+            "ended_because": end.ended_because,
         }
         self.journal.book_attempt(self.key, row, ended=True, failed=end.error_type in FOR_GOOD)
 
@@ -97,16 +102,19 @@ class CallBook:
             "cached_missing_because": "unreconciled",
             "decode_missing_because": "unreconciled",
             "times_missing_because": "unreconciled",
+            "answer_time_missing_because": "unreconciled",
         }
 
 
 def token_counts(end: AttemptEnd) -> Row:
     """Return the token columns: the engine's counts, or NULL with the reason."""
     if end.usage is None:
-        reason = "no_usage" if end.status == "finished" else "unreconciled"
+        reason = end.usage_missing_because or (NO_USAGE if end.status == "finished" else UNRECONCILED)
         return {"tokens_missing_because": reason, "cached_missing_because": reason}
     # A stream that was cut off lacks its last chunk, the one that says what was cached.
-    unsaid = "flag_off" if end.status == "finished" else "unreconciled"
+    unsaid = "flag_off" if end.status == "finished" else UNRECONCILED
+    if end.usage.cached_implausible:
+        unsaid = IMPLAUSIBLE
     return {
         **usage_columns(end.usage),
         "tokens_missing_because": None,
@@ -127,19 +135,27 @@ def usage_columns(usage: TokenUsage) -> Row:
 
 
 def timing(start: AttemptStart, end: AttemptEnd) -> Row:
-    """Return the time columns, in seconds; TPOT leaves the first token out, as vLLM's own client does."""
-    first, last = end.first_token_ns, end.last_token_ns
-    if first is None or last is None:
+    """Return the time columns, in seconds from when the request was sent."""
+    times, sent_ns = end.times, end.sent_ns or start.sent_ns
+    if times.last_token_ns is None:
         reason = "no_content" if end.status == "finished" else "failed_run"
-        return {"times_missing_because": reason, "decode_missing_because": reason}
-    row: Row = {"ttft_s": (first - start.sent_ns) / NS_PER_S, "times_missing_because": None}
+        return {
+            "times_missing_because": reason,
+            "answer_time_missing_because": reason,
+            "decode_missing_because": reason,
+        }
+    first, answer = times.first_token_ns, times.first_answer_ns
+    row: Row = {
+        "ttft_s": None if first is None else (first - sent_ns) / NS_PER_S,
+        "ttft_answer_s": None if answer is None else (answer - sent_ns) / NS_PER_S,
+        "times_missing_because": NOT_STREAMED if first is None else None,
+        "answer_time_missing_because": None if answer else NOT_STREAMED if first is None else "no_content",
+    }
     if end.status != "finished":
         return {**row, "times_missing_because": "failed_run", "decode_missing_because": "failed_run"}
-    row["e2e_latency_s"] = (last - start.sent_ns) / NS_PER_S
-    if end.usage is None or end.usage.completion_tokens < 2:
-        return {**row, "decode_missing_because": "no_usage" if end.usage is None else "single_token"}
-    gaps = end.usage.completion_tokens - 1
-    row["tpot_s"] = (last - first) / NS_PER_S / gaps
-    if last == first:
-        return {**row, "decode_tps": None, "decode_missing_because": "zero_denominator"}
-    return {**row, "decode_tps": gaps * NS_PER_S / (last - first), "decode_missing_because": None}
+    row["e2e_latency_s"] = (times.last_token_ns - sent_ns) / NS_PER_S
+    tpot_s, because = times.time_per_token_s()
+    if tpot_s is None and times.counted_first is None and end.usage is None:
+        because = end.usage_missing_because or NO_USAGE
+    decode_tps = None if tpot_s is None else 1 / tpot_s
+    return {**row, "tpot_s": tpot_s, "decode_tps": decode_tps, "decode_missing_because": because}

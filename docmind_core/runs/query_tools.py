@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
@@ -29,7 +29,8 @@ from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
 from docmind_core.runs.search_batches import SearchBatches, Searches
-from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, TokenUsage, read_reply
+from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, read_reply
+from docmind_core.serving.token_usage import TokenUsage
 
 
 class Completes(Protocol):
@@ -279,4 +280,6 @@ def _replay(request: ChatRequest, row: Row) -> ChatReply:
             completion_tokens=row["completion_tokens"],
             cached_tokens=row["cached_tokens"],
         )
-    return read_reply(request, row["reply"], row["finish_reason"], usage)
+    reply = read_reply(request, row["reply"], row["finish_reason"], usage)
+    kept = {name: row[name] for name in ("reasoning", "refusal", "ended_because")}
+    return replace(reply, usage_missing_because=row["tokens_missing_because"], **kept)

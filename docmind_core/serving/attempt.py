@@ -4,22 +4,13 @@ from dataclasses import dataclass
 from time import monotonic_ns
 from typing import Any
 
-from docmind_core.serving.chat import (
-    NO_TOKENS,
-    AttemptBook,
-    AttemptEnd,
-    AttemptStart,
-    ChatReply,
-    ChatRequest,
-    TokenUsage,
-)
+from docmind_core.serving.chat import AttemptBook, AttemptEnd, AttemptStart, ChatReply, ChatRequest
 from docmind_core.serving.chat_stream import StreamedReply, well_formed
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.token_usage import NO_TOKENS, TokenUsage
 
-HTTP_OK = 200
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Attempt:
     """An attempt that is under way; whatever is booked of it is fit to be stored, and the engine's key is not in it."""
 
@@ -27,9 +18,10 @@ class Attempt:
     connection: EngineConnection
     book: AttemptBook
     streamed: StreamedReply
+    _sent_ns: int | None = None
 
-    def begin(self, request: ChatRequest, scheduled_ns: int) -> None:
-        """Book that it goes out now."""
+    def begin(self, request: ChatRequest, scheduled_ns: int, admitted_ns: int) -> None:
+        """Book that it goes out now; what booking takes is over when it is sent."""
         model = self.connection.model
         self.book.begin(
             AttemptStart(
@@ -38,9 +30,11 @@ class Attempt:
                 max_tokens=request.max_tokens,
                 model=model,
                 scheduled_ns=scheduled_ns,
+                admitted_ns=admitted_ns,
                 sent_ns=monotonic_ns(),
             )
         )
+        self._sent_ns = monotonic_ns()
 
     def finished(self, request: ChatRequest, reply: ChatReply) -> None:
         """Book a finished reply."""
@@ -48,19 +42,21 @@ class Attempt:
         self._end(
             status="finished",
             usage=reply.usage,
-            http_status=HTTP_OK,
+            usage_missing_because=reply.usage_missing_because,
             finish_reason=reply.finish_reason,
             output_valid=reply.output_problem is None if wants_form else None,
             error_message=reply.output_problem,
             reply=reply.text,
+            reasoning=reply.reasoning,
+            refusal=reply.refusal,
+            ended_because=reply.ended_because,
         )
 
-    def refused(self, http_status: int, usage: TokenUsage | None, kind: str, message: str) -> None:
+    def refused(self, usage: TokenUsage | None, kind: str, message: str) -> None:
         """Book a response that is no reply; without a usage nobody knows what the engine computed."""
         self._end(
             status="failed" if usage else "cut_off",
             usage=usage,
-            http_status=http_status,
             error_type=kind,
             error_message=message,
         )
@@ -78,6 +74,7 @@ class Attempt:
             error_type=kind,
             error_message=message,
             reply=self.streamed.text or None,
+            reasoning=self.streamed.reasoning,
         )
 
     def _end(self, *, error_message: str | None = None, finish_reason: str | None = None, **facts: Any) -> None:
@@ -86,8 +83,9 @@ class Attempt:
             AttemptEnd(
                 attempt=self.number,
                 ended_ns=monotonic_ns(),
-                first_token_ns=self.streamed.first_token_ns,
-                last_token_ns=self.streamed.last_token_ns,
+                sent_ns=self._sent_ns,
+                times=self.streamed.times,
+                http_status=self.streamed.http_status,
                 error_message=told,
                 finish_reason=None if finish_reason is None else self.connection.redact(well_formed(finish_reason)),
                 **facts,

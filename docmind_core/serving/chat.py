@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
+from docmind_core.serving.reply_endings import LENGTH, STOP, ending_of
+from docmind_core.serving.stream_times import NO_TIMES, StreamTimes
 from docmind_core.serving.thinking import split_thinking
-
-_COUNT_MAX = 2**31
-"""What the tables hold; no engine has counted so many tokens of one call."""
+from docmind_core.serving.token_usage import NO_USAGE, TokenUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +53,25 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenUsage:
-    """The engine's own count for one attempt."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int | None
-    """None when the engine does not say; that is not 0."""
-
-
-NO_TOKENS = TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0)
-"""For attempts that the engine refused or never saw: it computed nothing, which is a measured 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatReply:
     """A finished reply."""
 
     text: str
-    """What the model said, without its thinking."""
+    """The answer; "" where the model wrote none. What it thought before is in `reasoning`."""
     finish_reason: str | None
     usage: TokenUsage | None
+    usage_missing_because: str | None = None
+    """Why there is no `usage`: `no_usage`, `implausible`, or `unreconciled` when the connection broke before it."""
+    reasoning: str | None = None
+    """What the model thought before, sent apart or between tags; None when there is no trace of it."""
+    refusal: str | None = None
+    """What the engine sent as a refusal apart from the answer."""
+    ended_because: str = STOP
+    """One of `reply_endings.ENDINGS`."""
     output: BaseModel | None = None
     """The parsed reply, when a form was asked for and the text has it."""
     output_problem: str | None = None
     """Why there is no `output` (or why the text is not one of the choices)."""
-    reasoning: str | None = None
-    """What the model thought before; None when there is no trace of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +84,8 @@ class AttemptStart:
     model: str
     scheduled_ns: int
     """When this attempt could have gone out: the call's beginning, or the end of the wait after the last one."""
+    admitted_ns: int | None = None
+    """When it had its place among the calls in flight; None when it needed none or had it at once."""
     sent_ns: int
 
 
@@ -104,15 +97,20 @@ class AttemptEnd:
     status: str
     """`finished`, `failed`, or `cut_off` when the engine may have computed more than the usage says."""
     ended_ns: int
-    first_token_ns: int | None = None
-    last_token_ns: int | None = None
+    sent_ns: int | None = None
+    """When the request went out, its beginning having been booked; None: as the start says."""
+    times: StreamTimes = NO_TIMES
     usage: TokenUsage | None = None
+    usage_missing_because: str | None = None
     http_status: int | None = None
     finish_reason: str | None = None
     output_valid: bool | None = None
     error_type: str | None = None
     error_message: str | None = None
     reply: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    ended_because: str | None = None
 
 
 class AttemptBook(Protocol):
@@ -145,17 +143,19 @@ def read_reply(request: ChatRequest, text: str, finish_reason: str | None, usage
         text=text,
         finish_reason=finish_reason,
         usage=usage,
+        usage_missing_because=None if usage else NO_USAGE,
+        reasoning=reasoning,
+        ended_because=ending_of(text, finish_reason),
         output=output,
         output_problem=problem,
-        reasoning=reasoning,
     )
 
 
 def _unfinished(finish_reason: str | None) -> str | None:
     """Say why a reply is not whole: what is left of a cut one may have the form by chance."""
-    if finish_reason == "stop":
+    if finish_reason == STOP:
         return None
-    return "cut off by max_tokens" if finish_reason == "length" else f"not finished (finish_reason {finish_reason})"
+    return "cut off by max_tokens" if finish_reason == LENGTH else f"not finished (finish_reason {finish_reason})"
 
 
 def _parse(form: type[BaseModel], text: str) -> tuple[BaseModel | None, str | None]:
@@ -165,25 +165,3 @@ def _parse(form: type[BaseModel], text: str) -> tuple[BaseModel | None, str | No
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or form.__name__
         return None, f"{where}: {first['msg']}"
-
-
-def read_usage(usage: Mapping[str, Any] | None) -> TokenUsage | None:
-    """Read the engine's `usage` object; None when it is absent or has no counts.
-
-    Raises:
-        ValueError: If a count is none.
-    """
-    if not usage or usage.get("prompt_tokens") is None or usage.get("completion_tokens") is None:
-        return None
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    return TokenUsage(
-        prompt_tokens=_count(usage["prompt_tokens"]),
-        completion_tokens=_count(usage["completion_tokens"]),
-        cached_tokens=None if cached is None else _count(cached),
-    )
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _COUNT_MAX:
-        raise ValueError(f"{value!r:.40} is no number of tokens")
-    return value

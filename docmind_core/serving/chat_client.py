@@ -11,25 +11,28 @@ import aiohttp
 
 from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.serving.attempt import Attempt
-from docmind_core.serving.chat import NO_TOKENS, AttemptBook, ChatReply, ChatRequest, read_reply
+from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.serving.chat_stream import StreamedReply
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.retrying import (
+    HTTP_CLIENT_ERROR,
     HTTP_REDIRECT,
     HTTP_SERVER_ERROR,
     Retryable,
     RetryPolicy,
+    computed_nothing,
     is_transient,
     retry_after_s,
+    status_advice,
 )
+from docmind_core.serving.token_usage import NO_TOKENS, UNRECONCILED
 from docmind_core.serving.unreachable import unreachable
 
-HTTP_CLIENT_ERROR = 400
 CONNECT_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
 HEALTH_TRIES = 2
 DETAIL_BYTES_MAX = 64 * 1024
-DETAIL_SHOWN = 300
+DETAIL_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class _Refusal:
 
 class ChatClient:
     """Streams chat completions from one engine, at most `in_flight` at a time.
+
+    What happens after each HTTP status is in docs/operations.md.
 
     Each attempt is booked before it is sent and when it has ended, also when it is cancelled in the middle.
     """
@@ -124,7 +129,7 @@ class ChatClient:
         """Return the model's reply.
 
         Raises:
-            RequestRejected: HTTP 4xx other than 429, or a redirect; never retried.
+            RequestRejected: A redirect, or an HTTP status of which another attempt would fare no better.
             EngineUnreachable: No attempt got through.
             CallTimeout: An attempt took longer than the client's limit for one call.
             OutputInvalid: The engine answered with something that is no chat completion.
@@ -133,19 +138,24 @@ class ChatClient:
         while True:
             number += 1
             scheduled_ns = monotonic_ns()
+            must_wait = self._slots.locked()
             try:
                 async with self._slots:
-                    return await self._attempt(request, book, number, scheduled_ns)
+                    admitted_ns = monotonic_ns() if must_wait else scheduled_ns
+                    return await self._attempt(request, book, number, (scheduled_ns, admitted_ns))
             except Retryable as failure:
                 asked_for_s = failure.asked_for_s
                 if self._retry.gives_up(number, asked_for_s):
                     raise unreachable(self._connection, failure.what + self._retry.objection(asked_for_s)) from failure
             await self._sleep(self._retry.wait_s(number, asked_for_s))
 
-    async def _attempt(self, request: ChatRequest, book: AttemptBook, number: int, scheduled_ns: int) -> ChatReply:
-        streamed = StreamedReply(redact=self._connection.redact_reply)
-        attempt = Attempt(number=number, connection=self._connection, book=book, streamed=streamed)
-        attempt.begin(request, scheduled_ns)
+    async def _attempt(
+        self, request: ChatRequest, book: AttemptBook, number: int, waited_ns: tuple[int, int]
+    ) -> ChatReply:
+        connection = self._connection
+        streamed = StreamedReply(request=request, window=connection.max_model_len, redact=connection.redact_reply)
+        attempt = Attempt(number=number, connection=connection, book=book, streamed=streamed)
+        attempt.begin(request, *waited_ns)
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 outcome = await self._exchange(request, streamed)
@@ -176,10 +186,16 @@ class ChatClient:
         body, url = request.body(self._connection.model), f"{self._connection.base_url}/v1/chat/completions"
         # A redirect is not followed: it would carry the key, and the questions, to somebody else.
         async with self._pool.post(url, json=body, allow_redirects=False) as response:
+            streamed.http_status = response.status
             if response.status >= HTTP_REDIRECT:
                 return await self._read_refusal(response)
-            await streamed.read(response.content)
-        return read_reply(request, streamed.text, streamed.finish_reason, streamed.usage)
+            try:
+                await streamed.read(response.content.iter_any())
+            except aiohttp.ClientError:
+                if not streamed.is_whole:
+                    raise
+                return streamed.reply(lost=UNRECONCILED)  # all of the answer is here: asking again would cost it twice
+        return streamed.reply()
 
     async def _read_refusal(self, response: aiohttp.ClientResponse) -> _Refusal:
         body = b""
@@ -187,7 +203,7 @@ class ChatClient:
             body += await response.content.read(DETAIL_BYTES_MAX - len(body))
         detail = body.decode("utf-8", "replace")
         if response.status < HTTP_CLIENT_ERROR:
-            detail = f"a redirect to {response.headers.get('Location')}. Give the URL of the engine itself"
+            detail = f"a redirect to {response.headers.get('Location')}"
         return _Refusal(
             status=response.status,
             detail=self._connection.redact(detail)[:DETAIL_SHOWN],
@@ -197,11 +213,11 @@ class ChatClient:
     def _refused(self, attempt: Attempt, refusal: _Refusal) -> RequestRejected | Retryable:
         """Book a response that is no reply and return what follows from it."""
         what = f"answers HTTP {refusal.status}: {refusal.detail}"
-        message = f"the engine at {self._connection.base_url} {what}"
         transient = is_transient(refusal.status)
-        # A refusal computed nothing; after a 5xx nobody knows.
-        usage = NO_TOKENS if refusal.status < HTTP_SERVER_ERROR else None
-        attempt.refused(refusal.status, usage, "EngineUnreachable" if transient else "RequestRejected", message)
+        advice = "" if transient else status_advice(refusal.status)
+        message = f"the engine at {self._connection.base_url} {what.rstrip('. ')}.{advice}"
+        usage = NO_TOKENS if computed_nothing(refusal.status) else None
+        attempt.refused(usage, "EngineUnreachable" if transient else "RequestRejected", message)
         return Retryable(what, asked_for_s=refusal.asked_for_s) if transient else RequestRejected(message)
 
     def _lost(self, attempt: Attempt, error: aiohttp.ClientError) -> Retryable:

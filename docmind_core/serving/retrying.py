@@ -8,13 +8,22 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 HTTP_REDIRECT = 300
-HTTP_TOO_MANY_REQUESTS = 429
+HTTP_CLIENT_ERROR = 400
 HTTP_SERVER_ERROR = 500
+_TIMED_OUT, _CONFLICT, _TOO_EARLY, _TOO_MANY = 408, 409, 425, 429
+_TRANSIENT = frozenset({_TIMED_OUT, _CONFLICT, _TOO_EARLY, _TOO_MANY})
+"""With every 5xx, what OpenAI's own client tries again; 425 asks for it by its definition (RFC 8470)."""
+_TOO_LONG = "Is the request too long for it? Lower answer_max_tokens or top_k"
+_STATUS_ADVICE = {
+    **dict.fromkeys((401, 403), "Check the key: it is missing, wrong, or not allowed to use this model"),
+    404: "Check the engine's URL and the name of its model",
+    **dict.fromkeys((400, 413, 422), _TOO_LONG),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long to try again: lost connections, HTTP 5xx and 429; never another 4xx."""
+    """How often and how long to try again: lost connections, cut streams and what `is_transient` says."""
 
     attempts: int = 4
     first_wait_s: float = 0.5
@@ -61,7 +70,23 @@ class Retryable(Exception):
 
 def is_transient(status: int) -> bool:
     """Whether another request may fare better than one with this HTTP status."""
-    return status == HTTP_TOO_MANY_REQUESTS or status >= HTTP_SERVER_ERROR
+    return status in _TRANSIENT or status >= HTTP_SERVER_ERROR
+
+
+def computed_nothing(status: int) -> bool:
+    """Whether a response with this status tells that the engine computed nothing: a refusal does.
+
+    After a 5xx, and after a server or proxy gave up waiting, it may have computed the whole reply.
+    """
+    return status < HTTP_SERVER_ERROR and status != _TIMED_OUT
+
+
+def status_advice(status: int) -> str:
+    """Return what to do about a status of which another attempt would fare no better, as a sentence; "" for others."""
+    if HTTP_REDIRECT <= status < HTTP_CLIENT_ERROR:
+        return " Give the URL of the engine itself."
+    advice = _STATUS_ADVICE.get(status)
+    return f" {advice}." if advice else ""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -21,6 +21,8 @@ from docmind_core.tables.mechanism_tables import (
     ROUTE_DECISIONS,
 )
 
+ENDED_BECAUSE = "How it ended: stop, max_tokens, thinking, content_filter, tool_calls, refusal, empty or unfinished"
+
 RUNS = Table(
     name="runs",
     comment="One row is an arm of a benchmark run, with what it ran on",
@@ -121,7 +123,7 @@ QUERY_RUNS = Table(
         "tokens_missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
         "cached_missing_because": (
             "varchar",
-            "Why cached_tokens is NULL: flag_off, no_usage or unreconciled; NULL in rows of earlier versions",
+            "Why cached_tokens is NULL: flag_off, no_usage, implausible or unreconciled",
         ),
         "supervisor_tokens": ("bigint", "Billed tokens of the role supervisor"),
         **HANDOFF_COLUMNS,
@@ -171,41 +173,47 @@ LLM_CALLS = Table(
             "double",
             "Seconds from when this attempt was ready to go out to sending",
         ),
-        "ttft_s": ("double", "Seconds from sending to the first content"),
-        "e2e_latency_s": ("double", "Seconds from sending to the last content"),
-        "tpot_s": ("double", "Seconds per output token after the first"),
-        "decode_tps": ("double", "(completion_tokens - 1) / (last - first content), tokens per second"),
+        "ttft_s": ("double", "Seconds from sending to the first token of any kind, thinking among them"),
+        "ttft_answer_s": ("double", "Seconds from sending to the first token of the answer"),
+        "e2e_latency_s": ("double", "Seconds from sending to the last token"),
+        "tpot_s": ("double", "Seconds per output token, between the first and the last chunk that counts tokens"),
+        "decode_tps": ("double", "1 / tpot_s, tokens per second"),
         "times_missing_because": ("varchar", "Why ttft_s or e2e_latency_s is NULL"),
+        "answer_time_missing_because": ("varchar", "Why ttft_answer_s is NULL; no_content when there was no answer"),
         "decode_missing_because": (
             "varchar",
-            "Why tpot_s or decode_tps is NULL: single_token, zero_denominator where no time passed between tokens, "
-            "no_usage, or as for the other times; NULL in rows of earlier versions",
+            "Why tpot_s and decode_tps are NULL: not_streamed when the engine counts no tokens while it streams, or "
+            "all came at once; single_token, no_usage, implausible, or as for the other times",
         ),
         "prompt_tokens": ("bigint", "From the engine's usage"),
         "completion_tokens": ("bigint", "From the engine's usage"),
         "billed_tokens": ("bigint", "prompt_tokens + completion_tokens"),
         "cached_tokens": ("bigint", "usage.prompt_tokens_details.cached_tokens; NULL with cached_missing_because"),
         "prefill_computed_tokens": ("bigint", "prompt_tokens - cached_tokens; NULL with cached_missing_because"),
-        "tokens_missing_because": ("varchar", "no_usage or unreconciled"),
+        "tokens_missing_because": ("varchar", "no_usage, implausible or unreconciled"),
         **ESTIMATE_COLUMNS,
         "cached_missing_because": (
             "varchar",
-            "Why cached_tokens is NULL: flag_off, no_usage or unreconciled; NULL in rows of earlier versions",
+            "Why cached_tokens is NULL: flag_off, no_usage, implausible or unreconciled",
         ),
         "max_tokens": ("integer", "Completion limit of the request"),
         "http_status": ("integer", "NULL when no response came"),
-        "finish_reason": ("varchar", "stop, length, ...; NULL when the stream did not end"),
+        "finish_reason": ("varchar", "stop, length, content_filter, tool_calls, ...; NULL when the server gave none"),
+        "ended_because": ("varchar", ENDED_BECAUSE + "; NULL unless the status is finished"),
         "output_valid": ("boolean", "Whether the reply had the form asked for; NULL for free text"),
         "error_type": ("varchar", "Class of the error"),
         "error_message": ("varchar", "Its text, keys redacted"),
         "served_from_cache": ("boolean", "True when a cache of ours answered; such rows bill 0 tokens"),
-        "reply": ("varchar", "Text of the reply"),
+        "reply": ("varchar", "Text of the reply, without what is in reasoning and refusal"),
+        "reasoning": ("varchar", "Thinking that the server sent apart from the reply; NULL when it sent none"),
+        "refusal": ("varchar", "Refusal that the server sent instead of a reply; NULL when it sent none"),
     },
     checks=(
         "(prompt_tokens is null) = (tokens_missing_because is not null)",
         # One way only: segments of earlier versions have no reasons.
         "cached_tokens is null or cached_missing_because is null",
         "decode_tps is null or decode_missing_because is null",
+        "ttft_answer_s is null or answer_time_missing_because is null",
     ),
 )
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from tests.fakes.engine_faults import ENGINE_DIED, Finish, Raw, Refusal, Stream, Until
 from tests.fakes.plain_http import begin_stream, end_stream, read_request, send, send_chunk
 
 Reply = Callable[[dict[str, Any]], str]
@@ -47,40 +48,14 @@ def plain_reply(body: dict[str, Any]) -> str:
     return "a short answer [1]"
 
 
-ENGINE_DIED = 'data: {"error": {"message": "EngineCore", "type": "InternalServerError", "param": null, "code": 500}}'
-"""What vLLM 0.32 sends into each open stream when its core dies."""
-
-
-class Raw(str):
-    """What stands in a stream in place of a reply."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    requests: int
-    then: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    reason: str | None
-
-
 @dataclass(slots=True, kw_only=True)
 class FakeEngine:
     """One server on loopback.
 
     `faults` are taken one per chat request, oldest first: `None` (answer), an HTTP status or a `Refusal`, `"drop"`
     (close without a word), `"cut"` (close in the middle of the stream), `"garbage"`, `"hang"`, `"error"` (an error
-    inside the stream), `Raw` (these lines as the stream), `Finish` (another finish_reason), `Until` (answer when so
-    many requests have come).
+    inside the stream), `Raw` (these lines as the stream), `Stream` (these bytes as the stream), `Finish` (another
+    finish_reason), `Until` (answer when so many requests have come).
     """
 
     reply: Reply = plain_reply
@@ -227,16 +202,30 @@ class FakeEngine:
                 await asyncio.to_thread(self.wait_for_call, fault.requests)
                 fault = fault.then
             await asyncio.sleep(self.latency_s)
-            return await self._stream(writer, body, prompt_tokens, fault)
+            return await self._stream(streams, body, prompt_tokens, fault)
         finally:
             self.running -= 1
 
-    async def _stream(self, writer: asyncio.StreamWriter, body: dict[str, Any], prompt_tokens: int, fault: Any) -> bool:
+    async def _planted_stream(self, streams: Streams, fault: Stream) -> bool:
+        reader, writer = streams
+        for piece in fault.pieces:
+            send_chunk(writer, piece)
+        while fault.ends == "never":
+            send_chunk(writer, fault.pieces[-1])
+            await writer.drain()
+        if fault.ends == "hang":
+            return bool(await reader.read(1))  # until the client gives up
+        return end_stream(writer) if fault.ends == "well" else False
+
+    async def _stream(self, streams: Streams, body: dict[str, Any], prompt_tokens: int, fault: Any) -> bool:
+        writer = streams[1]
         begin_stream(writer)
         planted = {
             "garbage": "<html>this is no event stream</html>\n\n",
             "error": 'data: {"error": {"message": "planted"}}\n\n',
         }
+        if isinstance(fault, Stream):
+            return await self._planted_stream(streams, fault)
         if isinstance(fault, Raw) or fault in planted:
             send_chunk(writer, fault if isinstance(fault, Raw) else planted[fault])
             return end_stream(writer)

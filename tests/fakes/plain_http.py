@@ -31,8 +31,8 @@ def begin_stream(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
 
 
-def send_chunk(writer: asyncio.StreamWriter, text: str) -> None:
-    data = text.encode()
+def send_chunk(writer: asyncio.StreamWriter, text: str | bytes) -> None:
+    data = text if isinstance(text, bytes) else text.encode()
     writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
 

@@ -1,7 +1,7 @@
 -- One row per run and agent, agent 'all' for every call of the run: client-side times, warm-up left out.
 -- Percentiles interpolate (quantile_cont), as numpy.percentile does; a p95 needs 130 values, a p99 662.
 with calls as (
-    select run_id, unnest([agent, 'all']) as agent, ttft_s, tpot_s, e2e_latency_s, decode_tps,
+    select run_id, unnest([agent, 'all']) as agent, ttft_s, ttft_answer_s, tpot_s, e2e_latency_s, decode_tps,
         times_missing_because, decode_missing_because
     from llm_calls
     where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
@@ -16,6 +16,7 @@ call_times as (
         mode(decode_missing_because) as decode_because,
         quantile_cont(ttft_s, 0.5) as ttft_p50_s,
         case when count(ttft_s) >= 130 then quantile_cont(ttft_s, 0.95) end as ttft_p95_s,
+        quantile_cont(ttft_answer_s, 0.5) as ttft_answer_p50_s,
         quantile_cont(tpot_s, 0.5) as tpot_p50_s,
         quantile_cont(decode_tps, 0.5) as decode_tps_p50,
         count(e2e_latency_s) as e2e_n,
@@ -108,6 +109,7 @@ select
     coalesce(together.ttft_n, 0)                as ttft_n,
     together.ttft_p50_s,
     together.ttft_p95_s,
+    together.ttft_answer_p50_s,
     together.tpot_p50_s,
     together.decode_tps_p50,
     case when prefill.is_whole and not prefill.is_shared then prefill.prefill_tps end as prefill_tps,
