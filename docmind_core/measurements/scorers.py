@@ -5,14 +5,16 @@ A failed query has no answer: it counts as wrong in every metric of the answer, 
 
 from collections.abc import Callable, Collection, Sequence
 
-from docmind_core.measurements.answers import exact_match, numeric_match, token_f1
+from docmind_core.measurements.answers import exact_match, exact_match_squad, token_f1
 from docmind_core.measurements.citations import citation_precision, citation_recall
+from docmind_core.measurements.number_golds import number_gold
+from docmind_core.measurements.numeric import numeric_match
 from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
 from docmind_core.measurements.records import QueryRun, Score, Scorer
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 
-SCORER_VERSION = "2"
+SCORER_VERSION = "3"
 """Raised whenever a formula changes, so that old and new rows can be told apart."""
 
 
@@ -23,6 +25,14 @@ def score_exact_match(query: Query, run: QueryRun) -> Score:
     return Score(metric="exact_match", value=0.0 if run.answer is None else exact_match(run.answer, query.gold_answers))
 
 
+def score_exact_match_squad(query: Query, run: QueryRun) -> Score:
+    """Score `exact_match_squad`, defined where `exact_match` is."""
+    if _no_string_gold(query):
+        return Score.missing("exact_match_squad", because="no_gold")
+    value = 0.0 if run.answer is None else exact_match_squad(run.answer, query.gold_answers)
+    return Score(metric="exact_match_squad", value=value)
+
+
 def score_token_f1(query: Query, run: QueryRun) -> Score:
     """Score `token_f1`, for sentences too; unanswerable queries have no gold for it."""
     if query.expected_abstain or not query.gold_answers:
@@ -31,25 +41,29 @@ def score_token_f1(query: Query, run: QueryRun) -> Score:
 
 
 def score_numeric_match(query: Query, run: QueryRun) -> Score:
-    """Score `numeric_match`; queries whose accepted answers aren't one number have no gold for it."""
-    value = None if _no_string_gold(query) else numeric_match(run.answer or "", query.gold_answers)
+    """Score `numeric_match`; queries whose accepted answers are no numbers have no gold for it."""
+    value = None if query.expected_abstain else _numeric_match(query, run)
     if value is None:
         return Score.missing("numeric_match", because="no_gold")
     return Score(metric="numeric_match", value=value)
 
 
 def score_passed(query: Query, run: QueryRun) -> Score:
-    """Score `passed`: an exact or numeric match, or abstaining where the documents don't hold the answer."""
+    """Score `passed`: each accepted answer that is a number is judged by it alone, any other by an exact match.
+
+    Where the documents don't hold the answer, abstaining passes. A sentence without a number takes a judge.
+    """
     if query.expected_abstain:
         return Score(metric="passed", value=float(run.abstained is True))
     if not query.gold_answers:
         return Score.missing("passed", because="no_gold")
+    number = _numeric_match(query, run)
     if query.free_form:
-        return Score.missing("passed", because="judge_disabled")
-    if run.answer is None:
-        return Score(metric="passed", value=0.0)
-    matches = (exact_match(run.answer, query.gold_answers), numeric_match(run.answer, query.gold_answers) or 0.0)
-    return Score(metric="passed", value=max(matches))
+        return Score.missing("passed", because="judge_disabled") if number is None else _passed(number)
+    texts = [gold for gold in query.gold_answers if number_gold(gold, in_sentence=False) is None]
+    if run.answer is None or not texts:
+        return _passed(number or 0.0)
+    return _passed(max(exact_match(run.answer, texts), number or 0.0))
 
 
 def score_abstention_precision(query: Query, run: QueryRun) -> Score:
@@ -109,6 +123,16 @@ def ranking_scorer(name: str, formula: Callable[[Sequence[str], Collection[str],
     return score
 
 
+def _passed(value: float) -> Score:
+    return Score(metric="passed", value=value)
+
+
+def _numeric_match(query: Query, run: QueryRun) -> float | None:
+    # A refusal asserts no number, whatever else it says of the documents: nothing can win as both.
+    answer = "" if run.answer is None or run.abstained else run.answer
+    return numeric_match(answer, query.gold_answers, question=query.text, in_sentence=query.free_form)
+
+
 def _no_string_gold(query: Query) -> bool:
     return query.expected_abstain or query.free_form or not query.gold_answers
 
@@ -116,6 +140,7 @@ def _no_string_gold(query: Query) -> bool:
 SCORERS: tuple[Scorer, ...] = (
     score_passed,
     score_exact_match,
+    score_exact_match_squad,
     score_token_f1,
     score_numeric_match,
     score_abstention_precision,

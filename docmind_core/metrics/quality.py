@@ -13,9 +13,10 @@ ANSWERS = (
         range="0 or 1",
         better="higher",
         level="query",
-        definition="The pass rule: `exact_match` or `numeric_match`; where the documents don't hold the answer, that "
-        "the system said so. A failed query did not pass.",
-        missing="no accepted answer: `no_gold`; a sentence to be judged: `judge_disabled`",
+        definition="The pass rule: an accepted answer that is a number is judged by `numeric_match` alone, any other "
+        "by `exact_match`; where the documents don't hold the answer, the system said so and answered nothing. "
+        "Sentences (`free_form`) that hold one number are judged by it. A failed query did not pass.",
+        missing="no accepted answer: `no_gold`; a sentence without a number, which takes a judge: `judge_disabled`",
         source=_ROW + ". Its mean is `pass_ratio`",
         gating=True,
         hard=True,
@@ -26,9 +27,22 @@ ANSWERS = (
         range="0 or 1",
         better="higher",
         level="query",
-        definition="The normalised answer equals a normalised accepted answer. Normalised: lower case, no ASCII "
-        "punctuation, no articles (a, an, the), single spaces, as in the SQuAD script (arXiv 1606.05250). Citation "
+        definition="The normalised answer equals a normalised accepted answer. Normalised: NFKC, lower case, no "
+        "punctuation (Unicode P*, and the backtick), no articles (a, an, the), single spaces. Accepted answers of "
+        "which that leaves no letter or digit (`A`, `==`) are compared as they are, stripped. Thinking and citation "
         "marks are taken off before. A failed query scores 0.",
+        missing=_NO_GOLD,
+        source=_ROW,
+    ),
+    Metric(
+        name="exact_match_squad",
+        unit="1",
+        range="0 or 1",
+        better="higher",
+        level="query",
+        definition="Exact match by the SQuAD script of 2016 (arXiv 1606.05250): lower case, no ASCII punctuation, no "
+        "articles, single spaces. For comparison with published figures; it takes 15 for 1.5 and an empty answer for "
+        "`A`. A failed query scores 0.",
         missing=_NO_GOLD,
         source=_ROW,
     ),
@@ -39,8 +53,8 @@ ANSWERS = (
         better="higher",
         level="query",
         definition="F1 of the bags of normalised words of answer and accepted answer, the best over the accepted "
-        "ones. Both empty is 1, one empty is 0. For the accepted answers yes, no and no answer it is `exact_match`. "
-        "A failed query scores 0. Never a pass rule.",
+        "ones. For the accepted answers yes, no and no answer, and for those that normalising leaves nothing of, it is "
+        "`exact_match`. A failed query scores 0. Never a pass rule.",
         missing="no accepted answer, or a query the documents don't answer: `no_gold`",
         source=_ROW,
     ),
@@ -50,11 +64,14 @@ ANSWERS = (
         range="0 or 1",
         better="higher",
         level="query",
-        definition="The answer holds the number of an accepted answer within 1 % (0.01 for a zero). Sign, parentheses "
-        "as minus, thousands separators, percent, currency and scale words are read; percent, currency and the words "
-        "beside the accepted number must stand in the answer too. A bare integer from 1000 to 2999 reads as a year and "
-        "must be equal. An answer with more than three numbers names none. A failed query scores 0.",
-        missing="no accepted answer with exactly one number: `no_gold`",
+        definition="The answer asserts the number of an accepted answer: decimals within 1 % (0.01 for a zero), "
+        "integers only when equal. Signs, parentheses as a minus, separators of thousands, percent, currencies, units, "
+        "scale words, fractions, powers of ten and numbers in words are read; 1,234 is an integer and 1.234 a decimal. "
+        "The answer names one number: the only one of its kind, what it calls its answer, or what its computation ends "
+        "in. Numbers that are denied, asked about, supposed, one of two, the question's own or a page's are not "
+        "asserted; a range matches only a range. The unit need not be repeated, another one is a miss. A refusal and a "
+        "failed query score 0.",
+        missing="no accepted answer is a number or a range (with its unit), or a sentence with one: `no_gold`",
         source=_ROW,
     ),
     Metric(

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.measurements.answers import exact_match, normalised, numeric_match, token_f1
+from docmind_core.measurements.answers import exact_match, exact_match_squad, token_f1
+from docmind_core.query_sets.normalising import normalised, vanishes
 
 # Outputs of the SQuAD evaluation script (v1.1) for an answer and its accepted answers: exact match, F1.
 SQUAD = [
@@ -35,13 +36,58 @@ SQUAD = [
     ("İstanbul", ("istanbul",), 0.0, 0),
     ("", ("something",), 0.0, 0),
 ]
+MORE_THAN_ASCII = {"“quoted”"}
 TEXT = st.text(alphabet=string.printable + "éß“", max_size=40)
 
 
 @pytest.mark.parametrize(("answer", "golds", "match", "f1"), SQUAD)
 def test_matches_the_squad_script(answer, golds, match, f1):
-    assert exact_match(answer, golds) == match
-    assert token_f1(answer, golds) == pytest.approx(f1, abs=1e-6)
+    assert exact_match_squad(answer, golds) == match
+    if answer not in MORE_THAN_ASCII:
+        assert exact_match(answer, golds) == match
+        assert token_f1(answer, golds) == pytest.approx(f1, abs=1e-6)
+
+
+def test_punctuation_is_what_unicode_calls_so():
+    assert (exact_match("“quoted”", ["quoted"]), exact_match_squad("“quoted”", ["quoted"])) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("“Paris”", "Paris"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER P}aris", "Paris"),
+        ("ﬁle", "file"),
+        ("«Paris»!", "paris"),
+        ("state\N{NON-BREAKING HYPHEN}of\N{NON-BREAKING HYPHEN}the-art…", "stateoftheart"),
+        ("¿Paris?", "Paris"),
+        ("`KeyError`", "KeyError"),
+        (
+            "e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}",
+            "\N{LATIN SMALL LETTER E WITH ACUTE}t\N{COMBINING ACUTE ACCENT}",
+        ),
+    ],
+)
+def test_texts_that_look_alike_are_the_same_answer(answer, gold):
+    assert exact_match(answer, [gold]) == token_f1(answer, [gold]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("gold", "right", "wrong"),
+    [
+        ("A", ["A", " A\n", "`A`"], ["", "the", ".", "B", "a", "An"]),
+        ("==", ["==", "`==`"], ["", "!=", "=", "===", "."]),
+        ("!=", ["!="], ["=", "==", ""]),
+        ("the", ["the"], ["", "a", "The a"]),
+        ("...", ["..."], ["", "."]),
+        ("*", ["*"], ["**", ""]),
+    ],
+)
+def test_a_gold_of_which_normalising_leaves_nothing_is_compared_as_it_is(gold, right, wrong):
+    assert vanishes(gold)
+    for formula in (exact_match, token_f1):
+        assert [formula(answer, [gold]) for answer in right] == [1.0] * len(right)
+        assert [formula(answer, [gold]) for answer in wrong] == [0.0] * len(wrong)
 
 
 def test_f1_worked_by_hand():
@@ -49,8 +95,7 @@ def test_f1_worked_by_hand():
     assert token_f1("one two two three", ["two two four"]) == pytest.approx(4 / 7)
 
 
-def test_two_empty_texts_agree_and_one_empty_text_does_not():
-    assert token_f1("the", ["A."]) == 1.0
+def test_an_empty_text_shares_no_word():
     assert token_f1("", ["word"]) == 0.0
     assert token_f1("word", ["the"]) == 0.0
 
@@ -78,61 +123,7 @@ def test_normalising_twice_changes_nothing_and_a_text_matches_itself(text):
     assert exact_match(text, [text]) == token_f1(text, [text]) == 1.0
 
 
-@pytest.mark.parametrize("formula", [exact_match, token_f1])
+@pytest.mark.parametrize("formula", [exact_match, exact_match_squad, token_f1])
 def test_without_an_accepted_answer_there_is_nothing_to_match(formula):
     with pytest.raises(ValueError, match="at least one accepted answer"):
         formula("x", [])
-
-
-@pytest.mark.parametrize(
-    ("answer", "gold", "expected"),
-    [
-        ("about 101", "100", 1.0),
-        ("99", "100", 1.0),
-        ("98.9", "100", 0.0),
-        ("-100", "100", 0.0),
-        ("(100)", "-100", 1.0),
-        ("$ 100", "$100", 1.0),
-        ("100", "$100", 0.0),
-        ("$100", "$100", 1.0),
-        ("€100", "$100", 0.0),
-        ("3677 people seated", "3,677 seated", 1.0),
-        ("3,677", "3,677 seated", 0.0),
-        ("12 percent", "12 %", 1.0),
-        ("12", "12 %", 0.0),
-        ("1.2 million", "1,200,000", 1.0),
-        ("1.2 billion", "1,200,000", 0.0),
-        ("1.2", "1.2 million", 0.0),
-        ("0.009", "0", 1.0),
-        ("0.02", "0", 0.0),
-        ("1998", "1999", 0.0),
-        ("in 1999", "1999", 1.0),
-        ("1,998", "1,999", 1.0),
-        ("utf-16", "utf-8", None),
-        ("1, 2, 3 or 4", "4", 0.0),
-        ("between 3 and 4", "4", 1.0),
-        ("none", "4", 0.0),
-        ("", "4", 0.0),
-        ("October 10", "October 10, 1924", None),
-        ("Python 3.1.2", "3.1", 0.0),
-        ("4", "four", None),
-    ],
-)
-def test_numbers(answer, gold, expected):
-    assert numeric_match(answer, [gold]) == expected
-
-
-def test_any_accepted_number_counts():
-    assert numeric_match("7", ["seven", "7"]) == 1.0
-    assert numeric_match("7", []) is None
-
-
-@given(st.integers(-(10**9), 10**9))
-def test_a_number_matches_itself_however_it_is_written(number):
-    assert numeric_match(f"{number:,}", [str(number)]) == 1.0
-    assert numeric_match(f"It is {number}.", [f"{number:,}"]) == 1.0
-
-
-@given(st.integers(3000, 10**9), st.floats(0.02, 5))
-def test_a_number_that_is_two_percent_off_does_not(number, off):
-    assert numeric_match(f"{number * (1 + off):.2f}", [str(number)]) == 0.0
