@@ -73,7 +73,10 @@ def history_problems(answer: dict[str, Any], key: str) -> list[str]:
 
 def lost_queries(home: Settings) -> list[str]:
     """Return what is wrong with the queries in the tables."""
-    counts = "select run_id, count(*), count(distinct query_id) from query_runs where status = 'answered' group by 1"
+    counts = (
+        "select run_id, count(*), count(distinct query_id) from query_runs "
+        "where status = 'answered' and phase = 'measured' group by 1"
+    )
     return [
         f"{run_id}: {rows} rows of {queries} queries"
         for run_id, rows, queries in query_rows(home, counts)[1]

@@ -36,7 +36,7 @@ class Stage:
     def write_suite(self, **changes: object) -> None:
         """Write `toy.yaml`."""
         values = {"name": "toy", "query_set": "toy-set", "engine": self.engine.url, "arms": ["single_pass"]}
-        (self.folder / "toy.yaml").write_text(json.dumps({**values, "concurrency": 1, **changes}))
+        (self.folder / "toy.yaml").write_text(json.dumps({**values, "concurrency": 1, "warmup": 0, **changes}))
 
     def start(self, *arguments: str, first: str = "", **environment: str) -> "subprocess.Popen[str]":
         """Start `docmind` with `arguments`; `first` is Python that its process runs before."""

@@ -80,6 +80,7 @@ def make_counter_rows(
         {
             "run_id": run_id,
             "engine_session": session,
+            "block": 1,
             "counter": counter,
             "value": 1000.0 + (amount if moment == "after" else 0),
             "moment": moment,

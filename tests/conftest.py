@@ -41,7 +41,7 @@ def _quick():
     comments are written, which are half the time of publishing; certificates, which nobody on loopback needs, are
     read once instead of once per client; and it is asked again soon whether counters still move or an engine is up.
     """
-    from docmind_core.runs import benchmark
+    from docmind_core.runs import arm_share
     from docmind_core.serving import managed
     from docmind_core.serving.counters import read_settled_counters
     from docmind_core.tables import connecting, publish
@@ -52,7 +52,7 @@ def _quick():
         patched.setitem(connecting._CONFIG, "threads", 1)
         patched.setattr(os, "fsync", lambda file: None)
         patched.setattr(publish, "_describe", lambda connection: None)
-        patched.setattr(benchmark, "read_settled_counters", soon)
+        patched.setattr(arm_share, "read_settled_counters", soon)
         patched.setattr(managed, "_POLL_S", 0.02)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield describe

@@ -21,7 +21,7 @@ MS = """
 select arm, count(*), sum(calls) / count(*),
     1000 * quantile_cont(wall_s, 0.5), 1000 * quantile_cont(wall_s, 0.95),
     1000 * quantile_cont(coordination_overhead_s, 0.5), 1000 * quantile_cont(coordination_overhead_s, 0.95)
-from query_runs join runs using (run_id) group by arm order by arm
+from query_runs join runs using (run_id) where phase = 'measured' group by arm order by arm
 """
 
 

@@ -87,6 +87,7 @@ def core_rounds(options: argparse.Namespace, settings: Settings, engine: FakeEng
         arms=ARMS,
         engine=engine.url,
         concurrency=3,
+        blocks=2,
     )
     reference = freeze_benchmark_run(suite, settings)
     run_child(settings, reference, engine, None)

@@ -23,6 +23,7 @@ from docmind_core.statistics.limit_tests import quantile
 from docmind_core.statistics.pairs import reduction_pct
 from docmind_core.suites.limits import KNOWN_LIMITS, suite_limits
 from docmind_core.suites.suite import Suite
+from docmind_core.tables.definitions import WARM_UP_BLOCK
 from docmind_core.tables.segments import read_segment
 
 PREFILL_TOKENS = "request_prefill_kv_computed_tokens_sum"
@@ -30,7 +31,7 @@ PREFILL_SECONDS = "request_prefill_time_seconds_sum"
 PREEMPTIONS = "num_preemptions"
 SYSTEM_ARMS = ("tuned", "naive_supervisor")
 WORST_FIRST = (MISSED, UNDECIDED, NOT_MEASURED, MET)
-_COUNTER_COLUMNS = ("engine_session", "counter", "moment", "value")
+_COUNTER_COLUMNS = ("engine_session", "block", "counter", "moment", "value")
 UNLIMITED = ("pass_ratio_min", "good_ratio_min")
 """What a scorecard shows also where the suite sets no limit on it; the other dimensions have one by default."""
 _QUERY_COLUMNS = (
@@ -260,14 +261,14 @@ def _prefilling(run: _Run, limit: float) -> list[Found]:
 
 
 def growth(counters: Sequence[Mapping[str, object]], name: str) -> float | None:
-    """Return by how much an engine's counter grew over all sessions.
+    """Return by how much an engine's counter grew in the measured blocks of all sessions.
 
-    None when it was not offered, and when a session lacks one of its two readings, as after the engine's death.
+    None when it was not offered, and when a block lacks one of its two readings, as after the engine's death.
     """
-    read: dict[object, dict[str, float]] = {}
+    read: dict[tuple[object, object], dict[str, float]] = {}
     for row in counters:
-        if row["counter"] == name and (value := number(row["value"])) is not None:
-            read.setdefault(row["engine_session"], {})[str(row["moment"])] = value
+        if row.get("block") != WARM_UP_BLOCK and row["counter"] == name and (value := number(row["value"])) is not None:
+            read.setdefault((row["engine_session"], row.get("block")), {})[str(row["moment"])] = value
     if not read or any(moments.keys() != {"before", "after"} for moments in read.values()):
         return None
     return sum(moments["after"] - moments["before"] for moments in read.values())

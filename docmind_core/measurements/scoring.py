@@ -58,6 +58,8 @@ def _score_run(
     candidates = _candidates(read_segment(folder, "retrieved", run_id))
     rows: list[dict[str, object]] = []
     for record in read_segment(folder, "query_runs", run_id):
+        if record["phase"] == "warmup":
+            continue
         query = queries.get(str(record["query_id"]))
         if query is None:
             raise StoreError(

@@ -1,49 +1,72 @@
-"""All queries of one arm, a fixed number at a time (closed loop)."""
+"""The queries of one arm, a fixed number at a time (closed loop)."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from time import monotonic
 
-from docmind_core.runs.journal import Row
+from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
-from docmind_core.runs.query_tools import Completes, finished_calls
+from docmind_core.runs.query_tools import Completes
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
+from docmind_core.tables.definitions import WARM_UP_BLOCK
+
+RecordedCalls = Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]]
+"""Calls that earlier processes finished, by query and replicate: what is left of an interrupted query replays them."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often an observer is told that an arm is still running; it decides itself what to show of it."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Tally:
+class ArmTally:
+    """What this process has done of an arm so far; the clock runs while it works on the arm."""
+
     arm: str
     total: int
     done_before: int
     failed: int
-    started_s: float = field(default_factory=monotonic)
     done_here: int = 0
     calls: int = 0
     completion_tokens: int | None = 0
+    _worked_s: float = 0.0
+    _since_s: float | None = None
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let the clock run: between its shares of two blocks the arm waits for the others."""
+        self._since_s = monotonic()
+        try:
+            yield
+        finally:
+            self._worked_s, self._since_s = self._elapsed_s, None
 
     def add(self, row: Row) -> None:
+        """Count a query that has ended."""
         self.done_here += 1
         self.failed += row["status"] == "failed"
         if row.get("completion_tokens") is None:  # an attempt was cut off: what it generated is in no reply
             self.completion_tokens = None
 
     def add_call(self, reply: ChatReply) -> None:
+        """Count a call that has finished."""
         self.calls += 1
         self.completion_tokens = sum_of_known(
             [self.completion_tokens, reply.usage.completion_tokens if reply.usage else None]
         )
 
     @property
+    def _elapsed_s(self) -> float:
+        return self._worked_s + (monotonic() - self._since_s if self._since_s is not None else 0.0)
+
+    @property
     def progress(self) -> ArmProgress:
+        """How far the arm is."""
         return ArmProgress(
             arm=self.arm,
             done=self.done_before + self.done_here,
@@ -51,7 +74,7 @@ class _Tally:
             failed=self.failed,
             done_here=self.done_here,
             completion_tokens=self.completion_tokens,
-            elapsed_s=monotonic() - self.started_s,
+            elapsed_s=self._elapsed_s,
             calls=self.calls,
         )
 
@@ -61,7 +84,7 @@ class _CountedCalls:
     """Passes calls on to the engine and counts those that finish."""
 
     client: Completes
-    tally: _Tally
+    tally: ArmTally
 
     async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
         reply = await self.client.complete(request, book)
@@ -69,52 +92,84 @@ class _CountedCalls:
         return reply
 
 
-async def run_arm(
+def open_tally(journal: Journal, run_id: str, arm: str, total: int) -> ArmTally:
+    """Begin to count what this process does of an arm, behind what earlier ones finished of its `total` queries."""
+    rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"] if row["phase"] != "warmup"]
+    failed = sum(row["status"] == "failed" for row in rows)
+    return ArmTally(arm=arm, total=total, done_before=len(rows), failed=failed)
+
+
+def unanswered(
+    journal: Journal, run_id: str, queries: Sequence[AskedQuery], replicates: int
+) -> list[tuple[AskedQuery, int]]:
+    """Return the queries that have no finished row yet, each with its replicate; the first replicates come first."""
+    finished = journal.finished_keys(run_id)
+    pairs = ((query, replicate) for replicate in range(replicates) for query in queries)
+    return [(query, replicate) for query, replicate in pairs if (query.query_id, replicate) not in finished]
+
+
+async def run_queries(
     setting: ArmSetting,
-    queries: Sequence[AskedQuery],
-    observer: RunObserver,
+    todo: Sequence[tuple[AskedQuery, int]],
+    recorded: RecordedCalls,
     *,
+    tally: ArmTally,
+    observer: RunObserver,
     after_query: Callable[[], None] = lambda: None,
-) -> ArmProgress:
-    """Answer every query that has no finished row yet, and do `after_query` when the row of one is written.
+) -> None:
+    """Answer the queries of `todo`, and do `after_query` when the row of one is written.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
-    finished = setting.journal.finished_keys(setting.run_id)
-    todo = [
-        (query, replicate)
-        for replicate in range(setting.suite.replicates)
-        for query in queries
-        if (query.query_id, replicate) not in finished
-    ]
-    tally = _Tally(
-        arm=setting.arm.name,
-        total=len(queries) * setting.suite.replicates,
-        done_before=len(finished),
-        failed=_failed_before(setting),
-    )
-    observer.arm_started(setting.arm.name, done=len(finished), total=tally.total)
-    recorded = finished_calls(setting.journal.attempts(setting.run_id))
-    waiting = iter(todo)
     engine = replace(setting.engine, client=_CountedCalls(client=setting.engine.client, tally=tally))
-    setting = replace(setting, engine=engine)
+
+    def ended(row: Row) -> None:
+        after_query()
+        tally.add(row)
+        observer.query_finished(tally.progress)
+
+    with tally.working():
+        async with _told_regularly(tally, observer):
+            await _answer_all(replace(setting, engine=engine), todo, recorded, ended)
+
+
+async def warm_up(setting: ArmSetting, queries: Sequence[AskedQuery], replicate: int, recorded: RecordedCalls) -> None:
+    """Answer queries that nothing is measured by, as far as an earlier process of the same engine has not.
+
+    The caches of the lever `result_cache` are left out: the measured queries would find there what these left.
+
+    Raises:
+        EngineUnreachable: If the engine is gone.
+    """
+    finished = setting.journal.finished_keys(setting.run_id, warm_up=True)
+    todo = [(query, replicate) for query in queries if (query.query_id, replicate) not in finished]
+    await _answer_all(replace(setting, block=WARM_UP_BLOCK, caches=None), todo, recorded, lambda row: None)
+
+
+async def _answer_all(
+    setting: ArmSetting,
+    todo: Sequence[tuple[AskedQuery, int]],
+    recorded: RecordedCalls,
+    ended: Callable[[Row], None],
+) -> None:
+    waiting = iter(todo)
+
+    async def work() -> None:
+        for query, replicate in waiting:
+            row, _ = await run_query(setting, query, replicate, recorded.get((query.query_id, replicate), {}))
+            ended(row)
+
     try:
-        async with _told_regularly(tally, observer), asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             for _ in range(min(setting.suite.concurrency, len(todo))):
-                group.create_task(_work(setting, waiting, recorded, tally, observer, after_query))
+                group.create_task(work())
     except BaseExceptionGroup as errors:
         raise _first_error(errors) from errors
-    return tally.progress
-
-
-def _failed_before(setting: ArmSetting) -> int:
-    finished = setting.journal.finished_rows(setting.run_id)
-    return sum(row["status"] == "failed" for rows in finished for row in rows["query_runs"])
 
 
 @asynccontextmanager
-async def _told_regularly(tally: _Tally, observer: RunObserver) -> AsyncIterator[None]:
+async def _told_regularly(tally: ArmTally, observer: RunObserver) -> AsyncIterator[None]:
     """Tell the observer of the progress while the block runs: all queries may be under way for minutes."""
 
     async def tell() -> None:
@@ -129,21 +184,6 @@ async def _told_regularly(tally: _Tally, observer: RunObserver) -> AsyncIterator
         telling.cancel()
         with suppress(asyncio.CancelledError):
             await telling
-
-
-async def _work(
-    setting: ArmSetting,
-    waiting: Iterator[tuple[AskedQuery, int]],
-    recorded: Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]],
-    tally: _Tally,
-    observer: RunObserver,
-    after_query: Callable[[], None],
-) -> None:
-    for query, replicate in waiting:
-        row, _ = await run_query(setting, query, replicate, recorded.get((query.query_id, replicate), {}))
-        after_query()
-        tally.add(row)
-        observer.query_finished(tally.progress)
 
 
 def _first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

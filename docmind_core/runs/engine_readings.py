@@ -1,4 +1,4 @@
-"""Readings of the engine's counters before and after an arm, and of our own count of requests next to them."""
+"""Readings of the engine's counters around an arm's share of a block, and of our own count of requests next to them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ def in_session_of(before: CounterSnapshot | None, after: CounterSnapshot | None)
 
 
 def book_counters(
-    journal: Journal, run_id: str, snapshot: CounterSnapshot | None, moment: str, *, requests_sent: int
+    journal: Journal, run_id: str, block: int, moment: str, snapshot: CounterSnapshot | None, *, requests_sent: int
 ) -> None:
     """Write one reading, durably; an engine that offers no counters leaves our own count alone."""
     session = snapshot.engine_session if snapshot else UNKNOWN_SESSION
@@ -32,6 +32,7 @@ def book_counters(
         {
             "run_id": run_id,
             "engine_session": session,
+            "block": block,
             "counter": counter,
             "value": float(value),
             "moment": moment,
@@ -39,4 +40,4 @@ def book_counters(
         }
         for counter, value in sorted({**values, REQUESTS_SENT: requests_sent}.items())
     ]
-    journal.book_counters(run_id, session, moment, rows)
+    journal.book_counters(run_id, session, block, moment, rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from docmind_core.runs.device_samples import sampled_rows
 from docmind_core.runs.journal import Journal, Row
@@ -36,6 +37,7 @@ def fold_arm(
     attempts = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
     calls = with_estimates(attempts, finished, facts.get("max_model_len"))
     query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans, calls)
+    measured = [row for row in query_rows if row["phase"] != "warmup"]
     # Journals of earlier versions have no rows of the later tables.
     collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}
     run = {
@@ -43,8 +45,9 @@ def fold_arm(
         "started_at": started_at,
         "ended_at": ended_at,
         "process_starts": starts or None,
-        **_duration(query_rows, starts),
-        "status": "finished" if len(query_rows) == expected_queries else "incomplete",
+        **_duration(measured, starts),
+        "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
+        "status": "finished" if len(measured) == expected_queries else "incomplete",
         "expected_queries": expected_queries,
         "comparable": journal.comparable(),
     }
@@ -95,12 +98,20 @@ def _unseen(row: Row) -> Row:
 
 
 def _duration(query_rows: Sequence[Row], starts: int) -> Row:
-    """Seconds from the first start to the last end; none for a resumed arm: the pause would count."""
+    """Seconds from the first start to the last end, summed over the blocks: between them other arms are at work.
+
+    None for a resumed arm: the pause would count.
+    """
     # A process that died between two queries leaves no replayed call behind, only the second start.
     if starts > 1 or any(row["times_missing_because"] == "resumed" for row in query_rows):
         return {"duration_s": None, "duration_missing_because": "resumed"}
     if not query_rows:
         return {"duration_s": None, "duration_missing_because": "failed_run"}
-    first = min(row["started_at"] for row in query_rows)
-    last = max(row["ended_at"] for row in query_rows)
-    return {"duration_s": float((last - first).total_seconds()), "duration_missing_because": None}
+    first: dict[int, datetime] = {}
+    last: dict[int, datetime] = {}
+    for row in query_rows:
+        block = row["block"]
+        first[block] = min(row["started_at"], first.get(block, row["started_at"]))
+        last[block] = max(row["ended_at"], last.get(block, row["ended_at"]))
+    seconds = sum((last[block] - first[block]).total_seconds() for block in first)
+    return {"duration_s": seconds, "duration_missing_because": None}

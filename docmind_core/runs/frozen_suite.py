@@ -11,6 +11,7 @@ import yaml
 from docmind_core.agents.arms import find_arm
 from docmind_core.errors import DocMindError, RunError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of, suite_of
 from docmind_core.runs.preflight import refuse_unready
@@ -49,6 +50,7 @@ def check_suite(suite: Suite) -> None:
         EngineStartError: vLLM would have to be started, and is not installed.
         RetrievalError: What the suite's way to search needs is not installed, or damaged.
         QuerySetError: The query set is not valid.
+        SuiteError: It has fewer queries than the suite has blocks.
     """
     for arm in suite.arms:
         find_arm(arm)
@@ -56,7 +58,7 @@ def check_suite(suite: Suite) -> None:
     if not suite.engine_is_remote:
         engine_profile(suite.engine)
     refuse_unready(suite)
-    load_query_set(suite.query_set)
+    plan_queries(load_query_set(suite.query_set).queries, suite)
 
 
 def freeze_benchmark_run(

@@ -7,6 +7,7 @@ from pathlib import Path
 from docmind_core.errors import DocMindError, SuiteError, UsageError
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import read_query_set
+from docmind_core.runs.blocks import plan_problems
 from docmind_core.runs.preflight import refuse_unready
 from docmind_core.suites.limits import limit_problems
 from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
@@ -62,6 +63,7 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
     from docmind_core.serving.profiles import engine_profile  # noqa: PLC0415
 
     problems: list[str] = []
+    query_sets: list[QuerySet] = []
 
     def look(field: str, check: Callable[[], object]) -> None:
         try:
@@ -76,7 +78,8 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
         look("schedule", lambda: check_schedule(suite))
     if not suite.engine_is_remote:
         look("engine", lambda: engine_profile(suite.engine))
-    look("query_set", lambda: load_query_set(suite.query_set))
+    look("query_set", lambda: query_sets.append(load_query_set(suite.query_set)))
+    problems.extend(f"{source}: {problem}" for found in query_sets for problem in plan_problems(found.queries, suite))
     if problems:
         hidden = len(problems) - PROBLEMS_SHOWN_MAX
         more = [f"... and {hidden} more"] if hidden > 0 else []

@@ -14,51 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from docmind_core.errors import RunError
-from docmind_core.runs.journal_entries import FailedCall, decode, encode
+from docmind_core.runs.journal_entries import SCHEMA, FailedCall, decode, encode
+from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 Row = dict[str, Any]
-
-_SCHEMA = """
-create table if not exists attempts (
-    run_id text not null, query_id text not null, replicate integer not null,
-    agent text not null, task text not null, request_hash text not null,
-    call_id text not null, attempt integer not null,
-    ended integer not null, row text not null,
-    primary key (call_id, attempt)
-);
-create index if not exists attempts_of_query on attempts (run_id, query_id, replicate);
-create table if not exists late_calls (
-    run_id text not null, query_id text not null, replicate integer not null,
-    agent text not null, task text not null,
-    primary key (run_id, query_id, replicate, agent, task)
-);
-create table if not exists failed_calls (
-    run_id text not null, query_id text not null, replicate integer not null,
-    call_id text not null primary key, agent text not null, task text not null, request_hash text not null,
-    error_type text not null, error_message text not null
-);
-create table if not exists finished_queries (
-    run_id text not null, query_id text not null, replicate integer not null, rows text not null,
-    primary key (run_id, query_id, replicate)
-);
-create table if not exists counters (
-    run_id text not null, engine_session text not null, moment text not null, rows text not null,
-    primary key (run_id, engine_session, moment)
-);
-create table if not exists ticks (
-    run_id text not null, ticks text not null
-);
-create table if not exists beginning (
-    only_row integer primary key check (only_row = 1), identity text not null,
-    accepts_changes integer not null default 0, comparable integer not null default 1
-);
-create table if not exists starts (
-    run_id text not null, started_at text not null
-);
-create table if not exists arms (
-    run_id text not null primary key, started_at text not null, ended_at text, facts text not null
-);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +27,12 @@ class QueryKey:
     run_id: str
     query_id: str
     replicate: int
+    """From 0; below 0 for warm-up, so that it can ask a query that is measured too."""
+
+    @property
+    def phase(self) -> str:
+        """`warmup` or `measured`."""
+        return "measured" if self.replicate >= 0 else "warmup"
 
 
 class Journal:
@@ -84,7 +49,7 @@ class Journal:
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"{path}: the journal can't be opened ({error}). Check the disk and the folder.") from error
 
@@ -167,20 +132,51 @@ class Journal:
             "insert into finished_queries values (?, ?, ?, ?)", (key.run_id, key.query_id, key.replicate, encode(rows))
         )
 
-    def finished_keys(self, run_id: str) -> set[tuple[str, int]]:
-        """Return (query_id, replicate) of each finished query."""
+    def finished_keys(self, run_id: str, *, warm_up: bool = False) -> set[tuple[str, int]]:
+        """Return (query_id, replicate) of each finished query that is measured, or of those that warmed the arm up."""
         rows = self._read("select query_id, replicate from finished_queries where run_id = ?", (run_id,))
-        return {(query_id, replicate) for query_id, replicate in rows}
+        return {(query_id, replicate) for query_id, replicate in rows if (replicate < 0) == warm_up}
 
     def finished_rows(self, run_id: str) -> Iterable[dict[str, list[Row]]]:
         """Yield the rows of each finished query, by table."""
         for (rows,) in self._read("select rows from finished_queries where run_id = ? order by rowid", (run_id,)):
             yield decode(rows)
 
-    def book_counters(self, run_id: str, engine_session: str, moment: str, rows: Sequence[Row]) -> None:
-        """Write the engine's counters; a session's first `before` stays, its last `after` wins."""
+    def begin_block(self, run_id: str, block: int, engine_session: str, *, was_reset: bool) -> None:
+        """Note that an arm's share of a block begins; resumed in the same session, it was reset if it was each time."""
+        self._write(
+            "insert into blocks (run_id, block, engine_session, was_reset) values (?, ?, ?, ?) "
+            "on conflict do update set was_reset = min(was_reset, excluded.was_reset)",
+            (run_id, block, engine_session, int(was_reset)),
+        )
+
+    def end_block(self, run_id: str, block: int, engine_session: str) -> None:
+        """Note that an arm's share of a block is done, its last reading of the counters included."""
+        self._write(
+            "update blocks set ended = 1 where run_id = ? and block = ? and engine_session = ?",
+            (run_id, block, engine_session),
+        )
+
+    def ended_blocks(self, run_id: str) -> set[int]:
+        """Return the blocks of which an arm has answered its share."""
+        return {block for (block,) in self._read("select block from blocks where run_id = ? and ended = 1", (run_id,))}
+
+    def always_reset(self, run_id: str) -> bool:
+        """Return whether the prefix cache was emptied before the measured queries of each block."""
+        found = self._read("select min(was_reset) from blocks where run_id = ? and block <> ?", (run_id, WARM_UP_BLOCK))
+        return found == [(1,)]
+
+    def warm_ups(self, run_id: str) -> dict[str, bool]:
+        """Return the engine sessions in which an arm was warmed up, oldest first, and whether it has ended."""
+        sql = "select engine_session, ended from blocks where run_id = ? and block = ? order by rowid"
+        return {session: bool(ended) for session, ended in self._read(sql, (run_id, WARM_UP_BLOCK))}
+
+    def book_counters(self, run_id: str, engine_session: str, block: int, moment: str, rows: Sequence[Row]) -> None:
+        """Write the engine's counters; of a session and block the first `before` stays, and the last `after` wins."""
         verb = "insert or ignore" if moment == "before" else "insert or replace"
-        self._write(f"{verb} into counters values (?, ?, ?, ?)", (run_id, engine_session, moment, encode(rows)))
+        self._write(
+            f"{verb} into counters values (?, ?, ?, ?, ?)", (run_id, engine_session, block, moment, encode(rows))
+        )
 
     def counters(self, run_id: str) -> list[Row]:
         """Return the rows of `engine_counters` of a run."""
@@ -228,9 +224,13 @@ class Journal:
         """Return whether all of the run was made with the same things."""
         return self._read("select comparable from beginning", ()) != [(0,)]
 
-    def start_arm(self, run_id: str, started_at: datetime, facts: Row) -> None:
-        """Note that a process began to work on an arm; a later start replaces the facts and keeps the arm's time."""
-        self._write("insert into starts values (?, ?)", (run_id, started_at.isoformat()))
+    def start_arm(self, run_id: str, started_at: datetime, facts: Row, *, again: bool = False) -> None:
+        """Note that a process began to work on an arm; a later start replaces the facts and keeps the arm's time.
+
+        `again` says that it is the same process, with the arm's share of another block.
+        """
+        if not again:
+            self._write("insert into starts values (?, ?)", (run_id, started_at.isoformat()))
         self._write(
             "insert into arms values (?, ?, null, ?) on conflict (run_id) do update set facts = excluded.facts",
             (run_id, started_at.isoformat(), encode(facts)),

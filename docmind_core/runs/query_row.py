@@ -60,7 +60,7 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
         "scheduled_at": end.started_at,
         "started_at": end.started_at,
         "ended_at": end.ended_at,
-        "phase": "measured",
+        "phase": key.phase,
         "agent_sequence": json.dumps(list(end.agent_sequence)),
         **_outcome(end),
         **_token_sums(calls),

@@ -45,6 +45,8 @@ class ArmSetting:
     """What counts the served model's tokens; None when nothing does."""
     context_window: ContextWindow | None = None
     """What prompts are made to fit; None when nobody can count the model's tokens."""
+    block: int = 1
+    """Which block of the benchmark run is under way."""
     recall_of: RecallOf = no_gold
     caches: ArmCaches | None = None
     """Where results are kept; None in an arm without the lever `result_cache`."""
@@ -123,7 +125,12 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
     booked = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
     failed = {call.call_id for call in tools.failed_before.values()}
     calls = without_doubled(booked, earlier, tools.recorded, tools.late_before, failed)
-    row = {**query_row(key, query, end, calls, setting.window), **tools.prompts.columns(calls), **_lookups(tools)}
+    row = {
+        "block": setting.block,
+        **query_row(key, query, end, calls, setting.window),
+        **tools.prompts.columns(calls),
+        **_lookups(tools),
+    }
     spans = [] if tools.resumed else trace.spans
     rows = {
         "query_runs": [row],

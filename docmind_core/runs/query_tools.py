@@ -169,7 +169,7 @@ class RecordingTools:
             key=self.trace.key,
             origin=origin,
             engine_session=self.engine.session,
-            phase="measured",
+            phase=self.trace.key.phase,
             clock=self.clock,
         )
 

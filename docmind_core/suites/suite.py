@@ -97,6 +97,10 @@ class Suite(BaseModel):
     """What a router may choose from."""
     replicates: Count = Field(default=1, ge=1, le=100)
     concurrency: Count = Field(default=4, ge=1, le=1024)
+    blocks: Count = Field(default=1, ge=1, le=1000)
+    """Parts that the queries are cut into: the arms take turns in each, so that their times can be compared."""
+    warmup: Count = Field(default=1, ge=0, le=100)
+    """Queries that each arm answers before its first measured one; their rows have the phase `warmup`."""
     seed: Count = 0
     engine: Annotated[PlainText, AfterValidator(checked_engine)] = "cpu-smollm2"
     """A profile to start, or the URL of a running engine."""

@@ -4,11 +4,12 @@ from docmind_core.tables.definitions import RUN_COLUMN, Table
 
 ENGINE_COUNTERS = Table(
     name="engine_counters",
-    comment="One row is a counter at an instant, before or after an arm: the engine's, and our own (docmind:...)",
-    key=("run_id", "engine_session", "counter", "moment"),
+    comment="One row is a counter before or after an arm's share of a block: the engine's, and our own (docmind:...)",
+    key=("run_id", "engine_session", "block", "counter", "moment"),
     columns={
         **RUN_COLUMN,
         "engine_session": ("varchar", "Engine process: counters restart with it"),
+        "block": ("integer", "Block of the benchmark run, from 1; 0 for warm-up"),
         "counter": (
             "varchar",
             "vllm's name without the prefix vllm: and without _total, prompt_tokens_by_source:SOURCE by its label; "

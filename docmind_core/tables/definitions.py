@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+WARM_UP_BLOCK = 0
+"""Block of the queries that warm an arm up; those that are measured begin with block 1."""
 KEY = ("run_id", "query_id", "replicate")
 RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
 QUERY_COLUMNS = {
     **RUN_COLUMN,
     "query_id": ("varchar", "Id of the query in its query set"),
-    "replicate": ("integer", "Repetition of the query, from 0"),
+    "replicate": ("integer", "Repetition of the query, from 0; below 0 for warm-up, -1 in the first engine session"),
 }
 ARM_COLUMNS = {
     "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",

@@ -37,6 +37,7 @@ RUNS = Table(
         "strategy": ("varchar", "Search strategy of the arms without a router"),
         "replicates": ("integer", "Repetitions of each query"),
         "concurrency": ("integer", "Queries in flight at once (closed loop)"),
+        "blocks": ("integer", "Parts that the queries were cut into; in each, the arms took turns"),
         "seeds": ("varchar", "Seeds of the query selection and of the calls, JSON"),
         "dagster_run_id": ("varchar", "Dagster run that finished this arm"),
         "engine_session": ("varchar", "Latest engine session; a resumed run has several"),
@@ -45,7 +46,7 @@ RUNS = Table(
         "engine_version": ("varchar", "Version that the engine reports"),
         "engine_args_hash": ("varchar", "sha256 of the engine's flags; NULL on a remote engine"),
         "batch_invariant": ("boolean", "VLLM_BATCH_INVARIANT of a managed engine; NULL when unknown"),
-        "prefix_cache_state": ("varchar", "reset (emptied when the arm began) or unknown"),
+        "prefix_cache_state": ("varchar", "reset (emptied before the measured queries of each block) or unknown"),
         "max_model_len": ("integer", "Context window that the engine reports, tokens"),
         "model": ("varchar", "Model that the engine serves"),
         "model_revision": ("varchar", "Revision or package version of the model; NULL when unknown"),
@@ -65,7 +66,10 @@ RUNS = Table(
         "started_at": ("timestamp", "UTC start of the arm"),
         "ended_at": ("timestamp", "UTC end of the arm"),
         "process_starts": ("integer", "Processes that worked on the arm; above 1 it was resumed; NULL in old journals"),
-        "duration_s": ("double", "Seconds from the first query's start to the last one's end; NULL when resumed"),
+        "duration_s": (
+            "double",
+            "Seconds from the first query's start to the last one's end, summed over blocks; NULL when resumed",
+        ),
         "duration_missing_because": (
             "varchar",
             "Why duration_s is NULL: resumed (the pause would count) or failed_run",
@@ -101,6 +105,7 @@ QUERY_RUNS = Table(
         "fallback": ("boolean", "True when an agent failed and a single pass answered instead"),
         "fallback_because": ("varchar", "Which agent failed and how"),
         "phase": ("varchar", "measured or warmup; views leave warm-up out"),
+        "block": ("integer", "Block that the query was answered in, from 1; 0 for warm-up"),
         "agent_sequence": ("varchar", "Agents in the order they ran, JSON"),
         "answer": ("varchar", "Answer, without thinking and citation marks; NULL when the query failed"),
         "reasoning": (

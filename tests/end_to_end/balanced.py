@@ -21,8 +21,9 @@ def assert_balanced_and_complete(home: Settings, printed: str) -> None:
     assert select(
         home,
         "select arm, list(query_id order by query_id) as asked from query_runs join runs using (run_id) "
-        "group by arm, run_id order by arm",
+        "where phase = 'measured' group by arm, run_id order by arm",
     ) == [(arm, asked) for arm in sorted(ARMS)]
+    assert select(home, "select count(*) from query_runs where phase = 'warmup'") == [(len(ARMS),)]
     callers = select(home, "select distinct agent from llm_calls where run_id like '%.naive_supervisor'")
     assert {agent for (agent,) in callers} == {SUPERVISOR, *AGENTS}
     assert select(home, "select distinct status, plumbing from runs") == [("finished", True)]
@@ -33,11 +34,16 @@ def assert_balanced_and_complete(home: Settings, printed: str) -> None:
 def engine_growth(home: Settings, run_id: str) -> tuple[float, float]:
     """What the engine's own counters grew by, from the segments and not from the view."""
     rows = read_segment(home.tables, "engine_counters", run_id)
-    values = {(row["counter"], row["moment"]): row["value"] for row in rows}
-    return tuple(
-        values[counter, "after"] - values[counter, "before"] for counter in ("prompt_tokens", "generation_tokens")
-    )
+    signs = {"before": -1, "after": 1}  # of the warm-up and of each block
+
+    def growth(counter):
+        return sum(signs[row["moment"]] * row["value"] for row in rows if row["counter"] == counter)
+
+    return growth("prompt_tokens"), growth("generation_tokens")
 
 
 def asked_queries(home: Settings) -> list[str]:
-    return [query_id for (query_id,) in select(home, "select distinct query_id from query_runs order by 1")]
+    return [
+        query_id
+        for (query_id,) in select(home, "select distinct query_id from query_runs where phase = 'measured' order by 1")
+    ]

@@ -146,7 +146,7 @@ def test_failed_queries_and_fallbacks_are_not_good(home):
 def plant_speeds(home, speeds, counters=()):
     calls = [make_call_row(call_id=f"c{number}", decode_tps=speed) for number, speed in enumerate(speeds)]
     taken = [
-        {"engine_session": "s", "counter": counter, "moment": moment, "value": value}
+        {"engine_session": "s", "block": 1, "counter": counter, "moment": moment, "value": value}
         for counter, moment, value in counters
     ]
     rows = {"query_runs": [make_query_run_row("q0")], "llm_calls": calls, "engine_counters": taken}
@@ -235,7 +235,7 @@ sample.count = iter(range(10**6)).__next__
 def test_a_gpu_whose_processes_hold_nothing_is_not_taken_for_all_that_is_in_use_on_it(home):
     rows = [sample("nvml", vram_process_gib=0.0, mem_used_gib=20.0), sample("engine", kv_cache_usage_ratio=0.35)]
     counters = [
-        {"engine_session": "s", "counter": "num_preemptions", "moment": moment, "value": value}
+        {"engine_session": "s", "block": 1, "counter": "num_preemptions", "moment": moment, "value": value}
         for moment, value in (("before", 1.0), ("after", 4.0))
     ]
     write_rows(home, {"device_samples": rows, "engine_counters": counters}, TUNED)
@@ -276,7 +276,7 @@ def test_a_session_whose_last_reading_is_missing_makes_the_growth_unknown(home):
     """The engine was killed in the first of two sessions: its start must not be taken off the second one's growth."""
     tokens, seconds = "request_prefill_kv_computed_tokens_sum", "request_prefill_time_seconds_sum"
     rows = [
-        {"engine_session": session, "counter": counter, "moment": moment, "value": value}
+        {"engine_session": session, "block": 1, "counter": counter, "moment": moment, "value": value}
         for session, counter, moment, value in (
             *(("killed", tokens, "before", 500.0), ("killed", seconds, "before", 1.0)),
             *(("next", tokens, "before", 0.0), ("next", seconds, "before", 0.0)),

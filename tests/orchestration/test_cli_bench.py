@@ -38,7 +38,10 @@ def test_a_bundled_suite_runs_on_an_engine_that_wants_a_key(settings, monkeypatc
     with FakeEngine(api_key=KEY) as server:
         assert run(["bench", "smoke", "--engine", server.url, "--api-key-env", "TOY_KEY", *ONE_QUERY]) == 0
 
-    assert query_rows(settings, "select status from query_runs")[1] == [("answered",)]
+    assert query_rows(settings, "select phase, status from query_runs order by 1")[1] == [
+        ("measured", "answered"),
+        ("warmup", "answered"),
+    ]
     shown = capsys.readouterr()
     assert KEY not in shown.out + shown.err
 
@@ -109,5 +112,8 @@ def test_a_run_in_which_no_query_was_answered_fails_with_the_cause_and_still_has
     assert "No query was answered." in shown.out
     assert "all of 1 failed with RequestRejected: " in shown.err.splitlines()[-1]
     assert "check model, key, and the suite's answer_max_tokens; then start a new run" in shown.err.splitlines()[-1]
-    assert query_rows(settings, "select status from query_runs")[1] == [("failed",)]
+    assert query_rows(settings, "select phase, status from query_runs order by 1")[1] == [
+        ("measured", "failed"),
+        ("warmup", "failed"),
+    ]
     assert list(settings.reports.glob("*/index.html"))

@@ -98,8 +98,8 @@ def make_counters(arm: str, *, calls: int, benchmark_run: str = BENCHMARK_RUN) -
     }  # fmt: skip
     return [
         {
-            "run_id": run_id_of(arm, benchmark_run), "engine_session": "s1", "counter": name, "moment": moment,
-            "value": 1000.0 + (value if moment == "after" else 0.0), "taken_at": START,
+            "run_id": run_id_of(arm, benchmark_run), "engine_session": "s1", "block": 1, "counter": name,
+            "moment": moment, "value": 1000.0 + (value if moment == "after" else 0.0), "taken_at": START,
         }
         for name, value in grown.items()
         for moment in ("before", "after")

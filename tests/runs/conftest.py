@@ -50,7 +50,13 @@ def engine():
 @pytest.fixture
 def make_suite(query_set_folder, engine):
     def make(**changes) -> Suite:
-        values = {"name": "toy", "query_set": str(query_set_folder), "engine": engine.url, "concurrency": 3}
+        values = {
+            "name": "toy",
+            "query_set": str(query_set_folder),
+            "engine": engine.url,
+            "concurrency": 3,
+            "warmup": 0,
+        }
         return Suite.model_validate({**values, **changes})
 
     return make

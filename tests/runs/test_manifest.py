@@ -17,7 +17,7 @@ ENGINE = {"base_url": "http://127.0.0.1:1", "model": "tiny", "managed": True}
 CHANGED_SUITE = (
     *({"name": "other"}, {"level": "fast"}, {"routing": "free"}, {"strategies": ["semantic_search"]}, {"top_k": 3}),
     *({"limit": 4}, {"seed": 1}, {"replicates": 2}, {"concurrency": 9}, {"answer_max_tokens": 9}, {"deadline_s": 9}),
-    *({"agent_deadline_s": 9}, {"strategy": "hybrid_search"}),
+    *({"agent_deadline_s": 9}, {"strategy": "hybrid_search"}, {"blocks": 6}, {"warmup": 2}),
 )
 CHANGED_ENGINE = (
     *({"model": "large"}, {"model_revision": "2"}, {"weights_hash": "w"}, {"engine_args_hash": "a"}, {"dtype": "half"}),
@@ -34,7 +34,7 @@ def facts(arm="naive_supervisor", *, suite=None, engine=None, index_hash="i", qu
         connection=EngineConnection(**{**ENGINE, **(engine or {})}),
         dagster_run_id=None,
     )
-    return manifest.run_facts(inputs, arm, engine_session="s1", prefix_cache_state="reset")
+    return manifest.run_facts(inputs, arm, engine_session="s1")
 
 
 @pytest.fixture

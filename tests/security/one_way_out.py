@@ -74,6 +74,7 @@ def main(folder):
     try:
         with FakeEngine() as engine:
             suite = {"name": "toy", "query_set": str(write_query_set(folder / "set")), "engine": engine.url}
+            suite["warmup"] = 0
             (folder / "toy.yaml").write_text(json.dumps({**suite, "arms": ARMS, "channels": ["ops"]}))
             docmind("bench", str(folder / "toy.yaml"))
             docmind("report", "--hours", "24")

@@ -32,6 +32,7 @@ def test_a_key_that_comes_back_in_a_reply_or_an_error_event_is_not_kept(tmp_path
             api_key_env="TOY_KEY",
             arms=["single_pass"],
             concurrency=1,
+            warmup=0,
         )
         execute_benchmark_run(
             settings, freeze_benchmark_run(suite, settings), dagster_run_id=None, observer=SilentObserver()

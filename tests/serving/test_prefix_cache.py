@@ -90,10 +90,10 @@ def test_each_arm_begins_with_a_reset_and_records_whether_it_was_one(tmp_path, m
     seen = []
 
     class Counting(SilentObserver):
-        def arm_started(self, arm, *, done, total):
+        def query_finished(self, progress):
             seen.append(engine.resets)
 
-    settings = Settings(home=tmp_path / "home")
+    settings, arms = Settings(home=tmp_path / "home"), ["single_pass", "naive_supervisor"]
     with FakeEngine() as engine:
         engine.reset_answers.extend(answers)
 
@@ -103,7 +103,7 @@ def test_each_arm_begins_with_a_reset_and_records_whether_it_was_one(tmp_path, m
 
         monkeypatch.setattr("docmind_core.runs.benchmark.open_engine", opened)
         folder = write_query_set(tmp_path / "set")
-        suite = Suite(name="toy", query_set=str(folder), engine=engine.url, arms=["single_pass", "naive_supervisor"])
+        suite = Suite(name="toy", query_set=str(folder), engine=engine.url, arms=arms, warmup=0)
         key = freeze_benchmark_run(suite, settings)
         execute_benchmark_run(settings, key, dagster_run_id=None, observer=Counting())
 

@@ -4,7 +4,7 @@ with ended as (
     select query_runs.status, query_runs.error_type, query_runs.error_message
     from query_runs
     join runs using (run_id)
-    where runs.benchmark_run = $benchmark_run
+    where runs.benchmark_run = $benchmark_run and query_runs.phase is distinct from 'warmup'
 )
 select
     (select count(*) from ended where status = 'answered') as answered,

@@ -74,11 +74,13 @@ sessions as (
     select
         run_id,
         engine_session,
+        block,
         counter,
         -- NULL when a session lacks one of its two moments, as after the engine's death.
         max(value) filter (where moment = 'after') - max(value) filter (where moment = 'before') as growth
     from engine_counters
     where counter in ('request_prefill_kv_computed_tokens_sum', 'request_prefill_time_seconds_sum')
+        and block is distinct from 0  -- warm-up
     group by all
 ),
 prefill as (

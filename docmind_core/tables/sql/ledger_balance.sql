@@ -47,16 +47,39 @@ ledger as (
     from calls
     group by all
 ),
-counters as (
+readings as (
     select
         run_id,
         engine_session,
+        block,
         counter,
         count(*) filter (where moment = 'before') as before_count,
         count(*) filter (where moment = 'after') as after_count,
         max(value) as largest,
         (max(value) filter (where moment = 'after') - max(value) filter (where moment = 'before'))::bigint as growth
     from engine_counters
+    group by all
+),
+-- An arm's share of each block, its warm-up among them, has readings of its own: what lies between is other arms'.
+counters as (
+    select
+        run_id,
+        engine_session,
+        counter,
+        max(largest) as largest,
+        case when count(*) = count(growth) then sum(growth)::bigint end as growth,
+        min(growth) as least_growth
+    from readings
+    group by all
+),
+moments as (
+    select run_id, engine_session, bool_and(has_before) as has_before, bool_and(has_after) as has_after
+    from (
+        select run_id, engine_session, block, max(before_count) > 0 as has_before, max(after_count) > 0 as has_after
+        from readings
+        where counter not like 'docmind:%'
+        group by all
+    )
     group by all
 ),
 engine as (
@@ -66,6 +89,8 @@ engine as (
         max(growth) filter (where counter = 'prompt_tokens') as engine_prompt_tokens,
         max(growth) filter (where counter = 'generation_tokens') as engine_completion_tokens,
         max(growth) filter (where counter = 'request_success') as engine_requests,
+        min(least_growth) filter (where counter in ('prompt_tokens', 'generation_tokens', 'request_success'))
+            as least_growth,
         coalesce(max(largest) filter (where counter in ('num_requests_running', 'num_requests_waiting')), 0)::bigint
             as requests_under_way,
         -- Where the prompt's tokens came from, by source where the engine offers that, else by older counters.
@@ -78,9 +103,10 @@ engine as (
         max(growth) filter (where counter = 'docmind:requests_sent') as requests_sent,
         coalesce(max(largest) filter (where counter = 'docmind:engines_seen'), 1)::bigint as engines_seen,
         count(distinct counter) filter (where counter in ('prompt_tokens', 'generation_tokens')) = 2 as has_counters,
-        max(before_count) filter (where counter not like 'docmind:%') > 0 as has_before,
-        max(after_count) filter (where counter not like 'docmind:%') > 0 as has_after
+        any_value(has_before) as has_before,
+        any_value(has_after) as has_after
     from counters
+    left join moments using (run_id, engine_session)
     group by all
 ),
 sides as (
@@ -106,6 +132,7 @@ sides as (
         coalesce(own_requests, 0) as own_requests,
         coalesce(finished_requests, 0) as finished_requests,
         engine_requests,
+        least_growth,
         coalesce(requests_under_way, 0) as requests_under_way,
         coalesce(has_counters, false) as has_counters,
         coalesce(has_before, false) as has_before,
@@ -126,7 +153,7 @@ judged as (
         *,
         requests_sent - attempts_booked as requests_difference,
         -- A server that doesn't say when its counters began has the same session before a restart and after it.
-        least(engine_prompt_tokens, engine_completion_tokens, engine_requests) < 0 as went_back,
+        least_growth < 0 as went_back,
         -- Others only add. Tokens of their requests are counted while these run, the requests once they have finished;
         -- and an attempt of ours that was cut off may never have become a request.
         not is_exclusive and prompt_difference >= 0 and completion_difference >= 0 as may_be_others,

@@ -1,5 +1,5 @@
 -- One row: the query runs that ended in the window, warm-up left out. Throughput is over the wall clock of each run,
--- from its first query in the window to its last: summed times of parallel work say nothing about speed. Runs that were
+-- from its first query in the window to its last, block by block: summed times of parallel work say nothing about speed. Runs that were
 -- resumed are left out of it, tokens and seconds both, and counted: nobody worked in the pause.
 with period as (
     select *
@@ -22,7 +22,7 @@ clocks as (
         sum(completion_tokens) as completion_tokens
     from period
     anti join resumed using (run_id)
-    group by all
+    group by run_id, block
 ),
 clocked as (
     select

@@ -1,0 +1,191 @@
+"""An arm's share of one block: warm up, empty the prefix cache, and answer between two readings of the counters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from docmind_core.agents.arms import find_arm
+from docmind_core.agents.context_window import CountsTokens
+from docmind_core.agents.messages import Message
+from docmind_core.query_sets.evidence import evidence_recall
+from docmind_core.query_sets.queries import Query
+from docmind_core.query_sets.selection import cluster_ids
+from docmind_core.retrieval.index import RetrievalIndex
+from docmind_core.runs.arm_run import ArmTally, RecordedCalls, open_tally, run_queries, unanswered, warm_up
+from docmind_core.runs.arm_switches import context_window
+from docmind_core.runs.blocks import QueryPlan, plan_queries
+from docmind_core.runs.clock import ClockAnchor, read_anchor
+from docmind_core.runs.device_samples import sampled_devices
+from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
+from docmind_core.runs.journal import Journal
+from docmind_core.runs.keys import run_id_of
+from docmind_core.runs.manifest import RunInputs, run_facts
+from docmind_core.runs.progress import RunObserver
+from docmind_core.runs.query_row import AskedQuery
+from docmind_core.runs.query_run import ArmSetting
+from docmind_core.runs.query_tools import EngineSeat, finished_calls
+from docmind_core.runs.result_caches import ArmCaches
+from docmind_core.serving.chat_client import ChatClient
+from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
+from docmind_core.serving.prefix_cache import reset_prefix_cache
+from docmind_core.settings import Settings
+from docmind_core.tables.definitions import WARM_UP_BLOCK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenArm:
+    """An arm that this process works on, from its first block to its last."""
+
+    setting: ArmSetting
+    tally: ArmTally
+    recorded: RecordedCalls
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """What all arms of a benchmark run share while it goes on."""
+
+    settings: Settings
+    inputs: RunInputs
+    index: RetrievalIndex
+    journal: Journal
+    observer: RunObserver
+    counts: CountsTokens | None
+    """What counts the served model's tokens; None when the engine offers no way to."""
+    clock: ClockAnchor = field(default_factory=read_anchor)
+    """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
+    open_arms: dict[str, OpenArm] = field(default_factory=dict)
+
+    @cached_property
+    def plan(self) -> QueryPlan:
+        """The queries of the suite in their blocks."""
+        return plan_queries(self.inputs.query_set.queries, self.inputs.suite)
+
+    @cached_property
+    def _clusters(self) -> dict[str, str]:
+        return cluster_ids([query for block in self.plan.blocks for query in block])
+
+    def asked(self, queries: Sequence[Query]) -> list[AskedQuery]:
+        """Return queries without what would give their answers away."""
+        return [_asked(query, self._clusters.get(query.query_id, query.query_id)) for query in queries]
+
+    @property
+    def expected(self) -> int:
+        """How many rows an arm has to have in the end, warm-up left out."""
+        return sum(len(block) for block in self.plan.blocks) * self.inputs.suite.replicates
+
+    def run_id(self, arm: str) -> str:
+        """Return the id of an arm's run."""
+        return run_id_of(self.inputs.benchmark_run, arm)
+
+    def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
+        """Return the evidence recall of a query's passages; None where it has no gold spans."""
+        query = next(query for query in self.inputs.query_set.queries if query.query_id == query_id)
+        return evidence_recall(query.evidence, passages) if query.evidence and not query.expected_abstain else None
+
+
+async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, caches: ArmCaches | None) -> None:
+    """Answer what is left of an arm's share of a block; its rows are in the journal then.
+
+    Raises:
+        EngineUnreachable: If the engine is gone; what is finished stays finished.
+    """
+    journal, connection, run_id = bench.journal, bench.inputs.connection, bench.run_id(arm)
+    before = await read_settled_counters(connection)
+    session = before.engine_session if before else UNKNOWN_SESSION
+    opened = _open(bench, client, arm, session, caches)
+    setting = replace(
+        opened.setting, block=block, caches=caches, engine=replace(opened.setting.engine, session=session)
+    )
+    queries = bench.asked(bench.plan.blocks[block - 1])
+    todo = unanswered(journal, run_id, queries, bench.inputs.suite.replicates)
+    if todo:
+        before = await _warmed_up(bench, client, opened, setting, before)
+    was_reset = await reset_prefix_cache(connection)
+    journal.begin_block(run_id, block, session, was_reset=was_reset)
+    book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
+    with sampled_devices(journal, run_id, connection, bench.clock) as keep_samples:
+        await run_queries(
+            setting,
+            todo,
+            opened.recorded,
+            tally=opened.tally,
+            observer=bench.observer,
+            after_query=keep_samples,
+        )
+    after = in_session_of(before, await read_settled_counters(connection))
+    book_counters(journal, run_id, block, "after", after, requests_sent=client.requests_sent)
+    journal.end_block(run_id, block, session)
+
+
+def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmCaches | None) -> OpenArm:
+    journal, run_id, again = bench.journal, bench.run_id(arm), arm in bench.open_arms
+    facts = run_facts(bench.inputs, arm, engine_session=session)
+    facts |= {"expected_queries": bench.expected, "cache_state": _cache_state(journal, run_id, caches)}
+    if not again:
+        tally = open_tally(journal, run_id, arm, bench.expected)
+        recorded = finished_calls(journal.attempts(run_id))
+        bench.open_arms[arm] = OpenArm(setting=_setting(bench, arm, client), tally=tally, recorded=recorded)
+        bench.observer.arm_started(arm, done=tally.done_before, total=tally.total)
+    journal.start_arm(run_id, bench.clock.now(), facts, again=again)
+    return bench.open_arms[arm]
+
+
+async def _warmed_up(
+    bench: Bench, client: ChatClient, opened: OpenArm, setting: ArmSetting, before: CounterSnapshot | None
+) -> CounterSnapshot | None:
+    """Warm an arm up once per engine session; return the reading of the counters that is the latest then.
+
+    Another engine is cold again, so that its warm-up runs again, with rows of its own; what an ended process left
+    unfinished on the same engine is finished.
+    """
+    journal, run_id, session = bench.journal, setting.run_id, setting.engine.session or UNKNOWN_SESSION
+    queries, sessions = bench.asked(bench.plan.warm_up), journal.warm_ups(run_id)
+    if not queries or sessions.get(session):
+        return before
+    journal.begin_block(run_id, WARM_UP_BLOCK, session, was_reset=False)
+    book_counters(journal, run_id, WARM_UP_BLOCK, "before", before, requests_sent=client.requests_sent)
+    replicate = -1 - [*sessions, session].index(session)
+    await warm_up(setting, queries, replicate, opened.recorded)
+    after = in_session_of(before, await read_settled_counters(bench.inputs.connection))
+    book_counters(journal, run_id, WARM_UP_BLOCK, "after", after, requests_sent=client.requests_sent)
+    journal.end_block(run_id, WARM_UP_BLOCK, session)
+    return after
+
+
+def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
+    arm, inputs = find_arm(arm_name), bench.inputs
+    return ArmSetting(
+        run_id=bench.run_id(arm_name),
+        arm=arm,
+        graph=arm.build(),
+        suite=inputs.suite,
+        engine=EngineSeat(client=client, model=inputs.connection.model, session=None),
+        engine_gone=client.engine_gone,
+        window=inputs.connection.max_model_len,
+        counts=bench.counts,
+        context_window=context_window(inputs, arm_name, bench.counts),
+        recall_of=bench.recall_of,
+        index=bench.index,
+        journal=bench.journal,
+        clock=bench.clock,
+    )
+
+
+def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str | None:
+    """Return what an arm found in its caches when it first began; what it left there itself doesn't warm it."""
+    begun = journal.arm(run_id)
+    if begun is not None:
+        return begun[2].get("cache_state")
+    return caches.state if caches else None
+
+
+def _asked(query: Query, cluster_id: str) -> AskedQuery:
+    return AskedQuery(
+        query_id=query.query_id,
+        text=query.text,
+        query_type=query.query_type,
+        cluster_id=cluster_id,
+        earlier=tuple(Message(speaker=said.role, text=said.content) for said in query.history),
+        tags=query.tags,
+    )

@@ -1,0 +1,65 @@
+"""Blocks: the queries cut into parts, in each of which the arms take turns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from docmind_core.errors import SuiteError
+from docmind_core.query_sets.queries import Query
+from docmind_core.query_sets.selection import select_queries
+from docmind_core.suites.suite import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPlan:
+    """Which queries a suite asks, and in which order."""
+
+    blocks: tuple[tuple[Query, ...], ...]
+    """Measured, block by block; the sizes differ by at most one."""
+    warm_up: tuple[Query, ...]
+    """Asked first, by each arm: queries that are not measured where the set has enough of them."""
+
+
+def plan_queries(queries: Sequence[Query], suite: Suite) -> QueryPlan:
+    """Choose the queries of a suite and cut them into its blocks.
+
+    Raises:
+        SuiteError: If there are fewer queries than blocks, or than queries to warm up with.
+    """
+    if problems := plan_problems(queries, suite):
+        raise SuiteError("\n".join(problems))
+    everything = select_queries(queries, limit=None, seed=suite.seed)
+    measured = everything[: suite.limit]
+    # Of those that are measured too the last come first: on an engine whose prefix cache can't be emptied, the first
+    # measured query would else find its own prompts there.
+    spare = (*everything[len(measured) :], *reversed(measured))
+    return QueryPlan(blocks=cut_into_blocks(measured, suite.blocks), warm_up=spare[: suite.warmup])
+
+
+def plan_problems(queries: Sequence[Query], suite: Suite) -> list[str]:
+    """Say what keeps a query set from being asked in the suite's blocks, one line `key: problem` each."""
+    problems = []
+    measured = min(len(queries), suite.limit or len(queries))
+    if suite.blocks > measured:
+        problems.append(
+            f"blocks: {suite.blocks} blocks need at least {suite.blocks} queries, this suite asks {measured}. "
+            f"Set blocks to at most {measured}, or ask more queries (limit, query_set)."
+        )
+    if suite.warmup > len(queries):
+        problems.append(
+            f"warmup: the query set has {len(queries)} queries, fewer than the {suite.warmup} to warm up with. "
+            f"Set warmup to at most {len(queries)}."
+        )
+    return problems
+
+
+def cut_into_blocks(queries: Sequence[Query], blocks: int) -> tuple[tuple[Query, ...], ...]:
+    """Cut into so many runs of neighbours, whose sizes differ by at most one."""
+    ends = [len(queries) * number // blocks for number in range(blocks + 1)]
+    return tuple(tuple(queries[start:end]) for start, end in pairwise(ends))
+
+
+def turns(arms: Sequence[str], block: int) -> tuple[str, ...]:
+    """Return the order of the arms in a block, from 1: A B C, then C A B, then B C A, then again."""
+    shift = (1 - block) % len(arms)
+    return (*arms[shift:], *arms[:shift])
