@@ -3,10 +3,6 @@
 
 SUITE ?= smoke
 BIN := .venv/bin
-# Files stay whole on one worker, for the fixtures that a file shares, in the order of tests/conftest.py; the real engine
-# and the real daemon get the machine to themselves.
-PYTEST_PARALLEL := $(BIN)/python -m pytest -q -m "not engine and not daemon" -n auto --dist loadfile \
-	--no-loadscope-reorder
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,13 +13,11 @@ bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), p
 
 test: ## Install all and run all tests: at the end those on the real CPU engine and under the real daemon
 	@scripts/install.sh all
-	@$(PYTEST_PARALLEL)
-	@$(BIN)/python -m pytest -q -m engine -o faulthandler_timeout=1200 tests/end_to_end tests/serving
-	@$(BIN)/python -m pytest -q -m daemon -o faulthandler_timeout=1200 tests/end_to_end
+	@scripts/run_tests.sh
 
 test-fast: ## Install without torch and engine, and run the tests that need neither
 	@scripts/install.sh fast
-	@$(PYTEST_PARALLEL)
+	@scripts/run_tests.sh fast
 
 check: ## Format, lint, types, import contracts
 	@scripts/install.sh fast
