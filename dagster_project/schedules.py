@@ -1,4 +1,4 @@
-"""Schedules made from the suites that have a `schedule:`; each is stopped until somebody starts it."""
+"""Schedules made from suites that have a `schedule:`; those of the home run, the bundled one has to be started."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,8 +42,18 @@ def suite_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
 
 def suite_sources(settings: Settings) -> tuple[str, ...]:
     """Return what names each suite that can be scheduled: a bundled name, or the path of a file in the home."""
-    files = sorted((settings.home / "suites").glob("*.yaml"))
-    return (*bundled_suite_names(), *(str(path) for path in files))
+    return (*bundled_suite_names(), *map(str, home_suites(settings)))
+
+
+def home_suites(settings: Settings) -> list[Path]:
+    """Return the suite files of a home, sorted; `docmind schedule add` makes each a link to the user's own file."""
+    return sorted((settings.home / "suites").glob("*.yaml"))
+
+
+def default_status(source: str) -> dg.DefaultScheduleStatus:
+    """Return whether a schedule runs until the web UI says otherwise: who put a suite into the home wants it to."""
+    is_bundled = source in bundled_suite_names()
+    return dg.DefaultScheduleStatus.STOPPED if is_bundled else dg.DefaultScheduleStatus.RUNNING
 
 
 def schedule_name(suite: Suite) -> str:
@@ -60,7 +70,7 @@ def readable_suites(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
     """Yield each suite that can be read, with its source; what can't be read is logged."""
     for source in sources:
         try:
-            yield source, load_suite(source)
+            yield source, load_suite(lasting_name(source))
         except (DocMindError, OSError) as error:
             log.error("suite %s is left out: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback
 
@@ -74,11 +84,13 @@ def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinitio
         job=benchmark_job,
         cron_schedule=cron,
         execution_timezone=suite.timezone,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=default_status(source),
         description=f"Benchmarks the suite {suite.name}, {where}.",
     )
     def tick(context: dg.ScheduleEvaluationContext, store: StoreResource) -> dg.RunRequest:
-        benchmark_run = freeze_benchmark_run(load_suite(source), store.settings(), named=lasting_name(source))
+        benchmark_run = freeze_benchmark_run(
+            load_suite(lasting_name(source)), store.settings(), named=lasting_name(source)
+        )
         add_benchmark_run(context.instance, benchmark_run)
         return dg.RunRequest(run_key=benchmark_run, partition_key=benchmark_run)
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -109,11 +110,18 @@ def serve(settings: Settings, *, port: int, ready: int, read_only: bool, hosts: 
                 code_server_log_level="WARNING",
             )
         )
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=_reload, args=(context,)).start())
         app = guarded_app(create_app_from_workspace_process_context(context), settings, port=port, hosts=hosts)
         config = uvicorn.Config(
             app, host=LOOPBACK, port=port, log_level="warning", timeout_graceful_shutdown=3, server_header=False
         )
         _Server(config, ready).run()
+
+
+def _reload(context: WorkspaceProcessContext) -> None:
+    """Let the code server read the suites again, and with it the daemon, which looks at the same code server."""
+    for name in context.create_request_context().code_location_names:
+        context.reload_code_location(name)
 
 
 @contextlib.contextmanager
@@ -141,6 +149,7 @@ def main() -> None:
     port, ready, *words = sys.argv[1:]
     _end_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # whatever it would read again is not read yet
     hosts = [word for word in words if word != "read-only"]
     serve(load_settings(), port=int(port), ready=int(ready), read_only="read-only" in words, hosts=hosts)
 

@@ -33,15 +33,6 @@ def check(path: str) -> None:
 
 
 def _refuse_impossible_schedule(suite: "Suite") -> None:
-    """Ask Dagster, as it is Dagster that would have to run by it."""
-    import dagster as dg
+    from dagster_project.scheduling import check_schedule
 
-    from docmind_core.errors import SuiteError
-
-    try:
-        dg.ScheduleDefinition(
-            name="checked", job_name="benchmark", cron_schedule=suite.schedule, execution_timezone=suite.timezone
-        )
-    except dg.DagsterError as error:
-        text = "no times fit this cron expression of five fields: minute, hour, day, month, day of the week"
-        raise SuiteError(text) from error
+    check_schedule(suite)

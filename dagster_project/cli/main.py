@@ -14,6 +14,7 @@ from dagster_project.cli.engine import engine
 from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
+from dagster_project.cli.schedule import schedule
 from dagster_project.cli.sql import sql
 from dagster_project.cli.terminal_text import say
 from dagster_project.cli.ui import ui
@@ -41,7 +42,7 @@ def docmind(debug: bool) -> None:
     """
 
 
-for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor, alerts):
+for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor, alerts, schedule):
     docmind.add_command(command)
 
 

@@ -1,7 +1,7 @@
 """`docmind ui`: Dagster's web UI and daemon on this home."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -35,14 +35,17 @@ def ui(port: int, read_only: bool, hosts: tuple[str, ...]) -> None:
       docmind ui --port 3001
       docmind ui --read-only --port 3001 --allow-host metrics.example.org
     """
+    from dagster_project.instance import prepare_dagster_home
+    from dagster_project.web_lock import only_ui
     from docmind_core.settings import load_settings
 
     settings = load_settings()
     _refuse_used_port(port)
-    with _only_one(settings, port, read_only=read_only) as lock, _servers(settings, port, lock, read_only, hosts) as it:
+    prepare_dagster_home(settings)
+    with nullcontext() if read_only else only_ui(settings) as lock, _servers(settings, port, lock, hosts) as servers:
         click.echo(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
         click.echo("Ctrl-C stops it", err=True)
-        it.wait()
+        servers.wait()
 
 
 def _refuse_used_port(port: int) -> None:
@@ -59,49 +62,25 @@ def _refuse_used_port(port: int) -> None:
 
 
 @contextmanager
-def _only_one(settings: "Settings", port: int, *, read_only: bool) -> Iterator[IO[str] | None]:
-    """Hold the UI's lock of this home: two daemons would run every schedule twice."""
-    import fcntl
-
-    from dagster_project.instance import prepare_dagster_home
-    from docmind_core.errors import HomeLocked
-
-    home = prepare_dagster_home(settings)
-    if read_only:
-        yield None
-        return
-    with (home / "ui.lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise HomeLocked(
-                f"the web UI of {settings.home} is already running: {lock.read().strip() or 'starting'}. "
-                "Open that one, or stop it first; a second one may only be --read-only."
-            ) from error
-        lock.truncate(0)
-        lock.write(f"http://{LOOPBACK}:{port}")
-        lock.flush()
-        yield lock
-
-
-@contextmanager
 def _servers(
-    settings: "Settings", port: int, lock: IO[str] | None, read_only: bool, hosts: tuple[str, ...]
+    settings: "Settings", port: int, lock: IO[str] | None, hosts: tuple[str, ...]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the servers and end them in order, on SIGTERM or Ctrl-C too, from their first moment on."""
     import os
     import signal
 
+    from dagster_project.web_lock import name_holder
     from docmind_core.errors import RunError
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     is_ready, ready = os.pipe()
-    words = [str(port), str(ready), *(["read-only"] if read_only else []), *hosts]
+    words = [str(port), str(ready), *([] if lock else ["read-only"]), *hosts]
     servers = _start(settings, words, [ready, *([lock.fileno()] if lock else [])])
     os.close(ready)
+    if lock:
+        name_holder(lock, f"http://{LOOPBACK}:{port}", servers.pid)
     try:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)  # a shell starts background jobs with it ignored

@@ -4,22 +4,48 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import httpx
 import psutil
 import pytest
 
 from docmind_core.settings import child_environment
-from tests.documents import PROJECT
+from tests.documents import PROJECT, write_query_set
 
 STARTED_S = 300
 START_SCHEDULE = 'mutation{startSchedule(scheduleSelector:{scheduleName:"suite_nightly"}){__typename}}'
+
+SCHEDULES = "{repositoriesOrError{...on RepositoryConnection{nodes{schedules{name}}}}}"
 
 
 def ui(home, *arguments, **options):
     command = [sys.executable, "-m", "dagster_project.cli", "ui", *arguments]
     environment = child_environment(DOCMIND_HOME=str(home.home), PYTHONPATH=str(PROJECT))
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **options)
+
+
+def schedule_in_running_ui(home):
+    """Add a suite as a user does."""
+    folder = home.home / "elsewhere"
+    write_query_set(folder / "set")
+    suite = folder / "added.yaml"
+    suite.write_text('name: added\nquery_set: set\narms: [single_pass]\nschedule: "0 3 1 1 *"\n')
+    command = [sys.executable, "-m", "dagster_project.cli", "schedule", "add", str(suite)]
+    subprocess.run(command, check=True, env=child_environment(DOCMIND_HOME=str(home.home), PYTHONPATH=str(PROJECT)))
+
+
+def write_report(home):
+    page = home.reports / "20261122T020000Z-smoke-7f3a" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>the report</p>")
+
+
+def wait_until(has_happened):
+    deadline = time.monotonic() + STARTED_S
+    while not has_happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -31,9 +57,7 @@ def port():
 
 @pytest.mark.daemon
 def test_the_ui_serves_dagster_and_reports_refuses_a_second_one_and_ends_whole_on_sigterm(home, port):
-    page = home.reports / "20261122T020000Z-smoke-7f3a" / "index.html"
-    page.parent.mkdir(parents=True)
-    page.write_text("<p>the report</p>")
+    write_report(home)
     process = ui(home, "--port", str(port))
     try:
         assert "starting" in process.stderr.readline()
@@ -49,6 +73,8 @@ def test_the_ui_serves_dagster_and_reports_refuses_a_second_one_and_ends_whole_o
                 "/graphql", json={"query": START_SCHEDULE}, headers={"Origin": "http://evil.example"}
             )
             assert foreign.status_code == 403
+            schedule_in_running_ui(home)
+            wait_until(lambda: "suite_added" in str(browser.post("/graphql", json={"query": SCHEDULES}).json()))
         second = ui(home, "--port", str(port + 1))
         (line,) = second.communicate(timeout=STARTED_S)[1].splitlines()
         assert f"already running: {address}" in line
