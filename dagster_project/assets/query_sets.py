@@ -43,5 +43,6 @@ def retrieval_index(
         folder=store.settings().indexes,
         strategies=suite.searched_strategies,
         announce=observers.create(context.log).announce,
+        language=suite.language,
     )
     return dg.MaterializeResult(metadata=described_index(index), data_version=dg.DataVersion(index.index_hash))

@@ -4,13 +4,13 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
 from docmind_core.measurements.ranking import document_ranking, ndcg_at_k
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.index import RetrievalIndex, hash_of_index, open_index
+from docmind_core.retrieval.keyword import DEFAULT_LANGUAGE
 from docmind_core.retrieval.search import RANKED_DOCUMENTS, STRATEGIES
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import read_segment
@@ -65,19 +65,21 @@ class Routing:
         suite = json.loads(str(run["manifest"] or "{}")).get("suite", {})
         if not set(STRATEGIES) <= set(suite.get("strategies", ())):
             return Oracle(missing_because="not_all_open")
-        if hash_of_index(self._query_set.documents) != run["index_hash"]:
+        language = str(suite.get("language", DEFAULT_LANGUAGE))
+        if hash_of_index(self._query_set.documents, language) != run["index_hash"]:
             return Oracle(missing_because="index_changed")
         judged = [query for query in queries if query.gold_doc_ids and not query.expected_abstain]
         if not judged:
             return Oracle()
         depth = retrieval_depth(PerformanceLevel(str(run["level"])), suite.get("top_k"))
-        return Oracle(quality=strategy_quality(self._index, judged, depth.candidates_k))
-
-    @cached_property
-    def _index(self) -> RetrievalIndex:
-        return open_index(
-            self._query_set.documents, folder=self._settings.indexes, strategies=STRATEGIES, announce=lambda _: None
+        index = open_index(
+            self._query_set.documents,
+            folder=self._settings.indexes,
+            strategies=STRATEGIES,
+            announce=lambda _: None,
+            language=language,
         )
+        return Oracle(quality=strategy_quality(index, judged, depth.candidates_k))
 
 
 def strategy_quality(index: RetrievalIndex, queries: Sequence[Query], candidates_k: int) -> dict[str, StrategyQuality]:

@@ -13,7 +13,7 @@ from docmind_core.retrieval.chunks import MAX_TOKENS, TITLE_END, chunk_documents
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS, weights_file
 from docmind_core.retrieval.hybrid import HYBRID_SETTINGS, HybridSearcher
-from docmind_core.retrieval.keyword import KEYWORD_SETTINGS, KeywordSearcher
+from docmind_core.retrieval.keyword import DEFAULT_LANGUAGE, KEYWORD_SETTINGS, KeywordSearcher
 from docmind_core.retrieval.saved_parts import open_part
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES, Chunk, ComparingSearcher, Hit, Searcher
 
@@ -73,9 +73,16 @@ class RetrievalIndex:
 
 
 def open_index(
-    documents: Sequence[Document], *, folder: Path, strategies: Collection[str], announce: Callable[[str], None]
+    documents: Sequence[Document],
+    *,
+    folder: Path,
+    strategies: Collection[str],
+    announce: Callable[[str], None],
+    language: str = DEFAULT_LANGUAGE,
 ) -> RetrievalIndex:
     """Open the index of `documents` for `strategies`: load what is saved under `folder`, build and save the rest.
+
+    `language` names stop words and stemmer of keyword search; `none` has neither.
 
     Raises:
         RetrievalError: If a strategy is unknown or can't run here, or a document stands twice.
@@ -85,13 +92,13 @@ def open_index(
             raise RetrievalError(f"unknown search strategy {strategy!r}. Choose from {', '.join(STRATEGIES)}")
     if len({document.doc_id for document in documents}) != len(documents):
         raise RetrievalError("a doc_id stands twice among the documents; give each document its own")
-    index_hash = hash_of_index(documents)
+    index_hash = hash_of_index(documents, language)
     home = folder / index_hash
     chunks = _open_chunks(documents, home, announce)
     searchers: dict[str, Searcher] = {}
     compares: ComparingSearcher | None = None
     if KEYWORD in strategies or HYBRID in strategies:
-        keyword = _open_keyword(chunks, home, announce)
+        keyword = _open_keyword(chunks, home, announce, language)
         searchers[KEYWORD] = keyword
     if SEMANTIC in strategies or HYBRID in strategies:
         semantic = _open_semantic(chunks, home, announce)
@@ -101,10 +108,10 @@ def open_index(
     return RetrievalIndex(index_hash, chunks, searchers, compares=compares)
 
 
-def hash_of_index(documents: Sequence[Document]) -> str:
+def hash_of_index(documents: Sequence[Document], language: str = DEFAULT_LANGUAGE) -> str:
     """Return the hash that the index of `documents` has, whatever strategies it is opened for."""
-    named = json.dumps({"corpus": corpus_hash(documents), "settings": INDEX_SETTINGS}, sort_keys=True)
-    return hashlib.sha256(named.encode()).hexdigest()
+    settings = {"corpus": corpus_hash(documents), "settings": INDEX_SETTINGS, "language": language}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def _open_chunks(documents: Sequence[Document], home: Path, announce: Callable[[str], None]) -> tuple[Chunk, ...]:
@@ -122,10 +129,12 @@ def _open_chunks(documents: Sequence[Document], home: Path, announce: Callable[[
     return open_part(home, "chunks", build=build, load=load, announce=announce)
 
 
-def _open_keyword(chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None]) -> KeywordSearcher:
+def _open_keyword(
+    chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None], language: str
+) -> KeywordSearcher:
     def build(folder: Path) -> None:
         announce(f"building the keyword index of {len(chunks):,} chunks")
-        KeywordSearcher.build(chunks).save(folder)
+        KeywordSearcher.build(chunks, language=language).save(folder)
 
     def load(folder: Path) -> KeywordSearcher:
         return KeywordSearcher.load(folder, chunks)

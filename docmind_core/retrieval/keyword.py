@@ -5,55 +5,57 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bm25s
-import Stemmer
 
 from docmind_core.retrieval.chunks import indexed_text
 from docmind_core.retrieval.ranking import best_hits
 from docmind_core.retrieval.search import Chunk, Hit
+from docmind_core.retrieval.words import WORDS_SETTINGS, indexed_words, searched_words
 
 KEYWORD_SETTINGS: dict[str, object] = {
     "method": "lucene",
     "k1": 1.5,
     "b": 0.75,
-    "stop_words": "en",
-    "stemmer": "english",
-    "underscore": "space",
     "bm25s": bm25s.__version__,
+    **WORDS_SETTINGS,
 }
+DEFAULT_LANGUAGE = "english"
+"""Of stop words and stemmer."""
 
 
 class KeywordSearcher:
-    """BM25 over stemmed words (bm25s, method lucene, k1 1.5, b 0.75, English stop words).
+    """BM25 over the words of `words.py` (bm25s, method lucene, k1 1.5, b 0.75).
 
     `_` parts words, in chunks and in queries, so that `__getattr__` is found by `getattr`. Safe to share by threads.
     """
 
-    def __init__(self, chunks: Sequence[Chunk], scorer: bm25s.BM25 | None) -> None:
+    def __init__(self, chunks: Sequence[Chunk], scorer: bm25s.BM25 | None, language: str) -> None:
         self._chunks = chunks
         self._scorer = scorer
+        self._language = language
 
     @classmethod
-    def build(cls, chunks: Sequence[Chunk]) -> "KeywordSearcher":
-        """Index chunks, which stand in the order of `chunk_id`."""
-        words = tokenized([indexed_text(chunk) for chunk in chunks])
+    def build(cls, chunks: Sequence[Chunk], *, language: str = DEFAULT_LANGUAGE) -> "KeywordSearcher":
+        """Index chunks, which come in the order of `chunk_id`."""
+        words = indexed_words([indexed_text(chunk) for chunk in chunks], language)
         if not any(words):
-            return cls(chunks, None)
+            return cls(chunks, None, language)
         scorer = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
         scorer.index(words, show_progress=False)
-        return cls(chunks, scorer)
+        return cls(chunks, scorer, language)
 
     def save(self, folder: Path) -> None:
         """Write the index into `folder`, which exists."""
-        (folder / "keyword.json").write_text(json.dumps({"words": self._scorer is not None}), encoding="utf-8")
+        about = {"words": self._scorer is not None, "language": self._language}
+        (folder / "keyword.json").write_text(json.dumps(about), encoding="utf-8")
         if self._scorer is not None:
             self._scorer.save(folder, show_progress=False)
 
     @classmethod
     def load(cls, folder: Path, chunks: Sequence[Chunk]) -> "KeywordSearcher":
         """Read what `save` wrote for the same chunks."""
-        if not json.loads((folder / "keyword.json").read_text(encoding="utf-8"))["words"]:
-            return cls(chunks, None)
-        return cls(chunks, bm25s.BM25.load(folder, show_progress=False))
+        about = json.loads((folder / "keyword.json").read_text(encoding="utf-8"))
+        scorer = bm25s.BM25.load(folder, show_progress=False) if about["words"] else None
+        return cls(chunks, scorer, about["language"])
 
     def search(self, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
         """Return the hits of one query, best first; chunks that share no word with the query are none."""
@@ -61,7 +63,7 @@ class KeywordSearcher:
 
     def search_many(self, queries: Sequence[str], k: int, *, documents: int = 0) -> tuple[tuple[Hit, ...], ...]:
         """Search for each query, as `Searcher` says."""
-        return tuple(self._ranked(words, k, documents) for words in tokenized(queries))
+        return tuple(self._ranked(words, k, documents) for words in searched_words(queries, self._language))
 
     def _ranked(self, words: Sequence[str], k: int, documents: int) -> tuple[Hit, ...]:
         if self._scorer is None:
@@ -70,14 +72,3 @@ class KeywordSearcher:
         if not known:
             return ()
         return best_hits(self._chunks, self._scorer.get_scores(known), k, above=0.0, documents=documents)
-
-
-def tokenized(texts: Sequence[str]) -> list[list[str]]:
-    """Return the stemmed words of each text, stop words and single letters left out."""
-    # A stemmer of its own for each call: PyStemmer's objects are not thread-safe, and making one takes a microsecond.
-    stemmer = Stemmer.Stemmer("english")
-    spaced = [text.replace("_", " ") for text in texts]
-    words: list[list[str]] = bm25s.tokenize(
-        spaced, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False
-    )
-    return words

@@ -110,6 +110,7 @@ def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunO
         folder=settings.indexes,
         strategies=suite.searched_strategies,
         announce=observer.announce,
+        language=suite.language,
     )
 
 

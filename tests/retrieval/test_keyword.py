@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from docmind_core.retrieval.keyword import KeywordSearcher, tokenized
+from docmind_core.retrieval.keyword import KeywordSearcher
 from tests.documents import make_chunk
 
 CHUNKS = (
@@ -88,7 +88,3 @@ def test_threads_may_share_a_searcher():
         together = list(pool.map(lambda query: searcher.search(query, 5), queries))
 
     assert together == [searcher.search(query, 5) for query in queries]
-
-
-def test_words_are_stemmed_and_stop_words_left_out():
-    assert tokenized(["The running_dogs, of x"]) == [["run", "dog"]]

@@ -26,6 +26,8 @@ def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
         (MINIMAL + "concurrency: many\n", r"toy\.yaml:\d+: concurrency: "),
         (MINIMAL + "limit: 0\n", r"toy\.yaml:\d+: limit: "),
         (MINIMAL + "routing: chaotic\n", r"toy\.yaml:\d+: routing: "),
+        (MINIMAL + "language: klingon\n", r"toy\.yaml:\d+: language: no stemmer .*: arabic, .*, none, .*yiddish$"),
+        (MINIMAL + "language: no\n", r"toy\.yaml:\d+: language: "),
         (MINIMAL + "arms: [tuned, tuned]\n", "an arm is named twice"),
         (MINIMAL + "strategies: [keyword_search, keyword_search]\n", "a strategy is named twice"),
         (MINIMAL + "strategies: []\n", "at least 1 item"),
