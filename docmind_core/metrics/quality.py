@@ -177,6 +177,16 @@ _RANKING = (
 )
 
 RETRIEVAL = (
+    Metric(
+        name="no_passages_ratio",
+        unit="1",
+        range="0 to 1",
+        better="lower",
+        level="run",
+        definition="Share of the query runs for which no search found a passage. Their answers, abstentions too, "
+        "say nothing about the documents: a keyword search in another language than the documents finds nothing.",
+        source="`quality_summary`; each of them is marked in `query_runs.no_passages`",
+    ),
     *(
         Metric(
             name=f"recall@{k}",

@@ -13,6 +13,7 @@ from docmind_core.reports.run_records import (
     Comparison,
     Latency,
     LedgerBalance,
+    NoPassages,
     QualitySummary,
     QueryRun,
     TokenEfficiency,
@@ -22,6 +23,19 @@ from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
 NEWEST_KEYS_NAMED = 5
+_NO_PASSAGES = """(
+    select
+        run_id,
+        count(*) as query_runs,
+        count(*) filter (where no_passages) as found_none,
+        count(*) filter (where no_passages and abstained) as abstained,
+        count(*) filter (where no_passages and abstained and passed.value = 1) as passed
+    from query_runs
+    join runs using (run_id)
+    left join (from measurements where metric = 'passed' and draw = 0) as passed using (run_id, query_id, replicate)
+    where benchmark_run = $benchmark_run and query_runs.phase is distinct from 'warmup'
+    group by run_id
+) where found_none > 0"""
 
 Record = TypeVar("Record")
 
@@ -38,6 +52,8 @@ class BenchmarkRecords:
     ledger: tuple[LedgerBalance, ...]
     quality: tuple[QualitySummary, ...]
     comparisons: tuple[Comparison, ...]
+    no_passages: tuple[NoPassages, ...]
+    """Of the arms that have such query runs."""
 
     @cached_property
     def arm_names(self) -> dict[str, str]:
@@ -91,6 +107,7 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
             f"query_runs {of_run} and phase is distinct from 'warmup' order by query_id, replicate",
             benchmark_run,
         ),
+        no_passages=_read(settings, NoPassages, _NO_PASSAGES, benchmark_run),
         tokens=_read(settings, TokenEfficiency, f"token_efficiency {of_run} order by run_id, agent", benchmark_run),
         latencies=_read(settings, Latency, f"latency_summary {of_run} order by run_id, agent", benchmark_run),
         ledger=_read(

@@ -16,7 +16,7 @@ from docmind_core.reports.comparison_rows import (
     verdict_text,
 )
 from docmind_core.reports.number_text import counted, interval_text, percent_text, ratio_text, times_text
-from docmind_core.reports.run_records import ArmRun, TokenEfficiency
+from docmind_core.reports.run_records import ArmRun, NoPassages, TokenEfficiency
 
 TUNED = "tuned"
 PLUMBING = (
@@ -72,6 +72,19 @@ def plumbing_sentence(records: BenchmarkRecords) -> str | None:
     """Warn that the model only checks the plumbing; None for every other model."""
     models = dict.fromkeys(arm.model or "an unnamed model" for arm in records.arms if arm.plumbing)
     return PLUMBING.format(model=" and ".join(models)) if models else None
+
+
+def no_passages_sentence(records: BenchmarkRecords) -> str | None:
+    """Say for how many query runs no search found a passage; None when all found one."""
+    order = list(records.arm_names)
+    arms = [_found_none(records, row) for row in sorted(records.no_passages, key=lambda row: order.index(row.run_id))]
+    return f"Searches found no passage for {'; '.join(arms)}." if arms else None
+
+
+def _found_none(records: BenchmarkRecords, row: NoPassages) -> str:
+    right = f", {row.passed:,} of them counted as right" if row.passed else ""
+    abstained = f" ({row.abstained:,} abstained{right})" if row.abstained else ""
+    return f"{row.found_none:,} of {row.query_runs:,} query runs of {records.arm_names[row.run_id]}{abstained}"
 
 
 def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficiency | None) -> str:

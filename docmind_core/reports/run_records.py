@@ -90,6 +90,19 @@ class QueryRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoPassages:
+    """How many query runs of one arm found no passage, and what became of them."""
+
+    run_id: str
+    query_runs: int
+    found_none: int
+    abstained: int
+    """Of those that found none."""
+    passed: int
+    """Of these: the documents don't answer the query, so saying so counts as right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenEfficiency:
     """A row of the view `token_efficiency`; `agent` is `all` for the arm as a whole."""
 

@@ -34,6 +34,8 @@ class QueryEnd:
     error: Exception | None
     agent_sequence: Sequence[str]
     resumed: bool
+    no_passages: bool
+    """Whether it searched, and no search found a passage."""
     shortened: Shortened = NOT_SHORTENED
     """What the context window made of the passages in the answer's prompt."""
 
@@ -62,6 +64,7 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
         "ended_at": end.ended_at,
         "phase": key.phase,
         "agent_sequence": json.dumps(list(end.agent_sequence)),
+        "no_passages": end.no_passages,
         **_outcome(end),
         **_token_sums(calls),
         **_utilisation(calls, window),

@@ -88,6 +88,7 @@ async def run_query(
         error=error,
         agent_sequence=tools.trace.agent_sequence,
         resumed=tools.resumed,
+        no_passages=bool(tools.searches) and not any(search.hits for search in tools.searches),
         shortened=tools.guard.shortened,
     )
     attempts = [row for row, _ in setting.journal.attempts(setting.run_id, key)]

@@ -114,6 +114,7 @@ QUERY_RUNS = Table(
             "when there is no trace of it",
         ),
         "abstained": ("boolean", "True when the answer says that the documents don't hold it; NULL when failed"),
+        "no_passages": ("boolean", "True when it searched and no search found a passage, whatever the answer was then"),
         "citations": ("varchar", "Chunk ids that the answer cites, JSON"),
         "passages": ("varchar", "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for"),
         **READ_AS_COLUMN,

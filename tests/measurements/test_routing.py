@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.measurements.routing import Oracle, Routing, last_routes, router_scores, strategy_quality
+from docmind_core.measurements import routing
+from docmind_core.measurements.routing import Oracle, last_routes, router_scores, strategy_quality
 from docmind_core.measurements.scorers import SCORERS
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.documents import Document
@@ -132,7 +133,7 @@ def plant(settings, *, decisions, level="thorough", strategies=STRATEGIES, **run
 
 
 def scored(settings, monkeypatch, index):
-    monkeypatch.setattr(Routing, "_index", index)
+    monkeypatch.setattr(routing, "open_index", lambda documents, **settings: index)
     score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET)
     rows = read_segment(settings.tables, "measurements", RUN_ID)
     return {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
-from docmind_core.reports.headline import Finding, headline, plumbing_sentence
+from docmind_core.reports.headline import Finding, headline, no_passages_sentence, plumbing_sentence
 from docmind_core.statistics.power import TWO_SIDED_80
 from tests.reports.planted_run import Row, plant, planted_tables, renamed, settings_of
 
@@ -21,6 +21,19 @@ def with_tokens(tables: dict[str, list[Row]], **changes: object) -> dict[str, li
 def with_failure(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
     tables["query_runs"][0]["status"] = "failed"
     tables["runs"][0]["plumbing"] = None
+    return tables
+
+
+def without_passages(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Nothing was found for three of tuned's query runs: an abstention that passed, one that did not, an answer."""
+    rows = [row for row in tables["query_runs"] if str(row["run_id"]).endswith(".tuned")][:3]
+    for row, abstained, passed in zip(rows, (True, True, False), (1.0, 0.0, 0.0), strict=True):
+        row.update(no_passages=True, abstained=abstained)
+        key = {name: row[name] for name in ("run_id", "query_id", "replicate")}
+        tables["measurements"] = [
+            *(r for r in tables["measurements"] if r["metric"] != "passed" or any(r[n] != v for n, v in key.items())),
+            {**key, "metric": "passed", "value": passed, "missing_because": None, "draw": 0},
+        ]
     return tables
 
 
@@ -48,6 +61,7 @@ RUNS = {
     "one_call_alone": planted_tables(("single_pass", "tuned")),
     "unscored": without_scores(planted_tables(("naive_supervisor", "tuned"))),
     "baseline_alone": planted_tables(("naive_supervisor",)),
+    "nothing_found": without_passages(planted_tables(("naive_supervisor", "tuned"))),
 }
 
 
@@ -117,3 +131,10 @@ def test_a_baseline_alone_has_nothing_to_be_compared_with(records_of):
 def test_only_plumbing_models_are_warned_about(records_of):
     assert plumbing_sentence(records_of("no_baseline")) is None
     assert "SmolLM2-135M-Instruct" in (plumbing_sentence(records_of("claimed")) or "")
+
+
+def test_queries_that_found_no_passage_are_counted_and_abstentions_that_pass_by_it_are_named(records_of):
+    assert no_passages_sentence(records_of("nothing_found")) == (
+        "Searches found no passage for 3 of 4 query runs of tuned (2 abstained, 1 of them counted as right)."
+    )
+    assert no_passages_sentence(records_of("claimed")) is None

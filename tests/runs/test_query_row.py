@@ -13,7 +13,9 @@ KEY = QueryKey(run_id="k.tuned", query_id="q1", replicate=0)
 QUERY = AskedQuery(
     query_id="q1", text="Where?", query_type="factoid", cluster_id="d1", tags=("identifier", "paraphrase")
 )
-END = QueryEnd(started_at=NOW, ended_at=NOW, answer=None, error=None, agent_sequence=(), resumed=False)
+END = QueryEnd(
+    started_at=NOW, ended_at=NOW, answer=None, error=None, agent_sequence=(), resumed=False, no_passages=False
+)
 COUNTED = {"tokens_missing_because": None, "cached_tokens": 4, "prefill_computed_tokens": 6}
 UNSAID = {"tokens_missing_because": None, "cached_tokens": None, "prefill_computed_tokens": None}
 LOST = {**UNSAID, "prompt_tokens": None, "status": "cut_off", "tokens_missing_because": "unreconciled"}

@@ -3,7 +3,7 @@
 -- Warm-up is left out. A ratio over a part of the queries (abstention_*) is the mean over the rows of that part.
 with measured as (
     select
-        run_id, query_id, replicate, cluster_id, status, fallback, billed_tokens, tokens_missing_because,
+        run_id, query_id, replicate, cluster_id, status, fallback, no_passages, billed_tokens, tokens_missing_because,
         [coalesce(query_type, 'unknown'), 'all']
             || list_transform(coalesce(from_json(tags, '["varchar"]'), []), lambda tag: 'tag:' || tag) as slices
     from query_runs
@@ -22,6 +22,12 @@ scores as (
         (status = 'answered' and not coalesce(fallback, false))::double as value,
         null as missing_because, cluster_id, query_id, replicate
     from measured
+    union all by name
+    select
+        run_id, 'no_passages_ratio' as metric, unnest(slices) as query_type,
+        no_passages::double as value, null as missing_because, cluster_id, query_id, replicate
+    from measured
+    where no_passages is not null
 ),
 means as (
     select
