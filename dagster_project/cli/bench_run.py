@@ -118,7 +118,7 @@ def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
             launch_benchmark(settings, benchmark_run, observer)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         say(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
-        raise KeyboardInterrupt from None
+        raise KeyboardInterrupt(benchmark_run) from None
     say(read_summary(settings, benchmark_run, width=terminal_width()))
     if alerts := open_alerts_line(settings):
         say(alerts)
