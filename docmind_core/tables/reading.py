@@ -1,14 +1,19 @@
 """Asking the published database, or the segments of a few runs before they are published."""
 
+import multiprocessing
+import resource
+import signal
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import duckdb
+import psutil
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
@@ -21,7 +26,10 @@ Rows = tuple[list[str], list[tuple[object, ...]]]
 _HELD: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("held", default=None)
 
 MEMORY_MAX, SPILLED_MAX = "2GB", "4GB"
-"""What a question of somebody's own may take, of memory and of disk."""
+"""What a question of the user's own may take, of memory and of disk."""
+
+ADDRESS_SPACE_MAX = 3 * 2**30
+"""Bytes beyond those of the process that asks: DuckDB counts not all of what a value takes against its own limit."""
 
 
 @contextmanager
@@ -61,33 +69,58 @@ def query_rows(
 
 
 def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s: float) -> Rows:
-    """Ask the published database a question of somebody's own.
+    """Ask the published database a question of the user's own, in a process of its own that is killed at its limits.
 
     The question can neither write nor read any other file, and can't lift these bounds.
 
     Raises:
         StoreError: As `query_rows`, and if the answer takes longer than `timeout_s` seconds, more than `MEMORY_MAX`
-            of memory or more than `SPILLED_MAX` of disk: a benchmark may run beside it.
+            of memory or more than `SPILLED_MAX` of disk: a benchmark may be running at the same time.
     """
-    with tempfile.TemporaryDirectory(prefix="docmind-sql-") as folder, _opened(settings) as connection:
-        bound(connection, memory=MEMORY_MAX, folder=Path(folder), spilled=SPILLED_MAX)
-        timer = threading.Timer(timeout_s, connection.interrupt)
-        timer.start()
+    # A fork, because a new interpreter would cost each question more time than the question itself.
+    processes = multiprocessing.get_context("fork")
+    ours, theirs = processes.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory(prefix="docmind-sql-") as folder:
+        child = processes.Process(target=_answer, args=(theirs, settings, sql, max_rows, Path(folder)), daemon=True)
+        child.start()
+        theirs.close()
         try:
-            return _ask(connection, sql, None, max_rows)
-        except StoreError as error:
-            if isinstance(error.__cause__, duckdb.InterruptException):
+            if not ours.poll(timeout_s):
                 raise StoreError(
                     f"no answer within {timeout_s:g} s. Ask for less, or allow more time: --timeout SECONDS"
-                ) from error
-            if isinstance(error.__cause__, duckdb.OutOfMemoryException):
-                raise StoreError(
-                    f"the question needs more than {MEMORY_MAX} of memory and {SPILLED_MAX} of disk, the limits. "
-                    "Ask for less, or open the database in a shell of DuckDB's own."
-                ) from error
-            raise
+                )
+            answer = ours.recv()
+        except EOFError as error:  # the kernel ended it
+            raise StoreError(_too_large()) from error
         finally:
-            timer.cancel()
+            child.kill()
+            child.join()
+            ours.close()
+    if isinstance(answer, str):
+        raise StoreError(answer)
+    return cast("Rows", answer)
+
+
+def _answer(pipe: Connection, settings: Settings, sql: str, max_rows: int, folder: Path) -> None:
+    """Send the rows, or the text of the error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then kills this process
+    limit = psutil.Process().memory_info().vms + ADDRESS_SPACE_MAX
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        with _opened(settings) as connection:
+            bound(connection, memory=MEMORY_MAX, folder=folder, spilled=SPILLED_MAX)
+            pipe.send(_ask(connection, sql, None, max_rows))
+    except StoreError as error:
+        pipe.send(_too_large() if isinstance(error.__cause__, duckdb.OutOfMemoryException) else str(error))
+    except MemoryError:
+        pipe.send(_too_large())
+
+
+def _too_large() -> str:
+    return (
+        f"the question needs more than {MEMORY_MAX} of memory and {SPILLED_MAX} of disk, the limits. "
+        "Ask for less, or open the database in a shell of DuckDB's own."
+    )
 
 
 @contextmanager

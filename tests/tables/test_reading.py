@@ -1,6 +1,9 @@
+import multiprocessing
+
 import pytest
 
 from docmind_core.errors import StoreError
+from docmind_core.tables import reading
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import ask_within_bounds, one_version, query_rows, query_segments
 from tests.builders import RUN_ID, make_call_row, write_rows
@@ -72,10 +75,20 @@ def test_only_the_named_tables_are_filled_when_a_question_needs_few(settings):
 ENDLESS = "select count(*) from range(1000000000) as a, range(1000000000) as b where a.range * b.range % 7 = 8"
 
 
-def test_a_question_without_end_is_interrupted(settings):
+@pytest.mark.parametrize("sql", [ENDLESS, "select count(*) from (select md5(repeat('a', 900000000)) from range(9999))"])
+def test_a_question_without_end_is_ended(settings, sql):
     publish(settings)
     with pytest.raises(StoreError, match=r"no answer within 0.2 s\. .*--timeout"):
-        ask_within_bounds(settings, ENDLESS, max_rows=10, timeout_s=0.2)
+        ask_within_bounds(settings, sql, max_rows=10, timeout_s=0.2)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("sql", ["select repeat('a', 3000000000)", "select repeat('ab', 2000000000) from range(9)"])
+def test_a_value_larger_than_the_memory_limit_is_refused(settings, monkeypatch, sql):
+    monkeypatch.setattr(reading, "ADDRESS_SPACE_MAX", 2**29)
+    publish(settings)
+    with pytest.raises(StoreError, match="more than 2GB of memory"):
+        ask_within_bounds(settings, sql, max_rows=10, timeout_s=300)
 
 
 def test_a_question_within_the_bounds_is_answered(settings):
