@@ -1,11 +1,13 @@
 """From an HTTP attempt to its row of `llm_calls`, booked in the journal."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import monotonic_ns
 from uuid import uuid4
 
 from docmind_core.errors import CallTimeout, OutputInvalid, RequestRejected
 from docmind_core.runs.clock import ClockAnchor
-from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.query_trace import OpenSpan, QueryTrace
 from docmind_core.serving.chat import AttemptEnd, AttemptStart
 from docmind_core.serving.stream_times import NOT_STREAMED
 from docmind_core.serving.token_usage import IMPLAUSIBLE, NO_USAGE, UNRECONCILED, TokenUsage
@@ -22,30 +24,45 @@ class CallOrigin:
     agent: str
     role: str
     task: str
-    span_id: str
+    parent_span: str
     node: str | None
     checkpoint_ns: str | None
 
 
 @dataclass(slots=True, kw_only=True)
 class CallBook:
-    """Books the attempts of one call; implements `serving.chat.AttemptBook`."""
+    """Books the attempts of one call, in the journal and as spans; implements `serving.chat.AttemptBook`.
+
+    An attempt is a span `chat` from when it is sent. Waiting for a place among the calls in flight is a span `queue`,
+    the time between attempts a span `backoff`: neither is work.
+    """
 
     journal: Journal
-    key: QueryKey
+    trace: QueryTrace
     origin: CallOrigin
     engine_session: str | None
     phase: str
     clock: ClockAnchor
     call_id: str = field(default_factory=lambda: uuid4().hex)
-    _starts: dict[int, AttemptStart] = field(default_factory=dict)
-    """Attempts under way."""
+    _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
+    """Attempts that have begun and not ended, with the ids of their spans."""
+    _free_ns: int = field(default_factory=monotonic_ns)
+    """Since when no attempt has been under way."""
+    _attempts: int = 0
     _given_up: bool = False
 
     def give_up(self) -> bool:
-        """Let no further attempt begin; return whether one is under way."""
+        """Let no further attempt begin; return whether one is under way. For the query it ends here."""
+        self.stop_waiting()
         self._given_up = True
-        return bool(self._starts)
+        for start, span_id in self._under_way.values():
+            self._add_span(start, span_id, (start.sent_ns, monotonic_ns()), error="CallTimeout")
+        return bool(self._under_way)
+
+    def stop_waiting(self) -> None:
+        """Add the wait that was cut short, when the call is cancelled between two attempts or before the first one."""
+        if not self._under_way and not self._given_up:
+            self._add_wait("backoff" if self._attempts else "queue", self._free_ns, monotonic_ns())
 
     def begin(self, start: AttemptStart) -> None:
         """Book that an attempt goes out: if nobody sees its end, its usage is unknown.
@@ -55,13 +72,25 @@ class CallBook:
         """
         if self._given_up:
             raise CallTimeout(f"{self.origin.agent} does not wait for {self.origin.task} any more.")
-        self._starts[start.attempt] = start
-        self.journal.book_attempt(self.key, self._row(start), ended=False)
+        if self._attempts:
+            self._add_wait("backoff", self._free_ns, start.scheduled_ns)
+        if start.admitted_ns is not None:
+            self._add_wait("queue", start.scheduled_ns, start.admitted_ns)
+        self._attempts += 1
+        span_id = self.trace.new_id("chat")
+        self._under_way[start.attempt] = (start, span_id)
+        self.journal.book_attempt(self.trace.key, self._row(start, span_id), ended=False)
 
     def end(self, end: AttemptEnd) -> None:
         """Book how it ended; durable on return."""
-        start = self._starts.pop(end.attempt)
-        row = {**self._row(start), **timing(start, end), **token_counts(end)}
+        start, span_id = self._under_way.pop(end.attempt)
+        if end.sent_ns is not None:
+            start = replace(start, sent_ns=end.sent_ns)
+        self._free_ns = end.ended_ns
+        if not self._given_up:
+            error = end.error_type or (None if end.status == "finished" else end.status)
+            self._add_span(start, span_id, (start.sent_ns, end.ended_ns), error=error, usage=end.usage)
+        row = {**self._row(start, span_id), **timing(start, end), **token_counts(end)}
         row |= {
             "status": end.status,
             "http_status": end.http_status,
@@ -74,16 +103,61 @@ class CallBook:
             "refusal": end.refusal,
             "ended_because": end.ended_because,
         }
-        self.journal.book_attempt(self.key, row, ended=True, failed=end.error_type in FOR_GOOD)
+        self.journal.book_attempt(self.trace.key, row, ended=True, failed=end.error_type in FOR_GOOD)
 
-    def _row(self, start: AttemptStart) -> Row:
+    def _add_span(
+        self,
+        start: AttemptStart,
+        span_id: str,
+        interval_ns: tuple[int, int],
+        *,
+        error: str | None,
+        usage: TokenUsage | None = None,
+    ) -> None:
+        attributes: dict[str, object] = {
+            "gen_ai.agent.name": self.origin.agent,
+            "gen_ai.request.model": start.model,
+            "gen_ai.request.max_tokens": start.max_tokens,
+            "docmind.role": self.origin.role,
+            "docmind.task": self.origin.task,
+            "docmind.call_id": self.call_id,
+            "docmind.attempt": start.attempt,
+        }
+        if error is not None:
+            attributes["error.type"] = error
+        if usage is not None:
+            attributes["gen_ai.usage.input_tokens"] = usage.prompt_tokens
+            attributes["gen_ai.usage.output_tokens"] = usage.completion_tokens
+        self.trace.add_span(
+            OpenSpan(span_id=span_id, attributes=attributes),
+            "chat",
+            self.origin.task,
+            parent=self.origin.parent_span,
+            interval_ns=interval_ns,
+            status="ok" if error is None else "error",
+        )
+
+    def _add_wait(self, op: str, begin_ns: int, end_ns: int) -> None:
+        if end_ns <= begin_ns:
+            return
+        attributes: dict[str, object] = {"gen_ai.agent.name": self.origin.agent, "docmind.call_id": self.call_id}
+        self.trace.add_span(
+            OpenSpan(span_id=self.trace.new_id(op), attributes=attributes),
+            op,
+            self.origin.task,
+            parent=self.origin.parent_span,
+            interval_ns=(begin_ns, end_ns),
+        )
+
+    def _row(self, start: AttemptStart, span_id: str) -> Row:
+        key = self.trace.key
         return {
-            "run_id": self.key.run_id,
-            "query_id": self.key.query_id,
-            "replicate": self.key.replicate,
+            "run_id": key.run_id,
+            "query_id": key.query_id,
+            "replicate": key.replicate,
             "call_id": self.call_id,
             "attempt": start.attempt,
-            "span_id": self.origin.span_id,
+            "span_id": span_id,
             "engine_session": self.engine_session,
             "agent": self.origin.agent,
             "role": self.origin.role,

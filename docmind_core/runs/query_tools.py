@@ -134,39 +134,28 @@ class RecordingTools:
         if failed := self.failed_before.get(match):
             self.resumed = True
             raise raised_again(failed)
-        role = role or ("supervisor" if agent == SUPERVISOR else "agent")
-        attributes = {
-            "gen_ai.agent.name": agent,
-            "gen_ai.request.model": self.engine.model,
-            "gen_ai.request.max_tokens": request.max_tokens,
-            "docmind.role": role,
-            "docmind.task": task,
-        }
-        with self.trace.span("chat", task, attributes) as span:
-            book = self._book(agent, role, task, span.span_id)
-            span.attributes["docmind.call_id"] = book.call_id
-            call = self.engine.client.complete(request, book)
-            try:
-                reply = await (self.late.wait_for(call, book) if may_be_late else call)
-            except asyncio.CancelledError:
-                self._cut_off[book.call_id] = match
-                raise
-            span.attributes.update(_usage_attributes(reply))
-            return reply
+        book = self._book(agent, role or ("supervisor" if agent == SUPERVISOR else "agent"), task)
+        call = self.engine.client.complete(request, book)
+        try:
+            return await (self.late.wait_for(call, book) if may_be_late else call)
+        except asyncio.CancelledError:
+            book.stop_waiting()
+            self._cut_off[book.call_id] = match
+            raise
 
-    def _book(self, agent: str, role: str, task: str, span_id: str) -> CallBook:
+    def _book(self, agent: str, role: str, task: str) -> CallBook:
         frame = self.trace.frame
         origin = CallOrigin(
             agent=agent,
             role=role,
             task=task,
-            span_id=span_id,
+            parent_span=frame.span_id,
             node=frame.node,
             checkpoint_ns=frame.checkpoint_ns,
         )
         return CallBook(
             journal=self.journal,
-            key=self.trace.key,
+            trace=self.trace,
             origin=origin,
             engine_session=self.engine.session,
             phase=self.trace.key.phase,
@@ -261,15 +250,6 @@ def finished_calls(attempts: list[tuple[Row, bool]]) -> dict[tuple[str, int], di
             calls = found.setdefault((row["query_id"], row["replicate"]), {})
             calls.setdefault((row["agent"], row["task"], row["request_hash"]), deque()).append(row)
     return found
-
-
-def _usage_attributes(reply: ChatReply) -> dict[str, int]:
-    if reply.usage is None:
-        return {}
-    return {
-        "gen_ai.usage.input_tokens": reply.usage.prompt_tokens,
-        "gen_ai.usage.output_tokens": reply.usage.completion_tokens,
-    }
 
 
 def _replay(request: ChatRequest, row: Row) -> ChatReply:

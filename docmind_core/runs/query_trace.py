@@ -56,8 +56,7 @@ class QueryTrace:
     @contextmanager
     def span(self, op: str, name: str, attributes: Mapping[str, object] | None = None) -> Iterator[OpenSpan]:
         """Record an interval; an exception marks it as an error and goes on."""
-        self._count += 1
-        opened = OpenSpan(span_id=f"{op}-{self._count}", attributes=dict(attributes or {}))
+        opened = OpenSpan(span_id=self.new_id(op), attributes=dict(attributes or {}))
         parent, t0, status = self.frame.span_id, monotonic_ns(), "ok"
         try:
             yield opened
@@ -66,7 +65,18 @@ class QueryTrace:
             opened.attributes["error.type"] = type(error).__name__
             raise
         finally:
-            self._close(opened, op, name, parent, t0, status)
+            self._close(opened, op, name, parent, (t0, monotonic_ns()), status)
+
+    def new_id(self, op: str) -> str:
+        """Return the id of a span that is added when it has ended."""
+        self._count += 1
+        return f"{op}-{self._count}"
+
+    def add_span(
+        self, opened: OpenSpan, op: str, name: str, *, parent: str, interval_ns: tuple[int, int], status: str = "ok"
+    ) -> None:
+        """Add a span that has ended, by its own stamps on the monotonic clock."""
+        self._close(opened, op, name, parent, interval_ns, status)
 
     @contextmanager
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> Iterator[None]:
@@ -92,7 +102,7 @@ class QueryTrace:
         finally:
             _frame.reset(token)
             opened = OpenSpan(span_id=ROOT_SPAN, attributes={"gen_ai.workflow.name": name})
-            self._close(opened, "invoke_workflow", name, None, t0, status)
+            self._close(opened, "invoke_workflow", name, None, (t0, monotonic_ns()), status)
 
     def add_search(
         self, hits: tuple[Hit, ...], *, span_id: str, strategy: str, depth: RetrievalDepth, search_query: str
@@ -122,7 +132,9 @@ class QueryTrace:
                 "final_k": depth.final_k,
             }
 
-    def _close(self, opened: OpenSpan, op: str, name: str, parent: str | None, t0: int, status: str) -> None:
+    def _close(
+        self, opened: OpenSpan, op: str, name: str, parent: str | None, interval_ns: tuple[int, int], status: str
+    ) -> None:
         self.spans.append(
             {
                 **self._key_columns(),
@@ -130,8 +142,8 @@ class QueryTrace:
                 "parent_id": parent,
                 "op": op,
                 "name": name,
-                "t0": t0,
-                "t1": monotonic_ns(),
+                "t0": interval_ns[0],
+                "t1": interval_ns[1],
                 "status": status,
                 "attributes": json.dumps({"gen_ai.operation.name": op, **opened.attributes}, ensure_ascii=False),
                 "semconv_version": SEMCONV_VERSION,

@@ -163,7 +163,10 @@ LLM_CALLS = Table(
         **QUERY_COLUMNS,
         "call_id": ("varchar", "One call of the model; its attempts share it"),
         "attempt": ("integer", "HTTP attempt, from 1"),
-        "span_id": ("varchar", "Span of the call, shared by its attempts; not in `spans` where the query was resumed"),
+        "span_id": (
+            "varchar",
+            "Span of the attempt, from its sending; not in `spans` where the query was resumed",
+        ),
         "engine_session": ("varchar", "Engine process that served it"),
         "agent": ("varchar", "supervisor, or one of the five agents, or single_pass"),
         "role": ("varchar", "agent, supervisor, compressor, summary, rerank, judge or control"),
@@ -225,13 +228,18 @@ LLM_CALLS = Table(
 
 SPANS = Table(
     name="spans",
-    comment="One row is an interval: a workflow, an agent, a call or a search. Resumed queries have none",
+    comment="One row is an interval: a workflow, an agent, an attempt of a call, a search, or a wait. Resumed queries "
+    "have none",
     key=(*KEY, "span_id"),
     columns={
         **QUERY_COLUMNS,
         "span_id": ("varchar", "Unique within its query"),
         "parent_id": ("varchar", "Enclosing span; NULL for the root"),
-        "op": ("varchar", "invoke_workflow, invoke_agent, chat or retrieval (OpenTelemetry GenAI)"),
+        "op": (
+            "varchar",
+            "invoke_workflow, invoke_agent, chat or retrieval (OpenTelemetry GenAI); queue: waiting for a place among "
+            "the calls in flight; backoff: between two attempts",
+        ),
         "name": ("varchar", "Agent, or what was asked"),
         "t0": ("bigint", "Start, nanoseconds on the process's monotonic clock"),
         "t1": ("bigint", "End, nanoseconds on the same clock"),
