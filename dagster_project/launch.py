@@ -11,6 +11,7 @@ from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
+from dagster_project.stops import canceled_when_stopped
 from docmind_core.errors import RunError
 from docmind_core.runs.frozen_suite import resume_command
 from docmind_core.runs.progress import RunObserver
@@ -31,7 +32,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         _tell_of_dead_runs(instance, settings, benchmark_run, observer)
         add_benchmark_run(instance, benchmark_run)
         dagster_run_id = str(uuid.uuid4())
-        with _named_gates(instance, benchmark_run, dagster_run_id):
+        with canceled_when_stopped(instance, dagster_run_id), _named_gates(instance, benchmark_run, dagster_run_id):
             defs.resolve_job_def("benchmark").execute_in_process(
                 run_config=_QUIET,
                 instance=instance,

@@ -8,6 +8,7 @@ from dagster_project.metadata import column_schema, described_outcome
 from dagster_project.partitions import benchmark_runs
 from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource
+from dagster_project.stops import canceled_when_stopped
 from docmind_core.runs.benchmark import execute_benchmark_run
 
 
@@ -24,7 +25,10 @@ def agent_runs(
 ) -> dg.MaterializeResult[None]:
     """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks beside it."""
     observer = observers.create(context.log)
-    with hold_home(store.settings(), context.partition_key, observer.announce, tries_before=context.retry_number):
+    with (
+        canceled_when_stopped(context.instance, context.run.run_id),
+        hold_home(store.settings(), context.partition_key, observer.announce, tries_before=context.retry_number),
+    ):
         outcome = execute_benchmark_run(
             store.settings(), context.partition_key, dagster_run_id=context.run.run_id, observer=observer
         )

@@ -7,6 +7,7 @@ import dagster as dg
 
 from dagster_project.instance import fail_dead_runs
 from dagster_project.resources import StoreResource
+from dagster_project.stops import PARTITION_TAG, RECORDS_MAX, cancel_stopped_runs
 from docmind_core.alerts.evaluating import Launch, book_failure, book_launch
 from docmind_core.alerts.lifecycle import BAD
 from docmind_core.alerts.listing import open_suites, outcome_of
@@ -18,8 +19,6 @@ from docmind_core.settings import Settings
 
 LOOKED_BACK = timedelta(days=7)
 """At least; further where the sensor itself has not run for longer."""
-RECORDS_MAX = 1000
-PARTITION_TAG = "dagster/partition"
 REPORT = dg.AssetKey("performance_report")
 FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
@@ -30,6 +29,7 @@ def failed_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource)
     # Not a run_failure_sensor: that one passes over every run of the command line, and never sees a kill -9.
     fail_dead_runs(context.instance)
     settings, since = store.settings(), looks_back_to(context.last_tick_completion_time, datetime.now(UTC))
+    cancel_stopped_runs(context.instance, since)
     booked = [launch.benchmark_run for launch in failed_launches(context.instance, since) if book(settings, launch)]
     if recovering := open_suites(settings, REPORT_FAILED.rule_id):
         for launch in launches(context.instance, SUCCESS, since):

@@ -14,6 +14,7 @@ from dagster._utils.schedules import reverse_cron_string_iterator
 
 from dagster_project.resources import StoreResource
 from dagster_project.schedules import SCHEDULE_PREFIX, readable_suites, schedule_name, schedule_name_of, suite_sources
+from dagster_project.stops import stopped_benchmarks
 from docmind_core.alerts.ending import expire_lost_alerts
 from docmind_core.alerts.freshness import GRACE, Expected, book_overdue, write_watched
 from docmind_core.errors import DocMindError
@@ -22,6 +23,8 @@ from docmind_core.runs.keys import is_benchmark_run, suite_of
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 
+LOOKED_BACK = timedelta(days=31)
+"""Further than the newest benchmark run of a schedule lies back."""
 TICKS_MAX = 200
 TICKS_OF_INTERVAL = 20
 """Due times whose longest distance is the interval of a schedule: a weekend belongs to "0 2 * * 1-5"."""
@@ -35,7 +38,8 @@ def overdue_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource
     if has_just_begun(context.last_tick_completion_time, now):
         return dg.SkipReason("the daemon has just come up: its schedules catch up first")
     settings = store.settings()
-    expected = tuple(expected_benchmarks(context.instance, settings, now))
+    stopped = stopped_benchmarks(context.instance, now - LOOKED_BACK)
+    expected = tuple(replace(one, stopped=stopped) for one in expected_benchmarks(context.instance, settings, now))
     write_watched(settings, expected, now)
     booked = [
         f"{rule} of {one.suite.name}"

@@ -1,6 +1,6 @@
 """Tables and views of `alerts.sqlite`; every statement can be run again on a database of an earlier version."""
 
-VERSION = 2
+VERSION = 3
 """Of this text: a database with another `user_version` gets what it lacks, and the views as they are here."""
 
 TABLES = """
@@ -43,6 +43,10 @@ create table if not exists alert_deliveries (
     benchmark_run text not null, seq integer not null, channel text not null, attempt integer not null,
     status text not null, error text, attempted_at text not null,
     primary key (benchmark_run, seq, channel, attempt)
+);
+create table if not exists delivered_urls (
+    benchmark_run text not null, seq integer not null, channel text not null, url_digest text not null,
+    primary key (benchmark_run, seq, channel, url_digest)
 );
 create table if not exists silences (
     id integer primary key, matcher text not null, until text not null, author text not null, reason text not null,

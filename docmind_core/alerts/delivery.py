@@ -1,5 +1,6 @@
 """Sending what is due: at least once to each channel, every attempt recorded, no secret written anywhere."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -8,12 +9,21 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from docmind_core.alerts.messages import Message, compose_test
-from docmind_core.alerts.notices import TEST_RUN, claim_messages, record_delivery, write_test_notice
+from docmind_core.alerts.notices import (
+    TEST_RUN,
+    WaitingMessage,
+    claim_messages,
+    record_delivery,
+    record_url,
+    urls_reached,
+    write_test_notice,
+)
 from docmind_core.errors import DeliveryError, SettingsError
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.settings import Settings, read_channel_url
 
 HIDDEN = "***"
+NOT_UNDERSTOOD = "its URL is not one that Apprise understands"
 _PARTS = re.compile(r"[:/@?&=+#,;\s]+")
 _SCHEMES_WITH_A_HOST = {name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")}
 Send = Callable[[str, Message], str | None]
@@ -32,14 +42,14 @@ class DeliveryOutcome:
 
 
 def deliver_notice(settings: Settings, benchmark_run: str, seq: int, *, send: Send | None = None) -> DeliveryOutcome:
-    """Send one message to each channel that has not taken it; a channel that has is left alone.
+    """Send one message to each channel that has not taken it; a channel, or a URL of it, that has is left alone.
 
     A process that dies between sending and recording leaves the message to be sent again: at least once, never
     silently not. Two processes at once don't both send: each takes what the other has not.
     """
     delivered, failed, given_up = [], [], []
     for waiting in claim_messages(settings, benchmark_run, seq):
-        error = _try(waiting.channel, waiting.message, send or send_by_apprise)
+        error = _try(settings, (benchmark_run, seq), waiting, send or send_by_apprise)
         if record_delivery(settings, benchmark_run, seq, waiting, error):
             given_up.append(waiting.channel)
         if error is None:
@@ -70,14 +80,14 @@ def send_by_apprise(url: str, message: Message) -> str | None:
     with _captured_log() as lines:
         service = apprise.Apprise()
         if not service.add(url):
-            return "its URL is not one that Apprise understands"
+            return NOT_UNDERSTOOD
         wants_markdown = all(_format(server.notify_format) is apprise.NotifyFormat.MARKDOWN for server in service)
         result = service.notify(
             title=message.title,
             body=message.markdown if wants_markdown else message.text,
             body_format=apprise.NotifyFormat.MARKDOWN if wants_markdown else apprise.NotifyFormat.TEXT,
         )
-        # Some services of one URL may have taken it (PARTIAL): that is a failure, all are sent again.
+        # Some targets of one URL may have taken it (PARTIAL): that is a failure, the URL is sent to again.
         if result.status == apprise.AppriseResultStatus.SUCCESS:
             return None
     said = redacted("; ".join(lines), url) or "the service did not take the message"
@@ -91,8 +101,7 @@ def redacted(text: str, url: str) -> str:
     """
     hidden = text.replace(url, HIDDEN)
     scheme, _, rest = url.partition("://")
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    host = authority.rpartition("@")[2].partition(":")[0] if scheme.lower() in _SCHEMES_WITH_A_HOST else ""
+    host = _host(scheme, rest)
     parts = {part for piece in _PARTS.split(rest) for part in (piece, unquote(piece))}
     for part in sorted(parts - {scheme, host, ""}, key=len, reverse=True):
         if len(part) >= 4:
@@ -105,15 +114,56 @@ def _format(formats: object) -> object:
     return formats[0] if isinstance(formats, tuple) else formats
 
 
-def _try(channel: str, message: Message, send: Send) -> str | None:
+def split_urls(text: str) -> tuple[str, ...]:
+    """Return the URLs of a channel, each once; `scheme://` after white space, a comma or a semicolon begins one."""
+    return tuple(dict.fromkeys(re.split(r"[\s,;]+(?=[A-Za-z0-9]+://)", text.strip())))
+
+
+def _try(settings: Settings, key: tuple[str, int], waiting: WaitingMessage, send: Send) -> str | None:
+    """Send to each URL of a channel that has not taken the message; return which did not take it now, and why."""
+    channel, problems = waiting.channel, []
     try:
-        url = read_channel_url(channel)
+        urls = split_urls(read_channel_url(channel))
     except SettingsError as error:
         return str(error)
+    reached = urls_reached(settings, *key, channel)
+    for number, url in enumerate(urls, 1):
+        if (digest := _digest(url)) in reached:
+            continue
+        problem = _send_to(url, waiting.message, send)
+        if problem is None:
+            record_url(settings, *key, channel, digest)
+        else:
+            problems.append(
+                problem if len(urls) == 1 else f"URL {number} of {len(urls)} ({redacted_address(url)}): {problem}"
+            )
+    return "; ".join(problems) or None
+
+
+def _send_to(url: str, message: Message, send: Send) -> str | None:
     try:
         return send(url, message)
-    except Exception as error:  # noqa: BLE001 - one broken channel must not keep the others from being told
+    except Exception as error:  # noqa: BLE001 - one broken URL must not keep the others from being sent to
         return redacted(f"{type(error).__name__}: {one_line(str(error))}", url)
+
+
+def _digest(url: str) -> str:
+    """Return what tells the URLs of one channel apart, and is too short to guess a token by."""
+    return hashlib.sha256(url.encode()).hexdigest()[:8]
+
+
+def redacted_address(url: str) -> str:
+    """Return the scheme of a URL, and its host where that is no token; of a text that is no URL, nothing."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return HIDDEN
+    host = _host(scheme, rest)
+    return f"{scheme}://{host}/{HIDDEN}" if host else f"{scheme}://{HIDDEN}"
+
+
+def _host(scheme: str, rest: str) -> str:
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return authority.rpartition("@")[2].partition(":")[0] if scheme.lower() in _SCHEMES_WITH_A_HOST else ""
 
 
 @contextmanager

@@ -161,6 +161,20 @@ def record_delivery(
     return gave_up
 
 
+def urls_reached(settings: Settings, benchmark_run: str, seq: int, channel: str) -> frozenset[str]:
+    """Return the digests of a channel's URLs that have taken a message."""
+    query = "select url_digest from delivered_urls where benchmark_run = ? and seq = ? and channel = ?"
+    with open_alerts_database(settings) as connection:
+        return frozenset(row[0] for row in connection.execute(query, (benchmark_run, seq, channel)))
+
+
+def record_url(settings: Settings, benchmark_run: str, seq: int, channel: str, url_digest: str) -> None:
+    """Write down that one of a channel's URLs has taken a message: it is not sent there again."""
+    row = (benchmark_run, seq, channel, url_digest)
+    with open_alerts_database(settings) as connection, transaction(connection):
+        connection.execute("insert or ignore into delivered_urls values (?, ?, ?, ?)", row)
+
+
 def write_test_notice(settings: Settings, channel: str, message: Message) -> int:
     """Put a test message for one channel in line; return its number under `TEST_RUN`."""
     with open_alerts_database(settings) as connection, transaction(connection):

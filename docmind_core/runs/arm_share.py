@@ -1,12 +1,15 @@
 """An arm's share of one block: warm up, empty the prefix cache, and answer between two readings of the counters."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from docmind_core.agents.arms import find_arm
 from docmind_core.agents.context_window import CountsTokens
 from docmind_core.agents.messages import Message
+from docmind_core.errors import EngineUnreachable
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 from docmind_core.query_sets.selection import cluster_ids
@@ -105,17 +108,32 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
     journal.begin_block(run_id, block, session, was_reset=was_reset)
     book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
     with sampled_devices(journal, run_id, connection, bench.clock) as keep_samples:
-        await run_queries(
-            setting,
-            todo,
-            opened.recorded,
-            tally=opened.tally,
-            observer=bench.observer,
-            after_query=keep_samples,
+        work = run_queries(
+            setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=keep_samples
         )
-    after = in_session_of(before, await read_settled_counters(connection))
-    book_counters(journal, run_id, block, "after", after, requests_sent=client.requests_sent)
+        await _with_last_reading(work, bench, client, (run_id, block), before)
     journal.end_block(run_id, block, session)
+
+
+async def _with_last_reading(
+    work: Awaitable[None], bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
+) -> CounterSnapshot | None:
+    """Do `work`, then read and book the counters, also when a person stops it: the engine is stopped next."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        with suppress(EngineUnreachable):
+            await _book_after(bench, client, place, before)
+        raise
+    return await _book_after(bench, client, place, before)
+
+
+async def _book_after(
+    bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
+) -> CounterSnapshot | None:
+    after = in_session_of(before, await read_settled_counters(bench.inputs.connection))
+    book_counters(bench.journal, *place, "after", after, requests_sent=client.requests_sent)
+    return after
 
 
 def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmCaches | None) -> OpenArm:
@@ -146,9 +164,8 @@ async def _warmed_up(
     journal.begin_block(run_id, WARM_UP_BLOCK, session, was_reset=False)
     book_counters(journal, run_id, WARM_UP_BLOCK, "before", before, requests_sent=client.requests_sent)
     replicate = -1 - [*sessions, session].index(session)
-    await warm_up(setting, queries, replicate, opened.recorded)
-    after = in_session_of(before, await read_settled_counters(bench.inputs.connection))
-    book_counters(journal, run_id, WARM_UP_BLOCK, "after", after, requests_sent=client.requests_sent)
+    work = warm_up(setting, queries, replicate, opened.recorded)
+    after = await _with_last_reading(work, bench, client, (run_id, WARM_UP_BLOCK), before)
     journal.end_block(run_id, WARM_UP_BLOCK, session)
     return after
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from docmind_core.alerts.database import open_alerts_database, transaction
-from docmind_core.alerts.delivery import deliver_notice, redacted, send_test
+from docmind_core.alerts.delivery import NOT_UNDERSTOOD, deliver_notice, redacted, send_test
 from docmind_core.alerts.due import insert_due
 from docmind_core.alerts.evaluating import book_failure
 from docmind_core.alerts.messages import Message
@@ -70,6 +70,65 @@ def test_one_channel_down_out_of_two_is_retried_alone_and_no_secret_is_kept(home
     assert deliveries(home) == [("ops", 1, "delivered"), ("pager", 1, "failed"), ("pager", 2, "delivered")]
     assert (len(webhook.posted), len(down.posted)) == (1, 2)
     assert SECRET not in dump(home) + caplog.text + repr(outcome)
+
+
+@pytest.fixture
+def second():
+    webhook = Webhook()
+    yield webhook
+    webhook.close()
+
+
+def test_of_two_urls_of_one_channel_the_one_that_took_the_message_is_not_sent_it_again(
+    home, webhook, second, monkeypatch, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    second.status = 500
+    monkeypatch.setenv("DOCMIND_CHANNEL_OPS", f"{webhook.url}, {second.url}")
+    book_failure(home, key_of(0), make_suite(), "x")
+    outcomes = [deliver_notice(home, key_of(0), 1) for _ in range(2)]
+    assert (len(webhook.posted), len(second.posted)) == (1, 2)
+    assert outcomes[0].failed[0].startswith("ops: URL 2 of 2 (json://127.0.0.1/***): ")
+    second.status = 200
+    assert deliver_notice(home, key_of(0), 1).delivered == ("ops",)
+    assert (len(webhook.posted), len(second.posted)) == (1, 3)
+    assert [status for _, _, status in deliveries(home)] == ["failed", "failed", "delivered"]
+    assert SECRET not in dump(home) + caplog.text + repr(outcomes)
+
+
+@pytest.mark.parametrize(
+    "bad", [(f"nonsense://{SECRET}", "nonsense://***"), (f"slack://{SECRET}", "slack://***"), (SECRET, "***")]
+)
+def test_an_unknown_url_among_several_is_named_and_the_others_are_sent_to(
+    home, webhook, second, monkeypatch, caplog, bad
+):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("DOCMIND_CHANNEL_OPS", f"{bad[0]} {webhook.url};{second.url}")
+    book_failure(home, key_of(0), make_suite(), "x")
+    outcomes = [deliver_notice(home, key_of(0), 1) for _ in range(2)]
+    assert (len(webhook.posted), len(second.posted)) == (1, 1)
+    assert outcomes[0].failed == (f"ops: URL 1 of 3 ({bad[1]}): {NOT_UNDERSTOOD}",)
+    with pytest.raises(DeliveryError, match="URL 1 of 3"):
+        send_test(home, "ops")
+    assert SECRET not in dump(home) + caplog.text + repr(outcomes)
+
+
+def test_a_process_that_dies_between_two_urls_sends_only_to_the_one_that_is_left(home, monkeypatch):
+    sent = []
+
+    def send(url, message):
+        if len(sent) == 1:
+            raise KeyboardInterrupt
+        sent.append(url)
+
+    monkeypatch.setenv("DOCMIND_CHANNEL_OPS", "json://a/1 json://b/2 json://a/1")
+    book_failure(home, key_of(0), make_suite(), "x")
+    with pytest.raises(KeyboardInterrupt):
+        deliver_notice(home, key_of(0), 1, send=send)
+    with open_alerts_database(home) as connection:
+        connection.execute("delete from delivery_claims")
+    deliver_notice(home, key_of(0), 1, send=lambda url, message: sent.append(url))
+    assert sent == ["json://a/1", "json://b/2"], "and a URL that is named twice is sent to once"
 
 
 @pytest.mark.parametrize("url", [f"json://127.0.0.1:1/{SECRET}", f"nonsense://{SECRET}", f"slack://{SECRET}", SECRET])

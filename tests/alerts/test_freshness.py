@@ -25,11 +25,13 @@ def plant(home, night, *, took=None):
     return key
 
 
-def look(home, night, after, *, nights=3):
+def look(home, night, after, *, nights=3, stopped=()):
     """Look for what is overdue some time after the tick of a night; return the rules that fire."""
     due = START + timedelta(days=night)
     ticks = [due - timedelta(days=back) for back in range(nights)]
-    expected = Expected(suite=NIGHTLY, ticks=ticks, since=START, due_every=timedelta(days=1))
+    expected = Expected(
+        suite=NIGHTLY, ticks=ticks, since=START, due_every=timedelta(days=1), stopped=frozenset(stopped)
+    )
     outcomes = book_overdue(home, expected, due + after)
     return [rule for outcome in outcomes for rule in (*outcome.firing, *outcome.repeated)]
 
@@ -76,6 +78,16 @@ def test_a_benchmark_without_an_end_has_failed_after_twice_the_usual_time(home):
         "has not ended after 41 min; the suite usually takes 20 min"
         in waiting_messages(home, hanging, 1)[0].message.text
     )
+
+
+def test_a_benchmark_that_a_person_stopped_is_neither_overdue_nor_stale(home):
+    for night in (0, 1, 2):
+        plant(home, night, took=TWENTY_MINUTES)
+    stopped = plant(home, 3)
+    assert look(home, 3, timedelta(hours=5), stopped=[stopped]) == []
+    also = plant(home, 4)
+    assert look(home, 4, timedelta(hours=5), nights=2, stopped=[stopped, also]) == []
+    assert look(home, 5, timedelta(hours=5), stopped=[stopped, also]) == ["benchmark_missing"]
 
 
 def test_a_benchmark_that_is_evaluated_is_not_overdue(home):

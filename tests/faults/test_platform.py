@@ -14,7 +14,8 @@ import pytest
 from dagster_project.cli.main import run
 from dagster_project.instance import open_instance
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import list_benchmark_runs
+from docmind_core.runs.frozen_suite import journal_path, list_benchmark_runs
+from docmind_core.runs.journal import Journal
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.settings import child_environment
 from tests.documents import PROJECT
@@ -87,6 +88,13 @@ def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
     assert told == f"interrupted; go on with: docmind bench {suite} --resume {state.benchmark_run}"
     assert "Traceback" not in shown
     assert (state.finished, state.queries_done) == (False, 2)
+    with open_instance(home) as instance:
+        assert [(one.status.value, one.tags["dagster/partition"]) for one in instance.get_runs()] == [
+            ("CANCELED", state.benchmark_run)
+        ]
+    with Journal(journal_path(home, state.benchmark_run)) as journal:
+        moments = {row["moment"] for row in journal.counters(f"{state.benchmark_run}.single_pass")}
+    assert moments == {"before", "after"}, "the engine is asked for its counters before it is left alone"
 
     execute_benchmark_run(home, state.benchmark_run, dagster_run_id=None, observer=SilentObserver())
     assert_consistent(home, arms=1, queries=6)

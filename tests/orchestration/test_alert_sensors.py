@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
+from dagster._core.events import JobFailureData, RunFailureReason
 
 from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.resources import StoreResource
 from dagster_project.sensors import alert_delivery as delivery
 from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
 from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_launches, launches, looks_back_to
+from dagster_project.stops import stopped_benchmarks
 from docmind_core.alerts.delivery import DeliveryOutcome
 from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
@@ -99,6 +102,40 @@ def test_a_launch_that_failed_and_went_on_later_is_no_failure(settings):
             dg.DagsterRun(job_name="benchmark", status=dg.DagsterRunStatus.SUCCESS, tags={"dagster/partition": key})
         )
         assert list(failed_launches(instance, LONG_AGO)) == []
+
+
+@pytest.mark.parametrize("stopped", ["in the UI", "by a signal outside of agent_runs"])
+def test_a_launch_that_a_person_stopped_raises_no_alert_and_is_canceled(settings, stopped):
+    suite = make_suite(engine="http://127.0.0.1:9")
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.STARTED)
+        [run] = instance.get_runs()
+        if stopped == "in the UI":
+            instance.report_run_canceling(run)
+            instance.report_run_canceled(run)
+        else:
+            reason = RunFailureReason.UNEXPECTED_TERMINATION
+            failure = JobFailureData(error=None, failure_reason=reason)
+            event = dg.DagsterEvent(
+                event_type_value=dg.DagsterEventType.RUN_FAILURE.value,
+                job_name=run.job_name,
+                event_specific_data=failure,
+            )
+            instance.report_dagster_event(event, run_id=run.run_id)
+        tick(failed_benchmarks, settings, instance)
+        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.CANCELED
+        assert stopped_benchmarks(instance, LONG_AGO) == {key}
+    assert open_alerts(settings) == []
+
+
+def test_a_run_that_was_stopped_and_then_failed_when_it_was_resumed_has_failed(settings):
+    suite = make_suite(engine="http://127.0.0.1:9")
+    with open_instance(settings) as instance:
+        key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.CANCELED)
+        launch_again(instance, key, dg.DagsterRunStatus.FAILURE)
+        assert stopped_benchmarks(instance, LONG_AGO) == frozenset()
+        tick(failed_benchmarks, settings, instance)
+    assert [row["rule_id"] for row in open_alerts(settings)] == ["run_failed"]
 
 
 def launch_again(instance, key, status, assets=("agent_runs", "performance_report")):
