@@ -15,7 +15,9 @@ from dagster_project.partitions import benchmark_runs
 from dagster_project.resources import StoreResource
 from docmind_core.measurements.ablation import measure_levers
 from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.noise_floor import measure_noise
 from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.measurements.times import compare_times
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.tables.publish import publish
@@ -48,6 +50,8 @@ def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) ->
     """One row compares a metric, tokens first, of two arms over the same queries."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     rows = compare_arms(store.settings(), context.partition_key, suite)
+    rows += compare_times(store.settings(), context.partition_key)
+    measure_noise(store.settings(), context.partition_key)
     run_ids = [f"{context.partition_key}.{arm}" for arm in suite.arms]
     return dg.MaterializeResult(metadata=described_comparisons(store.settings(), run_ids, rows))
 

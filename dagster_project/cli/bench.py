@@ -13,6 +13,9 @@ NEWEST = "newest"
     "--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key: its name, never the key."
 )
 @click.option("--arms", metavar="A,B", help="Run these arms instead of the suite's.")
+@click.option(
+    "--aa", metavar="ARM", help="Run ARM twice, as ARM and ARM.again, in at least 6 blocks: how much differs by chance."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Run the first N queries of the seeded order.")
 @click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N", help="Queries in flight at once.")
 @click.option(
@@ -49,6 +52,7 @@ def bench(suite: str, resume: str | None, resume_anyway: bool, **changes: object
       docmind bench smoke --engine http://127.0.0.1:8000 --model my-model
       docmind bench smoke --engine https://gpu-server:8000 --api-key-env MY_KEY
       docmind bench ./my-suite.yaml
+      docmind bench smoke --limit 24 --aa tuned
       docmind bench smoke --resume
     """
     # Dagster alone takes two seconds to import: only the command that needs it pays.
@@ -57,6 +61,8 @@ def bench(suite: str, resume: str | None, resume_anyway: bool, **changes: object
     given = {name: value for name, value in changes.items() if value is not None}
     if resume is None and resume_anyway:
         raise click.UsageError("--resume-anyway goes with --resume.")
+    if "aa" in given and "arms" in given:
+        raise click.UsageError("--aa names the arm; leave out --arms.")
     if resume is None:
         start_suite(suite, given)
     else:

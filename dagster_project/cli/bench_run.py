@@ -10,8 +10,10 @@ from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.cli.terminal_text import say
 from dagster_project.launch import launch_benchmark
+from docmind_core.agents.arm_names import AGAIN
 from docmind_core.alerts.listing import open_alerts_line
 from docmind_core.errors import RunError, UsageError
+from docmind_core.measurements.times import BLOCKS_MIN
 from docmind_core.reports.benchmark import read_summary
 from docmind_core.reports.terminal_layout import terminal_width
 from docmind_core.runs.failures import nothing_answered
@@ -63,6 +65,8 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
     values = dict(changes)
     if isinstance(arms := values.get("arms"), str):
         values["arms"] = [name.strip() for name in arms.split(",") if name.strip()]
+    if (arm := values.pop("aa", None)) is not None:
+        values |= {"arms": [str(arm), f"{arm}{AGAIN}"], "blocks": max(suite.blocks, BLOCKS_MIN)}
     if "strategy" in values:
         values["strategies"] = [values["strategy"]]
     try:

@@ -1,4 +1,4 @@
-"""The names of arms with levers: `naive+LEVER`, `tuned-LEVER`, `tuned+no_validation`."""
+"""The names of arms: with levers (`naive+LEVER`, `tuned-LEVER`), and of a second run of an arm (`tuned.again`)."""
 
 import re
 from dataclasses import dataclass
@@ -9,8 +9,16 @@ from docmind_core.errors import UsageError
 NAIVE = "naive_supervisor"
 TUNED = "tuned"
 
+AGAIN = ".again"
+"""Ends the name of an arm that is another one, run a second time: what differs between the two is noise."""
+
 _NAME = re.compile(r"(?P<graph>[a-z0-9_]+)(?P<levers>([+-][a-z0-9_]+)+)")
 _PART = re.compile(r"([+-])([a-z0-9_]+)")
+
+
+def first_of(name: str) -> str | None:
+    """Return the arm that `name` is the second run of; None for any other name."""
+    return name.removesuffix(AGAIN) if name.endswith(AGAIN) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

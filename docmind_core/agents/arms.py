@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from docmind_core.agents import guide_dag, naive_supervisor, single_agent, single_pass, tuned
-from docmind_core.agents.arm_names import LeverArm, parse_lever_arm
+from docmind_core.agents.arm_names import LeverArm, first_of, parse_lever_arm
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
 from docmind_core.errors import AgentError, UsageError
@@ -92,6 +92,8 @@ _BUILDERS: dict[str, Callable[[frozenset[Lever]], Any]] = {
 
 def find_arm(name: str) -> Arm:
     """Return the arm called `name`, levers in its name or not, or say which there are."""
+    if (first := first_of(name)) is not None and first_of(first) is None:
+        return replace(find_arm(first), name=name, shows=f"{first}, run a second time: how much differs by chance.")
     if name in ARMS:
         return ARMS[name]
     if (found := parse_lever_arm(name)) is not None:

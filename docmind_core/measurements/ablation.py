@@ -8,8 +8,9 @@ from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS
 from docmind_core.errors import StoreError
 from docmind_core.measurements.comparability import obstacles, unbalanced_runs
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim
-from docmind_core.measurements.lever_effects import Effect, lever_effect
+from docmind_core.measurements.lever_effects import TIMES, Effect, lever_effect
 from docmind_core.measurements.lever_values import LeverRun, read_lever_run
+from docmind_core.measurements.times import NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import run_ids_of, segment_path, write_segment
 
@@ -19,7 +20,6 @@ OTHER_WAY = "other way"
 NOT_MEASURABLE = "not measurable here"
 
 _OPPOSITE = {"rises": "falls", "falls": "rises"}
-_TIMES = frozenset({"coordination_overhead_s", "decode_tps"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +139,9 @@ def _effect(question: _Question, runs: Mapping[str, LeverRun], unbalanced: froze
 
 def _verdict(question: _Question, effect: Effect) -> tuple[str, str]:
     if effect.low is None or effect.high is None:
-        return NOT_MEASURABLE, effect.because
+        return NOT_JUDGED if effect.because.startswith(NOT_JUDGED) else NOT_MEASURABLE, effect.because
     compared = f"{question.arm} against {question.against}: {effect.because}"
-    if question.metric in _TIMES:
+    if question.metric in TIMES:
         compared += "; a time of one run, other nights differ"
     if effect.low == effect.high == 0:
         return DID_NOT_MOVE, f"{compared}; no query changed"

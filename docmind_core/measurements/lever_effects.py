@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from docmind_core.measurements.comparability import cache_is_unknown
 from docmind_core.measurements.lever_values import (
@@ -16,6 +17,7 @@ from docmind_core.measurements.lever_values import (
     requests,
 )
 from docmind_core.measurements.paired import QueryValues
+from docmind_core.measurements.times import too_few_blocks
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
 
@@ -33,6 +35,9 @@ DIFFERENCES: dict[str, tuple[Reader, str]] = {
     "decode_tps": (decode_tps, "tokens/s"),
 }
 """Candidate minus baseline: of what is read here, and its unit."""
+
+TIMES = frozenset({"coordination_overhead_s", "decode_tps"})
+"""With a clock in them: two arms are compared block by block."""
 
 NEEDS_KNOWN_CACHE = frozenset({"computed_reduction_pct", "decode_tps"})
 """Not compared where the state of the prefix cache is unknown."""
@@ -77,7 +82,9 @@ def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect
         estimate = log_ratio(pairs.candidate, pairs.baseline, pairs.clusters)
         return _shown(estimate, pairs.left_out, "%", _saved)
     read, unit = DIFFERENCES[metric]
-    pairs = pairs_of(read, candidate, baseline)
+    pairs = pairs_of(read, candidate, baseline, by_block=metric in TIMES)
+    if metric in TIMES and pairs.differences and (because := too_few_blocks(pairs.clusters)):
+        return Effect(value=fmean(pairs.differences), n=len(pairs.differences), because=because)
     effect = _shown(clustered_mean(pairs.differences, pairs.clusters), pairs.left_out, unit, float)
     return replace(effect, same_requests=metric == "decode_tps" and requests(candidate) == requests(baseline))
 

@@ -33,6 +33,11 @@ class LeverRun:
         """Cluster by query id."""
         return {str(query["query_id"]): str(query["cluster_id"] or query["query_id"]) for query in self.queries}
 
+    @property
+    def blocks(self) -> dict[str, str]:
+        """Block by query id: what a time is not independent of."""
+        return {str(query["query_id"]): str(query["block"]) for query in self.queries if query["block"] is not None}
+
 
 Reader = Callable[[LeverRun], QueryValues]
 
@@ -72,9 +77,13 @@ def passed(run: LeverRun) -> QueryValues:
     return values_of(run.passed, lambda score: number(score["value"]))
 
 
-def pairs_of(read: Reader, candidate: LeverRun, baseline: LeverRun, *, positive: bool = False) -> Pairs:
-    """Pair the queries that both arms answered."""
+def pairs_of(
+    read: Reader, candidate: LeverRun, baseline: LeverRun, *, positive: bool = False, by_block: bool = False
+) -> Pairs:
+    """Pair the queries that both arms answered; their clusters are the blocks where a time is compared."""
     clusters: Mapping[str, str] = {**baseline.clusters, **candidate.clusters}
+    if by_block:
+        clusters = {**dict.fromkeys(clusters, ""), **baseline.blocks}
     failed = candidate.failed | baseline.failed
     return pair(
         _without(read(candidate), failed),

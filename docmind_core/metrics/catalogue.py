@@ -59,6 +59,7 @@ REASONS: dict[str, str] = {
     "not_exclusive": "other traffic used the engine: its own counters can't be put down to this run",
     "not_exclusive_cache": "the prefix cache was shared or its state is unknown: cached tokens and times of two arms "
     "are not compared",
+    "not_judged": "a difference of times between arms that did not run interleaved, in at least 6 blocks",
 }
 """Why a value may be missing; nothing else is ever written into `missing_because`."""
 

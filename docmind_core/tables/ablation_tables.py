@@ -7,7 +7,9 @@ _EDGE = "Edge of the guide's strategy chart, such as A → G; none where the cha
 _EFFECT = (
     "Percent saved for reductions, change in percent for tokens_per_correct, else the difference in the metric's unit"
 )
-_VERDICT = "moved as claimed, did not move, other way, or not measurable here"
+_VERDICT = (
+    "moved as claimed, did not move, other way, not measurable here, or not_judged: a time in fewer than 6 blocks"
+)
 
 LEVER_EFFECTS = Table(
     name="lever_effects",
@@ -30,7 +32,7 @@ LEVER_EFFECTS = Table(
         "verdict": ("varchar", _VERDICT),
         "because": ("varchar", "The interval and what was compared, or why nothing could be measured"),
     },
-    checks=("(effect_low is null) = (verdict = 'not measurable here')",),
+    checks=("(effect_low is null) = (verdict in ('not measurable here', 'not_judged'))",),
 )
 
 ABLATION = View(

@@ -75,9 +75,47 @@ COMPARISONS = Table(
         ),
         "ratio_of_totals_low": ("double", "Lower end of its 95 % interval: delta method on the log, clustered"),
         "ratio_of_totals_high": ("double", "Upper end of its 95 % interval: delta method on the log, clustered"),
-        "verdict": ("varchar", "better, non_inferior, worse or inconclusive"),
+        "verdict": (
+            "varchar",
+            "better, non_inferior, worse, inconclusive, or not_judged for times in fewer than 6 blocks",
+        ),
         "because": ("varchar", "Why the verdict or the interval is what it is"),
         "claimable": ("boolean", "Tokens only: fewer tokens at quality that is not worse"),
         "claimable_because": ("varchar", "Tokens only: why it may or may not be claimed"),
     },
+)
+
+NOISE_FLOOR = Table(
+    name="noise_floor",
+    comment="One row is a metric of an arm that ran twice in one benchmark run (docmind bench --aa): what chance moves",
+    key=("run_id", "metric"),
+    columns={
+        "run_id": ("varchar", "The second run, <benchmark_run>.<arm>.again"),
+        "first_run_id": ("varchar", "The first run, <benchmark_run>.<arm>"),
+        "benchmark_run": ("varchar", "Key of the benchmark run"),
+        "arm": ("varchar", "The arm that ran twice"),
+        "metric": ("varchar", "Name from the catalogue, docs/metrics.md"),
+        "has_clock": ("boolean", "True for times, whose clusters are the blocks"),
+        "n": ("integer", "Queries with a value in both runs, each the mean over its replicates"),
+        "n_left_out": ("integer", "Queries without a value in one of the two"),
+        "clusters": ("integer", "Blocks for times, else clusters of queries"),
+        "first_value": ("double", "Mean over these queries in the first run, in the metric's unit"),
+        "again_value": ("double", "Mean over these queries in the second run"),
+        "difference": ("double", "again_value - first_value"),
+        "standard_deviation": ("double", "Of a query's difference between the two runs; NULL below 2 queries"),
+        "changed_ratio": ("double", "Share of the queries whose value differs between the two, in [0, 1]"),
+        "floor_low": (
+            "double",
+            "Lower end of the 95 % range of the difference of two means when nothing has changed: -t * clustered error",
+        ),
+        "floor_high": ("double", "Upper end of the same range"),
+        "because": ("varchar", "Why the range is NULL: not_judged below 6 blocks, or n_too_small"),
+        "answers_compared": ("integer", "Query runs answered in both; the same in each row of an arm"),
+        "flip_ratio": (
+            "double",
+            "Share of the answers whose text differs between the two at temperature 0, in [0, 1]; the same in each "
+            "row of an arm, NULL without answers",
+        ),
+    },
+    checks=("(floor_low is null) = (because is not null)",),
 )

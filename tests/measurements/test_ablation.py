@@ -95,13 +95,24 @@ def test_leaving_a_lever_out_of_tuned_is_claimed_to_do_the_opposite(settings):
 
 
 def test_a_difference_keeps_its_unit_and_a_time_says_that_it_is_one(settings):
-    write_arm(settings, "naive_supervisor", [1, 1, 1], coordination_overhead_s=[0.3, 0.4, 0.5])
-    write_arm(settings, "naive+parallel_tools", [1, 1, 1], coordination_overhead_s=[0.1, 0.2, 0.31])
+    slow, quick, blocks = [0.3, 0.4, 0.5] * 2, [0.1, 0.2, 0.31] * 2, list(range(1, 7))
+    write_arm(settings, "naive_supervisor", [1] * 6, coordination_overhead_s=slow, block=blocks)
+    write_arm(settings, "naive+parallel_tools", [1] * 6, coordination_overhead_s=quick, block=blocks)
     row = measure(settings, "parallel_tools", "coordination_overhead_s", "B → G")
 
     assert row["effect"] == pytest.approx(-0.59 / 3)
     assert row["verdict"] == "moved as claimed"
     assert "a time of one run" in row["because"]
+
+
+def test_a_time_in_fewer_than_six_blocks_is_shown_and_not_judged(settings):
+    blocks = [1, 2, 3, 4, 5, 5]
+    write_arm(settings, "naive_supervisor", [1] * 6, coordination_overhead_s=[0.5] * 6, block=blocks)
+    write_arm(settings, "naive+parallel_tools", [1] * 6, coordination_overhead_s=[0.1] * 6, block=blocks)
+    row = measure(settings, "parallel_tools", "coordination_overhead_s", "B → G")
+
+    assert (row["effect"], row["effect_low"], row["verdict"]) == (pytest.approx(-0.4), None, "not_judged")
+    assert row["because"] == "not_judged: times in 5 blocks, 6 needed (suite key blocks)"
 
 
 def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval(settings):
@@ -215,7 +226,8 @@ def test_an_engine_that_decoded_the_same_requests_faster_was_not_moved_by_the_le
             make_call_row(call_id=f"c{place}", query_id=f"q{place}", decode_tps=speed, request_hash=request)
             for place in range(6)
         ]
-        write_arm(settings, arm, [10, 20, 30] * 2, run={"prefix_cache_state": "reset"}, tables={"llm_calls": calls})
+        tables, blocks = {"llm_calls": calls}, list(range(1, 7))
+        write_arm(settings, arm, [10, 20, 30] * 2, run={"prefix_cache_state": "reset"}, tables=tables, block=blocks)
     row = measure(settings, "context_budget", "decode_tps", "C → I")
 
     assert (row["effect"], row["verdict"]) == (pytest.approx(10), verdict)

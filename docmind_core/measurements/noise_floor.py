@@ -1,0 +1,100 @@
+"""What differs between two runs of the same arm: the noise that an effect has to rise above. `metrics.md` §14."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from docmind_core.agents.arm_names import first_of
+from docmind_core.measurements.times import PairedQueries, pair_queries, too_few_blocks
+from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate, clustered_mean, t_quantile
+from docmind_core.tables.query_values import QueryValue, read_query_values
+from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flips:
+    """Answers of two runs of one arm, text against text."""
+
+    compared: int
+    differ: int
+
+    @property
+    def ratio(self) -> float | None:
+        return self.differ / self.compared if self.compared else None
+
+
+def measure_noise(settings: Settings, benchmark_run: str) -> int:
+    """Write the noise floor of each arm that was run a second time; return how many rows, 0 without such an arm."""
+    run_ids = run_ids_of(settings.tables, benchmark_run)
+    arms = {str(read_segment(settings.tables, "runs", run_id, columns=["arm"])[0]["arm"]): run_id for run_id in run_ids}
+    pairs = {run_id: arms[first] for arm, run_id in arms.items() if (first := first_of(arm)) in arms}
+    if not pairs:
+        return 0
+    values = read_query_values(settings.tables, run_ids)
+    count = 0
+    for again, first in pairs.items():
+        flips = _flips(settings, first, again)
+        rows = [
+            {
+                "run_id": again,
+                "first_run_id": first,
+                "benchmark_run": benchmark_run,
+                "arm": first_of(next(arm for arm, run_id in arms.items() if run_id == again)),
+                "metric": metric,
+                "answers_compared": flips.compared,
+                "flip_ratio": flips.ratio,
+                **_floor(pair_queries(values[first][metric], values[again][metric]), values[first][metric].values()),
+            }
+            for metric in sorted(values[first].keys() & values[again].keys())
+        ]
+        write_segment(settings.tables, "noise_floor", again, rows)
+        count += len(rows)
+    return count
+
+
+def _floor(pairs: PairedQueries, values: Iterable[QueryValue]) -> dict[str, object]:
+    has_clock = any(value.has_clock for value in values)
+    clusters = pairs.blocks if has_clock else pairs.clusters
+    estimate = clustered_mean(pairs.differences, clusters)
+    half = _half_width(pairs, estimate)
+    because = (too_few_blocks(pairs.blocks) if has_clock else None) or (N_TOO_SMALL if half is None else None)
+    if because is not None:
+        half = None
+    return {
+        "has_clock": has_clock,
+        "n": len(pairs.first),
+        "n_left_out": pairs.left_out,
+        "clusters": len(set(clusters)),
+        "first_value": fmean(pairs.first) if pairs.first else None,
+        "again_value": fmean(pairs.second) if pairs.second else None,
+        "difference": estimate.value,
+        "standard_deviation": stdev(pairs.differences) if len(pairs.first) > 1 else None,
+        "changed_ratio": fmean(d != 0 for d in pairs.differences) if pairs.first else None,
+        "floor_low": None if half is None else 0.0 - half,
+        "floor_high": half,
+        "because": because,
+    }
+
+
+def _half_width(pairs: PairedQueries, estimate: Estimate) -> float | None:
+    """Return how far apart two means lie by chance, in 95 % of such pairs; None where the sample can't say."""
+    if estimate.standard_error is not None and estimate.freedom is not None:
+        return t_quantile(estimate.freedom, 0.975) * estimate.standard_error
+    has_no_spread = len(set(pairs.differences)) == 1 and (estimate.clusters or 0) > 1
+    return 0.0 if has_no_spread else None
+
+
+def _flips(settings: Settings, first: str, again: str) -> _Flips:
+    one, two = (_answers(settings, run_id) for run_id in (first, again))
+    both = one.keys() & two.keys()
+    return _Flips(compared=len(both), differ=sum(one[key] != two[key] for key in both))
+
+
+def _answers(settings: Settings, run_id: str) -> dict[tuple[object, object], object]:
+    columns = ["query_id", "replicate", "phase", "status", "answer"]
+    return {
+        (row["query_id"], row["replicate"]): row["answer"]
+        for row in read_segment(settings.tables, "query_runs", run_id, columns=columns)
+        if row["phase"] != "warmup" and row["status"] == "answered"
+    }

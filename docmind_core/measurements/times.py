@@ -1,0 +1,153 @@
+"""Times of two arms of one benchmark run: compared block by block, and not judged without blocks. `metrics.md` §14."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from docmind_core.agents.arm_names import first_of
+from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
+from docmind_core.measurements.comparing import BASELINES
+from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import Estimate, clustered_mean
+from docmind_core.statistics.pairs import holm
+from docmind_core.tables.query_values import ArmQueryValues, QueryValue, read_query_values
+from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+
+BLOCKS_MIN = 6
+"""Fewest blocks that a difference of times is judged over: arms that did not run interleaved differ by the drift."""
+CLOCK_METRICS = ("wall_s", "coordination_overhead_s", "ttft_s", "tpot_s")
+"""Less is better in each."""
+NOT_JUDGED = "not_judged"
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedQueries:
+    """One metric of the queries that have it in both runs."""
+
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+    blocks: tuple[int, ...]
+    clusters: tuple[str, ...]
+    left_out: int
+
+    @property
+    def differences(self) -> list[float]:
+        """Second minus first, by query."""
+        return [two - one for one, two in zip(self.first, self.second, strict=True)]
+
+
+def pair_queries(first: Mapping[str, QueryValue], second: Mapping[str, QueryValue]) -> PairedQueries:
+    """Pair one metric of two runs by query; what lacks a value in one of them is left out and counted."""
+    asked = sorted(first.keys() | second.keys())
+    kept = [
+        (one.value, two.value, one)
+        for query in asked
+        if (one := first.get(query)) and (two := second.get(query))
+        if one.value is not None and two.value is not None and one.block == two.block
+    ]
+    return PairedQueries(
+        first=tuple(one for one, _, _ in kept),
+        second=tuple(two for _, two, _ in kept),
+        blocks=tuple(place.block or 0 for _, _, place in kept),
+        clusters=tuple(place.cluster_id for _, _, place in kept),
+        left_out=len(asked) - len(kept),
+    )
+
+
+def too_few_blocks(blocks: Sequence[object]) -> str | None:
+    """Say why times over these blocks are not judged; None where they are enough."""
+    count = len(set(blocks))
+    if count >= BLOCKS_MIN:
+        return None
+    return (
+        f"{NOT_JUDGED}: times in {count} {'block' if count == 1 else 'blocks'}, {BLOCKS_MIN} needed (suite key blocks)"
+    )
+
+
+def compare_times(settings: Settings, benchmark_run: str) -> int:
+    """Add the times to the comparisons of each arm, with the arms it is compared with; return how many rows.
+
+    An arm that was run a second time (`docmind bench --aa`) is compared with its first run.
+    """
+    run_ids = run_ids_of(settings.tables, benchmark_run)
+    rows = {run_id: read_segment(settings.tables, "runs", run_id)[0] for run_id in run_ids}
+    arms = {str(row["arm"]): run_id for run_id, row in rows.items()}
+    values = read_query_values(settings.tables, run_ids)
+    count = 0
+    for arm, run_id in arms.items():
+        against = dict.fromkeys([*BASELINES, *([first_of(arm)] if first_of(arm) else [])])
+        added = [
+            row
+            for name in against
+            if name != arm and name in arms
+            for row in _compare(rows[run_id], rows[arms[name]], values[run_id], values[arms[name]])
+        ]
+        others = [
+            row for row in read_segment(settings.tables, "comparisons", run_id) if row["metric"] not in CLOCK_METRICS
+        ]
+        write_segment(settings.tables, "comparisons", run_id, [*others, *added])
+        count += len(added)
+    return count
+
+
+def _compare(
+    candidate: Mapping[str, object],
+    baseline: Mapping[str, object],
+    candidate_values: ArmQueryValues,
+    baseline_values: ArmQueryValues,
+) -> list[dict[str, object]]:
+    because = NOT_EXCLUSIVE_CACHE if cache_is_unknown(candidate, baseline) else None
+    rows = []
+    for metric in CLOCK_METRICS:
+        pairs = pair_queries(baseline_values.get(metric, {}), candidate_values.get(metric, {}))
+        if not pairs.first and not pairs.left_out:
+            continue
+        estimate = clustered_mean(pairs.differences, pairs.blocks)
+        reason = too_few_blocks(pairs.blocks) or because
+        rows.append(_row(candidate, baseline, metric, pairs) | _judged(estimate, reason))
+    _decide([row for row in rows if row["verdict"] is None])
+    return rows
+
+
+def _row(
+    candidate: Mapping[str, object], baseline: Mapping[str, object], metric: str, pairs: PairedQueries
+) -> dict[str, object]:
+    return {
+        "run_id": candidate["run_id"],
+        "baseline_run_id": baseline["run_id"],
+        "candidate_run_id": candidate["run_id"],
+        "metric": metric,
+        "agent": "all",
+        "slice": "all",
+        "n": len(pairs.first),
+        "n_left_out": pairs.left_out,
+        "clusters": len(set(pairs.blocks)),
+        "baseline_value": fmean(pairs.first) if pairs.first else None,
+        "candidate_value": fmean(pairs.second) if pairs.second else None,
+    }
+
+
+def _judged(estimate: Estimate, reason: str | None) -> dict[str, object]:
+    if reason is not None:
+        return {"delta": estimate.value, "verdict": NOT_JUDGED, "because": reason}
+    shown = f"95 % interval {estimate.low:+.3g} to {estimate.high:+.3g} s, clustered by {estimate.clusters} blocks"
+    return {
+        "delta": estimate.value,
+        "delta_low": estimate.low,
+        "delta_high": estimate.high,
+        "p": estimate.p,
+        "verdict": None,
+        "because": shown,
+    }
+
+
+def _decide(rows: Sequence[dict[str, object]]) -> None:
+    """Judge the times of one comparison together: four looks at the same clock are one family."""
+    corrected = holm([float(str(row["p"])) for row in rows])
+    for row, p in zip(rows, corrected, strict=True):
+        moved = p < _ALPHA
+        faster = float(str(row["delta"])) < 0
+        row["p_holm"] = p
+        row["verdict"] = ("better" if faster else "worse") if moved else "inconclusive"
+        row["because"] = f"{row['because']}; p {p:.2g} by Holm over {len(rows)} times"

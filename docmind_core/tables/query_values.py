@@ -1,0 +1,40 @@
+"""The values of finished arms, query by query and metric by metric, read from their segments."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmind_core.tables.publish import sql_text
+from docmind_core.tables.reading import query_segments
+
+_TABLES = ("runs", "query_runs", "llm_calls", "measurements")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryValue:
+    """One metric of one query of an arm: the mean over its replicates."""
+
+    value: float | None
+    """None when one replicate lacks it."""
+    has_clock: bool
+    block: int | None
+    cluster_id: str
+
+
+ArmQueryValues = dict[str, dict[str, QueryValue]]
+"""By metric, then by query id."""
+
+
+def read_query_values(folder: Path, run_ids: Sequence[str]) -> dict[str, ArmQueryValues]:
+    """Return what each query of each run cost, took and scored, by run id; warm-up is left out."""
+    found: dict[str, ArmQueryValues] = {run_id: defaultdict(dict) for run_id in run_ids}
+    _, rows = query_segments(folder, run_ids, sql_text("query_values"), tables=_TABLES)
+    for run_id, query_id, metric, has_clock, value, block, cluster_id in rows:
+        found[str(run_id)][str(metric)][str(query_id)] = QueryValue(
+            value=None if value is None else float(str(value)),
+            has_clock=bool(has_clock),
+            block=None if block is None else int(str(block)),
+            cluster_id=str(cluster_id or query_id),
+        )
+    return found
