@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+from dagster._core.instance.ref import InstanceRef
 
 from dagster_project.partitions import benchmark_runs
 from docmind_core.runs.keys import is_benchmark_run
@@ -45,6 +46,8 @@ _FILES = {
     ".nux/nux.yaml": "seen: 1\n",  # without it the UI opens with a form that asks for an e-mail address
 }
 
+_NO_OUTPUT_KEPT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+
 _CLOCK_TOLERANCE_S = 5.0
 """For runs without a mark: psutil derives starts from the wall clock, which may be set between two looks."""
 
@@ -74,9 +77,16 @@ def _make_files(home: Path) -> None:
             path.write_text(text, "utf-8")
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """Open the persistent instance of this home: runs of the command line and of the UI share it."""
-    return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+def open_instance(settings: Settings, *, keeps_output: bool = True) -> dg.DagsterInstance:
+    """Open the persistent instance of this home: runs of the command line and of the UI share it.
+
+    Args:
+        settings: Where the home is.
+        keeps_output: Whether Dagster keeps what its runs print. On a terminal it must not: it would print through
+            child processes of its own, which end with a traceback each on Ctrl-C.
+    """
+    overrides = {} if keeps_output else {"compute_logs": _NO_OUTPUT_KEPT}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(prepare_dagster_home(settings)), overrides=overrides))
 
 
 def add_benchmark_run(instance: dg.DagsterInstance, benchmark_run: str) -> None:

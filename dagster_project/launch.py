@@ -28,7 +28,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         DocMindError: What a step raised.
         RunError: If a gate stopped the report; the gate and what it saw are named.
     """
-    with open_instance(settings) as instance:
+    with open_instance(settings, keeps_output=False) as instance:
         _tell_of_dead_runs(instance, settings, benchmark_run, observer)
         add_benchmark_run(instance, benchmark_run)
         dagster_run_id = str(uuid.uuid4())

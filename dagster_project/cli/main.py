@@ -63,9 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as request:
         return request.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
-        if not stop.args:  # the command has not said yet how to resume
-            say("interrupted", err=True)
-        return EXIT_INTERRUPTED
+        return _interrupted(stop)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone; the interpreter must not complain at its end
         return EXIT_ERROR
@@ -74,7 +72,17 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0  # click hands over the code of Context.exit() as the result
 
 
+def _interrupted(stop: BaseException) -> int:
+    command_said = isinstance(stop, click.Abort | KeyboardInterrupt) and (stop.__cause__ or stop).args
+    if not command_said:  # how to resume, else there is nothing to resume
+        say("interrupted", err=True)
+    return EXIT_INTERRUPTED
+
+
 def _explain(error: Exception, *, debug: bool) -> int:
+    # DuckDB's own word for Ctrl-C in the middle of a query.
+    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+        return _interrupted(error)
     if debug:
         say("".join(traceback.format_exception(error)).rstrip(), err=True)
     elif isinstance(error, DocMindError):

@@ -88,9 +88,18 @@ def test_debug_shows_the_traceback_wherever_it_stands(failing, capsys):
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-def test_an_interruption_has_the_shells_exit_code(failing):
-    failing(KeyboardInterrupt())
+@pytest.mark.parametrize(
+    ("stop", "said"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (RuntimeError("Query interrupted"), "interrupted"),  # of DuckDB
+        (KeyboardInterrupt("the command said how to resume"), ""),
+    ],
+)
+def test_an_interruption_has_the_shells_exit_code_and_at_most_one_line(failing, capsys, stop, said):
+    failing(stop)
     assert run(["fail"]) == 130
+    assert capsys.readouterr().err.strip() == said
 
 
 @pytest.mark.parametrize(
