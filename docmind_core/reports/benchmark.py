@@ -21,7 +21,7 @@ from docmind_core.reports.estimates import Estimate, quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
 from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES
 from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades, recommendation_lines
-from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence
+from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_rows, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
@@ -104,6 +104,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "headline": headline(records),
         "plumbing": plumbing_sentence(records),
         "no_passages": no_passages_sentence(records),
+        "unjudged": unjudged_sentence(records),
         "ledger_line": ledger_line(records),
         "arm_table": arm_table(records),
         "agents_table": agents_table(records),

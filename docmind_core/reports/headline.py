@@ -87,6 +87,19 @@ def _found_none(records: BenchmarkRecords, row: NoPassages) -> str:
     return f"{row.found_none:,} of {row.query_runs:,} query runs of {records.arm_names[row.run_id]}{abstained}"
 
 
+def unjudged_sentence(records: BenchmarkRecords) -> str | None:
+    """Say what share of the queries nothing can judge; None when each is judged, or none was scored yet."""
+    rows = [records.quality_of_arms.get((arm.run_id, "passed")) for arm in records.arms]
+    total = sum(row.n_total or 0 for row in rows if row)
+    unjudged = total - sum(row.n_defined or 0 for row in rows if row)
+    if not unjudged:
+        return None
+    return (
+        f"Not judged: {percent_text(100 * unjudged / total)} of the queries ({unjudged:,} of {total:,} query runs) "
+        "have no accepted answer that can be compared without a judge; no pass ratio counts them."
+    )
+
+
 def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficiency | None) -> str:
     if BASELINE not in records.arm_names.values():
         return f"can't be compared in tokens: {NO_BASELINE}"

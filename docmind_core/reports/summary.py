@@ -4,7 +4,7 @@ from pathlib import Path
 
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence
+from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
@@ -13,8 +13,7 @@ LINES_MAX = 25
 ARMS_SHOWN = 6
 _FINDING_LINES = (6, 2)
 """The first finding is the one that the run was made for."""
-_PLUMBING_LINES = 3
-_NO_PASSAGES_LINES = 3
+_WARNING_LINES = 3
 _COLUMNS = {
     "answered": "answered",
     "failed": "failed",
@@ -35,10 +34,9 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
     lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), ""]
     for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
         lines += _wrapped(str(finding), prose, lines_max)
-    plumbing = plumbing_sentence(records)
-    lines += _wrapped(plumbing, prose, _PLUMBING_LINES) if plumbing else []
-    no_passages = no_passages_sentence(records)
-    lines += _wrapped(no_passages, prose, _NO_PASSAGES_LINES) if no_passages else []
+    sentences = (plumbing_sentence(records), no_passages_sentence(records), unjudged_sentence(records))
+    for warning in filter(None, sentences):
+        lines += _wrapped(warning, prose, _WARNING_LINES)
     lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), prose)
     lines += _wrapped(ledger_line(records), prose)
     lines.append(f"Report: {html}")

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import DocMindError, SuiteError, UsageError
+from docmind_core.query_sets.normalising import vanishes
+from docmind_core.query_sets.problems import shown
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import read_query_set
 from docmind_core.runs.blocks import plan_problems
 from docmind_core.runs.preflight import refuse_unready
 from docmind_core.suites.limits import limit_problems
 from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
+
+_GOLDS_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
         raise UsageError(f"{path} can't be reached: {error.strerror}.{hint}") from error
     if is_folder:
         found = read_query_set(Path(path))
-        return CheckedInput(summary=_described(found), notices=found.notices)
+        return CheckedInput(summary=_described(found), notices=(*found.notices, *_compared_as_they_are(found)))
     if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
     if path.endswith((".jsonl", ".jsonl.gz")):
@@ -85,7 +89,22 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
         more = [f"... and {hidden} more"] if hidden > 0 else []
         raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more]))
     summary = f"suite {suite.name!r}: {len(suite.arms)} arms on {suite.query_set}; no problem found"
-    return CheckedInput(summary=summary, notices=_missing_here(suite))
+    unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
+    return CheckedInput(summary=summary, notices=(*_missing_here(suite), *unnormalised))
+
+
+def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:
+    """Name the accepted answers of which normalising leaves nothing: whoever wrote them should know how they count."""
+    found = [(query.query_id, gold) for query in query_set.queries for gold in query.gold_answers if vanishes(gold)]
+    if not found:
+        return ()
+    named = ", ".join(f"{shown(gold)} ({query_id})" for query_id, gold in found[:_GOLDS_NAMED])
+    more = f" and {len(found) - _GOLDS_NAMED:,} more" if len(found) > _GOLDS_NAMED else ""
+    noun = "1 accepted answer is" if len(found) == 1 else f"{len(found):,} accepted answers are"
+    return (
+        f"{noun} compared without normalising, case and punctuation included, which would leave no letter or digit: "
+        f"{named}{more}",
+    )
 
 
 def _missing_here(suite: Suite) -> tuple[str, ...]:

@@ -31,3 +31,24 @@ def test_the_summary_of_many_arms_stays_within_25_lines(tmp_path: Path):
     summary = write_benchmark_report(settings, BENCHMARK_RUN).summary
     assert len(summary.splitlines()) <= 25
     assert "... and 9 more arms in the report" in summary
+
+
+def test_summary_and_report_say_in_one_line_what_share_of_the_queries_nothing_judges(tmp_path: Path):
+    settings = settings_of(tmp_path)
+    tables = planted_tables()
+    for row in tables["measurements"]:
+        if row["metric"] == "passed" and row["query_id"] == "q0000":
+            row |= {"value": None, "missing_because": "judge_disabled"}
+    plant(settings, tables)
+    report = write_benchmark_report(settings, BENCHMARK_RUN)
+
+    line = "Not judged: 25 % of the queries (3 of 12 query runs) have no accepted answer"
+    assert line in " ".join(report.summary.split())
+    for path in (report.html, report.html.with_name("report.md")):
+        assert line in path.read_text(encoding="utf-8")
+
+
+def test_where_every_query_is_judged_nothing_is_said_of_it(tmp_path: Path):
+    settings = settings_of(tmp_path)
+    plant(settings, planted_tables())
+    assert "Not judged" not in write_benchmark_report(settings, BENCHMARK_RUN).summary

@@ -183,3 +183,23 @@ def test_one_file_of_a_set_is_no_input_of_its_own(tmp_path):
 
     with pytest.raises(UsageError, match="name the folder"):
         check_input(str(folder / "queries.jsonl"))
+
+
+def test_golds_that_normalising_would_empty_are_named_in_a_note(tmp_path):
+    def query(query_id, *answers):
+        return {"query_id": query_id, "query": "Which?", "answers": answers, "gold_doc_ids": ["d1"]}
+
+    queries = [query("q1", "A", "grade A"), query("q2", "=="), query("q3", "Paris", "42")]
+    folder = write_query_set(tmp_path / "set", queries=queries)
+    (notice,) = check_input(str(folder)).notices
+    assert notice.startswith("2 accepted answers are compared without normalising")
+    assert notice.endswith("'A' (q1), '==' (q2)")
+
+    (tmp_path / "suite.yaml").write_text(
+        f"name: mine\nquery_set: {folder}\narms: [single_pass]\nengine: http://127.0.0.1:9\n", encoding="utf-8"
+    )
+    assert notice in check_input(str(tmp_path / "suite.yaml")).notices
+
+    many = write_query_set(tmp_path / "many", queries=[query(f"q{number}", "A") for number in range(8)])
+    assert check_input(str(many)).notices[0].endswith("'A' (q4) and 3 more")
+    assert check_input(str(write_query_set(tmp_path / "plain"))).notices == ()
