@@ -8,6 +8,8 @@ from docmind_core.runs.progress import ArmProgress, RunObserver
 
 SECONDS_BETWEEN_LINES = 30.0
 QUERIES_BETWEEN_LINES = 50
+BEHIND_SHOWN_S = 0.25
+"""Below it the event loop is only at work."""
 
 
 class Log(Protocol):
@@ -84,6 +86,8 @@ def describe(progress: ArmProgress) -> str:
         parts.append("unknown tokens/s")
     if progress.eta_s is not None and progress.done < progress.total:
         parts.append(f"{duration(progress.eta_s)} left")
+    if progress.behind_s >= BEHIND_SHOWN_S:
+        parts.append(f"platform busy: {progress.behind_s:.1f} s behind")
     return ", ".join(parts)
 
 

@@ -60,6 +60,9 @@ class EngineStartError(EngineError):
 class EngineUnreachable(EngineError):
     """Nothing answers at the URL, or it stopped answering."""
 
+    others_had_replies = False
+    """Whether other calls had replies while all attempts of this one failed."""
+
 
 class RequestRejected(EngineError):
     """The engine refused a request with HTTP 4xx; repeating it would be refused again."""

@@ -1,6 +1,5 @@
 """How a node is put into a graph: its agent's name, its deadline and what becomes of its failure go with it."""
 
-import asyncio
 from typing import Any, Protocol
 
 from langgraph.config import get_config
@@ -9,6 +8,7 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.context import AgentContext
 from docmind_core.agents.failures import Failure
 from docmind_core.errors import AgentTimeout, EngineUnreachable, RunError, StoreError
+from docmind_core.telemetry.loop_lag import Deadline
 
 
 class Node(Protocol):
@@ -61,7 +61,7 @@ def guarded(agent: str, node: Node) -> Node:
 async def _in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     # Not LangGraph's own timeout: its error ends the whole superstep, and other agents with it.
     deadline_s = runtime.context.agent_deadline_s
-    limit = asyncio.timeout(deadline_s)
+    limit = Deadline(deadline_s)
     try:
         async with limit:
             return await node(state, runtime=runtime)

@@ -25,7 +25,7 @@ from docmind_core.reports.headline import headline, no_passages_sentence, plumbi
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_rows, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
-from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, what_ran_table
+from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
@@ -116,7 +116,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "shortened": shortened,
         "counted": counted,
         "failures": failures_table(records),
-        "what_ran": what_ran_table(records, read_gpus(settings, records)),
+        "what_ran": what_ran_table(records, read_gpus(settings, records), read_loop_lag(settings, records)),
         "manifests": manifest_texts(records),
         "not_measured": not_measured_table(settings, records),
         "definitions": definitions(records),

@@ -108,10 +108,28 @@ def read_gpus(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
     return {run_id: "; ".join(texts) for run_id, texts in found.items()}
 
 
-def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str]) -> TextTable:
+def read_loop_lag(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
+    """Return by run_id how far the platform itself was behind at most."""
+    _, rows = query_rows(
+        settings,
+        "select run_id, max(loop_lag_s) from device_samples join runs using (run_id) "
+        "where benchmark_run = $benchmark_run and loop_lag_s is not null group by all",
+        {"benchmark_run": records.arms[0].benchmark_run},
+    )
+    return {
+        str(run_id): f"{float(str(lag)):.2f} s (event loop); added to the deadlines of calls, part of their times"
+        for run_id, lag in rows
+    }
+
+
+def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str], loop_lag: Mapping[str, str]) -> TextTable:
     """One row per fact: once when all arms share it, else named arm by arm."""
     rows = []
-    facts: tuple[Fact, ...] = (*_FACTS, ("GPU", lambda arm: gpus.get(arm.run_id, "no GPU measured")))
+    facts: tuple[Fact, ...] = (
+        *_FACTS,
+        ("GPU", lambda arm: gpus.get(arm.run_id, "no GPU measured")),
+        ("platform behind, at most", lambda arm: loop_lag.get(arm.run_id, "not measured")),
+    )
     for heading, fact in facts:
         values = {arm.arm: fact(arm) for arm in records.arms}
         shared = set(values.values())

@@ -15,6 +15,7 @@ from docmind_core.runs.query_run import ArmSetting, run_query
 from docmind_core.runs.query_tools import Completes
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.tables.definitions import WARM_UP_BLOCK
+from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 RecordedCalls = Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]]
 """Calls that earlier processes finished, by query and replicate: what is left of an interrupted query replays them."""
@@ -34,6 +35,8 @@ class ArmTally:
     done_here: int = 0
     calls: int = 0
     completion_tokens: int | None = 0
+    behind_s: float = 0.0
+    """Largest lag of the event loop in the last second, seconds."""
     _worked_s: float = 0.0
     _since_s: float | None = None
 
@@ -76,6 +79,7 @@ class ArmTally:
             completion_tokens=self.completion_tokens,
             elapsed_s=self._elapsed_s,
             calls=self.calls,
+            behind_s=self.behind_s,
         )
 
 
@@ -171,10 +175,12 @@ async def _answer_all(
 @asynccontextmanager
 async def _told_regularly(tally: ArmTally, observer: RunObserver) -> AsyncIterator[None]:
     """Tell the observer of the progress while the block runs: all queries may be under way for minutes."""
+    lag_peak = lag_peak_reader()
 
     async def tell() -> None:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            tally.behind_s = lag_peak() if lag_peak else 0.0
             observer.still_running(tally.progress)
 
     telling = asyncio.create_task(tell())
@@ -184,6 +190,7 @@ async def _told_regularly(tally: ArmTally, observer: RunObserver) -> AsyncIterat
         telling.cancel()
         with suppress(asyncio.CancelledError):
             await telling
+        tally.behind_s = 0.0
 
 
 def _first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

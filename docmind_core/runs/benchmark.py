@@ -28,6 +28,7 @@ from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import remove_leftovers
+from docmind_core.telemetry.loop_lag import measured_loop
 
 _UNCOUNTED = "the engine offers no /tokenize: prompts that are too long are refused by the engine, not shortened"
 
@@ -115,17 +116,23 @@ def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunO
 
 
 async def _run_arms(bench: Bench, arms: list[str]) -> None:
-    suite, last = bench.inputs.suite, bench.inputs.suite.blocks
-    async with ChatClient(bench.inputs.connection, in_flight=suite.concurrency) as client:
-        for block in range(1, last + 1):
-            # The turns of all arms, also of those that had ended: a resumption must not change who follows whom.
-            for arm in turns(suite.arms, block):
-                if arm in arms:
-                    await _work_on(bench, client, arm, block)
-                    if block == last:
-                        _end_arm(bench, arm)
+    in_flight = bench.inputs.suite.concurrency
+    with measured_loop():
+        async with ChatClient(bench.inputs.connection, in_flight=in_flight) as client:
+            await _run_blocks(bench, client, arms)
     if notice := clock_notice(bench.clock.jumped_s()):
         bench.observer.announce(notice)
+
+
+async def _run_blocks(bench: Bench, client: ChatClient, arms: list[str]) -> None:
+    suite, last = bench.inputs.suite, bench.inputs.suite.blocks
+    for block in range(1, last + 1):
+        # The turns of all arms, also of those that had ended: a resumption must not change who follows whom.
+        for arm in turns(suite.arms, block):
+            if arm in arms:
+                await _work_on(bench, client, arm, block)
+                if block == last:
+                    _end_arm(bench, arm)
 
 
 async def _work_on(bench: Bench, client: ChatClient, arm: str, block: int) -> None:

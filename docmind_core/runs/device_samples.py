@@ -9,6 +9,7 @@ from docmind_core.runs.journal import Journal, Row
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
 from docmind_core.telemetry.device_sampler import DeviceSampler, Tick, even_rows
+from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def sampled_devices(
 ) -> Iterator[Callable[[], None]]:
     """Sample while the block runs; yields what writes the samples so far, which the end of the block does as well."""
     with kv_cache_gauge(connection) as kv_cache_usage:
-        sampler = DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage)
+        sampler = DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage, loop_lag=lag_peak_reader())
 
         def keep() -> None:
             journal.book_ticks(run_id, [asdict(tick) for tick in sampler.taken()])

@@ -26,6 +26,7 @@ from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.search_batches import Searches
 from docmind_core.suites.suite import Suite
+from docmind_core.telemetry.loop_lag import Deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,7 @@ async def _answer(
     context = replace(_context(setting, tools), earlier=query.earlier)
     try:
         with tools.trace.root(setting.arm.name):
-            async with asyncio.timeout(deadline_s):
+            async with Deadline(deadline_s):
                 return await answer_question(setting.arm, setting.graph, query.text, context), None
     except TimeoutError:
         return None, CallTimeout(f"no answer within the deadline of {deadline_s:g} s (deadline_s of the suite).")

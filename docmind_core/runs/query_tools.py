@@ -31,6 +31,7 @@ from docmind_core.runs.result_caches import ResultCaches
 from docmind_core.runs.search_batches import SearchBatches, Searches
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, read_reply
 from docmind_core.serving.token_usage import TokenUsage
+from docmind_core.telemetry.loop_lag import Deadline
 
 
 class Completes(Protocol):
@@ -110,7 +111,7 @@ class RecordingTools:
         if (agent, task) in self.late_before:  # what was decided without it stands, though its reply may be here now
             self.resumed = True
             raise late
-        limit = asyncio.timeout(deadline_s)
+        limit = Deadline(deadline_s)
         try:
             async with limit:
                 return await self._ask(agent, task, request, role, may_be_late=True)

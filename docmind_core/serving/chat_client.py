@@ -1,9 +1,9 @@
 """The one client through which every call of the model goes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 from types import TracebackType
 from typing import Self
 
@@ -27,10 +27,13 @@ from docmind_core.serving.retrying import (
 )
 from docmind_core.serving.token_usage import NO_TOKENS, UNRECONCILED
 from docmind_core.serving.unreachable import unreachable
+from docmind_core.telemetry.loop_lag import Deadline
 
 CONNECT_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
 HEALTH_TRIES = 2
+LIFE_SIGN_S = 30.0
+"""A reply within so many seconds before a health check that is not answered shows that the engine is only busy."""
 DETAIL_BYTES_MAX = 64 * 1024
 DETAIL_SHOWN = 200
 
@@ -60,12 +63,16 @@ class ChatClient:
         call_timeout_s: float = 600.0,
         retry: RetryPolicy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._connection = connection
         self._slots = asyncio.Semaphore(in_flight)
         self._call_timeout_s = call_timeout_s
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
+        self._clock = clock
+        self._heard_at_s = float("-inf")
+        """When something of a reply came last, by the clock."""
         self._session: aiohttp.ClientSession | None = None
         self.requests_sent = 0
         """Chat requests that the connection pool was given, counted there: the bookings must be as many."""
@@ -105,21 +112,32 @@ class ChatClient:
             raise RuntimeError("use the chat client in an `async with` block")
         return self._session
 
-    async def engine_answers(self) -> bool:
-        """Return whether the engine is there and does not say that it is ill; a route that it lacks is an answer."""
-        timeout = aiohttp.ClientTimeout(total=HEALTH_TIMEOUT_S)
+    async def engine_answers(self, *, earlier_replies_count: bool = True) -> bool:
+        """Return whether the engine is alive: healthy unless `/health` fails; a missing `/health` counts as healthy.
+
+        A health check without an answer says little under load: a reply during the check says more, and so does one
+        of the last 30 seconds.
+
+        Args:
+            earlier_replies_count: False where calls fail that were made after those replies.
+        """
+        asked_at_s, refused = self._clock(), False
         for _ in range(HEALTH_TRIES):
             try:
-                url = f"{self._connection.base_url}/health"
-                async with self._pool.get(url, timeout=timeout, allow_redirects=False) as response:
+                async with (
+                    Deadline(HEALTH_TIMEOUT_S),
+                    self._pool.get(f"{self._connection.base_url}/health", allow_redirects=False) as response,
+                ):
                     return response.status < HTTP_SERVER_ERROR
-            except (aiohttp.ClientError, TimeoutError):
-                continue
-        return False
+            except (aiohttp.ClientError, TimeoutError) as error:
+                refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
+        counts_since_s = asked_at_s - LIFE_SIGN_S if earlier_replies_count else asked_at_s
+        return not refused and self._heard_at_s >= counts_since_s
 
     async def engine_gone(self, error: Exception) -> EngineUnreachable | None:
         """Return what ends the run if the engine is gone; None while it answers: then `error` is one query's own."""
-        if await self.engine_answers():
+        no_reply = isinstance(error, EngineUnreachable) and not error.others_had_replies
+        if await self.engine_answers(earlier_replies_count=not no_reply):
             return None
         if isinstance(error, EngineUnreachable):
             return error
@@ -134,7 +152,7 @@ class ChatClient:
             CallTimeout: An attempt took longer than the client's limit for one call.
             OutputInvalid: The engine answered with something that is no chat completion.
         """
-        number = 0
+        number, began_s = 0, self._clock()
         while True:
             number += 1
             scheduled_ns = monotonic_ns()
@@ -146,7 +164,9 @@ class ChatClient:
             except Retryable as failure:
                 asked_for_s = failure.asked_for_s
                 if self._retry.gives_up(number, asked_for_s):
-                    raise unreachable(self._connection, failure.what + self._retry.objection(asked_for_s)) from failure
+                    gone = unreachable(self._connection, failure.what + self._retry.objection(asked_for_s))
+                    gone.others_had_replies = self._heard_at_s > began_s
+                    raise gone from failure
             await self._sleep(self._retry.wait_s(number, asked_for_s))
 
     async def _attempt(
@@ -157,7 +177,7 @@ class ChatClient:
         attempt = Attempt(number=number, connection=connection, book=book, streamed=streamed)
         attempt.begin(request, *waited_ns)
         try:
-            async with asyncio.timeout(self._call_timeout_s):
+            async with Deadline(self._call_timeout_s):
                 outcome = await self._exchange(request, streamed)
         except aiohttp.ClientError as error:
             raise self._lost(attempt, error) from error
@@ -190,12 +210,17 @@ class ChatClient:
             if response.status >= HTTP_REDIRECT:
                 return await self._read_refusal(response)
             try:
-                await streamed.read(response.content.iter_any())
+                await streamed.read(self._heard(response.content.iter_any()))
             except aiohttp.ClientError:
                 if not streamed.is_whole:
                     raise
                 return streamed.reply(lost=UNRECONCILED)  # all of the answer is here: asking again would cost it twice
         return streamed.reply()
+
+    async def _heard(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._heard_at_s = self._clock()
+            yield chunk
 
     async def _read_refusal(self, response: aiohttp.ClientResponse) -> _Refusal:
         body = b""
@@ -213,6 +238,8 @@ class ChatClient:
     def _refused(self, attempt: Attempt, refusal: _Refusal) -> RequestRejected | Retryable:
         """Book a response that is no reply and return what follows from it."""
         what = f"answers HTTP {refusal.status}: {refusal.detail}"
+        if refusal.status < HTTP_SERVER_ERROR:
+            self._heard_at_s = self._clock()
         transient = is_transient(refusal.status)
         advice = "" if transient else status_advice(refusal.status)
         message = f"the engine at {self._connection.base_url} {what.rstrip('. ')}.{advice}"

@@ -30,6 +30,11 @@ DEVICE_SAMPLES = Table(
         "host_memory_used_gib": ("double", "Memory of the machine that is not available, GiB"),
         "host_cpu_pct": ("double", "Processor time of the machine since the last sample, percent of all cores"),
         "platform_rss_gib": ("double", "Resident memory of this platform's own process, GiB"),
+        "loop_lag_s": (
+            "double",
+            "By how much this platform's event loop was late at most since the sample before, seconds. Deadlines of "
+            "calls and queries are extended by such lag; their times contain it. NULL where it was not measured",
+        ),
         "kv_cache_usage_ratio": ("double", "Share of the engine's KV cache in use (vllm:kv_cache_usage_perc)"),
         "status": ("varchar", "ok, or unavailable:<reason>; on a host row the reason why no VRAM was measured"),
         "not_supported": ("varchar", "Columns this device can't fill, with NVML's word for it, JSON"),

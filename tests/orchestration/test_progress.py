@@ -106,6 +106,11 @@ def test_a_line_of_progress_has_failures_speed_and_time_left():
     assert describe(progress(0)) == "tuned: 0/200"
 
 
+def test_a_platform_that_is_behind_says_so_and_one_that_is_only_at_work_does_not():
+    assert describe(replace(progress(50), behind_s=0.84)).endswith(", platform busy: 0.8 s behind")
+    assert "busy" not in describe(replace(progress(50), behind_s=0.2))
+
+
 def test_a_query_of_unknown_tokens_leaves_the_speed_unknown():
     assert describe(replace(progress(50), completion_tokens=None)) == "tuned: 50/200, unknown tokens/s, 2:30 left"
     assert [sum_of_known(counts) for counts in ([], [1, 2], [1, None, 2], [0])] == [0, 3, None, 0]

@@ -8,7 +8,9 @@ import pytest
 
 from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.reports.benchmark import write_benchmark_report
+from docmind_core.reports.benchmark_records import read_benchmark
 from docmind_core.reports.period import write_period_report
+from docmind_core.reports.provenance import read_loop_lag
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
 from docmind_core.runs.journal import Journal
@@ -20,6 +22,7 @@ from tests.runs.running import interrupt, run, select
 RUN_IN_CHILD = """
 import sys
 from pathlib import Path
+from docmind_core.reports.provenance import read_loop_lag
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.settings import Settings
 from docmind_core.runs.progress import SilentObserver
@@ -41,6 +44,25 @@ def test_a_run_on_a_host_without_a_gpu_says_so_in_its_views(home, make_suite, mo
         home, "select total_executions, avg_vram_usage, vram_missing_because from system_performance order by counted"
     )
     assert rows == [(2, None, "no_gpu"), (2, None, "no_gpu")]
+
+
+def lag_samples(home):
+    [row] = select(
+        home, "select max(loop_lag_s), count(*) - count(loop_lag_s) from device_samples where source = 'host'"
+    )
+    return row
+
+
+def test_the_lag_of_the_event_loop_is_sampled_and_the_report_says_how_large_it_was(home, make_suite, monkeypatch):
+    run(home, make_suite(arms=["single_pass"], limit=2))
+    largest, unknown = lag_samples(home)
+    assert (largest >= 0.0, unknown) == (True, 0)
+
+    monkeypatch.setattr("docmind_core.runs.device_samples.lag_peak_reader", lambda: lambda: 0.84)
+    key = run(home, make_suite(arms=["single_pass"], limit=2))
+    assert lag_samples(home) == (0.84, 0)
+    said = read_loop_lag(home, read_benchmark(home, key))[f"{key}.single_pass"]
+    assert said.startswith("0.84 s (event loop)")
 
 
 class LooksIntoTheJournal(SilentObserver):
