@@ -14,6 +14,7 @@ from docmind_core.serving.process_start import start_mark
 from docmind_core.settings import Settings
 
 # No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.
+# Dagster's own retries come at once and don't know who stopped a run: `resuming.py` is the only one who resumes.
 # Benchmarks run one at a time and wait for each other: two of the four places are always left to deliveries.
 _RUNS = """\
   runs:
@@ -26,7 +27,10 @@ concurrency:
   pools: {{default_limit: 1, granularity: op}}
 {_RUNS}\
 run_monitoring: {{enabled: true, cancel_timeout_seconds: 60}}
-run_retries: {{enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}}
+run_retries: {{enabled: false}}
+retention:
+  schedule: {{purge_after_days: 90}}
+  sensor: {{purge_after_days: {{skipped: 2, success: 30, failure: 30, started: 30}}}}
 """
 
 # The location has the same name as in the checkout's workspace.yaml: schedules keep their state by it.
@@ -37,7 +41,10 @@ load_from:
       location_name: docmind
 """
 
-EARLIER_DAGSTER_YAML = DAGSTER_YAML.replace(_RUNS, "  runs: {max_concurrent_runs: 4}\n")
+EARLIER_DAGSTER_YAML = (
+    DAGSTER_YAML.partition("run_retries")[0]
+    + "run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}\n"
+)
 """What a home of an earlier version holds; where nobody has touched it, it is replaced."""
 
 _FILES = {

@@ -1,4 +1,4 @@
-"""Finds benchmark runs that failed or died, however they were started, and raises alerts for them."""
+"""Finds benchmark runs that failed or died: those of a schedule resume by themselves, the others raise alerts."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ import dagster as dg
 
 from dagster_project.instance import fail_dead_runs
 from dagster_project.resources import StoreResource
+from dagster_project.resuming import Resumption, next_resumption
 from dagster_project.stops import PARTITION_TAG, RECORDS_MAX, cancel_stopped_runs
 from docmind_core.alerts.evaluating import Launch, book_failure, book_launch
 from docmind_core.alerts.lifecycle import BAD
@@ -23,18 +24,39 @@ REPORT = dg.AssetKey("performance_report")
 FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def failed_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SkipReason:
-    """Raises `run_failed` for a benchmark that ended without an evaluation, `report_failed` for one that had it."""
+@dg.sensor(job_name="benchmark", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def failed_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
+    """Resumes scheduled benchmarks that failed, three times; raises `run_failed` or `report_failed` for the others."""
     # Not a run_failure_sensor: that one passes over every run of the command line, and never sees a kill -9.
     fail_dead_runs(context.instance)
-    settings, since = store.settings(), looks_back_to(context.last_tick_completion_time, datetime.now(UTC))
+    now = datetime.now(UTC)
+    settings, since = store.settings(), looks_back_to(context.last_tick_completion_time, now)
     cancel_stopped_runs(context.instance, since)
-    booked = [launch.benchmark_run for launch in failed_launches(context.instance, since) if book(settings, launch)]
+    resumed, booked = settle_failures(context.instance, settings, since, now)
     if recovering := open_suites(settings, REPORT_FAILED.rule_id):
         for launch in launches(context.instance, SUCCESS, since):
             book_recovery(settings, launch, recovering)
-    return dg.SkipReason(f"{len(booked)} failed benchmark runs booked: {', '.join(booked) or 'none'}")
+    if resumed:
+        return dg.SensorResult(run_requests=[resumption.request for resumption in resumed])
+    return dg.SensorResult(skip_reason=f"{len(booked)} failed benchmark runs booked: {', '.join(booked) or 'none'}")
+
+
+def settle_failures(
+    instance: dg.DagsterInstance, settings: Settings, since: datetime, now: datetime
+) -> tuple[list[Resumption], list[str]]:
+    """Return the resumptions that are due, and the benchmark runs for which an alert was raised now.
+
+    A benchmark run that will resume by itself raises none yet.
+    """
+    resumed, booked = [], []
+    for launch in failed_launches(instance, since):
+        evaluated = outcome_of(settings, RUN_FAILED.rule_id, launch.benchmark_run) is not None
+        resumption = None if evaluated else next_resumption(instance, launch.benchmark_run, now)
+        if resumption is None:
+            booked += [launch.benchmark_run] if book(settings, launch) else []
+        elif resumption.due_at <= now:
+            resumed.append(resumption)
+    return resumed, booked
 
 
 def looks_back_to(last_tick: float | None, now: datetime) -> datetime:

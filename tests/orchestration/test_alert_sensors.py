@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import JobFailureData, RunFailureReason
 
+from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.resources import StoreResource
 from dagster_project.sensors import alert_delivery as delivery
@@ -22,8 +23,9 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def tick(sensor, settings, instance=None):
+    resources = {"store": StoreResource(home=str(settings.home))}
     with dg.build_sensor_context(
-        instance=instance, resources={"store": StoreResource(home=str(settings.home))}
+        instance=instance, resources=resources, repository_def=defs.get_repository_def()
     ) as context:
         return sensor.evaluate_tick(context)
 

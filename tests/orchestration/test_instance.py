@@ -147,7 +147,7 @@ def test_waiting_benchmarks_leave_room_for_deliveries(instance):
 def test_an_untouched_file_of_an_earlier_version_is_replaced(tmp_path):
     settings = Settings(home=tmp_path / "old")
     home = prepare_dagster_home(settings)
-    assert "runs: {max_concurrent_runs: 4}" in EARLIER_DAGSTER_YAML
+    assert "run_retries: {enabled: true" in EARLIER_DAGSTER_YAML
     (home / "dagster.yaml").write_text(EARLIER_DAGSTER_YAML)
     prepare_dagster_home(settings)
     assert (home / "dagster.yaml").read_text() == DAGSTER_YAML
