@@ -14,7 +14,8 @@
     │   └── OutputInvalid       the engine answered, but not in the form that was asked for
     ├── AgentError              an agent could not do its task
     │   ├── AgentTimeout        an agent ran past its deadline
-    │   └── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
+    │   ├── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
+    │   └── NoAnswer            the model's last reply holds no answer, or is none that ended by itself
     ├── RunError                a benchmark run can't go on
     │   └── HomeLocked          another process is running in the same home
     ├── StoreError              the tables can't be read or written
@@ -86,6 +87,10 @@ class AgentTimeout(AgentError):
 
 class ContextOverflow(AgentError):
     """A prompt can't be made to fit the context window without losing the query; it was not sent."""
+
+
+class NoAnswer(AgentError):
+    """The reply that should have been the answer holds none, or did not end by itself."""
 
 
 class RunError(DocMindError):

@@ -6,6 +6,7 @@ from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import estimate_cell, mean_estimate, most_frequent, quality_estimate
 from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
+from docmind_core.reports.reply_endings import ending_rows
 from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
@@ -39,6 +40,7 @@ def _query_rows(records: BenchmarkRecords) -> list[TextRow]:
     return [
         text_row("answered", [_answered(arm, records.queries_of_arms[arm.run_id]) for arm in records.arms]),
         text_row("failed", _counted(records, lambda query: query.status == "failed")),
+        *ending_rows(records),
         text_row("answered by a fallback", _counted(records, lambda query: bool(query.fallback))),
         text_row("model calls per query", _means(records, lambda query: query.calls)),
     ]

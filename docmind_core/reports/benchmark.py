@@ -27,6 +27,7 @@ from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
+from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
 from docmind_core.settings import Settings
@@ -105,6 +106,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "plumbing": plumbing_sentence(records),
         "no_passages": no_passages_sentence(records),
         "unjudged": unjudged_sentence(records),
+        "endings": endings_sentence(records),
         "ledger_line": ledger_line(records),
         "arm_table": arm_table(records),
         "agents_table": agents_table(records),

@@ -67,6 +67,7 @@ class QueryRun:
     error_message: str | None
     fallback: bool | None
     fallback_because: str | None
+    ended_because: str | None
     calls: int | None
     failures: int | None
     prompt_tokens: int | None

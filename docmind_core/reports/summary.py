@@ -6,6 +6,7 @@ from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
+from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
 
@@ -34,8 +35,8 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
     lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), ""]
     for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
         lines += _wrapped(str(finding), prose, lines_max)
-    sentences = (plumbing_sentence(records), no_passages_sentence(records), unjudged_sentence(records))
-    for warning in filter(None, sentences):
+    warnings = (plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence)
+    for warning in filter(None, (sentence(records) for sentence in warnings)):
         lines += _wrapped(warning, prose, _WARNING_LINES)
     lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), prose)
     lines += _wrapped(ledger_line(records), prose)

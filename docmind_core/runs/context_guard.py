@@ -11,7 +11,7 @@ from docmind_core.serving.chat import ChatRequest
 RecallOf = Callable[[str, Mapping[str, str]], float | None]
 """Evidence recall of a query's passages, by query id; None where the query has no gold spans."""
 
-_ANSWER_TASKS = ("answer", "rewrite", "fallback_answer")
+ANSWER_TASKS = ("answer", "rewrite", "fallback_answer")
 """How the tasks are called that may write the final answer; the last one asked for wrote it."""
 
 
@@ -73,7 +73,7 @@ class ContextGuard:
     @property
     def shortened(self) -> Shortened:
         """What of the passages meant for the final answer didn't reach it as it was found."""
-        answering = [task for task in self._asked if task.startswith(_ANSWER_TASKS)]
+        answering = [task for task in self._asked if task.startswith(ANSWER_TASKS)]
         return self._shortened.get(answering[-1], NOT_SHORTENED) if answering else NOT_SHORTENED
 
     def rows(self, key: QueryKey, recall_of: RecallOf) -> list[Row]:

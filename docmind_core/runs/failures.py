@@ -10,6 +10,7 @@ _ADVICE = {
     "ContextOverflow": "Give the model a longer window, or ask it for less: top_k, level, answer_max_tokens",
     "CallTimeout": "Allow more time (deadline_s of the suite), or ask less at once (--concurrency)",
     "EngineUnreachable": "Look into the engine's own log, and check the network between here and there",
+    "NoAnswer": "The column ended_because of query_runs says it of each",
     "OutputInvalid": "Check that the URL is that of a vLLM server, and that nothing on the way changes its answers",
 }
 

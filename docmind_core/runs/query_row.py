@@ -7,8 +7,10 @@ from datetime import datetime
 
 from docmind_core.agents.context import ArmAnswer
 from docmind_core.agents.messages import Message
-from docmind_core.runs.context_guard import NOT_SHORTENED, Shortened
+from docmind_core.errors import NoAnswer
+from docmind_core.runs.context_guard import ANSWER_TASKS, NOT_SHORTENED, Shortened
 from docmind_core.runs.journal import QueryKey, Row
+from docmind_core.serving.reply_endings import ADVICE, ANSWERED, EMPTY, ENDINGS, FAILED, NO_CALL, STOP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,32 +67,52 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
         "phase": key.phase,
         "agent_sequence": json.dumps(list(end.agent_sequence)),
         "no_passages": end.no_passages,
-        **_outcome(end),
+        **_outcome(end, calls),
         **_token_sums(calls),
         **_utilisation(calls, window),
         "times_missing_because": "resumed" if end.resumed else None,
     }
 
 
-def _outcome(end: QueryEnd) -> Row:
+def _outcome(end: QueryEnd, calls: Sequence[Row]) -> Row:
     if end.answer is None:
-        return {
-            "status": "failed",
-            "error_type": type(end.error).__name__,
-            "error_message": str(end.error) or type(end.error).__name__,
-            "fallback": False,
-        }
-    answer = end.answer
-    return {
-        "status": "answered",
+        return {**_failed(end.error), "ended_because": FAILED, "fallback": False}
+    answer, ending = end.answer, answer_ending(end.answer.text, calls)
+    read = {
+        "ended_because": ending,
         "fallback": answer.fallback_because is not None,
         "fallback_because": answer.fallback_because,
-        "answer": answer.text,
         "reasoning": answer.reasoning,
-        "abstained": answer.abstained,
-        "citations": json.dumps(list(answer.citations)),
         **_passages(answer, end.shortened),
     }
+    if ending not in ANSWERED:
+        return {**_failed(NoAnswer(f"{ENDINGS[ending]}: {ADVICE[ending]}.")), **read}
+    return {
+        "status": "answered",
+        **read,
+        "answer": answer.text,
+        "abstained": answer.abstained,
+        "citations": json.dumps(list(answer.citations)),
+    }
+
+
+def _failed(error: Exception | None) -> Row:
+    kind = type(error).__name__
+    return {"status": "failed", "error_type": kind, "error_message": str(error) or kind}
+
+
+def answer_ending(text: str, calls: Sequence[Row]) -> str:
+    """Return how the reply ended that was to be the answer, a key of `QUERY_ENDINGS`.
+
+    Args:
+        text: The answer, as it is when thinking and citation marks are off.
+        calls: Every attempt booked for the query, in the order of sending.
+    """
+    asked = [row for row in calls if row["status"] == "finished" and row["task"].startswith(ANSWER_TASKS)]
+    if not text.strip():
+        found = asked[-1].get("ended_because", STOP) if asked else EMPTY
+        return EMPTY if found in ANSWERED else found
+    return str(asked[-1].get("ended_because", STOP)) if asked else NO_CALL
 
 
 def _passages(answer: ArmAnswer, shortened: Shortened) -> Row:

@@ -27,12 +27,12 @@ ENDINGS: dict[str, str] = {
 
 QUERY_ENDINGS: dict[str, str] = {
     **ENDINGS,
-    NO_CALL: "answered without a call of the model: no passage was found",
+    NO_CALL: "answered without a call of the model: no passage was found, or a cache of ours had the answer",
     FAILED: "the query failed before an answer was asked for or finished; see error_type",
 }
 """Of a query: how the reply that should have been its answer ended, and two more."""
 
-ANSWERED = frozenset({STOP, MAX_TOKENS})
+ANSWERED = frozenset({STOP, MAX_TOKENS, NO_CALL})
 """Endings whose text is an answer: a text cut at max_tokens is what the model says within that limit, and counted."""
 
 ADVICE: dict[str, str] = {

@@ -56,3 +56,26 @@ READ_AS_COLUMN = {
     ),
 }
 """Of `query_runs`."""
+
+ENDING_COLUMN = {
+    "ended_because": (
+        "varchar",
+        "How the reply ended that was to be the answer: stop; max_tokens (cut off, and an answer); no_call (it took no "
+        "call of the model); without an answer thinking, content_filter, tool_calls, refusal, empty or unfinished, as "
+        "in llm_calls; failed (see error_type)",
+    ),
+}
+"""Of `query_runs`."""
+
+REPLY_COLUMNS = {
+    "ended_because": (
+        "varchar",
+        "How it ended: stop (by itself, with text), max_tokens (text cut off), thinking (max_tokens was used up before "
+        "any text), content_filter, tool_calls, refusal, empty (no text), or unfinished (no finish_reason, or an "
+        "unknown one); NULL unless the status is finished",
+    ),
+    "reply": ("varchar", "Text of the reply, without what is in reasoning and refusal"),
+    "reasoning": ("varchar", "What the model thought before, sent apart or between think tags; NULL without a trace"),
+    "refusal": ("varchar", "Refusal that the server sent apart from the reply; NULL when it sent none"),
+}
+"""Of `llm_calls`."""

@@ -8,10 +8,12 @@ from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.measurement_tables import COMPARISONS, MEASUREMENTS, NOISE_FLOOR, RUN_ESTIMATES
 from docmind_core.tables.mechanism_columns import (
     EARLIER_COLUMN,
+    ENDING_COLUMN,
     ESTIMATE_COLUMNS,
     HANDOFF_COLUMNS,
     MECHANISM_COLUMNS,
     READ_AS_COLUMN,
+    REPLY_COLUMNS,
 )
 from docmind_core.tables.mechanism_tables import (
     AGENT_FAILURES,
@@ -20,8 +22,6 @@ from docmind_core.tables.mechanism_tables import (
     RERANKS,
     ROUTE_DECISIONS,
 )
-
-ENDED_BECAUSE = "How it ended: stop, max_tokens, thinking, content_filter, tool_calls, refusal, empty or unfinished"
 
 RUNS = Table(
     name="runs",
@@ -104,6 +104,7 @@ QUERY_RUNS = Table(
         "error_message": ("varchar", "Its text"),
         "fallback": ("boolean", "True when an agent failed and a single pass answered instead"),
         "fallback_because": ("varchar", "Which agent failed and how"),
+        **ENDING_COLUMN,
         "phase": ("varchar", "measured or warmup; views leave warm-up out"),
         "block": ("integer", "Block that the query was answered in, from 1; 0 for warm-up"),
         "agent_sequence": ("varchar", "Agents in the order they ran, JSON"),
@@ -208,14 +209,11 @@ LLM_CALLS = Table(
         "max_tokens": ("integer", "Completion limit of the request"),
         "http_status": ("integer", "NULL when no response came"),
         "finish_reason": ("varchar", "stop, length, content_filter, tool_calls, ...; NULL when the server gave none"),
-        "ended_because": ("varchar", ENDED_BECAUSE + "; NULL unless the status is finished"),
         "output_valid": ("boolean", "Whether the reply had the form asked for; NULL for free text"),
         "error_type": ("varchar", "Class of the error"),
         "error_message": ("varchar", "Its text, keys redacted"),
         "served_from_cache": ("boolean", "True when a cache of ours answered; such rows bill 0 tokens"),
-        "reply": ("varchar", "Text of the reply, without what is in reasoning and refusal"),
-        "reasoning": ("varchar", "Thinking that the server sent apart from the reply; NULL when it sent none"),
-        "refusal": ("varchar", "Refusal that the server sent instead of a reply; NULL when it sent none"),
+        **REPLY_COLUMNS,
     },
     checks=(
         "(prompt_tokens is null) = (tokens_missing_because is not null)",

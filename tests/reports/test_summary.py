@@ -52,3 +52,25 @@ def test_where_every_query_is_judged_nothing_is_said_of_it(tmp_path: Path):
     settings = settings_of(tmp_path)
     plant(settings, planted_tables())
     assert "Not judged" not in write_benchmark_report(settings, BENCHMARK_RUN).summary
+
+
+def test_replies_that_are_no_whole_answer_are_counted_apart_with_what_to_raise(tmp_path: Path):
+    settings = settings_of(tmp_path)
+    tables = planted_tables()
+    of_tuned = [row for row in tables["query_runs"] if row["run_id"].endswith(".tuned")]
+    of_tuned[0] |= {"ended_because": "max_tokens"}
+    for row in of_tuned[1:3]:
+        row |= {"status": "failed", "answer": None, "error_type": "NoAnswer", "ended_because": "thinking"}
+    plant(settings, tables)
+
+    report = write_benchmark_report(settings, BENCHMARK_RUN)
+
+    sentence = (
+        "Text cut off at max_tokens: 1 of 4 queries of tuned; raise answer_max_tokens. No text: max_tokens was used up "
+        "by thinking: 2 of 4 queries of tuned; raise answer_max_tokens, or turn thinking off in the server."
+    )
+    assert sentence in " ".join(report.summary.split())
+    assert sentence in report.html.read_text("utf-8")
+    page = report.markdown.read_text("utf-8")
+    assert sentence in page
+    assert "| failed, no text: max_tokens was used up by thinking | 0 | 0 | 2 |" in page
