@@ -25,6 +25,7 @@ from docmind_core.runs.frozen_suite import (
 )
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.preflight import engine_request
+from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, lasting_name, load_suite
@@ -41,7 +42,7 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
             settings,
             source=source,
             named=lasting_name(name_or_path),
-            prepare=lambda: prepare_engine(engine_request(suite), settings, _say),
+            prepare=lambda: _refuse_unfit_engine(suite, settings),
         )
         _run(settings, benchmark_run, name_or_path)
 
@@ -89,7 +90,14 @@ def _refuse_silent_engine(suite: Suite, settings: Settings) -> None:
         EngineError: If it does not answer, refuses the key, or serves another model.
     """
     if suite.engine_is_remote:
-        prepare_engine(engine_request(suite), settings, _say)
+        _refuse_unfit_engine(suite, settings)
+
+
+def _refuse_unfit_engine(suite: Suite, settings: Settings) -> None:
+    """Refuse, before a run is begun, an engine that does not answer or ignores what the suite's arms need."""
+    connection = prepare_engine(engine_request(suite), settings, _say)
+    if connection is not None:
+        admit_engine(suite, connection)
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,7 @@
 """What an arm has in common with the others, and what it does not: for a person who compares them."""
 
 from docmind_core.agents.arms import Arm
+from docmind_core.agents.levels import PerformanceLevel
 from docmind_core.agents.levers import Lever
 
 EQUAL_IN_ALL = (
@@ -23,6 +24,14 @@ def reads_otherwise(arm: Arm) -> tuple[str, ...]:
         "shortened to the budget": Lever.CONTEXT_BUDGET in arm.levers,
     }
     return tuple(what for what, holds in found.items() if holds)
+
+
+def asks_for_forms(arm: Arm, level: str) -> bool:
+    """Whether an arm asks for replies in a form, as JSON or as one of several words, at a level."""
+    if arm.name == "single_pass":
+        return False
+    decides_by_rules = arm.levers >= {Lever.FIXED_EDGES, Lever.SPECIALIZATION}
+    return level != PerformanceLevel.FAST or not decides_by_rules
 
 
 def honours(arm: Arm) -> tuple[str, ...]:

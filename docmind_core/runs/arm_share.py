@@ -177,7 +177,12 @@ def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
         arm=arm,
         graph=arm.build(),
         suite=inputs.suite,
-        engine=EngineSeat(client=client, model=inputs.connection.model, session=None),
+        engine=EngineSeat(
+            client=client,
+            model=inputs.connection.model,
+            session=None,
+            cached_unsaid=inputs.connection.dialect.cached_unsaid,
+        ),
         engine_gone=client.engine_gone,
         window=inputs.connection.max_model_len,
         counts=bench.counts,

@@ -21,6 +21,7 @@ from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.resume_guard import guard_resume, run_identity
+from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.token_counts import open_token_counts
@@ -57,7 +58,8 @@ def execute_benchmark_run(
         if waiting := _waiting_arms(settings, journal, benchmark_run, suite):
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
-            with open_engine(engine_request(suite), settings, observer.announce) as connection:
+            with open_engine(engine_request(suite), settings, observer.announce) as opened:
+                connection = admit_engine(suite, opened, observer.announce)
                 inputs = RunInputs(
                     benchmark_run=benchmark_run,
                     suite=suite,

@@ -43,6 +43,8 @@ class CallBook:
     engine_session: str | None
     phase: str
     clock: ClockAnchor
+    cached_unsaid: str = "flag_off"
+    """Why a usage without cached tokens lacks them."""
     call_id: str = field(default_factory=lambda: uuid4().hex)
     _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
     """Attempts that have begun and not ended, with the ids of their spans."""
@@ -90,7 +92,7 @@ class CallBook:
         if not self._given_up:
             error = end.error_type or (None if end.status == "finished" else end.status)
             self._add_span(start, span_id, (start.sent_ns, end.ended_ns), error=error, usage=end.usage)
-        row = {**self._row(start, span_id), **timing(start, end), **token_counts(end)}
+        row = {**self._row(start, span_id), **timing(start, end), **token_counts(end, self.cached_unsaid)}
         row |= {
             "status": end.status,
             "http_status": end.http_status,
@@ -180,13 +182,13 @@ class CallBook:
         }
 
 
-def token_counts(end: AttemptEnd) -> Row:
+def token_counts(end: AttemptEnd, cached_unsaid: str = "flag_off") -> Row:
     """Return the token columns: the engine's counts, or NULL with the reason."""
     if end.usage is None:
         reason = end.usage_missing_because or (NO_USAGE if end.status == "finished" else UNRECONCILED)
         return {"tokens_missing_because": reason, "cached_missing_because": reason}
     # A stream that was cut off lacks its last chunk, the one that says what was cached.
-    unsaid = "flag_off" if end.status == "finished" else UNRECONCILED
+    unsaid = cached_unsaid if end.status == "finished" else UNRECONCILED
     if end.usage.cached_implausible:
         unsaid = IMPLAUSIBLE
     return {

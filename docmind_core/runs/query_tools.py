@@ -49,6 +49,8 @@ class EngineSeat:
     client: Completes
     model: str
     session: str | None
+    cached_unsaid: str = "flag_off"
+    """Why a usage without cached tokens lacks them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,6 +161,7 @@ class RecordingTools:
             trace=self.trace,
             origin=origin,
             engine_session=self.engine.session,
+            cached_unsaid=self.engine.cached_unsaid,
             phase=self.trace.key.phase,
             clock=self.clock,
         )

@@ -31,6 +31,7 @@ def run_identity(query_set: QuerySet, index_hash: str, engine: EngineConnection)
         "query set": query_set.query_set_hash,
         "retrieval index": index_hash,
         "model": engine.model,
+        "engine dialect": engine.dialect.name,
         "engine version": engine.engine_version,
         "engine flags": engine.engine_args_hash,
         "context window": None if engine.max_model_len is None else str(engine.max_model_len),

@@ -173,7 +173,12 @@ class ChatClient:
         self, request: ChatRequest, book: AttemptBook, number: int, waited_ns: tuple[int, int]
     ) -> ChatReply:
         connection = self._connection
-        streamed = StreamedReply(request=request, window=connection.max_model_len, redact=connection.redact_reply)
+        streamed = StreamedReply(
+            request=request,
+            window=connection.max_model_len,
+            dialect=connection.dialect,
+            redact=connection.redact_reply,
+        )
         attempt = Attempt(number=number, connection=connection, book=book, streamed=streamed)
         attempt.begin(request, *waited_ns)
         try:
@@ -203,7 +208,8 @@ class ChatClient:
         return outcome
 
     async def _exchange(self, request: ChatRequest, streamed: StreamedReply) -> ChatReply | _Refusal:
-        body, url = request.body(self._connection.model), f"{self._connection.base_url}/v1/chat/completions"
+        connection = self._connection
+        body, url = connection.dialect.body(request, connection.model), f"{connection.base_url}/v1/chat/completions"
         # A redirect is not followed: it would carry the key, and the questions, to somebody else.
         async with self._pool.post(url, json=body, allow_redirects=False) as response:
             streamed.http_status = response.status

@@ -10,6 +10,7 @@ from typing import Any
 from docmind_core.errors import OutputInvalid
 from docmind_core.serving.chat import ChatReply, ChatRequest, read_reply
 from docmind_core.serving.delta import Delta, read_delta
+from docmind_core.serving.dialects import VLLM, Dialect
 from docmind_core.serving.event_stream import Event, EventStream
 from docmind_core.serving.reply_endings import ending_of, finish_reason_of
 from docmind_core.serving.retrying import Retryable, is_transient
@@ -48,6 +49,7 @@ class StreamedReply:
     request: ChatRequest
     window: int | None = None
     """Context window of the engine, if known."""
+    dialect: Dialect = VLLM
     redact: Callable[[str], str] = str
     """Takes the engine's key out of a text."""
     clock_ns: Callable[[], int] = monotonic_ns
@@ -95,7 +97,7 @@ class StreamedReply:
         final = self._final
         usage = final if isinstance(final, TokenUsage) and self._can_be_true(final) else None
         because = IMPLAUSIBLE if isinstance(final, TokenUsage) else lost if lost and final == NO_USAGE else final
-        reply = read_reply(self.request, self.text, self.finish_reason, usage)
+        reply = read_reply(self.request, self.dialect.reply_text(self.request, self.text), self.finish_reason, usage)
         refusal = self._said(self.refusal_pieces) or None
         return replace(
             reply,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from docmind_core.serving.dialects import VLLM, Dialect
+
 _SECRET_LENGTH_MIN = 12
 
 
@@ -35,6 +37,8 @@ class EngineConnection:
     """Where a managed engine's model lies, its tokenizer and chat template among the files."""
     batch_invariant: bool | None = None
     prefix_cache_resettable: bool = False
+    dialect: Dialect = VLLM
+    """What may be asked of it beyond the OpenAI API, and how."""
     log: Path | None = None
     """Where a managed engine writes what it does."""
 

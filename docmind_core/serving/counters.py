@@ -60,6 +60,8 @@ async def read_settled_counters(
     Raises:
         EngineUnreachable: If the engine does not answer at all.
     """
+    if connection.dialect.metrics_route is None:
+        return None
     until = time.monotonic() + timeout_s
     async with open_client(connection) as client:
         seen: list[CounterSnapshot] = []
@@ -112,7 +114,7 @@ async def _scrape(
     client: httpx.AsyncClient, connection: EngineConnection, headers: Mapping[str, str] | None = None
 ) -> CounterSnapshot | None:
     try:
-        response = await client.get(f"{connection.base_url}/metrics", headers=headers)
+        response = await client.get(f"{connection.base_url}{connection.dialect.metrics_route}", headers=headers)
     except httpx.HTTPError as error:
         raise unreachable(connection, f"stopped answering ({str(error) or type(error).__name__})") from error
     return counters_of(response.text, base_url=connection.base_url) if response.is_success else None

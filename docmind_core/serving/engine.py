@@ -80,19 +80,22 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
         engine.stop()
 
 
-def prepare_engine(suite_engine: EngineRequest, settings: Settings, announce: Announce) -> None:
+def prepare_engine(suite_engine: EngineRequest, settings: Settings, announce: Announce) -> EngineConnection | None:
     """Do what may fail before anything is begun: ask a remote engine for its model, or make a profile's available.
+
+    Returns:
+        The connection to a remote engine; None for a profile, which is not started yet.
 
     Raises:
         DocMindError: As `open_engine`; no engine is started.
     """
     if is_url(suite_engine.engine):
-        _connect_remote(suite_engine)
-        return
+        return _connect_remote(suite_engine)
     profile = engine_profile(suite_engine.engine)
     _refuse_other_model(profile, suite_engine.model)
     require_vllm(profile)
     profile.prepare_model(settings, announce)
+    return None
 
 
 def is_url(engine: str) -> bool:
@@ -230,4 +233,5 @@ def _connect_remote(request: EngineRequest) -> EngineConnection:
         plumbing=facts.plumbing or request.plumbing,
         max_model_len=facts.max_model_len,
         engine_version=facts.version,
+        dialect=facts.dialect,
     )

@@ -19,8 +19,10 @@ def kv_cache_gauge(connection: EngineConnection) -> Iterator[Callable[[], float 
     with httpx.Client(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies) as client:
 
         def read() -> float | None:
+            if connection.dialect.metrics_route is None:
+                return None
             try:
-                response = client.get(f"{connection.base_url}/metrics")
+                response = client.get(f"{connection.base_url}{connection.dialect.metrics_route}")
             except httpx.HTTPError:
                 return None
             return kv_cache_usage_of(response.text) if response.is_success else None

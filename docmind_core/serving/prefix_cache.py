@@ -30,7 +30,8 @@ async def reset_prefix_cache(connection: EngineConnection, *, pause_s: float | N
     Raises:
         EngineUnreachable: If it does not answer.
     """
-    if not connection.prefix_cache_resettable:
+    route = connection.dialect.reset_route
+    if route is None or not connection.prefix_cache_resettable:
         return False
     pause_s = RESET_PAUSE_S if pause_s is None else pause_s
     await read_settled_counters(connection, pause_s=min(pause_s, 0.1))
@@ -39,7 +40,7 @@ async def reset_prefix_cache(connection: EngineConnection, *, pause_s: float | N
             if number:
                 await asyncio.sleep(pause_s)
             try:
-                response = await client.post(f"{connection.base_url}{RESET_ROUTE}")
+                response = await client.post(f"{connection.base_url}{route}")
             except httpx.HTTPError as error:
                 raise unreachable(connection, f"did not empty its prefix cache ({error!r})") from error
             if not response.is_success:

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineUnreachable, RequestRejected, UsageError
 from docmind_core.serving.connection import authorization, is_loopback
+from docmind_core.serving.counters import PREFIX
+from docmind_core.serving.dialects import PLAIN_OPENAI, VLLM, Dialect
+from docmind_core.serving.metrics_text import read_samples
 
 _TIMEOUT_S = 15.0
 
@@ -21,6 +24,8 @@ class _ServedModel(BaseModel):
     root: str | None = None
     """What the server was started with: a name, or a path on its machine."""
     max_model_len: int | None = None
+    owned_by: str | None = None
+    """Kind of server, where it says so: vllm, sglang, llamacpp, library (Ollama)."""
 
 
 class _ServedModels(BaseModel):
@@ -38,6 +43,8 @@ class EngineFacts:
     model: str
     max_model_len: int | None
     version: str | None
+    dialect: Dialect
+    owned_by: str | None = None
     plumbing: bool = False
     """True for the bundled model, under whatever name and by whomever it is served."""
 
@@ -84,10 +91,30 @@ def ask_engine(url: str, *, model: str | None, api_key: str | None, api_key_env:
     with httpx.Client(headers=headers, timeout=_TIMEOUT_S, trust_env=not is_loopback(url)) as client:
         served = _served_models(client, url, api_key_env)
         version = _version(client, url)
-    chosen = _choose(served, model, url)
+        chosen = _choose(served, model, url)
+        dialect = VLLM if _speaks_vllm(client, url, chosen, version) else PLAIN_OPENAI
     return EngineFacts(
-        model=chosen.id, max_model_len=chosen.max_model_len, version=version, plumbing=_is_plumbing(chosen)
+        model=chosen.id,
+        max_model_len=chosen.max_model_len,
+        version=version,
+        dialect=dialect,
+        owned_by=chosen.owned_by,
+        plumbing=_is_plumbing(chosen),
     )
+
+
+def _speaks_vllm(client: httpx.Client, url: str, served: _ServedModel, version: str | None) -> bool:
+    """Tell vLLM from other servers: by the owner of its models, its `/version`, or else by its counters.
+
+    Others have a `/version` too (LocalAI), and name another owner.
+    """
+    if served.owned_by == "vllm" or (version is not None and served.owned_by is None):
+        return True
+    try:
+        response = client.get(f"{url}{VLLM.metrics_route}")
+    except httpx.HTTPError:
+        return False
+    return response.is_success and any(sample.name.startswith(PREFIX) for sample in read_samples(response.text))
 
 
 def _is_plumbing(served: _ServedModel) -> bool:

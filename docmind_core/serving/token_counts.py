@@ -129,7 +129,8 @@ class RemoteTokenCounts(_Bounded):
 
     def _post(self, body: dict[str, Any]) -> int:
         try:
-            response = self._client.post(f"{self._connection.base_url}/tokenize", json=body)
+            route = self._connection.dialect.tokenize_route
+            response = self._client.post(f"{self._connection.base_url}{route}", json=body)
         except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout) as error:
             raise Retryable(f"can't be reached ({str(error) or type(error).__name__})") from error
         except httpx.HTTPError as error:
@@ -163,6 +164,9 @@ def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCount
         found = FolderTokenCounts(folder)
         found.prompt_at_most("", "")  # a template that takes no system message is named before anything is run
         yield found
+        return
+    if connection.dialect.tokenize_route is None:
+        yield None
         return
     with httpx.Client(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies) as client:
         counts = RemoteTokenCounts(connection, client)

@@ -24,7 +24,7 @@ TOKEN_EFFICIENCY = View(
         "prefill_computed_tokens": "prompt_tokens - cached_tokens",
         "computed_tokens": "prompt_tokens - cached_tokens + completion_tokens: what the engine had to compute",
         "missing_because": "Why a sum over usage is NULL",
-        "cached_missing_because": "Why cached and computed tokens are NULL: flag_off, no_usage or unreconciled",
+        "cached_missing_because": "Why cached and computed tokens are NULL: as in llm_calls",
         "est_error_n": "Attempts whose prompt was counted before it was sent, and by the engine",
         "est_error_p95_ratio": "95th percentile of llm_calls.est_error_ratio; NULL below 130 of them",
         "est_error_missing_because": "not_supported: none was counted; n_too_small",

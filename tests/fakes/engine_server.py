@@ -19,6 +19,9 @@ from typing import Any, Self
 from tests.fakes.engine_faults import ENGINE_DIED, Finish, Raw, Refusal, Stream, Until
 from tests.fakes.plain_http import begin_stream, end_stream, read_request, send, send_chunk
 
+PROBE_SYSTEM = "You are a friendly guide. Answer in plain words."
+"""Of a probe of structured output, which is neither recorded nor met by a fault."""
+
 Reply = Callable[[dict[str, Any]], str]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -64,6 +67,8 @@ class FakeEngine:
     offers_metrics: bool = True
     offers_tokenize: bool = True
     reports_usage: bool = True
+    keeps_forms: Callable[[dict[str, Any]], bool] = lambda body: True
+    """Whether a probe's reply has the form that was asked for."""
     healthy: bool | None = True
     """None: `/health` never answers."""
     offers_health: bool = True
@@ -153,9 +158,7 @@ class FakeEngine:
         if self.api_key and path.startswith("/v1/") and headers.get("authorization") != f"Bearer {self.api_key}":
             return send(writer, 401, {"error": f"Unauthorized: {headers.get('authorization')}"})
         if (method, path) == ("POST", "/v1/chat/completions"):
-            body = json.loads(payload)
-            self.requests.append(body)
-            return await self._chat(streams, body)
+            return await self._complete(streams, json.loads(payload))
         if path == "/metrics" and self.offers_metrics:
             return send(writer, 200, self._metrics_text())
         if (method, path) == ("POST", "/reset_prefix_cache"):
@@ -170,6 +173,19 @@ class FakeEngine:
         if path == "/health" and self.offers_health:
             return await self._health(streams)
         return send(writer, 200, routes[path]) if path in routes else send(writer, 404, {"error": "not found"})
+
+    async def _complete(self, streams: Streams, body: dict[str, Any]) -> bool:
+        if body["messages"][0]["content"] == PROBE_SYSTEM:
+            return self._answer_probe(streams[1], body)
+        self.requests.append(body)
+        return await self._chat(streams, body)
+
+    def _answer_probe(self, writer: asyncio.StreamWriter, body: dict[str, Any]) -> bool:
+        begin_stream(writer)
+        text = plain_reply(body) if self.keeps_forms(body) else "Hello! How can I help?"
+        send_chunk(writer, self._event(text, "stop", _prompt_tokens(body), 6))
+        send_chunk(writer, "data: [DONE]\n\n")
+        return end_stream(writer)
 
     async def _health(self, streams: Streams) -> bool:
         if self.healthy is None:
@@ -265,8 +281,7 @@ class FakeEngine:
             lines += [f'vllm:{name}_total{{model_name="{self.model}"}} {self.counters.get(name, 0.0)}']
         for name, value in (("running", self.running), ("waiting", 0)):
             lines += [f"# TYPE vllm:num_requests_{name} gauge", f"vllm:num_requests_{name} {float(value)}"]
-        if self._born is not None:
-            lines += [f'vllm:prompt_tokens_created{{model_name="{self.model}"}} {self._born}']
+        lines += [f"vllm:prompt_tokens_created {self._born}"] if self._born is not None else []
         return "\n".join(lines) + "\n"
 
 
