@@ -129,6 +129,19 @@ def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> 
     return url
 
 
+def read_heartbeat_url(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the URL that wants a sign of life of the daemon, from `DOCMIND_HEARTBEAT_URL`; it is a secret."""
+    values = os.environ if environ is None else environ
+    return values.get("DOCMIND_HEARTBEAT_URL", "").strip() or None
+
+
+def config_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of this user's configuration files, as the XDG specification has it."""
+    values = os.environ if environ is None else environ
+    given = Path(values.get("XDG_CONFIG_HOME", ""))
+    return given if given.is_absolute() else Path.home() / ".config"
+
+
 def child_environment(**changes: str) -> dict[str, str]:
     """Return this process's environment with `changes`, for a child process; its dependencies tell nobody, too."""
     return {**os.environ, **NOTHING_TOLD, **changes}

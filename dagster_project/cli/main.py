@@ -15,6 +15,7 @@ from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
 from dagster_project.cli.schedule import schedule
+from dagster_project.cli.service import service
 from dagster_project.cli.sql import sql
 from dagster_project.cli.terminal_text import say
 from dagster_project.cli.ui import ui
@@ -42,7 +43,7 @@ def docmind(debug: bool) -> None:
     """
 
 
-for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor, alerts, schedule):
+for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor, alerts, schedule, service):
     docmind.add_command(command)
 
 

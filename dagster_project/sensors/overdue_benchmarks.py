@@ -17,6 +17,7 @@ from dagster_project.schedules import SCHEDULE_PREFIX, readable_suites, schedule
 from dagster_project.stops import stopped_benchmarks
 from docmind_core.alerts.ending import expire_lost_alerts
 from docmind_core.alerts.freshness import GRACE, Expected, book_overdue, write_watched
+from docmind_core.alerts.heartbeat import send_heartbeat
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.keys import is_benchmark_run, suite_of
@@ -34,12 +35,18 @@ BROKEN = "its suite can't be read or is gone; repair its file, or stop the sched
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def overdue_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SkipReason:
     """Raises `benchmark_missing`, `run_failed` or `alerting_stale` where a started schedule is not kept."""
-    now = datetime.now(UTC)
+    now, settings = datetime.now(UTC), store.settings()
     if has_just_begun(context.last_tick_completion_time, now):
-        return dg.SkipReason("the daemon has just come up: its schedules catch up first")
-    settings = store.settings()
-    stopped = stopped_benchmarks(context.instance, now - LOOKED_BACK)
-    expected = tuple(replace(one, stopped=stopped) for one in expected_benchmarks(context.instance, settings, now))
+        said = "the daemon has just come up: its schedules catch up first"
+    else:
+        said = _look(context.instance, settings, now)
+    silent_because = send_heartbeat(settings)
+    return dg.SkipReason(f"{said}; {silent_because}" if silent_because else said)
+
+
+def _look(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> str:
+    stopped = stopped_benchmarks(instance, now - LOOKED_BACK)
+    expected = tuple(replace(one, stopped=stopped) for one in expected_benchmarks(instance, settings, now))
     write_watched(settings, expected, now)
     booked = [
         f"{rule} of {one.suite.name}"
@@ -51,7 +58,7 @@ def overdue_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource
     watched = {one.suite.name for one in expected}
     expired = expire_lost_alerts(settings, watched=watched, known=readable, now=now)
     lost = f"; expired: {', '.join(expired)}" if expired else ""
-    return dg.SkipReason(f"{len(booked)} overdue benchmarks booked: {', '.join(booked) or 'none'}{lost}")
+    return f"{len(booked)} overdue benchmarks booked: {', '.join(booked) or 'none'}{lost}"
 
 
 def has_just_begun(last_tick: float | None, now: datetime) -> bool:

@@ -24,6 +24,7 @@ from docmind_core.settings import Settings, read_channel_url
 
 HIDDEN = "***"
 NOT_UNDERSTOOD = "its URL is not one that Apprise understands"
+_HOST = re.compile(r"[A-Za-z0-9.-]+")
 _PARTS = re.compile(r"[:/@?&=+#,;\s]+")
 _SCHEMES_WITH_A_HOST = {name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")}
 Send = Callable[[str, Message], str | None]
@@ -157,7 +158,7 @@ def redacted_address(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
         return HIDDEN
-    host = _host(scheme, rest)
+    host = _host(scheme, rest) if _HOST.fullmatch(_host(scheme, rest)) else ""
     return f"{scheme}://{host}/{HIDDEN}" if host else f"{scheme}://{HIDDEN}"
 
 

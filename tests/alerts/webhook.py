@@ -8,16 +8,22 @@ SECRET = "tok-9f8e7d6c5b4a"
 
 
 class Webhook:
-    """Answers each post with `status`."""
+    """Answers each request with `status`."""
 
     def __init__(self):
         self.status = 200
         self.posted = []
+        self.asked = []
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 webhook.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(webhook.status)
+                self.end_headers()
+
+            def do_GET(self):
+                webhook.asked.append(self.path)
                 self.send_response(webhook.status)
                 self.end_headers()
 
@@ -31,6 +37,10 @@ class Webhook:
     @property
     def url(self):
         return f"json://user:{SECRET}@127.0.0.1:{self.server.server_port}/hooks/{SECRET}/"
+
+    @property
+    def heartbeat_url(self):
+        return f"http://user:{SECRET}@127.0.0.1:{self.server.server_port}/{SECRET}?token={SECRET}"
 
     def close(self):
         self.server.shutdown()

@@ -100,6 +100,19 @@ def test_a_suite_that_is_not_evaluated_for_two_due_times_has_a_stale_heartbeat_a
     assert list(alerting_health(settings)) == []
 
 
+def test_each_tick_sends_a_heartbeat_and_a_failed_one_only_says_so(settings, instance, monkeypatch):
+    failures = iter([None, "the heartbeat to http://h/*** failed (ConnectError)"])
+    monkeypatch.setattr("dagster_project.sensors.overdue_benchmarks.send_heartbeat", lambda settings: next(failures))
+    resources = {"store": StoreResource(home=str(settings.home))}
+    said = []
+    for last_tick in (None, datetime.now(UTC).timestamp()):
+        with dg.build_sensor_context(instance=instance, resources=resources) as context:
+            context._last_tick_completion_time = last_tick
+            said.append(overdue_benchmarks.evaluate_tick(context).skip_message)
+    assert "heartbeat" not in said[0]
+    assert said[1].endswith("; the heartbeat to http://h/*** failed (ConnectError)")
+
+
 def test_a_sensor_that_has_just_come_up_lets_the_schedules_catch_up_first(settings, instance):
     assert has_just_begun(None, NOW)
     assert has_just_begun((NOW - timedelta(hours=8)).timestamp(), NOW)

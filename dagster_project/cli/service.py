@@ -1,0 +1,75 @@
+"""`docmind service`: keep the web UI and the daemon running."""
+
+import click
+
+from dagster_project.cli.terminal_text import say
+
+
+@click.group()
+def service() -> None:
+    """Keep the web UI, schedules and alerts running, as a systemd service of this user.
+
+    \b
+    Examples:
+      docmind service install
+      docmind service status
+      docmind service uninstall
+    """
+
+
+@service.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--print", "only_print", is_flag=True, help="Print the unit file and change nothing.")
+def install(port: int, only_print: bool) -> None:
+    """Install, enable and start the service for this home.
+
+    It runs `docmind ui`, which holds the web server and the daemon, and is started again whenever it ends. Run it
+    again to change the port or the home.
+
+    \b
+    Examples:
+      docmind service install
+      docmind service install --print
+    """
+    from dagster_project.service import install_service, unit_text
+    from docmind_core.settings import load_settings
+
+    settings = load_settings()
+    if only_print:
+        click.echo(unit_text(settings, port=port), nl=False)
+        return
+    for line in install_service(settings, port=port):
+        say(line)
+
+
+@service.command()
+def uninstall() -> None:
+    """Stop the service and remove it; the home stays as it is.
+
+    \b
+    Example:
+      docmind service uninstall
+    """
+    from dagster_project.service import uninstall_service
+
+    click.echo("removed the service" if uninstall_service() else "no service is installed")
+
+
+@service.command()
+def status() -> None:
+    """Say whether the service is installed, enabled and running; exit code 1 when it is not running.
+
+    \b
+    Example:
+      docmind service status
+    """
+    from dagster_project.service import service_status
+
+    found = service_status()
+    if not found.installed:
+        click.echo("not installed; install it: docmind service install")
+        click.get_current_context().exit(1)
+    say(f"{found.path}: {found.enabled}, {found.active}")
+    if found.active != "active":
+        click.echo("see why: journalctl --user -u docmind-ui.service")
+        click.get_current_context().exit(1)

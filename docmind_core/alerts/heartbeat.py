@@ -1,0 +1,50 @@
+"""A sign of life to the outside: whoever waits for it learns when nothing watches any more."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from docmind_core.alerts.delivery import redacted_address
+from docmind_core.alerts.listing import alerting_health
+from docmind_core.settings import Settings, read_heartbeat_url
+
+TIMEOUT_S = 10.0
+
+
+def send_heartbeat(settings: Settings) -> str | None:
+    """Ask the URL in `DOCMIND_HEARTBEAT_URL` for nothing, as healthchecks.io and its kin want it.
+
+    No sign of life is sent while a channel does not take its messages: then nobody would hear of an alert. Never raises
+    and never says the URL, which is a secret.
+
+    Returns:
+        Why none was sent, in one line; None when it was, or when no URL is set.
+    """
+    url = read_heartbeat_url()
+    if url is None:
+        return None
+    deaf = [row["name"] for row in alerting_health(settings) if row["subject"] == "channel" and row["stale"]]
+    if deaf:
+        return f"no heartbeat while a channel does not take its messages: {', '.join(deaf)}"
+    try:
+        with _quiet_client():
+            answer = httpx.get(url, timeout=TIMEOUT_S, follow_redirects=False)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return f"the heartbeat to {redacted_address(url)} failed ({type(error).__name__})"
+    return None if answer.is_success else f"the heartbeat to {redacted_address(url)} got HTTP {answer.status_code}"
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """The client logs each URL that it asks; the log of a sensor is read by many."""
+    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
