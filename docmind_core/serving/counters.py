@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import httpx
 
+from docmind_core.serving.body_limit import async_body_limit
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.metrics_text import Sample, read_samples
 from docmind_core.serving.unreachable import unreachable
@@ -107,7 +108,12 @@ def _went_back(earlier: CounterSnapshot, later: CounterSnapshot) -> bool:
 
 def open_client(connection: EngineConnection) -> httpx.AsyncClient:
     """Return a client for the routes beside the calls."""
-    return httpx.AsyncClient(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies)
+    return httpx.AsyncClient(
+        headers=connection.headers,
+        timeout=_TIMEOUT_S,
+        trust_env=connection.uses_proxies,
+        event_hooks=async_body_limit(),
+    )
 
 
 async def _scrape(

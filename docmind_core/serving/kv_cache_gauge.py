@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import httpx
 
+from docmind_core.serving.body_limit import body_limit
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.metrics_text import read_samples
 
@@ -16,7 +17,9 @@ _TIMEOUT_S = 1.0
 @contextmanager
 def kv_cache_gauge(connection: EngineConnection) -> Iterator[Callable[[], float | None]]:
     """Yield a function that scrapes the gauge once; None when the engine does not answer or does not have it."""
-    with httpx.Client(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies) as client:
+    with httpx.Client(
+        headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies, event_hooks=body_limit()
+    ) as client:
 
         def read() -> float | None:
             if connection.dialect.metrics_route is None:

@@ -129,11 +129,13 @@ def refuse_second_engine(settings: Settings) -> None:
 
 
 def is_healthy(url: str, client: httpx.Client | None = None) -> bool:
-    """Whether the engine at a loopback URL answers its health check."""
+    """Whether the engine at a loopback URL answers its health check; the body is not read."""
     try:
         if client is None:
-            return httpx.get(f"{url}/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False).is_success
-        return client.get(f"{url}/health").is_success
+            with httpx.Client(timeout=_HEALTH_TIMEOUT_S, trust_env=False) as own:
+                return is_healthy(url, own)
+        with client.stream("GET", f"{url}/health") as response:
+            return response.is_success
     except httpx.HTTPError:
         return False
 

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineUnreachable, RequestRejected, UsageError
+from docmind_core.serving.body_limit import BodyTooLong, body_limit
 from docmind_core.serving.connection import authorization, is_loopback
 from docmind_core.serving.counters import PREFIX
 from docmind_core.serving.dialects import PLAIN_OPENAI, VLLM, Dialect
@@ -88,7 +89,9 @@ def ask_engine(url: str, *, model: str | None, api_key: str | None, api_key_env:
         UsageError: If the model is not served, or has to be chosen among several.
     """
     headers = authorization(api_key)
-    with httpx.Client(headers=headers, timeout=_TIMEOUT_S, trust_env=not is_loopback(url)) as client:
+    with httpx.Client(
+        headers=headers, timeout=_TIMEOUT_S, trust_env=not is_loopback(url), event_hooks=body_limit()
+    ) as client:
         served = _served_models(client, url, api_key_env)
         version = _version(client, url)
         chosen = _choose(served, model, url)
@@ -129,6 +132,8 @@ def _served_models(client: httpx.Client, url: str, api_key_env: str | None) -> l
         raise EngineUnreachable(
             f"the engine at {url} did not answer within {_TIMEOUT_S:.0f} s. Is it overloaded?"
         ) from error
+    except BodyTooLong as error:
+        raise EngineUnreachable(f"{url} is not an OpenAI-compatible server: {error}. Check the URL.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise EngineUnreachable(
             f"nothing answers at {url} ({_cause(error)}). Start the engine there, check host and port, "

@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineError, RequestRejected
+from docmind_core.serving.body_limit import body_limit
 from docmind_core.serving.chat_template import ChatTemplate, has_chat_template
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, retry_after_s
@@ -168,7 +169,9 @@ def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCount
     if connection.dialect.tokenize_route is None:
         yield None
         return
-    with httpx.Client(headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies) as client:
+    with httpx.Client(
+        headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies, event_hooks=body_limit()
+    ) as client:
         counts = RemoteTokenCounts(connection, client)
         try:
             counts.prompt_at_most("", "")

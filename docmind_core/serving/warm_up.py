@@ -5,6 +5,7 @@ import time
 import httpx
 
 from docmind_core.errors import EngineStartError
+from docmind_core.serving.body_limit import body_limit
 from docmind_core.serving.prefix_cache import RESET_PAUSE_S, RESET_ROUTE, RESET_TRIES, was_reset
 
 _TIMEOUT_S = 600.0
@@ -28,7 +29,7 @@ def warm_up(url: str, model: str) -> None:
         "response_format": schema,
     }
     try:
-        with httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False, event_hooks=body_limit()) as client:
             reply = client.post("/v1/chat/completions", json=request)
             if not reply.is_success:
                 said = f"HTTP {reply.status_code}: {reply.text[:200]}"
