@@ -29,13 +29,16 @@ _SOURCES = _any(
 )
 _ADVERBS = re.compile(
     r"\b(?:explicitly|directly|specifically|clearly|actually|currently|really|also|further|itself|themselves|therefore|"
-    r"appear to|seem to|even|any|sufficient|enough|explicit|specific|direct|clear|relevant|additional|such|exact)\b ?"
+    r"appear to|seem to|even|any|sufficient|enough|explicit|specific|direct|relevant|additional|such|exact|"
+    r"clear(?= (?:mention|information|answer|evidence)))\b ?"
 )
 _LEAD = re.compile(
-    r"^(?:(?:unfortunately|sorry|regrettably|however|therefore|thus|hence|so|answer|final answer|no(?=,)|and|"
+    r"^(?:(?:unfortunately|sorry|hmm|well|okay|ok|regrettably|however|therefore|thus|hence|so|answer|final answer|"
+    r"no(?=,)|and|"
     r"then|overall|my apologies|apologies|"
     r"i(?:'m| am) (?:very |so )?(?:sorry|afraid)(?: that)?|i apologi[sz]e|as such|in short|"
-    r"(?:based|according|judging|going) (?:on|to|by|from) [^,:]{1,60}|(?:from|after|given|in|with|using) [^,:]{1,60}|"
+    r"(?:based|according|judging|going)(?: solely| only| purely)? (?:on|to|by|from) [^,:]{1,60}|"
+    r"(?:from|after|given|in|with|using) [^,:]{1,60}|"
     r"as an? [^,:]{1,60}|it (?:seems|appears|looks)(?: like| that)?|while|although|though|even though|since|because|as)"
     r"(?:[,:] ?| |$))"
 )
@@ -46,7 +49,7 @@ _SAY = (
 _SAID = (
     r"(?:answered|stated|mentioned|specified|contained|provided|found|described|determined|given|included|available|"
     r"disclosed|indicated|listed|present|discussed|covered|addressed|inferred|known|ascertained|identified|reported|"
-    r"deduced|derived|located|established|documented|noted|part of|in)"
+    r"deduced|derived|located|established|documented|noted|named|part of|in)"
 )
 _LEARN = (
     r"(?:answer|determine|find|say|tell|help|provide|confirm|identify|locate|see|give|know|verify|infer|deduce|specify|"
@@ -61,8 +64,11 @@ _CANNOT = (
 )
 _THAT = r"(?:it|this|that|the answer|(?:this|that|the) (?:information|detail|question))"
 
+_ASKING = r"(?:who|what|how|when|which|where|why|whether)"
+_MORE = r"(?!say (?:\w+ )?(?:more|else)\b)"
+
 _REFUSAL = _any(
-    rf"SRC (?:{_DO_NOT}|never|fails? to|cannot|can't) (?:\w+ )?{_SAY}\b.*",
+    rf"SRC (?:{_DO_NOT}|never|fails? to|cannot|can't) {_MORE}(?:\w+ )?{_SAY}\b.*",
     r"SRC (?:lacks?|omits?|(?:is|are) silent)\b.*",
     r"SRC (?:contains?|provides?|gives?|offers?|includes?|makes?|has|have|says?|holds?) (?:no|nothing)\b.*",
     rf"(?:none of SRC|neither (?:SRC|{_PAPERS})|no {_PAPERS}|nothing in SRC) (?:{_SAY}s?|specifies|addresses|"
@@ -71,7 +77,10 @@ _REFUSAL = _any(
     rf"the text {_DO_NOT} (?:mention|say|state|specify|answer|tell|indicate|reveal|disclose|discuss)\b.*",
     rf"SRC (?:is|are) (?:insufficient|not) (?:to|for) {_LEARN}\b.*",
     rf"{_THAT}(?: is| was|'s)(?: not|n't) (?:\w+ )?{_SAID}"
-    r"(?: (?:in|by|from) SRC| (?:who|what|how|when|which|where|whether)\b.*)?",
+    rf"(?: (?:in|by|from) SRC| {_ASKING}\b.*)?",
+    rf"(?:it is|it's|it remains) (?:not clear|unclear)\b.*(?:SRC|{_ASKING}).*",
+    rf"(?:the )?{_NEWS}{_OF} (?:is|are|was|were)(?: not|n't) {_SAID}(?: (?:in|by|from) SRC)?",
+    rf"{_CANNOT} answer(?: (?:this|that|the question|it)\b.*)?",
     r"no .{1,60} (?:is|are|was|were) (?:given|provided|mentioned|specified|stated|listed)",
     rf"(?:there(?: is| was| are| were|'s)? ?)?(?:no|not|not an?|isn't|wasn't|aren't|insufficient|n't) {_NEWS}{_OF}"
     rf"(?: (?:is|was|are|were) {_SAID}(?: (?:in|by|from) SRC)?)?",
@@ -83,8 +92,10 @@ _REFUSAL = _any(
     rf"(?:.{{1,120}}? )?{_CANNOT} be {_SAID} (?:in|by|from|with|based on|using|on) SRC",
     rf"(?:{_THAT} )?{_CANNOT} be {_SAID}",
     rf"(?:i|we)(?: have|'ve)?(?: am| was| were| are|'m|'re)? ?{_CANNOT} {_LEARN}\b.*",
-    rf"(?:i|we) (?:do not|don't|did not|didn't) (?:know\b.*|(?:see|find|have) (?:an? |the |that |this )?"
-    rf"{_NEWS}\b.*|have access\b.*)",
+    rf"(?:i|we) (?:do not|don't|did not|didn't) (?:have access\b.*|"
+    r"know(?: (?:the|this|that|for sure|who|what|how|when|which|where|why)\b.*)?|"
+    r"(?:see|find|have) (?:an? |the |that |this )?"
+    rf"{_NEWS}\b.*)",
     r"(?:i|we) (?:have|had|found|see|saw|find|know of) (?:no|nothing|not|insufficient)\b.*",
     rf"(?:i|we) (?:would )?need more {_NEWS}\b.*",
     r"(?:i(?:'m| am)|we are) not (?:sure|certain)(?: about (?:this|that|it))?",
@@ -94,15 +105,19 @@ _REFUSAL = _any(
     rf"insufficient {_NEWS}.*",
 )
 """A clause that says so, after sources became SRC and adverbs went."""
-_SAYS_NOT = re.compile(
-    rf"(?:(?:they|it|these|which|both|this|that) )?(?:{_DO_NOT} (?:\w+ )?{_SAY}|(?:is|are) silent)\b.*"
+_SAYS_NOT = _any(
+    rf"(?:(?:they|it|these|which|both|this|that) )?(?:{_DO_NOT} {_MORE}(?:\w+ )?{_SAY}|(?:is|are) silent)\b.*",
+    r"(?:(?:they|it) )?(?:say|contain|provide|give|mention|offer|include)s? (?:no|nothing)\b.*",
+    rf"not (?:its|the|their|his|her|{_ASKING})\b.*",
+    rf".{{1,60}} (?:is|are|was|were)(?: not|n't) {_SAID}",
 )
 """The same of sources named in the clause before."""
 _DESCRIBES = _any(
     r"(?:SRC|they|it) (?:only |mainly |mostly |just |all |do |does |generally )*(?:discuss|describe|talk|cover|"
-    r"focus|deal|concern|(?:is|are) about|address|explain|relate|"
+    r"focus|deal|concern|(?:is|are) about|address|explain|relate|mention|"
     r"(?:provide|contain) (?:\w+ )?(?:information|details))\w*\b.*",
     r".{1,80} (?:is|are) mentioned(?: in SRC)?",
+    r"SRC",
 )
 _POLITE = _any(
     r"(?:no)?",
@@ -115,10 +130,13 @@ _POLITE = _any(
 _AS_READ = " in SRC"
 _SENTENCE = re.compile(r"(?<=[.!?])[\s\"']+|\n+")
 _CLAUSE = re.compile(
-    r"[,;:]? (?:but|however|though|so|yet|nevertheless|therefore)\b,? ?|; | [-\N{EM DASH}\N{EN DASH}] |\N{EM DASH}"
+    r"[,;:]? (?:but|however|though|so|yet|nevertheless|therefore)\b,? ?|[;:] |, (?=not\b)|"
+    r", (?=(?:it|this|that|they|there|i|he|she|the [\w' ]{1,40}?)"
+    r" (?:is|was|are|were|has|have|think|believe|can|will|would)\b)|"
+    r" [-\N{EM DASH}\N{EN DASH}] |\N{EM DASH}"
 )
 _CONCEDED = re.compile(r"^((?:while|although|though|even though|since|because|as)\b[^,]*), ")
-_NO_TEXT = re.compile(r"[*_\"`]|\[\d+(?:, ?\d+)*\]")
+_NO_TEXT = re.compile(r"[*_\"`]|</?\w+>|\[\d+(?:, ?\d+)*\]")
 
 
 def is_refusal(answer: str) -> bool:
@@ -158,7 +176,8 @@ def _bare(clause: str) -> str:
     while lead := _LEAD.match(clause):
         led = _AS_READ if _SOURCES.search(lead[0]) else led
         clause = clause[lead.end() :].strip(" ,:")
-    return _ADVERBS.sub("", _SOURCES.sub("SRC", clause)).strip() + led
+    bare = _ADVERBS.sub("", _SOURCES.sub("SRC", clause)).strip()
+    return f"{bare}{led}" if bare else led.removeprefix(" in ")
 
 
 def _from_json(answer: str) -> str:

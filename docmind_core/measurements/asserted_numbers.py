@@ -27,11 +27,15 @@ _DENIED_BEFORE = _words(
     r"\b(?:not|never|neither|nor|cannot|no longer|rather than|instead of|other than|as opposed to|unlike)\b",
     r"\banything but\b",
     r"\b(?:wrong|false|incorrect|mistaken)(?:ly)?\b|\b(?:excluding|except|without|unlikely|hardly|doubtful|impossible)\b",
-    r"n't\b",
+    r"n't\b|\b(?:one|\d+)\s+(?:in|out of)\s+(?:every\s+)?$",
 )
+_PART_BEFORE = _words(r"\b(?:of which|of whom|including|among (?:them|which))\s*(?:\w+\s+)?$")
+_PART_AFTER = _words(r"\s+of (?:them|these|those|which|whom)\b")
 _DENIED_AFTER = _words(
     r"^[^.;!?\n,]*?\b(?:is|was|are|were|would be)(?:n't|\s+not)\b",
     r"^[^.;!?\n,]*?\b(?:wrong|false|incorrect|untrue|mistaken|inaccurate|outdated)\b",
+    r"^[^.;!?\n]*[.;!,]\s*(?:but )?(?:that|this|it|which)(?: is| was|'s)(?: not|n't) (?:true|right|correct|so)\b",
+    r"^[^.;!?\n]*[.;!,]\s*(?:but )?(?:that|this|which)(?: is| was|'s) (?:wrong|false|incorrect|untrue)\b",
 )
 _CLAUSE_END = _words(
     r"[.;:!?\n]|(?<!anything )\bbut\b|\bhowever\b",
@@ -58,9 +62,9 @@ _FEW_WORDS = 3
 """Words of a sentence that is a number, its scale and its unit."""
 
 
-def candidates(text: str, gold: NumberGold) -> list[Number]:
+def candidates(text: str, gold: NumberGold, question: str) -> list[Number]:
     """Return the numbers of an answer that it does not deny, ask, suppose or give as the end of something."""
-    wanted = (number for number in numbers_in(text) if _may_be(number, gold))
+    wanted = (number for number in numbers_in(text) if _may_be(number, gold, question))
     return [number for number in wanted if not _is_denied(text, number, gold)]
 
 
@@ -69,12 +73,12 @@ def asserted_number(text: str, found: Sequence[Number], gold: NumberGold, questi
     called = [number for mark in _CALLED_ANSWER.finditer(text) if (number := _called_answer(text, found, mark, gold))]
     if called:
         return _agreed(text, found, called)
-    kind = _of_kind(found, gold, question)
+    kind = _of_kind(text, found, gold, question)
     if not kind:
         return None
     several = len({(number.value, number.percent) for number in kind}) > 1
     if several and not _COMPUTED.search(text):
-        return _headline(text, kind)
+        return _broken_down(text, kind) or _headline(text, kind)
     return None if _is_hedged(text, found, kind[-1]) else kind[-1]
 
 
@@ -87,10 +91,10 @@ def asserted_range(text: str, found: Sequence[Number]) -> tuple[Number, Number] 
     return ranges[-1]
 
 
-def _may_be(number: Number, gold: NumberGold) -> bool:
+def _may_be(number: Number, gold: NumberGold, question: str) -> bool:
     if gold.low.rank:
         return number.rank
-    return not number.rank and (not number.named or number.is_year)
+    return not number.rank and (not number.name or number.is_year or number.name.lower() in question.lower())
 
 
 def _is_denied(text: str, number: Number, gold: NumberGold) -> bool:
@@ -133,14 +137,15 @@ def _end_of_sentence(text: str, begin: int) -> int:
     return end.start() if end else len(text)
 
 
-def _of_kind(found: Sequence[Number], gold: NumberGold, question: str) -> list[Number]:
-    """Return the numbers that may be the answer: of the gold's kind, no years next to it, not the question's own."""
+def _of_kind(text: str, found: Sequence[Number], gold: NumberGold, question: str) -> list[Number]:
+    """Return the numbers that may be the answer: of the gold's kind, no years, no parts, not the question's own."""
     kind = _same_kind(found, gold)
     asked = {number.value for number in numbers_in(plain_numbers(question))}
     units = {unit_named(word) for word in re.findall(r"[\w/°²³]+", question)}
     is_other: tuple[Callable[[Number], bool], ...] = (
         lambda number: number.value in asked,
         lambda number: number.is_year and not gold.low.is_year,
+        lambda number: _is_part(text, number),
         lambda number: bool(number.unit) and not gold.low.unit and number.unit not in units,
     )
     for other in is_other:
@@ -158,6 +163,19 @@ def _same_kind(found: Sequence[Number], gold: NumberGold) -> list[Number]:
     if low.is_year:
         return [number for number in found if number.is_year] or list(found)
     return list(found)
+
+
+def _is_part(text: str, number: Number) -> bool:
+    """Return whether it counts a part of what was counted before: 17, of which 3 are closed."""
+    before = text[max(0, number.start - _REACH) : number.start]
+    return _PART_BEFORE.search(before) is not None or _PART_AFTER.match(text, number.end) is not None
+
+
+def _broken_down(text: str, kind: Sequence[Number]) -> Number | None:
+    """Return the first number where what follows it, after a colon or in parentheses, are parts that sum up to it."""
+    whole, parts = kind[0], kind[1:]
+    opened = re.search(r"[:(]", text[whole.end : parts[0].start])
+    return whole if opened and len(parts) > 1 and whole.value == sum(part.value for part in parts) else None
 
 
 def _headline(text: str, kind: Sequence[Number]) -> Number | None:

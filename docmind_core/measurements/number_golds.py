@@ -77,7 +77,7 @@ def is_range(text: str, one: Number, other: Number) -> bool:
 def _is_amount(text: str, low: Number, high: Number) -> bool:
     """Return whether a text is a number with its unit and no name: small words before it, a few after it."""
     before, after = text[: low.start].strip(" (\"'+-~"), text[high.end :].strip(" .)\"'!+")
-    if low.named or _LEADING_ZERO.match(text):
+    if low.name or _LEADING_ZERO.match(text):
         return False
     if any(word.lower() not in _WORDS_BEFORE for word in re.findall(r"[^\s,:]+", before)):
         return False

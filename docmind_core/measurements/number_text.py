@@ -81,9 +81,9 @@ _AFTER_READING = _rules(
     (r"(?<=\.\d )1000000000\b", "billion"),
     (r"\b(\d+) (\d+)(?:rd|th)s\b", r"\1/\2"),
     (r"\b(\d+) quarters\b", r"\1/4"),
-    (r"\b(?:a|1) (3|5|10)(?:rd|th)(?= of\b)", r"1/\1"),
-    (r"\b(?:a|1) quarter(?= of\b)", "1/4"),
-    (r"\b(?:(?:a|1) )?half(?= (?:of|the)\b)", "1/2"),
+    (r"\b(?:a|1) (3|5|10)(?:rd|th)(?= of\b|\W*\Z)", r"1/\1"),
+    (r"\b(?:a|1) quarter(?= of\b|\W*\Z)", "1/4"),
+    (r"\b(?:(?:a|1) )?half(?= (?:of|the)\b|\W*\Z)", "1/2"),
 )
 
 _NO_NUMBERS = _rules(

@@ -68,8 +68,8 @@ class Number:
     """The plural that follows and is no unit: what was counted."""
     rank: bool
     """An ordinal: 3rd, third."""
-    named: bool
-    """Part of a name: 42 Mill Road, Apollo 11."""
+    name: str
+    """The capitalised word next to it that makes it part of a name: 42 Mill Road, Apollo 11."""
     bare: bool
     """Nothing but digits: no sign, separator, unit, percent or scale."""
 
@@ -92,7 +92,8 @@ def _read(text: str, found: re.Match[str]) -> Number | None:
         return None
     end, unit = found.end(), _currency(found)
     if found["letters"]:
-        read = _letters(found["letters"], money=bool(unit))
+        decade = found["letters"] == "s" and (value in YEARS or text[: found.start()].endswith("the "))
+        read = None if decade else _letters(found["letters"], money=bool(unit))
         if read is None:
             return None
         scale, glued = read
@@ -116,7 +117,7 @@ def _read(text: str, found: re.Match[str]) -> Number | None:
         unit=unit,
         noun=noun,
         rank=found["rank"] is not None,
-        named=_is_named(text, start, end) if not unit and not found["percent"] else False,
+        name="" if unit or found["percent"] else _name(text, start, end),
         bare=plain and not unit,
     )
 
@@ -153,7 +154,7 @@ def _letters(letters: str, *, money: bool) -> tuple[int, str] | None:
     if letters in _LETTER_SCALES or letters.lower() in _SCALES:
         return _LETTER_SCALES.get(letters) or _SCALES[letters.lower()], ""
     unit = unit_named(letters)
-    return None if unit is None or letters == "s" else (1, unit)
+    return None if unit is None else (1, unit)
 
 
 def _unit_after(text: str) -> tuple[int, str]:
@@ -185,6 +186,6 @@ def _is_negative(text: str, found: re.Match[str], end: int) -> bool:
     return not before or before[-1] in "=:$€£¥₹" or before.split()[-1].lower() in {"is", "was", "of", "to"}
 
 
-def _is_named(text: str, start: int, end: int) -> bool:
-    after = _NAME_AFTER.match(text, end)
-    return after is not None or _NAME_BEFORE.search(text[max(0, start - 40) : start]) is not None
+def _name(text: str, start: int, end: int) -> str:
+    found = _NAME_AFTER.match(text, end) or _NAME_BEFORE.search(text[max(0, start - 40) : start])
+    return found[1] if found else ""

@@ -20,6 +20,8 @@ _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10
 _SCALE_ASKED = re.compile(rf"\b({'|'.join(_SCALES)})s?\b", re.IGNORECASE)
 _COUNTED = re.compile(r"\bhow many (?:\w+[\s-]){0,2}?([a-z]{3,}s|people)\b", re.IGNORECASE)
 _OF_PEOPLE = re.compile(r"(?:ers|ors|ees|ists|ants|ents|ians|men|women|children|people)$")
+_PROFIT = re.compile(r"\b(?:profit|result|income|earnings|balance)\b", re.IGNORECASE)
+_LOSS = re.compile(r"(?<=\bloss of )(?=[$€£\d])", re.IGNORECASE)
 _WHEN = re.compile(r"\b(?:when|year)\b", re.IGNORECASE)
 _VERSION = re.compile(r"\b(?:version|release)\b", re.IGNORECASE)
 
@@ -49,7 +51,9 @@ def _asserts(answer: str, gold: NumberGold, question: str) -> bool:
         return True
     counts_one = gold.high is None and gold.low.value == 1
     text = plain_numbers(_json_answer(answer), asked=question, counts_one=counts_one)
-    found = candidates(text, gold)
+    if _PROFIT.search(question):
+        text = _LOSS.sub("-", text)
+    found = candidates(text, gold, question)
     if gold.high is None:
         number = asserted_number(text, found, gold, question)
         return number is not None and _equal(number, gold.low, question)

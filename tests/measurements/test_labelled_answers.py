@@ -1,9 +1,9 @@
 """Answers in the manner of several models, labelled by hand before the rules were written.
 
 `labelled_answers.jsonl` holds one answer a line: the question, the accepted answers (none: the documents don't answer
-it), the style, the answer as a model would send it, and whether it passes and whether it refuses. Batch 2 was written
-when the rules fitted batch 1, and before they had seen it: they judged 91 % of its 206 answers right, 4 passed wrongly
-and no answer was taken for a refusal.
+it), the style, the answer as a model would send it, and whether it passes and whether it refuses. Batches 2 and 3 were
+written when the rules fitted the ones before, and before they had seen them: they judged 91 % of 206 and 89 % of 195
+answers right; 4 and 5 passed wrongly, and 0 and 2 were taken for refusals.
 """
 
 import json
