@@ -7,7 +7,7 @@ never wins.
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from docmind_core.measurements.number_golds import BOUND, NumberGold, is_range
 from docmind_core.measurements.number_text import plain_numbers
@@ -58,13 +58,17 @@ _COMPUTED = _words(
     r"\b(?:therefore|thus|hence|so|makes|gives|giving|which is|that is|in other words)\b|\bi\.\s?e\.",
     r"\bbut (?:only|just|now|actually|later|finally)\b",
 )
+_NUMBERS_MAX = 300
+"""An answer that names more asserts none of them."""
 _FEW_WORDS = 3
 """Words of a sentence that is a number, its scale and its unit."""
 
 
 def candidates(text: str, gold: NumberGold, question: str) -> list[Number]:
     """Return the numbers of an answer that it does not deny, ask, suppose or give as the end of something."""
-    wanted = (number for number in numbers_in(text) if _may_be(number, gold, question))
+    wanted = list(islice((number for number in numbers_in(text) if _may_be(number, gold, question)), _NUMBERS_MAX + 1))
+    if len(wanted) > _NUMBERS_MAX:
+        return []
     return [number for number in wanted if not _is_denied(text, number, gold)]
 
 

@@ -13,6 +13,9 @@ from docmind_core.measurements.numbers import Number
 from docmind_core.measurements.units import same_unit, unit_named
 
 TOLERANCE = Fraction(1, 100)
+_READ_MAX = 10_000
+"""Characters of an answer that are read, the last ones: a computation ends in its result."""
+_SPACES = re.compile(r"[ \t]{2,}")
 _ANSWER_KEYS = ("final_answer", "answer", "result", "value", "response")
 _FENCE = re.compile(r"\A\s*```\w*\s*(.*?)\s*```\s*\Z", re.DOTALL)
 _SHARE = re.compile(r"\b(?:percent\w*|per cent|share|proportion|fraction|ratio|rate|probability)\b|%", re.IGNORECASE)
@@ -50,7 +53,8 @@ def _asserts(answer: str, gold: NumberGold, question: str) -> bool:
     if " ".join(answer.split()).lower() == gold.text.lower():
         return True
     counts_one = gold.high is None and gold.low.value == 1
-    text = plain_numbers(_json_answer(answer), asked=question, counts_one=counts_one)
+    said = _SPACES.sub(" ", _json_answer(answer))[-_READ_MAX:]
+    text = plain_numbers(said, asked=question, counts_one=counts_one)
     if _PROFIT.search(question):
         text = _LOSS.sub("-", text)
     found = candidates(text, gold, question)

@@ -14,6 +14,8 @@ class QueryRun:
     replicate: int = 0
     answer: str | None
     """None when the query failed."""
+    ended_because: str | None = None
+    """How the reply ended that was to be the answer, a key of `reply_endings.QUERY_ENDINGS`; None when unknown."""
     abstained: bool | None = None
     """Whether the answer says that the documents don't hold it; None when the query failed."""
     cited_chunk_ids: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_a
 from docmind_core.measurements.records import QueryRun, Score, Scorer
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
+from docmind_core.serving.reply_endings import CUT, EMPTIED, FAILED, UNFINISHED
 
 SCORER_VERSION = "3"
 """Raised whenever a formula changes, so that old and new rows can be told apart."""
@@ -64,6 +65,18 @@ def score_passed(query: Query, run: QueryRun) -> Score:
     if run.answer is None or not texts:
         return _passed(number or 0.0)
     return _passed(max(exact_match(run.answer, texts), number or 0.0))
+
+
+def score_empty_answer(query: Query, run: QueryRun) -> Score:
+    """Score `empty_answer`: whether the reply that was to be the answer held no text."""
+    return _ending_score("empty_answer", run, EMPTIED)
+
+
+def score_cut_answer(query: Query, run: QueryRun) -> Score:
+    """Score `cut_answer`: whether the token limit or a content filter ended the reply that was to be the answer."""
+    if run.ended_because == UNFINISHED:
+        return Score.missing("cut_answer", because="not_supported")
+    return _ending_score("cut_answer", run, CUT)
 
 
 def score_abstention_precision(query: Query, run: QueryRun) -> Score:
@@ -123,6 +136,12 @@ def ranking_scorer(name: str, formula: Callable[[Sequence[str], Collection[str],
     return score
 
 
+def _ending_score(metric: str, run: QueryRun, endings: Collection[str]) -> Score:
+    if run.ended_because in (None, FAILED):
+        return Score.missing(metric, because="failed_run")
+    return Score(metric=metric, value=float(run.ended_because in endings))
+
+
 def _passed(value: float) -> Score:
     return Score(metric="passed", value=value)
 
@@ -143,6 +162,8 @@ SCORERS: tuple[Scorer, ...] = (
     score_exact_match_squad,
     score_token_f1,
     score_numeric_match,
+    score_empty_answer,
+    score_cut_answer,
     score_abstention_precision,
     score_abstention_recall,
     score_over_abstention,

@@ -98,6 +98,7 @@ def _query_run(
         query_id=str(record["query_id"]),
         replicate=int(str(record["replicate"])),
         answer=str(record["answer"] or "") if answered else None,
+        ended_because=str(record["ended_because"]) if record["ended_because"] else None,
         abstained=bool(record["abstained"]) if answered else None,
         cited_chunk_ids=_names(record["citations"]),
         candidate_chunk_ids=tuple(candidates.get((record["query_id"], record["replicate"]), ())),

@@ -75,6 +75,30 @@ ANSWERS = (
         source=_ROW,
     ),
     Metric(
+        name="empty_answer",
+        unit="1",
+        range="0 or 1",
+        better="lower",
+        level="query",
+        definition="The reply that was to be the answer held no text: thinking used up its tokens, or it called a "
+        "tool, was refused by the server, or ended at once. Such a query has failed; `query_runs.ended_because` "
+        "says which.",
+        missing="the query failed before it was asked for an answer: `failed_run`",
+        source=_ROW,
+    ),
+    Metric(
+        name="cut_answer",
+        unit="1",
+        range="0 or 1",
+        better="lower",
+        level="query",
+        definition="The token limit or a content filter ended the reply that was to be the answer (`finish_reason` "
+        "`length` or `content_filter`). A text cut at the limit is an answer all the same.",
+        missing="the query failed before it was asked for an answer: `failed_run`; the server does not say how the "
+        "reply ended: `not_supported`",
+        source=_ROW,
+    ),
+    Metric(
         name="tokens_per_correct",
         unit="tokens",
         range="above 0",

@@ -35,6 +35,12 @@ QUERY_ENDINGS: dict[str, str] = {
 ANSWERED = frozenset({STOP, MAX_TOKENS, NO_CALL})
 """Endings whose text is an answer: a text cut at max_tokens is what the model says within that limit, and counted."""
 
+EMPTIED = frozenset({THINKING, TOOL_CALLS, REFUSAL, EMPTY})
+"""Endings without any text of the answer."""
+
+CUT = frozenset({MAX_TOKENS, THINKING, CONTENT_FILTER})
+"""Endings that a limit or a filter made, not the model."""
+
 ADVICE: dict[str, str] = {
     MAX_TOKENS: "raise answer_max_tokens",
     THINKING: "raise answer_max_tokens, or turn thinking off in the server",

@@ -11,10 +11,10 @@ UNANSWERABLE = make_query(gold_answers=(), gold_doc_ids=(), expected_abstain=Tru
 
 
 def make_query_run(**changes):
-    return QueryRun(**{"query_id": "q1", "answer": "Paris", "abstained": False, **changes})
+    return QueryRun(**{"query_id": "q1", "answer": "Paris", "ended_because": "stop", "abstained": False, **changes})
 
 
-FAILED = make_query_run(answer=None, abstained=None)
+FAILED = make_query_run(answer=None, ended_because="failed", abstained=None)
 
 
 def scores(query, run):
@@ -37,6 +37,8 @@ def test_a_right_answer_with_the_right_passages_scores_one_everywhere():
         "exact_match_squad": 1.0,
         "token_f1": 1.0,
         "numeric_match": "no_gold",
+        "empty_answer": 0.0,
+        "cut_answer": 0.0,
         "abstention_precision": "zero_denominator",
         "abstention_recall": "zero_denominator",
         "over_abstention": 0.0,
@@ -126,3 +128,51 @@ def test_every_scored_metric_is_in_the_catalogue_and_every_reason_in_the_list():
             found = scores(query, run)
             assert set(found) <= set(METRICS)
             assert {value for value in found.values() if isinstance(value, str)} <= set(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("ended_because", "empty", "cut"),
+    [
+        ("stop", 0.0, 0.0),
+        ("max_tokens", 0.0, 1.0),
+        ("thinking", 1.0, 1.0),
+        ("content_filter", 0.0, 1.0),
+        ("tool_calls", 1.0, 0.0),
+        ("refusal", 1.0, 0.0),
+        ("empty", 1.0, 0.0),
+        ("no_call", 0.0, 0.0),
+        ("unfinished", 0.0, "not_supported"),
+        ("failed", "failed_run", "failed_run"),
+        (None, "failed_run", "failed_run"),
+    ],
+)
+def test_empty_and_cut_answers_are_counted_by_how_their_reply_ended(ended_because, empty, cut):
+    found = scores(ANSWERABLE, make_query_run(ended_because=ended_because))
+    assert (found["empty_answer"], found["cut_answer"]) == (empty, cut)
+
+
+def test_a_gold_that_is_a_number_is_judged_by_it_alone():
+    """Normalising takes the point out of 1.5 and the sign from -5."""
+    for gold, answer in (("1.5", "15"), ("-5", "5"), ("12 %", "12 million")):
+        found = scores(make_query(gold_answers=(gold,)), make_query_run(answer=answer))
+        assert (gold, found["passed"], found["numeric_match"]) == (gold, 0.0, 0.0)
+    found = scores(make_query(gold_answers=("1.5", "one and a half")), make_query_run(answer="one and a half"))
+    assert found["passed"] == 1.0
+
+
+def test_a_name_with_a_number_is_judged_as_a_name():
+    query = make_query(gold_answers=("Apollo 11",))
+    assert scores(query, make_query_run(answer="**Apollo 11**"))["passed"] == 1.0
+    found = scores(query, make_query_run(answer="11"))
+    assert (found["passed"], found["numeric_match"]) == (0.0, "no_gold")
+
+
+def test_a_sentence_with_one_number_is_judged_by_it():
+    query = make_query(gold_answers=("The plant opened in 1973.",), free_form=True)
+    assert [scores(query, make_query_run(answer=answer))["passed"] for answer in ("In 1973.", "1974")] == [1.0, 0.0]
+    assert scores(query, FAILED)["passed"] == 0.0
+
+
+def test_a_refusal_that_names_a_number_asserts_none():
+    run = make_query_run(answer="The passages mention 42 but do not say why.", abstained=True)
+    assert scores(make_query(gold_answers=("42",)), run)["passed"] == 0.0
