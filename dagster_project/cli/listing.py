@@ -20,7 +20,7 @@ def runs() -> None:
     from docmind_core.runs.frozen_suite import list_benchmark_runs
     from docmind_core.settings import load_settings
 
-    states = sorted(list_benchmark_runs(load_settings()), key=lambda state: state.benchmark_run, reverse=True)
+    states = list_benchmark_runs(load_settings())[::-1]
     if not states:
         click.echo("no benchmark run yet; start one: docmind bench smoke")
         return

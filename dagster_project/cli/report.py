@@ -61,13 +61,15 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
     from docmind_core.errors import UsageError
     from docmind_core.reports.benchmark import write_benchmark_report
     from docmind_core.reports.terminal_layout import terminal_width
+    from docmind_core.runs.keys import in_order
     from docmind_core.tables.reading import query_rows
 
     if benchmark_run is None:
-        _, rows = query_rows(settings, "select max(benchmark_run) from runs")
-        if rows[0][0] is None:
+        _, rows = query_rows(settings, "select distinct benchmark_run from runs")
+        known = in_order(settings.benchmarks, (str(key) for (key,) in rows))
+        if not known:
             raise UsageError("the database holds no benchmark run yet. Run one: docmind bench smoke")
-        benchmark_run = str(rows[0][0])
+        benchmark_run = known[-1]
     paths = write_benchmark_report(settings, benchmark_run, width=terminal_width())
     say(paths.summary)
     say(f"Markdown: {paths.markdown}")

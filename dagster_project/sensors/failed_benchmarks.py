@@ -15,7 +15,7 @@ from docmind_core.alerts.listing import open_suites, outcome_of
 from docmind_core.alerts.rules import LEDGER_UNBALANCED, REPORT_FAILED, RUN_FAILED
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import read_frozen_suite
-from docmind_core.runs.keys import is_benchmark_run
+from docmind_core.runs.keys import benchmark_runs_of, is_benchmark_run
 from docmind_core.settings import Settings
 
 LOOKED_BACK = timedelta(days=7)
@@ -114,5 +114,9 @@ def book_recovery(settings: Settings, launch: Launch, recovering: Mapping[str, s
     except DocMindError:
         return  # pruned: it ends no alert
     failed = recovering.get(suite.name)
-    if failed is not None and launch.benchmark_run >= failed.partition(":")[0]:  # keys begin with their time
+    if failed is None:
+        return
+    known = benchmark_runs_of(settings.benchmarks, suite.name)
+    earlier = known[: known.index(launch.benchmark_run)]
+    if failed.partition(":")[0] in {launch.benchmark_run, *earlier}:
         book_launch(settings, launch, suite, None)

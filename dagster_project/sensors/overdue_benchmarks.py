@@ -20,7 +20,7 @@ from docmind_core.alerts.freshness import GRACE, Expected, book_overdue, write_w
 from docmind_core.alerts.heartbeat import send_heartbeat
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import read_frozen_suite
-from docmind_core.runs.keys import is_benchmark_run, suite_of
+from docmind_core.runs.keys import in_order, is_benchmark_run, suite_of
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 
@@ -89,8 +89,8 @@ def newest_frozen_suite(settings: Settings, name: str) -> Suite | None:
 
     The file of the suite can't be read or is gone: only this one still says which channels to tell.
     """
-    keys = sorted((path.name for path in settings.benchmarks.glob("*") if is_benchmark_run(path.name)), reverse=True)
-    for key in keys:
+    found = (path.name for path in settings.benchmarks.glob("*") if is_benchmark_run(path.name))
+    for key in reversed(in_order(settings.benchmarks, found)):
         if schedule_name_of(suite_of(key)) == name:
             try:
                 return read_frozen_suite(settings, key)

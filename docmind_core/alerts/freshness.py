@@ -10,7 +10,7 @@ from docmind_core.alerts.evaluating import Absence, AlertOutcome, book_absence, 
 from docmind_core.alerts.listing import RESUMED, RunEvaluated, run_evaluations
 from docmind_core.alerts.rules import ALERTING_STALE, BENCHMARK_MISSING
 from docmind_core.runs.frozen_suite import read_frozen_suite
-from docmind_core.runs.keys import benchmark_runs_of, started_at
+from docmind_core.runs.keys import benchmark_runs_of, has_begun, started_at
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 
@@ -56,7 +56,7 @@ def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Itera
     benchmarks begin, and none was evaluated for two due times. Doing it twice changes nothing.
     """
     suite = expected.suite
-    keys = benchmark_runs_of(settings.benchmarks, suite.name)
+    keys = [key for key in benchmark_runs_of(settings.benchmarks, suite.name) if has_begun(key, now)]
     newest = keys[-1] if keys else None
     due = [tick for tick in expected.ticks if tick <= now - GRACE]
     if not due:

@@ -1,5 +1,6 @@
 """The frozen suite of a benchmark run: `benchmarks/<key>/suite.yaml`."""
 
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +14,17 @@ from docmind_core.errors import DocMindError, RunError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.journal import Journal
-from docmind_core.runs.keys import is_benchmark_run, new_benchmark_run, run_id_of, suite_of
+from docmind_core.runs.keys import (
+    NUMBER,
+    in_order,
+    is_benchmark_run,
+    new_benchmark_run,
+    next_number,
+    run_id_of,
+    suite_of,
+)
 from docmind_core.runs.preflight import refuse_unready
+from docmind_core.runs.pruning import PART, remove_half_frozen
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
 from docmind_core.suites.limits import check_limits
@@ -82,14 +92,18 @@ def freeze_benchmark_run(
     check_suite(suite)
     if prepare is not None:
         prepare()
+    remove_half_frozen(settings)
     key = new_benchmark_run(suite.name, datetime.now(UTC))
-    folder = settings.benchmarks / key
+    # Under another name until it is whole: a process that dies in the middle leaves no run that can't be read.
+    folder = settings.benchmarks / f".{key}.{os.getpid()}{PART}"
     try:
         folder.mkdir(parents=True)
+        (folder / NUMBER).write_text(str(next_number(settings.benchmarks)), "ascii")
         if named is not None:
             (folder / _NAMED).write_text(named, "utf-8", "surrogateescape")
         _write_suite(folder / "source.yaml", source or suite)
         _write_suite(folder / "suite.yaml", suite)
+        folder.rename(settings.benchmarks / key)
         sync_folder(settings.benchmarks)
     except OSError as error:
         raise RunError(f"{folder}: can't be written ({error.strerror}). Check the disk and DOCMIND_HOME.") from error
@@ -209,8 +223,8 @@ def list_benchmark_runs(settings: Settings) -> tuple[BenchmarkRunState, ...]:
     """Return the benchmark runs of this home, oldest first."""
     if not settings.benchmarks.is_dir():
         return ()
-    keys = sorted(path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
-    return tuple(_state(settings, key) for key in keys)
+    keys = (path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
+    return tuple(_state(settings, key) for key in in_order(settings.benchmarks, keys))
 
 
 def journal_path(settings: Settings, benchmark_run: str) -> Path:

@@ -12,6 +12,7 @@ from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, resume_command
 from docmind_core.runs.lock import home_holder
 from docmind_core.runs.manifest import package_versions
+from docmind_core.runs.pruning import half_frozen
 from docmind_core.serving.bundled_model import BUNDLED_MODEL, damage
 from docmind_core.serving.engine import engine_status
 from docmind_core.serving.launcher import installed_engine
@@ -137,12 +138,15 @@ def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
     states = list_benchmark_runs(settings)
     if not states:
         yield Finding(what="runs", text="none yet; start one: docmind bench smoke")
+    for folder in (left := half_frozen(settings)):
+        advice = "Nothing ran from it; the next benchmark removes it"
+        yield Finding(what="run", text=f"{folder}: left by a process that died while it began a run", advice=advice)
     for state in states:
-        if state.unreadable is not None:
+        if state.unreadable is not None and settings.benchmarks / state.benchmark_run not in left:
             advice = f"Mend that, or move {settings.benchmarks / state.benchmark_run} away"
             yield Finding(what="run", text=f"{state.benchmark_run}: {state.unreadable}", advice=advice)
     readable = [state for state in states if state.unreadable is None]
-    for state in sorted(readable, key=lambda state: state.benchmark_run, reverse=True)[:RUNS_SHOWN]:
+    for state in readable[: -RUNS_SHOWN - 1 : -1]:
         yield Finding(what="run", text=_described(settings, state, busy=busy))
 
 

@@ -2,10 +2,15 @@
 
 import re
 import secrets
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _KEY = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9_-]*-[0-9a-f]{4}")
+
+NUMBER = "number.txt"
+"""In the folder of a frozen suite: its place in the order of the home's benchmark runs."""
+CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
 def new_benchmark_run(suite_name: str, now: datetime) -> str:
@@ -32,6 +37,36 @@ def suite_of(benchmark_run: str) -> str:
     return benchmark_run.split("-", 1)[1].rsplit("-", 1)[0]
 
 
+def in_order(folder: Path, keys: Iterable[str]) -> tuple[str, ...]:
+    """Return keys in the order in which their runs were frozen, oldest first.
+
+    Not in the order of their text: a key made while the clock was ahead would stay the newest for as long.
+
+    Args:
+        folder: Where frozen suites are, one folder per benchmark run.
+        keys: Of benchmark runs.
+    """
+    return tuple(sorted(keys, key=lambda key: (_number(folder / key), key)))
+
+
+def next_number(folder: Path) -> int:
+    """Return the number of the next run to be frozen in a home, from 1."""
+    found = [path for path in folder.iterdir() if is_benchmark_run(path.name)] if folder.is_dir() else []
+    return 1 + max(map(_number, found), default=0)
+
+
+def _number(folder: Path) -> int:
+    try:
+        return int((folder / NUMBER).read_text("ascii"))
+    except (OSError, ValueError):
+        return 0  # a run that nobody has numbered is older than those that are
+
+
+def has_begun(benchmark_run: str, now: datetime) -> bool:
+    """Return whether the start in a key has passed: that of a clock that was ahead says nothing yet."""
+    return started_at(benchmark_run) <= now + CLOCK_TOLERANCE
+
+
 def benchmark_runs_of(folder: Path, suite_name: str) -> tuple[str, ...]:
     """Return the keys of a suite's benchmark runs, oldest first.
 
@@ -42,7 +77,7 @@ def benchmark_runs_of(folder: Path, suite_name: str) -> tuple[str, ...]:
     if not folder.is_dir():
         return ()
     names = [path.name for path in folder.iterdir()]
-    return tuple(sorted(name for name in names if is_benchmark_run(name) and suite_of(name) == suite_name))
+    return in_order(folder, (name for name in names if is_benchmark_run(name) and suite_of(name) == suite_name))
 
 
 def run_id_of(benchmark_run: str, arm: str) -> str:

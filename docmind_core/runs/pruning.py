@@ -1,18 +1,23 @@
-"""Removing old benchmark runs: their tables, journals, reports and frozen suites."""
+"""Removing old benchmark runs, with their tables, journals and reports, and what died before it was one."""
 
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from docmind_core.errors import RunError
-from docmind_core.runs.keys import is_benchmark_run, suite_of
+from docmind_core.runs.keys import in_order, is_benchmark_run, suite_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
 
+PART = ".part"
+"""Ends the name of the folder of a suite that is being frozen, after the number of the process."""
 _GIVEN_UP = ".pruned"
 """Ends the name of a folder whose run is being removed: it is no key any more."""
 
@@ -31,7 +36,8 @@ def old_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
     """Return the benchmark runs beyond the newest `keep` of each suite, and what a pruning that died left behind."""
     by_suite: dict[str, list[str]] = defaultdict(list)
     if settings.benchmarks.is_dir():
-        for key in sorted(path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name)):
+        found = (path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
+        for key in in_order(settings.benchmarks, found):
             by_suite[suite_of(key)].append(key)
     beyond = {key for keys in by_suite.values() for key in keys[: max(0, len(keys) - keep)]}
     chosen = sorted(beyond.union(_given_up(settings)))
@@ -95,3 +101,33 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def half_frozen(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders that a process left when it died while it froze a suite: nothing ever ran from them."""
+    if not settings.benchmarks.is_dir():
+        return ()
+    return tuple(
+        path for path in sorted(settings.benchmarks.iterdir()) if path.is_dir() and _is_half_frozen(settings, path)
+    )
+
+
+def remove_half_frozen(settings: Settings) -> None:
+    """Remove what `half_frozen` returns.
+
+    Raises:
+        RunError: If something can't be removed.
+    """
+    try:
+        for folder in half_frozen(settings):
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise RunError(f"{error.filename}: cannot be removed ({error.strerror}). Remove it, then try again.") from error
+
+
+def _is_half_frozen(settings: Settings, folder: Path) -> bool:
+    if part := re.fullmatch(rf"\..+\.(\d+){re.escape(PART)}", folder.name):
+        return not psutil.pid_exists(int(part[1]))
+    if not is_benchmark_run(folder.name) or (folder / "suite.yaml").exists():
+        return False
+    return not any(path.exists() for path in _results(settings, folder.name))
