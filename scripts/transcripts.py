@@ -19,6 +19,7 @@ PAGE = PROJECT / "docs" / "operations.md"
 
 SCENES: dict[str, Callable[[Stage], str]] = {
     "doctor": home.doctor_finds,
+    "doctor-engine": engine.doctor_engine,
     "engine-gone": engine.engine_gone,
     "drop": network.drop,
     "error-500": network.error_500,

@@ -1,31 +1,88 @@
-"""`docmind doctor`: is everything fit to run?"""
+"""`docmind doctor`: is everything fit to run, and what can an engine do?"""
 
 import click
 
 
 @click.command()
-def doctor() -> None:
-    """Look whether this installation and this home are fit to run benchmarks.
+@click.option("--engine", metavar="URL", help="Ask this running engine what it can do instead.")
+@click.option("--model", metavar="NAME", help="With --engine: its model, where it serves several.")
+@click.option("--api-key-env", metavar="NAME", help="With --engine: the environment variable that holds its key.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(engine: str | None, model: str | None, api_key_env: str | None, as_json: bool) -> None:
+    """Check whether this installation and this home are fit to run benchmarks.
 
-    Looks at the home, the disk, versions, the engine, the bundled model, the database, the lock and the last runs.
+    Checks the home, the disk, versions, the engine, the bundled model, the database, the lock and the last runs.
     Exit code 1 when something is wrong; each problem says what to do.
 
+    With --engine it asks a running server, vLLM or another one with the OpenAI API, what it can do, and says what will
+    be unknown in its runs. That costs a few short replies.
+
     \b
-    Example:
+    Examples:
       docmind doctor
+      docmind doctor --engine http://127.0.0.1:8000
+      docmind doctor --engine http://127.0.0.1:11434 --model llama3.2 --json
     """
+    if engine is not None:
+        _ask_engine(engine, model, api_key_env, as_json=as_json)
+        return
+    if model or api_key_env:
+        raise click.UsageError("--model and --api-key-env go with --engine URL.")
+    _examine_home(as_json=as_json)
+
+
+def _examine_home(*, as_json: bool) -> None:
+    from dagster_project.cli.result_formats import write_json
     from dagster_project.cli.terminal_text import say_wrapped
     from docmind_core.runs.health import examine
     from docmind_core.settings import load_settings
 
-    wrong = 0
+    rows, wrong = [], 0
     for finding in examine(load_settings()):
-        mark = "ok" if finding.advice is None else "!!"
-        say_wrapped(f"{mark}  {finding.what:14}", finding.text)
+        rows.append((finding.what, finding.text, finding.advice))
+        wrong += finding.advice is not None
+        if as_json:
+            continue
+        say_wrapped(f"{'ok' if finding.advice is None else '!!'}  {finding.what:14}", finding.text)
         if finding.advice is not None:
-            wrong += 1
             say_wrapped(" " * 18, finding.advice)
+    if as_json:
+        write_json(["what", "found", "advice"], rows)
+    else:
+        click.echo(f"{wrong} {'problem' if wrong == 1 else 'problems'}" if wrong else "no problem found")
     if wrong:
-        click.echo(f"{wrong} {'problem' if wrong == 1 else 'problems'}")
         click.get_current_context().exit(1)
-    click.echo("no problem found")
+
+
+def _ask_engine(engine: str, model: str | None, api_key_env: str | None, *, as_json: bool) -> None:
+    from dagster_project.cli.result_formats import write_json
+    from dagster_project.cli.terminal_text import print_table, say
+    from docmind_core.errors import UsageError
+    from docmind_core.serving.engine import EngineRequest, is_url, prepare_engine
+    from docmind_core.serving.engine_abilities import engine_abilities
+    from docmind_core.settings import load_settings
+
+    if not is_url(engine):
+        raise UsageError(f"{engine!r} is not a URL; write it like http://127.0.0.1:8000. A profile is always vLLM.")
+    request = EngineRequest(engine=engine, model=model, api_key_env=api_key_env)
+    connection = prepare_engine(request, load_settings(), lambda _: None)
+    if connection is None:
+        raise RuntimeError("a URL has a connection")
+    names = ["ability", "offered", "found", "unknown"]
+    facts = [
+        ("dialect", "yes", connection.dialect.name, None),
+        ("model", "yes", connection.model, None),
+        ("version", *(("yes", version) if (version := connection.engine_version) else ("no", "not said")), None),
+    ]
+    found = [
+        (row.ability, row.offered, connection.redact(row.found), row.unknown) for row in engine_abilities(connection)
+    ]
+    if as_json:
+        write_json(names, [*facts, *found])
+        return
+    print_table(["ability", "offered", "found", "unknown without it"], [*facts, *found])
+    unknown = sum(row[3] is not None for row in found)
+    say(
+        f"{connection.base_url} can be used"
+        + (f"; {unknown} of {len(found)} abilities leave something unknown" * bool(unknown))
+    )

@@ -16,6 +16,7 @@ from docmind_core.serving.metrics_text import read_samples
 
 _TIMEOUT_S = 15.0
 
+_RIGHT_URL = "Give the address under which the server has /v1/chat/completions, up to /v1: http://HOST:PORT"
 PLUMBING_MODEL = "smollm2-135m"
 """In the names of the bundled model, which is served by hand too: good enough to check the plumbing, no more."""
 
@@ -51,7 +52,7 @@ class EngineFacts:
 
 
 def engine_url(url: str) -> str:
-    """Normalise the URL of an engine: without `/v1` and without a trailing slash.
+    """Normalise the URL of an engine: without `/v1`, a route behind it, and a trailing slash.
 
     Raises:
         UsageError: If it is not the URL of an HTTP server, or holds a key.
@@ -70,7 +71,7 @@ def engine_url(url: str) -> str:
             "the engine's URL holds more than a host and a path; a key goes into an environment variable "
             "(--api-key-env NAME, or api_key_env in the suite)."
         )
-    path = re.sub(r"(/v1)?/*$", "", parts.path.rstrip("/"))
+    path = re.sub(r"(/v1(/(chat/completions|completions|models))?|/metrics|/health)?/*$", "", parts.path.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
@@ -143,9 +144,8 @@ def _served_models(client: httpx.Client, url: str, api_key_env: str | None) -> l
     try:
         return _ServedModels.model_validate_json(response.content).data
     except ValidationError as error:
-        raise EngineUnreachable(
-            f"{url}/v1/models answers, but not as an OpenAI-compatible server does. Check the URL."
-        ) from error
+        what = "with a web page" if is_page(response) else "but not as an OpenAI-compatible server does"
+        raise EngineUnreachable(f"{url}/v1/models answers, {what}. {_RIGHT_URL}") from error
 
 
 def _refuse_status(response: httpx.Response, url: str, api_key_env: str | None) -> None:
@@ -159,10 +159,19 @@ def _refuse_status(response: httpx.Response, url: str, api_key_env: str | None) 
         else:
             advice = f"It refuses the key in the environment variable {api_key_env}: check that one."
         raise RequestRejected(f"the engine at {url} answers HTTP {status}. {advice}")
-    if status != httpx.codes.OK:
+    if status == httpx.codes.NOT_FOUND:
         raise EngineUnreachable(
-            f"{url}/v1/models answers HTTP {status}. Is this the URL of a vLLM server, and is it up?"
+            f"{url}/v1/models answers HTTP 404: something runs there, but no such API. {_RIGHT_URL}"
         )
+    if response.is_redirect:
+        raise EngineUnreachable(f"{url}/v1/models redirects to another address, which is not followed. {_RIGHT_URL}")
+    if status != httpx.codes.OK:
+        raise EngineUnreachable(f"{url}/v1/models answers HTTP {status}. Is the engine up, and is this its URL?")
+
+
+def is_page(response: httpx.Response) -> bool:
+    """Return whether a response is a page for people, as of a login, a web UI or a proxy."""
+    return "html" in response.headers.get("content-type", "") or response.text.lstrip()[:1] == "<"
 
 
 def _version(client: httpx.Client, url: str) -> str | None:

@@ -10,6 +10,7 @@ import psutil
 from docmind_core.serving.engine_state import read_state
 from scripts.transcript_stage import Stage
 from tests.fakes.engine_server import plain_reply
+from tests.fakes.plain_servers import PlainServer
 
 
 def engine_gone(stage: Stage) -> str:
@@ -21,6 +22,15 @@ def engine_gone(stage: Stage) -> str:
     stage.engine.faults.clear()
     stage.engine.healthy = True
     return f"{first}\n{stage.shown('bench', 'toy.yaml', '--resume')}"
+
+
+def doctor_engine(stage: Stage) -> str:
+    """What a vLLM server can do, what another one leaves unknown, and an arm that it can't serve."""
+    vllm = stage.shown("doctor", "--engine", stage.engine.url)
+    with PlainServer(model="llama3.2:latest", keeps_forms=lambda body: False) as other:
+        plain = stage.shown("doctor", "--engine", other.url)
+        refused = stage.shown("bench", "toy.yaml", "--engine", other.url, "--arms", "single_pass,tuned")
+    return f"{vllm}\n{plain}\n{refused}"
 
 
 FAKE_PROFILE = """

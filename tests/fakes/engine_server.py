@@ -20,7 +20,6 @@ from tests.fakes.engine_faults import ENGINE_DIED, Finish, Raw, Refusal, Stream,
 from tests.fakes.plain_http import begin_stream, end_stream, read_request, send, send_chunk
 
 PROBE_SYSTEM = "You are a friendly guide. Answer in plain words."
-"""Of a probe of structured output, which is neither recorded nor met by a fault."""
 
 Reply = Callable[[dict[str, Any]], str]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -183,7 +182,8 @@ class FakeEngine:
     def _answer_probe(self, writer: asyncio.StreamWriter, body: dict[str, Any]) -> bool:
         begin_stream(writer)
         text = plain_reply(body) if self.keeps_forms(body) else "Hello! How can I help?"
-        send_chunk(writer, self._event(text, "stop", _prompt_tokens(body), 6))
+        send_chunk(writer, self._event(text[:3], None, _prompt_tokens(body), 2))
+        send_chunk(writer, self._event(text[3:], "stop", _prompt_tokens(body), 6))
         send_chunk(writer, "data: [DONE]\n\n")
         return end_stream(writer)
 
