@@ -34,6 +34,10 @@ from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.settings import Settings
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
+PAUSE_S = 0.02
+"""Between the scrapes at a change of arm. vLLM counts a request in the loop that answers the scrape, so that both hold
+it; the two are compared all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenArm:
@@ -58,6 +62,8 @@ class Bench:
     clock: ClockAnchor = field(default_factory=read_anchor)
     """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
     open_arms: dict[str, OpenArm] = field(default_factory=dict)
+    last_reading: CounterSnapshot | None = None
+    """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
 
     @cached_property
     def plan(self) -> QueryPlan:
@@ -94,7 +100,7 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     journal, connection, run_id = bench.journal, bench.inputs.connection, bench.run_id(arm)
-    before = await read_settled_counters(connection)
+    before = bench.last_reading or await read_settled_counters(connection)
     session = before.engine_session if before else UNKNOWN_SESSION
     opened = _open(bench, client, arm, session, caches)
     setting = replace(
@@ -111,7 +117,7 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
         work = run_queries(
             setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=keep_samples
         )
-        await _with_last_reading(work, bench, client, (run_id, block), before)
+        bench.last_reading = await _with_last_reading(work, bench, client, (run_id, block), before)
     journal.end_block(run_id, block, session)
 
 
@@ -131,7 +137,7 @@ async def _with_last_reading(
 async def _book_after(
     bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
 ) -> CounterSnapshot | None:
-    after = in_session_of(before, await read_settled_counters(bench.inputs.connection))
+    after = in_session_of(before, await read_settled_counters(bench.inputs.connection, pause_s=PAUSE_S))
     book_counters(bench.journal, *place, "after", after, requests_sent=client.requests_sent)
     return after
 

@@ -145,6 +145,7 @@ async def _work_on(bench: Bench, client: ChatClient, arm: str, block: int) -> No
 
 def _end_arm(bench: Bench, arm: str) -> None:
     run_id, journal = bench.run_id(arm), bench.journal
+    bench.last_reading = None  # writing the tables takes a while, in which others may use a shared engine
     journal.end_arm(run_id, bench.clock.now())
     fold_arm(bench.settings, journal, run_id, bench.expected)
     publish(bench.settings)

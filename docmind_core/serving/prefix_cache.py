@@ -6,7 +6,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import open_client, read_settled_counters
+from docmind_core.serving.counters import open_client
 from docmind_core.serving.unreachable import unreachable
 
 RESET_ROUTE = "/reset_prefix_cache"
@@ -19,7 +19,7 @@ class _Answer(BaseModel):
 
 
 async def reset_prefix_cache(connection: EngineConnection, *, pause_s: float | None = None) -> bool:
-    """Empty the prefix cache, once no request runs or waits.
+    """Empty the prefix cache of an engine on which nothing runs or waits (`read_settled_counters`).
 
     vLLM answers HTTP 200 also when it did nothing: while a request, or the last one's clean-up, holds a block. So its
     word is asked for, ten times within two seconds.
@@ -34,7 +34,6 @@ async def reset_prefix_cache(connection: EngineConnection, *, pause_s: float | N
     if route is None or not connection.prefix_cache_resettable:
         return False
     pause_s = RESET_PAUSE_S if pause_s is None else pause_s
-    await read_settled_counters(connection, pause_s=min(pause_s, 0.1))
     async with open_client(connection) as client:
         for number in range(RESET_TRIES):
             if number:

@@ -96,6 +96,24 @@ def test_the_prefix_cache_is_emptied_at_each_change_of_arm(home, make_suite, eng
     assert sorted(state for _, state in select(home, states)) == ["reset", "unknown"]
 
 
+def test_the_prefix_cache_is_emptied_behind_a_settled_reading(home, make_suite, monkeypatch):
+    """Nothing may run or wait while it is emptied: vLLM does nothing then, and says that it went well."""
+    happened, read = [], arm_share.read_settled_counters
+
+    async def settled(connection, **named):
+        happened.append("read")
+        return await read(connection, **{**named, "pause_s": 0.0})
+
+    async def reset(connection):
+        happened.append("reset")
+        return True
+
+    monkeypatch.setattr(arm_share, "read_settled_counters", settled)
+    monkeypatch.setattr(arm_share, "reset_prefix_cache", reset)
+    run(home, make_suite(arms=TWO, blocks=2, limit=2))
+    assert happened == ["read", "reset", "read", "reset", "read", "reset", "read", "read", "reset", "read"]
+
+
 def test_an_arm_lasts_as_long_as_its_own_shares(home, make_suite, engine):
     engine.latency_s = 0.01
     run(home, make_suite(arms=["single_pass", "naive_supervisor"], blocks=2, limit=2, concurrency=1))
@@ -128,14 +146,14 @@ def test_a_kill_between_the_last_answer_and_the_last_reading_still_balances(home
     suite = make_suite(arms=TWO, blocks=2, concurrency=1)
     key, read, readings = freeze_benchmark_run(suite, home), arm_share.read_settled_counters, []
 
-    async def die_at_the_sixth(connection):
+    async def die_at_the_fourth(connection, **_):
         readings.append(connection)
-        if len(readings) == 6:
+        if len(readings) == 4:
             raise Killed
-        return await read(connection)
+        return await read(connection, pause_s=0.002)
 
     with monkeypatch.context() as patched:
-        patched.setattr(arm_share, "read_settled_counters", die_at_the_sixth)
+        patched.setattr(arm_share, "read_settled_counters", die_at_the_fourth)
         with pytest.raises(Killed):
             run(home, suite, key)
     run(home, suite, key)

@@ -16,7 +16,6 @@ from docmind_core.tables.reading import query_rows
 from tests.documents import write_query_set
 from tests.fakes.engine_server import FakeEngine
 from tests.serving.loopback import serve
-from tests.serving.test_counters import SCRAPE
 
 ROUTE = "POST /reset_prefix_cache"
 DONE, REFUSED = json.dumps({"success": True}), json.dumps({"success": False})
@@ -34,20 +33,11 @@ async def reset(answers, **changes):
 
 
 async def test_the_prefix_cache_is_emptied_once_where_the_engine_allows_it():
-    assert await reset({"/reset_prefix_cache": (200, DONE)}) == (True, ["GET /metrics", ROUTE])
+    assert await reset({"/reset_prefix_cache": (200, DONE)}) == (True, [ROUTE])
 
 
 async def test_a_foreign_engines_cache_is_left_alone():
     assert await reset({"/reset_prefix_cache": (200, DONE)}, resettable=False) == (False, [])
-
-
-async def test_the_cache_is_emptied_after_the_last_request_has_ended():
-    busy = SCRAPE.replace('running{engine="0",model_name="m"} 0.0', 'running{engine="0",model_name="m"} 1.0')
-    metrics = [(200, busy), (200, busy), (200, SCRAPE)]
-    done, requests = await reset({"/metrics": metrics, "/reset_prefix_cache": (200, DONE)})
-
-    assert done
-    assert requests == [*["GET /metrics"] * 4, ROUTE]
 
 
 async def test_an_engine_that_still_holds_blocks_is_asked_again():
@@ -63,7 +53,7 @@ async def test_an_answer_that_does_not_say_so_is_no_reset(answer):
 
 
 async def test_a_missing_reset_route_is_no_reset():
-    assert await reset({}) == (False, ["GET /metrics", ROUTE])
+    assert await reset({}) == (False, [ROUTE])
 
 
 async def test_an_engine_that_has_gone_is_an_error():

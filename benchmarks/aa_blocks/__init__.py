@@ -1,0 +1,1 @@
+"""The same arm twice, in blocks and without them."""
