@@ -30,6 +30,7 @@ SCENES: dict[str, Callable[[Stage], str]] = {
     "cut-off": network.cut_off,
     "deadline": network.deadline,
     "all-failed": engine.all_failed,
+    "no-answer": engine.no_answer,
     "shared-engine": engine.shared_engine,
     "engine-killed": engine.engine_killed,
     "stale-engine": engine.stale_engine,

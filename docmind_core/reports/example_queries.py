@@ -11,6 +11,7 @@ from docmind_core.reports.example_steps import Step, read_steps
 from docmind_core.reports.number_text import count_text, counted, milliseconds_text, not_measured, ratio_text
 from docmind_core.reports.run_records import QueryRun, parse_object
 from docmind_core.retrieval.saved_chunks import read_chunk_texts
+from docmind_core.serving.reply_endings import ENDINGS, STOP
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -201,7 +202,7 @@ def _read_replies(
     _, rows = query_rows(
         settings,
         "select run_id, query_id, agent, role, task, attempt, prompt_tokens, completion_tokens, "
-        "tokens_missing_because, e2e_latency_s, times_missing_because, reply, output_valid, finish_reason, error_type, "
+        "tokens_missing_because, e2e_latency_s, times_missing_because, reply, output_valid, ended_because, error_type, "
         "error_message from llm_calls where run_id in $run_ids and query_id in $chosen and replicate = 0 "
         "and phase is distinct from 'warmup' order by sent_at, call_id, attempt",
         {"run_ids": list(records.arm_names), "chosen": list(chosen)},
@@ -213,14 +214,14 @@ def _read_replies(
 
 
 def _reply(*values: object) -> Reply:
-    agent, role, task, attempt, prompt, completion, no_tokens, seconds, no_time, text, valid, finish, kind, message = (
+    agent, role, task, attempt, prompt, completion, no_tokens, seconds, no_time, text, valid, ending, kind, message = (
         values
     )
     tokens = f"{count_text(prompt, no_tokens)} + {count_text(completion, no_tokens)} tokens"  # type: ignore[arg-type]
     problems = [
         shown_error(str(kind), str(message or "")) if kind else "",
         "not in the form asked for" if valid is False else "",
-        "cut off at its token limit" if finish == "length" else "",
+        "" if ending in (None, STOP) else ENDINGS[str(ending)],
     ]
     name = str(agent or "unknown agent")
     return Reply(

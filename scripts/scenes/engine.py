@@ -9,8 +9,9 @@ import psutil
 
 from docmind_core.serving.engine_state import read_state
 from scripts.transcript_stage import Stage
-from tests.fakes.engine_server import plain_reply
+from tests.fakes.engine_server import Stream, plain_reply
 from tests.fakes.plain_servers import PlainServer
+from tests.serving.server_habits import HABITS
 
 
 def engine_gone(stage: Stage) -> str:
@@ -89,3 +90,11 @@ def all_failed(stage: Stage) -> str:
     stage.write_suite()
     stage.engine.faults = deque([400] * 100)
     return stage.shown("bench", "toy.yaml")
+
+
+def no_answer(stage: Stage) -> str:
+    """Two of four answers never begin: the model thinks until max_tokens."""
+    thinking = Stream((HABITS["max_tokens used up by hidden thinking"][0],))
+    stage.engine.faults = deque([thinking, None, thinking])
+    shown = stage.shown("bench", "toy.yaml")
+    return f"{shown}\n{stage.shown('sql', 'select query_id, status, ended_because from query_runs order by 1')}"
