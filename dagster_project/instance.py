@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -55,6 +57,7 @@ _FILES = {
 
 _NO_OUTPUT_KEPT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 
+_RECORDS_AT_ONCE = 500
 _CLOCK_TOLERANCE_S = 5.0
 """For runs without a mark: psutil derives starts from the wall clock, which may be set between two looks."""
 
@@ -102,13 +105,39 @@ def add_benchmark_run(instance: dg.DagsterInstance, benchmark_run: str) -> None:
 
 
 def forget_removed_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """Take keys without a frozen suite out of Dagster's partitions; what it logged about them stays.
+    """Remove what Dagster keeps about keys without a frozen suite: partitions, runs with their events, old ticks.
 
     Every key has a frozen suite before Dagster knows it, so one without was removed.
     """
+    for record in list(_records(instance)):
+        run = record.dagster_run
+        key = run.tags.get("dagster/partition") or run.tags.get("docmind/benchmark_run", "")
+        if run.is_finished and is_benchmark_run(key) and not (settings.benchmarks / key).exists():
+            instance.delete_run(run.run_id)
+            instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+            for path in (settings.dagster_home / "history" / "runs").glob(f"{run.run_id}.db*"):
+                path.unlink(missing_ok=True)
+    _purge_ticks(instance)
     for key in instance.get_dynamic_partitions(str(benchmark_runs.name)):
         if is_benchmark_run(key) and not (settings.benchmarks / key).exists():
             instance.delete_dynamic_partition(str(benchmark_runs.name), key)
+
+
+def _records(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
+    cursor = None
+    while records := instance.get_run_records(limit=_RECORDS_AT_ONCE, cursor=cursor):
+        yield from records
+        cursor = records[-1].dagster_run.run_id
+
+
+def _purge_ticks(instance: dg.DagsterInstance) -> None:
+    """Remove the ticks that the daemon removes too; without a daemon only this does it."""
+    now = datetime.now(UTC)
+    for state in instance.all_instigator_state():
+        for status, days in instance.get_tick_retention_settings(state.instigator_type).items():
+            if days > 0:
+                before = (now - timedelta(days=days)).timestamp()
+                instance.purge_ticks(state.instigator_origin_id, state.selector_id, before, [status])
 
 
 def mark_process(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def prune(keep: int, dry_run: bool) -> None:
     """Remove all benchmark runs but the newest N of each suite.
 
-    Removes their tables, journals, reports and frozen suites, and publishes the database without them. Refused while
-    a benchmark is running in this home, its report included. Models, indexes and logs stay.
+    Removes their tables, journals, reports and frozen suites, what Dagster and the alerts keep about them, and the
+    period reports and engine logs that are older than every run that stays; then publishes the database. Open alerts
+    and waiting messages stay. Refused while a benchmark is running in this home, its report included.
 
     \b
     Examples:
@@ -34,8 +35,8 @@ def prune(keep: int, dry_run: bool) -> None:
         with lock_home(settings, f"docmind prune --keep {keep}"):
             _refuse_while_dagster_works(settings)
             chosen = prune_runs(settings, keep=keep)
-            # Even with nothing chosen: a pruning that died may have left keys without runs.
-            _forget_partitions(settings)
+            # Even with nothing chosen: a pruning that died may have left rows without runs.
+            _forget(settings)
     if not chosen:
         click.echo(f"no suite has more than {keep} benchmark runs; nothing to remove")
         return
@@ -59,9 +60,15 @@ def _refuse_while_dagster_works(settings: "Settings") -> None:
                 raise HomeLocked(f"Dagster works on {key} in {settings.home}. Prune when it is done.")
 
 
-def _forget_partitions(settings: "Settings") -> None:
+def _forget(settings: "Settings") -> None:
+    """Remove what alerts and Dagster keep about runs that are gone."""
     from dagster_project.instance import forget_removed_runs, open_instance
+    from docmind_core.alerts.pruning import prune_alerts
+    from docmind_core.runs.pruning import oldest_start
+    from docmind_core.tables.publish import publish
 
+    if prune_alerts(settings, before=oldest_start(settings)) and settings.metrics_database.exists():
+        publish(settings)
     if settings.dagster_home.exists():
         with open_instance(settings) as instance:
             forget_removed_runs(instance, settings)

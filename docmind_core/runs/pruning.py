@@ -3,14 +3,15 @@
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from docmind_core.errors import RunError
-from docmind_core.runs.keys import in_order, is_benchmark_run, suite_of
+from docmind_core.runs.keys import in_order, is_benchmark_run, started_at, suite_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish
@@ -56,23 +57,59 @@ def prune_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
     """
     with lock_home(settings, f"docmind prune --keep {keep}"):
         chosen = old_runs(settings, keep=keep)
-        if not chosen:
-            return ()
         try:
-            for run in chosen:
-                if (folder := settings.benchmarks / run.benchmark_run).exists():
-                    folder.rename(folder.with_name(f"{run.benchmark_run}{_GIVEN_UP}"))
-            for run in chosen:
-                for path in _results(settings, run.benchmark_run):
-                    _remove(path)
-            publish(settings)
-            for run in chosen:
-                _remove(settings.benchmarks / f"{run.benchmark_run}{_GIVEN_UP}")
+            _remove_runs(settings, chosen)
+            for path in old_files(settings):
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
                 f"{error.filename}: can't be removed ({error.strerror}). Mend that, then prune again."
             ) from error
         return chosen
+
+
+def _remove_runs(settings: Settings, chosen: Sequence[OldRun]) -> None:
+    if not chosen:
+        return
+    for run in chosen:
+        if (folder := settings.benchmarks / run.benchmark_run).exists():
+            folder.rename(folder.with_name(f"{run.benchmark_run}{_GIVEN_UP}"))
+    for run in chosen:
+        for path in _results(settings, run.benchmark_run):
+            _remove(path)
+    publish(settings)
+    for run in chosen:
+        _remove(settings.benchmarks / f"{run.benchmark_run}{_GIVEN_UP}")
+
+
+def oldest_start(settings: Settings) -> datetime | None:
+    """Return when the oldest benchmark run of the home began; None without one."""
+    found = [path.name for path in settings.benchmarks.iterdir()] if settings.benchmarks.is_dir() else []
+    return min((started_at(name) for name in found if is_benchmark_run(name)), default=None)
+
+
+def old_files(settings: Settings) -> tuple[Path, ...]:
+    """Return the period reports and engine logs that are older than every benchmark run of the home.
+
+    The log of the engine that the oldest run may have used stays: the last one that was begun before it.
+    """
+    oldest = oldest_start(settings)
+    if oldest is None:
+        return ()
+    periods = [path for path in (settings.reports / "periods").glob("*") if (_moment_of(path) or oldest) < oldest]
+    logs = sorted(
+        (path for path in settings.logs.glob("engine-*.log") if (_moment_of(path) or oldest) < oldest),
+        key=lambda path: str(_moment_of(path)),
+    )
+    return (*sorted(periods), *logs[:-1])
+
+
+def _moment_of(path: Path) -> datetime | None:
+    found = re.search(r"(\d{8})[T_](\d{6})", path.name)
+    try:
+        return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S").replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
 
 
 def _given_up(settings: Settings) -> Iterator[str]:
