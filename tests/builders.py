@@ -39,7 +39,7 @@ def make_query_run_row(query_id: str = "q1", run_id: str = RUN_ID, **changes: ob
         "query_type": "factoid",
         "status": "answered",
         "phase": "measured",
-        "answer": "",
+        "answer": "Paris",
         "abstained": False,
         **changes,
     }

@@ -1,23 +1,26 @@
 """The ablation: what each lever was claimed to move, and what it moved in one benchmark run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from docmind_core.agents.arm_names import NAIVE, TUNED, parse_lever_arm
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS
 from docmind_core.errors import StoreError
-from docmind_core.measurements.comparability import obstacles, unbalanced_runs
+from docmind_core.measurements.arm_values import ArmValues, read_arm_values
+from docmind_core.measurements.comparability import not_run, obstacles, unbalanced_runs
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim
-from docmind_core.measurements.lever_effects import TIMES, Effect, lever_effect
-from docmind_core.measurements.lever_values import LeverRun, read_lever_run
-from docmind_core.measurements.times import NOT_JUDGED
+from docmind_core.measurements.lever_effects import TIMES, Effect, lever_effect, sent_the_same
+from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import Estimate
+from docmind_core.statistics.pairs import holm
 from docmind_core.tables.segments import run_ids_of, segment_path, write_segment
 
 AS_CLAIMED = "moved as claimed"
 DID_NOT_MOVE = "did not move"
 OTHER_WAY = "other way"
 NOT_MEASURABLE = "not measurable here"
+ALPHA = 0.05
 
 _OPPOSITE = {"rises": "falls", "falls": "rises"}
 
@@ -49,14 +52,18 @@ def measure_levers(settings: Settings, benchmark_run: str) -> int:
         raise StoreError(
             f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
         )
-    runs = {run.arm: run for run in (read_lever_run(settings.tables, run_id) for run_id in run_ids)}
+    arms = [read_arm_values(settings.tables, run_id, ("passed",), unscored=True) for run_id in run_ids]
+    runs = {run.arm: run for run in arms}
     if not any(parse_lever_arm(arm) for arm in runs):
         return 0
     unbalanced = unbalanced_runs(settings.tables, run_ids)
     holder = run_ids[0]
+    questions = tuple(_questions())
+    effects = [_effect(question, runs, unbalanced) for question in questions]
+    corrected, tested = _corrected(effects)
     rows = [
-        {"run_id": holder, "benchmark_run": benchmark_run, **_row(question, runs, unbalanced)}
-        for question in _questions()
+        {"run_id": holder, "benchmark_run": benchmark_run, **_row(question, effect, p, tested, runs)}
+        for question, effect, p in zip(questions, effects, corrected, strict=True)
     ]
     write_segment(settings.tables, "lever_effects", holder, rows)
     for other in run_ids[1:]:  # held them while the arm that comes first now was missing
@@ -96,62 +103,86 @@ def _in_tuned(claim: Claim) -> _Question:
     return replace(_in_naive(claim), lever=arm, arm=arm, against=TUNED, expected=expected, refused_because=None)
 
 
-def _row(question: _Question, runs: Mapping[str, LeverRun], unbalanced: frozenset[str]) -> dict[str, object]:
-    effect = _effect(question, runs, unbalanced)
-    verdict, because = _verdict(question, effect)
+def _corrected(effects: Sequence[Effect]) -> tuple[list[float | None], int]:
+    """Correct the p values of all rows by Holm: with 20 levers that do nothing some row would "move" in 64 %."""
+    tested = [place for place, (found, _) in enumerate(effects) if found.low is not None and found.p is not None]
+    corrected: list[float | None] = [None] * len(effects)
+    for place, p in zip(tested, holm([effects[place][0].p or 0.0 for place in tested]), strict=True):
+        corrected[place] = p
+    return corrected, len(tested)
+
+
+def _row(
+    question: _Question, effect: Effect, p_holm: float | None, tested: int, runs: Mapping[str, ArmValues]
+) -> dict[str, object]:
+    found, _because = effect
+    verdict, why = _verdict(question, effect, p_holm, tested, runs)
     return {
         "lever": question.lever,
         "edge": question.edge,
         "expected": question.expected,
         "metric": question.metric,
-        "effect": effect.value,
-        "effect_low": effect.low,
-        "effect_high": effect.high,
-        "n": effect.n,
+        "effect": found.value,
+        "effect_low": found.low,
+        "effect_high": found.high,
+        "n": found.n,
+        "p": None if found.low is None else found.p,
+        "p_holm": p_holm,
         "verdict": verdict,
-        "because": because,
+        "because": why,
     }
 
 
-def _effect(question: _Question, runs: Mapping[str, LeverRun], unbalanced: frozenset[str]) -> Effect:
+def _effect(question: _Question, runs: Mapping[str, ArmValues], unbalanced: frozenset[str]) -> Effect:
     if question.arm is None:
-        return Effect(because=f"{question.refused_because}")
+        return _nothing(f"{question.refused_because}")
     missing = [arm for arm in (question.arm, question.against) if arm not in runs]
     if missing:
-        return Effect(because=f"not in this benchmark run: {' and '.join(missing)} (not_compared)")
+        return _nothing(f"not in this benchmark run: {' and '.join(missing)} (not_compared)")
     candidate, baseline = runs[question.arm], runs[question.against]
     # What a model that checks the plumbing says means nothing; what it costs is real.
-    found = obstacles({**candidate.row, "plumbing": None}, baseline.row)
-    found += [f"the ledger of {run.arm} is unbalanced" for run in (candidate, baseline) if _id(run) in unbalanced]
+    found = obstacles({**candidate.row, "plumbing": None}, {**baseline.row, "plumbing": None})
+    sides = candidate, baseline
+    found += [f"the ledger of {run.arm} is unbalanced" for run in sides if run.run_id in unbalanced]
+    found += [because for run in sides if run.places.size and (because := not_run(run)) is not None]
     if found:
-        return Effect(because="; ".join(found))
-    effect = lever_effect(question.metric, candidate, baseline)
+        return _nothing("; ".join(found))
+    estimate, because = lever_effect(question.metric, candidate, baseline)
     state = candidate.row.get("cache_state")
-    if state is None or effect.low is None:
-        return effect
-    if all(query.get("cache_hits") == 0 for query in candidate.queries):
-        return Effect(
-            because=f"no lookup of {candidate.arm} hit, its caches were {state} at the start: run the suite again in "
-            "this home"
+    if state is None or estimate.low is None:
+        return estimate, because
+    if all(hits == 0 for hits in candidate.rows["cache_hits"]):
+        return _nothing(
+            f"no lookup of {candidate.arm} hit, its caches were {state} at the start: run the suite again in this home"
         )
-    return replace(effect, because=f"{effect.because}; its caches were {state} at the start")
+    return estimate, f"{because}; its caches were {state} at the start"
 
 
-def _verdict(question: _Question, effect: Effect) -> tuple[str, str]:
-    if effect.low is None or effect.high is None:
-        return NOT_JUDGED if effect.because.startswith(NOT_JUDGED) else NOT_MEASURABLE, effect.because
-    compared = f"{question.arm} against {question.against}: {effect.because}"
+def _nothing(because: str) -> Effect:
+    return Estimate(value=None, n=0), because
+
+
+def _verdict(
+    question: _Question, effect: Effect, p_holm: float | None, tested: int, runs: Mapping[str, ArmValues]
+) -> tuple[str, str]:
+    found, because = effect
+    if found.low is None or found.high is None:
+        return NOT_JUDGED if found.because == NOT_JUDGED else NOT_MEASURABLE, because
+    compared = f"{question.arm} against {question.against}: {because}"
     if question.metric in TIMES:
         compared += "; a time of one run, other nights differ"
-    if effect.low == effect.high == 0:
+    if found.low == found.high == 0:
         return DID_NOT_MOVE, f"{compared}; no query changed"
-    if effect.same_requests:
+    if question.metric == "decode_tps" and sent_the_same(runs[f"{question.arm}"], runs[question.against]):
         return DID_NOT_MOVE, f"{compared}; both arms sent the same requests, so the lever had nothing to act on"
-    if effect.low <= 0 <= effect.high:
+    if found.low <= 0 <= found.high:
         return DID_NOT_MOVE, f"{compared}; the interval holds 0"
-    rose = effect.low > 0
-    return (AS_CLAIMED if rose == (question.expected == "rises") else OTHER_WAY), compared
+    shown = f"{compared}; p {_p_text(found.p)}, {_p_text(p_holm)} corrected for {tested} rows"
+    if p_holm is None or p_holm >= ALPHA:
+        return DID_NOT_MOVE, shown
+    rose = found.low > 0
+    return (AS_CLAIMED if rose == (question.expected == "rises") else OTHER_WAY), shown
 
 
-def _id(run: LeverRun) -> str:
-    return str(run.row["run_id"])
+def _p_text(p: float | None) -> str:
+    return "unknown" if p is None else "below 0.0001" if p < 0.0001 else f"{p:.2g}"

@@ -1,34 +1,66 @@
 """The values of one arm, query by query, as comparisons need them."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from docmind_core.errors import StoreError
-from docmind_core.measurements.paired import QueryValues, Row, number, values_of
-from docmind_core.tables.segments import read_segment
+from docmind_core.statistics.clusters import question_key
+from docmind_core.tables.segments import read_columns, read_segment
+
+Row = Mapping[str, object]
+Numbers = NDArray[np.float64]
+"""One number per query; NaN where there is none."""
+Marks = NDArray[np.bool_]
 
 TOKEN_METRICS = ("billed_tokens", "computed_tokens")
 NOT_OF_THIS_PART = "zero_denominator"
 """Reason of a query that a ratio is not over: it is not left out of the ratio's pairs, it was never in."""
+INCOMPLETE = "a replicate is missing"
+
+_OF_QUERIES = (
+    *("query_id", "replicate", "phase", "block", "cluster_id", "query", "earlier_turns", "query_type", "tags"),
+    *("status", "fallback", "answer", "billed_tokens", "completion_tokens", "prefill_computed_tokens"),
+    *("tokens_missing_because", "cached_missing_because", "supervisor_tokens", "handoff_tokens"),
+    *("coordination_overhead_s", "context_utilisation_ratio", "cache_hits"),
+)
+_OF_CALLS = (
+    *("query_id", "replicate", "phase", "role", "status", "billed_tokens", "billed_tokens_low", "billed_tokens_high"),
+    *("prompt_tokens", "prompt_tokens_est", "max_tokens"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryValues:
+    """One metric of one arm, a value per query: the mean over its replicates."""
+
+    values: Numbers
+    """NaN for a query that lacks the value in one replicate."""
+    asked: Marks
+    """Queries that the metric is over at all."""
+    reasons: Mapping[int, str]
+    """Why a query has no value, by its place."""
+    is_pass_fail: bool = False
+    """Whether every score behind the means is 0 or 1."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ArmValues:
     """What the queries of one finished arm cost and scored, warm-up left out."""
 
+    folder: Path
     row: Row
     """Of `runs`."""
-    query_rows: Sequence[Row]
-    """Of `query_runs`."""
-    scores: Sequence[Row]
-    """Of `measurements`."""
-    metrics: Mapping[str, QueryValues]
-    clusters: Mapping[str, str]
-    """Cluster by query id."""
-    slices: Mapping[str, frozenset[str]]
-    """Query ids by query type and by `tag:<tag>`."""
+    rows: Mapping[str, Sequence[object]]
+    """Columns of the measured rows of `query_runs`."""
+    scores: Mapping[str, Sequence[object]]
+    """Columns of the rows of `measurements` that belong to them."""
 
     @property
     def run_id(self) -> str:
@@ -36,54 +68,215 @@ class ArmValues:
         return str(self.row["run_id"])
 
     @property
-    def queries(self) -> frozenset[str]:
-        """Ids of all queries."""
-        return frozenset(self.clusters)
+    def arm(self) -> str:
+        """Name of the arm."""
+        return str(self.row["arm"])
+
+    @cached_property
+    def queries(self) -> tuple[str, ...]:
+        """Ids of all queries, sorted."""
+        return tuple(sorted({str(query_id) for query_id in self.rows["query_id"]}))
+
+    @cached_property
+    def place_of(self) -> dict[str, int]:
+        """Place of a query by its id."""
+        return {query_id: place for place, query_id in enumerate(self.queries)}
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Place of the query of each row."""
+        return np.array([self.place_of[str(query_id)] for query_id in self.rows["query_id"]], dtype=np.int64)
+
+    @cached_property
+    def replicates(self) -> NDArray[np.int64]:
+        """Rows of each query."""
+        return np.bincount(self.places, minlength=len(self.queries))
+
+    @cached_property
+    def complete(self) -> Marks:
+        """Whether each query has a row for each replicate that the run was to have."""
+        planned = self.row.get("replicates")
+        most = int(self.replicates.max()) if len(self.replicates) else 0
+        return np.asarray(self.replicates == (planned if isinstance(planned, int) else most))
+
+    @cached_property
+    def doubled(self) -> int:
+        """Rows beyond one for a query and replicate."""
+        keys = list(zip(self.rows["query_id"], self.rows["replicate"], strict=True))
+        return len(keys) - len(set(keys))
+
+    @cached_property
+    def good(self) -> Numbers:
+        """Share of each query's replicates that the arm answered itself: no failure, no fallback."""
+        pairs = zip(self.rows["status"], self.rows["fallback"], strict=True)
+        return self.mean(np.array([status == "answered" and not fallback for status, fallback in pairs], dtype=float))
+
+    @cached_property
+    def traits(self) -> list[tuple[tuple[str, str], ...]]:
+        """What each query may have in common with others: its cluster, and the words it asks in."""
+        found: list[tuple[tuple[str, str], ...]] = [()] * len(self.queries)
+        columns = (self.rows[name] for name in ("cluster_id", "query", "earlier_turns"))
+        for place, cluster, text, earlier in zip(self.places.tolist(), *columns, strict=True):
+            if not found[place]:
+                words = "" if text is None or earlier else question_key(str(text))
+                own = ("cluster", str(cluster or self.queries[place]))
+                found[place] = (own, ("question", words)) if words else (own,)
+        return found
+
+    @cached_property
+    def slices(self) -> dict[str, Marks]:
+        """Queries by query type and by `tag:<tag>`."""
+        found: dict[str, Marks] = {}
+        for place, kind, tags in zip(self.places.tolist(), self.rows["query_type"], self.rows["tags"], strict=True):
+            for name in slices_of(kind, tags):
+                found.setdefault(name, np.zeros(len(self.queries), dtype=bool))[place] = True
+        return {name: found[name] for name in sorted(found)}
+
+    @cached_property
+    def blocks(self) -> NDArray[np.int64]:
+        """Block that each query was answered in; 0 where none was written."""
+        found = np.zeros(len(self.queries), dtype=np.int64)
+        found[self.places] = np.nan_to_num(_floats(self.rows["block"])).astype(np.int64)
+        return found
+
+    def mean(self, values: Numbers) -> Numbers:
+        """Average values of the rows over the replicates of each query; NaN where one of them has none."""
+        sums = np.bincount(self.places, weights=values, minlength=len(self.queries))
+        return np.where(self.complete, sums / np.maximum(self.replicates, 1), np.nan)
+
+    def column(self, *names: str) -> QueryValues:
+        """Return the sum of columns of `query_runs`; unknown where one of them is."""
+        values = sum((_floats(self.rows[name]) for name in names), np.zeros(len(self.places)))
+        because = "cached_missing_because" if "prefill_computed_tokens" in names else "tokens_missing_because"
+        unknown = np.flatnonzero(np.isnan(values)).tolist()
+        reasons = {int(self.places[at]): str(self.rows[because][at] or "no_usage") for at in unknown}
+        reasons = {**dict.fromkeys(np.flatnonzero(~self.complete).tolist(), INCOMPLETE), **reasons}
+        return QueryValues(values=self.mean(values), asked=np.ones(len(self.queries), dtype=bool), reasons=reasons)
+
+    @property
+    def tokens(self) -> dict[str, QueryValues]:
+        """The token metrics by name."""
+        computed = self.column("prefill_computed_tokens", "completion_tokens")
+        return {"billed_tokens": self.column("billed_tokens"), "computed_tokens": computed}
+
+    def score(self, metric: str) -> QueryValues:
+        """Return one metric of `measurements`."""
+        n, values, known = len(self.queries), [], []
+        reasons: dict[int, str] = {}
+        part = np.ones(n, dtype=bool)
+        for at in self._rows_of_metric.get(metric, ()):
+            place, value = self.place_of[str(self.scores["query_id"][at])], self.scores["value"][at]
+            because = self.scores["missing_because"][at]
+            if because == NOT_OF_THIS_PART:
+                part[place] = False
+                continue
+            values.append(value)
+            known.append(place)
+            if value is None:
+                reasons.setdefault(place, str(because))
+        counts = np.bincount(np.array(known, dtype=np.int64), minlength=n)
+        sums = np.bincount(np.array(known, dtype=np.int64), weights=_floats(values), minlength=n)
+        whole = self.complete & (counts == self.replicates)
+        return QueryValues(
+            values=np.where(whole, sums / np.maximum(counts, 1), np.nan),
+            asked=(counts > 0) & part,
+            reasons=reasons,
+            is_pass_fail=all(value in (0, 1, None) for value in values),
+        )
+
+    @cached_property
+    def _rows_of_metric(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, metric in enumerate(self.scores["metric"]):
+            found.setdefault(str(metric), []).append(at)
+        return found
+
+    @cached_property
+    def billed_bounds(self) -> tuple[Numbers, Numbers]:
+        """The least and the most that each query can have been billed; NaN where nothing bounds it."""
+        billed = _floats(self.rows["billed_tokens"])
+        unknown = np.flatnonzero(np.isnan(billed)).tolist()
+        low, high = billed.copy(), billed.copy()
+        sums = self._bounds_of_calls() if unknown else {}
+        for at in unknown:
+            key = (self.rows["query_id"][at], self.rows["replicate"][at])
+            low[at], high[at] = sums.get(key, (np.nan, np.nan))
+        return self.mean(low), self.mean(high)
+
+    def _bounds_of_calls(self) -> dict[tuple[object, object], tuple[float, float]]:
+        columns = read_columns(self.folder, "llm_calls", self.run_id, _OF_CALLS)
+        found: dict[tuple[object, object], tuple[float, float]] = {}
+        for values in zip(*columns.values(), strict=True):
+            call = dict(zip(_OF_CALLS, values, strict=True))
+            if call["phase"] == "warmup" or call["role"] == "judge":
+                continue
+            key = (call["query_id"], call["replicate"])
+            low, high = _bounds(call, self.row.get("max_model_len"))
+            below, above = found.get(key, (0.0, 0.0))
+            found[key] = (below + low, above + high)
+        return found
+
+    def answers(self) -> Counter[str]:
+        """Count the `answered` rows, and among them those that are a `fallback`, `empty`, or the arm's `own`."""
+        counts: Counter[str] = Counter()
+        for status, fallback, answer in zip(*(self.rows[n] for n in ("status", "fallback", "answer")), strict=True):
+            if status == "answered":
+                counts["answered"] += 1
+                is_empty = answer is not None and not str(answer).strip()
+                counts["fallback" if fallback else "empty" if is_empty else "own"] += 1
+        return counts
 
 
-def read_arm_values(folder: Path, run_id: str, quality_metrics: Sequence[str]) -> ArmValues:
+def read_arm_values(folder: Path, run_id: str, metrics: Sequence[str], *, unscored: bool = False) -> ArmValues:
     """Read the segments of one arm.
+
+    Args:
+        folder: Of the segments.
+        run_id: The arm.
+        metrics: Of `measurements`.
+        unscored: Whether an arm without any score is good enough.
 
     Raises:
         StoreError: If the arm was not scored.
     """
-    queries = [query for query in read_segment(folder, "query_runs", run_id) if query["phase"] != "warmup"]
-    scores = read_segment(folder, "measurements", run_id)
-    if queries and not scores:
+    rows = read_columns(folder, "query_runs", run_id, _OF_QUERIES)
+    kept = [at for at, phase in enumerate(rows["phase"]) if phase != "warmup"]
+    rows = {name: [values[at] for at in kept] for name, values in rows.items()}
+    wanted = ("query_id", "replicate", "metric", "value", "missing_because", "draw")
+    scores = read_columns(folder, "measurements", run_id, wanted, where=("metric", metrics))
+    if (
+        kept
+        and not (unscored or scores["metric"])
+        and not read_columns(folder, "measurements", run_id, ("metric",))["metric"]
+    ):
         raise StoreError(f"run {run_id} is not scored yet. Score it first: materialize the asset `measurements`.")
-    measured = {(query["query_id"], query["replicate"]) for query in queries}
-    kept = [score for score in scores if (score["query_id"], score["replicate"]) in measured]
-    metrics = {
-        "billed_tokens": values_of(queries, lambda query: number(query["billed_tokens"])),
-        "computed_tokens": values_of(queries, _computed_tokens),
-    }
-    for metric in quality_metrics:
-        rows = [row for row in kept if row["metric"] == metric and row["missing_because"] != NOT_OF_THIS_PART]
-        metrics[metric] = values_of(rows, lambda score: number(score["value"]))
+    measured = set(zip(rows["query_id"], rows["replicate"], strict=True))
+    keys = zip(scores["query_id"], scores["replicate"], scores["draw"], strict=True)
+    kept = [at for at, (query, replicate, draw) in enumerate(keys) if not draw and (query, replicate) in measured]
     return ArmValues(
+        folder=folder,
         row=read_segment(folder, "runs", run_id)[0],
-        query_rows=queries,
-        scores=kept,
-        metrics=metrics,
-        clusters={str(query["query_id"]): str(query["cluster_id"] or query["query_id"]) for query in queries},
-        slices=_slices(queries),
+        rows=rows,
+        scores={name: [values[at] for at in kept] for name, values in scores.items()},
     )
 
 
-def slices_of(query: Row) -> tuple[str, ...]:
+def slices_of(query_type: object, tags: object) -> tuple[str, ...]:
     """Return the names of the slices that a row of `query_runs` is in: its type, and one for each of its tags."""
-    tags = json.loads(str(query["tags"])) if query.get("tags") else []
-    return (str(query["query_type"] or "unknown"), *(f"tag:{tag}" for tag in tags))
+    return (str(query_type or "unknown"), *(f"tag:{tag}" for tag in (json.loads(str(tags)) if tags else [])))
 
 
-def _slices(queries: Sequence[Row]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for query in queries:
-        for name in slices_of(query):
-            found.setdefault(name, set()).add(str(query["query_id"]))
-    return {name: frozenset(found[name]) for name in sorted(found)}
+def _floats(values: Sequence[object]) -> Numbers:
+    return np.array(values, dtype=float) if len(values) else np.zeros(0)
 
 
-def _computed_tokens(query: Row) -> float | None:
-    prefill, completion = number(query["prefill_computed_tokens"]), number(query["completion_tokens"])
-    return None if prefill is None or completion is None else prefill + completion
+def _bounds(call: Row, window: object) -> tuple[float, float]:
+    """Return the least and the most that a call can have been billed; the most is NaN where nothing bounds it."""
+    booked, prompt = call["billed_tokens"], call["prompt_tokens"] or call["prompt_tokens_est"]
+    if isinstance(booked, int) and call["status"] != "cut_off":
+        return booked, booked
+    low, high = call["billed_tokens_low"] or booked or 0, call["billed_tokens_high"]
+    if high is None and isinstance(prompt, int) and isinstance(call["max_tokens"], int):
+        high = prompt + call["max_tokens"]
+    known = high if high is not None else window
+    return float(str(low)), float(str(known)) if known is not None else np.nan

@@ -1,37 +1,52 @@
 """How much a lever moved a metric: paired by query, with a clustered interval."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from statistics import fmean
+from dataclasses import replace
 
+import numpy as np
+
+from docmind_core.measurements.arm_values import ArmValues, Marks, QueryValues
 from docmind_core.measurements.comparability import cache_is_unknown
-from docmind_core.measurements.lever_values import (
-    LeverRun,
-    Reader,
-    column,
-    computed_tokens,
-    decode_tps,
-    pairs_of,
-    passed,
-    requests,
-)
-from docmind_core.measurements.paired import QueryValues
+from docmind_core.measurements.paired import PairedRuns, Pairs
 from docmind_core.measurements.times import too_few_blocks
+from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
+from docmind_core.tables.segments import read_columns
+
+Reader = Callable[[ArmValues], QueryValues]
+Effect = tuple[Estimate, str]
+"""The effect, and its interval in words or why there is none."""
+
+
+def _column(*names: str) -> Reader:
+    return lambda run: run.column(*names)
+
+
+def decode_tps(run: ArmValues) -> QueryValues:
+    """Read the mean decode speed of a query's calls; a call with one token has none."""
+    calls = _calls(run, "decode_tps")
+    known = [(run.place_of[query], speed) for query, speed in calls if speed is not None and query in run.place_of]
+    places = np.array([place for place, _ in known], dtype=np.int64)
+    counts = np.bincount(places, minlength=len(run.queries))
+    sums = np.bincount(places, weights=np.array([speed for _, speed in known], float), minlength=len(run.queries))
+    values = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return QueryValues(values=values, asked=counts > 0, reasons={})
+
 
 REDUCTIONS: dict[str, Reader] = {
-    "reduction_pct": column("billed_tokens"),
-    "computed_reduction_pct": computed_tokens,
+    "reduction_pct": _column("billed_tokens"),
+    "computed_reduction_pct": _column("prefill_computed_tokens", "completion_tokens"),
 }
 """Percent saved against the baseline: of what is read here."""
 
 DIFFERENCES: dict[str, tuple[Reader, str]] = {
-    "supervisor_tokens": (column("supervisor_tokens"), "tokens"),
-    "handoff_tokens": (column("handoff_tokens"), "tokens"),
-    "coordination_overhead_s": (column("coordination_overhead_s"), "s"),
-    "context_utilisation_ratio": (column("context_utilisation_ratio"), "of the window"),
+    "supervisor_tokens": (_column("supervisor_tokens"), "tokens"),
+    "handoff_tokens": (_column("handoff_tokens"), "tokens"),
+    "coordination_overhead_s": (_column("coordination_overhead_s"), "s"),
+    "context_utilisation_ratio": (_column("context_utilisation_ratio"), "of the window"),
     "decode_tps": (decode_tps, "tokens/s"),
 }
 """Candidate minus baseline: of what is read here, and its unit."""
@@ -51,82 +66,79 @@ NOT_BY_QUERY = {
 """Metrics of the guide's chart that have no pairs here, and why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """What the pairs of one metric say; a part is None where it can't be had."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    because: str
-    """The interval in words, or why there is none."""
-    same_requests: bool = False
-    """Whether both arms sent the engine the same requests: then the lever can't have moved the engine's speed."""
-
-
-def lever_effect(metric: str, candidate: LeverRun, baseline: LeverRun) -> Effect:
-    """Compare one metric of two arms over the queries that both answered.
+def lever_effect(metric: str, candidate: ArmValues, baseline: ArmValues) -> Effect:
+    """Compare one metric of two arms over the queries that both answered themselves.
 
     `reduction_pct` and `computed_reduction_pct` are percent saved, `tokens_per_correct` is a change in percent, all
     others are differences in the metric's own unit, candidate minus baseline.
     """
     if metric in NOT_BY_QUERY:
-        return Effect(because=NOT_BY_QUERY[metric])
+        return _none(NOT_BY_QUERY[metric])
     if metric in NEEDS_KNOWN_CACHE and cache_is_unknown(candidate.row, baseline.row):
-        return Effect(because="the state of the engine's prefix cache is unknown (not_exclusive_cache)")
+        return _none("the state of the engine's prefix cache is unknown (not_exclusive_cache)")
+    runs = PairedRuns(candidate=candidate, baseline=baseline)
     if metric == "tokens_per_correct":
-        return _effect_on_rate(candidate, baseline)
+        return _effect_on_rate(runs)
     if metric in REDUCTIONS:
-        pairs = pairs_of(REDUCTIONS[metric], candidate, baseline, positive=True)
-        estimate = log_ratio(pairs.candidate, pairs.baseline, pairs.clusters)
-        return _shown(estimate, pairs.left_out, "%", _saved)
+        read = REDUCTIONS[metric]
+        pairs = runs.pairs(read(candidate), read(baseline), own=True, positive=True)
+        return _shown(log_ratio(pairs.candidate, pairs.baseline, pairs.clusters), pairs, "%", _saved)
     read, unit = DIFFERENCES[metric]
-    pairs = pairs_of(read, candidate, baseline, by_block=metric in TIMES)
-    if metric in TIMES and pairs.differences and (because := too_few_blocks(pairs.clusters)):
-        return Effect(value=fmean(pairs.differences), n=len(pairs.differences), because=because)
-    effect = _shown(clustered_mean(pairs.differences, pairs.clusters), pairs.left_out, unit, float)
-    return replace(effect, same_requests=metric == "decode_tps" and requests(candidate) == requests(baseline))
+    pairs = runs.pairs(read(candidate), read(baseline), own=True, by_block=metric in TIMES)
+    if metric in TIMES and len(pairs.candidate) and (because := too_few_blocks(pairs.clusters.tolist())):
+        n = len(pairs.candidate)
+        return Estimate(value=float(pairs.differences.mean()), n=n, because=NOT_JUDGED), because
+    return _shown(clustered_mean(pairs.differences, pairs.clusters), pairs, unit, float)
 
 
-def _effect_on_rate(candidate: LeverRun, baseline: LeverRun) -> Effect:
-    billed = column("billed_tokens")
-    tokens = pairs_of(_where_both(billed, passed), candidate, baseline)
-    passes = pairs_of(_where_both(passed, billed), candidate, baseline)
+def sent_the_same(candidate: ArmValues, baseline: ArmValues) -> bool:
+    """Say whether both arms sent the engine the same requests: then the lever can't have moved its speed."""
+    sent = [Counter(_calls(run, "request_hash")) for run in (candidate, baseline)]
+    return sent[0] == sent[1]
+
+
+def _effect_on_rate(runs: PairedRuns) -> Effect:
+    sides = runs.candidate, runs.baseline
+    billed, passed = [run.column("billed_tokens") for run in sides], [run.score("passed") for run in sides]
+    # Two counts that are equal may be of different queries.
+    unknown: Marks = np.logical_or.reduce([np.isnan(side) for side in runs.sides(*(score.values for score in passed))])
+    costs = runs.pairs(billed[0], billed[1], own=True)
+    tokens = runs.pairs(billed[0], billed[1], own=True, only=~unknown)
+    known: Marks = np.logical_and.reduce([~np.isnan(side) for side in runs.sides(*(cost.values for cost in billed))])
+    passes = runs.pairs(passed[0], passed[1], own=True, only=known)
     n = len(passes.candidate)
-    if n == 0 or n != len(pairs_of(billed, candidate, baseline).candidate):
-        return Effect(because="it is not known of every query whether it passed")
+    if n == 0 or n != len(costs.candidate):
+        return _none("it is not known of every query whether it passed")
     estimate = log_ratio_of_rates(
         (tokens.candidate, passes.candidate), (tokens.baseline, passes.baseline), tokens.clusters
     )
-    if estimate is None or estimate.value is None:
-        return Effect(n=n, because="no query passed in one of the two arms (no_correct)")
-    return _shown(estimate, tokens.left_out, "%", _grown)
+    if estimate is None:
+        return _none("no query passed in one of the two arms (no_correct)", n=n)
+    return _shown(estimate, tokens, "%", _grown)
 
 
-def _where_both(read: Reader, also: Reader) -> Reader:
-    """Read the queries that have the other value as well: two counts that are equal may be of different queries."""
-
-    def values(run: LeverRun) -> QueryValues:
-        found, others = read(run), also(run).values
-        known = {query: value for query, value in found.values.items() if query in others}
-        return QueryValues(values=known, asked=found.asked)
-
-    return values
+def _calls(run: ArmValues, column: str) -> list[tuple[str, float | None]]:
+    columns = read_columns(run.folder, "llm_calls", run.run_id, ("query_id", "phase", column))
+    rows = zip(*columns.values(), strict=True)
+    return [(str(query), value) for query, phase, value in rows if phase != "warmup"]
 
 
-def _shown(estimate: Estimate, left_out: int, unit: str, scale: Callable[[float], float]) -> Effect:
+def _none(because: str, n: int = 0) -> Effect:
+    return Estimate(value=None, n=n), because
+
+
+def _shown(estimate: Estimate, pairs: Pairs, unit: str, scale: Callable[[float], float]) -> Effect:
+    left_out = pairs.left_out + pairs.failed
     counted = f"{estimate.n} queries in {estimate.clusters} clusters" + (f", {left_out} left out" if left_out else "")
     if estimate.value is None:
-        return Effect(because=f"no query has a value in both arms: {counted}")
+        return _none(f"no query has a value in both arms: {counted}")
     value = scale(estimate.value)
     if estimate.low is None or estimate.high is None:
-        return Effect(
-            value=value, n=estimate.n, because=f"too few clusters of queries for an interval: {counted} (n_too_small)"
-        )
+        because = f"too few clusters of queries for an interval: {counted} (n_too_small)"
+        return Estimate(value=value, n=estimate.n, clusters=estimate.clusters), because
     low, high = sorted((scale(estimate.low), scale(estimate.high)))
     because = f"95 % interval {_digits(low)} to {_digits(high)} {unit}, {counted}"
-    return Effect(value=value, low=low, high=high, n=estimate.n, because=because)
+    return replace(estimate, value=value, low=low, high=high, standard_error=None), because
 
 
 def _saved(mean_log: float) -> float:

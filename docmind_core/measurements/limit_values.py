@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from docmind_core.measurements.arm_values import Row
 from docmind_core.measurements.comparability import shared_runs
 from docmind_core.measurements.limit_findings import (
     P95_N_MIN,
@@ -17,7 +18,7 @@ from docmind_core.measurements.limit_findings import (
     missing,
 )
 from docmind_core.measurements.limits import MET, MISSED, NOT_MEASURED, UNDECIDED, JudgedLimit, Measured, judge_limits
-from docmind_core.measurements.paired import Row, number
+from docmind_core.measurements.paired import number
 from docmind_core.statistics.estimates import N_TOO_SMALL, quantile_interval
 from docmind_core.statistics.limit_tests import quantile
 from docmind_core.statistics.pairs import reduction_pct

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from docmind_core.measurements.arm_values import ArmValues, slices_of
-from docmind_core.measurements.paired import Row, number
+from docmind_core.measurements.paired import number
 from docmind_core.statistics.estimates import N_TOO_SMALL
 from docmind_core.statistics.pairs import log_ratio_of_sums
 
@@ -14,29 +14,32 @@ TOKENS_PER_CORRECT = "tokens_per_correct"
 def tokens_per_correct_rows(arm: ArmValues) -> list[dict[str, object]]:
     """Return `tokens_per_correct` of an arm over all queries and over each slice, by the rule of `quality_summary`."""
     passed = {
-        (score["query_id"], score["replicate"]): score
-        for score in arm.scores
-        if score["metric"] == "passed" and score["draw"] == 0
+        (arm.scores["query_id"][at], arm.scores["replicate"][at]): at
+        for at, metric in enumerate(arm.scores["metric"])
+        if metric == "passed"
     }
-    scored = [query for query in arm.query_rows if (query["query_id"], query["replicate"]) in passed]
-    slices = {"all": scored, **{name: [q for q in scored if name in slices_of(q)] for name in arm.slices}}
+    keys = zip(arm.rows["query_id"], arm.rows["replicate"], strict=True)
+    scored = [(at, passed[key]) for at, key in enumerate(keys) if key in passed]
+    slices: dict[str, list[tuple[int, int]]] = {"all": scored, **{name: [] for name in arm.slices}}
+    for at, score in scored:
+        for name in slices_of(arm.rows["query_type"][at], arm.rows["tags"][at]):
+            slices[name].append((at, score))
     return [
-        {"run_id": arm.run_id, "metric": TOKENS_PER_CORRECT, "slice": name}
-        | _tokens_per_correct([(query, passed[query["query_id"], query["replicate"]]) for query in queries])
-        for name, queries in slices.items()
-        if queries
+        {"run_id": arm.run_id, "metric": TOKENS_PER_CORRECT, "slice": name} | _tokens_per_correct(arm, rows)
+        for name, rows in slices.items()
+        if rows
     ]
 
 
-def _tokens_per_correct(scored: Sequence[tuple[Row, Row]]) -> dict[str, object]:
-    known = [(query, value) for query, score in scored if (value := number(score["value"])) is not None]
-    costs = [number(query["billed_tokens"]) for query, _ in known]
-    clusters = [str(query["cluster_id"] or query["query_id"]) for query, _ in known]
+def _tokens_per_correct(arm: ArmValues, scored: Sequence[tuple[int, int]]) -> dict[str, object]:
+    known = [(at, value) for at, score in scored if (value := number(arm.scores["value"][score])) is not None]
+    clusters = [str(arm.rows["cluster_id"][at] or arm.rows["query_id"][at]) for at, _ in known]
     counts = {"n": len(known), "clusters": len(set(clusters))}
-    because = _missing_because(scored, known)
+    because = _missing_because(arm, scored, known)
     if because is not None:
         return {**counts, "missing_because": because, "interval_missing_because": because}
-    billed, passes = [cost or 0.0 for cost in costs], [value for _, value in known]
+    billed = [number(arm.rows["billed_tokens"][at]) or 0.0 for at, _ in known]
+    passes = [value for _, value in known]
     found = log_ratio_of_sums(billed, passes, clusters)
     has_interval = found is not None and found.low is not None and found.high is not None
     return {
@@ -48,10 +51,12 @@ def _tokens_per_correct(scored: Sequence[tuple[Row, Row]]) -> dict[str, object]:
     }
 
 
-def _missing_because(scored: Sequence[tuple[Row, Row]], known: Sequence[tuple[Row, float]]) -> str | None:
+def _missing_because(
+    arm: ArmValues, scored: Sequence[tuple[int, int]], known: Sequence[tuple[int, float]]
+) -> str | None:
     if not known:
-        return str(scored[0][1]["missing_because"])
+        return str(arm.scores["missing_because"][scored[0][1]])
     if not any(value for _, value in known):
         return "no_correct"
-    unknown = [query for query, _ in known if query["billed_tokens"] is None]
-    return str(unknown[0]["tokens_missing_because"] or "no_usage") if unknown else None
+    unknown = [at for at, _ in known if arm.rows["billed_tokens"][at] is None]
+    return str(arm.rows["tokens_missing_because"][unknown[0]] or "no_usage") if unknown else None

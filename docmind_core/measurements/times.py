@@ -7,6 +7,7 @@ from statistics import fmean
 from docmind_core.agents.arm_names import first_of
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
 from docmind_core.measurements.comparing import BASELINES
+from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import holm
@@ -17,7 +18,6 @@ BLOCKS_MIN = 6
 """Fewest blocks that a difference of times is judged over: arms that did not run interleaved differ by the drift."""
 CLOCK_METRICS = ("wall_s", "coordination_overhead_s", "ttft_s", "tpot_s")
 """Less is better in each."""
-NOT_JUDGED = "not_judged"
 _ALPHA = 0.05
 
 

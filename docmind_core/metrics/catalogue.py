@@ -6,7 +6,8 @@ python -m docmind_core.metrics.catalogue > docs/metrics.md
 import sys
 from collections.abc import Iterator
 
-from docmind_core.metrics.cost import COMPARISONS, TIMES, TOKENS
+from docmind_core.metrics.comparisons import COMPARISONS
+from docmind_core.metrics.cost import TIMES, TOKENS
 from docmind_core.metrics.mechanisms import MECHANISMS, ROUTING
 from docmind_core.metrics.metric import Metric
 from docmind_core.metrics.quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL

@@ -76,63 +76,6 @@ TOKENS = (
     ),
 )
 
-COMPARISONS = (
-    Metric(
-        name="reduction_pct",
-        unit="percent",
-        range="up to 100",
-        better="higher",
-        level="comparison",
-        definition="100 * (1 - exp(mean of log(T / B))): T and B are a query's `billed_tokens` in candidate and "
-        "baseline, means over the replicates. What the typical query saves; negative when the candidate costs more. "
-        "`reduction_low` and `reduction_high` are the same formula at the ends of the 95 % t interval of the mean, "
-        "clustered by `cluster_id`. A query without tokens in one run leaves the pairs and is counted.",
-        missing="the arm is the baseline, or there is none: `not_compared`; no query has tokens in both: `no_usage` or "
-        "`unreconciled`; below two clusters no interval: `n_too_small`",
-        source="`token_efficiency`, agent `all`; `comparisons` holds the logs",
-        hard=False,
-    ),
-    Metric(
-        name="single_pass_ratio",
-        unit="1",
-        range="above 0",
-        better="lower",
-        level="comparison",
-        definition="exp(mean of log(T / B)) as in `reduction_pct`, with `single_pass` as B: how often the tokens of "
-        "one call a system of several agents costs.",
-        missing="as `reduction_pct`",
-        source="`token_efficiency`, agent `all`, with `single_pass_ratio_low` and `single_pass_ratio_high`",
-    ),
-    Metric(
-        name="reduction_of_totals_pct",
-        unit="percent",
-        range="up to 100",
-        better="higher",
-        level="comparison",
-        definition="100 * (1 - sum of T / sum of B): what the bill saves. Another estimand than `reduction_pct`, with "
-        "its own interval, `reduction_of_totals_low` and `reduction_of_totals_high` (delta method on the log). A "
-        "query that cost one arm nothing has no logarithm, but it is in the sums.",
-        missing="as `reduction_pct`",
-        source="`token_efficiency`, agent `all`",
-    ),
-    Metric(
-        name="claimable",
-        unit="1",
-        range="true or false",
-        better="none",
-        level="comparison",
-        definition="True when tokens are better (the whole interval of the reduction is above 0), quality (`passed`) "
-        "is better or non-inferior (one-sided 95 % lower bound of the difference above -5 points), with at least 300 "
-        "pairs (a suite's `min_n` overrides it, then the power that is left is stated), and nothing in the way: "
-        "engine version, batch invariance, model, "
-        "judge, corpus, queries, level, routing, replicates and context budget equal, both runs complete, no ledger "
-        "unbalanced, and a model that is not marked plumbing. Where all pairs differ by the same, the bound is exact "
-        "(0.05^(1 / clusters) - 1 for no difference): a handful of equal pairs proves nothing.",
-        missing="the arm is the baseline, or there is none: `not_compared`",
-        source="`token_efficiency`, with `claimable_because`",
-    ),
-)
-
 TIMES = (
     Metric(
         name="ttft_s",

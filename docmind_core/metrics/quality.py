@@ -117,7 +117,8 @@ ANSWERS = (
         better="higher",
         level="run",
         definition="Share of the query runs that were answered without failure and without fallback.",
-        source="`quality_summary`",
+        source="`quality_summary`; `comparisons`",
+        gating=True,
         hard=True,
     ),
 )

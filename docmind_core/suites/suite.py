@@ -125,6 +125,8 @@ class Suite(BaseModel):
     """Prompt tokens that an agent may use in the arms with the lever `context_budget`: the guide's 2K, 4K or 8K."""
     limits: dict[str, Measure] = Field(default_factory=dict)
     min_n: Count | None = Field(default=None, ge=1)
+    claim_without_ledger: Switch = False
+    """A saving may be claimed though the ledger could not be balanced; the report says so. A wrong ledger never."""
     alerts: dict[str, AlertOverride] = Field(default_factory=dict)
     schedule: str | None = None
     """Cron expression; the schedule exists in Dagster and is stopped until somebody starts it."""

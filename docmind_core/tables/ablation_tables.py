@@ -28,7 +28,9 @@ LEVER_EFFECTS = Table(
         "effect": ("double", _EFFECT),
         "effect_low": ("double", "Lower end of its 95 % interval, paired by query and clustered"),
         "effect_high": ("double", "Upper end of its 95 % interval, paired by query and clustered"),
-        "n": ("integer", "Queries with a value in both arms"),
+        "n": ("integer", "Queries with a value in both arms that both answered themselves"),
+        "p": ("double", "Two-sided p of no effect, by the test that the interval inverts"),
+        "p_holm": ("double", "The same, corrected by Holm over all rows of the benchmark run: it decides the verdict"),
         "verdict": ("varchar", _VERDICT),
         "because": ("varchar", "The interval and what was compared, or why nothing could be measured"),
     },
@@ -39,6 +41,8 @@ ABLATION = View(
     name="ablation",
     comment="One row is a lever, an edge and a metric in the latest benchmark run with levers; older: lever_effects",
     columns={
-        name: comment for name, (_, comment) in LEVER_EFFECTS.columns.items() if name not in {"run_id", "benchmark_run"}
+        name: comment
+        for name, (_, comment) in LEVER_EFFECTS.columns.items()
+        if name not in {"run_id", "benchmark_run", "p", "p_holm"}
     },
 )

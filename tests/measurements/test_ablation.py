@@ -19,6 +19,7 @@ from tests.builders import (
 )
 
 KEY = "20261122T020000Z-ablation-7f3a"
+COUNTED = {"prompt_tokens": 999.0, "generation_tokens": 999.0}
 COLUMNS = ["lever", "edge", "expected", "metric", "effect", "effect_low", "effect_high", "n", "verdict", "because"]
 
 
@@ -76,13 +77,21 @@ def test_hand_off_tokens_are_compared_by_query_where_both_arms_know_them(setting
     ],
 )
 def test_the_interval_decides_the_verdict(settings, tokens, verdict, because):
-    """S10: an edge is tested, not drawn."""
     write_arm(settings, "naive_supervisor", [1000, 2000, 4000] * 3)
     write_arm(settings, "naive+dedupe", tokens)
     row = measure(settings, "dedupe", "reduction_pct")
 
     assert row["verdict"] == verdict
     assert because in row["because"]
+
+
+def test_what_one_lever_seems_to_move_is_corrected_for_the_number_of_rows(settings):
+    write_arm(settings, "naive_supervisor", [1000, 2000, 4000] * 2)
+    write_arm(settings, "naive+dedupe", [990, 1980, 3960] * 2)
+    write_arm(settings, "naive+no_validation", [1001, 1999, 4000, 1000, 2002, 3999])
+    row = measure(settings, "dedupe", "reduction_pct")
+    assert (row["p"], row["verdict"]) == (0.03125, "did not move")
+    assert row["because"].endswith("p 0.031, 0.062 corrected for 2 rows")
 
 
 def test_leaving_a_lever_out_of_tuned_is_claimed_to_do_the_opposite(settings):
@@ -145,7 +154,6 @@ def test_tokens_per_correct_without_passes_or_queries_says_so(settings, passed, 
 
 
 def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings):
-    """As many queries lack their tokens as lack their score, and they are others."""
     tokens, passes = [None, *[100] * 9], [*[1.0] * 9, None]
     for arm in ("naive_supervisor", "naive+parallel_tools"):
         write_arm(settings, arm, tokens, passed=passes)
@@ -224,10 +232,10 @@ def test_an_engine_that_decoded_the_same_requests_faster_was_not_moved_by_the_le
     for arm, speed, request in (("naive_supervisor", 10.0, "the same"), ("naive+context_budget", 20.0, sent)):
         calls = [
             make_call_row(call_id=f"c{place}", query_id=f"q{place}", decode_tps=speed, request_hash=request)
-            for place in range(6)
+            for place in range(12)
         ]
-        tables, blocks = {"llm_calls": calls}, list(range(1, 7))
-        write_arm(settings, arm, [10, 20, 30] * 2, run={"prefix_cache_state": "reset"}, tables=tables, block=blocks)
+        tables, blocks = {"llm_calls": calls}, list(range(1, 13))
+        write_arm(settings, arm, [10, 20, 30] * 4, run={"prefix_cache_state": "reset"}, tables=tables, block=blocks)
     row = measure(settings, "context_budget", "decode_tps", "C → I")
 
     assert (row["effect"], row["verdict"]) == (pytest.approx(10), verdict)
@@ -248,18 +256,17 @@ def test_arms_that_may_not_be_compared_say_why(settings, changes, because):
 
 
 def test_an_unbalanced_ledger_measures_nothing(settings):
-    counters = make_counter_rows({"prompt_tokens": 999.0, "generation_tokens": 999.0, "request_success": 1.0})
+    wrong = {"llm_calls": [make_call_row()], "engine_counters": make_counter_rows(COUNTED)}
     write_arm(settings, "naive_supervisor", [1, 2])
-    write_arm(settings, "naive+dedupe", [1, 2], tables={"llm_calls": [make_call_row()], "engine_counters": counters})
+    write_arm(settings, "naive+dedupe", [1, 2], tables=wrong)
     assert "the ledger of naive+dedupe is unbalanced" in measure(settings, "dedupe", "reduction_pct")["because"]
 
 
 def test_an_arm_that_did_not_run_and_a_lever_that_cannot_are_rows_with_reasons(settings):
     write_arm(settings, "naive_supervisor", [1, 2])
     write_arm(settings, "naive+dedupe", [1, 2])
-
-    missing = measure(settings, "forward_message", "reduction_pct")
-    assert missing["because"] == "not in this benchmark run: naive+forward_message (not_compared)"
+    absent = measure(settings, "forward_message", "reduction_pct")["because"]
+    assert absent == "not in this benchmark run: naive+forward_message (not_compared)"
     refused = measure(settings, "fp8_kv_cache", "decode_tps", "C → J")
     assert (refused["effect"], refused["n"], refused["verdict"]) == (None, 0, "not measurable here")
     assert "the embedded CPU engine has no FP8 KV cache" in refused["because"]

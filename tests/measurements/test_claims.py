@@ -13,18 +13,22 @@ def test_few_queries_are_not_claimable_and_say_how_few(settings):
     row = compare(settings)
     assert (row["claimable"], row["claimable_because"]) == (
         False,
-        "not claimable: quality undecided: n = 80 is below 300",
+        "not claimable: tails undecided: a token claim needs 100 independent queries, there are 80; "
+        "quality undecided: n = 80 is below 300; answering undecided: n = 80 is below 300",
     )
 
 
 def test_fewer_tokens_at_equal_quality_on_enough_queries_is_claimable(settings):
     """S2."""
-    write_arm(settings, NAIVE, varied(1000))
-    write_arm(settings, TUNED, varied(300))
-    row = compare(settings, SMALL)
+    write_arm(settings, NAIVE, varied(1000, 320))
+    write_arm(settings, TUNED, varied(300, 320))
+    row = compare(settings)
     assert row["claimable"]
-    assert row["claimable_because"].startswith("70.0 % fewer tokens (95 % interval of the reduction 68.")
-    assert "quality non_inferior (lower bound of the difference -3.3 points, margin 5)" in row["claimable_because"]
+    assert row["claimable_because"] == (
+        "70.0 % fewer tokens (95 % interval of the reduction 69.3 to 70.6 %) and quality non_inferior (lower bound of "
+        "the difference -0.8 points, margin 5), answering non_inferior (lower bound of the difference -0.8 points, "
+        "margin 5)"
+    )
 
 
 def test_tokens_never_decide_alone(settings):
@@ -41,11 +45,11 @@ def test_quality_that_may_be_worse_is_undecided(settings):
     write_arm(settings, TUNED, varied(300), [0.0, 0.0, *[1.0] * 78])
     row = compare(settings, SMALL)
     assert not row["claimable"]
-    assert row["claimable_because"].startswith("not claimable: quality undecided: lower bound of the difference -7.3")
+    assert "; quality undecided: lower bound of the difference -7.3 points" in row["claimable_because"]
 
 
 POWER_LEFT = (
-    "the suite's min_n 60 stands for 300: equal quality is shown within 5 points with 36 % power "
+    "the suite's min_n 60 replaces 300: equal quality is shown within 5 points with 36 % power "
     "(80 independent pairs, discordance 12 %)"
 )
 
@@ -71,7 +75,7 @@ def test_more_tokens_are_not_claimable(settings):
     write_arm(settings, TUNED, varied(1000))
     row = compare(settings, SMALL)
     assert (row["verdict"], row["claimable"]) == ("worse", False)
-    assert row["claimable_because"].startswith("not claimable: tokens are worse")
+    assert "; tokens are worse: 95 % interval of the reduction -" in row["claimable_because"]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +127,7 @@ def test_an_unbalanced_ledger_is_not_claimable_and_names_the_arm(settings):
     )
     row = compare(settings, SMALL)
     assert not row["claimable"]
-    assert row["claimable_because"].startswith(
-        "not claimable: the ledger of naive_supervisor is unbalanced; the suite's"
-    )
+    assert row["claimable_because"].startswith("not claimable: the ledger of naive_supervisor is unbalanced; ")
 
 
 def test_without_a_judge_sentences_leave_quality_undecided(settings):

@@ -127,7 +127,8 @@ def test_warm_up_is_left_out(settings):
     write_arm(settings, TUNED, [50, 50], rows={"phase": "warmup"})
     row = compare(settings)
     assert (row["n"], row["n_left_out"], row["delta"]) == (0, 2, None)
-    assert row["because"] == "no query has a value in both runs"
+    assert row["left_out_because"] == "2 not asked in tuned"
+    assert row["because"] == "tuned did not run: 0 of 0 queries were answered"
 
 
 def test_computed_tokens_leave_out_what_the_prefix_cache_gave(settings):
@@ -153,7 +154,7 @@ def test_query_types_are_compared_too(settings):
     assert compare(settings, kind="factoid")["n"] == 2
 
 
-def test_pass_and_fail_are_tested_by_mcnemar_and_gating_metrics_corrected_together(settings):
+def test_pass_and_fail_are_tested_by_mcnemar_with_the_interval_of_tango(settings):
     write_arm(settings, NAIVE, varied(1000, 40), [0.0] * 40)
     write_arm(settings, TUNED, varied(300, 40), [1.0] * 6 + [0.0] * 34)
     row = compare(settings, metric="passed")
@@ -161,9 +162,17 @@ def test_pass_and_fail_are_tested_by_mcnemar_and_gating_metrics_corrected_togeth
     assert row["p_holm"] == pytest.approx(2 * 0.5**6)
     assert row["mde"] == pytest.approx(2.8016 * math.sqrt(6 / 40 / 40), abs=1e-4)
     assert (row["delta"], row["verdict"]) == (0.15, "better")
-    tokens = compare(settings)
-    assert tokens["p_holm"] == pytest.approx(2 * tokens["p"])
+    assert (row["estimator"], compare(settings)["estimator"]) == ("tango", "cr2_mean_of_logs")
     assert compare(settings, metric="token_f1")["p_holm"] is None
+
+
+def test_arms_compared_with_the_same_baseline_are_one_family(settings):
+    write_arm(settings, NAIVE, varied(1000, 40), [0.0] * 40)
+    write_arm(settings, SINGLE, varied(300, 40), [1.0] * 7 + [0.0] * 33)
+    write_arm(settings, TUNED, varied(300, 40), [1.0] * 6 + [0.0] * 34)
+    row = compare(settings, metric="passed")
+    assert (row["p"], row["p_holm"]) == (pytest.approx(2 * 0.5**6), pytest.approx(2 * 0.5**6))
+    assert compare(settings, metric="passed", candidate=SINGLE)["p_holm"] == pytest.approx(4 * 0.5**7)
 
 
 def test_comparing_again_gives_the_same_rows(settings):
@@ -198,7 +207,7 @@ def test_what_explores_shares_one_correction_and_what_decides_another(settings):
     compare_arms(settings, "k", SUITE)
     rows = read_segment(settings.tables, "comparisons", TUNED)
     deciding = [row for row in rows if row["metric"] in GATING and row["slice"] == "all"]
-    assert [row["p_fdr"] for row in deciding] == [None, None]
+    assert [row["p_fdr"] for row in deciding] == [None] * 3
     exploring = [row for row in rows if row not in deciding and row["p"] is not None]
     assert [row["p_holm"] for row in exploring] == [None] * len(exploring)
     expected = multipletests([row["p"] for row in exploring], method="fdr_bh")[1]
@@ -230,5 +239,5 @@ def test_metrics_that_nobody_scored_have_no_row(settings):
     write_arm(settings, TUNED, [100])
     compare_arms(settings, "k", SUITE)
     assert {row["metric"] for row in read_segment(settings.tables, "comparisons", TUNED)} == {
-        *("billed_tokens", "computed_tokens", "passed", "exact_match", "token_f1", "evidence_recall"),
+        *("billed_tokens", "computed_tokens", "passed", "good_ratio", "exact_match", "token_f1", "evidence_recall"),
     }

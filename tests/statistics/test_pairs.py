@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from docmind_core.statistics.pairs import (
+    false_discovery_rate,
     holm,
     log_ratio,
     log_ratio_of_rates,
@@ -134,3 +136,10 @@ def test_the_bill_agrees_with_resampling_where_resampling_is_good():
 @pytest.mark.parametrize(("above", "below"), [([0, 0], [1, 2]), ([1, 2], [0, 0]), ([], [])])
 def test_a_bill_of_nothing_has_no_ratio(above, below):
     assert log_ratio_of_sums(above, below) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_corrected_p_values_are_those_of_statsmodels(p_values):
+    assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+    assert false_discovery_rate(p_values) == pytest.approx(list(multipletests(p_values, method="fdr_bh")[1]))

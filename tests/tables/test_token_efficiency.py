@@ -30,6 +30,12 @@ def make_comparison(metric, baseline, candidate=TUNED, **changes):
         "delta": math.log(0.2),
         "delta_low": math.log(0.1),
         "delta_high": math.log(0.4),
+        "all_delta": math.log(0.7),
+        "all_delta_low": math.log(0.6),
+        "all_delta_high": math.log(0.8),
+        "worst_case_delta": math.log(1.1),
+        "worst_case_delta_low": math.log(1.0),
+        "worst_case_delta_high": math.log(1.2),
         "ratio_of_totals": 0.25,
         "ratio_of_totals_low": 0.2,
         "ratio_of_totals_high": 0.3,
@@ -124,7 +130,7 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
     write_rows(settings, {"llm_calls": [make_call_row()]}, NAIVE)
     write_rows(settings, {"llm_calls": [make_call_row()]}, SINGLE)
     comparisons = [
-        make_comparison("billed_tokens", NAIVE, mde=TWO_SIDED_80 * 0.25 / 10, n=100, n_left_out=3),
+        make_comparison("billed_tokens", NAIVE, mde=TWO_SIDED_80 * 0.25 / 10, n=100, n_left_out=3, n_failed=2),
         make_comparison("computed_tokens", NAIVE, delta=math.log(0.5)),
         make_comparison("billed_tokens", SINGLE, delta=math.log(1.5), delta_low=math.log(1.2), delta_high=math.log(2)),
         make_comparison("billed_tokens", NAIVE, slice="factoid", delta=0.0),
@@ -139,6 +145,12 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
             "reduction_low": 60,
             "reduction_high": 90,
             "reduction_mde_pct": 100 * mde_of_ratio(0.25, 100),
+            "reduction_all_pct": 30,
+            "reduction_all_low": 20,
+            "reduction_all_high": 40,
+            "reduction_worst_pct": -10,
+            "reduction_worst_low": -20,
+            "reduction_worst_high": 0,
             "reduction_of_totals_pct": 75,
             "reduction_of_totals_low": 70,
             "reduction_of_totals_high": 80,
@@ -150,7 +162,7 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
             "single_pass_ratio_high": 2,
         }
     )
-    assert (row["n_compared"], row["n_left_out"]) == (100, 3)
+    assert (row["n_compared"], row["n_left_out"], row["n_failed"]) == (100, 3, 2)
     assert (row["baseline_run_id"], row["claimable"], row["claimable_because"]) == (NAIVE, False, "too few")
 
 

@@ -54,7 +54,8 @@ compared as (
     select
         c.candidate_run_id as run_id, c.baseline_run_id, b.arm as baseline_arm, c.metric, c.delta, c.delta_low,
         c.delta_high, c.ratio_of_totals, c.ratio_of_totals_low, c.ratio_of_totals_high, c.claimable, c.claimable_because, c.because,
-        c.mde, c.n, c.n_left_out
+        c.mde, c.n, c.n_left_out, c.n_failed, c.left_out_because, c.all_delta, c.all_delta_low, c.all_delta_high,
+        c.worst_case_delta, c.worst_case_delta_low, c.worst_case_delta_high
     from comparisons as c
     join runs as b on b.run_id = c.baseline_run_id
     where c.agent = 'all' and c.slice = 'all'
@@ -96,6 +97,14 @@ select
     100 * (exp(billed.mde) - 1)                                 as reduction_mde_pct,
     billed.n                                                    as n_compared,
     billed.n_left_out,
+    billed.n_failed,
+    billed.left_out_because,
+    100 * (1 - exp(billed.all_delta))                           as reduction_all_pct,
+    100 * (1 - exp(billed.all_delta_high))                      as reduction_all_low,
+    100 * (1 - exp(billed.all_delta_low))                       as reduction_all_high,
+    100 * (1 - exp(billed.worst_case_delta))                    as reduction_worst_pct,
+    100 * (1 - exp(billed.worst_case_delta_high))               as reduction_worst_low,
+    100 * (1 - exp(billed.worst_case_delta_low))                as reduction_worst_high,
     100 * (1 - billed.ratio_of_totals)                          as reduction_of_totals_pct,
     100 * (1 - billed.ratio_of_totals_high)                     as reduction_of_totals_low,
     100 * (1 - billed.ratio_of_totals_low)                      as reduction_of_totals_high,
