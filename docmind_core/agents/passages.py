@@ -6,10 +6,21 @@ from dataclasses import dataclass
 
 from docmind_core.retrieval.search import Hit
 
-CITATION_RULES_VERSION = "2"
+CITATION_RULES_VERSION = "3"
 """Stored in the manifest of each run, so that counts of two versions can be told apart."""
 
-_CITATION = re.compile(r"(\s*)\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]")
+_NUMBERS = r"\d+(?:\s*(?:[,;&\N{EN DASH}-]|and|to)\s*\d+)*"
+_LABEL = r"(?:see|source|passage|document|doc|ref|reference|citation)s?"
+_CITATION = re.compile(
+    rf"(\s*)(?:\[\s*\^?({_NUMBERS})\s*\]"
+    rf"|[\[(]\s*(?:{_LABEL}:?\s*)+\[?({_NUMBERS})\]?\s*[\])]"
+    r"|\N{LEFT BLACK LENTICULAR BRACKET}(\d+)[^\N{RIGHT BLACK LENTICULAR BRACKET}]*"
+    r"\N{RIGHT BLACK LENTICULAR BRACKET})",
+    re.IGNORECASE,
+)
+"""Marks as models write them: [1, 3], [1-3], [^1], [Passage 2], (source: passage 2), and in lenticular brackets."""
+_RANGE = re.compile(r"(\d{1,9})(?:\s*(?:[\N{EN DASH}-]|to)\s*(\d{1,9}))?")
+_RANGE_MAX = 100
 _SUBSCRIPTED = re.compile(r"[\w)\]}\"'`]")
 """What a subscript stands behind without a space: a name, a call, another subscript, a literal."""
 _ENDING = re.compile(r"[\s.,;:!?*_\"'`)]*")
@@ -76,6 +87,8 @@ def _citation_marks(text: str, passages: int) -> list[re.Match[str]]:
     closing = _closing_marks(text, found, passages)
     marks: list[re.Match[str]] = []
     for mark in found:
+        if mark[2] and not mark[2].isdigit() and "," not in mark[2] and not _points(mark, passages):
+            continue  # an interval that the answer is about
         behind_a_mark = bool(marks) and marks[-1].end() == mark.start()
         before = text[: mark.start()][-1:]
         if mark[1] or behind_a_mark or mark in closing or not _SUBSCRIPTED.match(before):
@@ -94,9 +107,17 @@ def _closing_marks(text: str, found: Sequence[re.Match[str]], passages: int) -> 
         end = mark.start()
         if mark[1]:
             break
-    pointing = all(1 <= number <= passages for mark in closing for number in _numbers(mark))
-    return closing if pointing else []
+    return closing if all(_points(mark, passages) for mark in closing) else []
+
+
+def _points(mark: re.Match[str], passages: int) -> bool:
+    return all(1 <= number <= passages for number in _numbers(mark))
 
 
 def _numbers(mark: re.Match[str]) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", mark[2])]
+    numbers: list[int] = []
+    for first, last in _RANGE.findall(mark[2] or mark[3] or mark[4]):
+        begin, end = int(first), int(last or first)
+        # A range longer than any prompt points at no passage; it is not counted through.
+        numbers.extend(range(begin, end + 1) if begin <= end <= begin + _RANGE_MAX else (begin, end))
+    return numbers

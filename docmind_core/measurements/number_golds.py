@@ -26,6 +26,18 @@ _WORDS_BEFORE = frozenset(
 )
 _WORDS_AFTER_MAX = 5
 _SENTENCE = re.compile(r"\A[A-Z].*\s.*\s.*\s.*[.!]\Z", re.DOTALL)
+_SENTENCE_WORDS_MAX = 30
+_SECOND_SENTENCE = re.compile(r"[.!?]\s+\S")
+_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
+_ASKS_NUMBER = re.compile(
+    r"\bhow (?:many|much|long|far|old|tall|high|deep|wide|fast|big|large|often|heavy|hot|cold|late|early|frequently)\b"
+    r"|\bwhen\b|\b(?:what|which) (?:\w+ ){0,3}?(?:year|number|percent\w*|share|proportion|fraction|amount|age)\b",
+    re.IGNORECASE,
+)
+_ASKS_OTHERWISE = re.compile(
+    r"^\W*(?:who|whom|whose|where|why|how (?:was|were|is|are|do|does|did|can|to))\b", re.IGNORECASE
+)
+_STEM, _NEW_WORDS_MAX = 4, 2
 _LEADING_ZERO = re.compile(r"\A\D*0\d")
 
 
@@ -42,15 +54,17 @@ class NumberGold:
 
 
 @lru_cache(maxsize=65536)
-def number_gold(gold: str, *, in_sentence: bool) -> NumberGold | None:
+def number_gold(gold: str, *, question: str = "", in_sentence: bool) -> NumberGold | None:
     """Return the number or range that an accepted answer is judged by; None when it is no number.
 
     Args:
         gold: The accepted answer.
+        question: What was asked. A sentence is judged by its number only where that is the answer.
         in_sentence: Whether it may be a sentence that holds a number; else it has to be the number, with its unit and
             such words as "about" (names hold numbers, too: Apollo 11).
     """
-    text = plain_numbers(gold, counts_one=True)
+    is_sentence = in_sentence or _SENTENCE.match(gold) is not None
+    text = plain_numbers(gold, counts_one=not is_sentence or _MANY.search(question) is not None)
     numbers = list(numbers_in(text))
     found = [number for number in numbers if not number.rank] or numbers
     if len(found) == 2 and is_range(text, *found):
@@ -59,11 +73,29 @@ def number_gold(gold: str, *, in_sentence: bool) -> NumberGold | None:
         low, high = found[0], None
     else:
         return None
-    if not (in_sentence or _SENTENCE.match(gold)) and (has_date(gold) or not _is_amount(text, low, high or low)):
+    is_amount = not has_date(gold) and _is_amount(text, low, high or low)
+    if not is_amount and not (is_sentence and _is_answer(text, low, high or low, question)):
         return None
     return NumberGold(
         low=low, high=high, bounded=BOUND.search(text[: low.start]) is not None, text=" ".join(gold.split())
     )
+
+
+def _is_answer(text: str, low: Number, high: Number, question: str) -> bool:
+    """Return whether the number of a sentence is what was asked for, and not a number next to the answer.
+
+    It is where the question asks for one, or where the sentence repeats the question and adds little else.
+    """
+    if not question:
+        return True
+    words = text.split()
+    if len(words) > _SENTENCE_WORDS_MAX or _SECOND_SENTENCE.search(text) or _ASKS_OTHERWISE.search(question):
+        return False
+    if _ASKS_NUMBER.search(question):
+        return True
+    asked = {word[:_STEM] for word in re.findall(r"[a-z]{3,}", question.lower())}
+    said = re.findall(r"[a-z]{4,}", f"{text[: low.start]} {text[high.end :]}".lower())
+    return sum(word[:_STEM] not in asked for word in said) <= _NEW_WORDS_MAX
 
 
 def is_range(text: str, one: Number, other: Number) -> bool:

@@ -44,7 +44,8 @@ def numeric_match(answer: str, golds: Sequence[str], *, question: str = "", in_s
     Returns:
         None when no accepted answer is a number (`no_gold`).
     """
-    wanted = [gold for text in golds if (gold := number_gold(text, in_sentence=in_sentence)) is not None]
+    read = (number_gold(gold, question=question, in_sentence=in_sentence) for gold in golds)
+    wanted = [gold for gold in read if gold is not None]
     return float(any(_asserts(answer, gold, question) for gold in wanted)) if wanted else None
 
 

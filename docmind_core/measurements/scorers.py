@@ -61,7 +61,7 @@ def score_passed(query: Query, run: QueryRun) -> Score:
     number = _numeric_match(query, run)
     if query.free_form:
         return Score.missing("passed", because="judge_disabled") if number is None else _passed(number)
-    texts = [gold for gold in query.gold_answers if number_gold(gold, in_sentence=False) is None]
+    texts = [gold for gold in query.gold_answers if number_gold(gold, question=query.text, in_sentence=False) is None]
     if run.answer is None or not texts:
         return _passed(number or 0.0)
     return _passed(max(exact_match(run.answer, texts), number or 0.0))

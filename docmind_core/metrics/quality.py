@@ -15,7 +15,8 @@ ANSWERS = (
         level="query",
         definition="The pass rule: an accepted answer that is a number is judged by `numeric_match` alone, any other "
         "by `exact_match`; where the documents don't hold the answer, the system said so and answered nothing. "
-        "Sentences (`free_form`) that hold one number are judged by it. A failed query did not pass.",
+        "Sentences (`free_form`) with one number, which the question asks for, are judged by it. A failed query did "
+        "not pass.",
         missing="no accepted answer: `no_gold`; a sentence without a number, which takes a judge: `judge_disabled`",
         source=_ROW + ". Its mean is `pass_ratio`",
         gating=True,
@@ -71,7 +72,8 @@ ANSWERS = (
         "in. Numbers that are denied, asked about, supposed, one of two, the question's own or a page's are not "
         "asserted; a range matches only a range. The unit need not be repeated, another one is a miss. A refusal and a "
         "failed query score 0.",
-        missing="no accepted answer is a number or a range (with its unit), or a sentence with one: `no_gold`",
+        missing="no accepted answer is a number or a range (with its unit), or a sentence with the one asked for: "
+        "`no_gold`",
         source=_ROW,
     ),
     Metric(

@@ -20,6 +20,23 @@ HITS = [make_hit(number) for number in range(1, 6)]
         ("Paris [9] [0]", "Paris", ()),
         ("a list[int]", "a list[int]", ()),
         ("", "", ()),
+        ("Paris [1-3]", "Paris", ("doc1#0", "doc2#0", "doc3#0")),
+        ("Paris [1 and 2]", "Paris", ("doc1#0", "doc2#0")),
+        ("the interval [10-20]", "the interval [10-20]", ()),
+        ("Paris [^2]", "Paris", ("doc2#0",)),
+        ("Paris [Passage 2]", "Paris", ("doc2#0",)),
+        ("Paris (passage 2).", "Paris.", ("doc2#0",)),
+        ("Paris (Source: [2])", "Paris", ("doc2#0",)),
+        ("Paris (passages 1, 2 and 4)", "Paris", ("doc1#0", "doc2#0", "doc4#0")),
+        ("Paris (see document 3)", "Paris", ("doc3#0",)),
+        ("Paris (document 42)", "Paris", ()),
+        (
+            "Paris \N{LEFT BLACK LENTICULAR BRACKET}2\N{DAGGER}source\N{RIGHT BLACK LENTICULAR BRACKET}",
+            "Paris",
+            ("doc2#0",),
+        ),
+        ("Paris [1-999999999]", "Paris [1-999999999]", ()),
+        ("(passage of time) 2", "(passage of time) 2", ()),
     ],
 )
 def test_citations_are_taken_out_of_the_answer_and_point_at_chunks(text, answer, cited):

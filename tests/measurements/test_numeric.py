@@ -121,6 +121,24 @@ def test_a_sentence_is_judged_by_its_only_number():
     assert numeric_match("1973", ["It was opened by the mayor."], in_sentence=True) is None
 
 
+@pytest.mark.parametrize(
+    ("question", "gold", "judged"),
+    [
+        ("When did the plant open?", "The plant opened in 1973.", True),
+        ("How many people work there?", "Some 42 people work at the plant in Elwick.", True),
+        ("What is the default timeout?", "The default timeout is 30 seconds.", True),
+        ("What is the lowest temperature?", "The lowest temperature is -40 °C.", True),
+        ("Who opened the plant?", "The mayor opened the plant in 1973.", False),
+        ("Why did the plant close?", "It closed because 42 people left.", False),
+        ("What is the Sound known for?", "Striped bass, porgy and four species of sharks live there.", False),
+        ("Which one failed?", "Kepner is the only one who failed.", False),
+        ("When did it open?", "It opened in 1973. Many people came, and the mayor gave a speech.", False),
+    ],
+)
+def test_a_sentence_is_judged_by_its_number_only_where_that_is_the_answer(question, gold, judged):
+    assert (number_gold(gold, question=question, in_sentence=True) is not None) is judged
+
+
 def test_a_scale_that_was_asked_for_need_not_be_said():
     question = "How many million people live there?"
     assert numeric_match("1.5", ["1.5 million"], question=question) == 1.0
