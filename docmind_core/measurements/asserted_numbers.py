@@ -29,6 +29,10 @@ _DENIED_BEFORE = _words(
     r"\b(?:wrong|false|incorrect|mistaken)(?:ly)?\b|\b(?:excluding|except|without|unlikely|hardly|doubtful|impossible)\b",
     r"n't\b|\b(?:one|\d+)\s+(?:in|out of)\s+(?:every\s+)?$",
 )
+_IN_TIME = _words(
+    r"(?:\b(?:in|since|by|of|from|until|till|year|during|after|before|around|circa|early|late|mid|to|and|the)|[(,]"
+    r"|\b(?:january|february|march|april|may|june|july|august|september|october|november|december))[ -]*$"
+)
 _PART_BEFORE = _words(r"\b(?:of which|of whom|including|among (?:them|which))\s*(?:\w+\s+)?$")
 _PART_AFTER = _words(r"\s+of (?:them|these|those|which|whom)\b")
 _DENIED_AFTER = _words(
@@ -148,7 +152,7 @@ def _of_kind(text: str, found: Sequence[Number], gold: NumberGold, question: str
     units = {unit_named(word) for word in re.findall(r"[\w/°²³]+", question)}
     is_other: tuple[Callable[[Number], bool], ...] = (
         lambda number: number.value in asked,
-        lambda number: number.is_year and not gold.low.is_year,
+        lambda number: number.is_year and not gold.low.is_year and _IN_TIME.search(text, 0, number.start) is not None,
         lambda number: _is_part(text, number),
         lambda number: bool(number.unit) and not gold.low.unit and number.unit not in units,
     )

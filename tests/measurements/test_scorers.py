@@ -168,7 +168,8 @@ def test_a_name_with_a_number_is_judged_as_a_name():
 
 
 def test_a_sentence_with_one_number_is_judged_by_it():
-    query = make_query(gold_answers=("The plant opened in 1973.",), free_form=True)
+    gold = "The plant opened in 1973."
+    query = make_query(text="When did it open?", gold_answers=(gold,), free_form=True)
     assert [scores(query, make_query_run(answer=answer))["passed"] for answer in ("In 1973.", "1974")] == [1.0, 0.0]
     assert scores(query, FAILED)["passed"] == 0.0
 
