@@ -67,8 +67,9 @@ PROCESS_TAG = "docmind/process"
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make Dagster's folder with its settings, workspace and databases; files that exist are left as they are."""
+    settings.make_home()
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
     with (home / "prepared").open("a+", encoding="utf-8") as prepared:
         # Two processes that make Dagster's databases at once break each other's.
         fcntl.flock(prepared, fcntl.LOCK_EX)

@@ -67,7 +67,8 @@ def add_schedule(settings: Settings, path: Path) -> Suite:
                 f"a suite {other.name} is already scheduled ({where}). Rename one, or remove that one first."
             )
     link = settings.home / "suites" / f"{suite.name}.yaml"
-    link.parent.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
+    link.parent.mkdir(exist_ok=True)
     if file not in {known.resolve() for known in home_suites(settings)}:
         link.symlink_to(file)
     return suite

@@ -37,6 +37,11 @@ class Settings:
     home: Path
     """`DOCMIND_HOME`, absolute: tables, journals, reports, models, logs, Dagster's own state."""
 
+    def make_home(self) -> None:
+        """Create the home where it is missing, for its owner alone: questions and answers may be confidential."""
+        self.home.parent.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, exist_ok=True)
+
     @property
     def metrics_database(self) -> Path:
         """The published DuckDB file; open it read-only and reopen it to see newer runs."""

@@ -7,12 +7,15 @@ import click
 @click.option("--engine", metavar="URL", help="Ask this running engine what it can do instead.")
 @click.option("--model", metavar="NAME", help="With --engine: its model, where it serves several.")
 @click.option("--api-key-env", metavar="NAME", help="With --engine: the environment variable that holds its key.")
+@click.option(
+    "--repair", "repairs", is_flag=True, help="Set damaged files aside and write them again from the journals."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(engine: str | None, model: str | None, api_key_env: str | None, as_json: bool) -> None:
+def doctor(engine: str | None, model: str | None, api_key_env: str | None, repairs: bool, as_json: bool) -> None:
     """Check whether this installation and this home are fit to run benchmarks.
 
-    Checks the home, the disk, versions, the engine, the bundled model, the database, the lock and the last runs.
-    Exit code 1 when something is wrong; each problem says what to do.
+    Checks the home, the disk, versions, the engine, the bundled model, the database, the lock, every stored
+    file and the last runs. Exit code 1 when something is wrong; each problem says what to do.
 
     With --engine it asks a running server, vLLM or another one with the OpenAI API, what it can do, and says what will
     be unknown in its runs. That costs a few short replies.
@@ -20,6 +23,7 @@ def doctor(engine: str | None, model: str | None, api_key_env: str | None, as_js
     \b
     Examples:
       docmind doctor
+      docmind doctor --repair
       docmind doctor --engine http://127.0.0.1:8000
       docmind doctor --engine http://127.0.0.1:11434 --model llama3.2 --json
     """
@@ -28,7 +32,21 @@ def doctor(engine: str | None, model: str | None, api_key_env: str | None, as_js
         return
     if model or api_key_env:
         raise click.UsageError("--model and --api-key-env go with --engine URL.")
+    if repairs:
+        _repair()
     _examine_home(as_json=as_json)
+
+
+def _repair() -> None:
+    from dagster_project.cli.terminal_text import say
+    from docmind_core.runs.lock import lock_home
+    from docmind_core.runs.repair import repair
+    from docmind_core.settings import load_settings
+
+    settings = load_settings()
+    with lock_home(settings, "docmind doctor --repair"):
+        for done in repair(settings):
+            say(done, err=True)
 
 
 def _examine_home(*, as_json: bool) -> None:

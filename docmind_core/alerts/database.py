@@ -8,20 +8,25 @@ from contextlib import closing, contextmanager
 from docmind_core.alerts.database_schema import TABLES, VERSION, VIEWS
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
+from docmind_core.tables.damage import set_aside, sqlite_problem
 
 BUSY_TIMEOUT_S = 30.0
 
 
 @contextmanager
 def open_alerts_database(settings: Settings) -> Iterator[sqlite3.Connection]:
-    """Open the database of alerts, created where it is missing, and close it again.
+    """Open the database of alerts, created where it is missing or damaged, and close it again.
+
+    A damaged one is set aside: its alerts are lost, and the rule `file_damaged` says so.
 
     Raises:
         StoreError: If it can't be read or written.
     """
     path = settings.alerts_database
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        settings.make_home()
+        if sqlite_problem(path):
+            set_aside(path)
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
             _prepare(connection)

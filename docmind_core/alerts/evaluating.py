@@ -9,9 +9,10 @@ from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.ending import unevaluated_alerts
 from docmind_core.alerts.evaluation import Evaluation, evaluate_limit
 from docmind_core.alerts.lifecycle import BAD, FIRING, NO_DATA, OK, REPEAT, RESOLVED
-from docmind_core.alerts.listing import RESUMED, evaluations_of, run_evaluations
+from docmind_core.alerts.listing import RESUMED, evaluations_of, open_alerts, run_evaluations
 from docmind_core.alerts.messages import Message, Transition, compose
 from docmind_core.alerts.rules import (
+    FILE_DAMAGED,
     LEDGER_UNBALANCED,
     REPORT_FAILED,
     RUN_FAILED,
@@ -27,6 +28,7 @@ from docmind_core.measurements.limit_values import measure_limits
 from docmind_core.runs.frozen_suite import read_source_suite
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
+from docmind_core.tables.damage import damaged_files
 from docmind_core.tables.segments import read_segment, run_ids_of
 
 
@@ -84,6 +86,7 @@ def evaluate_alerts(
     evaluations = [failed, unbalanced]
     if suite.schedule is not None:
         evaluations += [_happened(rule, suite, []) for rule in SCHEDULE_RULES]
+    evaluations += _file_damaged(settings, suite)
     for found in measure_limits(settings.tables, benchmark_run, suite, limits):
         rule = limit_rule(found.name, found.limit, suite)
         inhibited_by = _inhibited_by(rule, failed, unbalanced)
@@ -226,6 +229,14 @@ def _ledger_unbalanced(settings: Settings, benchmark_run: str, suite: Suite) -> 
     unbalanced = sorted(unbalanced_runs(settings.tables, run_ids)) if run_ids else []
     arms = [run_id.removeprefix(f"{benchmark_run}.") for run_id in unbalanced]
     return _happened(LEDGER_UNBALANCED, suite, [f"{arm}: the engine counted other tokens" for arm in arms])
+
+
+def _file_damaged(settings: Settings, suite: Suite) -> list[Evaluation]:
+    """Say which files were set aside, and once that there are none any more."""
+    # Asked first: it may find that the database of alerts is damaged itself.
+    is_open = any(row["rule_id"] == FILE_DAMAGED.rule_id for row in open_alerts(settings))
+    damaged = [str(path.relative_to(settings.home)) for path in damaged_files(settings)]
+    return [_happened(FILE_DAMAGED, suite, damaged)] if damaged or is_open else []
 
 
 def _happened(rule: AlertRule, suite: Suite, problems: Sequence[str]) -> Evaluation:

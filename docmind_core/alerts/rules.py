@@ -54,6 +54,8 @@ REPORT_FAILED = AlertRule(rule_id="report_failed", severity=CRITICAL, patience=_
 """A launch that failed after its evaluation: the numbers are there, the report is not."""
 BENCHMARK_MISSING = AlertRule(rule_id="benchmark_missing", severity=CRITICAL, patience=_AT_ONCE)
 ALERTING_STALE = AlertRule(rule_id="alerting_stale", severity=CRITICAL, patience=_AT_ONCE)
+FILE_DAMAGED = AlertRule(rule_id="file_damaged", severity=WARNING, patience=_AT_ONCE)
+"""A file of the home can't be read: it was set aside, and what it held is missing until it is repaired."""
 SCHEDULE_RULES = (BENCHMARK_MISSING, ALERTING_STALE)
 """Rules of a suite with a schedule; each of its benchmark runs is an evaluation that finds nothing wrong."""
 

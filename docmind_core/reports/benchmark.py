@@ -31,6 +31,7 @@ from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
 from docmind_core.settings import Settings
+from docmind_core.tables.damage import damaged_files, damaged_runs
 from docmind_core.tables.reading import one_version
 from docmind_core.tables.segments import replace_durably
 
@@ -98,6 +99,15 @@ def read_summary(settings: Settings, benchmark_run: str, *, width: int | None) -
     return summary_text(records, scorecard, settings.reports / benchmark_run / "index.html", width)
 
 
+def damaged_sentence(settings: Settings) -> str | None:
+    """Say which runs and files are missing because they are damaged; None when none is."""
+    if not (files := damaged_files(settings)):
+        return None
+    runs = ", ".join(sorted(damaged_runs(settings.tables)))
+    left_out = f" Left out of the database: {runs}." if runs else ""
+    return f"Damaged files of this home: {len(files)}.{left_out} See docmind doctor."
+
+
 def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]:
     return {
         "first": records.arms[0],
@@ -107,6 +117,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "no_passages": no_passages_sentence(records),
         "unjudged": unjudged_sentence(records),
         "endings": endings_sentence(records),
+        "damaged": damaged_sentence(settings),
         "ledger_line": ledger_line(records),
         "arm_table": arm_table(records),
         "agents_table": agents_table(records),

@@ -12,7 +12,12 @@ from docmind_core.runs.blocks import turns
 from docmind_core.runs.clock import clock_notice
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.folding import fold_arm
-from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite, refuse_changed_suite
+from docmind_core.runs.frozen_suite import (
+    journal_path,
+    read_frozen_suite,
+    refuse_changed_suite,
+    refuse_lost_journal,
+)
 from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
@@ -50,10 +55,11 @@ def execute_benchmark_run(
     Raises:
         UsageError: If there is no such benchmark run.
         HomeLocked: If another process runs a benchmark in this home.
-        RunError: If what it was begun with has changed.
+        RunError: If what it was begun with has changed, or if its journal is gone.
         EngineError: If the engine can't be started or is gone; what is finished stays finished.
     """
     suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
+    refuse_lost_journal(settings, benchmark_run)
     with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
         if waiting := _waiting_arms(settings, journal, benchmark_run, suite):
             query_set = _load_query_set(suite, observer)

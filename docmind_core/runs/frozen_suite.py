@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from docmind_core.agents.arms import find_arm
-from docmind_core.errors import DocMindError, RunError, UsageError
+from docmind_core.errors import DocMindError, RunError, SuiteError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.journal import Journal
@@ -30,7 +30,7 @@ from docmind_core.settings import Settings
 from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, load_suite, parse_suite
 from docmind_core.tables.publish import publish_first
-from docmind_core.tables.segments import replace_durably, segment_path, sync_folder
+from docmind_core.tables.segments import replace_durably, run_ids_of, segment_path, sync_folder
 
 _NAMED = "named.txt"
 
@@ -97,6 +97,7 @@ def freeze_benchmark_run(
     # Under another name until it is whole: a process that dies in the middle leaves no run that can't be read.
     folder = settings.benchmarks / f".{key}.{os.getpid()}{PART}"
     try:
+        settings.make_home()
         folder.mkdir(parents=True)
         (folder / NUMBER).write_text(str(next_number(settings.benchmarks)), "ascii")
         if named is not None:
@@ -157,6 +158,20 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
     return f"{benchmark_run} goes on with its frozen suite, not comparable; the file has changed: {changed}"
 
 
+def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
+    """Refuse a run that has tables and no journal: nothing says any more which of its calls are paid for.
+
+    Raises:
+        RunError: If the journal of a run that had ended an arm is not there.
+    """
+    path = journal_path(settings, benchmark_run)
+    if not path.exists() and run_ids_of(settings.tables, benchmark_run):
+        raise RunError(
+            f"{path} is gone, while the tables of {benchmark_run} are there: every query would be asked again. "
+            "Put the journal back, or start a new run."
+        )
+
+
 def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journal) -> None:
     """Let a run that had begun go on only if the suite it was asked for by is still what it was.
 
@@ -196,8 +211,7 @@ def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:
     Raises:
         UsageError: If there is no such benchmark run.
     """
-    path = suite_path(settings, benchmark_run)
-    return parse_suite(path.read_text("utf-8"), source=str(path))
+    return _read_suite(suite_path(settings, benchmark_run))
 
 
 def read_source_suite(settings: Settings, benchmark_run: str) -> Suite:
@@ -207,8 +221,14 @@ def read_source_suite(settings: Settings, benchmark_run: str) -> Suite:
         UsageError: If there is no such benchmark run.
         SuiteError: If the copy of the file is damaged.
     """
-    path = suite_path(settings, benchmark_run).with_name("source.yaml")
-    return parse_suite(path.read_text("utf-8"), source=str(path))
+    return _read_suite(suite_path(settings, benchmark_run).with_name("source.yaml"))
+
+
+def _read_suite(path: Path) -> Suite:
+    try:
+        return parse_suite(path.read_text("utf-8"), source=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{path}: damaged ({error}). Start a new run, or put the file back.") from error
 
 
 def suite_path(settings: Settings, benchmark_run: str) -> Path:

@@ -13,6 +13,7 @@ from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_run
 from docmind_core.runs.lock import home_holder
 from docmind_core.runs.manifest import package_versions
 from docmind_core.runs.pruning import half_frozen
+from docmind_core.runs.repair import find_damage
 from docmind_core.serving.bundled_model import BUNDLED_MODEL, damage
 from docmind_core.serving.engine import engine_status
 from docmind_core.serving.launcher import installed_engine
@@ -49,7 +50,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings)
     holder = home_holder(settings)
     yield Finding(what="lock", text=f"held by {holder}" if holder else "free")
+    yield from _files(settings)
     yield from _runs(settings, busy=holder is not None)
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    damaged = [
+        Finding(what="file", text=f"{damage.path}: {damage.problem}", advice=damage.advice)
+        for damage in find_damage(settings)
+    ]
+    yield from damaged or [Finding(what="files", text="every segment, journal and suite can be read")]
 
 
 def full_disk(settings: Settings) -> str | None:

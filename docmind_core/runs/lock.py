@@ -37,7 +37,7 @@ def lock_home(settings: Settings, purpose: str) -> Iterator[None]:
         finally:
             _held[path] -= 1
         return
-    with _open_lock(path) as handle:
+    with _open_lock(settings) as handle:
         _take(handle, settings, purpose)
         _held[path] = 1
         try:
@@ -60,9 +60,10 @@ def home_holder(settings: Settings) -> str | None:
     return None
 
 
-def _open_lock(path: Path) -> IO[str]:
+def _open_lock(settings: Settings) -> IO[str]:
+    path = settings.home / "lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        settings.make_home()
         return path.open("a+", encoding="utf-8")
     except OSError as error:
         raise RunError(

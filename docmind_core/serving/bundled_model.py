@@ -66,7 +66,8 @@ def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedMod
     """
     folder = settings.models / BUNDLED_MODEL
     try:
-        settings.models.mkdir(parents=True, exist_ok=True)
+        settings.make_home()
+        settings.models.mkdir(exist_ok=True)
         with _only_one(settings.models / f"{BUNDLED_MODEL}.lock", announce):
             problem = damage(folder)
             if problem is not None:

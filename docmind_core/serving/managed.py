@@ -88,7 +88,7 @@ def start_engine(
     Raises:
         EngineStartError: If the port is taken, another engine of this home runs, or the server ends or hangs.
     """
-    with _start_lock(settings.home):
+    with _start_lock(settings):
         end_stale_group(settings, announce)
         refuse_second_engine(settings)
         engine = _spawn(profile, model_folder, settings, _choose_port(port), detached=detached)
@@ -141,9 +141,9 @@ def is_healthy(url: str, client: httpx.Client | None = None) -> bool:
 
 
 @contextmanager
-def _start_lock(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "engine.lock").open("w") as file:
+def _start_lock(settings: Settings) -> Iterator[None]:
+    settings.make_home()
+    with (settings.home / "engine.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

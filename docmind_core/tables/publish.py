@@ -15,6 +15,7 @@ from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.connecting import open_in_memory, open_new
+from docmind_core.tables.damage import damaged_runs, set_aside, unreadable_segments
 from docmind_core.tables.definitions import Table, View
 from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
@@ -29,13 +30,23 @@ def publish(settings: Settings) -> Path:
     publish at once, each waits for the one before it, so that the file in place never lacks a segment that was there
     when its own publisher was called.
 
+    A segment that cannot be read is set aside (`damage`), and its run is left out until it is repaired.
+
     Raises:
-        StoreError: If a segment can't be read, or if a row breaks a key or a check; then the old file stays.
+        StoreError: If a row breaks a key or a check; then the old file stays.
     """
     target = settings.metrics_database
-    target.parent.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     with _one_at_a_time(target.parent):
-        _build_aside_and_replace(settings, target)
+        try:
+            _build_aside_and_replace(settings, target)
+        except StoreError:
+            damaged = list(unreadable_segments(settings.tables))
+            if not damaged:
+                raise
+            for path, _ in damaged:
+                set_aside(path)
+            _build_aside_and_replace(settings, target)
     return target
 
 
@@ -111,7 +122,8 @@ def fill(
         tables: Fill these alone and leave the others empty; all when None.
     """
     # Once and before all others: a run that ends meanwhile is wholly in or wholly out.
-    whole = frozenset(path.name for path in (folder / "runs").glob("*.parquet"))
+    damaged = {f"{run_id}.parquet" for run_id in damaged_runs(folder)}
+    whole = frozenset(path.name for path in (folder / "runs").glob("*.parquet")) - damaged
     for table in TABLES.values():
         segments = _segments(folder / table.name, run_ids, whole)
         if segments and (tables is None or table.name in tables):

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
+from docmind_core.tables.damage import forget_damage
 from docmind_core.tables.definitions import Table
 from docmind_core.tables.schema import TABLES
 
@@ -56,6 +57,7 @@ def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[
     part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     pq.write_table(content, part, compression="zstd")
     replace_durably(part, target)
+    forget_damage(target)
     return target
 
 
@@ -107,7 +109,7 @@ def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) 
         with pq.ParquetFile(path) as file:  # a column that an older version did not write is passed over
             return file.read(columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{path} can't be read: {error}. Delete it and resume the benchmark run.") from error
+        raise StoreError(f"{path} cannot be read: {error}. Write it again: docmind doctor --repair") from error
 
 
 def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
 from docmind_core.alerts.evaluation import decide, fingerprint
 from docmind_core.alerts.notices import waiting_messages
 from docmind_core.alerts.rules import clear_threshold, limit_rule, watched_limits
-from docmind_core.errors import StoreError
 from docmind_core.measurements.limit_values import LimitValue
 from docmind_core.measurements.limits import Measured
 from docmind_core.query_sets.bundled import load_query_set
@@ -211,13 +210,6 @@ def test_two_processes_write_at_once_and_lose_nothing(home):
     assert {row["n"] for row in rows(home, "select count(*) as n from alert_events group by fingerprint")} == {4}, (
         "fired, and repeated after 3, 7 and 14 runs"
     )
-
-
-def test_a_broken_database_of_alerts_is_named(home):
-    home.alerts_database.parent.mkdir(parents=True)
-    home.alerts_database.write_text("not a database " * 100)
-    with pytest.raises(StoreError, match=r"alerts\.sqlite"):
-        evaluate_night(home, 0, 1.0)
 
 
 def test_the_tables_of_alerts_are_copied_when_metrics_are_published(home):

@@ -76,15 +76,6 @@ def test_a_value_without_reason_or_a_reason_beside_a_value_is_refused(settings, 
         publish(settings)
 
 
-def test_a_damaged_segment_is_named_and_nothing_is_published(settings):
-    write_rows(settings, {"spans": []})
-    path = segment_path(settings.tables, "spans", RUN_ID)
-    path.write_bytes(b"torn")
-    with pytest.raises(StoreError, match=str(path)):
-        publish(settings)
-    assert not settings.metrics_database.exists()
-
-
 def test_an_arm_whose_tables_are_not_all_written_is_not_published(settings):
     write_rows(settings, {"llm_calls": [make_call_row()]}, "whole.tuned")
     write_segment(settings.tables, "llm_calls", "torn.tuned", [{**make_call_row(), "run_id": "torn.tuned"}])
