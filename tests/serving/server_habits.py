@@ -124,6 +124,7 @@ HABITS: dict[str, tuple[bytes | Stream | Refusal, Right]] = {
     "the beginning of a chunk": (said("It is") + b'data: {"choices": [{"ind', asked_again()),
     "a list": (data([1, 2]), given_up()),
     "an error in one piece": (one_piece({"error": {"message": "no such model", "code": 404}}), given_up()),
+    "an error without a code": (data({"error": {"message": "planted"}}), given_up()),
     "an error as a named event": (b"event: error\n" + data({"message": "bad", "code": 400}), given_up()),
     "a passing error as a named event": (b"event: error\n" + data({"message": "busy", "code": 503}), asked_again()),
     "an endless stream": (Stream((said("and so on "),), "never"), given_up()),

@@ -120,14 +120,6 @@ async def test_a_reply_that_did_not_end_by_itself_is_asked_for_again(reason):
     assert [(end.status, end.usage.completion_tokens) for end in book.ends] == [("cut_off", 4), ("finished", 4)]
 
 
-async def test_a_free_text_cut_by_max_tokens_is_an_answer_and_recorded_as_cut():
-    with FakeEngine(reply=lambda body: "one two three four") as engine:
-        reply, book = await ask(engine, make_request(max_tokens=2))
-
-    assert (reply.text, reply.finish_reason, reply.output_problem) == ("one two", "length", None)
-    assert [(end.status, end.finish_reason) for end in book.ends] == [("finished", "length")]
-
-
 @pytest.mark.parametrize("reason", ["length", "abort", "error", None, "content_filter"])
 @pytest.mark.parametrize("form", [{"output": Verdict}, {"choices": ("no", "yes")}])
 def test_a_form_counts_only_when_its_reply_ended_by_itself(reason, form):

@@ -5,7 +5,7 @@ from time import monotonic_ns
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, RequestRejected
+from docmind_core.errors import CallTimeout, EngineUnreachable, RequestRejected
 from docmind_core.serving.chat import AttemptEnd, AttemptStart, ChatRequest
 from docmind_core.serving.chat_client import ChatClient, RetryPolicy
 from docmind_core.serving.connection import EngineConnection
@@ -148,7 +148,7 @@ async def test_a_stream_cut_in_the_middle_keeps_the_usage_seen_so_far():
     with FakeEngine(reply=lambda body: "one two three four", faults=deque(["cut"])) as engine:
         _, book = await ask(engine)
 
-    assert book.ends[0].status == "cut_off"
+    assert (book.ends[0].status, book.ends[0].http_status) == ("cut_off", 200)
     assert (book.ends[0].usage.completion_tokens, book.ends[0].usage.cached_tokens) == (2, None)
 
 
@@ -156,17 +156,6 @@ async def test_the_last_usage_is_the_count_not_the_sum_of_chunks():
     with FakeEngine(reply=lambda body: "one two three four") as engine:
         reply, _ = await ask(engine)
         assert reply.usage.completion_tokens == engine.counters["generation_tokens"] == 4
-
-
-@pytest.mark.parametrize("fault", ["garbage", "error"])
-async def test_garbage_in_the_stream_is_no_answer(fault):
-    with FakeEngine(faults=deque([fault])) as engine:
-        book = Book()
-        async with make_client(engine) as client:
-            with pytest.raises(OutputInvalid):
-                await client.complete(make_request(), book)
-
-    assert [(end.status, end.usage) for end in book.ends] == [("cut_off", None)]
 
 
 async def test_a_call_without_end_is_cut_off_at_its_limit():
