@@ -102,7 +102,7 @@ def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:
     more = f" and {len(found) - _GOLDS_NAMED:,} more" if len(found) > _GOLDS_NAMED else ""
     noun = "1 accepted answer is" if len(found) == 1 else f"{len(found):,} accepted answers are"
     return (
-        f"{noun} compared without normalising, case and punctuation included, which would leave no letter or digit: "
+        f"{noun} compared as written, case and punctuation included: normalising would leave no letter or digit of "
         f"{named}{more}",
     )
 

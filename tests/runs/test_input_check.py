@@ -192,7 +192,7 @@ def test_golds_that_normalising_would_empty_are_named_in_a_note(tmp_path):
     queries = [query("q1", "A", "grade A"), query("q2", "=="), query("q3", "Paris", "42")]
     folder = write_query_set(tmp_path / "set", queries=queries)
     (notice,) = check_input(str(folder)).notices
-    assert notice.startswith("2 accepted answers are compared without normalising")
+    assert notice.startswith("2 accepted answers are compared as written")
     assert notice.endswith("'A' (q1), '==' (q2)")
 
     (tmp_path / "suite.yaml").write_text(
