@@ -8,8 +8,8 @@ import dagster as dg
 from dagster_project.metadata import ROW_COUNT, table_of
 from docmind_core.alerts.evaluating import AlertOutcome
 from docmind_core.alerts.listing import evaluations_of, open_alerts
-from docmind_core.measurements.limit_values import LimitValue, worst_by_limit
-from docmind_core.measurements.limits import MET, NOT_MEASURED
+from docmind_core.measurements.limit_results import MET, NOT_MEASURED, WORST_FIRST, LimitResult, worst_by_limit
+from docmind_core.measurements.limit_series import ALL_AGENTS
 from docmind_core.settings import Settings
 
 EVALUATION_COLUMNS = ("rule_id", "labels", "outcome", "value", "value_low", "value_high", "n", "threshold", "reason")
@@ -31,64 +31,47 @@ def described_alerts(settings: Settings, outcome: AlertOutcome) -> dict[str, Any
     }
 
 
-def limit_check_result(name: str, values: Sequence[LimitValue], **place: Any) -> dg.AssetCheckResult:
-    """Return the check of one limit: green only when every series of it is proved to keep it.
+def limit_check_result(results: Sequence[LimitResult], **place: Any) -> dg.AssetCheckResult:
+    """Return the check of one limit, or of several: green only when every series is shown to keep it.
 
     A limit that is broken, undecided or not measured warns; the description begins with which of them it is.
 
     Args:
-        name: Of the limit.
-        values: One per series of this limit, at least one.
+        results: One per series, at least one.
         place: Asset and name of the check.
     """
-    worst = worst_by_limit(values)[name]
+    worst = min(worst_by_limit(results).values(), key=lambda result: WORST_FIRST.index(result.state))
     return dg.AssetCheckResult(
-        passed=all(value.judged.state == MET for value in values),
+        passed=all(result.state == MET for result in results),
         severity=dg.AssetCheckSeverity.WARN,
         description=_description(worst),
-        metadata={**_numbers(worst), "series": table_of([_row(value) for value in values])},
+        metadata={**_numbers(worst), "series": table_of([result.row for result in results])},
         **place,
     )
 
 
-def _numbers(value: LimitValue) -> dict[str, Any]:
-    shown = value.shown
+def _numbers(result: LimitResult) -> dict[str, Any]:
+    shown = result.shown
     known = {"value": shown.value, "value_low": shown.low, "value_high": shown.high, "n": shown.n}
     return {
-        "state": value.judged.state,
-        "limit": value.bound,
+        "state": result.state,
+        "limit": result.bound,
         **{name: number for name, number in known.items() if number is not None},
         **({"no_data_because": shown.because} if shown.because else {}),
-        **({"beside": "; ".join(value.beside)} if value.beside else {}),
+        **({"notes": "; ".join(result.notes)} if result.notes else {}),
     }
 
 
-def _row(value: LimitValue) -> dict[str, object]:
-    shown, judged = value.shown, value.judged
-    return {
-        "arm": value.arm,
-        "agent": value.agent,
-        "value": shown.value,
-        "value_low": shown.low,
-        "value_high": shown.high,
-        "limit": value.bound,
-        "state": judged.state,
-        "n": shown.n,
-        "because": judged.because,
-    }
-
-
-def _description(value: LimitValue) -> str:
-    shown, judged = value.shown, value.judged
-    notes = "".join(f", {note}" for note in value.beside)
-    whose = f"{value.arm}, {value.agent}" if value.agent else value.arm
+def _description(result: LimitResult) -> str:
+    shown = result.shown
+    notes = "".join(f", {note}" for note in result.notes)
+    whose = result.arm if result.agent == ALL_AGENTS else f"{result.arm}, {result.agent}"
     if shown.value is None:
-        word = NO_DATA if judged.state == NOT_MEASURED else judged.state
-        return f"{word}: {judged.because} ({whose}, n {shown.n or 0}{notes})"
+        word = NO_DATA if result.state == NOT_MEASURED else result.state
+        return f"{word}: {result.because} ({result.limit.name}, {whose}, n {shown.n}{notes})"
     interval = (
         "" if shown.low is None or shown.high is None else f" (95 % interval {shown.low:.4g} to {shown.high:.4g})"
     )
-    side = "at least" if value.is_minimum else "at most"
-    because = f"; {judged.because}" if judged.because else ""
-    number = f"{judged.state}: {shown.value:.4g}{interval}, limit {side} {value.bound:.4g}, n {shown.n}"
-    return f"{number}, {whose}{notes}{because}"
+    because = f"; {result.because}" if result.because else ""
+    number = f"{result.state}: {shown.value:.4g}{interval}, limit {result.side} {result.bound:.4g}, n {shown.n}"
+    return f"{number}, {result.limit.name}, {whose}{notes}{because}"

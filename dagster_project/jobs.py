@@ -4,7 +4,7 @@ import dagster as dg
 
 from dagster_project.assets.agent_runs import agent_runs
 from dagster_project.assets.alerts import alert_states
-from dagster_project.assets.metrics import ablation, measurements, metrics_database, token_efficiency
+from dagster_project.assets.metrics import ablation, limits, measurements, metrics_database, token_efficiency
 from dagster_project.assets.query_sets import documents, queries, retrieval_index
 from dagster_project.assets.reports import performance_report
 
@@ -15,6 +15,7 @@ ASSETS = (
     agent_runs,
     measurements,
     token_efficiency,
+    limits,
     ablation,
     alert_states,
     metrics_database,

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from docmind_core.measurements.limit_results import judged_arm
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.reports.benchmark import ReportPaths
 from docmind_core.retrieval.index import RetrievalIndex
@@ -101,6 +102,19 @@ def described_levers(settings: Settings, benchmark_run: str, row_count: int) -> 
     ]
     measured = sum(row["effect_low"] is not None for row in rows)
     return {ROW_COUNT: row_count, "measured": measured, "ablation": table_of(rows)}
+
+
+def described_limits(settings: Settings, benchmark_run: str, suite: Suite, row_count: int) -> Metadata:
+    """Show the grades of a benchmark run, and each limit with its state."""
+    run_id = f"{benchmark_run}.{judged_arm(suite)}"
+    shown = ("limit_name", "agent", "value", "low", "high", "side", "bound", "state", "headroom_pct", "n", "because")
+    results = read_segment(settings.tables, "limit_results", run_id)
+    grades = read_segment(settings.tables, "grades", run_id)
+    return {
+        ROW_COUNT: row_count,
+        "limits": table_of([{name: row[name] for name in shown} for row in results]),
+        "grades": table_of([{name: row[name] for name in ("dimension", "letter", "because")} for row in grades]),
+    }
 
 
 def described_database(settings: Settings, benchmark_run: str) -> Metadata:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from docmind_core.alerts.evaluating import evaluate_alerts
-from docmind_core.measurements.limit_values import measure_limits
+from docmind_core.measurements.grades import write_limits
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import write_segment
@@ -47,7 +47,7 @@ def main() -> None:
         for number in range(options.rounds):
             key = KEY.format(number=number)
             before = os.times()
-            measure_limits(settings.tables, key, suite)
+            write_limits(settings.tables, key, suite)
             between = os.times()
             if options.profile and number == options.rounds - 1:
                 profile.enable()

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from dagster_project.alert_metadata import described_alerts
-from dagster_project.assets.metrics import measurements, token_efficiency
+from dagster_project.assets.metrics import limits, measurements
 from dagster_project.metadata import column_schema
 from dagster_project.partitions import benchmark_runs
 from dagster_project.resources import StoreResource
@@ -16,7 +16,7 @@ from docmind_core.tables.publish import publish
     group_name="alerts",
     kinds={"sqlite"},
     partitions_def=benchmark_runs,
-    deps=[measurements, token_efficiency],
+    deps=[measurements, limits],
     metadata=column_schema("alert_evaluations"),
     # Before the gates: a launch in this process ends with the first step that fails.
     op_tags={"dagster/priority": "1"},

@@ -10,11 +10,13 @@ from dagster_project.metadata import (
     described_comparisons,
     described_database,
     described_levers,
+    described_limits,
 )
 from dagster_project.partitions import benchmark_runs
 from dagster_project.resources import StoreResource
 from docmind_core.measurements.ablation import measure_levers
 from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.grades import write_limits
 from docmind_core.measurements.noise_floor import measure_noise
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.measurements.times import compare_times
@@ -60,6 +62,21 @@ def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) ->
     group_name=GROUP,
     kinds={"parquet"},
     partitions_def=benchmark_runs,
+    deps=[measurements, token_efficiency],
+    metadata=column_schema("limit_results"),
+)
+def limits(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+    """One row is a limit of the suite and how it came out; checks, alerts and reports read it."""
+    settings = store.settings()
+    suite = read_frozen_suite(settings, context.partition_key)
+    rows = write_limits(settings.tables, context.partition_key, suite)
+    return dg.MaterializeResult(metadata=described_limits(settings, context.partition_key, suite, rows))
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"parquet"},
+    partitions_def=benchmark_runs,
     deps=[measurements],
     metadata=column_schema("lever_effects"),
 )
@@ -73,7 +90,7 @@ def ablation(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mate
     group_name=GROUP,
     kinds={"duckdb"},
     partitions_def=benchmark_runs,
-    deps=[measurements, token_efficiency, ablation],
+    deps=[measurements, token_efficiency, limits, ablation],
 )
 def metrics_database(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """One file with all tables and views of all benchmark runs; its readers never wait."""

@@ -14,11 +14,11 @@ from docmind_core.alerts.listing import find_open_alert, open_alerts
 from docmind_core.alerts.messages import compose
 from docmind_core.alerts.rules import SCHEDULE_RULES, AlertRule, limit_rule, watched_limits
 from docmind_core.errors import UsageError
-from docmind_core.measurements.limit_values import judged_arm
+from docmind_core.measurements.limit_results import judged_arm
 from docmind_core.runs.frozen_suite import named_source
 from docmind_core.runs.keys import benchmark_runs_of
 from docmind_core.settings import Settings
-from docmind_core.statistics.estimates import N_TOO_SMALL
+from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 from docmind_core.suites.suite import Suite, bundled_suite_names
 
 _SCHEDULE_RULE_IDS = frozenset(rule.rule_id for rule in SCHEDULE_RULES)
@@ -55,7 +55,10 @@ def unevaluated_alerts(
             found.append(_series(row, because))
         elif row["rule_id"] in rules and labels.get("arm") == judged_arm(suite):
             rule = rules[row["rule_id"]]
-            found.append(Evaluation(rule=rule, labels=labels, run_id=None, outcome=NO_DATA, reason=N_TOO_SMALL, n=0))
+            nothing = Estimate(value=None, n=0, because=N_TOO_SMALL)
+            found.append(
+                Evaluation(rule=rule, labels=labels, run_id=None, outcome=NO_DATA, reason=N_TOO_SMALL, estimate=nothing)
+            )
     return tuple(found)
 
 

@@ -17,16 +17,15 @@ from docmind_core.alerts.rules import (
     REPORT_FAILED,
     RUN_FAILED,
     SCHEDULE_RULES,
-    TOKEN_RULES,
     AlertRule,
     limit_rule,
-    watched_limits,
 )
 from docmind_core.errors import DocMindError
 from docmind_core.measurements.comparability import unbalanced_runs
-from docmind_core.measurements.limit_values import measure_limits
+from docmind_core.measurements.limit_results import read_limit_results
 from docmind_core.runs.frozen_suite import read_source_suite
 from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import Estimate
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.damage import damaged_files
 from docmind_core.tables.segments import read_segment, run_ids_of
@@ -78,17 +77,19 @@ def evaluate_alerts(
     Doing it twice changes nothing. Nothing is sent here: what is due waits for `deliver_notice`.
 
     Raises:
-        StoreError: If segments can't be read or the database of alerts can't be written.
+        StoreError: If segments can't be read, the limits were not measured, or the database of alerts can't be
+            written.
     """
     failed = _run_failed(settings, benchmark_run, suite)
     unbalanced = _ledger_unbalanced(settings, benchmark_run, suite)
-    limits = watched_limits(suite)
     evaluations = [failed, unbalanced]
     if suite.schedule is not None:
         evaluations += [_happened(rule, suite, []) for rule in SCHEDULE_RULES]
     evaluations += _file_damaged(settings, suite)
-    for found in measure_limits(settings.tables, benchmark_run, suite, limits):
-        rule = limit_rule(found.name, found.limit, suite)
+    for found in read_limit_results(settings.tables, benchmark_run, suite):
+        if found.set_to is None:
+            continue
+        rule = limit_rule(found.limit.name, found.set_to, suite)
         inhibited_by = _inhibited_by(rule, failed, unbalanced)
         evaluations.append(evaluate_limit(rule, found, suite.name, inhibited_by))
     evaluations += unevaluated_alerts(settings, suite, _configured(settings, benchmark_run, suite), evaluations)
@@ -246,14 +247,14 @@ def _happened(rule: AlertRule, suite: Suite, problems: Sequence[str]) -> Evaluat
         run_id=None,
         outcome=BAD if problems else OK,
         reason="; ".join(problems) or None,
-        value=float(len(problems)),
+        estimate=Estimate(value=float(len(problems)), n=1),
     )
 
 
 def _inhibited_by(rule: AlertRule, failed: Evaluation, unbalanced: Evaluation) -> str | None:
     if failed.outcome == BAD:
         return RUN_FAILED.rule_id
-    if unbalanced.outcome == BAD and rule.rule_id in TOKEN_RULES:
+    if unbalanced.outcome == BAD and rule.counts_tokens:
         return LEDGER_UNBALANCED.rule_id
     return None
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from docmind_core.alerts.lifecycle import BAD, BAND, NO_DATA, OK
 from docmind_core.alerts.rules import CRITICAL, AlertRule
-from docmind_core.measurements.limit_values import LimitValue
-from docmind_core.statistics.estimates import N_TOO_SMALL
-from docmind_core.suites.limits import BINOMTEST, CI_BOUND, QUANTILE_TEST
+from docmind_core.measurements.limit_results import LimitResult
+from docmind_core.measurements.limit_series import ALL_AGENTS
+from docmind_core.metrics.limits import BINOMTEST, CI_BOUND, QUANTILE_TEST
+from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +24,15 @@ class Evaluation:
     run_id: str | None
     outcome: str
     reason: str | None = None
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
+    estimate: Estimate | None = None
+    """What was measured; None for a rule without a number."""
     inhibited_by: str | None = None
     evidence: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float | None:
+        """Return what was measured; None where nothing was."""
+        return self.estimate.value if self.estimate else None
 
     @property
     def fingerprint(self) -> str:
@@ -42,10 +46,10 @@ def fingerprint(rule_id: str, labels: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def evaluate_limit(rule: AlertRule, found: LimitValue, suite_name: str, inhibited_by: str | None) -> Evaluation:
+def evaluate_limit(rule: AlertRule, found: LimitResult, suite_name: str, inhibited_by: str | None) -> Evaluation:
     """Decide one limit; an inhibited one is no data, since its numbers are not trusted."""
     labels = {"suite": suite_name, "arm": found.arm}
-    if found.agent is not None:
+    if found.agent != ALL_AGENTS:
         labels["agent"] = found.agent
     outcome, reason = decide(rule, found)
     if inhibited_by is not None:
@@ -60,47 +64,46 @@ def evaluate_limit(rule: AlertRule, found: LimitValue, suite_name: str, inhibite
         run_id=found.run_id,
         outcome=outcome,
         reason=reason,
-        value=measured.value,
-        low=measured.low,
-        high=measured.high,
-        n=measured.n,
+        estimate=measured,
         inhibited_by=inhibited_by,
         evidence={
-            "limit": found.name,
-            "p": found.worse_p,
+            "limit": found.limit.name,
+            "p": found.p,
             "min_n": rule.min_n,
             "for_evals": rule.patience.for_evals,
             "keep_evals": rule.patience.keep_evals,
             "clear_threshold": rule.clear_threshold,
-            "beside": list(found.beside),
+            "beside": list(found.notes),
             "overridden": list(rule.overridden),
         },
     )
 
 
-def decide(rule: AlertRule, found: LimitValue) -> tuple[str, str | None]:
+def decide(rule: AlertRule, found: LimitResult) -> tuple[str, str | None]:
     """Return `bad`, `ok`, `band` or `nodata`, and why; a request that did not fit the window is bad by itself."""
     if found.refused:
         return BAD, f"{found.refused} queries had a request that did not fit the context window"
     value = found.measured.value
     if value is None or not math.isfinite(value):
         return NO_DATA, found.measured.because or "no reason recorded"
-    if (found.measured.n or 0) < rule.min_n:
+    if found.measured.n < rule.min_n:
         return NO_DATA, N_TOO_SMALL
     if is_breached(rule, found):
         return BAD, None
-    if found.recovered_share is not None:
-        return (OK if found.recovered_share <= found.bound else BAND), None
+    if found.near_ratio is not None and found.bound is not None:
+        return (OK if found.near_ratio <= found.bound else BAND), None
     clear = rule.clear_threshold
     has_recovered = clear is not None and (value >= clear if rule.is_minimum else value <= clear)
     return (OK, None) if has_recovered else (BAND, None)
 
 
-def is_breached(rule: AlertRule, found: LimitValue) -> bool:
+def is_breached(rule: AlertRule, found: LimitResult) -> bool:
     """Return whether the limit is proved broken; a wide interval proves nothing."""
-    measured, limit = found.measured, found.bound
+    measured, limit = found.measured, rule.threshold
     if rule.test in {QUANTILE_TEST, BINOMTEST}:
-        return found.worse_p is not None and found.worse_p < rule.alpha
+        return found.p is not None and found.p < rule.alpha
+    if rule.test == CI_BOUND and found.p is not None and found.p >= rule.alpha / 2:
+        return False  # Holm over the agents: one interval of several lies beyond the limit by chance
     near_end = measured.high if rule.is_minimum else measured.low
     bound = near_end if rule.test == CI_BOUND else measured.value
-    return bound is not None and (bound < limit if rule.is_minimum else bound > limit)
+    return bound is not None and limit is not None and (bound < limit if rule.is_minimum else bound > limit)

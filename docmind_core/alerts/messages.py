@@ -16,9 +16,8 @@ NEXT_STEPS = {
     "ledger_unbalanced": 'see who counted what: docmind sql "from ledger_balance"',
     "benchmark_missing": "see whether the daemon runs and the suite can be read: docmind check SUITE",
     "alerting_stale": "see why no benchmark comes to its end: docmind runs",
-    "context_utilisation_high": 'see which agent reads so much: docmind sql "from context_reductions"',
 }
-"""What to do about a rule, where there is more to do than to read the report."""
+"""What to do about a rule that is no limit, where there is more to do than to read the report."""
 _WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved", EXPIRED: "expired", CLOSED: "closed"}
 
 
@@ -95,7 +94,7 @@ def _line(change: Transition) -> str:
     parts = [f"{word} [{evaluation.rule.severity}] {evaluation.rule.rule_id} ({labels})"]
     parts += [text for text in (_measured(evaluation), evaluation.reason) if text]
     parts.append(f"since {change.first_seen[:16]} UTC, run {change.first_run}")
-    step = NEXT_STEPS.get(evaluation.rule.rule_id)
+    step = evaluation.rule.next_step or NEXT_STEPS.get(evaluation.rule.rule_id)
     if step is not None and change.notice not in ENDED:
         run = change.benchmark_run.partition(":")[0]
         parts.append(step.format(run=run).replace("SUITE", evaluation.labels.get("suite", "SUITE")))
@@ -103,16 +102,16 @@ def _line(change: Transition) -> str:
 
 
 def _measured(evaluation: Evaluation) -> str | None:
-    rule = evaluation.rule
-    if evaluation.value is None or rule.threshold is None:
+    rule, estimate = evaluation.rule, evaluation.estimate
+    if estimate is None or estimate.value is None or rule.threshold is None:
         return None
     interval = ""
-    if evaluation.low is not None and evaluation.high is not None and evaluation.low < evaluation.high:
-        interval = f" (95 % interval {evaluation.low:.4g} to {evaluation.high:.4g})"
+    if estimate.low is not None and estimate.high is not None and estimate.low < estimate.high:
+        interval = f" (95 % interval {estimate.low:.4g} to {estimate.high:.4g})"
     side = "at least" if rule.is_minimum else "at most"
     beside = evaluation.evidence.get("beside")
     notes = "".join(f", {note}" for note in beside) if isinstance(beside, list) else ""
-    return f"{evaluation.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {evaluation.n}{notes}"
+    return f"{estimate.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {estimate.n}{notes}"
 
 
 def _labels(labels: Mapping[str, str]) -> str:

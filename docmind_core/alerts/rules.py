@@ -3,28 +3,15 @@
 from dataclasses import dataclass, field, replace
 
 from docmind_core.alerts.lifecycle import Patience
-from docmind_core.suites.limits import KNOWN_LIMITS, suite_limits
+from docmind_core.measurements.limit_values import suite_limits
+from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.limits import LIMITS, find_limit
 from docmind_core.suites.suite import AlertOverride, Suite
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FAILURE = "failure"
 """The test of a rule without a number: something happened, or it did not."""
 
-RULE_IDS = {
-    "agent_latency_p95_s": "agent_latency_high",
-    "reduction_pct_min": "token_efficiency_low",
-    "context_utilisation_ratio": "context_utilisation_high",
-    "vram_process_peak_gb": "vram_high",
-    "coordination_overhead_p95_s": "coordination_overhead_high",
-    "pass_ratio_min": "pass_ratio_low",
-    "good_ratio_min": "error_rate",
-    "decode_tps_min": "decode_slow",
-    "prefill_tps_min": "prefill_slow",
-}
-TOKEN_RULES = frozenset({"token_efficiency_low"})
-"""Rules on counted tokens: without a balanced ledger their numbers are not trusted."""
-
-GOOD_RATIO_SLO = 0.99
 HYSTERESIS = 0.10
 
 
@@ -39,6 +26,10 @@ class AlertRule:
     is_minimum: bool = False
     clear_threshold: float | None = None
     """A value at this side of it has recovered; between it and the threshold nothing changes."""
+    counts_tokens: bool = False
+    """Whether its numbers are not trusted without a balanced ledger."""
+    next_step: str | None = None
+    """What to do about a broken limit, where there is more to do than to read the report."""
     min_n: int = 1
     alpha: float = 0.05
     """Largest p of the exact test that proves a breach."""
@@ -61,27 +52,34 @@ SCHEDULE_RULES = (BENCHMARK_MISSING, ALERTING_STALE)
 
 
 def watched_limits(suite: Suite) -> dict[str, float]:
-    """Return the limits that alerts watch: those of the suite, the guide's five, and the error rate."""
-    return {"good_ratio_min": GOOD_RATIO_SLO, **suite_limits(suite)}
+    """Return the limits that alerts watch: those that hold for the suite, and the error rate."""
+    return {**{name: limit.watched for name, limit in LIMITS.items() if limit.watched}, **suite_limits(suite)}
 
 
-def limit_rule(name: str, limit: float, suite: Suite) -> AlertRule:
+def limit_rule(name: str, set_to: float, suite: Suite) -> AlertRule:
     """Return the rule of a limit, with what the suite overrides in it.
 
     `min_n` of the suite holds for all its rules; `alerts.<limit>.min_n` goes before it.
     """
-    known = KNOWN_LIMITS[name]
+    limit = find_limit(name)
+    if limit is None:
+        raise ValueError(f"there is no limit {name!r}")
     rule = AlertRule(
-        rule_id=RULE_IDS[name],
-        test=known.tests[0],
-        threshold=limit if known.allowed_share is None else known.allowed_share,
-        is_minimum=known.is_minimum,
+        rule_id=limit.rule_id,
+        severity=limit.severity,
+        test=limit.tests[0],
+        threshold=set_to if limit.allowed_share is None else limit.allowed_share,
+        is_minimum=limit.is_minimum,
         # Of a limit on each query this is the level that recovered queries lie below, the threshold a share of them.
-        clear_threshold=clear_threshold(limit, is_minimum=known.is_minimum, is_share=name.endswith("ratio_min")),
-        min_n=known.min_n,
-        alpha=0.01 if name == "good_ratio_min" else 0.05,
+        clear_threshold=clear_threshold(
+            set_to, is_minimum=limit.is_minimum, is_share=METRICS[limit.of].bounds == (0.0, 1.0)
+        ),
+        counts_tokens=limit.counts_tokens,
+        next_step=limit.next_step,
+        min_n=limit.min_n,
+        alpha=limit.alpha,
     )
-    override = suite.alerts.get(name) or AlertOverride()
+    override = suite.alerts.get(limit.name) or AlertOverride()
     min_n = override.min_n or suite.min_n
     given = {"min_n": min_n, "test": override.test, "for_evals": override.for_evals}
     return replace(

@@ -71,7 +71,7 @@ Generated from the catalogue in `docmind_core/metrics`; do not edit. To change i
 
 A value that could not be taken is NULL with a reason, never 0. It is left out of means and counted
 (`n_defined` of `n_total`). Warm-up rows are in the tables and not in the views. *Gating* metrics decide claims, the
-others explore. *Hard* limits, when missed, mean that the answers can't be used; *soft* ones that they cost too much.
+others explore.
 
 Percentiles interpolate (`quantile_cont`, as `numpy.percentile`). A p95 needs 130 values, a p99 662, a p90 64: below,
 the percentile is missing (`n_too_small`), since its bound does not hold with 99 % confidence.
@@ -111,8 +111,6 @@ def _entry(metric: Metric) -> Iterator[str]:
         facts.append(f"{metric.better} is better")
     if metric.gating:
         facts.append("gating")
-    if metric.hard is not None:
-        facts.append("hard limit" if metric.hard else "soft limit")
     yield f"### `{metric.name}`\n"
     yield f"*{', '.join(facts)}*\n"
     yield f"{metric.definition}\n"

@@ -17,7 +17,6 @@ COMPARISONS = (
         missing="the arm is the baseline, or there is none: `not_compared`; no query has tokens in both: `no_usage` or "
         "`unreconciled`; below two clusters no interval: `n_too_small`",
         source="`token_efficiency`, agent `all`; `comparisons` holds the logs",
-        hard=False,
     ),
     Metric(
         name="reduction_all_pct",

@@ -18,6 +18,8 @@ TOKENS = (
         "judge's calls; a sum over a call without usage is missing.",
         missing=_NO_USAGE,
         source="`llm_calls`, `query_runs`, `token_efficiency`",
+        rows="llm_calls",
+        because="tokens_missing_because",
     ),
     Metric(
         name="completion_tokens",
@@ -28,6 +30,8 @@ TOKENS = (
         definition="From the engine's `usage`, as `prompt_tokens`.",
         missing=_NO_USAGE,
         source="`llm_calls`, `query_runs`, `token_efficiency`",
+        rows="llm_calls",
+        because="tokens_missing_because",
     ),
     Metric(
         name="billed_tokens",
@@ -39,6 +43,8 @@ TOKENS = (
         missing=_NO_USAGE,
         source="`llm_calls`, `query_runs`, `token_efficiency`; compared in `comparisons`",
         gating=True,
+        rows="query_runs",
+        because="tokens_missing_because",
     ),
     Metric(
         name="cached_tokens",
@@ -51,6 +57,8 @@ TOKENS = (
         missing="the engine does not report it: `flag_off`, or `no_usage` where it sent no usage at all; it says more "
         "than the prompt has, or no whole number: `implausible`; the call was cut off: `unreconciled`",
         source="`llm_calls`, `query_runs`, `token_efficiency`, each with `cached_missing_because`",
+        rows="llm_calls",
+        because="cached_missing_because",
     ),
     Metric(
         name="computed_tokens",
@@ -61,6 +69,9 @@ TOKENS = (
         definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: what the engine had to compute.",
         missing="as `cached_tokens`",
         source="`token_efficiency`; compared in `comparisons`",
+        rows="query_runs",
+        formula="prefill_computed_tokens + completion_tokens",
+        because="cached_missing_because",
     ),
     Metric(
         name="context_utilisation_ratio",
@@ -72,7 +83,8 @@ TOKENS = (
         missing="the engine does not state its window: `not_supported`; no call of the query has usage: `no_usage` or "
         "`unreconciled`; no call, or a window that the output fills: `zero_denominator`; in context_missing_because",
         source="`query_runs`",
-        hard=True,
+        rows="query_runs",
+        because="context_missing_because",
     ),
 )
 
@@ -89,6 +101,8 @@ TIMES = (
         missing="the server does not stream: `not_streamed`; the reply held nothing: `no_content`; failed: "
         "`failed_run`",
         source="`llm_calls`, `latency_summary`",
+        rows="llm_calls",
+        because="times_missing_because",
     ),
     Metric(
         name="ttft_answer_s",
@@ -99,6 +113,8 @@ TIMES = (
         definition="From sending to the first chunk with text of the answer; a model that thinks has `ttft_s` before.",
         missing="no text of an answer: `no_content`; else as `ttft_s`; in answer_time_missing_because",
         source="`llm_calls`, `latency_summary`",
+        rows="llm_calls",
+        because="answer_time_missing_because",
     ),
     Metric(
         name="e2e_latency_s",
@@ -110,6 +126,8 @@ TIMES = (
         "flight and between attempts is not in it: those are the spans `queue` and `backoff`.",
         missing="the reply held nothing: `no_content`; failed: `failed_run`",
         source="`llm_calls`, `latency_summary`",
+        rows="llm_calls",
+        because="times_missing_because",
     ),
     Metric(
         name="tpot_s",
@@ -126,6 +144,8 @@ TIMES = (
         "`single_token`; a count lower than the one before: `implausible`; no usage at all: `no_usage`; failed: "
         "`failed_run`; in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
+        rows="llm_calls",
+        because="decode_missing_because",
     ),
     Metric(
         name="decode_tps",
@@ -136,6 +156,8 @@ TIMES = (
         definition="1 / `tpot_s`.",
         missing="as `tpot_s`; in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
+        rows="llm_calls",
+        because="decode_missing_because",
     ),
     Metric(
         name="prefill_tps",
@@ -148,7 +170,18 @@ TIMES = (
         missing="engine without these counters: `not_supported`; a session without its last reading, as after the "
         "engine's death: `unreconciled`; others used the engine: `not_exclusive`",
         source="`engine_counters`, `latency_summary`",
-        hard=False,
+    ),
+    Metric(
+        name="agent_latency_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="Duration of one execution of an agent: its `invoke_agent` span.",
+        missing="`resumed`, `failed_run`",
+        source="`spans`",
+        rows="spans",
+        formula="(t1 - t0) / 1e9",
     ),
     Metric(
         name="agent_latency_p95_s",
@@ -159,7 +192,6 @@ TIMES = (
         definition="95th percentile of one execution of an agent, interpolated (quantile_cont).",
         missing="below 130 executions: `n_too_small`",
         source="`latency_summary`",
-        hard=False,
     ),
     Metric(
         name="wall_s",
@@ -170,6 +202,8 @@ TIMES = (
         definition="Duration of the query's root span. Closed loop: not service latency under load.",
         missing="finished from replayed calls: `resumed`; failed before it began: `failed_run`",
         source="`query_runs`, `latency_summary`",
+        rows="query_runs",
+        because="times_missing_because",
     ),
     Metric(
         name="coordination_overhead_s",
@@ -181,7 +215,8 @@ TIMES = (
         "root span. `coordination_overhead_ratio` is it / `wall_s`.",
         missing="`resumed`, `failed_run`",
         source="`query_runs`, `latency_summary`",
-        hard=False,
+        rows="query_runs",
+        because="times_missing_because",
     ),
     Metric(
         name="coordination_incl_supervisor_s",
@@ -193,6 +228,8 @@ TIMES = (
         "alone hides a supervisor that is a model. `supervisor_llm_s` is the sum of their durations.",
         missing="`resumed`, `failed_run`",
         source="`query_runs`, `latency_summary`",
+        rows="query_runs",
+        because="times_missing_because",
     ),
     Metric(
         name="parallelism_ratio",
@@ -203,6 +240,8 @@ TIMES = (
         definition="Sum of leaf work / its union.",
         missing="no work: `zero_denominator`; `resumed`, `failed_run`",
         source="`query_runs`",
+        rows="query_runs",
+        because="times_missing_because",
     ),
     Metric(
         name="critical_path_s",
@@ -216,7 +255,8 @@ TIMES = (
         missing="no work: `zero_denominator`; `resumed`, `failed_run`; its tokens also where one call's are unknown: "
         "`no_usage` or `unreconciled`",
         source="`query_runs`",
-        hard=False,
+        rows="query_runs",
+        because="times_missing_because",
     ),
     Metric(
         name="concurrency_ratio",
@@ -227,6 +267,8 @@ TIMES = (
         definition="Sum of leaf work / time from its first start to its last end.",
         missing="no work: `zero_denominator`; `resumed`, `failed_run`",
         source="`query_runs`",
+        rows="query_runs",
+        because="times_missing_because",
     ),
     Metric(
         name="guide_parallel_savings",
@@ -239,5 +281,7 @@ TIMES = (
         missing="no work: `zero_denominator`; `resumed`, `failed_run`; one call's tokens unknown: `no_usage` or "
         "`unreconciled`",
         source="`query_runs`",
+        rows="query_runs",
+        because="times_missing_because",
     ),
 )

@@ -12,6 +12,8 @@ MECHANISMS = (
         definition="`billed_tokens` of the calls in the role supervisor: choices of the next agent, and the rewrite.",
         missing="as `billed_tokens`",
         source="`query_runs`",
+        rows="query_runs",
+        because="tokens_missing_because",
     ),
     Metric(
         name="handoff_tokens",
@@ -25,6 +27,8 @@ MECHANISMS = (
         missing="there are such messages and nobody can count tokens: `not_supported`; a routing call without usage: "
         "its reason",
         source="`query_runs`, with `handoff_missing_because`",
+        rows="query_runs",
+        because="handoff_missing_because",
     ),
     Metric(
         name="duplicated_token_ratio",
@@ -37,6 +41,8 @@ MECHANISMS = (
         missing="the model's tokenizer is not in this process, as with an engine given by URL: `not_supported`; "
         "nothing was sent: `zero_denominator`",
         source="`query_runs`, with `duplicated_missing_because`",
+        rows="query_runs",
+        because="duplicated_missing_because",
     ),
     Metric(
         name="prompt_tokens_est",
@@ -48,6 +54,7 @@ MECHANISMS = (
         "no request: with an engine given by URL, which counts over HTTP, only prompts that might not fit are counted.",
         missing="nobody counted it: `not_supported`, without a reason column",
         source="`llm_calls`",
+        rows="llm_calls",
     ),
     Metric(
         name="est_error_ratio",
@@ -58,6 +65,7 @@ MECHANISMS = (
         definition="`prompt_tokens_est` / `prompt_tokens` - 1: 0 where the count before the call is the engine's own.",
         missing="as `prompt_tokens_est` or `prompt_tokens`; a prompt of 0 tokens: `zero_denominator`",
         source="`llm_calls`",
+        rows="llm_calls",
     ),
     Metric(
         name="est_error_p95_ratio",
@@ -98,6 +106,7 @@ MECHANISMS = (
         definition="Lookups that a cache of ours answered, of routes and searches; a hit bills no tokens. 0 in an arm "
         "without the lever `result_cache`.",
         source="`query_runs`; by cache in `cache_summary`; rows in `cache_lookups`",
+        rows="query_runs",
     ),
     Metric(
         name="cache_misses",
@@ -107,6 +116,7 @@ MECHANISMS = (
         level="query",
         definition="Lookups that no cache answered; `cache_lookups.missed_because` says why.",
         source="`query_runs`; by cache in `cache_summary`; rows in `cache_lookups`",
+        rows="query_runs",
     ),
     Metric(
         name="cache_hit_ratio",
@@ -151,6 +161,7 @@ ROUTING = (
         "router have no row.",
         missing=_NOT_ROUTED,
         source=_ROUTED,
+        rows="measurements",
     ),
     Metric(
         name="router_regret",
@@ -162,6 +173,7 @@ ROUTING = (
         "what a perfect router would gain.",
         missing=_NOT_ROUTED,
         source=_ROUTED,
+        rows="measurements",
     ),
     Metric(
         name="router_ece",

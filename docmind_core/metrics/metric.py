@@ -1,10 +1,13 @@
 """What the catalogue says about one metric."""
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["higher", "lower", "none"]
 Level = Literal["call", "query", "run", "comparison"]
+_NUMBER = re.compile(r"(?<![\w-])-?\d[\d,]*(?:\.\d+)?(?!\w)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,5 +29,17 @@ class Metric:
     """Where it is stored: table or view, and column or row."""
     gating: bool = False
     """Whether a claim or a gate rests on it; all other metrics explore."""
-    hard: bool | None = None
-    """As a limit of a suite: whether missing it makes the answers useless. None when it is no limit."""
+    rows: str | None = None
+    """Table with a row per single value, which a limit can take the mean, the share or the p95 of; None without one."""
+    formula: str | None = None
+    """SQL over a row of `rows`; by default its column of the metric's name, or its score of that name."""
+    because: str | None = None
+    """Column of `rows` with the reason of a missing value."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value of `range`; infinite where it names none."""
+        known = [float(number.replace(",", "")) for number in _NUMBER.findall(self.range)]
+        if self.range.startswith("up to"):
+            return -math.inf, known[0]
+        return (known[0] if known else 0.0), (known[1] if len(known) > 1 else math.inf)

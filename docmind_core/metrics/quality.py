@@ -20,7 +20,7 @@ ANSWERS = (
         missing="no accepted answer: `no_gold`; a sentence without a number, which takes a judge: `judge_disabled`",
         source=_ROW + ". Its mean is `pass_ratio`",
         gating=True,
-        hard=True,
+        rows="measurements",
     ),
     Metric(
         name="exact_match",
@@ -34,6 +34,7 @@ ANSWERS = (
         "marks are taken off before. A failed query scores 0.",
         missing=_NO_GOLD,
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="exact_match_squad",
@@ -46,6 +47,7 @@ ANSWERS = (
         "`A`. A failed query scores 0.",
         missing=_NO_GOLD,
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="token_f1",
@@ -58,6 +60,7 @@ ANSWERS = (
         "`exact_match`. A failed query scores 0. Never a pass rule.",
         missing="no accepted answer, or a query the documents don't answer: `no_gold`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="numeric_match",
@@ -75,6 +78,7 @@ ANSWERS = (
         missing="no accepted answer is a number or a range (with its unit), or a sentence with the one asked for: "
         "`no_gold`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="empty_answer",
@@ -87,6 +91,7 @@ ANSWERS = (
         "says which.",
         missing="the query failed before it was asked for an answer: `failed_run`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="cut_answer",
@@ -99,6 +104,7 @@ ANSWERS = (
         missing="the query failed before it was asked for an answer: `failed_run`; the server does not say how the "
         "reply ended: `not_supported`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="tokens_per_correct",
@@ -111,6 +117,7 @@ ANSWERS = (
         missing="none passed: `no_correct`; a query's tokens are unknown: `no_usage` or `unreconciled`; no accepted "
         "answers: the reason of `passed`; too few clusters for an interval: `n_too_small`",
         source="`token_efficiency`, agent `all`; `quality_summary`, by query type; `run_estimates`, with the interval",
+        rows="run_estimates",
     ),
     Metric(
         name="good_ratio",
@@ -121,7 +128,8 @@ ANSWERS = (
         definition="Share of the query runs that were answered without failure and without fallback.",
         source="`quality_summary`; `comparisons`",
         gating=True,
-        hard=True,
+        rows="query_runs",
+        formula="(status = 'answered' and not coalesce(fallback, false))::double",
     ),
 )
 
@@ -136,6 +144,7 @@ ABSTENTION = (
         "indeed don't answer. One query's row is 1 or 0; the mean over the rows with a value is the ratio.",
         missing="the query was answered: `zero_denominator`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="abstention_recall",
@@ -147,6 +156,7 @@ ABSTENTION = (
         "query did not say so.",
         missing="the documents answer the query: `zero_denominator`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="over_abstention",
@@ -158,6 +168,7 @@ ABSTENTION = (
         "A failed query did not say so.",
         missing="the documents don't answer the query: `zero_denominator`",
         source=_ROW,
+        rows="measurements",
     ),
 )
 
@@ -172,6 +183,7 @@ CITATIONS = (
         "incomplete.",
         missing="nothing cited, as by a failed query: `no_citation`; no gold document: `no_gold`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="citation_recall",
@@ -182,6 +194,7 @@ CITATIONS = (
         definition="Share of the gold documents that a cited passage belongs to. No citation is a true 0.",
         missing="no gold document: `no_gold`",
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="evidence_recall",
@@ -193,6 +206,7 @@ CITATIONS = (
         "passage of the right document that reached the synthesizer. A span listed for several documents counts once.",
         missing="no gold span: `no_gold`",
         source=_ROW,
+        rows="measurements",
     ),
 )
 
@@ -224,6 +238,7 @@ RETRIEVAL = (
             definition=f"Share of the gold documents among the first {k} (trec_eval `recall_{k}`). {_RANKING}",
             missing=_NO_DOCUMENT,
             source=_ROW,
+            rows="measurements",
         )
         for k in (5, 10)
     ),
@@ -237,6 +252,7 @@ RETRIEVAL = (
             definition=f"All gold documents are among the first {k}.",
             missing=_NO_DOCUMENT,
             source=_ROW,
+            rows="measurements",
         )
         for k in (5, 10)
     ),
@@ -250,6 +266,7 @@ RETRIEVAL = (
         "(trec_eval `ndcg_cut_10`; doi 10.1145/582415.582418).",
         missing=_NO_DOCUMENT,
         source=_ROW,
+        rows="measurements",
     ),
     Metric(
         name="mrr@10",
@@ -260,5 +277,6 @@ RETRIEVAL = (
         definition="1 / rank of the first gold document among the first 10, 0 when there is none.",
         missing=_NO_DOCUMENT,
         source=_ROW,
+        rows="measurements",
     ),
 )

@@ -12,7 +12,6 @@ RUNS = (
         definition="Mean of `passed` over the query runs whose passing is known, with Wilson's interval, clustered.",
         missing="as `passed`",
         source="`quality_summary`, metric `passed`; as a limit of a suite in the scorecard",
-        hard=True,
     ),
     Metric(
         name="coordination_overhead_p95_s",
@@ -24,7 +23,6 @@ RUNS = (
         "queries have none and are left out.",
         missing="below 130 query runs: `n_too_small`; none has one: `resumed` or `failed_run`",
         source="`latency_summary`, `metric_history`",
-        hard=False,
     ),
     Metric(
         name="tokens_per_second",
@@ -47,7 +45,6 @@ RUNS = (
         "in the guide's threshold; where the driver hides it, as in a container, all memory in use.",
         missing="no GPU: `no_gpu`; no sample: `not_sampled`; the driver does not say: `not_supported`",
         source="`device_samples`, columns `vram_process_gib` and `mem_used_gib` (GiB); in the scorecard",
-        hard=False,
     ),
 )
 

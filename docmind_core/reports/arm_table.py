@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import estimate_cell, mean_estimate, most_frequent, quality_estimate
@@ -10,7 +11,6 @@ from docmind_core.reports.reply_endings import ending_rows
 from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
-P95_N_MIN = 130
 """Fewest values whose 95th percentile the view shows (docs/metrics.md)."""
 
 QueryValue = Callable[[QueryRun], float | None]

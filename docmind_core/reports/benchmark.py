@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from docmind_core.measurements.guide_grade import KNOWN_FAULTS, RULES
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png
@@ -19,10 +20,9 @@ from docmind_core.reports.detail_tables import (
 )
 from docmind_core.reports.estimates import Estimate, quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
-from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES
 from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades, recommendation_lines
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
-from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_rows, scorecard_table
+from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
@@ -49,7 +49,7 @@ class ReportPaths:
     verdict: str = ""
     """The scorecard's letter with its reason."""
     scorecard: tuple[dict[str, object], ...] = ()
-    """One row per limit."""
+    """One row of `limit_results` per limit and agent."""
     guide_grades: Mapping[str, str] = field(default_factory=dict)
     """The guide's grade with its points, by arm."""
     chart_png: bytes | None = None
@@ -83,8 +83,8 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
         markdown=markdown,
         summary=summary_text(records, scorecard, html, width),
         verdict=scorecard.verdict,
-        scorecard=scorecard_rows(scorecard),
-        guide_grades={arm.arm: str(arm.grade) for arm in grades},
+        scorecard=tuple(result.row for result in scorecard.results),
+        guide_grades={records.arm_names[run_id]: grade for run_id, grade in scorecard.guide_grades.items()},
         chart_png=stacked_bars_png(shares, unit=TOKENS_UNIT, incomplete=unknown_agents(records))
         if any(shares.values())
         else None,

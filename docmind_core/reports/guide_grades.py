@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.guide_grade import (
+from docmind_core.measurements.guide_grade import (
     ExecutionStatistics,
     GuideGrade,
     TokenBlock,
+    execution_statistics,
     guide_grade_v1,
     token_block,
 )
+from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import NOT_MEASURED, count_text, milliseconds_text, not_measured
 from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
 from docmind_core.reports.run_records import ArmRun, parse_object
@@ -24,7 +25,7 @@ from system_performance
 where benchmark_run = $benchmark_run and counted = 'agent_execution'
 """
 _AGENTS = """
-select run_id, agent_name, execution_count, avg_execution_time, avg_vram_usage, vram_n
+select run_id, agent_name, execution_count as total_executions, avg_execution_time, avg_vram_usage, vram_n
 from agent_performance
 where benchmark_run = $benchmark_run
 order by run_id, agent_name
@@ -50,8 +51,9 @@ def read_guide_grades(settings: Settings, records: BenchmarkRecords) -> tuple[Ar
     names, rows = query_rows(settings, _SYSTEM, parameters)
     systems = {str(row[0]): dict(zip(names, row, strict=True)) for row in rows}
     agents: dict[str, dict[str, ExecutionStatistics]] = {}
-    for run_id, agent, executions, seconds, vram, vram_n in query_rows(settings, _AGENTS, parameters)[1]:
-        agents.setdefault(str(run_id), {})[str(agent)] = _statistics(executions, seconds, vram, None, vram_n)
+    names, rows = query_rows(settings, _AGENTS, parameters)
+    for row in (dict(zip(names, values, strict=True)) for values in rows):
+        agents.setdefault(str(row["run_id"]), {})[str(row["agent_name"])] = execution_statistics(row)
     return tuple(_graded(arm, systems.get(arm.run_id, {}), agents.get(arm.run_id, {})) for arm in records.arms)
 
 
@@ -97,13 +99,7 @@ def recommendation_line(one: Recommendation) -> str:
 
 
 def _graded(arm: ArmRun, row: dict[str, object], agents: dict[str, ExecutionStatistics]) -> ArmGrade:
-    system = _statistics(
-        row.get("total_executions") or 0,
-        row.get("avg_execution_time"),
-        row.get("avg_vram_usage"),
-        row.get("total_tokens_processed"),
-        row.get("vram_n"),
-    )
+    system = execution_statistics(row)
     engine = parse_object(arm.manifest).get("engine")
     profile = engine.get("profile") if isinstance(engine, dict) else None
     return ArmGrade(
@@ -114,18 +110,6 @@ def _graded(arm: ArmRun, row: dict[str, object], agents: dict[str, ExecutionStat
         recommendations=recommend(agents, system, levers_on(arm.arm, profile)) if system.executions else (),
         vram_because=_text(row.get("vram_missing_because")),
         tokens_because=_text(row.get("tokens_missing_because")),
-    )
-
-
-def _statistics(
-    executions: object, seconds: object, vram: object, tokens: object, vram_n: object
-) -> ExecutionStatistics:
-    return ExecutionStatistics(
-        executions=executions if isinstance(executions, int) else 0,
-        avg_execution_time_s=seconds if isinstance(seconds, float) else None,
-        avg_vram_gb=vram if isinstance(vram, float) else None,
-        total_tokens=tokens if isinstance(tokens, int) else None,
-        vram_n=vram_n if isinstance(vram_n, int) else None,
     )
 
 

@@ -1,91 +1,99 @@
-"""The scorecard of a benchmark run: each limit of its suite decided by its interval, and the letters."""
+"""The scorecard of a benchmark run: each limit as it came out, and the letters, out of `limit_results` and `grades`."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from docmind_core.measurements.limit_findings import P95_N_MIN
-from docmind_core.measurements.limit_values import WORST_FIRST, LimitValue, measure_limits, measure_unlimited
-from docmind_core.measurements.limits import MET, MISSED, N_TOO_SMALL, UNDECIDED, Measured
-from docmind_core.measurements.limits import NOT_MEASURED as LIMIT_NOT_MEASURED
+from docmind_core.measurements.grades import GUIDE, OVERALL, Letter
+from docmind_core.measurements.limit_results import (
+    MET,
+    MISSED,
+    NOT_JUDGED,
+    UNDECIDED,
+    LimitResult,
+    limit_results_of,
+    worst_by_limit,
+)
+from docmind_core.measurements.limit_results import NOT_MEASURED as LIMIT_NOT_MEASURED
+from docmind_core.measurements.limit_series import ALL_AGENTS
+from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.number_text import (
-    NOT_MEASURED,
+    count_text,
     interval_text,
     milliseconds_text,
     not_measured,
     percent_text,
     ratio_text,
 )
-from docmind_core.reports.run_records import parse_object
-from docmind_core.reports.scorecard import Letter, dimension_letters, overall_letter
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 from docmind_core.settings import Settings
-from docmind_core.suites.suite import Suite
+from docmind_core.statistics.estimates import N_TOO_SMALL
+from docmind_core.tables.reading import query_rows
 
 _SHOWN = (MET, MISSED, UNDECIDED, LIMIT_NOT_MEASURED)
+_LIMITS = "select l.* from limit_results as l join runs using (run_id) where benchmark_run = $benchmark_run"
+_GRADES = """
+select run_id, dimension, letter, because
+from grades
+join runs using (run_id)
+where benchmark_run = $benchmark_run
+"""
+_NOT_WRITTEN = Letter(letter=None, because="the limits were not measured; materialize the asset `limits`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
     """The limits of one benchmark run, decided for the arm they hold for."""
 
-    values: tuple[LimitValue, ...]
+    results: tuple[LimitResult, ...]
     overall: Letter
-    of_dimensions: dict[str, Letter]
-    unlimited: tuple[LimitValue, ...] = ()
-    """What is shown without being judged: the suite sets no limit on it."""
+    of_dimensions: Mapping[str, Letter]
+    guide_grades: Mapping[str, str]
+    """The guide's grade with its points, by run_id."""
 
     @property
     def arm(self) -> str:
         """The arm that is judged."""
-        return self.values[0].arm
+        return self.results[0].arm if self.results else "no arm"
 
     @property
     def verdict(self) -> str:
         """The overall letter and its reason in one sentence."""
-        return f"Scorecard of {self.arm}: {letter_text(self.overall)}"
+        return f"Scorecard of {self.arm}: {self.overall}"
 
     @property
     def counts(self) -> str:
         """How many limits are in each state; one that holds for each agent counts once, by its worst agent."""
-        names = dict.fromkeys(value.name for value in self.values)
-        states = [{value.judged.state for value in self.values if value.name == name} for name in names]
-        worst = Counter(next(state for state in WORST_FIRST if state in found) for found in states)
-        return f"Limits of {self.arm}: " + ", ".join(f"{worst[state]} {state}" for state in _SHOWN if worst[state])
+        if not self.results:
+            return self.verdict
+        states = Counter(result.state for result in worst_by_limit(self.results).values())
+        return f"Limits of {self.arm}: " + ", ".join(f"{states[state]} {state}" for state in _SHOWN if states[state])
 
 
 def read_scorecard(settings: Settings, records: BenchmarkRecords) -> Scorecard:
-    """Decide every limit of the run's suite; the guide's five stand where the suite says nothing."""
-    place = (settings.tables, records.arms[0].benchmark_run, suite_of(records))
-    values = measure_limits(*place)
-    judged = [value.judged for value in values]
-    plumbing = any(arm.plumbing for arm in records.arms)
-    return Scorecard(
-        values=values,
-        overall=overall_letter(judged, plumbing=plumbing),
-        of_dimensions=dimension_letters(judged, plumbing=plumbing),
-        unlimited=measure_unlimited(*place),
-    )
-
-
-def suite_of(records: BenchmarkRecords) -> Suite:
-    """Return the suite in the run's manifest; without a readable one, a suite of its arms and no limits."""
-    try:
-        return Suite.model_validate(parse_object(records.arms[0].manifest).get("suite"))
-    except ValidationError:
-        return Suite(name="unknown", query_set="unknown", arms=tuple(records.arm_names.values()))
+    """Read how the limits of a benchmark run came out; without rows it says so, and gives no letter."""
+    parameters = {"benchmark_run": records.arms[0].benchmark_run}
+    names, rows = query_rows(settings, _LIMITS, parameters)
+    results = limit_results_of([dict(zip(names, row, strict=True)) for row in rows])
+    letters, guide = {}, {}
+    for run_id, dimension, letter, because in query_rows(settings, _GRADES, parameters)[1]:
+        if dimension == GUIDE:
+            guide[str(run_id)] = str(because).partition("; ")[0]
+        else:
+            letters[str(dimension)] = Letter(letter=None if letter is None else str(letter), because=str(because))
+    overall = letters.pop(OVERALL, _NOT_WRITTEN)
+    return Scorecard(results=results, overall=overall, of_dimensions=letters, guide_grades=guide)
 
 
 def scorecard_table(scorecard: Scorecard) -> TextTable:
     """One row per limit, under its dimension with that dimension's letter."""
     rows: list[TextRow] = []
     for dimension, letter in scorecard.of_dimensions.items():
-        rows.append(TextRow(heading=f"{dimension}: {letter_text(letter)}"))
-        rows += [_row(value) for value in scorecard.values if value.judged.dimension == dimension]
-    for value in scorecard.unlimited:
-        rows += [TextRow(heading=f"{value.judged.dimension}: the suite sets no limit"), _unlimited_row(value)]
+        results = [result for result in scorecard.results if result.limit.dimension == dimension]
+        is_judged = any(result.state != NOT_JUDGED for result in results)
+        rows.append(TextRow(heading=f"{dimension}: {letter if is_judged else letter.because}"))
+        rows += [_row(result) for result in results]
     return TextTable(
         caption="Limits of the suite, the guide's five where it sets none, decided by interval and never by the point",
         columns=("metric", "value", "95 % interval", "limit", "state", "headroom", "n"),
@@ -93,86 +101,51 @@ def scorecard_table(scorecard: Scorecard) -> TextTable:
     )
 
 
-def scorecard_rows(scorecard: Scorecard) -> tuple[dict[str, object], ...]:
-    """Return the same as plain values, for programs."""
-    judged = [(value, value.bound, value.judged.state) for value in scorecard.values]
-    return tuple(
-        {
-            "dimension": value.judged.dimension,
-            "metric": value.judged.metric,
-            "agent": value.agent,
-            "value": value.shown.value,
-            "low": value.shown.low,
-            "high": value.shown.high,
-            "limit": limit,
-            "state": state,
-            "headroom_pct": value.judged.headroom_pct if state else None,
-            "n": value.shown.n,
-            "because": value.judged.because if state else value.shown.because,
-            "beside": "; ".join(value.beside) or None,
-        }
-        for value, limit, state in [*judged, *((value, None, None) for value in scorecard.unlimited)]
-    )
-
-
-def letter_text(letter: Letter) -> str:
-    """Return a letter with its reason: `C (limit missed: agent_latency_p95_s)`."""
-    return f"{letter.letter or 'no letter'} ({letter.because})"
-
-
-def _row(value: LimitValue) -> TextRow:
-    judged, side = value.judged, "at least" if value.is_minimum else "at most"
-    name = f"{judged.metric}, {value.agent}" if value.agent else judged.metric
-    note = judged.because or "" if judged.state != NOT_MEASURED else ""
+def _row(result: LimitResult) -> TextRow:
+    metric, shown, n = result.limit.metric, result.shown, result.shown.n
+    is_judged, headroom = result.state != NOT_JUDGED, result.headroom_pct
     return text_row(
-        name,
+        metric if result.agent == ALL_AGENTS else f"{metric}, {result.agent}",
         [
-            *_measured_cells(value),
-            f"{side} {_number_text(value, value.bound)}",
-            Cell(text=judged.state, note=note),
-            percent_text(judged.headroom_pct) if judged.headroom_pct is not None else "–",
-            f"{value.shown.n:,}" if value.shown.n is not None else "–",
+            Cell(text=_value_text(result), note="; ".join(result.notes)),
+            _interval(result) or "–",
+            f"{result.side} {_number_text(result, result.bound)}" if is_judged and result.bound is not None else "none",
+            Cell(text=result.state, note=result.because or "") if is_judged else "–",
+            percent_text(headroom) if headroom is not None else "–",
+            f"{n:,}" if n or shown.value is not None else "–",
         ],
     )
 
 
-def _unlimited_row(value: LimitValue) -> TextRow:
-    n = value.shown.n
-    cells = [*_measured_cells(value), "none", "–", "–", f"{n:,}" if n is not None else "–"]
-    return text_row(value.judged.metric, cells)
-
-
-def _measured_cells(value: LimitValue) -> list[str | Cell]:
-    shown = value.shown
-    return [Cell(text=_value_text(value, shown), note="; ".join(value.beside)), _interval(value, shown) or "–"]
-
-
-def _value_text(value: LimitValue, shown: Measured) -> str:
+def _value_text(result: LimitResult) -> str:
+    shown = result.shown
     if shown.value is not None:
-        return _number_text(value, shown.value)
+        return _number_text(result, shown.value)
     if shown.because == N_TOO_SMALL and shown.n:
-        needed = f" of {P95_N_MIN}" if value.name.endswith("_p95_s") else ""
+        needed = f" of {P95_N_MIN}" if result.limit.statistic == "p95" else ""
         return f"n too small, {shown.n:,}{needed}"
-    return not_measured(value.judged.because)
+    return not_measured(shown.because)
 
 
-def _number_text(value: LimitValue, number: float) -> str:
-    metric = value.judged.metric
-    if metric.endswith("_s"):
+def _number_text(result: LimitResult, number: float) -> str:
+    unit = result.limit.unit
+    if unit == "s":
         return milliseconds_text(number)
-    if metric.endswith("_pct"):
+    if unit in {"percent", "%"}:
         return percent_text(number)
-    if metric == "context_utilisation_ratio":
+    if result.limit.allowed_share is not None:
         return f"{percent_text(100 * number)} of the queries"
-    return f"{number:.2f} GB" if metric.endswith("_gb") else ratio_text(number)
+    if unit in {"tokens", "tokens/s"}:
+        return f"{count_text(number)} {unit}"
+    return f"{number:.2f} GB" if unit == "GB" else ratio_text(number)
 
 
-def _interval(value: LimitValue, shown: Measured) -> str:
-    metric, low, high = value.judged.metric, shown.low, shown.high
+def _interval(result: LimitResult) -> str:
+    unit, low, high = result.limit.unit, result.shown.low, result.shown.high
     if low is None or high is None:
         return ""
-    if metric.endswith("_s"):
+    if unit == "s":
         return f"{milliseconds_text(low)} to {milliseconds_text(high)}"
-    if metric == "context_utilisation_ratio":
+    if result.limit.allowed_share is not None:
         return interval_text(100 * low, 100 * high, decimals=0) + " %"
-    return interval_text(low, high, decimals=0 if metric.endswith("_pct") else 2)
+    return interval_text(low, high, decimals=0 if unit in {"percent", "%", "tokens"} else 2)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from docmind_core.errors import UsageError
-from docmind_core.reports.guide_grade import KNOWN_FAULTS, RULES, guide_grade_v1
+from docmind_core.measurements.guide_grade import KNOWN_FAULTS, RULES, guide_grade_v1
 from docmind_core.reports.guide_grades import recommendation_line
 from docmind_core.reports.number_text import duration_text, moment_text
 from docmind_core.reports.open_alerts import AlertSection, alert_content, alert_rows, read_alert_section

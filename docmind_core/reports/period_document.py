@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from docmind_core.reports.guide_grade import (
+from docmind_core.measurements.guide_grade import (
     KNOWN_FAULTS,
     ExecutionStatistics,
     GuideGrade,
     guide_grade_v1,
     token_block,
 )
+from docmind_core.metrics.limits import default_limits
 from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
-from docmind_core.suites.limits import effective_limits
 from docmind_core.tables.period import DeviceStatistics, PartStatistics, PeriodStatistics, Window
 
 Document = dict[str, object]
@@ -57,7 +57,7 @@ def export_document(
     document: Document, records: Sequence[Mapping[str, object]], executions: int, written_at: datetime
 ) -> Document:
     """Add what the guide's export holds: when, how many records, the records and the thresholds."""
-    limits = effective_limits({})
+    limits = default_limits()
     return {
         **document,
         "export_timestamp": _iso(written_at),

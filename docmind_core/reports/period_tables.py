@@ -1,6 +1,7 @@
 """The tables of the guide's report, as text for HTML and Markdown."""
 
-from docmind_core.reports.guide_grade import GuideGrade
+from docmind_core.measurements.guide_grade import GuideGrade
+from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.number_text import (
     count_text,
     duration_text,
@@ -10,8 +11,6 @@ from docmind_core.reports.number_text import (
 )
 from docmind_core.reports.text_table import Cell, TextTable, text_row
 from docmind_core.tables.period import DeviceStatistics, PartStatistics, PeriodStatistics
-
-P95_N_MIN = 130
 
 
 def agents_table(statistics: PeriodStatistics) -> TextTable:

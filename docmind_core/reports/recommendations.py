@@ -10,7 +10,7 @@ from itertools import pairwise
 from docmind_core.agents.arms import find_arm
 from docmind_core.agents.levers import Lever
 from docmind_core.errors import UsageError
-from docmind_core.reports.guide_grade import ExecutionStatistics, token_block
+from docmind_core.measurements.guide_grade import ExecutionStatistics, token_block
 from docmind_core.serving.profiles import engine_profile
 
 NOTHING_TO_DO = "System performance is within optimal parameters"

@@ -27,7 +27,6 @@ from docmind_core.runs.preflight import refuse_unready
 from docmind_core.runs.pruning import PART, remove_half_frozen
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
-from docmind_core.suites.limits import check_limits
 from docmind_core.suites.suite import Suite, load_suite, parse_suite
 from docmind_core.tables.publish import publish_first
 from docmind_core.tables.segments import replace_durably, run_ids_of, segment_path, sync_folder
@@ -55,7 +54,7 @@ def check_suite(suite: Suite) -> None:
     """Refuse a suite that can't run here, before anything is started.
 
     Raises:
-        UsageError: Unknown arm, engine profile, query set or limit.
+        UsageError: Unknown arm, engine profile, or query set.
         SettingsError: The engine's key is not in the environment.
         EngineStartError: vLLM would have to be started, and is not installed.
         RetrievalError: What the suite's way to search needs is not installed, or damaged.
@@ -64,7 +63,6 @@ def check_suite(suite: Suite) -> None:
     """
     for arm in suite.arms:
         find_arm(arm)
-    check_limits(suite)
     if not suite.engine_is_remote:
         engine_profile(suite.engine)
     refuse_unready(suite)

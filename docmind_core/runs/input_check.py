@@ -11,7 +11,6 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import read_query_set
 from docmind_core.runs.blocks import plan_problems
 from docmind_core.runs.preflight import refuse_unready
-from docmind_core.suites.limits import limit_problems
 from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
 
 _GOLDS_NAMED = 5
@@ -77,7 +76,6 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
 
     for position, arm in enumerate(suite.arms[:PROBLEMS_SHOWN_MAX]):
         look(f"arms.{position}", lambda arm=arm: find_arm(arm))  # type: ignore[misc]
-    problems.extend(f"{source}: {field}: {problem}" for field, problem in limit_problems(suite))
     if suite.schedule is not None and check_schedule is not None:
         look("schedule", lambda: check_schedule(suite))
     if not suite.engine_is_remote:

@@ -1,7 +1,7 @@
 """The suite: what one benchmark runs, on what, and within which limits."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from docmind_core.errors import SuiteError, UsageError
+from docmind_core.metrics.limits import limit_problems
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
@@ -260,13 +261,21 @@ def parse_suite(text: str, *, source: str) -> Suite:
     if not isinstance(content, dict):
         raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
     try:
-        return Suite.model_validate(content)
+        suite = Suite.model_validate(content)
+        found: list[Any] = list(_limit_problems(suite))
     except ValidationError as error:
         found = error.errors(include_url=False)
-        hidden = len(found) - PROBLEMS_SHOWN_MAX
-        more = [f"... and {hidden} more"] if hidden > 0 else []
-        problems = _problems(source, found[:PROBLEMS_SHOWN_MAX], lines)
-        raise SuiteError("\n".join([*problems, *more])) from error
+    if not found:
+        return suite
+    hidden = len(found) - PROBLEMS_SHOWN_MAX
+    more = [f"... and {hidden} more"] if hidden > 0 else []
+    raise SuiteError("\n".join([*_problems(source, found[:PROBLEMS_SHOWN_MAX], lines), *more]))
+
+
+def _limit_problems(suite: Suite) -> Iterator[dict[str, Any]]:
+    alerts = {name: (alert.test, alert.min_n or suite.min_n) for name, alert in suite.alerts.items()}
+    for place, problem in limit_problems(suite.limits, alerts):
+        yield {"type": "limit", "loc": place, "msg": problem}
 
 
 def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]:

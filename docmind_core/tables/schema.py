@@ -5,6 +5,7 @@ from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.counter_table import ENGINE_COUNTERS
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
+from docmind_core.tables.limit_tables import GRADES, LIMIT_RESULTS
 from docmind_core.tables.measurement_tables import COMPARISONS, MEASUREMENTS, NOISE_FLOOR, RUN_ESTIMATES
 from docmind_core.tables.mechanism_columns import (
     EARLIER_COLUMN,
@@ -288,6 +289,8 @@ TABLES: dict[str, Table] = {
         COMPARISONS,
         NOISE_FLOOR,
         LEVER_EFFECTS,
+        LIMIT_RESULTS,
+        GRADES,
         *ALERT_TABLES,
     )
 }

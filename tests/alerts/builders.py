@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from docmind_core.alerts.evaluating import AlertOutcome, evaluate_alerts
+from docmind_core.measurements.grades import write_limits
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from tests.builders import make_call_row, make_counter_rows, make_query_run_row, make_run_row, write_rows
@@ -76,4 +77,10 @@ def evaluate_night(
     settings: Settings, night: int, overhead_s: float | None, suite: Suite | None = None
 ) -> AlertOutcome:
     key = plant_night(settings, night, overhead_s)
-    return evaluate_alerts(settings, key, suite or make_suite(), now=START + timedelta(hours=night))
+    return judge_and_evaluate(settings, key, suite or make_suite(), now=START + timedelta(hours=night))
+
+
+def judge_and_evaluate(settings: Settings, key: str, suite: Suite, *, now: datetime | None = None) -> AlertOutcome:
+    """Do what the assets `limits` and `alert_states` do."""
+    write_limits(settings.tables, key, suite)
+    return evaluate_alerts(settings, key, suite, now=now)

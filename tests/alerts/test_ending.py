@@ -3,7 +3,7 @@
 import pytest
 
 from docmind_core.alerts.ending import close_alert, expire_lost_alerts
-from docmind_core.alerts.evaluating import Absence, book_absence, book_failure, evaluate_alerts
+from docmind_core.alerts.evaluating import Absence, book_absence, book_failure
 from docmind_core.alerts.listing import alert_history, ended_alerts, open_alerts
 from docmind_core.alerts.notices import undelivered, waiting_messages
 from docmind_core.alerts.rules import BENCHMARK_MISSING
@@ -11,7 +11,16 @@ from docmind_core.errors import UsageError
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import write_segment
-from tests.alerts.builders import OVERHEAD, QUERIES, START, evaluate_night, key_of, make_suite, plant_night
+from tests.alerts.builders import (
+    OVERHEAD,
+    QUERIES,
+    START,
+    evaluate_night,
+    judge_and_evaluate,
+    key_of,
+    make_suite,
+    plant_night,
+)
 from tests.builders import make_score_row
 
 RULE = "coordination_overhead_high"
@@ -71,9 +80,9 @@ def test_an_agent_that_is_not_called_any_more_expires_with_the_fifth_run_that_ha
         limits={"agent_latency_p95_s": 0.5},
         alerts={"agent_latency_p95_s": {"test": "point", "min_n": QUERIES, "for_evals": 1}},
     )
-    evaluate_alerts(home, plant_agents(home, 0, ("old", "new"), 1.0), suite)
+    judge_and_evaluate(home, plant_agents(home, 0, ("old", "new"), 1.0), suite)
     for night in range(1, 6):
-        evaluate_alerts(home, plant_agents(home, night, ("new",), 1.0), suite)
+        judge_and_evaluate(home, plant_agents(home, night, ("new",), 1.0), suite)
     assert open_rules(home) == [("agent_latency_high", "firing")]
     assert ended(home) == [("agent_latency_high", "expired", "no data in 5 evaluations in a row (n_too_small)")]
 
@@ -87,7 +96,7 @@ def test_an_agent_that_is_not_called_any_more_expires_with_the_fifth_run_that_ha
 )
 def test_an_arm_that_is_not_judged_any_more_expires_its_alerts_at_once(home, changes, because):
     fire(home)
-    evaluate_alerts(home, plant_night(home, 2, 0.1, arm=changes["arms"][-1]), make_suite(**changes))
+    judge_and_evaluate(home, plant_night(home, 2, 0.1, arm=changes["arms"][-1]), make_suite(**changes))
     assert [one for one in ended(home) if one[0] == RULE] == [(RULE, "expired", because)]
     assert because in text_of(home, 2)
 
@@ -98,21 +107,21 @@ def test_a_limit_that_is_not_set_any_more_expires_its_alerts_at_once(home):
     run_id = f"{key}.single_pass"
     write_segment(home.tables, "measurements", run_id, [make_score_row("passed", 0.0, "q1", run_id)])
     strict = make_suite(limits={"pass_ratio_min": 1.0}, alerts=alerts)
-    assert evaluate_alerts(home, key, strict).firing == ("pass_ratio_low",)
-    evaluate_alerts(home, plant_night(home, 1, 0.1), make_suite())
+    assert judge_and_evaluate(home, key, strict).firing == ("pass_ratio_low",)
+    judge_and_evaluate(home, plant_night(home, 1, 0.1), make_suite())
     assert ended(home) == [("pass_ratio_low", "expired", "its limit is not configured any more")]
 
 
 def test_arms_that_the_command_line_chose_for_one_run_expire_nothing(home):
     suite = make_suite(arms=("single_pass", "naive_supervisor"))
     for night in (0, 1):
-        evaluate_alerts(home, plant_night(home, night, 9.0, arm="naive_supervisor"), make_suite(arms=suite.arms[1:]))
+        judge_and_evaluate(home, plant_night(home, night, 9.0, arm="naive_supervisor"), make_suite(arms=suite.arms[1:]))
     key = plant_night(home, 2, 0.1, arm="single_pass")
     folder = home.benchmarks / key
     folder.mkdir(parents=True)
     (folder / "suite.yaml").write_text(make_suite().model_dump_json())
     (folder / "source.yaml").write_text(suite.model_dump_json())
-    evaluate_alerts(home, key, make_suite())
+    judge_and_evaluate(home, key, make_suite())
     assert (RULE, "firing") in open_rules(home)
 
 
@@ -176,32 +185,32 @@ def test_an_alert_that_is_not_open_cannot_be_closed(home, alert_id):
 def test_a_run_that_is_resumed_and_succeeds_ends_run_failed_at_once(home):
     key = plant_night(home, 0, 0.1)
     book_failure(home, key, make_suite(), "its process died")
-    done = evaluate_alerts(home, key, make_suite(), now=START)
+    done = judge_and_evaluate(home, key, make_suite(), now=START)
     assert (done.resolved, open_rules(home)) == (("run_failed",), [])
     assert "RESOLVED [critical] run_failed" in text_of(home, 0, seq=2)
-    again = evaluate_alerts(home, key, make_suite(), now=START)
+    again = judge_and_evaluate(home, key, make_suite(), now=START)
     assert (again.evaluations, again.seq) == (0, None)
 
 
 def test_the_numbers_of_a_resumed_run_are_evaluated_though_its_failure_had_suppressed_them(home):
     suite = make_suite(alerts={OVERHEAD: {"test": "point", "min_n": 20, "for_evals": 1}})
     key = plant_night(home, 0, 9.0, status="incomplete")
-    assert evaluate_alerts(home, key, suite, now=START).firing == ("run_failed",)
+    assert judge_and_evaluate(home, key, suite, now=START).firing == ("run_failed",)
     plant_night(home, 0, 9.0)
-    done = evaluate_alerts(home, key, suite, now=START)
+    done = judge_and_evaluate(home, key, suite, now=START)
     assert (done.firing, done.resolved) == ((RULE,), ("run_failed",))
 
 
 def test_an_older_run_that_is_resumed_ends_no_failure_of_a_newer_one(home):
     for night in (0, 1):
         book_failure(home, plant_night(home, night, 0.1), make_suite(), "x")
-    assert evaluate_alerts(home, key_of(0), make_suite(), now=START).resolved == ()
+    assert judge_and_evaluate(home, key_of(0), make_suite(), now=START).resolved == ()
     assert open_rules(home) == [("run_failed", "firing")]
-    assert evaluate_alerts(home, key_of(1), make_suite(), now=START).resolved == ("run_failed",)
+    assert judge_and_evaluate(home, key_of(1), make_suite(), now=START).resolved == ("run_failed",)
 
 
 def test_a_run_that_is_resumed_and_fails_again_changes_nothing(home):
     key = plant_night(home, 0, 9.0, status="incomplete")
-    evaluate_alerts(home, key, make_suite(), now=START)
-    assert evaluate_alerts(home, key, make_suite(), now=START).evaluations == 0
+    judge_and_evaluate(home, key, make_suite(), now=START)
+    assert judge_and_evaluate(home, key, make_suite(), now=START).evaluations == 0
     assert open_rules(home) == [("run_failed", "firing")]

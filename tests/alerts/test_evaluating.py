@@ -8,18 +8,19 @@ from dataclasses import replace
 import pytest
 
 from docmind_core.alerts.database import open_alerts_database
-from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
+from docmind_core.alerts.evaluating import book_failure
 from docmind_core.alerts.evaluation import decide, fingerprint
 from docmind_core.alerts.notices import waiting_messages
 from docmind_core.alerts.rules import clear_threshold, limit_rule, watched_limits
-from docmind_core.measurements.limit_values import LimitValue
-from docmind_core.measurements.limits import Measured
+from docmind_core.measurements.limit_results import LimitResult
+from docmind_core.metrics.limits import find_limit
 from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.statistics.estimates import Estimate
 from docmind_core.suites.suite import load_suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import write_segment
-from tests.alerts.builders import OVERHEAD, START, evaluate_night, key_of, make_suite, plant_night
+from tests.alerts.builders import OVERHEAD, START, evaluate_night, judge_and_evaluate, key_of, make_suite, plant_night
 from tests.builders import make_query_run_row
 from tests.conftest import PROJECT
 
@@ -35,12 +36,8 @@ def everything(home):
 
 
 def found(name, value, low=None, high=None, *, n=500, p=None, limit=40.0):
-    is_minimum = name.endswith("_min")
-    measured = Measured(value=value, low=low, high=high, n=n, because=None if value is not None else "no_gpu")
-    return LimitValue(
-        name=name, limit=limit, is_minimum=is_minimum, run_id="r.tuned", arm="tuned", agent=None, measured=measured,
-        worse_p=p,
-    )  # fmt: skip
+    measured = Estimate(value=value, low=low, high=high, n=n, because=None if value is not None else "no_gpu")
+    return LimitResult(run_id="r.tuned", limit=find_limit(name), set_to=limit, measured=measured, p=p)
 
 
 def outcome(name, value, low=None, high=None, *, suite=None, **changes):
@@ -134,7 +131,7 @@ def test_overrides_of_a_suite_are_used_and_named(home):
 
 def test_an_unbalanced_run_alerts_and_suppresses_rules_on_tokens(home):
     key = plant_night(home, 0, 1.0, engine_prompt_tokens=99)
-    assert evaluate_alerts(home, key, make_suite()).firing == ("ledger_unbalanced",)
+    assert judge_and_evaluate(home, key, make_suite()).firing == ("ledger_unbalanced",)
     inhibited = {
         row["rule_id"]: row["reason"]
         for row in rows(home, "select * from alert_evaluations where inhibited_by is not null")
@@ -145,7 +142,7 @@ def test_an_unbalanced_run_alerts_and_suppresses_rules_on_tokens(home):
 def test_an_incomplete_run_alerts_once_and_suppresses_its_numbers(home):
     key = plant_night(home, 0, 9.0, status="incomplete")
     suite = make_suite(alerts={OVERHEAD: {"test": "point", "min_n": 1, "for_evals": 1}})
-    assert evaluate_alerts(home, key, suite).firing == ("run_failed",)
+    assert judge_and_evaluate(home, key, suite).firing == ("run_failed",)
 
 
 def test_a_run_that_never_got_anywhere_is_found_by_its_failure(home):
@@ -170,7 +167,7 @@ def test_five_changes_of_one_run_are_one_message_per_channel(home):
         for agent in ("a", "b", "c", "d", "e")
     ]  # fmt: skip
     write_segment(home.tables, "spans", run_id, spans)
-    assert len(evaluate_alerts(home, key, suite).firing) == 5
+    assert len(judge_and_evaluate(home, key, suite).firing) == 5
     messages = waiting_messages(home, key, 1)
     assert [waiting.channel for waiting in messages] == ["night-shift", "ops"]
     assert messages[0].message.text.count("FIRING") == 5
@@ -238,7 +235,7 @@ def test_a_refused_request_is_critical_at_once(home):
     run_id = f"{key}.single_pass"
     query = make_query_run_row("q1", run_id, status="failed", error_type="ContextOverflow")
     write_segment(home.tables, "query_runs", run_id, [query])
-    assert evaluate_alerts(home, key, suite).firing == ("context_utilisation_high",)
+    assert judge_and_evaluate(home, key, suite).firing == ("context_utilisation_high",)
     row = rows(home, "select * from open_alerts")[0]
     assert (row["severity"], row["state"]) == ("critical", "firing")
     assert "did not fit the context window" in waiting_messages(home, key, 1)[0].message.text
@@ -249,7 +246,7 @@ def test_a_context_alert_recovers_when_no_more_queries_than_allowed_are_even_nea
     assert (rule.threshold, rule.clear_threshold) == (0.05, pytest.approx(0.81))
 
     def share(value, near, p):
-        return replace(found("context_utilisation_ratio", value, limit=0.9, p=p), recovered_share=near)
+        return replace(found("context_utilisation_ratio", value, limit=0.9, p=p), near_ratio=near)
 
     assert decide(rule, share(0.12, 0.2, 0.004)) == ("bad", None)
     assert decide(rule, share(0.0, 0.2, 1.0)) == ("band", None)

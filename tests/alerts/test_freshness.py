@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.alerts.freshness import Expected, book_overdue
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.alerts.notices import undelivered, waiting_messages
 from docmind_core.runs.keys import started_at
-from tests.alerts.builders import START, key_of, make_suite, plant_night
+from tests.alerts.builders import START, judge_and_evaluate, key_of, make_suite, plant_night
 
 NIGHTLY = make_suite(schedule="0 2 * * *")
 TWENTY_MINUTES = timedelta(minutes=20)
@@ -21,7 +20,7 @@ def plant(home, night, *, took=None):
     (folder / "suite.yaml").write_text(NIGHTLY.model_dump_json())
     if took is not None:
         plant_night(home, night, 1.0)
-        evaluate_alerts(home, key, NIGHTLY, now=started_at(key) + took)
+        judge_and_evaluate(home, key, NIGHTLY, now=started_at(key) + took)
     return key
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from docmind_core.measurements.limit_values import growth, judged_arm, measure_limits, worst_by_limit
+from docmind_core.measurements.limit_results import judged_arm, worst_by_limit
+from docmind_core.measurements.limit_values import growth, measure_limits
 from docmind_core.suites.suite import Suite
 from tests.builders import (
     BENCHMARK_RUN,
@@ -22,7 +23,7 @@ def suite(**changes):
     return Suite.model_validate({**values, **changes})
 
 
-def plant(home, *, overheads=(), latencies=None, reduction=None, **columns):
+def plant(home, *, overheads=(), latencies=None, reduction=None, mde=None, **columns):
     """Write the arm `tuned`: one query run per overhead, one agent execution per latency."""
     queries = [
         make_query_run_row(f"q{place}", coordination_overhead_s=seconds, **columns)
@@ -43,14 +44,19 @@ def plant(home, *, overheads=(), latencies=None, reduction=None, **columns):
             {
                 "baseline_run_id": f"{BENCHMARK_RUN}.naive_supervisor", "candidate_run_id": TUNED, "agent": "all",
                 "metric": "billed_tokens", "slice": "all", "n": n, "delta": delta, "delta_low": low,
-                "delta_high": high,
+                "delta_high": high, "mde": mde,
             }
         ]  # fmt: skip
     write_rows(home, rows, TUNED)
 
 
 def measured(home, **changes):
-    return {value.name: value for value in measure_limits(home.tables, BENCHMARK_RUN, suite(**changes))}
+    return {one.limit.name: one for one in measure_limits(home.tables, BENCHMARK_RUN, suite(**changes))}
+
+
+def of_limit(home, name, set_to, **changes):
+    results = measure_limits(home.tables, BENCHMARK_RUN, suite(limits={name: set_to}, **changes))
+    return {one.agent: one for one in results if one.limit.name == name}
 
 
 def test_the_judged_arm_is_the_best_system_of_the_suite():
@@ -68,22 +74,25 @@ def test_a_p95_has_an_interval_from_130_values_on(home):
     enough = measured(home)["coordination_overhead_p95_s"]
     assert enough.measured.value == pytest.approx(1.2255)  # rank 0.95 * 129 = 122.55
     assert enough.measured.low < 1.2255 < enough.measured.high
-    assert (enough.measured.n, enough.judged.state) == (130, "missed")
-    assert enough.worse_p < 1e-9
+    assert (enough.measured.n, enough.state) == (130, "missed")
+    assert enough.p < 1e-9
 
 
 def test_each_agent_is_measured_and_the_slowest_stands_for_the_limit(home):
     plant(home, overheads=[0.0], latencies={"query_router": [0.5] * 3, "response_validator": [3.0] * 3})
-    values = measure_limits(home.tables, BENCHMARK_RUN, suite(), {"agent_latency_p95_s": 2.0})
-    assert {value.agent: value.measured.value for value in values} == {"query_router": 0.5, "response_validator": 3.0}
-    assert worst_by_limit(values)["agent_latency_p95_s"].agent == "response_validator"
+    found = of_limit(home, "agent_latency_p95_s", 2.0)
+    assert {agent: one.measured.value for agent, one in found.items()} == {
+        "query_router": 0.5,
+        "response_validator": 3.0,
+    }
+    assert worst_by_limit(list(found.values()))["agent_latency_p95_s"].agent == "response_validator"
 
 
 def test_the_reduction_comes_with_the_interval_of_its_logs(home):
     plant(home, overheads=[0.1], reduction=(-0.6931471805599453, -0.9162907318741551, -0.5108256237659907, 320))
     value = measured(home)["reduction_pct_min"]
     assert (value.measured.value, value.measured.low, value.measured.high) == pytest.approx((50.0, 40.0, 60.0))
-    assert (value.measured.n, value.judged.state) == (320, "met")
+    assert (value.measured.n, value.state) == (320, "met")
 
 
 def test_what_is_missing_has_a_reason_and_is_never_zero(home):
@@ -96,43 +105,48 @@ def test_what_is_missing_has_a_reason_and_is_never_zero(home):
         "context_utilisation_ratio": (None, "not_supported"),
         "vram_process_peak_gb": (None, "not_sampled"),
         "coordination_overhead_p95_s": (None, "resumed"),
-        "pass_ratio_min": (None, "no_gold"),
+        "pass_ratio_min": (None, "not_scored"),
+        "good_ratio_min": (1.0, None),
     }
-    assert {value.judged.state for value in values.values()} == {"not measured"}
+    del values["good_ratio_min"]
+    assert {value.state for value in values.values()} == {"not measured"}
 
 
 def test_a_benchmark_run_without_rows_is_measured_without_an_error(home):
-    assert all(value.measured.value is None for value in measured(home).values())
+    values = measured(home).values()
+    assert all(value.measured.value is None and value.because for value in values)
+    assert {value.state for value in values} == {"not measured", "not judged"}
 
 
 def test_a_share_of_passes_is_decided_by_its_interval(home):
     rows = {
-        "query_runs": [make_query_run_row(f"q{place}") for place in range(100)],
+        "query_runs": [make_query_run_row(f"q{place}", cluster_id=f"d{place}") for place in range(100)],
         "measurements": [make_score_row("passed", float(place < 60), f"q{place}") for place in range(100)],
     }
     write_rows(home, rows, TUNED)
     value = measured(home, limits={"pass_ratio_min": 0.8})["pass_ratio_min"]
     assert value.measured.value == 0.6
     assert (value.measured.low, value.measured.high) == pytest.approx((0.5020, 0.6906), abs=1e-4)
-    assert value.judged.state == "missed"
+    assert value.state == "missed"
 
 
 def test_a_share_without_spread_is_as_sure_as_its_queries_are_independent(home):
-    """Eight queries about six documents: Wilson's interval of six, as in the report's quality."""
+    """Eight queries about six documents are worth fewer than eight."""
     queries = [make_query_run_row(f"q{place}", cluster_id=f"doc-{place % 6}") for place in range(8)]
     passes = [make_score_row("passed", 1.0, f"q{place}") for place in range(8)]
     write_rows(home, {"query_runs": queries, "measurements": passes}, TUNED)
     measured_share = measured(home, limits={"pass_ratio_min": 0.8})["pass_ratio_min"].measured
     assert (measured_share.value, measured_share.n) == (1.0, 8)
-    # statsmodels.stats.proportion.proportion_confint(6, 6, method="wilson")
-    assert (measured_share.low, measured_share.high) == pytest.approx((0.6097, 1.0), abs=1e-4)
+    # statsmodels.stats.proportion.proportion_confint(8, 8, method="wilson") begins at 0.6756
+    assert 0.4 < measured_share.low < 0.6756
+    assert measured_share.high == 1.0
 
 
 def test_replicates_of_a_query_are_no_further_evidence_that_all_is_good(home):
     queries = [make_query_run_row(f"q{place % 6}", replicate=place // 6) for place in range(12)]
     write_rows(home, {"query_runs": queries}, TUNED)
     good = measured(home, limits={"good_ratio_min": 0.99})["good_ratio_min"].measured
-    assert (good.value, good.n) == (1.0, 12)
+    assert (good.value, good.n) == (1.0, 6)
     assert good.low == pytest.approx(0.6097, abs=1e-4), "of six, not of twelve"
 
 
@@ -144,12 +158,16 @@ def test_failed_queries_and_fallbacks_are_not_good(home):
 
 
 def plant_speeds(home, speeds, counters=()):
-    calls = [make_call_row(call_id=f"c{number}", decode_tps=speed) for number, speed in enumerate(speeds)]
+    calls = [
+        make_call_row(call_id=f"c{number}", query_id=f"q{number}", decode_tps=speed)
+        for number, speed in enumerate(speeds)
+    ]
     taken = [
         {"engine_session": "s", "block": 1, "counter": counter, "moment": moment, "value": value}
         for counter, moment, value in counters
     ]
-    rows = {"query_runs": [make_query_run_row("q0")], "llm_calls": calls, "engine_counters": taken}
+    queries = [make_query_run_row(f"q{place}", cluster_id=f"d{place}") for place in range(max(len(speeds), 1))]
+    rows = {"query_runs": queries, "llm_calls": calls, "engine_counters": taken}
     write_rows(home, rows, TUNED)
 
 
@@ -157,8 +175,9 @@ def test_decoding_has_a_minimum_and_no_maximum(home):
     """S4: upstream's validator fails an engine that is faster than 160 tokens/s; here it can't be too fast."""
     plant_speeds(home, [200.0 + number for number in range(60)])
     value = measured(home, limits={"decode_tps_min": 100.0})["decode_tps_min"]
-    assert (value.judged.state, value.measured.value, value.measured.n) == ("met", 229.5, 60)
-    assert 200 < value.measured.low < 229.5 < value.measured.high < 259
+    assert (value.state, value.measured.value, value.measured.n) == ("met", 229.5, 60)
+    # scipy.stats.t.interval(0.95, 59, 229.5, scipy.stats.sem(range(60)))
+    assert (value.measured.low, value.measured.high) == pytest.approx((224.988, 234.012), abs=1e-3)
 
 
 def test_prefilling_is_what_the_engine_computed_in_its_own_time(home):
@@ -167,7 +186,7 @@ def test_prefilling_is_what_the_engine_computed_in_its_own_time(home):
     counters = [(tokens, "before", 1_000.0), (tokens, "after", 9_000.0)]
     plant_speeds(home, [], [*counters, (seconds, "before", 2.0), (seconds, "after", 12.0)])
     value = measured(home, limits={"prefill_tps_min": 801.0})["prefill_tps_min"]
-    assert (value.judged.state, value.measured.value) == ("missed", 800.0)
+    assert (value.state, value.measured.value) == ("missed", 800.0)
 
 
 def test_the_prefill_speed_of_an_engine_that_others_used_is_not_the_runs(home):
@@ -183,22 +202,25 @@ def test_the_prefill_speed_of_an_engine_that_others_used_is_not_the_runs(home):
 def test_an_engine_that_does_not_count_its_prefill_time_has_no_prefill_speed(home):
     plant_speeds(home, [], [("request_prefill_kv_computed_tokens_sum", "after", 9_000.0)])
     value = measured(home, limits={"prefill_tps_min": 800.0})["prefill_tps_min"]
-    assert (value.judged.state, value.measured.because) == ("not measured", "not_supported")
+    assert (value.state, value.measured.because) == ("not measured", "not_supported")
 
 
 def test_the_context_limit_is_decided_by_the_share_of_queries_above_it(home):
-    """S59: exact binomial interval; 12 of 100 queries above 90 % of the window are more than 5 %."""
+    """S59: Wilson's interval and exact test; 12 of 100 queries above 90 % of the window are more than 5 %."""
     ratios = [0.95] * 12 + [0.85] * 8 + [0.5] * 80
-    rows = [make_query_run_row(f"q{n}", context_utilisation_ratio=ratio) for n, ratio in enumerate(ratios)]
+    rows = [
+        make_query_run_row(f"q{n}", cluster_id=f"d{n}", context_utilisation_ratio=ratio)
+        for n, ratio in enumerate(ratios)
+    ]
     write_rows(home, {"query_runs": rows}, TUNED)
     value = measured(home)["context_utilisation_ratio"]
-    assert (value.measured.value, value.measured.n, value.limit, value.bound) == (0.12, 100, 0.9, 0.05)
-    # scipy.stats.binomtest(12, 100).proportion_ci(method="exact"), and (12, 100, 0.05, "greater").pvalue
-    assert (value.measured.low, value.measured.high) == pytest.approx((0.063569, 0.200243), abs=1e-5)
-    assert value.worse_p == pytest.approx(0.004274, abs=1e-5)
-    assert value.judged.state == "missed"
-    assert value.recovered_share == 0.2, "above 0.81, ten percent inside the limit"
-    assert value.beside == ("share of the queries above 90% of the window", "highest 95%")
+    assert (value.measured.value, value.measured.n, value.set_to, value.bound) == (0.12, 100, 0.9, 0.05)
+    # scipy.stats.binomtest(12, 100).proportion_ci(method="wilson"), and (12, 100, 0.05, "greater").pvalue
+    assert (value.measured.low, value.measured.high) == pytest.approx((0.069994, 0.198121), abs=1e-5)
+    assert value.p == pytest.approx(0.004274, abs=1e-5)
+    assert value.state == "missed"
+    assert value.near_ratio == 0.2, "above 0.81, ten percent inside the limit"
+    assert value.notes == ("share of the queries above 90% of the window", "highest 95%")
 
 
 def test_an_unknown_share_of_the_window_keeps_the_reason_of_its_queries(home):
@@ -220,7 +242,7 @@ def test_a_request_that_was_refused_is_above_the_window(home):
     write_rows(home, {"query_runs": rows, "context_reductions": [refused]}, TUNED)
     value = measured(home)["context_utilisation_ratio"]
     assert (value.refused, value.measured.value, value.measured.n) == (2, 0.02, 100)
-    assert "2 refused: did not fit" in value.beside
+    assert "2 refused: did not fit" in value.notes
 
 
 def sample(source, **columns):
@@ -241,35 +263,23 @@ def test_a_gpu_whose_processes_hold_nothing_is_not_taken_for_all_that_is_in_use_
     write_rows(home, {"device_samples": rows, "engine_counters": counters}, TUNED)
     value = measured(home)["vram_process_peak_gb"]
     assert (value.measured.value, value.measured.low, value.measured.n) == (0.0, None, 1)
-    assert value.judged.state == "met", "a peak needs no interval"
-    assert value.beside == ("KV cache at most 35%", "3 preemptions")
+    assert value.state == "met", "a peak needs no interval"
+    assert value.notes == ("KV cache at most 35%", "3 preemptions")
 
 
 def test_a_card_that_is_taken_at_the_start_has_a_limit_of_its_own(home):
     """S59: VRAM; what the profile reserves is no breach, and the suite's own word goes before it."""
-    assert measured(home)["vram_process_peak_gb"].limit == 15.0
-    assert measured(home, engine="rtx4090-fp8-128k")["vram_process_peak_gb"].limit == 25.0
+    assert measured(home)["vram_process_peak_gb"].set_to == 15.0
+    assert measured(home, engine="rtx4090-fp8-128k")["vram_process_peak_gb"].set_to == 25.0
     limits = {"vram_process_peak_gb": 12.0}
-    assert measured(home, engine="rtx4090-fp8-128k", limits=limits)["vram_process_peak_gb"].limit == 12.0
+    assert measured(home, engine="rtx4090-fp8-128k", limits=limits)["vram_process_peak_gb"].set_to == 12.0
 
 
 def test_the_reduction_says_what_its_n_could_have_shown(home):
     plant(home, overheads=[0.1], reduction=(-0.7, -0.9, -0.5, 320))
-    assert measured(home)["reduction_pct_min"].beside == ()
-    write_rows(
-        home,
-        {
-            "comparisons": [
-                {
-                    "baseline_run_id": f"{BENCHMARK_RUN}.naive_supervisor", "candidate_run_id": TUNED, "agent": "all",
-                    "metric": "billed_tokens", "slice": "all", "n": 320, "delta": -0.7, "delta_low": -0.9,
-                    "delta_high": -0.5, "mde": 0.0392,
-                }
-            ]
-        },
-        TUNED,
-    )  # fmt: skip
-    assert measured(home)["reduction_pct_min"].beside == ("MDE 4.0 %",)
+    assert measured(home)["reduction_pct_min"].notes == ()
+    plant(home, overheads=[0.1], reduction=(-0.7, -0.9, -0.5, 320), mde=0.0392)
+    assert measured(home)["reduction_pct_min"].notes == ("MDE 4.0 %",)
 
 
 def test_a_session_whose_last_reading_is_missing_makes_the_growth_unknown(home):

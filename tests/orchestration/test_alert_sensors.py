@@ -14,10 +14,10 @@ from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alert
 from dagster_project.sensors.failed_benchmarks import failed_benchmarks, failed_launches, launches, looks_back_to
 from dagster_project.stops import stopped_benchmarks
 from docmind_core.alerts.delivery import DeliveryOutcome
-from docmind_core.alerts.evaluating import book_failure, evaluate_alerts
+from docmind_core.alerts.evaluating import book_failure
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from tests.alerts.builders import key_of, make_suite, plant_night_of
+from tests.alerts.builders import judge_and_evaluate, key_of, make_suite, plant_night_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -152,7 +152,7 @@ def test_a_benchmark_that_went_on_by_dagsters_command_line_raises_no_alert(setti
     with open_instance(settings) as instance:
         key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
         launch_again(instance, key, dg.DagsterRunStatus.SUCCESS)
-        evaluate_alerts(settings, plant_night_of(settings, key), suite)
+        judge_and_evaluate(settings, plant_night_of(settings, key), suite)
         tick(failed_benchmarks, settings, instance)
     assert open_alerts(settings) == []
 
@@ -180,7 +180,7 @@ def test_a_report_that_fails_behind_the_evaluation_alerts_and_two_that_succeed_e
     def look(status):
         with open_instance(settings) as instance:
             key = plant_launch(settings, instance, suite, status)
-            evaluate_alerts(settings, plant_night_of(settings, key), suite)
+            judge_and_evaluate(settings, plant_night_of(settings, key), suite)
             tick(failed_benchmarks, settings, instance)
             tick(failed_benchmarks, settings, instance)
         return key, [(row["rule_id"], row["notify_count"]) for row in open_alerts(settings)]
@@ -197,7 +197,7 @@ def test_a_report_that_an_unbalanced_ledger_stopped_is_explained_already(setting
     suite = make_suite(engine="http://127.0.0.1:9")
     with open_instance(settings) as instance:
         key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)
-        evaluate_alerts(settings, plant_night_of(settings, key, engine_prompt_tokens=99), suite)
+        judge_and_evaluate(settings, plant_night_of(settings, key, engine_prompt_tokens=99), suite)
         tick(failed_benchmarks, settings, instance)
     assert [row["rule_id"] for row in open_alerts(settings)] == ["ledger_unbalanced"]
 

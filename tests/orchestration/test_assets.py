@@ -19,13 +19,14 @@ from dagster_project.sensors import failed_benchmarks
 from docmind_core.alerts.evaluating import AlertOutcome, evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.errors import EngineUnreachable, RunError, StoreError
+from docmind_core.measurements.grades import write_limits
+from docmind_core.metrics.limits import default_limits
 from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.reports.benchmark import ReportPaths
 from docmind_core.runs.benchmark import BenchmarkOutcome
 from docmind_core.runs.progress import ArmProgress, SilentObserver
 from docmind_core.settings import Settings
-from docmind_core.suites.limits import effective_limits
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.gates import ArmCount, LedgerRow
 from tests.alerts.builders import plant_night_of
@@ -75,6 +76,10 @@ class Core:
     def measure_levers(self, settings, benchmark_run):
         self.asked.append(("levers", benchmark_run))
         return 0
+
+    def write_limits(self, folder, benchmark_run, suite):
+        self.asked.append(("limits", benchmark_run))
+        return write_limits(folder, benchmark_run, suite)
 
     def evaluate_alerts(self, settings, benchmark_run, suite):
         self.asked.append(("alerts", benchmark_run))
@@ -151,6 +156,7 @@ def test_a_launch_runs_the_core_in_order(launched):
         ("score", KEY, "python-reference"),
         ("levers", KEY),
         ("compare", KEY, "smoke"),
+        ("limits", KEY),
         ("alerts", KEY),
         ("publish",),
         ("publish",),
@@ -190,7 +196,7 @@ def test_only_limits_that_are_set_have_a_result_and_without_data_it_is_not_green
         entries = instance.all_logs(instance.get_runs()[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     found = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
     limits_found = {one.check_name: one.passed for one in found if one.check_name.startswith("limit_")}
-    assert limits_found == dict.fromkeys((f"limit_{name}" for name in effective_limits({})), False)
+    assert limits_found == dict.fromkeys((f"limit_{name}" for name in default_limits()), False)
 
 
 def test_without_an_observer_the_progress_goes_to_the_runs_log(launched):

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from dagster_project.definitions import defs
-from docmind_core.suites.limits import KNOWN_LIMITS
+from docmind_core.metrics.limits import LIMITS
 
 GRAPH = {
     "documents": set(),
@@ -13,8 +13,9 @@ GRAPH = {
     "measurements": {"agent_runs", "queries"},
     "token_efficiency": {"measurements"},
     "ablation": {"measurements"},
-    "alert_states": {"measurements", "token_efficiency"},
-    "metrics_database": {"measurements", "token_efficiency", "ablation"},
+    "limits": {"measurements", "token_efficiency"},
+    "alert_states": {"measurements", "limits"},
+    "metrics_database": {"measurements", "token_efficiency", "limits", "ablation"},
     "performance_report": {"metrics_database"},
 }
 GROUPS = {
@@ -24,6 +25,7 @@ GROUPS = {
     "agent_runs": "agent_runs",
     "measurements": "metrics",
     "token_efficiency": "metrics",
+    "limits": "metrics",
     "ablation": "metrics",
     "alert_states": "alerts",
     "metrics_database": "metrics",
@@ -63,7 +65,8 @@ def test_the_job_has_all_assets_and_both_gates_in_one_process():
     assert {(key.asset_key.to_user_string(), key.name) for key in checks} == {
         ("metrics_database", "ledger_balanced"),
         ("metrics_database", "run_complete"),
-        *(("metrics_database", f"limit_{name}") for name in KNOWN_LIMITS),
+        *(("limits", f"limit_{name}") for name in LIMITS),
+        ("limits", "limits_on_other_metrics"),
     }
 
 

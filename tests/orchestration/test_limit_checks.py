@@ -1,35 +1,37 @@
-"""Limits as asset checks: the number beside its bound."""
+"""Limits as asset checks: the number next to its bound."""
 
 from dagster_project.alert_metadata import limit_check_result
-from docmind_core.measurements.limit_values import LimitValue, measure_limits
-from docmind_core.measurements.limits import Measured
+from docmind_core.measurements.limit_results import LimitResult
+from docmind_core.measurements.limit_values import measure_limits
+from docmind_core.metrics.limits import find_limit
+from docmind_core.statistics.estimates import Estimate
 from tests.alerts.builders import make_suite, plant_night
 
 
 def judged(settings, overhead_s, **changes):
     key = plant_night(settings, 0, overhead_s)
-    values = measure_limits(settings.tables, key, make_suite(**changes))
-    return {name: check(name, [value for value in values if value.name == name]) for name in {v.name for v in values}}
+    by_name = {}
+    for result in measure_limits(settings.tables, key, make_suite(**changes)):
+        by_name.setdefault(result.limit.name, []).append(result)
+    return {name: check(results) for name, results in by_name.items() if results[0].state != "not judged"}
 
 
-def check(name, values):
-    return limit_check_result(name, values, asset_key="metrics_database", check_name=f"limit_{name}")
+def check(results):
+    return limit_check_result(results, asset_key="limits", check_name="limit_x")
 
 
-def made(name="reduction_pct_min", *, agent=None, limit=40.0, beside=(), **measured):
-    is_minimum = name.endswith("_min")
-    return LimitValue(
-        name=name, limit=limit, is_minimum=is_minimum, run_id="r.tuned", arm="tuned", agent=agent,
-        measured=Measured(**measured), beside=beside,
-    )  # fmt: skip
+def made(name="reduction_pct_min", *, agent="all", limit=40.0, notes=(), **measured):
+    return LimitResult(
+        run_id="r.tuned", limit=find_limit(name), set_to=limit, agent=agent, measured=Estimate(**measured), notes=notes
+    )
 
 
 def test_a_p95_of_too_few_values_is_undecided_and_its_number_is_not_shown(settings):
     result = judged(settings, 9.0)["coordination_overhead_p95_s"]
     assert (result.passed, result.severity.value) == (False, "WARN")
-    assert result.description == "undecided: n_too_small (single_pass, n 1)"
+    assert result.description == "undecided: n_too_small (coordination_overhead_p95_s, single_pass, n 20)"
     assert "value" not in result.metadata
-    assert result.metadata["n"].value == 1
+    assert result.metadata["n"].value == 20
 
 
 def test_what_was_not_measured_is_not_green_and_says_why(settings):
@@ -37,26 +39,28 @@ def test_what_was_not_measured_is_not_green_and_says_why(settings):
     results = judged(settings, None)
     memory = results["vram_process_peak_gb"]
     assert (memory.passed, memory.severity.value) == (False, "WARN")
-    assert memory.description.startswith("no data: not_sampled (single_pass, n 0, KV cache not sampled")
+    assert memory.description.startswith("no data: not_sampled (vram_process_peak_gb, single_pass, n 0, KV")
     assert results["coordination_overhead_p95_s"].metadata["no_data_because"].value == "resumed"
 
 
 def test_what_is_undecided_is_not_green_and_what_is_met_is(settings):
-    assert not check("reduction_pct_min", [made(value=42.0, low=38.0, high=46.0, n=320)]).passed
-    assert check("reduction_pct_min", [made(value=45.0, low=41.0, high=46.0, n=320)]).passed
+    assert not check([made(value=42.0, low=38.0, high=46.0, n=320)]).passed
+    assert check([made(value=45.0, low=41.0, high=46.0, n=320)]).passed
 
 
 def test_a_peak_has_no_interval_and_stands_with_the_cache_and_the_preemptions():
-    beside = ("KV cache at most 35%", "0 preemptions")
-    result = check("vram_process_peak_gb", [made("vram_process_peak_gb", limit=15.0, value=20.4, n=90, beside=beside)])
-    assert result.description == ("missed: 20.4, limit at most 15, n 90, tuned, KV cache at most 35%, 0 preemptions")
+    notes = ("KV cache at most 35%", "0 preemptions")
+    result = check([made("vram_process_peak_gb", limit=15.0, value=20.4, n=90, notes=notes)])
+    assert result.description == (
+        "missed: 20.4, limit at most 15, n 90, vram_process_peak_gb, tuned, KV cache at most 35%, 0 preemptions"
+    )
 
 
 def test_the_worst_state_stands_for_the_limit_not_the_largest_number():
     name = "agent_latency_p95_s"
     proved = made(name, agent="planner", limit=2.0, value=2.6, low=2.1, high=3.0, n=200)
     large = made(name, agent="router", limit=2.0, value=9.0, low=1.9, high=20.0, n=131)
-    assert check(name, [large, proved]).description.startswith("missed: 2.6 ")
+    assert check([large, proved]).description.startswith("missed: 2.6 ")
 
 
 def test_a_limit_that_nobody_set_has_no_check_at_all(settings):
@@ -67,7 +71,9 @@ def test_a_limit_that_nobody_set_has_no_check_at_all(settings):
 def test_a_broken_limit_warns(settings):
     """S12: value, interval and n are shown."""
     result = judged(settings, 1.0, limits={"pass_ratio_min": 0.5, "coordination_overhead_p95_s": 0.5})
-    assert result["pass_ratio_min"].description.startswith("no data: no_gold")
-    check_of_reduction = check("reduction_pct_min", [made(value=10.0, low=5.0, high=15.0, n=320)])
+    assert result["pass_ratio_min"].description.startswith("no data: not_scored")
+    check_of_reduction = check([made(value=10.0, low=5.0, high=15.0, n=320)])
     assert (check_of_reduction.passed, check_of_reduction.severity.value) == (False, "WARN")
-    assert check_of_reduction.description == "missed: 10 (95 % interval 5 to 15), limit at least 40, n 320, tuned"
+    assert check_of_reduction.description == (
+        "missed: 10 (95 % interval 5 to 15), limit at least 40, n 320, reduction_pct_min, tuned"
+    )

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from docmind_core.errors import UsageError
+from docmind_core.measurements.guide_grade import KNOWN_FAULTS
 from docmind_core.reports import period as period_module
-from docmind_core.reports.guide_grade import KNOWN_FAULTS
 from docmind_core.reports.period import write_period_report
 from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish

@@ -1,13 +1,14 @@
 """Scorecard and guide grade in the report of a benchmark run."""
 
-import json
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from docmind_core.measurements.grades import write_limits
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import write_segment
 from tests.builders import make_run_row, write_rows
@@ -15,11 +16,6 @@ from tests.guide_example import guide_example
 from tests.reports.planted_run import BENCHMARK_RUN, plant, planted_tables, run_id_of, settings_of
 
 RUN_ID = run_id_of("tuned")
-
-
-def suite_of(**changes: object) -> str:
-    suite = {"name": "smoke", "query_set": "python-reference", "arms": ["tuned"], **changes}
-    return json.dumps({"suite": suite})
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +32,10 @@ def graded(tmp_path_factory: pytest.TempPathFactory):
 
 def report_example(tmp_path: Path, *, plumbing: bool, **suite: object):
     settings = Settings(home=tmp_path / "home")
-    run = make_run_row(RUN_ID, level="balanced", plumbing=plumbing, manifest=suite_of(**suite), duration_s=75.0)
+    run = make_run_row(RUN_ID, level="balanced", plumbing=plumbing, duration_s=75.0)
     write_rows(settings, guide_example(RUN_ID) | {"runs": [run]}, RUN_ID)
+    judged = Suite.model_validate({"name": "smoke", "query_set": "python-reference", "arms": ["tuned"], **suite})
+    write_limits(settings.tables, BENCHMARK_RUN, judged)
     publish(settings)
     report = write_benchmark_report(settings, BENCHMARK_RUN)
     return report, report.html.read_text("utf-8"), report.markdown.read_text("utf-8")
@@ -48,12 +46,12 @@ def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(graded):
     by_metric = {(row["metric"], row["agent"]): row for row in report.scorecard}
     latency = by_metric["agent_latency_p95_s", "query_router"]
     # 50 executions are too few for the interval of a p95
-    assert (latency["state"], latency["n"], latency["limit"], latency["value"]) == ("undecided", 50, 2.0, None)
-    memory = by_metric["vram_process_peak_gb", None]
-    assert (memory["state"], memory["limit"]) == ("met", 15.0)
+    assert (latency["state"], latency["n"], latency["bound"], latency["value"]) == ("undecided", 50, 2.0, None)
+    memory = by_metric["vram_process_peak_gb", "all"]
+    assert (memory["state"], memory["bound"]) == ("met", 15.0)
     assert memory["value"] == pytest.approx(14.45)
     assert memory["headroom_pct"] == pytest.approx(100 * 0.55 / 15)
-    assert by_metric["reduction_pct", None]["state"] == "not measured"
+    assert by_metric["reduction_pct", "all"]["state"] == "not measured"
     assert report.verdict.startswith("Scorecard of tuned: incomplete (hard limit not measured")
     for text in (html, markdown):
         assert "14.45 GB" in text
@@ -64,7 +62,7 @@ def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(graded):
 def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(graded):
     report, _, _ = graded(vram_gb_max=12.0)
     memory = next(row for row in report.scorecard if row["metric"] == "vram_process_peak_gb")
-    assert (memory["state"], memory["limit"]) == ("missed", 12.0)
+    assert (memory["state"], memory["bound"]) == ("missed", 12.0)
 
 
 def test_the_summary_counts_the_limits_by_their_state(graded):
@@ -72,10 +70,10 @@ def test_the_summary_counts_the_limits_by_their_state(graded):
     states = {
         row["metric"]: row["state"]
         for row in report.scorecard
-        if row["agent"] in {None, "query_router"} and row["state"]
+        if row["agent"] in {"all", "query_router"} and row["state"] != "not judged"
     }
-    assert sorted(states.values()) == ["missed", "not measured", "not measured", "undecided", "undecided"]
-    assert "Limits of tuned: 1 missed, 2 undecided, 2 not measured" in report.summary.splitlines()
+    assert sorted(states.values()) == ["missed", "not measured", "not measured", "not measured", "undecided"]
+    assert "Limits of tuned: 1 missed, 1 undecided, 3 not measured" in report.summary.splitlines()
 
 
 def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(graded):
@@ -100,26 +98,30 @@ def test_an_arm_without_executions_is_not_graded_and_not_recommended_anything(tm
     """S66."""
     settings = settings_of(tmp_path)
     plant(settings, planted_tables())
+    arms = ("single_pass", "naive_supervisor", "tuned")
+    write_limits(settings.tables, BENCHMARK_RUN, Suite(name="smoke", query_set="python-reference", arms=arms))
+    publish(settings)
     report = write_benchmark_report(settings, BENCHMARK_RUN)
-    assert set(report.guide_grades) == {"single_pass", "naive_supervisor", "tuned"}
+    assert set(report.guide_grades) == set(arms)
     assert report.guide_grades["tuned"].startswith("n/a")
     assert "tuned: not measured, no agent execution has a time" in report.html.read_text("utf-8")
 
 
-def test_a_manifest_without_a_readable_suite_is_judged_by_the_guides_limits(tmp_path):
+def test_a_run_whose_limits_were_not_measured_gets_no_letter_and_the_report_says_what_to_do(tmp_path):
     settings = Settings(home=tmp_path / "home")
-    write_segment(settings.tables, "runs", RUN_ID, [make_run_row(RUN_ID, manifest="[1, 2")])
+    write_segment(settings.tables, "runs", RUN_ID, [make_run_row(RUN_ID)])
     publish(settings)
     report = write_benchmark_report(settings, BENCHMARK_RUN)
-    assert {row["state"] for row in report.scorecard if row["limit"] is not None} <= {"not measured", "undecided"}
-    assert sum(row["limit"] is not None for row in report.scorecard) == 5
+    assert report.scorecard == ()
+    assert "no letter (the limits were not measured; materialize the asset `limits`)" in report.summary
+    assert report.verdict in report.html.read_text("utf-8")
 
 
 def test_a_dimension_without_a_limit_shows_its_value_and_no_state(graded):
     report, html, markdown = graded()
-    unlimited = {row["metric"]: row for row in report.scorecard if row["limit"] is None}
+    unlimited = {row["metric"]: row for row in report.scorecard if row["state"] == "not judged"}
     assert set(unlimited) == {"pass_ratio", "good_ratio"}
-    assert (unlimited["good_ratio"]["value"], unlimited["good_ratio"]["state"]) == (1.0, None)
+    assert (unlimited["good_ratio"]["value"], unlimited["good_ratio"]["headroom_pct"]) == (1.0, None)
     assert unlimited["good_ratio"]["low"] == pytest.approx(50 / (50 + 1.96**2), abs=1e-3)
     for text in (html, markdown):
         assert "reliability: the suite sets no limit" in text

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.benchmark_records import read_benchmark
 from docmind_core.reports.period import write_period_report
@@ -15,7 +14,9 @@ from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
+from tests.alerts.builders import judge_and_evaluate
 from tests.fakes.nvml import NAME, has_compiler, stand_in_environment
 from tests.runs.running import interrupt, run, select
 
@@ -114,9 +115,11 @@ def test_vram_of_a_stand_in_gpu_is_in_views_and_reports_misses_its_limit_and_fir
     assert [device["name"] for device in report.document["devices"] if device["source"] == "nvml"] == [NAME]
     assert json.loads(report.path.read_text("utf-8"))["performance_grade_points"]["vram"] == 5
     assert NAME in write_period_report(home, 1, "html").path.read_text("utf-8")
+    alerted = judge_and_evaluate(home, key, suite)
+    publish(home)
     benchmark = write_benchmark_report(home, key)
     assert f"{NAME}, driver 0.0-test" in benchmark.markdown.read_text("utf-8")
     memory = next(row for row in benchmark.scorecard if row["metric"] == "vram_process_peak_gb")
     # 20.4 GB against the guide's 15 GB
     assert (memory["state"], memory["value"]) == ("missed", pytest.approx(19 * 1.073741824))
-    assert evaluate_alerts(home, key, suite).firing == ("vram_high",)
+    assert alerted.firing == ("vram_high",)

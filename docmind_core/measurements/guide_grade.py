@@ -6,8 +6,6 @@ They are shown under the scorecard and labelled as the guide's; `KNOWN_FAULTS` s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from docmind_core.reports.number_text import NOT_MEASURED
-
 NOT_GRADED = "n/a"
 
 POINTS_OF_A_PART = 25
@@ -88,12 +86,17 @@ class GuideGrade:
             return NOT_GRADED
         return next((name for bound, name in _GRADES if self.points >= bound), _LOWEST_GRADE)
 
+    @property
+    def letter(self) -> str | None:
+        """The grade without its word; None when there is none."""
+        return None if self.grade == NOT_GRADED else self.grade.partition(" ")[0]
+
     def __str__(self) -> str:
         missing = [name for name, part in self.parts.items() if part is None]
         if not missing:
             return f"{self.grade} ({self.points} of {self.points_possible} points)"
         partial = f"{self.points} of {self.points_possible} points without {', '.join(missing)}"
-        return f"{self.grade} ({partial}: {NOT_MEASURED})"
+        return f"{self.grade} ({partial}: not measured)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,19 @@ class TokenBlock:
     avg_tokens_per_execution: float | None
     token_processing_efficiency: str
     """`High` above 1,000 tokens per second, else `Normal`; `n/a` without a rate."""
+
+
+def execution_statistics(row: Mapping[str, object]) -> ExecutionStatistics:
+    """Read the means that the guide grades from a row of `system_performance` or `agent_performance`."""
+    executions, tokens, vram_n = row.get("total_executions"), row.get("total_tokens_processed"), row.get("vram_n")
+    seconds, vram = row.get("avg_execution_time"), row.get("avg_vram_usage")
+    return ExecutionStatistics(
+        executions=executions if isinstance(executions, int) else 0,
+        avg_execution_time_s=seconds if isinstance(seconds, float) else None,
+        avg_vram_gb=vram if isinstance(vram, float) else None,
+        total_tokens=tokens if isinstance(tokens, int) else None,
+        vram_n=vram_n if isinstance(vram_n, int) else None,
+    )
 
 
 def guide_grade_v1(system: ExecutionStatistics) -> GuideGrade:

@@ -3,7 +3,7 @@ from statistics import fmean
 
 import pytest
 
-from docmind_core.reports.guide_grade import (
+from docmind_core.measurements.guide_grade import (
     ExecutionStatistics,
     TokenBlock,
     guide_grade_v1,

@@ -1,0 +1,172 @@
+"""One generic measure of every limit: the mean, the share or the p95 of a metric's single values, per agent."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import special
+
+from docmind_core.measurements.paired import number
+from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.limits import P95_N_MIN, Limit
+from docmind_core.metrics.metric import Metric
+from docmind_core.statistics.estimates import Estimate, clustered_mean
+from docmind_core.statistics.percentiles import percentile, percentile_above_p
+from docmind_core.statistics.shares import Alternative, share, share_p
+from docmind_core.tables.segments import read_segment
+from docmind_core.tables.single_values import single_values
+
+P95 = 0.95
+ALL_AGENTS = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What a run says about one limit, of one agent where the metric has agents."""
+
+    estimate: Estimate
+    p: float | None = None
+    """One-sided p of "the limit is broken"; None where there is no such test."""
+    notes: tuple[str, ...] = ()
+    """What is shown next to the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    agent: str
+    """SQL: whose value a row holds."""
+    where: str
+    """SQL: rows that count."""
+    is_failed: str = "false"
+    """SQL: rows of what failed for good; a time there is above every limit."""
+
+
+_UNMEASURED = "phase is distinct from 'warmup'"
+_SOURCES: Mapping[str, _Source] = {
+    "query_runs": _Source(agent="'all'", where=_UNMEASURED, is_failed="status = 'failed'"),
+    "llm_calls": _Source(
+        agent="agent",
+        where=f"{_UNMEASURED} and role <> 'judge'",
+        is_failed="status <> 'finished' and attempt = max(attempt) over (partition by query_id, replicate, call_id)",
+    ),
+    "spans": _Source(agent="name", where="op = 'invoke_agent'", is_failed="status = 'error'"),
+    "measurements": _Source(agent="'all'", where="metric = '{metric}' and draw = 0"),
+}
+
+
+def measure_series(
+    folder: Path, run_id: str, limit: Limit, set_to: float | None, clusters: Mapping[str, str]
+) -> dict[str, Series]:
+    """Measure a limit by agent, `all` where the metric has no agents; empty where the run has no row of the metric.
+
+    Args:
+        folder: Of the segments.
+        run_id: The arm judged.
+        limit: What is measured.
+        set_to: The limit that the test is against; None for no test.
+        clusters: Cluster by id of the measured queries; rows of other queries don't count.
+    """
+    metric = METRICS[limit.of]
+    if limit.statistic == "total":
+        return _totals(read_segment(folder, "run_estimates", run_id), metric.name)
+    by_agent: dict[str, list[Mapping[str, object]]] = {}
+    for row in _rows(folder, run_id, metric):
+        if row["query_id"] in clusters:
+            by_agent.setdefault(str(row["agent"]), []).append(row)
+    return {agent: _series(by_agent[agent], limit, set_to, clusters) for agent in sorted(by_agent)}
+
+
+def _rows(folder: Path, run_id: str, metric: Metric) -> list[dict[str, object]]:
+    source = _SOURCES[str(metric.rows)]
+    is_scored = metric.rows == "measurements"
+    formulas = {
+        "query_id": "query_id",
+        "agent": source.agent,
+        "value": metric.formula or ("value" if is_scored else f'"{metric.name}"'),
+        "because": "missing_because" if is_scored else metric.because or "null",
+        "is_failed": source.is_failed,
+    }
+    where = source.where.format(metric=metric.name)
+    return single_values(folder, str(metric.rows), run_id, formulas, where=where)
+
+
+def _series(
+    rows: Sequence[Mapping[str, object]], limit: Limit, set_to: float | None, clusters: Mapping[str, str]
+) -> Series:
+    failures_count = limit.statistic == "p95" and limit.unit == "s"
+    by_query: dict[str, list[float]] = {}
+    missing: list[str] = []
+    failed = 0
+    for row in rows:
+        value = number(row["value"])
+        if failures_count and row["is_failed"]:
+            failed, value = failed + 1, math.inf
+        if value is None:
+            missing.append(str(row["because"] or "not_supported"))
+        else:
+            by_query.setdefault(str(row["query_id"]), []).append(value)
+    reason = Counter(missing).most_common(1)[0][0] if missing else None
+    notes = [f"{failed} of {len(rows)} failed and count as above the limit"] if failed else []
+    if not by_query:
+        return Series(estimate=Estimate(value=None, n=0, because=reason))
+    if missing:
+        notes.append(f"{len(missing)} of {len(rows)} values missing: {reason}")
+    names = sorted(by_query)
+    reduced = max if limit.statistic == "p95" else lambda values: math.fsum(values) / len(values)
+    values, labels = [reduced(by_query[name]) for name in names], [clusters[name] for name in names]
+    return replace(_estimate(values, labels, limit, set_to), notes=tuple(notes))
+
+
+def _estimate(values: list[float], clusters: list[str], limit: Limit, set_to: float | None) -> Series:
+    if limit.statistic == "p95":
+        return _percentile(values, clusters, set_to)
+    if METRICS[limit.of].bounds == (0.0, 1.0):
+        worse: Alternative = "less" if limit.is_minimum else "greater"
+        p = None if set_to is None else share_p(values, clusters, set_to, alternative=worse)
+        return Series(estimate=share(values, clusters), p=p)
+    estimate = clustered_mean(values, clusters)
+    return Series(estimate=estimate, p=_mean_p(estimate, set_to, is_minimum=limit.is_minimum))
+
+
+def _percentile(values: list[float], clusters: list[str], limit: float | None) -> Series:
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return Series(estimate=Estimate(value=None, n=0, because="failed_run"))
+    top = max(known)
+    # Above the largest and above the limit, and finite: a quantile is interpolated.
+    failed = 2 * max(top, limit or 0.0) + 1
+    finite = np.minimum(values, failed).tolist()
+    estimate = percentile(finite, P95, clusters, n_min=P95_N_MIN)
+    p = None if limit is None else percentile_above_p(finite, P95, limit, clusters)
+    low, value, high = estimate.low, estimate.value, estimate.high
+    if value is not None and value > top:
+        estimate = replace(estimate, value=None, low=None, high=None, because="failed_run")
+    elif high is not None and high > top:
+        estimate = replace(estimate, low=low, high=None, because="failed_run")
+    return Series(estimate=estimate, p=p)
+
+
+def _mean_p(estimate: Estimate, limit: float | None, *, is_minimum: bool) -> float | None:
+    if estimate.value is None or limit is None or not estimate.standard_error or estimate.freedom is None:
+        return None
+    score = (estimate.value - limit) / estimate.standard_error
+    return float(special.stdtr(estimate.freedom, score if is_minimum else -score))
+
+
+def _totals(rows: Sequence[Mapping[str, object]], metric: str) -> dict[str, Series]:
+    for row in rows:
+        if row["metric"] == metric and row["slice"] == "all":
+            reason = row["missing_because"] or row["interval_missing_because"]
+            estimate = Estimate(
+                value=number(row["value"]),
+                low=number(row["low"]),
+                high=number(row["high"]),
+                n=int(str(row["n"])),
+                clusters=int(str(row["clusters"])),
+                because=str(reason) if reason else None,
+            )
+            return {ALL_AGENTS: Series(estimate=estimate)}
+    return {}

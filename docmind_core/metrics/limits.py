@@ -1,0 +1,288 @@
+"""What a limit is: the one table of all that may stand under `limits:` of a suite."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from docmind_core.metrics.catalogue import FAMILIES, METRICS
+from docmind_core.metrics.metric import Metric
+
+Statistic = Literal["mean", "share", "p95", "total", "peak"]
+CI_BOUND, QUANTILE_TEST, BINOMTEST, POINT = "ci_bound", "quantile_test", "binomtest", "point"
+MINIMUM_SUFFIX = "_min"
+QUALITY = "quality"
+PERCENTILE_POINT_N_MIN = 20
+"""Below it the point of a p95 is its largest value, which fired 17 to 48 times in 400 nights without a change."""
+P95_N_MIN = 130
+"""Values that a p95 needs: below, its bound does not hold with 99 % confidence (docs/metrics.md)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One row of the table: what is measured, which side of it is good, and what follows from a breach."""
+
+    metric: str
+    """Name from the catalogue; with `_min` after it for a lower limit, the name under `limits:`."""
+    of: str
+    """Metric whose single values the statistic is taken over; `metric` itself but for a p95 and `pass_ratio`."""
+    statistic: Statistic
+    unit: str
+    is_minimum: bool = False
+    default: float | None = None
+    """The guide's limit, which holds where a suite sets none; None where a suite must ask for it."""
+    watched: float | None = None
+    """What alerts hold the metric against where nothing sets a limit."""
+    is_shown: bool = False
+    """Whether a scorecard shows the value also where nothing sets a limit."""
+    allowed_share: float | None = None
+    """Of a limit on each query: the share of queries that may lie above it, which is what is decided."""
+    dimension: str
+    """Line of the scorecard."""
+    is_exact: bool = False
+    """Whether the value is its own interval: a peak, or a ratio of the engine's own counters."""
+    is_hard: bool = False
+    """Whether the answers can't be used when it is missed; a soft one says that they cost too much."""
+    min_n: int
+    """Queries that an alert needs by default (samples of the device for a peak); fewer are no data."""
+    rule_id: str
+    """Alert that a breach raises."""
+    severity: str = "warning"
+    alpha: float = 0.05
+    """Largest p of the exact test that proves a breach."""
+    next_step: str | None = None
+    """What to do about a breach, where there is more to do than to read the report."""
+
+    @property
+    def name(self) -> str:
+        """As under `limits:`."""
+        return f"{self.metric}{MINIMUM_SUFFIX}" if self.is_minimum else self.metric
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """How an alert may decide a breach; the first is the default."""
+        return (POINT,) if self.is_exact else _TESTS[self.statistic]
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether its numbers are not trusted without a balanced ledger."""
+        return self.unit == "tokens" or self.metric == "reduction_pct"
+
+
+_TESTS: Mapping[Statistic, tuple[str, ...]] = {
+    "mean": (CI_BOUND, POINT),
+    "share": (BINOMTEST, CI_BOUND, POINT),
+    "p95": (QUANTILE_TEST, CI_BOUND, POINT),
+    "total": (CI_BOUND, POINT),
+    "peak": (CI_BOUND, POINT),
+}
+_MIN_N: Mapping[Statistic, int] = {"mean": 50, "share": 50, "p95": P95_N_MIN, "total": 50, "peak": 1}
+_DIMENSIONS = {
+    "Answers": QUALITY,
+    "Abstention": QUALITY,
+    "Citations and evidence": QUALITY,
+    "Retrieval": "retrieval",
+    "Routing": "routing",
+    "Tokens": "tokens",
+    "Mechanisms": "mechanisms",
+    "Time": "latency",
+}
+_FAMILY_OF = {metric.name: name for name, family in FAMILIES.items() for metric in family}
+
+
+def _limit(metric: str, statistic: Statistic, **known: object) -> Limit:
+    values: dict[str, object] = {
+        "of": metric,
+        "unit": METRICS[known.get("of", metric)].unit,  # type: ignore[index]
+        "dimension": _DIMENSIONS.get(_FAMILY_OF.get(str(known.get("of", metric)), ""), "system"),
+        "min_n": _MIN_N[statistic],
+        "rule_id": f"{metric}_{'low' if known.get('is_minimum') else 'high'}",
+    }
+    return Limit(metric=metric, statistic=statistic, **(values | known))  # type: ignore[arg-type]
+
+
+LIMITS: Mapping[str, Limit] = {
+    limit.name: limit
+    for limit in (
+        _limit("agent_latency_p95_s", "p95", of="agent_latency_s", default=2.0, rule_id="agent_latency_high"),
+        _limit(
+            "reduction_pct",
+            "mean",
+            is_minimum=True,
+            default=40.0,
+            dimension="token efficiency",
+            min_n=300,
+            rule_id="token_efficiency_low",
+        ),
+        _limit(
+            "context_utilisation_ratio",
+            "share",
+            default=0.90,
+            allowed_share=0.05,
+            dimension="context",
+            is_hard=True,
+            rule_id="context_utilisation_high",
+            next_step='see which agent reads so much: docmind sql "from context_reductions"',
+        ),
+        _limit(
+            "vram_process_peak_gb",
+            "peak",
+            default=15.0,
+            dimension="memory",
+            is_exact=True,
+            min_n=60,
+            rule_id="vram_high",
+        ),
+        _limit(
+            "coordination_overhead_p95_s",
+            "p95",
+            of="coordination_overhead_s",
+            default=0.5,
+            dimension="coordination",
+            rule_id="coordination_overhead_high",
+        ),
+        _limit("pass_ratio", "share", of="passed", is_minimum=True, is_shown=True, is_hard=True),
+        _limit(
+            "good_ratio",
+            "share",
+            is_minimum=True,
+            watched=0.99,
+            is_shown=True,
+            dimension="reliability",
+            is_hard=True,
+            rule_id="error_rate",
+            alpha=0.01,
+        ),
+        _limit("decode_tps", "mean", is_minimum=True, dimension="speed", rule_id="decode_slow"),
+        _limit(
+            "prefill_tps",
+            "total",
+            is_minimum=True,
+            dimension="speed",
+            is_exact=True,
+            min_n=1,
+            rule_id="prefill_slow",
+        ),
+    )
+}
+"""Limits with a default, an alert or a line of the scorecard of their own. Any other metric of the catalogue that has
+rows is limited by its mean or share under its own name, and a time, a token count or a ratio also by its p95."""
+
+_P95 = re.compile(r"(?P<stem>.+)_p95(?P<unit>_(?:s|tokens|ratio))")
+
+
+def find_limit(name: str) -> Limit | None:
+    """Return what the limit `name` means: `ndcg@10_min`, `ttft_p95_s`, `tokens_per_correct`; None for no limit."""
+    if name in LIMITS:
+        return LIMITS[name]
+    is_minimum = name.endswith(MINIMUM_SUFFIX)
+    metric = name.removesuffix(MINIMUM_SUFFIX)
+    if not is_minimum and (parts := _P95.fullmatch(name)):
+        found = METRICS.get(f"{parts['stem']}{parts['unit']}")
+        return _limit(name, "p95", of=found.name) if found and _has_p95(found) else None
+    found = METRICS.get(metric)
+    if found is None or found.rows is None or found.better == ("lower" if is_minimum else "higher"):
+        return None
+    return _limit(metric, _statistic(found), is_minimum=is_minimum)
+
+
+def limit_names() -> tuple[str, ...]:
+    """Return every name that may stand under `limits:`."""
+    names = dict.fromkeys(LIMITS)
+    for metric in METRICS.values():
+        if metric.rows is not None:
+            stem, _, unit = metric.name.rpartition("_")
+            candidates = (metric.name, f"{metric.name}{MINIMUM_SUFFIX}", f"{stem}_p95_{unit}")
+            names |= dict.fromkeys(name for name in candidates if find_limit(name))
+    return tuple(names)
+
+
+def default_limits() -> dict[str, float]:
+    """Return the guide's five."""
+    return {name: limit.default for name, limit in LIMITS.items() if limit.default is not None}
+
+
+def limit_problems(
+    limits: Mapping[str, float], alerts: Mapping[str, tuple[str | None, int | None]]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the place in a suite and the problem of each limit that can't be served or that decides nothing.
+
+    Args:
+        limits: As under `limits:`.
+        alerts: By name of a limit, the `test` and the `min_n` that the suite asks for; None for the default.
+    """
+    for name, value in limits.items():
+        limit = find_limit(name)
+        problem = _unknown(name) if limit is None else _undecidable(limit, value)
+        if problem is not None:
+            yield ("limits", name), problem
+    for name, (test, min_n) in alerts.items():
+        limit = find_limit(name)
+        if limit is None:
+            yield ("alerts", name), _unknown(name)
+        elif name not in limits and limit.default is None and limit.watched is None:
+            yield ("alerts", name), "the suite sets no such limit; add it under limits"
+        elif test is not None and (problem := _unfit(limit, test, min_n or limit.min_n)):
+            yield ("alerts", name, "test"), problem
+
+
+def _unfit(limit: Limit, test: str, min_n: int) -> str | None:
+    if test not in limit.tests:
+        return f"{test[:40]!r} does not fit this limit. Use one of: {', '.join(limit.tests)}"
+    if test == POINT and limit.statistic == "p95" and min_n < PERCENTILE_POINT_N_MIN:
+        return (
+            f"the point of a 95th percentile needs at least {PERCENTILE_POINT_N_MIN} values, and min_n is {min_n}: an "
+            f"unchanged system would fire. Set min_n: {PERCENTILE_POINT_N_MIN} under alerts.{limit.name}, or "
+            f"test: {QUANTILE_TEST}"
+        )
+    return None
+
+
+def _statistic(metric: Metric) -> Statistic:
+    if metric.rows == "run_estimates":
+        return "total"
+    return "share" if metric.range == "0 or 1" else "mean"
+
+
+def _has_p95(metric: Metric) -> bool:
+    # Of a metric that should be high, the best 5 % would decide.
+    return metric.rows not in {None, "measurements", "run_estimates"} and metric.better != "higher"
+
+
+def _unknown(name: str) -> str:
+    shown = ascii(name[:80])
+    base = METRICS.get(name.removesuffix(MINIMUM_SUFFIX))
+    other = name.removesuffix(MINIMUM_SUFFIX) if name.endswith(MINIMUM_SUFFIX) else f"{name}{MINIMUM_SUFFIX}"
+    if base is not None and find_limit(other):
+        return f"{shown}: {base.better} is better. Write {other}"
+    known = limit_names()
+    if base is not None:
+        return f"{shown} has no mean, share or p95 to limit. Known: {', '.join(known)}"
+    close = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"there is no limit {shown}.{hint} Known: {', '.join(known)}"
+
+
+def _undecidable(limit: Limit, value: float) -> str | None:
+    """Return why `value` is always met or never met; None where the run decides."""
+    low, high = METRICS[limit.of].bounds
+    if not math.isfinite(value):
+        return f"{value} is not a number"
+    if (low, high) == (0.0, 1.0) and not 0 <= value <= 1:
+        percent = f"; for {value:g} % write {value / 100:g}" if 1 < value <= 100 else ""
+        return f"{value:g} lies outside 0 to 1{percent}"
+    side, always, never = (
+        ("at least", value <= low, value >= high)
+        if limit.is_minimum
+        else ("at most", value >= high, value < low or (value == low and _stays_above(limit, low)))
+    )
+    # The interval of a share or a mean does not end at the end of its range: a limit there is never shown to hold.
+    how_often = "always" if always else "never" if never else None
+    return f"{side} {value:g} is {how_often} met: the range is {METRICS[limit.of].range}" if how_often else None
+
+
+def _stays_above(limit: Limit, low: float) -> bool:
+    metric = METRICS[limit.of]
+    return limit.unit in {"s", "GB"} or metric.bounds == (low, 1.0) or metric.range.startswith("above")

@@ -1,0 +1,39 @@
+"""Single values out of the segment of one run, each by a formula in SQL."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from docmind_core.errors import StoreError
+from docmind_core.tables.connecting import open_in_memory
+from docmind_core.tables.segments import segment_path
+
+
+def single_values(
+    folder: Path, table: str, run_id: str, formulas: Mapping[str, str], *, where: str = "true"
+) -> list[dict[str, object]]:
+    """Return one row per row of a segment that fulfils `where`; none when there is no segment.
+
+    Args:
+        folder: Of the segments.
+        table: Its name.
+        run_id: Whose rows.
+        formulas: SQL over the columns of the table, by the name that the result gets. Only these columns are read.
+        where: SQL over the same columns.
+
+    Raises:
+        StoreError: If a formula can't be computed; its text is named.
+    """
+    path = segment_path(folder, table, run_id)
+    if not path.exists():
+        return []
+    selected = ", ".join(f'{formula} as "{name}"' for name, formula in formulas.items())
+    with open_in_memory() as connection:
+        try:
+            rows = connection.execute(
+                f"select {selected} from read_parquet($path) where {where}", {"path": str(path)}
+            ).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"{path}: {selected}: {str(error).strip().splitlines()[0]}") from error
+    return [dict(zip(formulas, row, strict=True)) for row in rows]
