@@ -13,7 +13,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster_project.partitions import benchmark_runs
 from docmind_core.runs.keys import is_benchmark_run
 from docmind_core.serving.process_start import start_mark
-from docmind_core.settings import Settings
+from docmind_core.settings import Settings, without_syntax
 
 # No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.
 # Dagster's own retries come at once and don't know who stopped a run: `resuming.py` is the only one who resumes.
@@ -66,10 +66,14 @@ PROCESS_TAG = "docmind/process"
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make Dagster's folder with its settings, workspace and databases; files that exist are left as they are."""
+    """Make Dagster's folder with its settings, workspace and databases; files that exist are left as they are.
+
+    Returns:
+        The folder, by a path that Dagster can make a URL of.
+    """
     settings.make_home()
-    home = settings.dagster_home
-    home.mkdir(exist_ok=True)
+    settings.dagster_home.mkdir(exist_ok=True)
+    home = without_syntax(settings.dagster_home)
     with (home / "prepared").open("a+", encoding="utf-8") as prepared:
         # Two processes that make Dagster's databases at once break each other's.
         fcntl.flock(prepared, fcntl.LOCK_EX)

@@ -1,9 +1,13 @@
 """What the environment says; the only module that reads it."""
 
+import atexit
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from docmind_core.errors import SettingsError
@@ -96,6 +100,28 @@ class Settings:
     def dagster_home(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"
+
+
+def without_syntax(folder: Path) -> Path:
+    """Return a path to `folder` that others read as it is: a link, where its own has characters of a pattern or URL.
+
+    DuckDB takes the path of a Parquet file for a pattern; Dagster makes a URL of the path to its databases.
+    """
+    return _link(folder) if re.search(r"[*?%\[\\]", str(folder)) else folder
+
+
+@cache
+def _link(folder: Path) -> Path:
+    aside = tempfile.mkdtemp(prefix="docmind-")
+    atexit.register(_remove_link, aside, os.getpid())
+    link = Path(aside) / "home"
+    link.symlink_to(folder, target_is_directory=True)
+    return link
+
+
+def _remove_link(aside: str, pid: int) -> None:
+    if os.getpid() == pid:  # a forked child leaves it to its parent
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

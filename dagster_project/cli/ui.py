@@ -101,8 +101,9 @@ def _start(settings: "Settings", words: list[str], files: list[int]) -> "subproc
     import subprocess
     import sys
 
-    from docmind_core.settings import child_environment
+    from docmind_core.settings import child_environment, without_syntax
 
+    dagster_home = without_syntax(settings.dagster_home)
     settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / LOG).open("ab") as log:
         return subprocess.Popen(
@@ -112,7 +113,7 @@ def _start(settings: "Settings", words: list[str], files: list[int]) -> "subproc
             stderr=log,
             start_new_session=True,
             pass_fds=files,
-            env=child_environment(DAGSTER_HOME=str(settings.dagster_home), DOCMIND_HOME=str(settings.home)),
+            env=child_environment(DAGSTER_HOME=str(dagster_home), DOCMIND_HOME=str(settings.home)),
         )
 
 

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -12,7 +14,7 @@ import psutil
 import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
-from docmind_core.settings import Settings
+from docmind_core.settings import Settings, without_syntax
 from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.connecting import open_in_memory, open_new
 from docmind_core.tables.damage import damaged_runs, set_aside, unreadable_segments
@@ -21,6 +23,9 @@ from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import replace_durably
 from docmind_core.tables.views import VIEWS
+
+# No column comes from the path: a folder `run_id=7` above the home would otherwise be the id of every run.
+_ROWS = "select * from read_parquet($files, union_by_name = true, hive_partitioning = false)"
 
 
 def publish(settings: Settings) -> Path:
@@ -76,7 +81,7 @@ def _build_aside_and_replace(settings: Settings, target: Path) -> None:
     part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     _remove_part(part)
     try:
-        with open_new(part) as connection:
+        with _built(part) as path, open_new(path) as connection:
             # One transaction: the comments alone would be 250 commits.
             connection.execute("begin")
             build(connection, settings.tables)
@@ -87,6 +92,17 @@ def _build_aside_and_replace(settings: Settings, target: Path) -> None:
         replace_durably(part, target)
     finally:
         _remove_part(part)
+
+
+@contextmanager
+def _built(part: Path) -> Iterator[Path]:
+    """Yield where `part` is to be built: DuckDB reads a `?` in a path as syntax and finds no place for its log then."""
+    if "?" not in str(part):
+        yield part
+        return
+    with tempfile.TemporaryDirectory(prefix="docmind-") as folder:
+        yield (path := Path(folder) / part.name)
+        shutil.copyfile(path, part)
 
 
 def build(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -149,10 +165,7 @@ def _segments(folder: Path, run_ids: Sequence[str] | None, whole: Set[str]) -> l
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, segments: Sequence[Path]) -> None:
     try:
-        connection.execute(
-            f"insert into {table.name} by name select * from read_parquet($files, union_by_name = true)",
-            {"files": [str(path) for path in segments]},
-        )
+        connection.execute(f"insert into {table.name} by name {_ROWS}", _files(segments))
     except duckdb.ConstraintException as error:
         raise StoreError(_broken_row(table, segments) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:
@@ -163,22 +176,25 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: Table, segments: Seque
         raise StoreError(_broken_row(table, segments) or f"table {table.name}: a row is there twice")
 
 
+def _files(segments: Sequence[Path]) -> dict[str, list[str]]:
+    """Return the parameters of `_ROWS`; DuckDB takes each path for a pattern, which must match that file alone."""
+    return {"files": [str(without_syntax(path.parent) / path.name) for path in segments]}
+
+
 def _broken_row(table: Table, segments: Sequence[Path]) -> str | None:
     """Name the run and the key of the first row that breaks the key or a check of `table`."""
-    rows = "select * from read_parquet($files, union_by_name = true)"
     key = ", ".join(_quoted(name) for name in table.key)
     questions = {
-        "is there twice": f"select run_id, {key} from ({rows}) group by all having count(*) > 1",
-        "has a NULL in its key": f"select run_id, {key} from ({rows}) where "
+        "is there twice": f"select run_id, {key} from ({_ROWS}) group by all having count(*) > 1",
+        "has a NULL in its key": f"select run_id, {key} from ({_ROWS}) where "
         + " or ".join(f"{_quoted(name)} is null" for name in table.key),
     }
     for check in table.checks:
-        questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({rows}) where not ({check})"
-    parameters = {"files": [str(path) for path in segments]}
+        questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({_ROWS}) where not ({check})"
     # A failed insert has ended its transaction, so these are asked elsewhere.
     with open_in_memory() as connection:
         for problem, question in questions.items():
-            for run_id, *values in connection.execute(f"{question} order by all limit 1", parameters).fetchall():
+            for run_id, *values in connection.execute(f"{question} order by all limit 1", _files(segments)).fetchall():
                 named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
                 return (
                     f"table {table.name}, run {run_id}: the row {named} {problem}. "
@@ -190,7 +206,8 @@ def _broken_row(table: Table, segments: Sequence[Path]) -> str | None:
 def _broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
     for path in segments:
         try:
-            names = pq.read_table(path).schema.names
+            with pq.ParquetFile(path) as file:
+                names = file.read().schema.names
         except (OSError, ValueError) as error:
             return f"{path} can't be read ({error}). Delete it and resume its benchmark run; nothing was published."
         strange = [name for name in names if name not in table.columns]
