@@ -1,14 +1,16 @@
 """What the environment says; the only module that reads it."""
 
 import atexit
+import ipaddress
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from docmind_core.errors import SettingsError
 
@@ -131,6 +133,108 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if home.exists() and not home.is_dir():
         raise SettingsError(f"DOCMIND_HOME {home} is a file. Point it at a folder, or leave it unset.")
     return Settings(home=home)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """What the environment says about reaching one server by HTTP."""
+
+    proxy: str | None
+    """URL of the proxy; it may hold a password."""
+    certificate_file: Path | None
+    """Trusted certificates, instead of those of the system."""
+    certificate_folder: Path | None
+
+
+def read_http_settings(url: str, environ: Mapping[str, str] | None = None) -> HttpSettings:
+    """Return the proxy and the certificates for the server at `url`.
+
+    Read are HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in small letters too, SSL_CERT_FILE, REQUESTS_CA_BUNDLE
+    and SSL_CERT_DIR. This machine itself is reached without a proxy.
+
+    Raises:
+        SettingsError: If the proxy is not one that can be used, or a file of certificates is not there.
+    """
+    values = os.environ if environ is None else environ
+    parts = urlsplit(url)
+    proxy = None if _without_proxy(parts, values) else _proxy(parts.scheme, values)
+    if parts.scheme != "https" and not (proxy or "").startswith("https:"):
+        return HttpSettings(proxy=proxy, certificate_file=None, certificate_folder=None)
+    return HttpSettings(
+        proxy=proxy,
+        certificate_file=_existing(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), values, Path.is_file),
+        certificate_folder=_existing(("SSL_CERT_DIR",), values, Path.is_dir),
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine's loopback interface."""
+    host = urlsplit(url).hostname or ""
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _without_proxy(parts: SplitResult, values: Mapping[str, str]) -> bool:
+    entries = re.split(r"[,\s]+", values.get("no_proxy") or values.get("NO_PROXY") or "")
+    return is_loopback(parts.geturl()) or any(_covers(entry.lower(), parts) for entry in entries if entry)
+
+
+def _covers(entry: str, parts: SplitResult) -> bool:
+    """Whether an entry of NO_PROXY (`*`, a domain, a host with or without its port, a network) covers a URL's host."""
+    host = parts.hostname or ""
+    address, network = _address(host), _network(entry.strip("[]"))
+    if address is not None and network is not None:
+        return address in network
+    name = entry.removeprefix("*").removeprefix(".")
+    names = (host, f"{host}:{parts.port}", f"[{host}]:{parts.port}")
+    return entry == "*" or any(known == name or known.endswith(f".{name}") for known in names)
+
+
+def _proxy(scheme: str, values: Mapping[str, str]) -> str | None:
+    for name in (f"{scheme}_proxy", "all_proxy"):
+        for spelling in (name, name.upper()):
+            if given := values.get(spelling, "").strip():
+                return _checked_proxy(spelling, given)
+    return None
+
+
+def _checked_proxy(name: str, given: str) -> str:
+    proxy = given if "://" in given else f"http://{given}"
+    advice = "Name an HTTP proxy like http://proxy.example.org:3128, or the engine's host in NO_PROXY."
+    try:
+        parts = urlsplit(proxy)
+        valid = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", proxy)
+    except ValueError:
+        valid = False
+    if not valid:
+        # Not repeated: it may hold a password.
+        raise SettingsError(f"the environment variable {name} is not the URL of a proxy. {advice}")
+    if parts.scheme.lower() not in ("http", "https"):
+        raise SettingsError(f"{name}: proxies of the kind {parts.scheme} are not supported. {advice}")
+    return proxy
+
+
+def _existing(names: Sequence[str], values: Mapping[str, str], is_there: Callable[[Path], bool]) -> Path | None:
+    for name in names:
+        if given := values.get(name):
+            if not is_there(Path(given)):
+                raise SettingsError(f"{name} names {given}, which is not there. Correct it, or unset it: unset {name}")
+            return Path(given)
+    return None
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return None
 
 
 def read_secret(name: str, environ: Mapping[str, str] | None = None) -> str:

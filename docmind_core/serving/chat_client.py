@@ -13,7 +13,7 @@ from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, R
 from docmind_core.serving.attempt import Attempt
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.serving.chat_stream import StreamedReply
-from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.connection import EngineConnection, way_to
 from docmind_core.serving.retrying import (
     HTTP_CLIENT_ERROR,
     HTTP_REDIRECT,
@@ -80,12 +80,13 @@ class ChatClient:
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
         # vLLM closes idle connections after 5 s: ours go first, so that no request is sent into a closing one.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)
+        proxy, context = way_to(self._connection.base_url)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0, ssl=context)
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers=self._connection.headers,
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
-            trust_env=self._connection.uses_proxies,
+            proxy=proxy,
             trace_configs=[self._counting()],
         )
         return self

@@ -1,11 +1,16 @@
 """How to reach an engine, and what is known about it."""
 
-import ipaddress
+import ssl
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
+import certifi
+
+from docmind_core.errors import SettingsError
 from docmind_core.serving.dialects import VLLM, Dialect
+from docmind_core.settings import read_http_settings
 
 _SECRET_LENGTH_MIN = 12
 
@@ -55,23 +60,43 @@ class EngineConnection:
         """Take the key out of a model's reply; a placeholder like EMPTY stays, which may be a word of the answer."""
         return self.redact(text) if len(self.api_key or "") >= _SECRET_LENGTH_MIN else text
 
-    @property
-    def uses_proxies(self) -> bool:
-        """Whether HTTP_PROXY and its kin apply: not on loopback, where no proxy could reach the engine."""
-        return not is_loopback(self.base_url)
-
 
 def authorization(api_key: str | None) -> dict[str, str]:
     """The header that carries the key, or no header without one."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine's loopback interface."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
+def http_options(url: str) -> dict[str, Any]:
+    """Return what a client of httpx takes to reach a server as the environment says; it reads nothing there itself.
+
+    Raises:
+        SettingsError: If the environment's proxy or certificates can't be used.
+    """
+    proxy, context = way_to(url)
+    return {"proxy": proxy, "verify": context, "trust_env": False}
+
+
+def way_to(url: str) -> tuple[str | None, ssl.SSLContext]:
+    """Return the proxy on the way to a server, if any, and what certificates are checked by.
+
+    Raises:
+        SettingsError: If the environment's proxy or certificates can't be used.
+    """
+    found = read_http_settings(url)
+    if not (url.startswith("https:") or (found.proxy or "").startswith("https:")):
+        return found.proxy, _trusting(None, None, nothing=True)
+    return found.proxy, _trusting(found.certificate_file, found.certificate_folder)
+
+
+@cache
+def _trusting(file: Path | None, folder: Path | None, *, nothing: bool = False) -> ssl.SSLContext:
+    """Return a context that trusts what is named, else the certificates of the system and of certifi."""
+    if nothing:  # loading certificates takes a tenth of a second
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        context = ssl.create_default_context(cafile=file, capath=folder)
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(f"{file or folder} holds no certificates that can be read: {error}") from error
+    if file is None and folder is None:
+        context.load_verify_locations(certifi.where())
+    return context

@@ -2,18 +2,16 @@
 
 import asyncio
 import hashlib
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from itertools import pairwise
 
 import httpx
 
 from docmind_core.serving.body_limit import async_body_limit
-from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.connection import EngineConnection, http_options
 from docmind_core.serving.metrics_text import Sample, read_samples
 from docmind_core.serving.unreachable import unreachable
 
@@ -113,16 +111,9 @@ def open_client(connection: EngineConnection) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         headers=connection.headers,
         timeout=_TIMEOUT_S,
-        trust_env=connection.uses_proxies,
+        **http_options(connection.base_url),
         event_hooks=async_body_limit(),
-        verify=shared_tls(),
     )
-
-
-@cache
-def shared_tls() -> ssl.SSLContext:
-    """One for all clients: reading the certificates takes about 20 ms, and three clients are opened for each share."""
-    return httpx.create_ssl_context()
 
 
 async def _scrape(

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import httpx
 
 from docmind_core.serving.body_limit import body_limit
-from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import shared_tls
+from docmind_core.serving.connection import EngineConnection, http_options
 from docmind_core.serving.metrics_text import read_samples
 
 GAUGES = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
@@ -19,11 +18,7 @@ _TIMEOUT_S = 1.0
 def kv_cache_gauge(connection: EngineConnection) -> Iterator[Callable[[], float | None]]:
     """Yield a function that scrapes the gauge once; None when the engine does not answer or does not have it."""
     with httpx.Client(
-        headers=connection.headers,
-        timeout=_TIMEOUT_S,
-        trust_env=connection.uses_proxies,
-        event_hooks=body_limit(),
-        verify=shared_tls(),
+        headers=connection.headers, timeout=_TIMEOUT_S, **http_options(connection.base_url), event_hooks=body_limit()
     ) as client:
 
         def read() -> float | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineUnreachable, RequestRejected, UsageError
 from docmind_core.serving.body_limit import BodyTooLong, body_limit
-from docmind_core.serving.connection import authorization, is_loopback
+from docmind_core.serving.connection import authorization, http_options
 from docmind_core.serving.counters import PREFIX
 from docmind_core.serving.dialects import PLAIN_OPENAI, VLLM, Dialect
 from docmind_core.serving.metrics_text import read_samples
@@ -90,9 +90,7 @@ def ask_engine(url: str, *, model: str | None, api_key: str | None, api_key_env:
         UsageError: If the model is not served, or has to be chosen among several.
     """
     headers = authorization(api_key)
-    with httpx.Client(
-        headers=headers, timeout=_TIMEOUT_S, trust_env=not is_loopback(url), event_hooks=body_limit()
-    ) as client:
+    with httpx.Client(headers=headers, timeout=_TIMEOUT_S, **http_options(url), event_hooks=body_limit()) as client:
         served = _served_models(client, url, api_key_env)
         version = _version(client, url)
         chosen = _choose(served, model, url)

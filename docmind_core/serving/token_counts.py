@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from docmind_core.errors import EngineError, RequestRejected
 from docmind_core.serving.body_limit import body_limit
 from docmind_core.serving.chat_template import ChatTemplate, has_chat_template
-from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.connection import EngineConnection, http_options
 from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, retry_after_s
 from docmind_core.serving.unreachable import unreachable
 
@@ -170,7 +170,7 @@ def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCount
         yield None
         return
     with httpx.Client(
-        headers=connection.headers, timeout=_TIMEOUT_S, trust_env=connection.uses_proxies, event_hooks=body_limit()
+        headers=connection.headers, timeout=_TIMEOUT_S, **http_options(connection.base_url), event_hooks=body_limit()
     ) as client:
         counts = RemoteTokenCounts(connection, client)
         try:
