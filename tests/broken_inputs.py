@@ -175,7 +175,7 @@ SUITES: dict[str, tuple[bytes, str, str]] = {
     "deep": (b"[" * 60_000, "suite.yaml:1", "nested deeper than 20"),
     "number without end": (b"limit: " + b"9" * 60_000, "suite.yaml:1", "4300 digits"),
     "day that is none": (b"name: 2026-13-45\n", "suite.yaml:1", "month must be in 1..12"),
-    "key twice": (b"name: a\nname: b\n", "suite.yaml:2", "stands twice"),
+    "key twice": (b"name: a\nname: b\n", "suite.yaml:2", "duplicate key"),
     "unknown key": (SUITE.encode() + b"colour: red\n", "suite.yaml:3: colour", "unknown key"),
     "escape as key": (SUITE.encode() + b'"\\e[2J": 1\n', "suite.yaml:3", "unknown key"),
     "60,000 unknown keys": (b"".join(b"k%d: 1\n" % number for number in range(7000)), "suite.yaml:1", "... and"),

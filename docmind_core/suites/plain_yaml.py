@@ -1,12 +1,26 @@
 """YAML as far as a suite needs it: plain data, each key once, and the line that each value stands on."""
 
-import datetime
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
 DEPTH_MAX = 20
+
+# Numbers, switches and nothing as YAML 1.2 and JSON write them; all other words are text.
+_TAGS = {
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?"),
+    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
+    "null": re.compile(r"~|null|Null|NULL|"),
+}
+_NUMBER_LIKE = re.compile(
+    r"[-+]?(0[0-9_]+(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
+    r"|[0-9]*_[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|[0-9]+\.[0-9]*_[0-9_]*|\.(inf|Inf|INF|nan|NaN|NAN))"
+)
+_SWITCHES = {**dict.fromkeys(("yes", "on", "y"), "true"), **dict.fromkeys(("no", "off", "n"), "false")}
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 
 
 class PlainYamlError(Exception):
@@ -22,7 +36,8 @@ def read_plain_yaml(text: str) -> tuple[Any, "Lines"]:
 
     Raises:
         PlainYamlError: Not YAML, or more than plain data: aliases (they can blow up to gigabytes), tags, keys that
-            stand twice, nesting beyond `DEPTH_MAX`.
+            are there twice, nesting beyond `DEPTH_MAX`, and what YAML 1.1 takes for another number or switch than it
+            looks like: `010`, `1:30`, `1_000`, `0x1F`, `.inf`, `yes`, a date.
     """
     try:
         loader = _PlainLoader(text)
@@ -30,12 +45,15 @@ def read_plain_yaml(text: str) -> tuple[Any, "Lines"]:
         return (None if root is None else loader.construct_document(root)), Lines(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise PlainYamlError(_one_line(error.problem or str(error)), mark.line + 1 if mark else None) from error
+        problem = _one_line(error.problem or str(error))
+        said = problem if isinstance(error, _AmbiguousError) else f"not valid YAML: {problem}"
+        raise PlainYamlError(said, mark.line + 1 if mark else None) from error
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        raise PlainYamlError(f"U+{ord(text[error.position]):04X} may not stand in YAML", line) from error
+        said = f"not valid YAML: U+{ord(text[error.position]):04X} is not allowed"
+        raise PlainYamlError(said, line) from error
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        raise PlainYamlError(_one_line(str(error)), None) from error
+        raise PlainYamlError(f"not valid YAML: {_one_line(str(error))}", None) from error
 
 
 class Lines:
@@ -74,6 +92,35 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+class _AmbiguousError(yaml.MarkedYAMLError):
+    """A word that YAML 1.1 and its writer may read in two ways."""
+
+
+def _ambiguous(word: str) -> str | None:
+    """Say how to write a word without quotes that YAML 1.1 reads as something else than it looks like."""
+    text = f"or '{word}' in quotes if it is text"
+    if switch := _SWITCHES.get(word.lower()):
+        return f"{word} is {switch} to some readers of YAML and text to others: write {switch}, {text}"
+    if _DATE.fullmatch(word):
+        return f"{word} is a date to some readers of YAML: write '{word}' in quotes"
+    if not _NUMBER_LIKE.fullmatch(word):
+        return None
+    if word.lower().lstrip("+-") in (".inf", ".nan"):
+        return f"{word} is not a finite number: write one, {text}"
+    return f"{word} is not the same number to every reader of YAML: write {_decimal(word)}, {text}"
+
+
+def _decimal(word: str) -> str:
+    """Return how a number is written so that all read the same."""
+    sign, plain = "-" * word.startswith("-"), word.lower().replace("_", "").lstrip("+-")
+    if ":" in plain:
+        return "one decimal number (1:30 is 90 to some)"
+    if plain[:2] in ("0x", "0o", "0b"):
+        return f"{sign}{int(plain, 0)}"
+    digits = plain.lstrip("0")
+    return sign + (digits if digits[:1].isdigit() else f"0{digits}")
+
+
 class _PlainLoader(yaml.SafeLoader):
     """Builds strings, numbers, booleans, null, lists and mappings with string keys; refuses everything else."""
 
@@ -94,6 +141,11 @@ class _PlainLoader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, too_deep, mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
+        if isinstance(node, yaml.ScalarNode) and node.style is None:
+            if problem := _ambiguous(node.value):
+                raise _AmbiguousError(None, None, problem, node.start_mark)
+            kind = next((kind for kind, pattern in _TAGS.items() if pattern.fullmatch(node.value)), "str")
+            node.tag = f"tag:yaml.org,2002:{kind}"
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -102,17 +154,12 @@ class _PlainLoader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value[:80]!r} stands twice", key.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value[:80]!r}", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            value = super().construct_object(node, deep)
-        except (ValueError, OverflowError) as error:  # an endless number, or a day that is not in the calendar
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:  # a number of thousands of digits
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
-        if isinstance(value, datetime.date):
-            raise yaml.constructor.ConstructorError(None, None, "a date; put it in quotes", node.start_mark)
-        return value

@@ -44,7 +44,7 @@ def _text(value: str) -> str:
 def _number(value: object) -> object:
     """Refuse what pydantic would take for a number: YAML reads `yes` and `on` as true, and true would be 1."""
     if isinstance(value, bool):
-        raise _other_kind("a number", f"{str(value).lower()} (YAML reads yes and on so, or no and off)")
+        raise _other_kind("a number", str(value).lower())
     if isinstance(value, str):
         raise _other_kind("a number", _text(value))
     return value
@@ -257,7 +257,7 @@ def parse_suite(text: str, *, source: str) -> Suite:
         content, lines = read_plain_yaml(text)
     except PlainYamlError as error:
         where = f"{source}:{error.line}" if error.line is not None else source
-        raise SuiteError(f"{where}: not valid YAML: {error}") from error
+        raise SuiteError(f"{where}: {error}") from error
     if not isinstance(content, dict):
         raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
     try:
