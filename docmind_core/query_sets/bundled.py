@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docmind_core.errors import UsageError
+from docmind_core.query_sets.formats import describe_file
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import locate, written_queries
 from docmind_core.query_sets.python_reference.topics import topic_documents
@@ -32,9 +33,8 @@ def load_query_set(name_or_folder: str) -> QuerySet:
         return read_query_set(folder)
     names = ", ".join(bundled_query_set_names())
     if folder.exists():
-        raise UsageError(
-            f"the query set {name_or_folder!r} is a file; name the folder that holds it, or one of: {names}"
-        )
+        described = describe_file(folder) or f"a file; name the folder that holds it, or one of: {names}"
+        raise UsageError(f"the query set {name_or_folder!r} is {described}")
     raise UsageError(f"no query set is called {name_or_folder!r}, and there is no such folder. Bundled: {names}")
 
 

@@ -14,6 +14,21 @@ LINES_MAX = 1_000_000
 OBJECTS_MAX = 1_000_000
 """In one file, nested ones counted: each is looked at for keys that stand twice."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+WHOLE = {b"[": "one JSON array", b"{": "one JSON object over several lines"}
+"""What a file is whose first line begins or consists of this, by the character."""
+_PLAIN = {
+    "Expecting value": "a value is missing, or text is not in quotes",
+    "Expecting property name enclosed in double quotes": 'a key is missing, or not in double quotes (")',
+    "Expecting ':' delimiter": "a colon is missing after a key",
+    "Expecting ',' delimiter": "a comma is missing, or a quote inside a text has no \\ before it",
+    "Extra data": "something follows the end of the object",
+    "Unterminated string starting at": "a text has no closing quote; it begins",
+    "Invalid \\escape": "a single \\ in a text; write \\\\",
+    "Invalid \\uXXXX escape": "\\u is not followed by four hexadecimal digits",
+    "Illegal trailing comma before end of object": "a comma before the closing }",
+    "Illegal trailing comma before end of array": "a comma before the closing ]",
+}
+"""Python's words for what is wrong with a line of JSON, in plain ones."""
 
 
 def json_objects(path: Path, problems: ProblemList) -> Iterator[tuple[int, dict[str, object]]]:
@@ -42,6 +57,12 @@ def json_objects(path: Path, problems: ProblemList) -> Iterator[tuple[int, dict[
         problems.add(path.name, "", f"can't be read: {error.strerror or error}")
 
 
+def _whole(line: bytes) -> str | None:
+    """Return what a file is as a whole whose first line is the beginning of one JSON value."""
+    start = line.strip()
+    return WHOLE.get(start[:1]) if start[:1] == b"[" or start == b"{" else None
+
+
 def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[int, bytes]]:
     number = size = 0
     # Reading with a bound keeps a file without line ends from being loaded whole.
@@ -62,19 +83,25 @@ def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[i
             problems.add(f"{name}:{number}", "", f"more than {LINES_MAX:,} lines, the limit; split the set")
             return
         line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        if number == 1 and (whole := _whole(line)):
+            problems.add(name, "", f"is {whole}; write one JSON object a line")
+            return
         if line.strip():
             yield number, line.rstrip(b"\r\n")
 
 
 def _parsed(line: bytes, place: str, problems: ProblemList, objects: "_Objects") -> dict[str, object] | None:
     try:
-        value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=objects.made_of)
+        # Not strict: control characters inside a text are the reader's to repair, escaped or not.
+        value = json.loads(
+            line.decode("utf-8"), strict=False, parse_constant=_refuse_constant, object_pairs_hook=objects.made_of
+        )
     except UnicodeDecodeError as error:
         problems.add(place, "", f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8")
     except RecursionError:
         problems.add(place, "", "lists or objects are nested too deeply")
     except json.JSONDecodeError as error:
-        problems.add(place, "", f"not JSON: {error.msg} at column {error.colno}")
+        problems.add(place, "", f"not JSON: {_PLAIN.get(error.msg, error.msg)}, at column {error.colno}")
     except ValueError as error:
         problems.add(place, "", str(error))
     else:
@@ -102,5 +129,5 @@ class _Objects:
         if len(found) < len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise ValueError(f"the key {shown(twice)} stands twice in one object")
+            raise ValueError(f"duplicate key {shown(twice)}")
         return found

@@ -1,27 +1,50 @@
 """What a line of `documents.jsonl` and `queries.jsonl` must hold; other keys are allowed and not read."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails
 
-from docmind_core.query_sets.problems import ProblemList, shown
+from docmind_core.query_sets.problems import ProblemList, Repairs, shown
 
 ID_CHARACTERS_MAX = 200
 QUERY_CHARACTERS_MAX = 100_000
 LIST_ITEMS_MAX = 1000
 LAYOUT_CHARACTERS = "\t\n\r\f\v\x85"
-NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]")
+NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]|[\ud800-\udfff]")
+"""Control characters but tab and line end, breaks of lines and paragraphs, byte order marks, halves of pairs: what
+terminals, SQL and UTF-8 can't take."""
+SPACED = "characters in texts were read as spaces: control characters, byte order marks, halves of surrogate pairs"
 UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Marks of direction and width: with one, two ids look the same and are not."""
 
 Line = TypeVar("Line", bound=BaseModel)
 
 
-def _clean(text: str) -> str:
-    """Refuse what terminals, SQL and UTF-8 can't take: control characters and halves of surrogate pairs."""
-    found = NOT_TEXT.search(text)
-    if found:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """Where a line is, and what counts the repairs of its texts."""
+
+    place: str
+    repairs: Repairs
+
+
+def _spaced(text: object, info: ValidationInfo) -> object:
+    """Read a space for each character that is not text; before pydantic, which refuses halves of pairs."""
+    if not isinstance(text, str):
+        return text
+    spaced, count = NOT_TEXT.subn(" ", text)
+    if count and isinstance(info.context, _Reading):
+        named = NOT_TEXT.search(text)
+        info.context.repairs.add(SPACED, f"{info.context.place}, U+{ord(named[0]):04X}" if named else "", count)
+    return spaced
+
+
+def _clean(text: object) -> object:
+    """Refuse in an id what is read as a space in a text."""
+    if isinstance(text, str) and (found := NOT_TEXT.search(text)):
         raise ValueError(f"U+{ord(found.group()):04X} at character {found.start() + 1} is not text")
     return text
 
@@ -42,13 +65,13 @@ def _id(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_clean)]
+Text = Annotated[str, BeforeValidator(_spaced)]
 FilledText = Annotated[Text, AfterValidator(_not_blank)]
 # The length is checked first: pydantic words a limit on a validated value as if it were a list.
 Id = Annotated[
-    str, Field(max_length=ID_CHARACTERS_MAX), AfterValidator(_clean), AfterValidator(_not_blank), AfterValidator(_id)
+    str, Field(max_length=ID_CHARACTERS_MAX), BeforeValidator(_clean), AfterValidator(_not_blank), AfterValidator(_id)
 ]
-Question = Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX), AfterValidator(_clean), AfterValidator(_not_blank)]
+Question = Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX), BeforeValidator(_spaced), AfterValidator(_not_blank)]
 
 
 class DocumentLine(BaseModel):
@@ -96,14 +119,38 @@ class QueryLine(BaseModel):
     history: list[HistoryItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
 
 
-def validated(model: type[Line], values: dict[str, object], place: str, problems: ProblemList) -> Line | None:
+def validated(
+    model: type[Line], values: dict[str, object], place: str, problems: ProblemList, repairs: Repairs
+) -> Line | None:
     """Return `values` as a `model`, or None after adding a problem for each field that is wrong."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=_Reading(place=place, repairs=repairs))
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             field = ".".join(str(part) for part in detail["loc"])
-            message = detail["msg"].replace("Value error, ", "").replace("Input should", "should")
-            found = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
-            problems.add(place, field, message.replace("Field required", "is missing") + found)
+            problems.add(place, field, _worded(detail))
         return None
+
+
+def _worded(detail: ErrorDetails) -> str:
+    """Say in plain words what pydantic says in its own."""
+    context = detail.get("ctx", {})
+    text = _WORDED.get(detail["type"])
+    if text is None:
+        text = detail["msg"].replace("Value error, ", "").replace("Input should", "should")
+    found = "" if detail["type"] == "missing" else f", got {shown(detail['input'])}"
+    return text.format(**context) + found if detail["type"] in _WORDED else text + found
+
+
+_WORDED = {
+    "missing": "is missing",
+    "string_type": "should be text in quotes",
+    "bool_type": "should be true or false",
+    "list_type": "should be a list",
+    "model_type": "should be an object",
+    "model_attributes_type": "should be an object",
+    "dict_type": "should be an object",
+    "string_too_long": "is longer than {max_length} characters",
+    "too_long": "has more than {max_length} items",
+}
+"""What the kinds of errors of pydantic mean for whoever writes the file."""

@@ -23,6 +23,11 @@ class ProblemList:
             self._lines.append(": ".join(part for part in (place, field, problem) if part))
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count
+
+    @property
     def too_many(self) -> bool:
         """Whether counting on would only cost time: a file of another kind has a problem in each line."""
         return self._count >= PROBLEMS_COUNTED_MAX
@@ -34,8 +39,26 @@ class ProblemList:
         noun = "problem" if self._count == 1 else "problems"
         hidden = self._count - len(self._lines)
         more = [f"... and {hidden} more"] if hidden else []
-        heading = f"query set {name!r} has {self._count} {noun}; mend the file and try again (docmind check checks it)"
+        heading = f"query set {name!r} has {self._count} {noun}; fix the file and rerun `docmind check`"
         raise QuerySetError("\n".join([heading, *self._lines, *more]))
+
+
+class Repairs:
+    """What was read otherwise than it is written, counted over a whole set: no reason to refuse it."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+
+    def add(self, what: str, place: str, count: int = 1) -> None:
+        """Count `what` was done; `place` is shown for the first of its kind."""
+        self._first.setdefault(what, place)
+        self._counts[what] = self._counts.get(what, 0) + count
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """One line for each kind."""
+        return tuple(f"{count:,} {what} (first: {self._first[what]})" for what, count in self._counts.items())
 
 
 def shown(value: object) -> str:

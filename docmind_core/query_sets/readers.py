@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from docmind_core.query_sets.allowance import Allowance, plain
+from docmind_core.query_sets.allowance import Allowance
 from docmind_core.query_sets.documents import Document, EarlierMessage
 from docmind_core.query_sets.json_lines import json_objects
 from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
-from docmind_core.query_sets.problems import ProblemList, shown
+from docmind_core.query_sets.problems import ProblemList, Repairs, shown
 from docmind_core.query_sets.queries import Evidence, Query, QuerySet, build_query_set
 from docmind_core.query_sets.set_files import find_set_files
 
@@ -27,26 +27,30 @@ def read_query_set(folder: Path) -> QuerySet:
         QuerySetError: With every problem found, one a line: `file:line: field: problem`.
     """
     documents_file, queries_file = find_set_files(folder, (DOCUMENTS_FILE, QUERIES_FILE))
-    problems, allowance = ProblemList(), Allowance()
-    documents = _read_documents(documents_file, problems, allowance)
+    problems, repairs, allowance = ProblemList(), Repairs(), Allowance()
+    documents = _read_documents(documents_file, problems, repairs, allowance)
     name = folder.resolve().name
-    if allowance.problem:  # with half of the documents every query would seem to be wrong
+    if allowance.problem:
         problems.raise_if_any(name)
-    queries = _read_queries(queries_file, documents, problems, allowance)
+    # With some of the documents missing, every query about them would seem to be wrong.
+    known = None if problems.count else documents
+    queries = _read_queries(queries_file, known, problems, repairs, allowance)
     problems.raise_if_any(name)
-    return build_query_set(name, documents.values(), queries)
+    return build_query_set(name, documents.values(), queries, notices=repairs.notices)
 
 
-def _read_documents(path: Path, problems: ProblemList, allowance: Allowance) -> dict[str, Document]:
+def _read_documents(path: Path, problems: ProblemList, repairs: Repairs, allowance: Allowance) -> dict[str, Document]:
     documents: dict[str, Document] = {}
     first_lines: dict[str, int] = {}
     for number, values in json_objects(path, problems):
         place = f"{path.name}:{number}"
-        line = validated(DocumentLine, values, place, problems)
+        line = validated(DocumentLine, values, place, problems, repairs)
         if line is None:
             continue
         if line.doc_id in first_lines:
-            problems.add(place, "doc_id", f"{shown(line.doc_id)} stands on line {first_lines[line.doc_id]} already")
+            problems.add(
+                place, "doc_id", f"duplicate id {shown(line.doc_id)} (first on line {first_lines[line.doc_id]})"
+            )
             continue
         first_lines[line.doc_id] = number
         documents[line.doc_id] = Document(doc_id=line.doc_id, title=line.title, text=line.text)
@@ -54,42 +58,48 @@ def _read_documents(path: Path, problems: ProblemList, allowance: Allowance) -> 
         if allowance.problem:
             problems.add(place, "", allowance.problem)
             return documents
-    if not documents:
-        problems.add(path.name, "", "holds no document")
+    if not documents and not problems.count:
+        problems.add(path.name, "", "contains no documents")
     return documents
 
 
 def _read_queries(
-    path: Path, documents: Mapping[str, Document], problems: ProblemList, allowance: Allowance
+    path: Path,
+    documents: Mapping[str, Document] | None,
+    problems: ProblemList,
+    repairs: Repairs,
+    allowance: Allowance,
 ) -> list[Query]:
+    """Read the queries; where not all documents could be read, what they say of documents is not checked."""
+    before = problems.count
     queries: list[Query] = []
     first_lines: dict[str, int] = {}
     for number, values in json_objects(path, problems):
         place = f"{path.name}:{number}"
-        line = validated(QueryLine, values, place, problems)
+        line = validated(QueryLine, values, place, problems, repairs)
         if line is None:
             continue
         if line.query_id in first_lines:
             first = first_lines[line.query_id]
-            problems.add(place, "query_id", f"{shown(line.query_id)} stands on line {first} already")
+            problems.add(place, "query_id", f"duplicate id {shown(line.query_id)} (first on line {first})")
             continue
         first_lines[line.query_id] = number
         _check_gold(line, documents, place, problems)
-        _check_evidence(line, documents, place, problems, allowance)
+        line = _with_evidence_found(line, documents or {}, place, problems, repairs, allowance)
         _check_history(line, place, problems)
         queries.append(_query(line))
         allowance.keep(*_texts(line))
         if allowance.problem:
             problems.add(place, "", allowance.problem)
             return queries
-    if not queries:
-        problems.add(path.name, "", "holds no query")
+    if not queries and problems.count == before:
+        problems.add(path.name, "", "contains no queries")
     return queries
 
 
-def _check_gold(line: QueryLine, documents: Mapping[str, Document], place: str, problems: ProblemList) -> None:
+def _check_gold(line: QueryLine, documents: Mapping[str, Document] | None, place: str, problems: ProblemList) -> None:
     for doc_id in line.gold_doc_ids:
-        if doc_id not in documents:
+        if documents is not None and doc_id not in documents:
             problems.add(place, "gold_doc_ids", f"no document has the id {shown(doc_id)}")
     if len(set(line.gold_doc_ids)) != len(line.gold_doc_ids):
         problems.add(place, "gold_doc_ids", "a document is named twice")
@@ -97,17 +107,25 @@ def _check_gold(line: QueryLine, documents: Mapping[str, Document], place: str, 
         problems.add(place, "expected_abstain", "is true, yet there are gold documents or answers")
 
 
-def _check_evidence(
-    line: QueryLine, documents: Mapping[str, Document], place: str, problems: ProblemList, allowance: Allowance
-) -> None:
+def _with_evidence_found(
+    line: QueryLine,
+    documents: Mapping[str, Document],
+    place: str,
+    problems: ProblemList,
+    repairs: Repairs,
+    allowance: Allowance,
+) -> QueryLine:
+    """Return the line with the spans that its documents hold; another one says nothing of what was read."""
+    kept = []
     for index, evidence in enumerate(line.evidence):
-        field = f"evidence.{index}"
+        document = documents.get(evidence.doc_id)
         if evidence.doc_id not in line.gold_doc_ids:
-            problems.add(place, f"{field}.doc_id", f"{shown(evidence.doc_id)} is not among gold_doc_ids")
-        elif evidence.doc_id in documents and not allowance.contains_span(
-            documents[evidence.doc_id].text, evidence.text
-        ):
-            problems.add(place, f"{field}.text", f"does not stand in the document {shown(evidence.doc_id)}")
+            problems.add(place, f"evidence.{index}.doc_id", f"{shown(evidence.doc_id)} is not among gold_doc_ids")
+        elif document is not None and not allowance.contains_span(document.text, evidence.text):
+            repairs.add("evidence spans are not in their documents and were left out", place)
+        else:
+            kept.append(evidence)
+    return line.model_copy(update={"evidence": kept})
 
 
 def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
@@ -119,11 +137,6 @@ def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
             return
     if len(line.history) % 2:
         problems.add(place, "history", "ends with a user's message without a reply; the query itself is not part of it")
-
-
-def contains_span(text: str, span: str) -> bool:
-    """Tell whether `span` stands in `text`, whatever the white space between words."""
-    return " ".join(span.split()) in plain(text)
 
 
 def _texts(line: QueryLine) -> tuple[str, ...]:

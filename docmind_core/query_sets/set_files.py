@@ -41,14 +41,16 @@ def find_set_file(folder: Path, name: str) -> Path:
     try:
         found = [path for path in (folder / name, folder / f"{name}.gz") if path.exists() or path.is_symlink()]
     except PermissionError as error:
-        raise QuerySetError(f"{name}: the folder {folder} can't be read: {error.strerror}; open it to you") from error
+        raise QuerySetError(
+            f"{name}: the folder {folder} cannot be read: {error.strerror}; grant yourself read access"
+        ) from error
     if not found:
         raise QuerySetError(
             f"the folder {folder} has no file {name}. A query set is a folder with documents.jsonl and queries.jsonl, "
-            "each plain or with .gz behind its name"
+            "each plain or packed as .jsonl.gz"
         )
     if len(found) > 1:
-        raise QuerySetError(f"{name}: stands beside {name}.gz, and nobody knows which is meant; remove one of them")
+        raise QuerySetError(f"both {name} and {name}.gz exist; remove one")
     return found[0]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import DocMindError, SuiteError, UsageError
+from docmind_core.query_sets.formats import HOW_TO_CONVERT, describe_file, describe_folder
 from docmind_core.query_sets.normalising import vanishes
 from docmind_core.query_sets.problems import shown
 from docmind_core.query_sets.queries import QuerySet
@@ -43,12 +44,14 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
         hint = " Open the folders on its way to you." if isinstance(error, PermissionError) else ""
         raise UsageError(f"{path} can't be reached: {error.strerror}.{hint}") from error
     if is_folder:
+        if described := describe_folder(Path(path)):
+            raise UsageError(f"{path} is {described}. {HOW_TO_CONVERT}")
         found = read_query_set(Path(path))
         return CheckedInput(summary=_described(found), notices=(*found.notices, *_compared_as_they_are(found)))
     if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
-    if path.endswith((".jsonl", ".jsonl.gz")):
-        raise UsageError(f"{path} is one file of a query set; name the folder that holds it.")
+    if is_there and (described := describe_file(Path(path))):
+        raise UsageError(f"{path} is {described}")
     return _check_suite(load_suite(path), path, check_schedule)
 
 

@@ -5,11 +5,11 @@ import sys
 import pytest
 
 from docmind_core.errors import QuerySetError, UsageError
+from docmind_core.query_sets.allowance import Allowance
 from docmind_core.query_sets.bundled import bundled_query_set_names, load_query_set
 from docmind_core.query_sets.python_reference.questions import WrittenQuery, locate, written_queries
 from docmind_core.query_sets.python_reference.topics import topic_documents
 from docmind_core.query_sets.queries import Evidence
-from docmind_core.query_sets.readers import contains_span
 from docmind_core.retrieval.index import open_index
 from docmind_core.retrieval.search import KEYWORD
 from tests.builders import make_query
@@ -101,7 +101,7 @@ def test_gold_are_all_topics_that_hold_the_evidence_and_no_others(reference):
         holders = {
             document.doc_id
             for document in reference.documents
-            if any(contains_span(document.text, span) for span in spans)
+            if any(Allowance().contains_span(document.text, span) for span in spans)
         }
         assert set(query.gold_doc_ids) == holders, query.query_id
 
@@ -112,7 +112,9 @@ def test_no_topic_alone_holds_the_evidence_of_a_query_about_two():
 
     for query in written:
         for document in documents:
-            found = [any(contains_span(document.text, wording) for wording in span) for span in query.evidence]
+            found = [
+                any(Allowance().contains_span(document.text, wording) for wording in span) for span in query.evidence
+            ]
             assert not all(found), (query.query_id, document.doc_id)
 
 
@@ -218,5 +220,5 @@ def test_what_is_neither_a_name_nor_a_folder_is_refused(tmp_path):
 
     with pytest.raises(UsageError, match=r"no query set is called 'python-refrence'.* Bundled: python-reference"):
         load_query_set("python-refrence")
-    with pytest.raises(UsageError, match="is a file; name the folder that holds it"):
+    with pytest.raises(UsageError, match="one file of a query set; name the folder that holds it"):
         load_query_set(str(file))

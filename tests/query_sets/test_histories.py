@@ -31,8 +31,8 @@ def test_a_query_carries_what_was_said_before_it(tmp_path):
         ([{"role": "system", "content": "x"}], "history.0.role: should be 'user' or 'assistant', got 'system'"),
         ([USER, {"role": "assistant", "content": " "}], "history.1.content: must not be empty"),
         ([USER, {"role": "assistant"}], "history.1.content: is missing"),
-        (["hello"], "history.0: should be a valid dictionary"),
-        ({"role": "user"}, "history: should be a valid list"),
+        (["hello"], "history.0: should be an object"),
+        ({"role": "user"}, "history: should be a list"),
     ],
 )
 def test_what_is_no_conversation_of_whole_turns_is_refused_by_reader_and_check(tmp_path, history, problem):

@@ -1,0 +1,125 @@
+"""What a file or folder of data is that someone takes for a query set, and how it becomes one."""
+
+import csv
+import gzip
+import json
+import zlib
+from itertools import islice
+from pathlib import Path
+
+HOW_TO_CONVERT = (
+    "Convert it to a folder with documents.jsonl (doc_id, title, text) and queries.jsonl (query_id, query, answers, "
+    "gold_doc_ids), one JSON object a line, then check that folder."
+)
+_BYTES_READ = 1024 * 1024
+_MAGIC = {
+    b"PAR1": "a Parquet table",
+    b"%PDF": "a PDF document",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"ARROW1": "an Arrow table",
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"\x28\xb5\x2f\xfd": "a file packed with zstd",
+    b"BZh": "a file packed with bzip2",
+    b"\xfd7zXZ\x00": "a file packed with xz",
+}
+_BY_SUFFIX = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet"),
+    **dict.fromkeys((".feather", ".arrow"), "an Arrow table"),
+    ".parquet": "a Parquet table",
+    ".pdf": "a PDF document",
+    **dict.fromkeys((".md", ".txt", ".html", ".htm", ".docx"), "one document"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst"), "an archive"),
+}
+_COLUMNS_SHOWN = 8
+
+
+def describe_file(path: Path) -> str | None:
+    """Return what a file of data is and what to do with it, in one line; None for what may be a suite."""
+    inner = path.with_suffix("") if path.suffix == ".gz" else path
+    if not path.is_file():  # a pipe would wait for someone to write into it
+        return None
+    try:
+        start = _start(path)
+    except (OSError, EOFError, zlib.error):
+        return "a damaged file packed with gzip. Pack it again." if path.suffix == ".gz" else None
+    packed = ", packed with gzip" if start.startswith(b"\x1f\x8b") or path.suffix == ".gz" else ""
+    if inner.name in ("documents.jsonl", "queries.jsonl"):
+        return "one file of a query set; name the folder that holds it."
+    found = _described(inner.suffix.lower(), start)
+    return found and f"{found}{packed}, not a query set or a suite. {HOW_TO_CONVERT}"
+
+
+def describe_folder(folder: Path) -> str | None:
+    """Return what a folder is that holds a set of another form; None for every other one."""
+    try:
+        return _described_folder(folder)
+    except OSError:  # whoever reads it says so
+        return None
+
+
+def _described_folder(folder: Path) -> str | None:
+    if _has(folder, "documents.jsonl") or (_has(folder, "queries.jsonl") and not _has(folder, "corpus.jsonl")):
+        return None
+    if _has(folder, "corpus.jsonl"):
+        return "a set in the form of BEIR (corpus.jsonl, queries.jsonl, qrels/*.tsv)"
+    for pattern, what in (("*.parquet", "Parquet tables"), ("*.csv", "CSV tables"), ("*.json", "JSON files")):
+        if next(folder.glob(pattern), None) is not None:
+            return f"a folder of {what}, not a query set"
+    return None
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).exists() or (folder / f"{name}.gz").exists()
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        start = file.read(_BYTES_READ)
+    if not start.startswith(b"\x1f\x8b"):
+        return start
+    with gzip.open(path) as unpacked:
+        return unpacked.read(_BYTES_READ)
+
+
+def _described(suffix: str, start: bytes) -> str | None:
+    for magic, what in _MAGIC.items():
+        if start.startswith(magic):
+            return what
+    text = start.decode("utf-8-sig", "replace").strip()
+    if suffix in (".csv", ".tsv", ".tab"):
+        return _table(text, suffix)
+    if suffix in (".jsonl", ".ndjson"):
+        return "JSON Lines" if not text.startswith("[") else "one JSON array"
+    if suffix == ".json" or text.startswith(("[", "{")):
+        return _json(text, suffix)
+    return _BY_SUFFIX.get(suffix)
+
+
+def _table(text: str, suffix: str) -> str:
+    delimiter = "," if suffix == ".csv" else "\t"
+    first = next(csv.reader(islice(text.splitlines(), 1), delimiter=delimiter), [])
+    names = [ascii(name.strip())[1:-1][:40] for name in first[:_COLUMNS_SHOWN]]
+    more = ", ..." if len(first) > _COLUMNS_SHOWN else ""
+    kind = "a CSV table" if suffix == ".csv" else "a table with tabs"
+    return f"{kind} with the columns {', '.join(names)}{more}" if names else f"an empty {suffix[1:]} file"
+
+
+def _json(text: str, suffix: str) -> str | None:
+    keys = _keys(text)
+    if keys is None:
+        return "JSON" if suffix == ".json" else None
+    if {"name", "query_set"} <= keys or suffix in (".yaml", ".yml"):
+        return None
+    if {"data", "version"} <= keys or ("data" in keys and '"paragraphs"' in text):
+        return "a set in the form of SQuAD"
+    return "one JSON array" if text.startswith("[") else "one JSON object"
+
+
+def _keys(text: str) -> set[str] | None:
+    """Return the keys of the object that the text is, none of an array; None where it is cut off or no JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        cut = {key for key in ("name", "query_set", "data", "version") if f'"{key}"' in text[:_BYTES_READ]}
+        return cut if text.startswith("{") else set() if text.startswith("[") else None
+    return set(value) if isinstance(value, dict) else set()
