@@ -54,8 +54,9 @@ TOKENS = (
         level="call",
         definition="`usage.prompt_tokens_details.cached_tokens`: prompt tokens that the engine took from its prefix "
         "cache.",
-        missing="the engine does not report it: `flag_off`, or `no_usage` where it sent no usage at all; it says more "
-        "than the prompt has, or no whole number: `implausible`; the call was cut off: `unreconciled`",
+        missing="the engine does not report it: `flag_off`, or `not_supported` off vLLM; `no_usage` where "
+        "it sent no usage at all; it says more than the prompt has, or no whole number: `implausible`; it was cut "
+        "off: `unreconciled`",
         source="`llm_calls`, `query_runs`, `token_efficiency`, each with `cached_missing_because`",
         rows="llm_calls",
         because="cached_missing_because",

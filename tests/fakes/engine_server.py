@@ -87,7 +87,7 @@ class FakeEngine:
     running: int = 0
     peak_running: int = 0
     begun: int = 0
-    _born: float | None = field(default_factory=lambda: datetime.now(UTC).timestamp())
+    born: float | None = field(default_factory=lambda: datetime.now(UTC).timestamp())
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _ready: threading.Event = field(default_factory=threading.Event)
@@ -281,7 +281,7 @@ class FakeEngine:
             lines += [f'vllm:{name}_total{{model_name="{self.model}"}} {self.counters.get(name, 0.0)}']
         for name, value in (("running", self.running), ("waiting", 0)):
             lines += [f"# TYPE vllm:num_requests_{name} gauge", f"vllm:num_requests_{name} {float(value)}"]
-        lines += [f"vllm:prompt_tokens_created {self._born}"] if self._born is not None else []
+        lines += [f"vllm:prompt_tokens_created {self.born}"] if self.born is not None else []
         return "\n".join(lines) + "\n"
 
 

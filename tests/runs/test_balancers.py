@@ -13,7 +13,7 @@ from tests.runs.running import interrupt, run
 
 
 def used_engine(born, tokens=0.0):
-    return FakeEngine(_born=born, counters={"prompt_tokens": tokens, "generation_tokens": tokens})
+    return FakeEngine(born=born, counters={"prompt_tokens": tokens, "generation_tokens": tokens})
 
 
 def one_or_the_other(seed):

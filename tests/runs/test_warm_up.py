@@ -120,7 +120,7 @@ def test_another_engine_is_warmed_up_again_with_rows_of_its_own(home, make_suite
     suite = make_suite(arms=["naive_supervisor"], limit=2, warmup=1, concurrency=1)
     key = interrupt(home, suite, engine, monkeypatch, after=after)
     engine.counters.clear()
-    engine._born += 1.0
+    engine.born += 1.0
     run(home, suite, key)
 
     warm_ups = select(home, "select replicate, calls from query_runs where phase = 'warmup' order by replicate")

@@ -53,7 +53,7 @@ def lacking(**changes):
         (lacking(keeps_forms=lambda body: False), "JSON schema", "no", "all but single_pass"),
         (lacking(keeps_forms=lambda body: "structured_outputs" not in body), "choices", "partly", None),
         (PlainServer(keeps_forms=lambda body: False), "JSON schema", "no", "all but single_pass"),
-        (Balancer(replicas=(FakeEngine(_born=1.0), FakeEngine(_born=2.0))), "counters", "no", "not_exclusive"),
+        (Balancer(replicas=(FakeEngine(born=1.0), FakeEngine(born=2.0))), "counters", "no", "not_exclusive"),
     ],
 )
 def test_what_a_server_lacks_is_found_with_what_stays_unknown(tmp_path, server, ability, offered, unknown):
