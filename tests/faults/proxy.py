@@ -19,6 +19,8 @@ from itertools import chain, repeat
 from types import TracebackType
 from typing import Self
 
+from tests.fakes.engine_server import PROBE_SYSTEM
+
 Faults = Iterable[str | None]
 PIECE_BYTES = 16
 
@@ -106,7 +108,7 @@ class FaultProxy:
         return await self._relay(request, writer, fault)
 
     def _fault(self, request: bytes) -> str | None:
-        if not request.startswith(b"POST /v1/chat/completions "):
+        if not request.startswith(b"POST /v1/chat/completions ") or PROBE_SYSTEM.encode() in request:
             return None
         self.chat_requests += 1
         fault = next(self._next)
