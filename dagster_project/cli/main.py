@@ -89,7 +89,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
     elif isinstance(error, DocMindError):
         say(f"docmind: {error}", err=True)
     else:
-        say(f"docmind: {_full_disk() or _internal(error)}", err=True)
+        say(f"docmind: {_full_disk(error) or _internal(error)}", err=True)
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
 
 
@@ -97,9 +97,9 @@ def _internal(error: Exception) -> str:
     return f"internal error, {type(error).__name__}: {error}. See where: add --debug"
 
 
-def _full_disk() -> str | None:
+def _full_disk(error: Exception) -> str | None:
     """A library that can't write says so in words of its own, such as `disk I/O error`."""
-    from docmind_core.runs.health import full_disk
+    from docmind_core.runs.disk_space import full_disk
     from docmind_core.settings import load_settings
 
-    return full_disk(load_settings())
+    return full_disk(load_settings(), error)

@@ -10,6 +10,7 @@ from docmind_core.runs.arm_share import Bench, run_share
 from docmind_core.runs.arm_switches import refuse_uncounted_budgets, result_caches
 from docmind_core.runs.blocks import turns
 from docmind_core.runs.clock import clock_notice
+from docmind_core.runs.disk_space import named_disk_errors
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import (
@@ -60,7 +61,11 @@ def execute_benchmark_run(
     """
     suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
     refuse_lost_journal(settings, benchmark_run)
-    with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
+    with (
+        named_disk_errors(settings),
+        lock_home(settings, locked_by),
+        Journal(journal_path(settings, benchmark_run)) as journal,
+    ):
         if waiting := _waiting_arms(settings, journal, benchmark_run, suite):
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)

@@ -13,6 +13,7 @@ from docmind_core.agents.arms import find_arm
 from docmind_core.errors import DocMindError, RunError, SuiteError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
+from docmind_core.runs.disk_space import named_disk_errors
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import (
     NUMBER,
@@ -106,7 +107,8 @@ def freeze_benchmark_run(
         sync_folder(settings.benchmarks)
     except OSError as error:
         raise RunError(f"{folder}: can't be written ({error.strerror}). Check the disk and DOCMIND_HOME.") from error
-    publish_first(settings)
+    with named_disk_errors(settings):
+        publish_first(settings)
     return key
 
 

@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from docmind_core.errors import DocMindError
+from docmind_core.runs.disk_space import files_left, nearest_folder
 from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, resume_command
 from docmind_core.runs.lock import home_holder
 from docmind_core.runs.manifest import package_versions
@@ -23,8 +23,8 @@ from docmind_core.tables.reading import query_rows
 FREE_BYTES_MIN = 2 * 2**30
 """The bundled model takes about 0.7 GiB while it is prepared; the rest is room for results."""
 
-FULL_BYTES = 2**20
-"""With less room than this, whatever goes wrong is put down to the disk first."""
+FREE_FILES_MIN = 2000
+"""An arm writes about twenty files, Dagster some for each launch."""
 
 RUNS_SHOWN = 3
 
@@ -62,19 +62,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
     yield from damaged or [Finding(what="files", text="every segment, journal and suite can be read")]
 
 
-def full_disk(settings: Settings) -> str | None:
-    """Return what to do when the disk of the home is full; None while there is room."""
-    free = shutil.disk_usage(_nearest(settings.home)).free
-    if free >= FULL_BYTES:
-        return None
-    return (
-        f"the disk of {settings.home} is full ({free // 1024} KiB free). Make room (docmind prune --keep N --dry-run "
-        "shows what old runs take), then go on with --resume."
-    )
-
-
 def _home(settings: Settings) -> Finding:
-    place = _nearest(settings.home)
+    place = nearest_folder(settings.home)
     made = str(settings.home) if settings.home.exists() else f"{settings.home} (made by the first run)"
     try:
         # Permissions alone don't tell: a file system can be mounted read-only.
@@ -86,17 +75,15 @@ def _home(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(_nearest(settings.home)).free
-    text = f"{free / 2**30:,.1f} GiB free"
-    if free >= FREE_BYTES_MIN:
+    folder = nearest_folder(settings.home)
+    free, files = shutil.disk_usage(folder).free, files_left(folder)
+    text = f"{free / 2**30:,.1f} GiB free" + ("" if files is None else f", room for {files:,} files")
+    few_files = files is not None and files < FREE_FILES_MIN
+    if free >= FREE_BYTES_MIN and not few_files:
         return Finding(what="disk", text=text)
-    advice = f"Free some, {FREE_BYTES_MIN / 2**30:.0f} GiB are little: docmind prune --keep N --dry-run"
+    short = f"{FREE_FILES_MIN:,} files" if few_files else f"{FREE_BYTES_MIN / 2**30:.0f} GiB"
+    advice = f"Free up disk space: less than room for {short} is left. See docmind prune --keep N --dry-run"
     return Finding(what="disk", text=text, advice=advice)
-
-
-def _nearest(path: Path) -> Path:
-    """Return the folder itself, or the nearest one above it that exists."""
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def _versions() -> str:

@@ -87,6 +87,24 @@ def test_a_home_that_has_become_read_only_is_one_line_and_can_still_be_read(home
     assert capfd.readouterr().out.splitlines()[1:] == [f"{key}.single_pass"]
 
 
+def test_a_disk_without_inodes_is_one_line_wherever_the_run_is_then(tmp_path, write_suite, monkeypatch, capfd):
+    with mounted(tmp_path / "few", "-t", "tmpfs", "-o", "size=64m,nr_inodes=400", "tmpfs") as folder:
+        monkeypatch.setenv("DOCMIND_HOME", str(folder / "home"))
+        suite = write_suite(arms=["single_pass"], limit=1)
+        assert run(["bench", suite]) == 0
+        capfd.readouterr()
+        (folder / "many").mkdir()
+        with suppress(OSError):
+            for number in range(400):
+                (folder / "many" / str(number)).touch()
+        assert run(["bench", suite]) == 1
+        shown = capfd.readouterr().err
+    assert "Traceback" not in shown
+    said = shown.splitlines()[-1]
+    assert said.startswith("docmind: ")
+    assert "no inodes left" in said or "No space left" in said
+
+
 def key_of_a_finished_run(home, write_suite):
     key = freeze_benchmark_run(load_suite(write_suite(arms=["single_pass"])), home)
     execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())

@@ -8,7 +8,7 @@ import pytest
 
 from dagster_project.cli.main import docmind, run
 from docmind_core.errors import EngineUnreachable
-from docmind_core.runs import health
+from docmind_core.runs import disk_space
 
 HEAVY = {
     "apprise", "bm25s", "dagster", "duckdb", "httpx", "langgraph", "matplotlib", "numpy", "pandas", "psutil",
@@ -56,7 +56,7 @@ def test_an_error_is_one_line_and_exit_code_1(failing, capsys):
 
 def test_what_a_library_says_on_a_full_disk_is_put_down_to_the_disk(failing, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("DOCMIND_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(health, "FULL_BYTES", 10**18)
+    monkeypatch.setattr(disk_space, "FULL_BYTES", 10**18)
     failing(OSError("disk I/O error"))
     assert run(["fail"]) == 1
     shown = capsys.readouterr().err
