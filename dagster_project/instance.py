@@ -169,10 +169,22 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) 
         if run.run_id == besides or _process_lives(instance, record):
             continue
         instance.report_run_failed(run, "The process of this run died; materialise its partition again to resume it.")
-        # Internal API of Dagster, the only way to free a slot; this is its one use, and a test holds it.
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         dead.append(run.run_id)
+    _free_slots(instance)
     return tuple(dead)
+
+
+def _free_slots(instance: dg.DagsterInstance) -> None:
+    """Free the pool slots of runs that have ended: where Dagster itself fails a run whose process died, they stay held.
+
+    Internal API of Dagster, the only way to free a slot; this is its one use, and tests hold it.
+    """
+    storage = instance.event_log_storage
+    for pool in storage.get_concurrency_keys():
+        for run_id in {slot.run_id for slot in storage.get_concurrency_info(pool).claimed_slots}:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                storage.free_concurrency_slots_for_run(run_id)
 
 
 def living_benchmark(instance: dg.DagsterInstance) -> str | None:

@@ -1,11 +1,15 @@
 """Launching the benchmark job in this process, as the UI and the schedules launch it in theirs."""
 
+import io
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.instance import types
 
 from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
@@ -32,7 +36,11 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
         _tell_of_dead_runs(instance, settings, benchmark_run, observer)
         add_benchmark_run(instance, benchmark_run)
         dagster_run_id = str(uuid.uuid4())
-        with canceled_when_stopped(instance, dagster_run_id), _named_gates(instance, benchmark_run, dagster_run_id):
+        with (
+            canceled_when_stopped(instance, dagster_run_id),
+            _named_gates(instance, benchmark_run, dagster_run_id),
+            _quiet_event_log(),
+        ):
             defs.resolve_job_def("benchmark").execute_in_process(
                 run_config=_QUIET,
                 instance=instance,
@@ -58,6 +66,20 @@ def _tell_of_dead_runs(
         )
     if benchmark_run in died:
         observer.announce("the process of its last run had died: that Dagster run is failed now, its slot free")
+
+
+@contextmanager
+def _quiet_event_log() -> Iterator[None]:
+    """Keep Dagster from printing the SQL of an event that it could not write: our own line says that the disk is full.
+
+    Internal API of Dagster: its handler of log records writes to `sys.stderr` itself.
+    """
+    real = types.sys  # type: ignore[attr-defined]
+    types.sys = SimpleNamespace(stderr=io.StringIO(), exc_info=sys.exc_info)  # type: ignore[attr-defined, assignment]
+    try:
+        yield
+    finally:
+        types.sys = real  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -59,13 +59,16 @@ def execute_benchmark_run(
         RunError: If what it was begun with has changed, or if its journal is gone.
         EngineError: If the engine can't be started or is gone; what is finished stays finished.
     """
+    with named_disk_errors(settings):
+        return _execute(settings, benchmark_run, dagster_run_id, observer)
+
+
+def _execute(
+    settings: Settings, benchmark_run: str, dagster_run_id: str | None, observer: RunObserver
+) -> BenchmarkOutcome:
     suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
     refuse_lost_journal(settings, benchmark_run)
-    with (
-        named_disk_errors(settings),
-        lock_home(settings, locked_by),
-        Journal(journal_path(settings, benchmark_run)) as journal,
-    ):
+    with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
         if waiting := _waiting_arms(settings, journal, benchmark_run, suite):
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)

@@ -100,9 +100,31 @@ def test_a_disk_without_inodes_is_one_line_wherever_the_run_is_then(tmp_path, wr
         assert run(["bench", suite]) == 1
         shown = capfd.readouterr().err
     assert "Traceback" not in shown
+    assert "sqlite3" not in shown
     said = shown.splitlines()[-1]
     assert said.startswith("docmind: ")
     assert "no inodes left" in said or "No space left" in said
+
+
+@pytest.mark.parametrize("full_at_call", [2, 6])
+def test_a_disk_that_fills_up_under_dagster_too_ends_the_command_in_one_line(
+    small_disk, write_suite, engine, monkeypatch, capfd, full_at_call
+):
+    monkeypatch.setenv("DOCMIND_HOME", str(small_disk / "home"))
+
+    def reply(body):
+        if len(engine.requests) == full_at_call:
+            fill(small_disk / "ballast")
+        return plain_reply(body)
+
+    engine.reply = reply
+    assert run(["bench", write_suite(arms=["single_pass"], concurrency=1)]) == 1
+    shown = capfd.readouterr().err.splitlines()
+    assert [
+        line for line in shown if "sqlite" in line or "SQL" in line or "Traceback" in line or "dagster" in line
+    ] == []
+    assert shown[-1].startswith("docmind: ")
+    assert "disk" in shown[-1]
 
 
 def key_of_a_finished_run(home, write_suite):

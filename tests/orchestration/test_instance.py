@@ -63,6 +63,17 @@ def test_a_dead_run_is_failed_and_its_slot_is_free_again(settings, instance):
     assert fail_dead_runs(instance) == ()
 
 
+def test_the_slot_of_a_run_that_dagster_itself_has_failed_is_free_again(settings, instance):
+    """Its daemon notices that the process of a scheduled run died, and leaves the slot with it for ever."""
+    subprocess.run([sys.executable, "-c", DYING_RUN, str(settings.home)], check=False, capture_output=True)
+    [dead] = instance.get_runs()
+    instance.report_run_failed(dead)
+    assert instance.event_log_storage.get_concurrency_info("engine").active_slot_count == 1
+
+    assert fail_dead_runs(instance) == ()
+    assert instance.event_log_storage.get_concurrency_info("engine").active_slot_count == 0
+
+
 def test_a_living_run_keeps_its_slot(instance):
     seen = []
 
