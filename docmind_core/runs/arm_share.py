@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from docmind_core.agents.arms import find_arm
 from docmind_core.agents.context_window import CountsTokens
@@ -137,7 +138,9 @@ async def _with_last_reading(
 async def _book_after(
     bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
 ) -> CounterSnapshot | None:
-    after = in_session_of(before, await read_settled_counters(bench.inputs.connection, pause_s=PAUSE_S))
+    # Whether a balancer answers at the URL is looked for once for each arm, behind its last block.
+    quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.plan.blocks) else {}
+    after = in_session_of(before, await read_settled_counters(bench.inputs.connection, **quick))
     book_counters(bench.journal, *place, "after", after, requests_sent=client.requests_sent)
     return after
 

@@ -51,12 +51,13 @@ class CounterSnapshot:
 
 
 async def read_settled_counters(
-    connection: EngineConnection, *, timeout_s: float = 5.0, pause_s: float = _PAUSE_S
+    connection: EngineConnection, *, timeout_s: float = 5.0, pause_s: float = _PAUSE_S, looks: int = _LOOKS
 ) -> CounterSnapshot | None:
     """Scrape until nothing runs or waits and two scrapes agree; None when the engine offers no counters of vLLM's.
 
     After `timeout_s` the last scrape is returned as it is: its `idle` says whether requests were still going on. An
-    engine that others run may be several: then the scrapes disagree although nothing runs, which is found out here.
+    engine that others run may be several: then the scrapes disagree although nothing runs, which is found out here, on
+    `looks` new connections.
 
     Raises:
         EngineUnreachable: If the engine does not answer at all.
@@ -70,17 +71,17 @@ async def read_settled_counters(
             seen.append(latest)
             settled = len(seen) > 1 and latest.idle and latest.values == seen[-2].values
             if settled or engines_seen(seen) > 1 or (len(seen) > 1 and time.monotonic() >= until):
-                return latest if connection.managed else await _of_one_engine(client, connection, seen)
+                return latest if connection.managed else await _of_one_engine(client, connection, seen, looks)
             await asyncio.sleep(pause_s)
     return None
 
 
 async def _of_one_engine(
-    client: httpx.AsyncClient, connection: EngineConnection, seen: list[CounterSnapshot]
+    client: httpx.AsyncClient, connection: EngineConnection, seen: list[CounterSnapshot], looks: int
 ) -> CounterSnapshot:
     """Scrape a few times more, each time on a new connection: a balancer may hold one connection to one replica."""
     settled = seen[-1]
-    for _ in range(_LOOKS):
+    for _ in range(looks):
         if engines_seen(seen) > 1:
             break
         if (latest := await _scrape(client, connection, {"Connection": "close"})) is not None:
