@@ -21,7 +21,7 @@ MADE_UP = {"run_id", "call_id", "span_id", "parent_id", "engine_session", "dagst
 """Names that a run gives; those that hold its key are compared with the key taken out."""
 TIMED = {
     *("coordination_overhead_ratio", "parallelism_ratio", "concurrency_ratio", "critical_path_tokens", "decode_tps"),
-    *("guide_parallel_savings", "times_missing_because", "t0", "t1", "attributes"),
+    *("guide_parallel_savings", "times_missing_because", "decode_missing_because", "t0", "t1", "attributes"),
 }
 """Columns made of times, beside those whose name or type says so."""
 MARKS = {"process_starts", "duration_missing_because"}
