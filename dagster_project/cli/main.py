@@ -17,7 +17,7 @@ from dagster_project.cli.report import report
 from dagster_project.cli.schedule import schedule
 from dagster_project.cli.service import service
 from dagster_project.cli.sql import sql
-from dagster_project.cli.terminal_text import say
+from dagster_project.cli.terminal_text import failed_to_print, flush_stdout, prepare_streams, say, write_nothing_more
 from dagster_project.cli.ui import ui
 from docmind_core.errors import DocMindError, UsageError
 
@@ -49,11 +49,24 @@ for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error becomes one line on stderr."""
+    code = _run(arguments)
+    return _lost(error) if (error := flush_stdout()) else code
+
+
+def _lost(error: OSError) -> int:
+    write_nothing_more()
+    if not isinstance(error, BrokenPipeError):  # whoever reads a pipe no more wants no more
+        say(f"docmind: standard output can't be written: {error.strerror or error}", err=True)
+    return EXIT_ERROR
+
+
+def _run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         words = [text for text in arguments if text != "--debug"]
@@ -65,10 +78,9 @@ def run(arguments: Sequence[str]) -> int:
         return request.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
         return _interrupted(stop)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone; the interpreter must not complain at its end
-        return EXIT_ERROR
     except Exception as error:  # noqa: BLE001 - the process boundary
+        if isinstance(error, OSError) and failed_to_print(error):
+            return _lost(error)
         return _explain(error, debug=debug)
     return result if isinstance(result, int) else 0  # click hands over the code of Context.exit() as the result
 

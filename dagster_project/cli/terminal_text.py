@@ -1,11 +1,64 @@
 """Lines of text for a terminal: whatever they quote (a suite, a reply, a file's name) can't steer it."""
 
+import codecs
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from docmind_core.reports.text_safety import visible_text
+
+_PLAIN = {"─": "-", "━": "-", "│": "|", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->", "±": "+/-", "•": "*"}
+"""How a terminal that has only letters of ASCII shows what tables and sentences are made of."""
+
+
+def prepare_streams() -> None:
+    """Make the standard streams fit to be written, however this process was started.
+
+    A closed one is opened on nothing: the next file opened would take its place and be written into. A character that
+    the terminal's encoding lacks is written in others.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    codecs.register_error("docmind", _in_other_characters)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+        getattr(sys, name).reconfigure(errors="docmind")
+
+
+def _in_other_characters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character) or ascii(character)[1:-1] for character in lacking), error.end
+
+
+def failed_to_print(error: BaseException) -> bool:
+    """Whether an error came from printing, and not from a file of ours."""
+    modules = {frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return isinstance(error, OSError) and not modules.isdisjoint(("click.utils", "rich.console"))
+
+
+def flush_stdout() -> OSError | None:
+    """Write what is left for stdout; return why it can't be written, if it can't."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def write_nothing_more() -> None:
+    """Lead stdout to nothing: the interpreter would complain about what it can't write at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.close(nothing)
 
 
 def say(text: str, *, err: bool = False) -> None:
