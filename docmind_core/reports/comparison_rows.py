@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE
+from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.estimates import estimate_cell, quality_estimate
 from docmind_core.reports.number_text import (
@@ -45,6 +46,15 @@ def find_comparison(
     return None
 
 
+def did_not_run(records: BenchmarkRecords, run_id: str, baseline: str) -> str | None:
+    """Say why the tokens of two arms are not compared: one of them did not answer itself. None where they are."""
+    for row in records.comparisons:
+        against = records.arm_names.get(row.baseline_run_id)
+        if (row.candidate_run_id, against, row.metric, row.verdict) == (run_id, baseline, "billed_tokens", NOT_JUDGED):
+            return row.because
+    return None
+
+
 def verdict_text(row: Comparison) -> str:
     """Return the verdict as a report writes it."""
     return (row.verdict or "no verdict").replace("_", "-")
@@ -52,8 +62,9 @@ def verdict_text(row: Comparison) -> str:
 
 def pairs_text(row: Comparison) -> str:
     """Say how many queries are compared, how many had no value in one of the arms, and what would have shown."""
-    left_out = f", {row.n_left_out:,} left out" if row.n_left_out else ""
     is_ratio = row.metric.endswith("_tokens")
+    left_out = f", {row.n_left_out:,} left out" if row.n_left_out else ""
+    left_out += f", {row.n_failed:,} not answered by both" if row.n_failed and is_ratio else ""
     # The MDE of tokens is stored in logs, as their delta: metrics.md 7 states it as a share.
     mde = None if row.mde is None else percent_text(100 * math.expm1(row.mde)) if is_ratio else ratio_text(row.mde)
     return f"{row.n or 0:,} {'query' if row.n == 1 else 'queries'}{left_out}; MDE {mde or UNKNOWN}"
@@ -64,6 +75,8 @@ def comparison_rows(records: BenchmarkRecords) -> list[TextRow]:
     arms = records.arms
     return [
         text_row("tokens saved against naive_supervisor", [_reduction(records, arm, _billed) for arm in arms]),
+        text_row("the same over all queries, failed ones too", [_reduction(records, arm, _all) for arm in arms]),
+        text_row("the same with unknown tokens at their worst", [_reduction(records, arm, _worst) for arm in arms]),
         text_row("the same over the whole bill", [_reduction(records, arm, _bill) for arm in arms]),
         text_row("the same in computed tokens", [_reduction(records, arm, _computed) for arm in arms]),
         text_row("tokens against one call", [_single_pass_ratio(records, arm) for arm in arms]),
@@ -82,6 +95,14 @@ def _billed(row: TokenEfficiency) -> tuple[float | None, float | None, float | N
     return row.reduction_pct, row.reduction_low, row.reduction_high
 
 
+def _all(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
+    return row.reduction_all_pct, row.reduction_all_low, row.reduction_all_high
+
+
+def _worst(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
+    return row.reduction_worst_pct, row.reduction_worst_low, row.reduction_worst_high
+
+
 def _bill(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
     return row.reduction_of_totals_pct, row.reduction_of_totals_low, row.reduction_of_totals_high
 
@@ -90,18 +111,21 @@ def _computed(row: TokenEfficiency) -> tuple[float | None, float | None, float |
     return row.computed_reduction_pct, row.computed_reduction_low, row.computed_reduction_high
 
 
-_TOKENS_OF: dict[Saving, str] = {_billed: "billed_tokens", _bill: "billed_tokens", _computed: "computed_tokens"}
+_TOKENS_OF: dict[Saving, str] = {_billed: "billed_tokens", _computed: "computed_tokens"}
+"""What the pairs of a saving are of; all others are over other queries, or have no typical one."""
 
 
 def _reduction(records: BenchmarkRecords, arm: ArmRun, saving: Saving) -> Cell:
     row = records.tokens_of_arms.get(arm.run_id)
     value, low, high = saving(row) if row else (None, None, None)
+    if (because := did_not_run(records, arm.run_id, BASELINE)) is not None:
+        return Cell(text=not_measured(because))
     if value is None:
         return Cell(text=_why_no_reduction(records, arm, saving))
-    found = find_comparison(records, arm.run_id, BASELINE, (_TOKENS_OF[saving],))
+    found = find_comparison(records, arm.run_id, BASELINE, (_TOKENS_OF[saving],)) if saving in _TOKENS_OF else None
     interval = interval_text(low, high, decimals=0) or NO_INTERVAL
     # The MDE is that of the typical query; nothing says it of the sums.
-    pairs = pairs_text(found) if found and saving is not _bill else ""
+    pairs = pairs_text(found) if found else ""
     return Cell(text=percent_text(value), note="; ".join(filter(None, (interval, pairs))))
 
 

@@ -11,6 +11,7 @@ from docmind_core.reports.comparison_rows import (
     NOT_CLAIMABLE,
     QUALITY_METRICS,
     SINGLE_PASS,
+    did_not_run,
     find_comparison,
     pairs_text,
     verdict_text,
@@ -63,7 +64,7 @@ def nothing_answered(records: BenchmarkRecords) -> str:
 
 def _finding(records: BenchmarkRecords, arm: ArmRun) -> Finding:
     row = records.tokens_of_arms.get(arm.run_id)
-    cost = "; ".join(part for part in (_against_baseline(records, arm, row), _against_one_call(row)) if part)
+    cost = "; ".join(part for part in (_against_baseline(records, arm, row), _against_one_call(records, row)) if part)
     rest = " ".join(part for part in (_quality(records, arm), _failures(records, arm), _claim(records, row)) if part)
     return Finding(main=f"{arm.arm} {cost}.", rest=rest)
 
@@ -103,6 +104,8 @@ def unjudged_sentence(records: BenchmarkRecords) -> str | None:
 def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficiency | None) -> str:
     if BASELINE not in records.arm_names.values():
         return f"can't be compared in tokens: {NO_BASELINE}"
+    if (because := did_not_run(records, arm.run_id, BASELINE)) is not None:
+        return f"has no figure against {BASELINE}: {because}"
     if row is None or row.reduction_pct is None:
         why = row.claimable_because if row and row.claimable_because else "no query has tokens in both arms"
         return f"has no figure against {BASELINE} ({why})"
@@ -124,7 +127,10 @@ def _reduction_n(records: BenchmarkRecords, row: TokenEfficiency) -> str:
     return f"{notes}; {pairs_text(billed)}" if billed else notes
 
 
-def _against_one_call(row: TokenEfficiency | None) -> str:
+def _against_one_call(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:
+    if row is not None and (because := did_not_run(records, row.run_id, SINGLE_PASS)) is not None:
+        # Once is enough where it is this arm that did not run.
+        return "" if because == did_not_run(records, row.run_id, BASELINE) else f"none against one call: {because}"
     if row is None or row.single_pass_ratio is None:
         return ""
     interval = interval_text(row.single_pass_ratio_low, row.single_pass_ratio_high, decimals=2)
@@ -156,7 +162,8 @@ def _failures(records: BenchmarkRecords, arm: ArmRun) -> str:
         failed = sum(query.status == "failed" for query in queries)
         if failed and other.arm in (arm.arm, BASELINE):
             parts.append(f"{failed:,} of {counted(len(queries), 'query run')} of {other.arm} failed")
-    return f"{'; '.join(parts)}: their tokens and scores count as they are." if parts else ""
+    counts = "in quality they count as not passed, and their tokens are only in the line over all queries"
+    return f"{'; '.join(parts)}: {counts}." if parts else ""
 
 
 def _claim(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:

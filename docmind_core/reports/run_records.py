@@ -126,6 +126,12 @@ class TokenEfficiency:
     reduction_pct: float | None
     reduction_low: float | None
     reduction_high: float | None
+    reduction_all_pct: float | None
+    reduction_all_low: float | None
+    reduction_all_high: float | None
+    reduction_worst_pct: float | None
+    reduction_worst_low: float | None
+    reduction_worst_high: float | None
     reduction_of_totals_pct: float | None
     reduction_of_totals_low: float | None
     reduction_of_totals_high: float | None
@@ -201,6 +207,7 @@ class Comparison:
     metric: str
     n: int | None
     n_left_out: int | None
+    n_failed: int | None
     baseline_value: float | None
     candidate_value: float | None
     delta: float | None

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from docmind_core.statistics.estimates import (
@@ -22,9 +22,8 @@ def percentile(
 ) -> Estimate:
     """Estimate a quantile, interpolated as DuckDB's `quantile_cont`, with a distribution-free interval.
 
-    Independent values get scipy's `quantile_test` interval. Values of the same document don't count as several: their
-    interval ends where the clustered share of values below it (see `shares`) is no longer compatible with
-    `probability` (Woodruff 1952).
+    Independent values get scipy's `quantile_test` interval. Values of one document don't count as several: the
+    same binomial limits are taken of the effective n (Korn & Graubard 1998).
 
     Args:
         values: One per query; replicates are reduced first, to their maximum for a limit from above.
@@ -49,7 +48,7 @@ def percentile(
         interval = stats.quantile_test(sample, p=probability).confidence_interval(confidence)
         low, high = float(interval.low), float(interval.high)
     else:
-        low, high = _woodruff(sample, codes, probability, confidence)
+        low, high = _ranks(sample, codes, probability, confidence)
     if not (math.isfinite(low) and math.isfinite(high)):
         return Estimate(value=point, n=n, clusters=count, because=N_TOO_SMALL)
     return Estimate(value=point, low=min(low, point), high=max(high, point), n=n, clusters=count)
@@ -61,7 +60,7 @@ def percentile_above_p(
     """Return the p of "the quantile lies above `limit`"; None without values or with one cluster.
 
     For independent values it is scipy's `quantile_test`: for the 95th percentile the binomial test of "more than 5 %
-    of the values lie above". For all other values it is the score test of the same share, see `percentile`.
+    of the values lie above". For all other values it is that of the effective n, see `percentile`.
     """
     sample = np.asarray(values, dtype=float)
     n = len(sample)
@@ -70,29 +69,40 @@ def percentile_above_p(
         return None
     if count == n:
         return float(stats.quantile_test(sample, q=limit, p=probability, alternative="greater").pvalue)
-    error, freedom = _error_of_share(sample, codes, probability)
-    return float(special.stdtr(freedom, (float(np.mean(sample <= limit)) - probability) / error))
+    effective = _effective_n(sample, codes, probability, 0.95)
+    return float(_at_most(float(np.mean(sample <= limit)), effective, probability))
 
 
-def _woodruff(
+def _ranks(
     sample: NDArray[np.float64], codes: NDArray[np.int64], probability: float, confidence: float
 ) -> tuple[float, float]:
-    error, freedom = _error_of_share(sample, codes, probability)
-    half = t_quantile(freedom, 0.5 + confidence / 2) * error
-    ordered, n = np.sort(sample), len(sample)
-    below, above = math.floor(n * (probability - half)), math.ceil(n * (probability + half))
-    low = ordered[below - 1] if below >= 1 else -math.inf
-    return float(low), float(ordered[above]) if above < n else math.inf
+    """Return the lowest and the highest value whose share of values below it agrees with `probability`."""
+    ordered, n, tail = np.sort(sample), len(sample), (1.0 - confidence) / 2
+    effective = _effective_n(sample, codes, probability, 1.0 - tail)
+    below = np.arange(n + 1) / n
+    first = int(np.argmax(_at_most(below, effective, probability) >= tail))
+    part = np.maximum(below * effective, 1e-9)
+    at_least = np.where(below > 0, special.betainc(part, (1.0 - below) * effective + 1.0, probability), 1.0)
+    last = int(np.flatnonzero(at_least >= tail)[-1])
+    low = ordered[first - 1] if first >= 1 else -math.inf
+    return float(low), float(ordered[last]) if last < n else math.inf
 
 
-def _error_of_share(sample: NDArray[np.float64], codes: NDArray[np.int64], probability: float) -> tuple[float, float]:
-    """Return the standard error of the share of values below the quantile, and its degrees of freedom."""
+def _at_most(share: ArrayLike, effective: float, probability: float) -> NDArray[np.float64]:
+    """Return the binomial chance of at most this share of the values below the quantile, of `effective`."""
+    part = np.asarray(share, dtype=float) * effective
+    return np.asarray(special.betainc(np.maximum(effective - part, 1e-9), part + 1.0, 1.0 - probability))
+
+
+def _effective_n(sample: NDArray[np.float64], codes: NDArray[np.int64], probability: float, quantile: float) -> float:
+    """Return n / deff of the share of values below the quantile, less what few clusters leave open about deff.
+
+    Korn & Graubard (Survey Methodology 1998): deff from the CR2 variance, times the square of t over the normal.
+    """
     n = len(sample)
-    is_below = (sample <= np.quantile(sample, probability)).astype(float)
-    spread = spread_of(is_below, codes)
+    spread = spread_of((sample <= np.quantile(sample, probability)).astype(float), codes)
     if spread is None:
         raise ValueError("a clustered share needs two clusters")
-    mean = spread.mean
-    plain = mean * (1.0 - mean) / (n - 1)
+    plain = spread.mean * (1.0 - spread.mean) / (n - 1)
     deff = spread.error**2 / plain if spread.error and plain else n / spread.effective
-    return math.sqrt(probability * (1.0 - probability) * deff / n), spread.freedom
+    return n / deff * (t_quantile(math.inf, quantile) / t_quantile(spread.freedom, quantile)) ** 2

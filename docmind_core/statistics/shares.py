@@ -75,7 +75,9 @@ def share_p(
 ) -> float | None:
     """Return the p of "the share is `against`": exact binomial for independent yes/no values, else the score test.
 
-    The score test is the one that the interval of `share` inverts. None without values or with one cluster.
+    The two-sided score test is the one that the interval of `share` inverts. A one-sided one takes the larger of the
+    score's and the sample's variance, since a few large clusters err to one side. None without values or with one
+    cluster.
 
     Args:
         values: In [0, 1], one per query.
@@ -90,9 +92,10 @@ def share_p(
         return None
     if math.isinf(design.freedom):
         return float(stats.binomtest(round(math.fsum(values)), n, against, alternative=alternative).pvalue)
-    score = (mean - against) / math.sqrt(against * (1.0 - against) / design.n)
+    variance = against * (1.0 - against) / design.n
     if alternative == "two-sided":
-        return two_sided_p(score, design.freedom)
+        return two_sided_p((mean - against) / math.sqrt(variance), design.freedom)
+    score = (mean - against) / math.sqrt(max(variance, design.error**2))
     return float(special.stdtr(design.freedom, score if alternative == "less" else -score))
 
 

@@ -54,7 +54,14 @@ RUNS = {
         delta_low=1.1,
         delta_high=1.3,
         n_left_out=2,
+        n_failed=1,
         mde=TWO_SIDED_80 * 0.25 / 10,
+    ),
+    "did_not_run": with_tokens(
+        planted_tables(("naive_supervisor", "single_pass", "tuned")),
+        verdict="not_judged",
+        because="naive_supervisor did not run: 4 of 4 answers are fallbacks (does the engine support structured "
+        "output?)",
     ),
     "claimed": with_tokens(planted_tables(("naive_supervisor", "tuned")), **CLAIM),
     "no_baseline": with_failure(planted_tables(("single_pass",))),
@@ -88,7 +95,15 @@ def test_an_arm_that_costs_more_is_said_to_cost_more(records_of):
     (finding,) = headline(records_of("dearer"))
     assert finding.main == (
         "tuned used 232 % more billed tokens per query than naive_supervisor "
-        "(routing fixed; 95 % interval 200 to 267 %; 4 queries, 2 left out; MDE 7.3 %)."
+        "(routing fixed; 95 % interval 200 to 267 %; 4 queries, 2 left out, 1 not answered by both; MDE 7.3 %)."
+    )
+
+
+def test_no_headline_compares_with_an_arm_whose_answers_are_fallbacks(records_of):
+    (finding, *_) = headline(records_of("did_not_run"))
+    assert finding.main == (
+        "tuned has no figure against naive_supervisor: naive_supervisor did not run: 4 of 4 answers are fallbacks "
+        "(does the engine support structured output?)."
     )
 
 
@@ -102,7 +117,8 @@ def test_without_a_baseline_no_reduction_is_stated_and_failures_are_counted(reco
         Finding(
             main="single_pass can't be compared in tokens: no naive_supervisor arm in this run.",
             rest="Quality was not compared: no naive_supervisor ran beside it. "
-            "1 of 4 query runs of single_pass failed: their tokens and scores count as they are.",
+            "1 of 4 query runs of single_pass failed: in quality they count as not passed, and their tokens are only "
+            "in the line over all queries.",
         ),
     )
 
