@@ -77,7 +77,7 @@ Percentiles interpolate (`quantile_cont`, as `numpy.percentile`). A p95 needs 13
 the percentile is missing (`n_too_small`), since its bound does not hold with 99 % confidence.
 
 Intervals are clustered by `cluster_id`: queries that share a gold document, or ask the same, also through others, are
-not independent.
+not independent. Estimators, and how often each is wrong: [statistics.md](statistics.md).
 """
 
 
