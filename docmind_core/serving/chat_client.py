@@ -84,7 +84,8 @@ class ChatClient:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0, ssl=context)
         self._session = aiohttp.ClientSession(
             connector=connector,
-            headers=self._connection.headers,
+            # Whatever compresses a stream holds its chunks back: their times would be its own.
+            headers={**self._connection.headers, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
             proxy=proxy,
             trace_configs=[self._counting()],

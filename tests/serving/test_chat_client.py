@@ -75,6 +75,21 @@ async def test_an_attempt_is_booked_before_it_is_sent_and_before_its_answer_is_u
     assert start.sent_ns <= end.sent_ns <= times.first_token_ns <= times.last_token_ns <= end.ended_ns
 
 
+async def test_a_stream_is_not_asked_for_in_compressed_form():
+    """A proxy that compresses holds chunks back until it has enough of them."""
+    seen = []
+
+    class Noting(FakeEngine):
+        async def _answer(self, streams, method, path, headers, payload):
+            seen.append(headers["accept-encoding"])
+            return await FakeEngine._answer(self, streams, method, path, headers, payload)
+
+    with Noting() as engine:
+        await ask(engine)
+
+    assert seen == ["identity"]
+
+
 async def test_every_request_streams_with_usage_in_each_chunk_and_one_completion():
     with FakeEngine() as engine:
         await ask(engine)
