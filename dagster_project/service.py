@@ -69,7 +69,7 @@ def install_service(settings: Settings, *, port: int) -> tuple[str, ...]:
     """
     path, text = unit_path(), unit_text(settings, port=port)
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.make_home()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     except OSError as error:

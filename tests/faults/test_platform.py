@@ -99,6 +99,8 @@ def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
     execute_benchmark_run(home, state.benchmark_run, dagster_run_id=None, observer=SilentObserver())
     assert_consistent(home, arms=1, queries=6)
     assert select(home, "select distinct status from query_runs") == [("answered",)]
+    assert select(home, "select count(*) from llm_calls where error_type = 'ProcessDied'") == [(0,)]
+    assert "died" not in str(select(home, "select state, because from ledger_balance")), "it was stopped in order"
     finished = select(home, "select count(*) from llm_calls where status = 'finished'")
     assert finished == [(engine.counters["request_success"],)]
     unknown = "billed_tokens, wall_s, tokens_missing_because, times_missing_because"
