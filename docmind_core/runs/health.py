@@ -81,8 +81,10 @@ def _disk(settings: Settings) -> Finding:
     few_files = files is not None and files < FREE_FILES_MIN
     if free >= FREE_BYTES_MIN and not few_files:
         return Finding(what="disk", text=text)
-    short = f"{FREE_FILES_MIN:,} files" if few_files else f"{FREE_BYTES_MIN / 2**30:.0f} GiB"
-    advice = f"Free up disk space: less than room for {short} is left. See docmind prune --keep N --dry-run"
+    short = (
+        f"room for fewer than {FREE_FILES_MIN:,} files" if few_files else f"less than {FREE_BYTES_MIN / 2**30:.0f} GiB"
+    )
+    advice = f"Free up disk space: {short} left. See docmind prune --keep N --dry-run"
     return Finding(what="disk", text=text, advice=advice)
 
 

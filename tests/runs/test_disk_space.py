@@ -121,4 +121,4 @@ def test_doctor_names_a_disk_that_takes_few_more_files(home, inodes):
     inodes(100)
     [disk] = [finding for finding in examine(home) if finding.what == "disk"]
     assert "room for 100 files" in disk.text
-    assert "less than room for 2,000 files is left" in disk.advice
+    assert "room for fewer than 2,000 files left" in disk.advice
