@@ -52,8 +52,9 @@ _SOURCES: Mapping[str, _Source] = {
         where=f"{_UNMEASURED} and role <> 'judge'",
         is_failed="status <> 'finished' and attempt = max(attempt) over (partition by query_id, replicate, call_id)",
     ),
-    "spans": _Source(agent="name", where="op = 'invoke_agent'", is_failed="status = 'error'"),
-    "measurements": _Source(agent="'all'", where="metric = '{metric}' and draw = 0"),
+    # Warm-up rows of tables without a phase have negative replicates.
+    "spans": _Source(agent="name", where="op = 'invoke_agent' and replicate >= 0", is_failed="status = 'error'"),
+    "measurements": _Source(agent="'all'", where="metric = '{metric}' and draw = 0 and replicate >= 0"),
 }
 
 

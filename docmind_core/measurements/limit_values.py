@@ -138,8 +138,13 @@ def _reduction(run: _Run, draft: LimitResult) -> LimitResult:
 
 def _context(run: _Run, draft: LimitResult) -> LimitResult:
     """The share of queries whose largest prompt lies above the limit; a request that did not fit is above any."""
-    steps = run.rows("context_reductions", "query_id", "outcome")
-    refused = {str(row["query_id"]) for row in steps if row["outcome"] == "refused"} & run.clusters.keys()
+    steps = run.rows("context_reductions", "query_id", "replicate", "outcome")
+    measured = {(row["query_id"], row["replicate"]) for row in run.query_runs}
+    refused = {
+        str(row["query_id"])
+        for row in steps
+        if row["outcome"] == "refused" and (row["query_id"], row["replicate"]) in measured
+    }
     refused |= {str(row["query_id"]) for row in run.query_runs if row["error_type"] == "ContextOverflow"}
     highest: dict[str, float] = dict.fromkeys(refused, math.inf)
     for row in run.query_runs:
