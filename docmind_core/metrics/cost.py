@@ -91,6 +91,17 @@ TOKENS = (
 
 TIMES = (
     Metric(
+        name="queue_wait_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="call",
+        definition="From when an attempt was ready to go out to its sending: waiting for a place among the calls in "
+        "flight.",
+        source="`llm_calls`",
+        rows="llm_calls",
+    ),
+    Metric(
         name="ttft_s",
         unit="s",
         range="0 and above",
