@@ -143,6 +143,7 @@ LIMITS: Mapping[str, Limit] = {
             dimension="coordination",
             rule_id="coordination_overhead_high",
         ),
+        _limit("queue_wait_p95_s", "p95", of="queue_wait_s", rule_id="queue_slow", next_step="lower the concurrency"),
         _limit("pass_ratio", "share", of="passed", is_minimum=True, is_shown=True, is_hard=True),
         _limit(
             "good_ratio",
