@@ -189,11 +189,19 @@ SUITES: dict[str, tuple[bytes, str, str]] = {
     "key in place of its variable": (SUITE.encode() + b"api_key_env: sk-1\n", "suite.yaml:3: api_key_env", "variable"),
     "url as a channel": (SUITE.encode() + b"channels: ['slack://a/b']\n", "suite.yaml:3: channels", "a name here"),
     "unknown timezone": (SUITE.encode() + b"timezone: Nowhere/Land\n", "suite.yaml:3: timezone", "Europe/Berlin"),
-    "unknown limit": (SUITE.encode() + b"limits: {wizardry: 1}\n", "suite.yaml: limits", "there is no limit"),
-    "unknown alert": (SUITE.encode() + b"alerts: {wizardry: {min_n: 1}}\n", "suite.yaml: alerts", "there is no limit"),
+    "unknown limit": (
+        SUITE.encode() + b"limits: {wizardry: 1}\n",
+        "suite.yaml:3: limits.wizardry",
+        "there is no limit",
+    ),
+    "unknown alert": (
+        SUITE.encode() + b"alerts: {wizardry: {min_n: 1}}\n",
+        "suite.yaml:3: alerts.wizardry",
+        "there is no limit",
+    ),
     "test that does not fit": (
         SUITE.encode() + b"alerts: {reduction_pct_min: {test: binomtest}}\n",
-        "suite.yaml: alerts.reduction_pct_min.test",
+        "suite.yaml:3: alerts.reduction_pct_min.test",
         "Use one of: ci_bound, point",
     ),
     "unknown arm": (SUITE.encode() + b"arms: [fastest]\n", "suite.yaml: arms.0", "there is no arm"),

@@ -6,12 +6,12 @@ import pytest
 
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.delivery import deliver_notice
-from docmind_core.alerts.evaluating import Absence, Launch, book_absence, book_failure, book_launch, evaluate_alerts
+from docmind_core.alerts.evaluating import Absence, Launch, book_absence, book_failure, book_launch
 from docmind_core.alerts.listing import alert_history, open_alerts
 from docmind_core.alerts.notices import undelivered
 from docmind_core.alerts.pruning import prune_alerts
 from docmind_core.alerts.rules import BENCHMARK_MISSING
-from tests.alerts.builders import START, evaluate_night, key_of, make_suite, plant_night
+from tests.alerts.builders import START, evaluate_night, judge_and_evaluate, key_of, make_suite, plant_night
 
 TABLES = (
     "alert_evaluations", "alert_events", "alert_rules", "due_notifications", "due_alerts", "delivery_claims",
@@ -54,7 +54,7 @@ def test_a_removed_run_leaves_no_row_and_the_others_keep_theirs(home):
 def test_what_was_written_down_under_a_key_with_a_suffix_goes_with_the_run(home):
     key = plant_night(home, 0, 0.1)
     book_failure(home, key, make_suite(), "x", now=START)
-    evaluate_alerts(home, key, make_suite(), now=START)
+    judge_and_evaluate(home, key, make_suite(), now=START)
     for because in (None, None):
         book_launch(home, Launch(benchmark_run=key, dagster_run_id="0123456789"), make_suite(), because, now=START)
     deliver_all(home)
@@ -84,7 +84,7 @@ def test_missed_schedules_and_test_messages_go_by_their_age(home):
         evaluated = START + timedelta(days=day, hours=1)
         for night in (day + 1, day + 2):
             key = plant_night(home, night, 0.1)
-            evaluate_alerts(home, key, make_suite(name=f"toy{day}", schedule="0 2 * * *"), now=evaluated)
+            judge_and_evaluate(home, key, make_suite(name=f"toy{day}", schedule="0 2 * * *"), now=evaluated)
     deliver_all(home)
     keep(home, 1, 2, 6, 7)
     prune_alerts(home, before=START + timedelta(days=3))
