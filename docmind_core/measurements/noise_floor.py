@@ -1,10 +1,11 @@
 """What differs between two runs of the same arm: the noise that an effect has to rise above. `metrics.md` §14."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from docmind_core.agents.arm_names import first_of
+from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
 from docmind_core.measurements.times import PairedQueries, pair_queries, too_few_blocks
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate, clustered_mean, t_quantile
@@ -35,6 +36,7 @@ def measure_noise(settings: Settings, benchmark_run: str) -> int:
     count = 0
     for again, first in pairs.items():
         flips = _flips(settings, first, again)
+        is_shared = cache_is_unknown(*(read_segment(settings.tables, "runs", run_id)[0] for run_id in (first, again)))
         rows = [
             {
                 "run_id": again,
@@ -44,7 +46,7 @@ def measure_noise(settings: Settings, benchmark_run: str) -> int:
                 "metric": metric,
                 "answers_compared": flips.compared,
                 "flip_ratio": flips.ratio,
-                **_floor(pair_queries(values[first][metric], values[again][metric]), values[first][metric].values()),
+                **_floor(values[first][metric], values[again][metric], is_shared=is_shared),
             }
             for metric in sorted(values[first].keys() & values[again].keys())
         ]
@@ -53,12 +55,15 @@ def measure_noise(settings: Settings, benchmark_run: str) -> int:
     return count
 
 
-def _floor(pairs: PairedQueries, values: Iterable[QueryValue]) -> dict[str, object]:
-    has_clock = any(value.has_clock for value in values)
+def _floor(first: Mapping[str, QueryValue], again: Mapping[str, QueryValue], *, is_shared: bool) -> dict[str, object]:
+    pairs = pair_queries(first, again)
+    has_clock = any(value.has_clock for value in first.values())
     clusters = pairs.blocks if has_clock else pairs.clusters
     estimate = clustered_mean(pairs.differences, clusters)
     half = _half_width(pairs, estimate)
-    because = (too_few_blocks(pairs.blocks) if has_clock else None) or (N_TOO_SMALL if half is None else None)
+    because = N_TOO_SMALL if half is None else None
+    if has_clock:
+        because = too_few_blocks(pairs.blocks) or (NOT_EXCLUSIVE_CACHE if is_shared else because)
     if because is not None:
         half = None
     return {

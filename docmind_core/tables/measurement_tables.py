@@ -130,7 +130,7 @@ NOISE_FLOOR = Table(
             "Lower end of the 95 % range of the difference of two means when nothing has changed: -t * clustered error",
         ),
         "floor_high": ("double", "Upper end of the same range"),
-        "because": ("varchar", "Why the range is NULL: not_judged below 6 blocks, or n_too_small"),
+        "because": ("varchar", "Why the range is NULL: not_judged below 6 blocks, not_exclusive_cache, or n_too_small"),
         "answers_compared": ("integer", "Query runs answered in both; the same in each row of an arm"),
         "flip_ratio": (
             "double",

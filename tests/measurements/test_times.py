@@ -19,13 +19,15 @@ def write_times(home, run_id, seconds, blocks, *, run=None, rows=lambda place: {
     names = [f"q{place:03}" for place in range(len(seconds))]
     queries = [
         make_query_run_row(
-            name,
-            wall_s=second,
-            coordination_overhead_s=second / 10,
-            block=block,
-            billed_tokens=100,
-            answer=answers[place] if answers else "same",
-            **rows(place),
+            **{
+                "query_id": name,
+                "wall_s": second,
+                "coordination_overhead_s": second / 10,
+                "block": block,
+                "billed_tokens": 100,
+                "answer": answers[place] if answers else "same",
+                **rows(place),
+            }
         )
         for place, (name, second, block) in enumerate(zip(names, seconds, blocks, strict=True))
     ]
@@ -170,6 +172,25 @@ def test_a_noise_floor_of_times_needs_six_blocks_and_says_so(home):
     assert rows["wall_s"]["standard_deviation"] > 0
     tokens = rows["billed_tokens"]
     assert (tokens["floor_low"], tokens["floor_high"], tokens["because"]) == (0.0, 0.0, None)
+
+
+def test_a_query_that_lacks_a_replicate_in_one_run_is_left_out_and_counted(home):
+    blocks = [*blocks_of(6), *blocks_of(6)]
+    twice = lambda place: {"query_id": f"q{place % 24:03}", "replicate": place // 24}  # noqa: E731
+    write_times(home, FIRST, spread(blocks, seed=1), blocks, rows=twice)
+    write_times(home, AGAIN, spread(blocks, seed=2)[:-1], blocks[:-1], rows=twice)
+    row = times(home)["wall_s"]
+    assert (row["n"], row["n_left_out"], row["clusters"]) == (23, 1, 6)
+
+
+def test_where_the_prefix_cache_is_shared_chance_has_no_range_of_times(home):
+    blocks = blocks_of(6)
+    for run_id, seed in ((FIRST, 1), (AGAIN, 2)):
+        write_times(home, run_id, spread(blocks, seed=seed), blocks, run={"prefix_cache_state": "unknown"})
+    measure_noise(home, "k")
+    rows = {row["metric"]: row for row in read_segment(home.tables, "noise_floor", AGAIN)}
+    assert (rows["wall_s"]["floor_low"], rows["wall_s"]["because"]) == (None, "not_exclusive_cache")
+    assert rows["wall_s"]["standard_deviation"] > 0
 
 
 def test_arms_that_ran_once_have_no_noise_floor(home):

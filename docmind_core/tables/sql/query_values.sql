@@ -1,5 +1,5 @@
--- One row per run, query and metric: its mean over the query's replicates, NULL when one of them lacks it; warm-up left
--- out. Times of a query that failed or was resumed say nothing about its arm.
+-- One row per run, query and metric: its mean over the query's replicates, NULL when one of them lacks it or is missing;
+-- warm-up left out. Times of a query that failed or was resumed say nothing about its arm.
 with measured as (
     select *, status = 'answered' and times_missing_because is null as has_times
     from query_runs
@@ -32,7 +32,8 @@ select
     figures.query_id,
     figures.metric,
     any_value(figures.has_clock)                                                as has_clock,
-    case when count(*) = count(figures.value) then avg(figures.value) end       as value,
+    case when count(*) = count(figures.value) and count(*) = max(count(*)) over (partition by figures.run_id, figures.metric)
+        then avg(figures.value) end                                             as value,
     any_value(places.block)                                                     as block,
     any_value(places.cluster_id)                                                as cluster_id
 from figures
