@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from docmind_core.agents.arms import find_arm
 from docmind_core.errors import DocMindError, RunError, SuiteError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
@@ -28,6 +26,7 @@ from docmind_core.runs.preflight import refuse_unready
 from docmind_core.runs.pruning import PART, remove_half_frozen
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
+from docmind_core.suites.plain_yaml import write_plain_yaml
 from docmind_core.suites.suite import Suite, load_suite, parse_suite
 from docmind_core.tables.publish import publish_first
 from docmind_core.tables.segments import replace_durably, run_ids_of, segment_path, sync_folder
@@ -114,7 +113,7 @@ def freeze_benchmark_run(
 
 def _write_suite(path: Path, suite: Suite) -> None:
     part = path.with_name(f"{path.name}.tmp")
-    part.write_text(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
+    part.write_text(write_plain_yaml(suite.model_dump(mode="json")), "utf-8")
     replace_durably(part, path)
 
 

@@ -56,6 +56,23 @@ def read_plain_yaml(text: str) -> tuple[Any, "Lines"]:
         raise PlainYamlError(f"not valid YAML: {_one_line(str(error))}", None) from error
 
 
+def write_plain_yaml(value: Any) -> str:
+    """Return the YAML that `read_plain_yaml` reads `value` from."""
+    return yaml.dump(value, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Puts every text in quotes that some reader of YAML takes for something else."""
+
+
+def _quoted_if_ambiguous(dumper: _PlainDumper, text: str) -> yaml.ScalarNode:
+    doubtful = _ambiguous(text) or any(pattern.fullmatch(text) for pattern in _TAGS.values())
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if doubtful else None)
+
+
+_PlainDumper.add_representer(str, _quoted_if_ambiguous)
+
+
 class Lines:
     """On which line of a YAML text each part stands."""
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docmind_core.errors import SuiteError
-from docmind_core.suites.plain_yaml import PlainYamlError, read_plain_yaml
+from docmind_core.suites.plain_yaml import PlainYamlError, read_plain_yaml, write_plain_yaml
 from docmind_core.suites.suite import parse_suite
 
 ADVICE = {
@@ -96,6 +96,12 @@ def test_json_is_read_as_json_is(value):
     text = json.dumps({"a": value})
 
     assert read_plain_yaml(text)[0] == json.loads(text)
+
+
+@given(word=st.from_regex(r"[-+0-9._:xobefinatyYes]{1,8}", fullmatch=True) | st.sampled_from([*ADVICE, *PLAIN]))
+def test_a_text_that_looks_like_something_else_is_written_so_that_it_is_read_as_text(word):
+    for value in (word, [word], {"a": word}):
+        assert read_plain_yaml(write_plain_yaml(value))[0] == value
 
 
 @given(word=st.from_regex(r"[-+0-9._:xobefinatyYes]{1,8}", fullmatch=True))
