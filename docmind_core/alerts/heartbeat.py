@@ -8,6 +8,8 @@ import httpx
 
 from docmind_core.alerts.delivery import redacted_address
 from docmind_core.alerts.listing import alerting_health
+from docmind_core.errors import SettingsError
+from docmind_core.serving.connection import http_options
 from docmind_core.settings import Settings, read_heartbeat_url
 
 TIMEOUT_S = 10.0
@@ -29,9 +31,9 @@ def send_heartbeat(settings: Settings) -> str | None:
     if deaf:
         return f"no heartbeat while a channel does not take its messages: {', '.join(deaf)}"
     try:
-        with _quiet_client():
-            answer = httpx.get(url, timeout=TIMEOUT_S, follow_redirects=False)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        with _quiet_client(), httpx.Client(timeout=TIMEOUT_S, **http_options(url)) as client:
+            answer = client.get(url)
+    except (httpx.HTTPError, httpx.InvalidURL, SettingsError, ValueError) as error:
         return f"the heartbeat to {redacted_address(url)} failed ({type(error).__name__})"
     return None if answer.is_success else f"the heartbeat to {redacted_address(url)} got HTTP {answer.status_code}"
 

@@ -53,6 +53,14 @@ def test_a_url_that_cannot_be_reached_or_is_none_is_one_line_without_it(home, mo
     assert SECRET not in said + caplog.text
 
 
+def test_a_proxy_that_cannot_be_used_is_one_line_too(home, monkeypatch):
+    monkeypatch.setenv(VARIABLE, f"http://watch.invalid/{SECRET}")
+    monkeypatch.setenv("ALL_PROXY", "nonsense://proxy.invalid:1")
+    monkeypatch.delenv("HTTP_PROXY", raising=False)
+    monkeypatch.delenv("http_proxy", raising=False)
+    assert send_heartbeat(home) == "the heartbeat to http://watch.invalid/*** failed (SettingsError)"
+
+
 def test_no_heartbeat_is_sent_while_a_channel_takes_no_message(home, webhook):
     book_failure(home, key_of(0), make_suite(), "x")
     for _ in range(ATTEMPTS_MAX):
