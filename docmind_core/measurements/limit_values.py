@@ -13,6 +13,7 @@ from docmind_core.measurements.comparability import shared_runs
 from docmind_core.measurements.limit_results import LimitResult, judged_arm
 from docmind_core.measurements.limit_series import measure_series
 from docmind_core.measurements.paired import number
+from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import LIMITS, Limit, default_limits, find_limit
 from docmind_core.serving.profiles import engine_profile
@@ -115,10 +116,22 @@ def _missing(draft: LimitResult, because: str, *notes: str) -> LimitResult:
 
 def _reduction(run: _Run, draft: LimitResult) -> LimitResult:
     for row in run.rows(
-        "comparisons", "agent", "slice", "metric", "baseline_run_id", "delta", "delta_low", "delta_high", "mde", "n"
+        "comparisons",
+        "agent",
+        "slice",
+        "metric",
+        "baseline_run_id",
+        "delta",
+        "delta_low",
+        "delta_high",
+        "mde",
+        "n",
+        "verdict",
     ):
         is_total = row["agent"] == "all" and row["slice"] == "all" and row["metric"] == "billed_tokens"
         if is_total and str(row["baseline_run_id"]).endswith(".naive_supervisor"):
+            if row["verdict"] == NOT_JUDGED:
+                return _missing(draft, NOT_JUDGED)
             # On the log scale a smaller ratio is a larger reduction: the ends change places.
             value, low, high = (reduction_pct(number(row[end])) for end in ("delta", "delta_high", "delta_low"))
             mde = number(row["mde"])

@@ -49,8 +49,8 @@ def quality_estimate(row: QualitySummary) -> Estimate:
     independent = (row.clusters if row.clusters is not None else row.n_defined) or 0
     if row.value in (0.0, 1.0) and row.standard_error in (None, 0.0):
         low, high = wilson_interval(round(row.value) * independent, independent) or (None, None)
-    elif row.value is not None and row.standard_error and independent > 1:
-        half = float(special.stdtrit(independent - 1, 0.5 + CONFIDENCE / 2)) * row.standard_error
+    elif row.value is not None and row.standard_error and row.freedom is not None:
+        half = float(special.stdtrit(row.freedom, 0.5 + CONFIDENCE / 2)) * row.standard_error
         low, high = row.value - half, row.value + half
         if 0 <= row.value <= 1:
             low, high = max(low, 0.0), min(high, 1.0)

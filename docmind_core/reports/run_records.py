@@ -194,6 +194,7 @@ class QualitySummary:
     n_defined: int | None
     n_total: int | None
     standard_error: float | None
+    freedom: float | None
     clusters: int | None
     missing_because: str | None
 

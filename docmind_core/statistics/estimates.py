@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 N_TOO_SMALL = "n_too_small"
 NO_SPREAD = 1e-12
@@ -139,17 +139,3 @@ def two_sided_p(score: float, freedom: float) -> float:
     """Return the two-sided p of a t score; infinite degrees of freedom are the normal."""
     tail = special.ndtr(-abs(score)) if math.isinf(freedom) else special.stdtr(freedom, -abs(score))
     return float(min(1.0, 2.0 * tail))
-
-
-def quantile_interval(
-    values: Sequence[float], probability: float, *, confidence: float = 0.95
-) -> tuple[float, float] | None:
-    """Return the distribution-free interval of a quantile (`scipy.stats.quantile_test`).
-
-    None when the sample is too small for a finite interval (`n_too_small`): for p95 that is still so at n = 50.
-    """
-    if not values:
-        return None
-    interval = stats.quantile_test(values, p=probability).confidence_interval(confidence)
-    low, high = float(interval.low), float(interval.high)
-    return (low, high) if math.isfinite(low) and math.isfinite(high) else None

@@ -8,7 +8,7 @@ from docmind_core.reports.run_records import QualitySummary
 def quality(**changes: object) -> QualitySummary:
     row: dict = {
         "run_id": "r", "metric": "exact_match", "query_type": "all", "value": 0.5, "n_defined": 8, "n_total": 10,
-        "standard_error": 0.1, "clusters": 8, "missing_because": None,
+        "standard_error": 0.1, "freedom": 7.0, "clusters": 8, "missing_because": None,
     }  # fmt: skip
     return QualitySummary(**row | changes)
 
@@ -32,7 +32,7 @@ def test_only_right_or_only_wrong_answers_get_the_interval_of_wilson():
     assert (right.low, right.high) == (pytest.approx(0.2065, abs=1e-4), pytest.approx(1.0))
 
 
-@pytest.mark.parametrize("changes", [{"standard_error": 0.0}, {"standard_error": None}, {"clusters": 1}])
+@pytest.mark.parametrize("changes", [{"standard_error": 0.0}, {"standard_error": None}, {"freedom": None}])
 def test_equal_scores_or_a_single_cluster_have_no_interval(changes):
     estimate = quality_estimate(quality(**changes))
     assert (estimate.value, estimate.low, estimate.high) == (0.5, None, None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, stats
 
-from docmind_core.statistics.estimates import cluster_codes, clustered_mean, quantile_interval, spread_of
+from docmind_core.statistics.estimates import cluster_codes, clustered_mean, spread_of
 
 VALUES = st.lists(st.floats(-100, 100).map(lambda value: round(value, 3)), min_size=2, max_size=30)
 LABELLED = st.lists(
@@ -128,9 +128,3 @@ def test_rounding_of_equal_values_is_no_spread():
 def test_integer_labels_and_names_give_the_same_clusters():
     assert cluster_codes(["b", "a", "b"], 3).tolist() == [0, 1, 0]
     assert clustered_mean([1.0, 2.0, 4.0], np.array([7, 7, 1])) == clustered_mean([1.0, 2.0, 4.0], ["x", "x", "y"])
-
-
-def test_a_p95_has_no_interval_at_50_values_and_has_one_at_200():
-    assert quantile_interval([float(value) for value in range(50)], 0.95) is None
-    assert quantile_interval([float(value) for value in range(200)], 0.95) == (183.0, 196.0)
-    assert quantile_interval([], 0.5) is None

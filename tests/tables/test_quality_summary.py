@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from docmind_core.statistics.estimates import clustered_mean
 from docmind_core.tables.reading import query_segments
 from tests.builders import RUN_ID, make_query_run_row, make_score_row, write_rows
 
@@ -40,6 +41,15 @@ def test_the_standard_error_is_clustered(settings):
     write(settings, [1.0, 1.0, 0.0, 0.0], queries)
     # sums of deviations +1 and -1: sqrt((1 + 1) * 2 / 1) / 4
     assert quality(settings) == (0.5, 0.5, 4, 4, 2, None)
+
+
+def test_error_and_degrees_of_freedom_are_those_of_every_other_interval(settings):
+    clusters, values = ["a", "a", "a", "b", "c", "c"], [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]
+    write(settings, values, [make_query_run_row(f"q{at}", cluster_id=name) for at, name in enumerate(clusters)])
+    sql = "select standard_error, freedom from quality_summary where metric = 'exact_match' and query_type = 'all'"
+    (found,) = query_segments(settings.tables, [RUN_ID], sql)[1]
+    expected = clustered_mean(values, clusters)
+    assert found == pytest.approx((expected.standard_error, expected.freedom))
 
 
 def test_replicates_of_a_query_are_one_cluster(settings):

@@ -1,5 +1,5 @@
 -- One row per run, metric and slice (query type, or 'tag:<tag>', or 'all' for every query): the mean over the query runs that have a
--- value, with a standard error clustered by cluster_id (Inspect AI's formula: finite-cluster factor C / (C - 1)).
+-- value, with a standard error clustered by cluster_id: CR2, on Bell and McCaffrey's degrees of freedom (statistics/estimates.py).
 -- Warm-up is left out. A ratio over a part of the queries (abstention_*) is the mean over the rows of that part.
 with measured as (
     select
@@ -41,15 +41,24 @@ means as (
     group by all
 ),
 cluster_sums as (
-    select s.run_id, s.metric, s.query_type, s.cluster_id, sum(s.value - m.value) as deviation
+    select
+        s.run_id, s.metric, s.query_type, s.cluster_id, sum(s.value - m.value) as deviation,
+        count(*) as size, 1 - count(*) / any_value(m.n_defined) as left_over, any_value(m.n_defined) as n
     from scores as s
     join means as m using (run_id, metric, query_type)
     where s.value is not null
     group by all
 ),
 errors as (
-    select run_id, metric, query_type, sum(deviation ** 2) as squares
+    select
+        run_id, metric, query_type,
+        sum(deviation ** 2 / left_over) as squares,
+        any_value(n) ** 2 / (
+            sum(size ** 2)
+            + (sum(size ** 2 / left_over) ** 2 - sum((size ** 2 / left_over) ** 2)) / any_value(n) ** 2
+        ) as freedom
     from cluster_sums
+    where left_over > 0
     group by all
 ),
 query_tokens as (
@@ -80,14 +89,15 @@ per_correct as (
 together as (
     select
         run_id, metric, query_type, value, n_defined, n_total, clusters,
-        case when clusters > 1 then sqrt(squares * clusters / (clusters - 1)) / n_defined end as standard_error,
+        case when clusters > 1 then sqrt(squares) / n_defined end as standard_error,
+        freedom,
         missing_because
     from means
     left join errors using (run_id, metric, query_type)
     union all by name
     select
         run_id, 'tokens_per_correct' as metric, query_type, value, n_defined, n_total,
-        null as clusters, null as standard_error, missing_because
+        null as clusters, null as standard_error, null as freedom, missing_because
     from per_correct
 )
 select
@@ -98,6 +108,7 @@ select
     together.query_type,
     together.value,
     together.standard_error,
+    together.freedom,
     together.n_defined,
     together.n_total,
     together.clusters,
