@@ -108,6 +108,23 @@ def _no_instance_of_an_earlier_test():
 
 
 @pytest.fixture
+def deadlines(monkeypatch):
+    """Deadlines below a minute pass when a stand-in keeps its caller waiting, not when so much time has passed."""
+    from docmind_core.telemetry.loop_lag import Deadline
+    from tests.fakes.deadlines import Deadlines
+    from tests.fakes.engine_server import FakeEngine
+
+    deadlines = Deadlines()
+
+    async def enter(deadline):
+        return await deadlines.enter(deadline)
+
+    monkeypatch.setattr(Deadline, "__aenter__", enter)
+    monkeypatch.setattr(FakeEngine, "when_waiting", staticmethod(deadlines.pass_now))
+    return deadlines
+
+
+@pytest.fixture
 def home(tmp_path) -> Settings:
     """Settings of an empty home of this test's own."""
     return Settings(home=tmp_path / "home")

@@ -14,40 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tests.fakes.engine_faults import ENGINE_DIED, Finish, Raw, Refusal, Stream, Until
+from tests.fakes.example_replies import plain_reply
 from tests.fakes.plain_http import begin_stream, end_stream, read_request, send, send_chunk
 
 PROBE_SYSTEM = "You are a friendly guide. Answer in plain words."
 
 Reply = Callable[[dict[str, Any]], str]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-def schema_example(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> Any:
-    """Return the smallest value that a schema of ours allows."""
-    definitions = definitions or schema.get("$defs", {})
-    if "$ref" in schema:
-        return schema_example(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("type") == "object":
-        return {name: schema_example(part, definitions) for name, part in schema["properties"].items()}
-    if schema.get("type") == "array":
-        return [schema_example(schema["items"], definitions)] * schema.get("minItems", 0)
-    return "what is it"[: schema.get("maxLength", 80)].ljust(schema.get("minLength", 1), "s")
-
-
-def plain_reply(body: dict[str, Any]) -> str:
-    """Answer in the form that was asked for: an example of the schema, the first choice, or a short answer."""
-    if "response_format" in body:
-        return json.dumps(schema_example(body["response_format"]["json_schema"]["schema"]))
-    if "structured_outputs" in body:
-        return str(body["structured_outputs"]["choice"][0])
-    return "a short answer [1]"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +35,9 @@ class FakeEngine:
     inside the stream), `Raw` (these lines as the stream), `Stream` (these bytes as the stream), `Finish` (another
     finish_reason), `Until` (answer when so many requests have come).
     """
+
+    when_waiting: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    """Called when a client is kept waiting: by a fault `"hang"` or `Until`, or by a `/health` that never answers."""
 
     reply: Reply = plain_reply
     model: str = "fake-model"
@@ -189,6 +168,7 @@ class FakeEngine:
 
     async def _health(self, streams: Streams) -> bool:
         if self.healthy is None:
+            self.when_waiting()
             return bool(await streams[0].read(1))  # until the client gives up
         return send(streams[1], 200 if self.healthy and not self.dead else 503, "")
 
@@ -213,8 +193,10 @@ class FakeEngine:
         self.peak_running = max(self.peak_running, self.running)
         try:
             if fault == "hang":
+                self.when_waiting()
                 return bool(await reader.read(1))  # until the client gives up
             if isinstance(fault, Until):
+                self.when_waiting()
                 await asyncio.to_thread(self.wait_for_call, fault.requests)
                 fault = fault.then
             await asyncio.sleep(self.latency_s)

@@ -28,7 +28,7 @@ def query_set_folder(tmp_path) -> Path:
 
 
 @pytest.fixture
-def engine():
+def engine(deadlines):
     with FakeEngine(reply=plain_reply) as server:
         yield server
 

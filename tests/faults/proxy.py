@@ -13,7 +13,7 @@ Faults, one per chat request in the order of arrival:
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from types import TracebackType
@@ -32,6 +32,8 @@ class FaultProxy:
     upstream_port: int
     faults: Faults = ()
     retry_after_s: int = 0
+    when_waiting: Callable[[], None] = lambda: None
+    """Called when a client is kept waiting by the fault `hang`."""
     piece_s: float = 0.002
     """Pause after each piece of a slow answer."""
     port: int = 0
@@ -97,6 +99,7 @@ class FaultProxy:
         if fault == "drop":
             return False
         if fault == "hang":
+            self.when_waiting()
             return bool(await reader.read(1))
         if fault == "garbage":
             writer.write(b"\x16\x03\x01 what is this\r\n\xff\xfe\r\n\r\n")

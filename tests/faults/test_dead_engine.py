@@ -78,12 +78,11 @@ def test_a_core_that_dies_under_eight_queries_loses_none_of_them(home, make_suit
 @pytest.mark.parametrize(
     ("limit", "because"),
     [
-        ({"deadline_s": 0.3}, "no answer within the deadline"),
-        ({"agent_deadline_s": 0.2}, "single_pass was not done within"),
+        ({"deadline_s": 10}, "no answer within the deadline"),
+        ({"agent_deadline_s": 5}, "single_pass was not done within"),
     ],
 )
 def test_an_engine_that_hangs_ends_the_run_at_the_first_deadline(home, make_suite, engine, monkeypatch, limit, because):
-    monkeypatch.setattr("docmind_core.serving.chat_client.HEALTH_TIMEOUT_S", 0.05)
     engine.faults, engine.healthy = deque(["hang"] * 9), None
     key = freeze_benchmark_run(make_suite(arms=["single_pass"], **limit), home)
     with pytest.raises(EngineUnreachable, match=f"stopped answering; the last error was: {because}"):

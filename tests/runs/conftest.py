@@ -42,7 +42,7 @@ def home(tmp_path) -> Settings:
 
 
 @pytest.fixture
-def engine():
+def engine(deadlines):
     with FakeEngine(reply=_reply) as server:
         yield server
 

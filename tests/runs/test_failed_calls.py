@@ -32,7 +32,7 @@ def killed_before_booking(home, suite, monkeypatch):
     return key
 
 
-@pytest.mark.parametrize(("fault", "agent_deadline_s"), [("garbage", None), (400, None), ("hang", 0.5)])
+@pytest.mark.parametrize(("fault", "agent_deadline_s"), [("garbage", None), (400, None), ("hang", 5)])
 def test_an_agent_that_failed_has_failed_when_its_query_is_resumed_and_costs_the_same(
     home, make_suite, engine, monkeypatch, fault, agent_deadline_s
 ):
@@ -52,7 +52,6 @@ def test_an_agent_that_failed_has_failed_when_its_query_is_resumed_and_costs_the
 
 def test_a_call_that_failed_because_the_engine_went_is_made_again(home, make_suite, engine, monkeypatch):
     monkeypatch.setattr("docmind_core.serving.chat_client.RetryPolicy.wait_s", lambda *_: 0.0)
-    monkeypatch.setattr("docmind_core.serving.chat_client.HEALTH_TIMEOUT_S", 0.05)
     suite = make_suite(arms=["naive_supervisor"], limit=1)
     engine.faults, engine.healthy = deque([None, None, "garbage", *["drop"] * 9]), None
     key = freeze_benchmark_run(suite, home)

@@ -18,9 +18,8 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    """The health check is never waited for; nothing else here has a limit of time."""
-    monkeypatch.setattr("docmind_core.serving.chat_client.HEALTH_TIMEOUT_S", 0.05)
+def impatient(monkeypatch, deadlines):
+    """Nothing is waited for."""
     monkeypatch.setattr("docmind_core.serving.chat_client.RetryPolicy.wait_s", lambda *_: 0.0)
 
 

@@ -224,8 +224,7 @@ async def test_an_engine_is_gone_when_its_health_check_says_so(answer, answers):
         assert "--resume" in str(gone)
 
 
-async def test_an_engine_that_hangs_is_gone(monkeypatch):
-    monkeypatch.setattr("docmind_core.serving.chat_client.HEALTH_TIMEOUT_S", 0.05)
+async def test_an_engine_that_hangs_is_gone(deadlines):
     with FakeEngine(healthy=None) as engine:
         async with make_client(engine) as client:
             assert not await client.engine_answers()
