@@ -11,8 +11,6 @@ from docmind_core.reports.reply_endings import ending_rows
 from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
-"""Fewest values whose 95th percentile the view shows (docs/metrics.md)."""
-
 QueryValue = Callable[[QueryRun], float | None]
 
 
@@ -92,7 +90,9 @@ def _means(
     for arm in records.arms:
         queries = records.queries_of_arms[arm.run_id]
         reasons = [because(query) for query in queries] or ["no query finished"]
-        cells.append(estimate_cell(mean_estimate([value(query) for query in queries], reasons), count_text))
+        cells.append(
+            estimate_cell(mean_estimate([value(query) for query in queries], reasons), len(queries), count_text)
+        )
     return cells
 
 
@@ -108,7 +108,7 @@ def quality_cell(row: QualitySummary | None) -> Cell:
     """Show a score with its interval, or why there is none."""
     if row is None:
         return Cell(text=not_measured(NO_SCORE))
-    return estimate_cell(quality_estimate(row), ratio_text, decimals=2)
+    return estimate_cell(quality_estimate(row), row.n_total, ratio_text, decimals=2)
 
 
 def _time_rows(records: BenchmarkRecords) -> list[TextRow]:

@@ -18,7 +18,7 @@ from docmind_core.reports.detail_tables import (
     tokens_by_agent,
     unknown_agents,
 )
-from docmind_core.reports.estimates import Estimate, quality_estimate
+from docmind_core.reports.estimates import quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
 from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades, recommendation_lines
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
@@ -31,6 +31,7 @@ from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
 from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import Estimate
 from docmind_core.tables.damage import damaged_files, damaged_runs
 from docmind_core.tables.reading import one_version
 from docmind_core.tables.segments import replace_durably

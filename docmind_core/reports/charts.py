@@ -11,8 +11,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docmind_core.reports.estimates import Estimate
 from docmind_core.reports.text_safety import one_line, shortened
+from docmind_core.statistics.estimates import Estimate
 
 # Okabe & Ito's palette, told apart by every common form of colour blindness, and a grey.
 _AGENT_COLOURS = {

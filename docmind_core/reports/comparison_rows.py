@@ -187,7 +187,7 @@ def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
     row, scored = records.tokens_of_arms.get(arm.run_id), records.quality_of_arms.get((arm.run_id, TOKENS_PER_CORRECT))
     if row is None or scored is None:
         return Cell(text=not_measured(NO_CALL if row is None else NO_SCORE))
-    cell = estimate_cell(quality_estimate(scored), count_text)
+    cell = estimate_cell(quality_estimate(scored), scored.n_total, count_text)
     if scored.value is None:
         return cell
     low, high = row.tokens_per_correct_low, row.tokens_per_correct_high

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
@@ -10,22 +9,10 @@ from scipy import special
 from docmind_core.reports.number_text import interval_text, not_measured
 from docmind_core.reports.run_records import QualitySummary
 from docmind_core.reports.text_table import Cell
+from docmind_core.statistics.estimates import Estimate
 from docmind_core.statistics.shares import wilson_interval
 
 CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A value, its 95 % interval, and how many rows it rests on."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n_defined: int
-    n_total: int
-    because: str | None = None
-    """Why the value, or the rows left out, are missing."""
 
 
 def mean_estimate(values: Sequence[float | None], reasons: Iterable[str | None]) -> Estimate:
@@ -33,8 +20,7 @@ def mean_estimate(values: Sequence[float | None], reasons: Iterable[str | None])
     known = [value for value in values if value is not None]
     return Estimate(
         value=float(np.mean(known)) if known else None,
-        n_defined=len(known),
-        n_total=len(values),
+        n=len(known),
         because=None if len(known) == len(values) and values else most_frequent(reasons),
     )
 
@@ -58,8 +44,8 @@ def quality_estimate(row: QualitySummary) -> Estimate:
         value=row.value,
         low=low,
         high=high,
-        n_defined=row.n_defined or 0,
-        n_total=row.n_total or 0,
+        n=row.n_defined or 0,
+        clusters=row.clusters,
         because=row.missing_because,
     )
 
@@ -70,13 +56,15 @@ def most_frequent(reasons: Iterable[str | None]) -> str | None:
     return counted.most_common(1)[0][0] if counted else None
 
 
-def estimate_cell(estimate: Estimate, text: Callable[..., str], *, decimals: int | None = None) -> Cell:
-    """Show an estimate with its interval and, unless all rows count, how many do."""
+def estimate_cell(
+    estimate: Estimate, total: int | None, text: Callable[..., str], *, decimals: int | None = None
+) -> Cell:
+    """Show an estimate with its interval and, unless all of `total` rows count, how many do."""
     if estimate.value is None:
         return Cell(text=not_measured(estimate.because))
     notes = []
     if decimals is not None:
         notes.append(interval_text(estimate.low, estimate.high, decimals=decimals))
-    if estimate.n_defined < estimate.n_total:
-        notes.append(f"n {estimate.n_defined} of {estimate.n_total}")
+    if estimate.n < (total or 0):
+        notes.append(f"n {estimate.n} of {total}")
     return Cell(text=text(estimate.value), note="; ".join(note for note in notes if note))

@@ -1,7 +1,7 @@
 import re
 
 from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png
-from docmind_core.reports.estimates import Estimate
+from docmind_core.statistics.estimates import Estimate
 
 SHARES = {"single_pass": {"single_pass": 430.0}, "tuned": {"query_router": 100.0, "result_synthesizer": 900.0}}
 
@@ -21,7 +21,7 @@ def test_black_follows_the_colour_of_the_page():
 
 
 def test_two_charts_of_one_page_share_no_ids():
-    estimates = {"exact_match": {"tuned": Estimate(value=0.5, low=0.2, high=0.8, n_defined=8, n_total=8)}}
+    estimates = {"exact_match": {"tuned": Estimate(value=0.5, low=0.2, high=0.8, n=8)}}
     charts = stacked_bars(SHARES, unit="t", description="d"), interval_dots(estimates, unit="s", description="d")
     ids = [set(re.findall(r'id="([^"]+)"', chart)) for chart in charts]
     assert not ids[0] & ids[1]
@@ -39,8 +39,8 @@ def test_hostile_names_stay_text():
 
 
 def test_a_missing_value_draws_no_marker():
-    known = Estimate(value=0.5, n_defined=1, n_total=1)
-    missing = Estimate(value=None, n_defined=0, n_total=1)
+    known = Estimate(value=0.5, n=1)
+    missing = Estimate(value=None, n=0)
     drawn = [
         interval_dots({"exact_match": {"tuned": estimate}}, unit="s", description="d") for estimate in (known, missing)
     ]

@@ -1,8 +1,9 @@
 import pytest
 from scipy import stats
 
-from docmind_core.reports.estimates import Estimate, mean_estimate, quality_estimate
+from docmind_core.reports.estimates import estimate_cell, mean_estimate, quality_estimate
 from docmind_core.reports.run_records import QualitySummary
+from docmind_core.statistics.estimates import Estimate
 
 
 def quality(**changes: object) -> QualitySummary:
@@ -17,7 +18,7 @@ def test_the_interval_is_that_of_student_with_clusters_minus_one_degrees_of_free
     low, high = stats.t.interval(0.95, df=7, loc=0.5, scale=0.1)
     estimate = quality_estimate(quality())
     assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
-    assert (estimate.n_defined, estimate.n_total) == (8, 10)
+    assert (estimate.n, estimate.clusters) == (8, 8)
 
 
 def test_the_interval_of_a_share_stays_between_zero_and_one():
@@ -39,9 +40,9 @@ def test_equal_scores_or_a_single_cluster_have_no_interval(changes):
 
 
 def test_a_mean_leaves_unknown_values_out_and_counts_them():
-    assert mean_estimate([1.0, None, 3.0], [None, "no_usage", None]) == Estimate(
-        value=2.0, n_defined=2, n_total=3, because="no_usage"
-    )
+    estimate = mean_estimate([1.0, None, 3.0], [None, "no_usage", None])
+    assert estimate == Estimate(value=2.0, n=2, because="no_usage")
+    assert estimate_cell(estimate, 3, str).note == "n 2 of 3"
 
 
 def test_a_mean_of_nothing_is_missing_with_the_most_frequent_reason():
