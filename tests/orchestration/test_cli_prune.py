@@ -18,11 +18,10 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_project.cli.main import run
 from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.partitions import benchmark_runs
-from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.runs.lock import home_holder
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
-from tests.alerts.builders import make_suite, plant_night_of
+from tests.alerts.builders import judge_and_evaluate, make_suite, plant_night_of
 
 LOCATION = InProcessCodeLocationOrigin(loadable_target_origin=LoadableTargetOrigin(module_name="m"))
 ORIGIN = RemoteInstigatorOrigin(
@@ -136,7 +135,7 @@ def test_period_reports_and_engine_logs_older_than_every_run_that_stays_are_remo
 
 def test_the_alerts_of_pruned_runs_go_from_the_published_database_too(three_runs):
     for key in KEYS:
-        evaluate_alerts(three_runs, plant_night_of(three_runs, key), make_suite())
+        judge_and_evaluate(three_runs, plant_night_of(three_runs, key), make_suite())
     publish(three_runs)
     assert run(["prune", "--keep", "1"]) == 0
     assert query_rows(three_runs, "select distinct benchmark_run from alert_evaluations")[1] == [(KEYS[2],)]

@@ -10,10 +10,9 @@ from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_ins
 from dagster_project.resources import StoreResource
 from dagster_project.resuming import BACK_OFF, RESUME_TAG, next_resumption
 from dagster_project.sensors.failed_benchmarks import failed_benchmarks, settle_failures
-from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from tests.alerts.builders import make_suite, plant_night_of
+from tests.alerts.builders import judge_and_evaluate, make_suite, plant_night_of
 
 SCHEDULED = {"dagster/schedule_name": "suite_toy"}
 FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
@@ -97,7 +96,7 @@ def test_a_failure_that_was_seen_a_day_too_late_raises_an_alert_and_does_not_res
 
 def test_a_run_that_was_evaluated_and_has_no_report_does_not_resume(settings, instance, key):
     launch(instance, key, **SCHEDULED)
-    evaluate_alerts(settings, plant_night_of(settings, key), make_suite())
+    judge_and_evaluate(settings, plant_night_of(settings, key), make_suite())
     assert settle(instance, settings, later=timedelta(hours=1)) == ([], [key])
     assert [row["rule_id"] for row in open_alerts(settings)] == ["report_failed"]
 
