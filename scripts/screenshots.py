@@ -51,7 +51,7 @@ class Page:
     """First cell of the metadata row whose button opens what the picture is of."""
 
 
-CHECKS = "assets/metrics_database?view=checks&checkDetail="
+CHECKS = "assets/limits?view=checks&checkDetail="
 PAGES = {
     "asset-graph.png": Page(path=f"asset-groups?expanded={GROUPS}", shows="alert_states", width=2600, height=1200),
     "asset-checks.png": Page(path=f"{CHECKS}limit_reduction_pct_min", shows="limit_reduction_pct_min"),

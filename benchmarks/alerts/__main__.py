@@ -28,7 +28,7 @@ ANSWER = "an answer of some length, with its citations [1] [2]. " * 4
 
 
 def main() -> None:
-    """Print a line per round: wall clock and CPU of the limits alone, then of everything that the asset does."""
+    """Print a line per round: wall clock and CPU of the asset `limits`, then of `alert_states`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -42,7 +42,7 @@ def main() -> None:
         for number in range(options.rounds):
             for arm in ARMS:
                 write_arm(settings, f"{KEY.format(number=number)}.{arm}", options.queries)
-        print("round | limits wall s | limits CPU s | all wall s | all CPU s")
+        print("round | limits wall s | limits CPU s | alerts wall s | alerts CPU s")
         profile = cProfile.Profile()
         for number in range(options.rounds):
             key = KEY.format(number=number)
