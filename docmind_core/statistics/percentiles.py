@@ -16,6 +16,9 @@ from docmind_core.statistics.estimates import (
     t_quantile,
 )
 
+CLUSTERS_MIN = 10
+"""Fewest effective clusters for the tail of a distribution: below, one large document decides what the tail is."""
+
 
 def percentile(
     values: Values, probability: float, clusters: Clusters | None = None, *, n_min: int = 0, confidence: float = 0.95
@@ -42,7 +45,7 @@ def percentile(
     point = float(np.quantile(sample, probability))
     codes = cluster_codes(clusters, n)
     count = int(codes.max()) + 1
-    if n < n_min or count < 2:
+    if n < n_min or _kish(codes) < min(n, CLUSTERS_MIN):
         return Estimate(value=point, n=n, clusters=count, because=N_TOO_SMALL)
     if count == n:
         interval = stats.quantile_test(sample, p=probability).confidence_interval(confidence)
@@ -57,7 +60,7 @@ def percentile(
 def percentile_above_p(
     values: Values, probability: float, limit: float, clusters: Clusters | None = None
 ) -> float | None:
-    """Return the p of "the quantile lies above `limit`"; None without values or with one cluster.
+    """Return the p of "the quantile lies above `limit`"; None without values or with too few clusters.
 
     For independent values it is scipy's `quantile_test`: for the 95th percentile the binomial test of "more than 5 %
     of the values lie above". For all other values it is that of the effective n, see `percentile`.
@@ -65,12 +68,17 @@ def percentile_above_p(
     sample = np.asarray(values, dtype=float)
     n = len(sample)
     codes = cluster_codes(clusters, n)
-    if n == 0 or (count := int(codes.max()) + 1) < 2:
+    if n == 0 or _kish(codes) < min(n, CLUSTERS_MIN):
         return None
-    if count == n:
+    if int(codes.max()) + 1 == n:
         return float(stats.quantile_test(sample, q=limit, p=probability, alternative="greater").pvalue)
     effective = _effective_n(sample, codes, probability, 0.95)
     return float(_at_most(float(np.mean(sample <= limit)), effective, probability))
+
+
+def _kish(codes: NDArray[np.int64]) -> float:
+    """Return the effective number of clusters, n^2 / sum of squared sizes."""
+    return float(len(codes) ** 2 / np.sum(np.bincount(codes) ** 2))
 
 
 def _ranks(
