@@ -41,7 +41,8 @@ async def reset_prefix_cache(connection: EngineConnection, *, pause_s: float | N
             try:
                 response = await client.post(f"{connection.base_url}{route}")
             except httpx.HTTPError as error:
-                raise unreachable(connection, f"did not empty its prefix cache ({error!r})") from error
+                what = str(error) or type(error).__name__
+                raise unreachable(connection, f"did not empty its prefix cache ({what})") from error
             if not response.is_success:
                 return False
             if was_reset(response):

@@ -7,6 +7,7 @@ import pytest
 from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.errors import RunError, SuiteError
+from docmind_core.measurements.grades import write_limits
 from docmind_core.reports.benchmark import damaged_sentence
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, resume_benchmark_run
@@ -28,6 +29,11 @@ def bench(home, suite):
     key = freeze_benchmark_run(suite, home)
     execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
     return key
+
+
+def evaluate(home, key, suite):
+    write_limits(home.tables, key, suite)
+    evaluate_alerts(home, key, suite)
 
 
 def published_runs(home):
@@ -85,20 +91,20 @@ def test_a_derived_table_comes_back_by_resuming_and_the_repair_says_so(home, sui
 @pytest.mark.parametrize("content", [b"garbage" * 1000, b"", b"SQLite format 3\x00" + b"\xff" * 5000])
 def test_a_damaged_database_of_alerts_is_set_aside_and_the_evaluation_goes_through(home, suite, content):
     key = bench(home, suite)
-    evaluate_alerts(home, key, suite)
+    evaluate(home, key, suite)
     for suffix in ("-wal", "-shm"):
         home.alerts_database.with_name(f"alerts.sqlite{suffix}").unlink(missing_ok=True)
     home.alerts_database.write_bytes(content)
 
     new = bench(home, suite)
-    evaluate_alerts(home, new, suite)
+    evaluate(home, new, suite)
 
     if content:  # SQLite takes an empty file for a new database
         assert [row["rule_id"] for row in open_alerts(home)] == ["file_damaged"]
         assert "alerts.sqlite" in problems(home)
         list(repair(home))
-        evaluate_alerts(home, bench(home, suite), suite)
-        evaluate_alerts(home, bench(home, suite), suite)
+        evaluate(home, bench(home, suite), suite)
+        evaluate(home, bench(home, suite), suite)
         assert open_alerts(home) == []
 
 
@@ -107,7 +113,7 @@ def test_a_flipped_byte_in_a_frozen_suite_is_one_line_that_names_the_file(home, 
     path = home.benchmarks / key / "source.yaml"
     path.write_bytes(path.read_bytes().replace(b"name", b"na\xffe", 1))
 
-    evaluate_alerts(home, key, suite)
+    evaluate(home, key, suite)
     bench(home, suite)
     with pytest.raises(SuiteError, match=r"source.yaml: damaged"):
         resume_benchmark_run(home, key, suite, anyway=False)

@@ -70,4 +70,4 @@ def test_the_manifest_names_the_rules_by_which_answers_are_read(home, make_suite
     execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
 
     [(manifest,)] = query_rows(home, "select manifest from runs")[1]
-    assert json.loads(manifest)["answer_rules"] == {"citations": "2", "refusals": "3"}
+    assert json.loads(manifest)["answer_rules"] == {"citations": "3", "refusals": "4"}

@@ -63,7 +63,7 @@ async def test_no_route_is_read_for_ever():
             ask_engine(connection.base_url, model=None, api_key=None, api_key_env=None)
         with pytest.raises(EngineUnreachable, match=r"/metrics sends more than"):
             await read_settled_counters(connection)
-        with pytest.raises(EngineUnreachable, match=r"/metrics sends more than"):
+        with pytest.raises(EngineUnreachable, match=r"/reset_prefix_cache sends more than"):
             await reset_prefix_cache(connection)
         with kv_cache_gauge(connection) as read:
             assert read() is None
