@@ -7,7 +7,7 @@ from dagster_project.cli.terminal_text import say
 
 @click.group()
 def alerts() -> None:
-    r"""Show, silence and close alerts, and test their channels.
+    """Show, silence and close alerts, and test their channels.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def silence(
     """Withhold the messages of alerts for a while; they are still evaluated and listed.
 
     NAME is rule_id, severity, suite, arm or agent; PATTERN is a text that may hold * and ?. All must fit.
-    What still fires when the silence ends is told then.
+    What still fires when the silence ends is sent then.
 
     \b
     Examples:

@@ -23,18 +23,19 @@ from docmind_core.runs.frozen_suite import (
     read_frozen_suite,
     resume_benchmark_run,
 )
+from docmind_core.runs.input_check import read_suite
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
-from docmind_core.suites.suite import Suite, lasting_name, load_suite
+from docmind_core.suites.suite import Suite, lasting_name
 
 
 def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
     """Freeze the suite with `changes` under a new key and run it."""
     settings = load_settings()
-    source = load_suite(name_or_path)
+    source = read_suite(name_or_path)
     suite = changed_suite(source, changes)
     with lock_home(settings, f"docmind bench {name_or_path}"):
         benchmark_run = freeze_benchmark_run(
@@ -56,7 +57,7 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
         _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
-        if notice := resume_benchmark_run(settings, benchmark_run, load_suite(name_or_path), anyway=anyway):
+        if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=anyway):
             click.echo(notice, err=True)
         _run(settings, benchmark_run, name_or_path)
 
@@ -105,7 +106,7 @@ def _say(text: str) -> None:
 
 
 def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
-    name = load_suite(name_or_path).name
+    name = read_suite(name_or_path).name
     states = [state for state in list_benchmark_runs(settings) if state.suite == name and state.unreadable is None]
     unfinished = [state for state in states if not state.finished]
     if unfinished:

@@ -258,12 +258,11 @@ def _unknown(name: str) -> str:
     other = name.removesuffix(MINIMUM_SUFFIX) if name.endswith(MINIMUM_SUFFIX) else f"{name}{MINIMUM_SUFFIX}"
     if base is not None and find_limit(other):
         return f"{shown}: {base.better} is better. Write {other}"
-    known = limit_names()
     if base is not None:
-        return f"{shown} has no mean, share or p95 to limit. Known: {', '.join(known)}"
-    close = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"there is no limit {shown}.{hint} Known: {', '.join(known)}"
+        return f"{shown} has no mean, share or p95 to limit"
+    close = get_close_matches(name, limit_names(), n=3)
+    hint = f"Did you mean {' or '.join(close)}?" if close else "docs/metrics.md names the metrics that can be limited"
+    return f"there is no limit {shown}. {hint}"
 
 
 def _undecidable(limit: Limit, value: float) -> str | None:

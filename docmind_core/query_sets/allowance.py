@@ -48,14 +48,16 @@ class Allowance:
         Past the limit nothing is looked at.
         """
         self._looks += len(text)
+        wanted = _words(span)
+        if not wanted.strip():
+            return False
         if self.problem or span in text:
             return True
         if text is not self._text:
             self._looks += _NORMALISING * len(text)
             self._text, self._words = text, _words(text)
         self._looks += len(text)
-        wanted = _words(span)
-        return bool(wanted.strip()) and wanted in self._words
+        return wanted in self._words
 
 
 def _words(text: str) -> str:

@@ -30,6 +30,9 @@ _BY_SUFFIX = {
     **dict.fromkeys((".md", ".txt", ".html", ".htm", ".docx"), "one document"),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst"), "an archive"),
 }
+_NOT_IN_TEXT = frozenset(range(9)) | frozenset(range(14, 27))
+"""Control characters that no text file has, in UTF-8 or another encoding of one byte a character."""
+_SUITE_SUFFIXES = ("", ".yaml", ".yml")
 _COLUMNS_SHOWN = 8
 
 
@@ -85,6 +88,8 @@ def _described(suffix: str, start: bytes) -> str | None:
     for magic, what in _MAGIC.items():
         if start.startswith(magic):
             return what
+    if suffix not in _SUITE_SUFFIXES and any(byte in start for byte in _NOT_IN_TEXT):
+        return "a file in UTF-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "a binary file"
     text = start.decode("utf-8-sig", "replace").strip()
     if suffix in (".csv", ".tsv", ".tab"):
         return _table(text, suffix)

@@ -90,7 +90,8 @@ class EvidenceItem(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     doc_id: Id
-    text: FilledText
+    text: Text
+    """One without a word is in no document."""
 
 
 class HistoryItem(BaseModel):

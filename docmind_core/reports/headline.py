@@ -141,7 +141,7 @@ def _quality(records: BenchmarkRecords, arm: ArmRun) -> str:
     others = [name for name in (BASELINE, SINGLE_PASS) if name != arm.arm and name in records.arm_names.values()]
     if not others:
         absent = " nor ".join(name for name in (BASELINE, SINGLE_PASS) if name != arm.arm)
-        return f"Quality was not compared: {'neither ' if ' nor ' in absent else 'no '}{absent} ran beside it."
+        return f"Quality was not compared: {'neither ' if ' nor ' in absent else 'no '}{absent} arm in this run."
     return " ".join(_quality_against(records, arm, name) for name in others)
 
 

@@ -50,9 +50,31 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
         return CheckedInput(summary=_described(found), notices=(*found.notices, *_compared_as_they_are(found)))
     if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
-    if is_there and (described := describe_file(Path(path))):
+    return _check_suite(read_suite(path), path, check_schedule)
+
+
+def read_suite(name_or_path: str) -> Suite:
+    """Read a suite as `load_suite` does; of a query set or another file of data say what it is.
+
+    Raises:
+        UsageError: If there is no such suite, or it is data.
+        SuiteError: If the file is not a valid suite.
+    """
+    if name_or_path in bundled_suite_names():
+        return load_suite(name_or_path)
+    path = Path(name_or_path)
+    try:
+        is_folder = path.is_dir()
+        described = describe_file(path)
+    except OSError:  # load_suite says what is wrong with the path
+        return load_suite(name_or_path)
+    if is_folder:
+        raise UsageError(
+            f"{path} is a folder, not a suite. Write a suite, a YAML file with the line `query_set: {path}`."
+        )
+    if described:
         raise UsageError(f"{path} is {described}")
-    return _check_suite(load_suite(path), path, check_schedule)
+    return load_suite(name_or_path)
 
 
 def _described(query_set: QuerySet) -> str:

@@ -12,6 +12,7 @@ from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.counters import BY_SOURCE, CounterSnapshot, open_client, read_settled_counters
 from docmind_core.serving.structured_output import PROBE_SYSTEM, probe_structured_output
 from docmind_core.serving.token_counts import open_token_counts
+from docmind_core.serving.token_usage import ImplausibleUsage, read_usage
 
 YES, NO, PARTLY = "yes", "no", "partly"
 _TIMEOUT_S = 120.0
@@ -74,11 +75,22 @@ def _usage(connection: EngineConnection, stream: _Stream) -> Iterator[Ability]:
             ability="token counts", offered=NO, found=found, unknown="all tokens and reductions (no_usage), the ledger"
         )
         return
+    if not _is_plausible(usage):
+        counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")}
+        yield Ability(
+            ability="token counts",
+            offered=NO,
+            found=f"the usage can't be true: {json.dumps(counts)[:80]}",
+            unknown="all tokens and reductions (implausible), the ledger",
+        )
+        return
     yield Ability(
         ability="token counts",
         offered=YES if stream.in_every_chunk else PARTLY,
         found="in every chunk of a stream" if stream.in_every_chunk else "in the last chunk of a stream alone",
-        unknown=None if stream.in_every_chunk else "the tokens of a call that is cut off (unreconciled)",
+        unknown=None
+        if stream.in_every_chunk
+        else "tpot_s, decode_tps (not_streamed), the tokens of a call that is cut off (unreconciled)",
     )
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
@@ -91,6 +103,14 @@ def _usage(connection: EngineConnection, stream: _Stream) -> Iterator[Ability]:
         if cached is None
         else None,
     )
+
+
+def _is_plausible(usage: dict[str, object]) -> bool:
+    try:
+        found = read_usage(usage)
+    except ImplausibleUsage:
+        return False
+    return found is not None and found.completion_tokens > 0
 
 
 def _structured(connection: EngineConnection) -> Iterator[Ability]:

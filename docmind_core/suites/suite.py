@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -284,6 +285,8 @@ def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]
         where = source if line is None else f"{source}:{line}"
         field = ".".join(ascii(str(part))[1:-1][:80] for part in problem["loc"]) or "suite"
         if problem["type"] == "extra_forbidden":
-            yield f"{where}: {field}: unknown key. Known: {', '.join(sorted(Suite.model_fields))}"
+            close = get_close_matches(field, Suite.model_fields, n=1)
+            known = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(Suite.model_fields))}"
+            yield f"{where}: {field}: unknown key. {known}"
         else:
             yield f"{where}: {field}: {problem['msg'].removeprefix('Value error, ')}"

@@ -33,6 +33,18 @@ def suite_file(tmp_path):
     return str(path)
 
 
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_data_that_is_given_for_a_suite_is_named_for_what_it_is(settings, tmp_path, capsys, options):
+    (tmp_path / "questions.csv").write_text("question,answer\nWhere?,Paris\n")
+    folder = write_query_set(tmp_path / "set")
+
+    for path, what in (
+        (tmp_path / "questions.csv", "is a CSV table with the columns question, answer, not a query set or a suite. "),
+        (folder, f"is a folder, not a suite. Write a suite, a YAML file with the line `query_set: {folder}`"),
+    ):
+        assert f"{path} {what}" in refused(capsys, str(path), *options, settings=settings)
+
+
 def test_a_bundled_suite_runs_on_an_engine_that_wants_a_key(settings, monkeypatch, capsys):
     monkeypatch.setenv("TOY_KEY", KEY)
     with FakeEngine(api_key=KEY) as server:

@@ -44,7 +44,7 @@ def test_help_imports_nothing_heavy():
 def test_each_command_explains_itself_with_examples(path, capsys):
     assert run([*path, "--help"]) == 0
     shown = capsys.readouterr().out
-    assert "Example" in shown
+    assert "\n  Example" in shown, "on a line of its own"
     assert f"docmind {' '.join(path)}" in shown
 
 

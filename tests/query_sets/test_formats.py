@@ -52,6 +52,19 @@ def test_a_file_of_data_is_named_for_what_it_is(tmp_path, name, packed):
         load_query_set(str(path))
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "what"),
+    [
+        ("questions.csv", "q,a\n".encode("utf-16"), "a file in UTF-16"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a binary file"),
+    ],
+)
+def test_a_file_that_is_not_text_is_named_for_what_it_is(tmp_path, name, data, what):
+    (tmp_path / name).write_bytes(data)
+
+    assert f"{name} is {what}, not a query set or a suite. " in refused(tmp_path / name)
+
+
 def test_a_parquet_table_is_known_by_its_content(tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "data")
 

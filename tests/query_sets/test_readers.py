@@ -133,10 +133,6 @@ BAD_QUERIES = {
         {"expected_abstain": True},
         "expected_abstain: is true, yet there are gold documents or answers",
     ),
-    "evidence elsewhere": (
-        {"evidence": [{"doc_id": "d2", "text": "Paris"}]},
-        "evidence.0.doc_id: 'd2' is not among gold_doc_ids",
-    ),
     "unwieldy query": ({"query": "why " * 30_000}, "query: is longer than 100000 characters"),
 }
 

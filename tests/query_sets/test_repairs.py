@@ -79,7 +79,7 @@ def test_evidence_is_found_whatever_its_white_space_case_and_punctuation(tmp_pat
     assert found.notices == ()
 
 
-@pytest.mark.parametrize("span", ["Rome", "capital France", "...", "Paris is the capital"])
+@pytest.mark.parametrize("span", ["Rome", "capital France", "...", "", " ", "(", "Paris is the capital"])
 def test_evidence_that_is_not_in_its_document_is_left_out_with_a_note(tmp_path, span):
     spans = [{"doc_id": "d1", "text": text} for text in (span, "Paris")]
     queries = [{**QUERY, "evidence": spans}, {**QUERY, "query_id": "q2", "evidence": spans}]
@@ -87,6 +87,17 @@ def test_evidence_that_is_not_in_its_document_is_left_out_with_a_note(tmp_path, 
 
     assert [[evidence.text for evidence in query.evidence] for query in found.queries] == [["Paris"]] * 2
     assert found.notices == ("2 evidence spans are not in their documents and were left out (first: queries.jsonl:1)",)
+
+
+def test_evidence_of_a_document_that_is_not_gold_is_left_out_with_a_note(tmp_path):
+    spans = [{"doc_id": doc_id, "text": "Paris"} for doc_id in ("d1", "d2", "d9")]
+    documents = [DOCUMENT, {"doc_id": "d2", "text": "Paris"}]
+
+    found = read_query_set(write_query_set(tmp_path, documents=documents, queries=[{**QUERY, "evidence": spans}]))
+
+    assert [evidence.doc_id for evidence in found.queries[0].evidence] == ["d1"]
+    (notice,) = found.notices
+    assert notice.startswith("2 evidence spans name a document that is not among gold_doc_ids and were left out")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def lacking(**changes):
     ("server", "ability", "offered", "unknown"),
     [
         (lacking(reports_usage=False), "token counts", "no", "no_usage"),
+        (PlainServer(), "token counts", "partly", "tpot_s, decode_tps (not_streamed)"),
         (lacking(offers_metrics=False), "counters", "no", "no_metrics"),
         (lacking(offers_tokenize=False), "tokenizer", "no", "not_supported"),
         (lacking(keeps_forms=lambda body: False), "JSON schema", "no", "all but single_pass"),
@@ -60,3 +61,14 @@ def test_what_a_server_lacks_is_found_with_what_stays_unknown(tmp_path, server, 
     found = abilities(server, tmp_path)[ability]
     assert found.offered == offered
     assert found.unknown is None if unknown is None else unknown in found.unknown
+
+
+class Miscounting(PlainServer):
+    def _event(self, text, finish_reason, prompt_tokens, completion_tokens):
+        return super()._event(text, finish_reason, -1, completion_tokens)
+
+
+def test_counts_that_can_not_be_are_no_counts(tmp_path):
+    found = abilities(Miscounting(), tmp_path)["token counts"]
+    assert (found.offered, "-1" in found.found) == ("no", True)
+    assert "implausible" in found.unknown

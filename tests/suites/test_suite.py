@@ -22,7 +22,8 @@ def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MINIMAL + "arm: [tuned]\n", r"toy\.yaml:\d+: arm: unknown key\. Known: .*arms"),
+        (MINIMAL + "arm: [tuned]\n", r"toy\.yaml:\d+: arm: unknown key\. Did you mean arms\?$"),
+        (MINIMAL + "wizardry: 1\n", r"toy\.yaml:\d+: wizardry: unknown key\. Known: .*arms"),
         (MINIMAL + "concurrency: many\n", r"toy\.yaml:\d+: concurrency: "),
         (MINIMAL + "limit: 0\n", r"toy\.yaml:\d+: limit: "),
         (MINIMAL + "routing: chaotic\n", r"toy\.yaml:\d+: routing: "),
