@@ -4,7 +4,7 @@ import json
 import re
 
 REFUSAL_SENTENCE = "The documents do not answer this."
-REFUSAL_RULES_VERSION = "4"
+REFUSAL_RULES_VERSION = "5"
 """Stored in the manifest of each run, so that counts of two versions can be told apart."""
 _LENGTH_MAX = 2_000
 """Characters; a longer text answers something."""
@@ -99,7 +99,7 @@ _REFUSAL = _any(
     r"(?:i|we) (?:have|had|found|see|saw|find|know of) (?:no|nothing|not|insufficient)\b.*",
     rf"(?:i|we) (?:would )?need more {_NEWS}\b.*",
     r"(?:i(?:'m| am)|we are) not (?:sure|certain)(?: about (?:this|that|it))?",
-    rf"(?:unknown|unclear|unanswerable|undetermined|n/?a|not applicable|idk|no data|not {_SAID}|"
+    rf"(?:unknown|unclear|unanswerable|undetermined|n/?a|not applicable|idk|no data|not (?!in$){_SAID}|"
     rf"not in SRC|no {_NEWS}|{_NEWS} not {_SAID})",
     rf"not {_SAID} (?:in|by|from) SRC",
     rf"insufficient {_NEWS}.*",

@@ -185,8 +185,9 @@ def _claim(
         bill = _bill(runs, metric, values)
         claimable, because = claim(judged, bill, quality, found, min_n=rules.min_n)
         row |= {"claimable": claimable, "claimable_because": because + (f"; {allowed}" if allowed else "")}
-        row |= {"all_delta": bill.everything.value, **_ends("all_delta", bill.everything)}
-        row |= {"worst_case_delta": bill.worst.value, **_ends("worst_case_delta", bill.worst)}
+        if judged.verdict != NOT_JUDGED:
+            row |= {"all_delta": bill.everything.value, **_ends("all_delta", bill.everything)}
+            row |= {"worst_case_delta": bill.worst.value, **_ends("worst_case_delta", bill.worst)}
         if no_answers:
             row |= {"verdict": NOT_JUDGED, "because": no_answers[0]}
 

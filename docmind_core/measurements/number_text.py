@@ -6,6 +6,7 @@ version goes. What is left is read by `numbers.numbers_in`.
 
 import re
 import unicodedata
+from fractions import Fraction
 from functools import lru_cache
 
 from text_to_num import alpha2digit
@@ -26,6 +27,13 @@ _SAME = {
 """Characters read as another one, or kept: a square metre is a unit."""
 _HIDING = "\N{ZERO WIDTH NON-JOINER}"
 """In a word that is not to be read as a number."""
+
+_UNSPACED = r"\u0e00-\u0e4f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+_LETTER_BEFORE_DIGIT = re.compile(rf"(?<=[{_UNSPACED}])(?=[-+]?[$€£¥]?\d)")
+"""In scripts without spaces a number follows its word at once."""
+_MYRIADS = {"万亿": 10**12, "萬億": 10**12, "亿": 10**8, "億": 10**8, "万": 10**4, "萬": 10**4}
+_NEGATED = re.compile(r"(?:[并並]?不是|[并並]非)[约約]?\s*(?=[-+]?\d)")
+_WITH_MYRIAD = re.compile(rf"(?<![\d.])(\d+(?:,\d{{3}})*(?:\.\d+)?)\s?({'|'.join(_MYRIADS)})")
 
 Rules = tuple[tuple[re.Pattern[str], str], ...]
 
@@ -118,7 +126,9 @@ def plain_numbers(text: str, *, asked: str = "", counts_one: bool = False) -> st
         counts_one: Whether the word "one" is a number; it is a pronoun as often.
     """
     if not text.isascii():
-        text = "".join(map(_plain_character, text))
+        text = _NEGATED.sub(" is not ", "".join(map(_plain_character, text)))
+        text = _LETTER_BEFORE_DIGIT.sub(" ", text)
+        text = _WITH_MYRIAD.sub(_written_out, text)
     if _ENUMERATED.search(text):
         text = _ENUMERATOR.sub("", text)
     text = _replaced(text, _MARKUP)
@@ -142,6 +152,11 @@ def _replaced(text: str, rules: Rules) -> str:
     for pattern, replacement in rules:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _written_out(found: re.Match[str]) -> str:
+    value = Fraction(found[1].replace(",", "")) * _MYRIADS[found[2]]
+    return str(value.numerator) if value.denominator == 1 else f"{float(value):f}"
 
 
 def _plain_character(character: str) -> str:

@@ -15,7 +15,7 @@ from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 from docmind_core.serving.reply_endings import CUT, EMPTIED, FAILED, UNFINISHED
 
-SCORER_VERSION = "3"
+SCORER_VERSION = "4"
 """Raised whenever a formula changes, so that old and new rows can be told apart."""
 
 

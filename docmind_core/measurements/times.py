@@ -1,13 +1,15 @@
 """Times of two arms of one benchmark run: compared block by block, and not judged without blocks. `metrics.md` §14."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from docmind_core.agents.arm_names import first_of
+from docmind_core.measurements.arm_values import INCOMPLETE
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
 from docmind_core.measurements.comparing import BASELINES
-from docmind_core.measurements.verdicts import NOT_JUDGED
+from docmind_core.measurements.verdicts import MEAN, NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import holm
@@ -30,6 +32,10 @@ class PairedQueries:
     blocks: tuple[int, ...]
     clusters: tuple[str, ...]
     left_out: int
+    failed: int
+    """Queries that one of the runs did not answer itself."""
+    left_out_because: str | None
+    """How many were left out for which reason; None when none was."""
 
     @property
     def differences(self) -> list[float]:
@@ -37,7 +43,12 @@ class PairedQueries:
         return [two - one for one, two in zip(self.first, self.second, strict=True)]
 
 
-def pair_queries(first: Mapping[str, QueryValue], second: Mapping[str, QueryValue]) -> PairedQueries:
+def pair_queries(
+    first: Mapping[str, QueryValue],
+    second: Mapping[str, QueryValue],
+    *,
+    names: tuple[str, str] = ("the first run", "the second run"),
+) -> PairedQueries:
     """Pair one metric of two runs by query; what lacks a value in one of them is left out and counted."""
     asked = sorted(first.keys() | second.keys())
     kept = [
@@ -46,13 +57,29 @@ def pair_queries(first: Mapping[str, QueryValue], second: Mapping[str, QueryValu
         if (one := first.get(query)) and (two := second.get(query))
         if one.value is not None and two.value is not None and one.block == two.block
     ]
+    reasons = Counter(
+        reason for query in asked if (reason := _left_out((first.get(query), second.get(query)), names)) is not None
+    )
     return PairedQueries(
         first=tuple(one for one, _, _ in kept),
         second=tuple(two for _, two, _ in kept),
         blocks=tuple(place.block or 0 for _, _, place in kept),
         clusters=tuple(place.cluster_id for _, _, place in kept),
         left_out=len(asked) - len(kept),
+        failed=sum(not all(one.is_own for of in (first, second) if (one := of.get(query))) for query in asked),
+        left_out_because="; ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or None,
     )
+
+
+def _left_out(sides: tuple[QueryValue | None, QueryValue | None], names: tuple[str, str]) -> str | None:
+    """Say why a query can't be paired; None where it can."""
+    for side, name in zip(sides, names, strict=True):
+        if side is None:
+            return f"not asked in {name}"
+        if side.value is None:
+            return f"{side.because or INCOMPLETE} in {name}"
+    first, second = sides
+    return None if first and second and first.block == second.block else "not in the same block of both"
 
 
 def too_few_blocks(blocks: Sequence[object]) -> str | None:
@@ -100,7 +127,8 @@ def _compare(
     because = NOT_EXCLUSIVE_CACHE if cache_is_unknown(candidate, baseline) else None
     rows = []
     for metric in CLOCK_METRICS:
-        pairs = pair_queries(baseline_values.get(metric, {}), candidate_values.get(metric, {}))
+        names = str(baseline.get("arm")), str(candidate.get("arm"))
+        pairs = pair_queries(baseline_values.get(metric, {}), candidate_values.get(metric, {}), names=names)
         if not pairs.first and not pairs.left_out:
             continue
         estimate = clustered_mean(pairs.differences, pairs.blocks)
@@ -122,6 +150,9 @@ def _row(
         "slice": "all",
         "n": len(pairs.first),
         "n_left_out": pairs.left_out,
+        "n_failed": pairs.failed,
+        "left_out_because": pairs.left_out_because,
+        "estimator": MEAN,
         "clusters": len(set(pairs.blocks)),
         "baseline_value": fmean(pairs.first) if pairs.first else None,
         "candidate_value": fmean(pairs.second) if pairs.second else None,

@@ -162,7 +162,9 @@ def _failures(records: BenchmarkRecords, arm: ArmRun) -> str:
         failed = sum(query.status == "failed" for query in queries)
         if failed and other.arm in (arm.arm, BASELINE):
             parts.append(f"{failed:,} of {counted(len(queries), 'query run')} of {other.arm} failed")
-    counts = "in quality they count as not passed, and their tokens are only in the line over all queries"
+    counts = (
+        "in quality they count as not passed, and what is known of their tokens is only in the line over all queries"
+    )
     return f"{'; '.join(parts)}: {counts}." if parts else ""
 
 

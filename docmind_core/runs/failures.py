@@ -1,9 +1,13 @@
 """A benchmark run in which no query was answered: the cause, and what to do about it."""
 
+import re
+
 from docmind_core.settings import Settings
 from docmind_core.tables.failures import commonest_error
 
 _SHOWN_CHARACTERS = 300
+_RESUMING = re.compile(r"\s[A-Z][^.]*--resume\.?\Z")
+"""What an unreachable engine advises while queries are left to ask."""
 
 _ADVICE = {
     "RequestRejected": "Ask the engine for what it can do: check model, key, and the suite's answer_max_tokens",
@@ -21,7 +25,7 @@ def nothing_answered(settings: Settings, benchmark_run: str) -> str | None:
     if found is None or found.answered:
         return None
     cause = " ".join(": ".join(part for part in (found.error_type, found.error_message) if part).split())
-    cause = cause[:_SHOWN_CHARACTERS].rstrip(".")
+    cause = _RESUMING.sub("", cause)[:_SHOWN_CHARACTERS].rstrip(".")
     share = "all" if found.queries == found.failed else f"{found.queries:,}"
     advice = _ADVICE.get(
         found.error_type or "", "Look at each: docmind sql \"from query_runs where status = 'failed'\""

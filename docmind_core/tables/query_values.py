@@ -20,6 +20,10 @@ class QueryValue:
     has_clock: bool
     block: int | None
     cluster_id: str
+    because: str | None = None
+    """Why a replicate lacks it, the commonest reason; None where a whole replicate is missing."""
+    is_own: bool = True
+    """Whether the arm answered every replicate itself: no failure, no fallback."""
 
 
 ArmQueryValues = dict[str, dict[str, QueryValue]]
@@ -30,11 +34,13 @@ def read_query_values(folder: Path, run_ids: Sequence[str]) -> dict[str, ArmQuer
     """Return what each query of each run cost, took and scored, by run id; warm-up is left out."""
     found: dict[str, ArmQueryValues] = {run_id: defaultdict(dict) for run_id in run_ids}
     _, rows = query_segments(folder, run_ids, sql_text("query_values"), tables=_TABLES)
-    for run_id, query_id, metric, has_clock, value, block, cluster_id in rows:
+    for run_id, query_id, metric, has_clock, value, block, cluster_id, because, is_own in rows:
         found[str(run_id)][str(metric)][str(query_id)] = QueryValue(
             value=None if value is None else float(str(value)),
             has_clock=bool(has_clock),
             block=None if block is None else int(str(block)),
             cluster_id=str(cluster_id or query_id),
+            because=None if because is None else str(because),
+            is_own=bool(is_own),
         )
     return found

@@ -130,7 +130,7 @@ def test_saying_that_the_documents_do_not_answer_is_a_refusal(answer):
 @pytest.mark.parametrize(
     "answer",
     [
-        *("", "Paris", "__getattr__", "It does not return a value", "None", "not", "unknown_name"),
+        *("", "Paris", "__getattr__", "It does not return a value", "None", "not", "not in", "unknown_name"),
         "It is raised when the import statement cannot find a module",
         "ModuleNotFoundError, when a module cannot be found",
         "raised when the import machinery is unable to find the named module",

@@ -85,7 +85,8 @@ def test_computed_tokens_are_not_compared_where_the_state_of_the_prefix_cache_is
     write_arm(settings, TUNED, [50, 100], rows=computed, run={"prefix_cache_state": tuned})
     row = compare(settings, metric="computed_tokens")
     assert (row["n"], row["n_left_out"], row["because"]) == (0, 2, "not_exclusive_cache")
-    figures = ("delta", "delta_low", "delta_high", "ratio_of_totals", "ratio_of_totals_low", "candidate_value", "p")
+    figures = ("delta", "delta_low", "ratio_of_totals", "ratio_of_totals_low", "candidate_value", "p")
+    figures += ("all_delta", "all_delta_low", "worst_case_delta", "worst_case_delta_high")
     assert [row[name] for name in figures] == [None] * len(figures)
     assert compare(settings)["n"] == 2
     by_type = compare(settings, metric="computed_tokens", kind="factoid")

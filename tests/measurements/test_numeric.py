@@ -47,6 +47,12 @@ from docmind_core.measurements.numeric import number_gold, numeric_match
         ("1.2 billion", "1,200,000", 0.0),
         ("1.2", "1.2 million", 0.0),
         ("5 hundred", "500", 1.0),
+        # Scripts without spaces.
+        ("塔高468米。", "468米", 1.0),
+        ("不是468米", "468米", 0.0),
+        ("人口约2100万", "21,000,000", 1.0),
+        ("約3,000億円です", "3000億円", 1.0),
+        ("3", "3万", 0.0),
         # Units: none is fine, another one is a miss.
         ("3,677", "3,677 seated", 1.0),
         ("100", "$100", 1.0),

@@ -107,6 +107,17 @@ def test_blocks_whose_times_were_lost_to_an_interruption_do_not_count(home):
     write_times(home, AGAIN, spread(blocks, seed=2), blocks)
     row = times(home)["wall_s"]
     assert (row["verdict"], row["clusters"], row["n"], row["n_left_out"]) == ("not_judged", 5, 20, 4)
+    assert (row["n_failed"], row["left_out_because"], row["estimator"]) == (0, "4 resumed in tuned", "cr2_mean")
+
+
+def test_a_time_that_a_failed_query_lacks_is_counted_as_failed_and_named(home):
+    blocks = blocks_of(6)
+    failed = {"status": "failed", "wall_s": None}
+    write_times(home, FIRST, spread(blocks, seed=1), blocks)
+    write_times(home, AGAIN, spread(blocks, seed=2), blocks, rows=lambda place: failed if place in (1, 9) else {})
+    row = times(home)["wall_s"]
+    assert (row["n"], row["n_failed"], row["n_left_out"]) == (22, 2, 2)
+    assert row["left_out_because"] == "2 failed_run in tuned.again"
 
 
 def test_where_the_prefix_cache_is_unknown_times_are_not_judged(home):

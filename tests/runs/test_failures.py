@@ -1,6 +1,7 @@
 """What is said of a benchmark run in which no query was answered."""
 
 from collections import deque
+from types import SimpleNamespace
 
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.failures import nothing_answered
@@ -30,3 +31,14 @@ def test_one_answer_in_any_arm_is_enough(home, make_suite, engine):
     key = run(home, make_suite(arms=["single_pass"], limit=2, concurrency=1))
 
     assert nothing_answered(home, key) is None
+
+
+def test_an_engine_that_is_gone_is_not_advised_to_be_resumed_and_started_new_at_once(home, monkeypatch):
+    message = (
+        "the engine at http://127.0.0.1:1 answers HTTP 500: {}. Check that it runs there, then go on with --resume."
+    )
+    found = SimpleNamespace(answered=0, queries=6, failed=6, error_type="EngineUnreachable", error_message=message)
+    monkeypatch.setattr("docmind_core.runs.failures.commonest_error", lambda *_: found)
+    said = nothing_answered(home, "k")
+    assert "HTTP 500: {}. Look into" in said
+    assert "--resume" not in said

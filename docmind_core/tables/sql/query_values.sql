@@ -1,12 +1,17 @@
 -- One row per run, query and metric: its mean over the query's replicates, NULL when one of them lacks it or is missing;
 -- warm-up left out. Times of a query that failed or was resumed say nothing about its arm.
 with measured as (
-    select *, status = 'answered' and times_missing_because is null as has_times
+    select
+        *,
+        status = 'answered' and times_missing_because is null as has_times,
+        if(status = 'answered', times_missing_because, 'failed_run') as no_times
     from query_runs
     where phase is distinct from 'warmup'
 ),
 calls as (
-    select run_id, query_id, replicate, avg(ttft_s) as ttft_s, avg(tpot_s) as tpot_s
+    select
+        run_id, query_id, replicate, avg(ttft_s) as ttft_s, avg(tpot_s) as tpot_s,
+        mode(times_missing_because) as no_ttft, mode(decode_missing_because) as no_tpot
     from llm_calls
     where phase is distinct from 'warmup' and role <> 'judge'
     group by all
@@ -19,11 +24,14 @@ figures as (
         unnest([if(has_times, wall_s, null), if(has_times, coordination_overhead_s, null),
             if(has_times, calls.ttft_s, null), if(has_times, calls.tpot_s, null),
             prompt_tokens, completion_tokens, billed_tokens]::double[]) as value,
+        unnest([no_times, no_times, coalesce(no_times, calls.no_ttft, 'zero_denominator'),
+            coalesce(no_times, calls.no_tpot, 'zero_denominator'),
+            tokens_missing_because, tokens_missing_because, tokens_missing_because]) as missing_because,
         unnest([true, true, true, true, false, false, false]) as has_clock
     from measured
     left join calls using (run_id, query_id, replicate)
     union all by name
-    select run_id, query_id, metric, value, false as has_clock
+    select run_id, query_id, metric, value, missing_because, false as has_clock
     from measurements
     where draw = 0
 )
@@ -35,9 +43,16 @@ select
     case when count(*) = count(figures.value) and count(*) = max(count(*)) over (partition by figures.run_id, figures.metric)
         then avg(figures.value) end                                             as value,
     any_value(places.block)                                                     as block,
-    any_value(places.cluster_id)                                                as cluster_id
+    any_value(places.cluster_id)                                                as cluster_id,
+    mode(figures.missing_because) filter (where figures.value is null)          as missing_because,
+    any_value(places.is_own)                                                    as is_own
 from figures
-join (select run_id, query_id, any_value(block) as block, any_value(cluster_id) as cluster_id from measured group by all)
-    as places using (run_id, query_id)
+join (
+    select
+        run_id, query_id, any_value(block) as block, any_value(cluster_id) as cluster_id,
+        bool_and(status = 'answered' and not coalesce(fallback, false)) as is_own
+    from measured
+    group by all
+) as places using (run_id, query_id)
 group by figures.run_id, figures.query_id, figures.metric
 order by figures.run_id, figures.metric, figures.query_id
