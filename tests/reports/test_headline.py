@@ -117,8 +117,8 @@ def test_without_a_baseline_no_reduction_is_stated_and_failures_are_counted(reco
         Finding(
             main="single_pass can't be compared in tokens: no naive_supervisor arm in this run.",
             rest="Quality was not compared: no naive_supervisor arm in this run. "
-            "1 of 4 query runs of single_pass failed: in quality they count as not passed, and their tokens are only "
-            "in the line over all queries.",
+            "1 of 4 query runs of single_pass failed: in quality they count as not passed, and what is known of "
+            "their tokens is only in the line over all queries.",
         ),
     )
 
