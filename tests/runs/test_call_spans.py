@@ -117,8 +117,6 @@ def assert_only_calls_are_work(tools, calls):
     assert found.busy_s == pytest.approx(worked)
     assert path.critical_path_s == pytest.approx(worked)
     assert found.coordination_overhead_s == pytest.approx(found.wall_s - worked)
-    waited = sum(seconds(span) for span in leaves(tools) if span["op"] in ("queue", "backoff"))
-    assert found.coordination_overhead_s >= waited > 0
 
 
 @pytest.mark.parametrize(("faults", "op"), [(deque(["hang"]), "queue"), (deque([503]), "backoff")])
