@@ -129,7 +129,16 @@ def _estimate(values: list[float], clusters: list[str], limit: Limit, set_to: fl
         p = None if set_to is None else share_p(values, clusters, set_to, alternative=worse)
         return Series(estimate=share(values, clusters), p=p)
     estimate = clustered_mean(values, clusters)
-    return Series(estimate=estimate, p=_mean_p(estimate, set_to, is_minimum=limit.is_minimum))
+    return Series(
+        estimate=_within(estimate, METRICS[limit.of].bounds), p=_mean_p(estimate, set_to, is_minimum=limit.is_minimum)
+    )
+
+
+def _within(estimate: Estimate, bounds: tuple[float, float]) -> Estimate:
+    """Cut the interval at the ends of the metric's range: no time is below 0."""
+    if estimate.low is None or estimate.high is None:
+        return estimate
+    return replace(estimate, low=max(bounds[0], estimate.low), high=min(bounds[1], estimate.high))
 
 
 def _percentile(values: list[float], clusters: list[str], limit: float | None) -> Series:

@@ -1,16 +1,18 @@
 """Means and intervals of one arm, each with the reason when there is none."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
-from scipy import special
 
+from docmind_core.metrics.catalogue import METRICS
 from docmind_core.reports.number_text import interval_text, not_measured
 from docmind_core.reports.run_records import QualitySummary
 from docmind_core.reports.text_table import Cell
-from docmind_core.statistics.estimates import Estimate
-from docmind_core.statistics.shares import wilson_interval
+from docmind_core.statistics.estimates import NO_SPREAD, Estimate, Spread, t_quantile
+from docmind_core.statistics.shares import share_of_spread
 
 CONFIDENCE = 0.95
 
@@ -26,28 +28,30 @@ def mean_estimate(values: Sequence[float | None], reasons: Iterable[str | None])
 
 
 def quality_estimate(row: QualitySummary) -> Estimate:
-    """Put the t interval around a mean score, clipped to [0, 1] when the score lies in it.
+    """Put the interval around a mean score that a limit of the suite is decided by: `share` where scores lie in [0, 1].
 
-    Where all scores are 0, or all are 1, it is Wilson's interval over the clusters: a standard error of 0
-    says that the sample is small, not that the value is certain. Other equal scores get none.
+    Other scores get the t interval; equal ones get none, since a standard error of 0 says that the sample is small.
     """
-    low, high = None, None
-    independent = (row.clusters if row.clusters is not None else row.n_defined) or 0
-    if row.value in (0.0, 1.0) and row.standard_error in (None, 0.0):
-        low, high = wilson_interval(round(row.value) * independent, independent) or (None, None)
-    elif row.value is not None and row.standard_error and row.freedom is not None:
-        half = float(special.stdtrit(row.freedom, 0.5 + CONFIDENCE / 2)) * row.standard_error
-        low, high = row.value - half, row.value + half
-        if 0 <= row.value <= 1:
-            low, high = max(low, 0.0), min(high, 1.0)
-    return Estimate(
-        value=row.value,
-        low=low,
-        high=high,
-        n=row.n_defined or 0,
+    nothing = Estimate(value=row.value, n=row.n_defined or 0, clusters=row.clusters, because=row.missing_because)
+    if row.value is None or not row.clusters or not row.n_queries:
+        return nothing
+    error = row.standard_error if row.standard_error and row.standard_error > NO_SPREAD * abs(row.value) else 0.0
+    if METRICS[row.metric].bounds != (0.0, 1.0):
+        if not error or row.freedom is None:
+            return nothing
+        half = t_quantile(row.freedom, 0.5 + CONFIDENCE / 2) * error
+        return replace(nothing, low=row.value - half, high=row.value + half)
+    if row.clusters == 1 and row.n_queries > 1:
+        return nothing
+    spread = Spread(
+        mean=row.value,
+        error=error,
+        freedom=row.freedom or math.inf,
         clusters=row.clusters,
-        because=row.missing_because,
+        effective=row.effective_clusters or row.clusters,
     )
+    found = share_of_spread(spread, row.n_queries, is_yes_no=bool(row.is_yes_no), confidence=CONFIDENCE)
+    return replace(nothing, low=found.low, high=found.high)
 
 
 def most_frequent(reasons: Iterable[str | None]) -> str | None:

@@ -196,6 +196,9 @@ class QualitySummary:
     standard_error: float | None
     freedom: float | None
     clusters: int | None
+    effective_clusters: float | None
+    n_queries: int | None
+    is_yes_no: bool | None
     missing_because: str | None
 
 

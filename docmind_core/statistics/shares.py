@@ -16,6 +16,7 @@ from docmind_core.statistics.estimates import (
     N_TOO_SMALL,
     Clusters,
     Estimate,
+    Spread,
     Values,
     cluster_codes,
     spread_of,
@@ -55,7 +56,25 @@ def share(values: Values, clusters: Clusters | None = None, *, confidence: float
     if n == 0:
         return Estimate(value=None, n=0, clusters=0, because=N_TOO_SMALL)
     mean = math.fsum(values) / n
-    design = _design(values, clusters, mean * (1.0 - mean))
+    return _share(mean, n, _design(values, clusters, mean * (1.0 - mean)), confidence)
+
+
+def share_of_spread(spread: Spread, n: int, *, is_yes_no: bool, confidence: float = 0.95) -> Estimate:
+    """Estimate what `share` does, from the mean of its values and their `spread_of`.
+
+    Args:
+        spread: Of values in [0, 1], one per query.
+        n: Values.
+        is_yes_no: Whether each is 0 or 1.
+        confidence: Of the two-sided interval, in (0, 1).
+    """
+    variance = spread.mean * (1.0 - spread.mean)
+    is_plain = is_yes_no and spread.clusters == n
+    design = _plain(n, variance) if is_plain else _clustered(spread, n, variance)
+    return _share(spread.mean, n, design, confidence)
+
+
+def _share(mean: float, n: int, design: _Design | None, confidence: float) -> Estimate:
     if design is None:
         return Estimate(value=mean, n=n, clusters=1, because=N_TOO_SMALL)
     low, high = _wilson(mean, design.n, t_quantile(design.freedom, 0.5 + confidence / 2))
@@ -174,13 +193,19 @@ def _design(values: Values, clusters: Clusters | None, variance: float) -> _Desi
     codes = cluster_codes(clusters, n)
     count = int(codes.max()) + 1
     if count == n and bool(np.all(sample == np.round(sample))):
-        return _Design(n=n, freedom=math.inf, clusters=n, error=math.sqrt(max(0.0, variance) / n))
+        return _plain(n, variance)
     spread = spread_of(sample, codes)
-    if spread is None:
-        return None
+    return None if spread is None else _clustered(spread, n, variance)
+
+
+def _plain(n: int, variance: float) -> _Design:
+    return _Design(n=n, freedom=math.inf, clusters=n, error=math.sqrt(max(0.0, variance) / n))
+
+
+def _clustered(spread: Spread, n: int, variance: float) -> _Design:
     # Values that agree, or clusters that do, say nothing about the clusters: assume that each is one value.
     effective = variance / ((n - 1) / n * spread.error**2) if spread.error and variance > 0 else spread.effective
-    return _Design(n=effective, freedom=spread.freedom, clusters=count, error=spread.error)
+    return _Design(n=effective, freedom=spread.freedom, clusters=spread.clusters, error=spread.error)
 
 
 def _tango(gains: float, losses: float, n: int, design: _Design, confidence: float) -> tuple[float, float, float]:

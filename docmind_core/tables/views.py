@@ -134,6 +134,9 @@ QUALITY_SUMMARY = View(
         "n_defined": "Query runs with a value",
         "n_total": "Query runs scored; the rest lack a value and are not in the mean",
         "clusters": "Clusters among the query runs with a value",
+        "effective_clusters": "Kish's effective number of them: fewer where some are large; NULL below 2 clusters",
+        "n_queries": "Queries with a value: their replicates count once",
+        "is_yes_no": "Whether every query has one value, 0 or 1: its replicates agree",
         "missing_because": "Why there is no value at all; the most frequent reason",
     },
 )

@@ -92,3 +92,11 @@ def test_the_p_of_several_agents_is_corrected_by_holm(home):
     found = of_limit(home, "agent_latency_p95_s", 2.0)
     # scipy.stats.binomtest(13, 140, 0.05, "greater").pvalue is 0.023714 for either agent; Holm doubles it
     assert [one.p for one in found.values()] == [pytest.approx(2 * 0.023714, abs=1e-5)] * 2
+
+
+def test_the_interval_of_a_mean_time_does_not_reach_below_zero(home):
+    calls = [make_call_row(f"c{place}", query_id=f"q{place}", ttft_s=0.02 if place else 1.0) for place in range(3)]
+    queries = [make_query_run_row(f"q{place}") for place in range(3)]
+    write_rows(home, {"query_runs": queries, "llm_calls": calls}, f"{BENCHMARK_RUN}.tuned")
+    found = of_limit(home, "ttft_s", 1.5)["query_router"].measured
+    assert (found.low, found.value) == (0.0, pytest.approx(1.04 / 3))

@@ -36,6 +36,9 @@ means as (
         count(value) as n_defined,
         count(*) as n_total,
         count(distinct cluster_id) filter (where value is not null) as clusters,
+        count(distinct query_id) filter (where value is not null) as n_queries,
+        coalesce(bool_and(value in (0, 1)), false) and count(distinct query_id) filter (where value is not null)
+            = count(distinct {'query_id': query_id, 'value': value}) filter (where value is not null) as is_yes_no,
         case when count(value) = 0 then mode(missing_because order by missing_because) end as missing_because
     from scores
     group by all
@@ -53,6 +56,7 @@ errors as (
     select
         run_id, metric, query_type,
         sum(deviation ** 2 / left_over) as squares,
+        any_value(n) ** 2 / sum(size ** 2) as effective_clusters,
         any_value(n) ** 2 / (
             sum(size ** 2)
             + (sum(size ** 2 / left_over) ** 2 - sum((size ** 2 / left_over) ** 2)) / any_value(n) ** 2
@@ -88,7 +92,7 @@ per_correct as (
 ),
 together as (
     select
-        run_id, metric, query_type, value, n_defined, n_total, clusters,
+        run_id, metric, query_type, value, n_defined, n_total, clusters, effective_clusters, n_queries, is_yes_no,
         case when clusters > 1 then sqrt(squares) / n_defined end as standard_error,
         freedom,
         missing_because
@@ -97,7 +101,8 @@ together as (
     union all by name
     select
         run_id, 'tokens_per_correct' as metric, query_type, value, n_defined, n_total,
-        null as clusters, null as standard_error, null as freedom, missing_because
+        null as clusters, null as effective_clusters, null as n_queries, null as is_yes_no,
+        null as standard_error, null as freedom, missing_because
     from per_correct
 )
 select
@@ -112,6 +117,9 @@ select
     together.n_defined,
     together.n_total,
     together.clusters,
+    together.effective_clusters,
+    together.n_queries,
+    together.is_yes_no,
     together.missing_because
 from together
 join runs using (run_id)
