@@ -152,14 +152,16 @@ def _token_reasons(tokens: Verdict, bill: Bill) -> list[str]:
             f"be true of {100 * LEFT_OUT_MAX:.0f} % at most"
         )
     if _independent(tokens.estimate) < TAIL_CLUSTERS_MIN:
+        found = _independent(tokens.estimate)
         reasons.append(
             f"tails undecided: a token claim needs {TAIL_CLUSTERS_MIN} independent queries, "
-            f"there are {_independent(tokens.estimate)}"
+            f"there {'is' if found == 1 else 'are'} {found}"
         )
     if tokens.verdict != BETTER:
         reasons.append(f"tokens are {tokens.verdict}: {tokens.because}")
     worst, because = _tokens_verdict(bill.worst)
-    if worst != BETTER and bill.worst.value is not None:
+    is_other = bill.bounded or bill.worst.n != tokens.estimate.n
+    if worst != BETTER and bill.worst.value is not None and is_other:
         of = f"with the tokens of {bill.bounded} queries at their worst" if bill.bounded else "with failed queries"
         shown = f"{reduction_pct(bill.worst.value):.1f} % saved over all queries"
         reasons.append(f"{of} tokens are {worst}: {shown}, {because}")

@@ -30,8 +30,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "quality",
-        "mean over the query runs that have the score, with Wilson's interval; where queries are clustered by document, "
-        "over as many queries as the clusters leave (n / deff). The limits of the suite are decided by the same interval",
+        "mean over the query runs that have the score, with Wilson's interval over as many queries as the clusters "
+        "by document leave (n / deff); the limits of the suite are decided by the same interval",
     ),
     (
         "MDE",

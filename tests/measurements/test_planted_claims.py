@@ -272,7 +272,7 @@ def test_usage_that_only_the_baseline_lacks_is_taken_at_its_least(settings):
 def test_queries_about_one_document_are_one(settings):
     baseline(settings, rows={"cluster_id": "d1"})
     write_arm(settings, TUNED, varied(300, N), rows={"cluster_id": "d1"})
-    assert "tails undecided: a token claim needs 100 independent queries, there are 1" in refusal(settings)
+    assert "tails undecided: a token claim needs 100 independent queries, there is 1" in refusal(settings)
 
 
 def test_rows_that_are_there_twice_are_no_further_evidence(settings):
