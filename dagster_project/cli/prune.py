@@ -42,7 +42,8 @@ def prune(keep: int, dry_run: bool) -> None:
         return
     print_table(["benchmark_run", "suite", "MiB"], [(run.benchmark_run, run.suite, _mib(run.bytes)) for run in chosen])
     total = _mib(sum(run.bytes for run in chosen))
-    click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark runs, {total} MiB")
+    noun = "run" if len(chosen) == 1 else "runs"
+    click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total} MiB")
 
 
 def _mib(size: int) -> str:

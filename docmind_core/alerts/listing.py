@@ -180,8 +180,8 @@ def alert_history(settings: Settings, fingerprint: str) -> AlertHistory:
         fingerprint,
     )
     if len(found) != 1:
-        what = "several alerts" if found else "no alert"
-        raise UsageError(f"{what} begin with {fingerprint!r}. List the open ones: docmind alerts list")
+        what = "several alerts begin" if found else "no alert begins"
+        raise UsageError(f"{what} with {fingerprint!r}. List the open ones: docmind alerts list")
     full = found[0]["fingerprint"]
     return AlertHistory(
         evaluations=_ask(settings, _HISTORY, full),

@@ -227,7 +227,8 @@ def _read_suite(path: Path) -> Suite:
     try:
         return parse_suite(path.read_text("utf-8"), source=str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"{path}: damaged ({error}). Start a new run, or put the file back.") from error
+        problem = f"byte {error.start + 1} is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise SuiteError(f"{path}: damaged ({problem}). Start a new run, or put the file back.") from error
 
 
 def suite_path(settings: Settings, benchmark_run: str) -> Path:

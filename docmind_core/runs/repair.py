@@ -61,8 +61,9 @@ def _damaged_suites(settings: Settings) -> Iterator[Damage]:
                 read_source_suite(settings, state.benchmark_run)
             except DocMindError as error:
                 path = settings.benchmarks / state.benchmark_run / "source.yaml"
+                problem = str(error).removeprefix(f"{path}: ").removesuffix(". Start a new run, or put the file back.")
                 advice = "Restore it from a backup; until then the run cannot be resumed"
-                yield Damage(path=path, problem=str(error), advice=advice)
+                yield Damage(path=path, problem=problem, advice=advice)
 
 
 def repair(settings: Settings) -> Iterator[str]:

@@ -176,7 +176,9 @@ def _ask(
 ) -> Rows:
     try:
         connection.execute(sql, dict(parameters) if parameters else None)
-        names = [column[0] for column in connection.description or []]
+        if connection.description is None:
+            raise StoreError("the question is empty. Ask one, such as: from token_efficiency")
+        names = [column[0] for column in connection.description]
         rows = connection.fetchall() if max_rows is None else connection.fetchmany(max_rows)
     except duckdb.Error as error:
         raise StoreError(str(error).strip()) from error

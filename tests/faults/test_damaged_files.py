@@ -115,7 +115,7 @@ def test_a_flipped_byte_in_a_frozen_suite_is_one_line_that_names_the_file(home, 
 
     evaluate(home, key, suite)
     bench(home, suite)
-    with pytest.raises(SuiteError, match=r"source.yaml: damaged"):
+    with pytest.raises(SuiteError, match=r"source.yaml: damaged \(byte \d+ is not UTF-8\)"):
         resume_benchmark_run(home, key, suite, anyway=False)
     assert str(path) in problems(home)
 

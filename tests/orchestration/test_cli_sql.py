@@ -143,6 +143,12 @@ def test_a_wrong_question_shows_what_duckdb_says(database, capsys):
     assert '"nope" not found' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("question", ["", " ", ";", "/* a comment */"])
+def test_an_empty_question_is_one_line(database, capsys, question):
+    assert run(["sql", question]) == 1
+    assert capsys.readouterr().err == "docmind: the question is empty. Ask one, such as: from token_efficiency\n"
+
+
 def test_the_database_cant_be_written_to(database, capsys):
     assert run(["sql", "delete from measurements"]) == 1
     assert "read-only" in capsys.readouterr().err
