@@ -51,6 +51,8 @@ def ledger_line(records: BenchmarkRecords) -> str:
     balanced = sum(row.state == "balanced" for row in records.ledger)
     line = f"Ledger: {balanced} of {len(records.ledger)} engine sessions balanced to the token"
     others = [f"{records.arm_names[row.run_id]} {row.state}" for row in records.ledger if row.state != "balanced"]
+    if len(others) == len(records.ledger) > 1 and len({row.state for row in records.ledger}) == 1:
+        others = [f"all {records.ledger[0].state}"]
     return shortened(one_line(f"{line}; {', '.join(others)}" if others else f"{line}."), characters=PROSE_WIDTH)
 
 

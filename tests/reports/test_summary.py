@@ -1,6 +1,10 @@
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from docmind_core.reports.benchmark import write_benchmark_report
+from docmind_core.reports.summary import ledger_line
 from tests.reports.planted_run import BENCHMARK_RUN, make_query_row, make_run, plant, planted_tables, settings_of
 
 
@@ -74,3 +78,19 @@ def test_replies_that_are_no_whole_answer_are_counted_apart_with_what_to_raise(t
     page = report.markdown.read_text("utf-8")
     assert sentence in page
     assert "| failed, no text: max_tokens was used up by thinking | 0 | 0 | 2 |" in page
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (("not_exclusive",), "tuned0 not_exclusive"),
+        (("no_metrics",) * 9, "all no_metrics"),
+        (("balanced", "no_metrics"), "tuned1 no_metrics"),
+        (("unbalanced", "no_metrics"), "tuned0 unbalanced, tuned1 no_metrics"),
+    ],
+)
+def test_a_ledger_that_is_open_for_one_reason_in_all_arms_says_so_once(states, said):
+    ledger = [SimpleNamespace(run_id=f"r{place}", state=state) for place, state in enumerate(states)]
+    records = SimpleNamespace(ledger=ledger, arm_names={f"r{place}": f"tuned{place}" for place in range(len(states))})
+
+    assert ledger_line(records).endswith(f"engine sessions balanced to the token; {said}")
