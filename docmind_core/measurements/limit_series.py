@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
+from docmind_core.measurements.comparability import NOT_OWN_MAX
 from docmind_core.measurements.paired import number
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import P95_N_MIN, Limit
@@ -110,6 +111,8 @@ def _series(
         else:
             by_query.setdefault(str(row["query_id"]), []).append(value)
     reason = Counter(missing).most_common(1)[0][0] if missing else None
+    if note := _won_by_failing(rows, limit):
+        return Series(estimate=Estimate(value=None, n=0, because="failed_run"), notes=(note,))
     notes = [f"{failed} of {len(rows)} failed and count as above the limit"] if failed else []
     if not by_query:
         return Series(estimate=Estimate(value=None, n=0, because=reason))
@@ -119,6 +122,14 @@ def _series(
     reduced = max if limit.statistic == "p95" else lambda values: math.fsum(values) / len(values)
     values, labels = [reduced(by_query[name]) for name in names], [clusters[name] for name in names]
     return replace(_estimate(values, labels, limit, set_to), notes=tuple(notes))
+
+
+def _won_by_failing(rows: Sequence[Mapping[str, object]], limit: Limit) -> str | None:
+    """Say why there is no mean of what queries cost where many failed: who dies early costs little."""
+    metric, failed = METRICS[limit.of], sum(bool(row["is_failed"]) for row in rows)
+    if limit.statistic != "mean" or metric.level != "query" or metric.rows == "measurements":
+        return None
+    return f"{failed} of {len(rows)} query runs failed" if failed > NOT_OWN_MAX * len(rows) else None
 
 
 def _estimate(values: list[float], clusters: list[str], limit: Limit, set_to: float | None) -> Series:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docmind_core.errors import UsageError
 from docmind_core.measurements.arm_values import Row
-from docmind_core.measurements.comparability import shared_runs
+from docmind_core.measurements.comparability import NOT_OWN_MAX, shared_runs
 from docmind_core.measurements.limit_results import LimitResult, judged_arm
 from docmind_core.measurements.limit_series import measure_series
 from docmind_core.measurements.paired import number
@@ -126,12 +126,17 @@ def _reduction(run: _Run, draft: LimitResult) -> LimitResult:
         "delta_high",
         "mde",
         "n",
+        "n_failed",
         "verdict",
     ):
         is_total = row["agent"] == "all" and row["slice"] == "all" and row["metric"] == "billed_tokens"
         if is_total and str(row["baseline_run_id"]).endswith(".naive_supervisor"):
             if row["verdict"] == NOT_JUDGED:
                 return _missing(draft, NOT_JUDGED)
+            pairs, failed = int(str(row["n"] or 0)), int(str(row["n_failed"] or 0))
+            if failed > NOT_OWN_MAX * (pairs + failed):
+                note = f"{failed} of {pairs + failed} queries were not answered by both arms"
+                return _missing(draft, "failed_run", note)
             # On the log scale a smaller ratio is a larger reduction: the ends change places.
             value, low, high = (reduction_pct(number(row[end])) for end in ("delta", "delta_high", "delta_low"))
             mde = number(row["mde"])
@@ -141,7 +146,7 @@ def _reduction(run: _Run, draft: LimitResult) -> LimitResult:
                     value=value,
                     low=low,
                     high=high,
-                    n=int(str(row["n"] or 0)),
+                    n=pairs,
                     because=N_TOO_SMALL if value is None or low is None else None,
                 ),
                 notes=(f"MDE {100 * math.expm1(mde):.1f} %",) if mde is not None else (),  # of a ratio, on logs

@@ -100,3 +100,15 @@ def test_the_interval_of_a_mean_time_does_not_reach_below_zero(home):
     write_rows(home, {"query_runs": queries, "llm_calls": calls}, f"{BENCHMARK_RUN}.tuned")
     found = of_limit(home, "ttft_s", 1.5)["query_router"].measured
     assert (found.low, found.value) == (0.0, pytest.approx(1.04 / 3))
+
+
+@pytest.mark.parametrize(("failures", "state"), [(2, "met"), (3, "not measured")])
+def test_no_limit_of_what_a_query_costs_is_met_by_failing(home, failures, state):
+    """Queries that die after one call are cheap; above a tenth of them there is no mean."""
+    answered = [make_query_run_row(f"q{n}", RUN_ID, billed_tokens=900 + n) for n in range(20 - failures)]
+    failed = [make_query_run_row(f"f{n}", RUN_ID, billed_tokens=5, status="failed") for n in range(failures)]
+    write_rows(home, {"query_runs": [*answered, *failed]}, RUN_ID)
+    (found,) = of_limit(home, "billed_tokens", 1000).values()
+    assert found.state == state
+    if failures == 3:
+        assert (found.because, found.notes) == ("failed_run", ("3 of 20 query runs failed",))
