@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from docmind_core.agents.passages import CITATION_RULES_VERSION
+from docmind_core.agents.refusals import REFUSAL_RULES_VERSION
 from docmind_core.errors import EngineStartError
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
@@ -70,4 +72,7 @@ def test_the_manifest_names_the_rules_by_which_answers_are_read(home, make_suite
     execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
 
     [(manifest,)] = query_rows(home, "select manifest from runs")[1]
-    assert json.loads(manifest)["answer_rules"] == {"citations": "3", "refusals": "4"}
+    assert json.loads(manifest)["answer_rules"] == {
+        "citations": CITATION_RULES_VERSION,
+        "refusals": REFUSAL_RULES_VERSION,
+    }
