@@ -11,7 +11,7 @@ from dagster_project.stops import PARTITION_TAG, RECORDS_MAX
 RESUME_TAG = "docmind/resume"
 """On a launch: which resumption of its benchmark run it is, from 1."""
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=25))
-"""How long after a failure each resumption begins; there are no more than these."""
+"""Delay of each automatic resumption after a failure; the number of entries is the maximum."""
 TOO_LATE = timedelta(days=1)
 """A failure that is older when a daemon first sees it is left to a person."""
 
@@ -35,7 +35,7 @@ class Resumption:
 
 
 def next_resumption(instance: dg.DagsterInstance, benchmark_run: str, now: datetime) -> Resumption | None:
-    """Return how a benchmark run goes on by itself; None where it does not.
+    """Return how a benchmark run resumes automatically; None if it does not.
 
     Only what a schedule has started resumes, only while no person has launched it since, and only after a failure:
     a run that was canceled was stopped on purpose.

@@ -56,7 +56,7 @@ class Guard:
         return _graphql_refusal(scope)
 
     def _is_own_page(self, scope: Scope, headers: Headers) -> bool:
-        """Whether a page of this UI, or a program that is no browser, sent the request."""
+        """Whether the request comes from a page of this UI or from a client other than a browser."""
         origins = headers.getlist("origin")
         if any(urlsplit(origin).netloc.lower() not in self._hosts for origin in origins):
             return False

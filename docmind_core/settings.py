@@ -265,7 +265,7 @@ def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> 
 
 
 def read_heartbeat_url(environ: Mapping[str, str] | None = None) -> str | None:
-    """Return the URL that wants a sign of life of the daemon, from `DOCMIND_HEARTBEAT_URL`; it is a secret."""
+    """Return the URL that the daemon's heartbeat goes to, from `DOCMIND_HEARTBEAT_URL`; it is a secret."""
     values = os.environ if environ is None else environ
     return values.get("DOCMIND_HEARTBEAT_URL", "").strip() or None
 

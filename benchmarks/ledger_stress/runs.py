@@ -1,4 +1,4 @@
-"""Randomised benchmark runs on stand-in engines, each with trouble of one kind that is nobody's booking error."""
+"""Randomised benchmark runs on stand-in engines, each with one kind of fault that is not a booking error."""
 
 import random
 import threading
@@ -71,10 +71,10 @@ def play(trouble: Trouble, rng: random.Random, query_set: Path, home: Path) -> P
 
 
 class Restarting(FakeEngine):
-    """A stand-in that can begin anew: its counters at 0, with another start time."""
+    """A stand-in that can restart: counters at 0 and a new start time."""
 
     def restarted(self) -> None:
-        """Begin anew."""
+        """Restart."""
         self.counters.clear()
         self.born = (self.born or 0.0) + 60.0
 
@@ -141,7 +141,7 @@ def _set_back(rng: random.Random) -> Iterator[FakeEngine]:
 
 @contextmanager
 def _shared(rng: random.Random) -> Iterator[FakeEngine]:
-    """An engine to which somebody else sends requests while the run is under way."""
+    """An engine that another client also uses during the run."""
     engine = FakeEngine(reply=_reply(rng), counters=_used(rng))
     engine.faults = deque([Until(3)])  # the first call ends when the others' are there, too
     body = {

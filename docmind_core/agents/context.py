@@ -154,6 +154,6 @@ class ArmAnswer:
     candidates: tuple[Hit, ...]
     """The ranking before it was cut to `final_k`; retrieval metrics judge it."""
     reasoning: str | None = None
-    """What the model thought before it answered; None when there is no trace of it."""
+    """What the model thought before it answered; None if it sent none."""
     fallback_because: str | None = None
     """Which agent failed and how, when a single pass answered instead."""

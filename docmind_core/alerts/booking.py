@@ -62,7 +62,7 @@ def book(
     Args:
         connection: Of the database of alerts.
         benchmark_run: Its key, or what stands for a run that never was.
-        evaluations: One per rule and series; one with the outcome `gone` is no evaluation, and ends an open episode.
+        evaluations: One per rule and series; the outcome `gone` does not count as one and ends an open episode.
         told: Who is told, and where the message is filed.
         at: Time of the evaluation.
         compose: Makes one message of all transitions that are worth one.

@@ -154,7 +154,7 @@ def _digest(url: str) -> str:
 
 
 def redacted_address(url: str) -> str:
-    """Return the scheme of a URL, and its host where that is no token; of a text that is no URL, nothing."""
+    """Return a URL's scheme, and its host unless that is a token; nothing if the text is not a URL."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return HIDDEN

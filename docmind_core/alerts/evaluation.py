@@ -73,7 +73,7 @@ def evaluate_limit(rule: AlertRule, found: LimitResult, suite_name: str, inhibit
             "for_evals": rule.patience.for_evals,
             "keep_evals": rule.patience.keep_evals,
             "clear_threshold": rule.clear_threshold,
-            "beside": list(found.notes),
+            "notes": list(found.notes),
             "overridden": list(rule.overridden),
         },
     )

@@ -1,4 +1,4 @@
-"""A sign of life to the outside: whoever waits for it learns when nothing watches any more."""
+"""An outbound heartbeat: its receiver notices when monitoring has stopped."""
 
 import logging
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ TIMEOUT_S = 10.0
 def send_heartbeat(settings: Settings) -> str | None:
     """Ask the URL in `DOCMIND_HEARTBEAT_URL` for nothing, as healthchecks.io and its kin want it.
 
-    No sign of life is sent while a channel does not take its messages: then nobody would hear of an alert. Never raises
+    No heartbeat is sent while a channel rejects its messages: alerts would go unnoticed. Never raises
     and never says the URL, which is a secret.
 
     Returns:

@@ -17,7 +17,7 @@ NEXT_STEPS = {
     "benchmark_missing": "see whether the daemon runs and the suite can be read: docmind check SUITE",
     "alerting_stale": "see why no benchmark comes to its end: docmind runs",
 }
-"""What to do about a rule that is no limit, where there is more to do than to read the report."""
+"""What to do about a rule other than a limit, where there is more to do than to read the report."""
 _WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved", EXPIRED: "expired", CLOSED: "closed"}
 
 
@@ -109,8 +109,8 @@ def _measured(evaluation: Evaluation) -> str | None:
     if estimate.low is not None and estimate.high is not None and estimate.low < estimate.high:
         interval = f" (95 % interval {estimate.low:.4g} to {estimate.high:.4g})"
     side = "at least" if rule.is_minimum else "at most"
-    beside = evaluation.evidence.get("beside")
-    notes = "".join(f", {note}" for note in beside) if isinstance(beside, list) else ""
+    noted = evaluation.evidence.get("notes")
+    notes = "".join(f", {note}" for note in noted) if isinstance(noted, list) else ""
     return f"{estimate.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {estimate.n}{notes}"
 
 

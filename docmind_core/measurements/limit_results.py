@@ -65,7 +65,7 @@ class LimitResult:
 
     @property
     def shown(self) -> Estimate:
-        """What a reader gets to see: a p95 of too few values is no number."""
+        """The estimate as shown to readers: a p95 of too few values has no value."""
         if self.limit.statistic == "p95" and self.measured.value is not None and self.measured.n < P95_N_MIN:
             return Estimate(value=None, n=self.measured.n, clusters=self.measured.clusters, because=N_TOO_SMALL)
         return self.measured

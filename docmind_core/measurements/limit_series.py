@@ -125,7 +125,7 @@ def _series(
 
 
 def _won_by_failing(rows: Sequence[Mapping[str, object]], limit: Limit) -> str | None:
-    """Say why there is no mean of what queries cost where many failed: who dies early costs little."""
+    """Say why there is no mean of what queries cost where many failed: queries that fail early are cheap."""
     metric, failed = METRICS[limit.of], sum(bool(row["is_failed"]) for row in rows)
     if limit.statistic != "mean" or metric.level != "query" or metric.rows == "measurements":
         return None

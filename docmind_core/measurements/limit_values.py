@@ -244,4 +244,4 @@ _ODD: Mapping[str, Callable[[_Run, LimitResult], LimitResult]] = {
     "vram_process_peak_gb": _memory,
     "prefill_tps_min": _prefilling,
 }
-"""Limits whose value is no mean, share or p95 of single values."""
+"""Limits whose value is not a mean, share or p95 of single values."""

@@ -55,7 +55,7 @@ class NumberGold:
 
 @lru_cache(maxsize=65536)
 def number_gold(gold: str, *, question: str = "", in_sentence: bool) -> NumberGold | None:
-    """Return the number or range that an accepted answer is judged by; None when it is no number.
+    """Return the number or range that an accepted answer is judged by; None if it is not a number.
 
     Args:
         gold: The accepted answer.

@@ -48,7 +48,7 @@ _NAME_AFTER = re.compile(r"\s([A-Z][a-z]{2,})\b")
 _NAME_BEFORE = re.compile(r"[^\s.:!?]\s([A-Z]\w*)\s$")
 YEARS = range(1000, 3000)
 _DIGITS_MAX = 60
-"""A longer row of digits is no number that anyone was asked for."""
+"""Longer runs of digits are not read as numbers: no question asks for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Number:
     unit: str
     """Its one name in `units`, currencies among them; empty for none."""
     noun: str
-    """The plural that follows and is no unit: what was counted."""
+    """The plural that follows and is not a unit: what was counted."""
     rank: bool
     """An ordinal: 3rd, third."""
     name: str

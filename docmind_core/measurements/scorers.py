@@ -42,7 +42,7 @@ def score_token_f1(query: Query, run: QueryRun) -> Score:
 
 
 def score_numeric_match(query: Query, run: QueryRun) -> Score:
-    """Score `numeric_match`; queries whose accepted answers are no numbers have no gold for it."""
+    """Score `numeric_match`; queries without a numeric accepted answer have no gold for it."""
     value = None if query.expected_abstain else _numeric_match(query, run)
     if value is None:
         return Score.missing("numeric_match", because="no_gold")

@@ -107,7 +107,7 @@ def claim(
         tokens: Over the queries that both runs answered themselves.
         bill: Over all queries.
         quality: `passed` and `good_ratio`, each with what a sentence calls it.
-        obstacles: What stands in the way before any figure is looked at.
+        obstacles: Reasons that rule out a claim regardless of the figures.
         min_n: Fewest independent queries for non-inferiority.
 
     Returns:

@@ -46,7 +46,7 @@ class Limit:
     is_hard: bool = False
     """Whether the answers can't be used when it is missed; a soft one says that they cost too much."""
     min_n: int
-    """Queries that an alert needs by default (samples of the device for a peak); fewer are no data."""
+    """Queries that an alert needs by default (device samples for a peak); with fewer, the outcome is `nodata`."""
     rule_id: str
     """Alert that a breach raises."""
     severity: str = "warning"

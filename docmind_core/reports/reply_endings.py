@@ -9,7 +9,7 @@ from docmind_core.serving.reply_endings import ADVICE, ANSWERED, ENDINGS
 
 
 def ending_rows(records: BenchmarkRecords) -> list[TextRow]:
-    """Return a row of the arm table for each ending that a query has and that is no whole answer."""
+    """Return a row of the arm table for each kind of incomplete answer that occurred."""
     counts = _counts(records)
     return [
         text_row(_heading(ending), [count_text(counts[arm.run_id][ending]) for arm in records.arms])

@@ -58,7 +58,7 @@ class KeywordSearcher:
         return cls(chunks, scorer, about["language"])
 
     def search(self, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
-        """Return the hits of one query, best first; chunks that share no word with the query are none."""
+        """Return the hits of one query, best first; chunks that share no word with the query are left out."""
         return self.search_many([query], k, documents=documents)[0]
 
     def search_many(self, queries: Sequence[str], k: int, *, documents: int = 0) -> tuple[tuple[Hit, ...], ...]:

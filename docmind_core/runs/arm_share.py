@@ -51,7 +51,7 @@ class OpenArm:
 
 @dataclass(kw_only=True)
 class Bench:
-    """What all arms of a benchmark run share while it goes on."""
+    """What all arms of a benchmark run share while it runs."""
 
     settings: Settings
     inputs: RunInputs

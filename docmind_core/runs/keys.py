@@ -59,7 +59,7 @@ def _number(folder: Path) -> int:
     try:
         return int((folder / NUMBER).read_text("ascii"))
     except (OSError, ValueError):
-        return 0  # a run that nobody has numbered is older than those that are
+        return 0  # an unnumbered run is older than numbered ones
 
 
 def has_begun(benchmark_run: str, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Bounds on what is read of a response that is no chat completion: /metrics, /v1/models, /tokenize and their like."""
+"""Bounds on what is read of responses other than chat completions: /metrics, /v1/models, /tokenize and their like."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from time import monotonic

@@ -63,7 +63,7 @@ class ChatReply:
     usage_missing_because: str | None = None
     """Why there is no `usage`: `no_usage`, `implausible`, or `unreconciled` when the connection broke before it."""
     reasoning: str | None = None
-    """What the model thought before, sent apart or between tags; None when there is no trace of it."""
+    """What the model thought before, sent apart or between tags; None if it sent none."""
     refusal: str | None = None
     """What the engine sent as a refusal apart from the answer."""
     ended_because: str = STOP

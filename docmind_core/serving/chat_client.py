@@ -149,7 +149,7 @@ class ChatClient:
         """Return the model's reply.
 
         Raises:
-            RequestRejected: A redirect, or an HTTP status of which another attempt would fare no better.
+            RequestRejected: A redirect, or an HTTP status that a retry would not change.
             EngineUnreachable: No attempt got through.
             CallTimeout: An attempt took longer than the client's limit for one call.
             OutputInvalid: The engine answered with something that is no chat completion.

@@ -123,7 +123,7 @@ class StreamedReply:
         """Read a reply until `[DONE]`, or until its stream ends after the finish_reason.
 
         Raises:
-            OutputInvalid: If it is no chat completion, or longer than a reply of `max_tokens` can be.
+            OutputInvalid: If it is not a chat completion, or longer than a reply of `max_tokens` can be.
             Retryable: If the engine failed in the middle, or the stream ended before the reply did.
         """
         tail = asyncio.timeout(None)

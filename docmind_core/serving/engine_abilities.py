@@ -28,7 +28,7 @@ class Ability:
     """`yes`, `no` or `partly`."""
     found: str
     unknown: str | None = None
-    """What is NULL without it, with the reason that stands next to it; None when nothing is."""
+    """What is NULL without it, with the recorded reason; None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

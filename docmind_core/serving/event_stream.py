@@ -33,7 +33,7 @@ class EventStream:
     """
 
     strange: str | None = None
-    """The first line that is no field of an event: what a server sends that speaks no event stream."""
+    """The first line that is not an event field: the server did not send an event stream."""
     _rest: bytes = b""
     _begun: bool = False
     _skip_line_feed: bool = False

@@ -82,7 +82,7 @@ def computed_nothing(status: int) -> bool:
 
 
 def status_advice(status: int) -> str:
-    """Return what to do about a status of which another attempt would fare no better, as a sentence; "" for others."""
+    """Return what to do about a status that a retry would not change, as a sentence; "" for others."""
     if HTTP_REDIRECT <= status < HTTP_CLIENT_ERROR:
         return " Give the URL of the engine itself."
     advice = _STATUS_ADVICE.get(status)

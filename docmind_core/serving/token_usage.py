@@ -38,7 +38,7 @@ def read_usage(found: object) -> TokenUsage | None:
     A count is read where it is whole: `12`, `12.0` and `"12"` are twelve.
 
     Raises:
-        ImplausibleUsage: If a count is no whole number, is negative or endless, or if a prompt has no tokens.
+        ImplausibleUsage: If a count is not a whole number, negative or infinite, or if a prompt has no tokens.
     """
     if found is None:
         return None
