@@ -212,9 +212,9 @@ CITATIONS = (
 
 _RANKING = (
     "Taken on the documents of the candidate ranking (each at its best chunk's place, ties by id), before it is cut to "
-    "what the synthesizer reads; several searches of one query are fused by reciprocal rank first. The ranking continues "
-    "below what agents were given until 10 documents are ranked or nothing more matches, so that a level that searches "
-    "fewer chunks is judged by as many documents. Nothing found is a true 0."
+    "what the synthesizer reads; several searches of one query are fused by reciprocal rank first. The ranking "
+    "continues below what agents were given until 10 documents are ranked or nothing more matches, so that a level "
+    "that searches fewer chunks is judged by as many documents. Nothing found is a true 0."
 )
 
 RETRIEVAL = (
