@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 
 from docmind_core.alerts.lifecycle import Patience
 from docmind_core.measurements.limit_values import suite_limits
-from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import LIMITS, find_limit
 from docmind_core.suites.suite import AlertOverride, Suite
 
@@ -71,9 +70,7 @@ def limit_rule(name: str, set_to: float, suite: Suite) -> AlertRule:
         threshold=set_to if limit.allowed_share is None else limit.allowed_share,
         is_minimum=limit.is_minimum,
         # Of a limit on each query this is the level that recovered queries lie below, the threshold a share of them.
-        clear_threshold=clear_threshold(
-            set_to, is_minimum=limit.is_minimum, is_share=METRICS[limit.of].bounds == (0.0, 1.0)
-        ),
+        clear_threshold=clear_threshold(set_to, is_minimum=limit.is_minimum, is_share=limit.of.bounds == (0.0, 1.0)),
         counts_tokens=limit.counts_tokens,
         next_step=limit.next_step,
         min_n=limit.min_n,

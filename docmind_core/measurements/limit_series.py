@@ -11,7 +11,6 @@ from scipy import special
 
 from docmind_core.measurements.comparability import NOT_OWN_MAX
 from docmind_core.measurements.paired import number
-from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import P95_N_MIN, Limit
 from docmind_core.metrics.metric import Metric
 from docmind_core.statistics.estimates import Estimate, clustered_mean
@@ -71,7 +70,7 @@ def measure_series(
         set_to: The limit that the test is against; None for no test.
         clusters: Cluster by id of the measured queries; rows of other queries don't count.
     """
-    metric = METRICS[limit.of]
+    metric = limit.of
     if limit.statistic == "total":
         return _totals(read_segment(folder, "run_estimates", run_id), metric.name)
     by_agent: dict[str, list[Mapping[str, object]]] = {}
@@ -126,7 +125,7 @@ def _series(
 
 def _won_by_failing(rows: Sequence[Mapping[str, object]], limit: Limit) -> str | None:
     """Say why there is no mean of what queries cost where many failed: queries that fail early are cheap."""
-    metric, failed = METRICS[limit.of], sum(bool(row["is_failed"]) for row in rows)
+    metric, failed = limit.of, sum(bool(row["is_failed"]) for row in rows)
     if limit.statistic != "mean" or metric.level != "query" or metric.rows == "measurements":
         return None
     return f"{failed} of {len(rows)} query runs failed" if failed > NOT_OWN_MAX * len(rows) else None
@@ -135,14 +134,12 @@ def _won_by_failing(rows: Sequence[Mapping[str, object]], limit: Limit) -> str |
 def _estimate(values: list[float], clusters: list[str], limit: Limit, set_to: float | None) -> Series:
     if limit.statistic == "p95":
         return _percentile(values, clusters, set_to)
-    if METRICS[limit.of].bounds == (0.0, 1.0):
+    if limit.of.bounds == (0.0, 1.0):
         worse: Alternative = "less" if limit.is_minimum else "greater"
         p = None if set_to is None else share_p(values, clusters, set_to, alternative=worse)
         return Series(estimate=share(values, clusters), p=p)
     estimate = clustered_mean(values, clusters)
-    return Series(
-        estimate=_within(estimate, METRICS[limit.of].bounds), p=_mean_p(estimate, set_to, is_minimum=limit.is_minimum)
-    )
+    return Series(estimate=_within(estimate, limit.of.bounds), p=_mean_p(estimate, set_to, is_minimum=limit.is_minimum))
 
 
 def _within(estimate: Estimate, bounds: tuple[float, float]) -> Estimate:

@@ -14,7 +14,6 @@ from docmind_core.measurements.limit_results import LimitResult, judged_arm
 from docmind_core.measurements.limit_series import measure_series
 from docmind_core.measurements.paired import number
 from docmind_core.measurements.verdicts import NOT_JUDGED
-from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import LIMITS, Limit, default_limits, find_limit
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
@@ -60,7 +59,7 @@ class _Run:
         """Say why there is no row of a metric."""
         if not self.query_runs:
             return "failed_run"
-        if METRICS[limit.of].rows in {"measurements", "run_estimates"}:
+        if limit.of.rows in {"measurements", "run_estimates"}:
             is_scored = bool(self.rows("measurements", "query_id"))
             return "zero_denominator" if is_scored else "not_scored"
         return self.commonest("times_missing_because") or "not_supported"

@@ -1,19 +1,20 @@
 """What a limit is: the one table of all that may stand under `limits:` of a suite."""
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from docmind_core.metrics.catalogue import FAMILIES, METRICS
 from docmind_core.metrics.metric import Metric
 
 Statistic = Literal["mean", "share", "p95", "total", "peak"]
+Own = Mapping[str, Metric]
+"""Metrics of the user's, by name."""
+NO_OWN: Own = {}
 CI_BOUND, QUANTILE_TEST, BINOMTEST, POINT = "ci_bound", "quantile_test", "binomtest", "point"
 MINIMUM_SUFFIX = "_min"
-QUALITY = "quality"
+QUALITY, OWN = "quality", "your own metrics"
 PERCENTILE_POINT_N_MIN = 20
 """Below it the point of a p95 is its largest value, which fired 17 to 48 times in 400 nights without a change."""
 P95_N_MIN = 130
@@ -26,8 +27,8 @@ class Limit:
 
     metric: str
     """Name from the catalogue; with `_min` after it for a lower limit, the name under `limits:`."""
-    of: str
-    """Metric whose single values the statistic is taken over; `metric` itself but for a p95 and `pass_ratio`."""
+    of: Metric
+    """Whose single values the statistic is taken over: `metric` itself but for a p95 and `pass_ratio`."""
     statistic: Statistic
     unit: str
     is_minimum: bool = False
@@ -92,22 +93,25 @@ _DIMENSIONS = {
 _FAMILY_OF = {metric.name: name for name, family in FAMILIES.items() for metric in family}
 
 
-def _limit(metric: str, statistic: Statistic, **known: object) -> Limit:
+def _limit(metric: str, statistic: Statistic, of: Metric, **known: object) -> Limit:
     values: dict[str, object] = {
-        "of": metric,
-        "unit": METRICS[known.get("of", metric)].unit,  # type: ignore[index]
-        "dimension": _DIMENSIONS.get(_FAMILY_OF.get(str(known.get("of", metric)), ""), "system"),
+        "unit": of.unit,
+        "dimension": _DIMENSIONS.get(_FAMILY_OF.get(of.name, ""), "system"),
         "min_n": _MIN_N[statistic],
         "rule_id": f"{metric}_{'low' if known.get('is_minimum') else 'high'}",
     }
-    return Limit(metric=metric, statistic=statistic, **(values | known))  # type: ignore[arg-type]
+    return Limit(metric=metric, statistic=statistic, of=of, **(values | known))  # type: ignore[arg-type]
+
+
+def _listed(metric: str, statistic: Statistic, *, of: str | None = None, **known: object) -> Limit:
+    return _limit(metric, statistic, METRICS[of or metric], **known)
 
 
 LIMITS: Mapping[str, Limit] = {
     limit.name: limit
     for limit in (
-        _limit("agent_latency_p95_s", "p95", of="agent_latency_s", default=2.0, rule_id="agent_latency_high"),
-        _limit(
+        _listed("agent_latency_p95_s", "p95", of="agent_latency_s", default=2.0, rule_id="agent_latency_high"),
+        _listed(
             "reduction_pct",
             "mean",
             is_minimum=True,
@@ -116,7 +120,7 @@ LIMITS: Mapping[str, Limit] = {
             min_n=300,
             rule_id="token_efficiency_low",
         ),
-        _limit(
+        _listed(
             "context_utilisation_ratio",
             "share",
             default=0.90,
@@ -126,7 +130,7 @@ LIMITS: Mapping[str, Limit] = {
             rule_id="context_utilisation_high",
             next_step='see which agent reads so much: docmind sql "from context_reductions"',
         ),
-        _limit(
+        _listed(
             "vram_process_peak_gb",
             "peak",
             default=15.0,
@@ -135,7 +139,7 @@ LIMITS: Mapping[str, Limit] = {
             min_n=60,
             rule_id="vram_high",
         ),
-        _limit(
+        _listed(
             "coordination_overhead_p95_s",
             "p95",
             of="coordination_overhead_s",
@@ -143,9 +147,9 @@ LIMITS: Mapping[str, Limit] = {
             dimension="coordination",
             rule_id="coordination_overhead_high",
         ),
-        _limit("queue_wait_p95_s", "p95", of="queue_wait_s", rule_id="queue_slow", next_step="lower the concurrency"),
-        _limit("pass_ratio", "share", of="passed", is_minimum=True, is_shown=True, is_hard=True),
-        _limit(
+        _listed("queue_wait_p95_s", "p95", of="queue_wait_s", rule_id="queue_slow", next_step="lower the concurrency"),
+        _listed("pass_ratio", "share", of="passed", is_minimum=True, is_shown=True, is_hard=True),
+        _listed(
             "good_ratio",
             "share",
             is_minimum=True,
@@ -156,8 +160,8 @@ LIMITS: Mapping[str, Limit] = {
             rule_id="error_rate",
             alpha=0.01,
         ),
-        _limit("decode_tps", "mean", is_minimum=True, dimension="speed", rule_id="decode_slow"),
-        _limit(
+        _listed("decode_tps", "mean", is_minimum=True, dimension="speed", rule_id="decode_slow"),
+        _listed(
             "prefill_tps",
             "total",
             is_minimum=True,
@@ -174,71 +178,45 @@ rows is limited by its mean or share under its own name, and a time, a token cou
 _P95 = re.compile(r"(?P<stem>.+)_p95(?P<unit>_(?:s|tokens|ratio))")
 
 
-def find_limit(name: str) -> Limit | None:
-    """Return what the limit `name` means: `ndcg@10_min`, `ttft_p95_s`, `tokens_per_correct`; None for no limit."""
+def find_limit(name: str, own: Own = NO_OWN) -> Limit | None:
+    """Return what the limit `name` means: `ndcg@10_min`, `ttft_p95_s`, `tokens_per_correct`; None for no limit.
+
+    Args:
+        name: As under `limits:`.
+        own: Metrics of the user's that the suite is scored by, by name.
+    """
     if name in LIMITS:
         return LIMITS[name]
     is_minimum = name.endswith(MINIMUM_SUFFIX)
     metric = name.removesuffix(MINIMUM_SUFFIX)
+    if metric in own:
+        return _allowed(own[metric], is_minimum=is_minimum, dimension=OWN)
     if not is_minimum and (parts := _P95.fullmatch(name)):
         found = METRICS.get(f"{parts['stem']}{parts['unit']}")
-        return _limit(name, "p95", of=found.name) if found and _has_p95(found) else None
-    found = METRICS.get(metric)
-    if found is None or found.rows is None or found.better == ("lower" if is_minimum else "higher"):
+        return _limit(name, "p95", found) if found and _has_p95(found) else None
+    return _allowed(METRICS[metric], is_minimum=is_minimum) if metric in METRICS else None
+
+
+def _allowed(metric: Metric, *, is_minimum: bool, **known: object) -> Limit | None:
+    if metric.rows is None or metric.better == ("lower" if is_minimum else "higher"):
         return None
-    return _limit(metric, _statistic(found), is_minimum=is_minimum)
+    return _limit(metric.name, _statistic(metric), metric, is_minimum=is_minimum, **known)
 
 
-def limit_names() -> tuple[str, ...]:
+def limit_names(own: Own = NO_OWN) -> tuple[str, ...]:
     """Return every name that may stand under `limits:`."""
     names = dict.fromkeys(LIMITS)
-    for metric in METRICS.values():
+    for metric in (*METRICS.values(), *own.values()):
         if metric.rows is not None:
             stem, _, unit = metric.name.rpartition("_")
             candidates = (metric.name, f"{metric.name}{MINIMUM_SUFFIX}", f"{stem}_p95_{unit}")
-            names |= dict.fromkeys(name for name in candidates if find_limit(name))
+            names |= dict.fromkeys(name for name in candidates if find_limit(name, own))
     return tuple(names)
 
 
 def default_limits() -> dict[str, float]:
     """Return the guide's five."""
     return {name: limit.default for name, limit in LIMITS.items() if limit.default is not None}
-
-
-def limit_problems(
-    limits: Mapping[str, float], alerts: Mapping[str, tuple[str | None, int | None]]
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the place in a suite and the problem of each limit that can't be served or that decides nothing.
-
-    Args:
-        limits: As under `limits:`.
-        alerts: By name of a limit, the `test` and the `min_n` that the suite asks for; None for the default.
-    """
-    for name, value in limits.items():
-        limit = find_limit(name)
-        problem = _unknown(name) if limit is None else _undecidable(limit, value)
-        if problem is not None:
-            yield ("limits", name), problem
-    for name, (test, min_n) in alerts.items():
-        limit = find_limit(name)
-        if limit is None:
-            yield ("alerts", name), _unknown(name)
-        elif name not in limits and limit.default is None and limit.watched is None:
-            yield ("alerts", name), "the suite sets no such limit; add it under limits"
-        elif test is not None and (problem := _unfit(limit, test, min_n or limit.min_n)):
-            yield ("alerts", name, "test"), problem
-
-
-def _unfit(limit: Limit, test: str, min_n: int) -> str | None:
-    if test not in limit.tests:
-        return f"{test[:40]!r} does not fit this limit. Use one of: {', '.join(limit.tests)}"
-    if test == POINT and limit.statistic == "p95" and min_n < PERCENTILE_POINT_N_MIN:
-        return (
-            f"the point of a 95th percentile needs at least {PERCENTILE_POINT_N_MIN} values, and min_n is {min_n}: an "
-            f"unchanged system would fire. Set min_n: {PERCENTILE_POINT_N_MIN} under alerts.{limit.name}, or "
-            f"test: {QUANTILE_TEST}"
-        )
-    return None
 
 
 def _statistic(metric: Metric) -> Statistic:
@@ -250,39 +228,3 @@ def _statistic(metric: Metric) -> Statistic:
 def _has_p95(metric: Metric) -> bool:
     # Of a metric that should be high, the best 5 % would decide.
     return metric.rows not in {None, "measurements", "run_estimates"} and metric.better != "higher"
-
-
-def _unknown(name: str) -> str:
-    shown = ascii(name[:80])
-    base = METRICS.get(name.removesuffix(MINIMUM_SUFFIX))
-    other = name.removesuffix(MINIMUM_SUFFIX) if name.endswith(MINIMUM_SUFFIX) else f"{name}{MINIMUM_SUFFIX}"
-    if base is not None and find_limit(other):
-        return f"{shown}: {base.better} is better. Write {other}"
-    if base is not None:
-        return f"{shown} has no mean, share or p95 to limit"
-    close = get_close_matches(name, limit_names(), n=3)
-    hint = f"Did you mean {' or '.join(close)}?" if close else "docs/metrics.md names the metrics that can be limited"
-    return f"there is no limit {shown}. {hint}"
-
-
-def _undecidable(limit: Limit, value: float) -> str | None:
-    """Return why `value` is always met or never met; None where the run decides."""
-    low, high = METRICS[limit.of].bounds
-    if not math.isfinite(value):
-        return f"{value} is not a number"
-    if (low, high) == (0.0, 1.0) and not 0 <= value <= 1:
-        percent = f"; for {value:g} % write {value / 100:g}" if 1 < value <= 100 else ""
-        return f"{value:g} lies outside 0 to 1{percent}"
-    side, always, never = (
-        ("at least", value <= low, value >= high)
-        if limit.is_minimum
-        else ("at most", value >= high, value < low or (value == low and _stays_above(limit, low)))
-    )
-    # The interval of a share or a mean does not end at the end of its range: a limit there is never shown to hold.
-    how_often = "always" if always else "never" if never else None
-    return f"{side} {value:g} is {how_often} met: the range is {METRICS[limit.of].range}" if how_often else None
-
-
-def _stays_above(limit: Limit, low: float) -> bool:
-    metric = METRICS[limit.of]
-    return limit.unit in {"s", "GB"} or metric.bounds == (low, 1.0) or metric.range.startswith("above")

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from docmind_core.errors import SuiteError, UsageError
-from docmind_core.metrics.limits import limit_problems
+from docmind_core.metrics.limit_problems import limit_problems
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml

@@ -7,7 +7,8 @@ from docmind_core.alerts.rules import limit_rule
 from docmind_core.measurements.grades import write_limits
 from docmind_core.measurements.limit_results import read_limit_results
 from docmind_core.metrics.catalogue import METRICS
-from docmind_core.metrics.limits import find_limit, limit_names, limit_problems
+from docmind_core.metrics.limit_problems import limit_problems
+from docmind_core.metrics.limits import find_limit, limit_names
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
