@@ -1,7 +1,7 @@
-"""How well a ranking of documents holds the gold documents; relevance is binary."""
+"""How well a ranking of documents holds the gold documents; relevance is binary except for nDCG."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 def document_ranking(chunk_ids: Iterable[str]) -> tuple[str, ...]:
@@ -33,18 +33,23 @@ def full_at_k(ranked_ids: Sequence[str], gold_ids: Collection[str], k: int) -> f
     return float(recall_at_k(ranked_ids, gold_ids, k) == 1.0)
 
 
-def ndcg_at_k(ranked_ids: Sequence[str], gold_ids: Collection[str], k: int) -> float:
+def ndcg_at_k(ranked_ids: Sequence[str], qrels: Mapping[str, int], k: int) -> float:
     """Return the normalised discounted cumulative gain of the first k, in [0, 1].
 
-    Binary gain and log2 discount, as in trec_eval's `ndcg_cut_k`
+    Linear gain and log2 discount, as in trec_eval's `ndcg_cut_k`
     (Järvelin & Kekäläinen 2002, https://doi.org/10.1145/582415.582418).
+
+    Args:
+        ranked_ids: Retrieved ids, best first, without repeats.
+        qrels: Relevance grade by gold document, from 1; with equal grades the gain is binary.
+        k: Cut-off rank.
 
     Raises:
         ValueError: If k < 1, or if nothing is gold (`no_gold`).
     """
-    gold = _checked(gold_ids, k)
-    gained = math.fsum(_discount(rank) for rank, doc_id in enumerate(ranked_ids[:k], start=1) if doc_id in gold)
-    return gained / math.fsum(_discount(rank) for rank in range(1, min(k, len(gold)) + 1))
+    _checked(qrels, k)
+    ideal = sorted(qrels.values(), reverse=True)
+    return _gained([qrels.get(doc_id, 0) for doc_id in ranked_ids[:k]]) / _gained(ideal[:k])
 
 
 def mrr_at_k(ranked_ids: Sequence[str], gold_ids: Collection[str], k: int) -> float:
@@ -66,5 +71,5 @@ def _checked(gold_ids: Collection[str], k: int) -> frozenset[str]:
     return frozenset(gold_ids)
 
 
-def _discount(rank: int) -> float:
-    return 1.0 / math.log2(rank + 1)
+def _gained(grades: Iterable[int]) -> float:
+    return math.fsum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, start=1))

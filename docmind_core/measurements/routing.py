@@ -96,7 +96,7 @@ def strategy_quality(index: RetrievalIndex, queries: Sequence[Query], candidates
         rankings = index.search_many(strategy, texts, candidates_k, documents=RANKED_DOCUMENTS)
         for query, hits in zip(queries, rankings, strict=True):
             ranked = document_ranking(hit.chunk.chunk_id for hit in hits)
-            found[query.query_id][strategy] = ndcg_at_k(ranked, query.gold_doc_ids, RANKED_DOCUMENTS)
+            found[query.query_id][strategy] = ndcg_at_k(ranked, query.qrels, RANKED_DOCUMENTS)
     return dict(found)
 
 

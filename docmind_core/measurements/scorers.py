@@ -123,7 +123,7 @@ def score_evidence_recall(query: Query, run: QueryRun) -> Score:
     return Score(metric="evidence_recall", value=evidence_recall(query.evidence, run.passages))
 
 
-def ranking_scorer(name: str, formula: Callable[[Sequence[str], Collection[str], int], float], k: int) -> Scorer:
+def ranking_scorer(name: str, formula: Callable[[Sequence[str], dict[str, int], int], float], k: int) -> Scorer:
     """Build the scorer `<name>@<k>` of the documents in the candidate ranking; unanswerable queries have no gold."""
     metric = f"{name}@{k}"
 
@@ -131,7 +131,7 @@ def ranking_scorer(name: str, formula: Callable[[Sequence[str], Collection[str],
         if not query.gold_doc_ids or query.expected_abstain:
             return Score.missing(metric, because="no_gold")
         ranked = document_ranking(run.candidate_chunk_ids)
-        return Score(metric=metric, value=formula(ranked, query.gold_doc_ids, k))
+        return Score(metric=metric, value=formula(ranked, query.qrels, k))
 
     return score
 

@@ -262,8 +262,9 @@ RETRIEVAL = (
         range="0 to 1",
         better="higher",
         level="query",
-        definition="Discounted cumulative gain of the first 10 over that of the best order: binary gain, log2 discount "
-        "(trec_eval `ndcg_cut_10`; doi 10.1145/582415.582418).",
+        definition="Discounted cumulative gain of the first 10 over that of the best order: linear gain (the grade "
+        "in `gold_grades`; 1 for each gold document where a query has none), log2 discount (trec_eval `ndcg_cut_10`; "
+        "doi 10.1145/582415.582418).",
         missing=_NO_DOCUMENT,
         source=_ROW,
         rows="measurements",

@@ -12,11 +12,15 @@ from docmind_core.query_sets.problems import ProblemList, Repairs, shown
 ID_CHARACTERS_MAX = 200
 QUERY_CHARACTERS_MAX = 100_000
 LIST_ITEMS_MAX = 1000
+GOLD_ITEMS_MAX = 10_000
+"""Topics of TREC collections have thousands of relevant documents."""
+GRADE_MAX = 1000
 LAYOUT_CHARACTERS = "\t\n\r\f\v\x85"
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]|[\ud800-\udfff]")
 """Control characters but tab and line end, breaks of lines and paragraphs, byte order marks, halves of pairs: what
 terminals, SQL and UTF-8 can't take."""
 SPACED = "characters in texts were read as spaces: control characters, byte order marks, halves of surrogate pairs"
+MALFORMED_EVIDENCE = "evidence spans are malformed and were left out"
 UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Marks of direction and width: with one, two ids look the same and are not."""
 
@@ -71,6 +75,7 @@ FilledText = Annotated[Text, AfterValidator(_not_blank)]
 Id = Annotated[
     str, Field(max_length=ID_CHARACTERS_MAX), BeforeValidator(_clean), AfterValidator(_not_blank), AfterValidator(_id)
 ]
+Grade = Annotated[int, Field(ge=1, le=GRADE_MAX)]
 Question = Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX), BeforeValidator(_spaced), AfterValidator(_not_blank)]
 
 
@@ -94,6 +99,27 @@ class EvidenceItem(BaseModel):
     """One without a word is in no document."""
 
 
+def _sound_evidence(spans: object, info: ValidationInfo) -> object:
+    """Leave out what is not a span, with a note: evidence only adds a metric, so none of it refuses a set."""
+    if not isinstance(info.context, _Reading):
+        return spans
+    place, repairs = info.context.place, info.context.repairs
+    if not isinstance(spans, list):
+        repairs.add(MALFORMED_EVIDENCE, f"{place}, evidence: should be a list, got {shown(spans)}")
+        return []
+    found: list[EvidenceItem] = []
+    for index, span in enumerate(spans[:LIST_ITEMS_MAX]):
+        try:
+            found.append(EvidenceItem.model_validate(span, context=info.context))
+        except ValidationError as error:
+            detail = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in ("evidence", index, *detail["loc"]))
+            repairs.add(MALFORMED_EVIDENCE, f"{place}, {field}: {_worded(detail)}")
+    if len(spans) > LIST_ITEMS_MAX:
+        repairs.add(f"evidence spans after the first {LIST_ITEMS_MAX:,} of a query were left out", place)
+    return found
+
+
 class HistoryItem(BaseModel):
     """One item of `history`."""
 
@@ -111,11 +137,12 @@ class QueryLine(BaseModel):
     query_id: Id
     query: Question
     answers: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
-    gold_doc_ids: list[Id] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    gold_doc_ids: list[Id] = Field(default=[], max_length=GOLD_ITEMS_MAX)
+    gold_grades: dict[Id, Grade] = Field(default={}, max_length=GOLD_ITEMS_MAX)
     type: FilledText = "factoid"
     expected_abstain: bool = False
     free_form: bool = False
-    evidence: list[EvidenceItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    evidence: Annotated[list[EvidenceItem], BeforeValidator(_sound_evidence)] = []
     tags: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
     history: list[HistoryItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
 

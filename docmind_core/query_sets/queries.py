@@ -29,6 +29,8 @@ class Query:
     """Accepted short answers; empty when the documents don't answer the query, or when nobody wrote one."""
     gold_doc_ids: tuple[str, ...] = ()
     """Every document that holds the evidence."""
+    gold_grades: tuple[int, ...] = ()
+    """How relevant each of `gold_doc_ids` is, from 1, in the same order; empty when all are equally relevant."""
     query_type: str = "factoid"
     expected_abstain: bool = False
     """True when the documents don't answer the query: the right behaviour is to say so."""
@@ -38,6 +40,11 @@ class Query:
     tags: tuple[str, ...] = ()
     history: tuple[EarlierMessage, ...] = ()
     """What user and assistant said before, whole turns; the query goes on from there."""
+
+    @property
+    def qrels(self) -> dict[str, int]:
+        """Relevance grade by gold document; 1 each where there are no grades."""
+        return dict(zip(self.gold_doc_ids, self.gold_grades or (1,) * len(self.gold_doc_ids), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +72,8 @@ def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
 
 
 def _normal_form(query: Query) -> dict[str, object]:
-    """Return a query's fields; one without a history has the hash that it had before there were histories."""
-    values = asdict(query)
-    return values if query.history else {name: value for name, value in values.items() if name != "history"}
+    """Return a query's fields; one without history or grades has the hash that it had before there were any."""
+    return {name: value for name, value in asdict(query).items() if value or name not in ("history", "gold_grades")}
 
 
 def build_query_set(

@@ -19,7 +19,7 @@ def read_query_set(folder: Path) -> QuerySet:
     """Read the query set in `folder`, named after it.
 
     Keys: `doc_id, title, text` and `query_id, query, answers, gold_doc_ids, type, expected_abstain, free_form,
-    evidence, tags, history`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
+    gold_grades, evidence, tags, history`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
 
     Either file may be packed: `documents.jsonl.gz`. The set is read whole or not at all.
 
@@ -36,7 +36,16 @@ def read_query_set(folder: Path) -> QuerySet:
     known = None if problems.count else documents
     queries = _read_queries(queries_file, known, problems, repairs, allowance)
     problems.raise_if_any(name)
-    return build_query_set(name, documents.values(), queries, notices=repairs.notices)
+    return build_query_set(name, documents.values(), queries, notices=(*_without_documents(documents), *repairs.notices))
+
+
+def _without_documents(documents: Mapping[str, Document]) -> tuple[str, ...]:
+    """Say what a set is good for that only has questions: such a system reads documents of its own."""
+    if documents:
+        return ()
+    return (
+        f"{DOCUMENTS_FILE} contains no documents: the built-in arms find nothing to read, and retrieval is not measured",
+    )
 
 
 def _read_documents(path: Path, problems: ProblemList, repairs: Repairs, allowance: Allowance) -> dict[str, Document]:
@@ -58,8 +67,6 @@ def _read_documents(path: Path, problems: ProblemList, repairs: Repairs, allowan
         if allowance.problem:
             problems.add(place, "", allowance.problem)
             return documents
-    if not documents and not problems.count:
-        problems.add(path.name, "", "contains no documents")
     return documents
 
 
@@ -84,7 +91,7 @@ def _read_queries(
             problems.add(place, "query_id", f"duplicate id {shown(line.query_id)} (first on line {first})")
             continue
         first_lines[line.query_id] = number
-        _check_gold(line, documents, place, problems)
+        line = _with_gold_checked(line, documents, place, problems)
         line = _with_evidence_found(line, documents or {}, place, repairs, allowance)
         _check_history(line, place, problems)
         queries.append(_query(line))
@@ -97,14 +104,27 @@ def _read_queries(
     return queries
 
 
-def _check_gold(line: QueryLine, documents: Mapping[str, Document] | None, place: str, problems: ProblemList) -> None:
+def _with_gold_checked(
+    line: QueryLine, documents: Mapping[str, Document] | None, place: str, problems: ProblemList
+) -> QueryLine:
+    """Return the line with the gold documents that its grades name, where it has no list of them."""
+    if line.gold_grades and not line.gold_doc_ids:
+        line = line.model_copy(update={"gold_doc_ids": list(line.gold_grades)})
+    gold = set(line.gold_doc_ids)
+    for doc_id in line.gold_grades:
+        if doc_id not in gold:
+            problems.add(place, "gold_grades", f"{shown(doc_id)} is not among gold_doc_ids")
+    for doc_id in line.gold_doc_ids:
+        if line.gold_grades and doc_id not in line.gold_grades:
+            problems.add(place, "gold_grades", f"the gold document {shown(doc_id)} has no grade")
     for doc_id in line.gold_doc_ids:
         if documents is not None and doc_id not in documents:
             problems.add(place, "gold_doc_ids", f"no document has the id {shown(doc_id)}")
-    if len(set(line.gold_doc_ids)) != len(line.gold_doc_ids):
+    if len(gold) != len(line.gold_doc_ids):
         problems.add(place, "gold_doc_ids", "a document is named twice")
     if line.expected_abstain and (line.gold_doc_ids or line.answers):
         problems.add(place, "expected_abstain", "is true, yet there are gold documents or answers")
+    return line
 
 
 def _with_evidence_found(
@@ -115,10 +135,10 @@ def _with_evidence_found(
     allowance: Allowance,
 ) -> QueryLine:
     """Return the line with the spans that its gold documents hold; another one says nothing of what was read."""
-    kept = []
+    kept, gold = [], set(line.gold_doc_ids)
     for evidence in line.evidence:
         document = documents.get(evidence.doc_id)
-        if evidence.doc_id not in line.gold_doc_ids:
+        if evidence.doc_id not in gold:
             repairs.add("evidence spans name a document that is not among gold_doc_ids and were left out", place)
         elif document is not None and not allowance.contains_span(document.text, evidence.text):
             repairs.add("evidence spans are not in their documents and were left out", place)
@@ -150,6 +170,7 @@ def _query(line: QueryLine) -> Query:
         text=line.query,
         gold_answers=tuple(line.answers),
         gold_doc_ids=tuple(line.gold_doc_ids),
+        gold_grades=tuple(line.gold_grades.get(doc_id, 1) for doc_id in line.gold_doc_ids if line.gold_grades),
         query_type=line.type,
         expected_abstain=line.expected_abstain,
         free_form=line.free_form,

@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from docmind_core.errors import QuerySetError
 from docmind_core.query_sets.json_lines import LINE_BYTES_MAX
-from docmind_core.query_sets.queries import Evidence, Query
+from docmind_core.query_sets.queries import Evidence, Query, query_set_hash
 from docmind_core.query_sets.readers import read_query_set
 from tests.documents import make_document, shared_data, write_query_set
 
@@ -39,6 +40,47 @@ def test_a_query_set_is_read_with_its_gold_and_evidence(tmp_path):
             tags=("easy",),
         ),
     )
+
+
+GRADED = {"query_id": "q1", "query": "Which?", "gold_grades": {"d1": 2, "d2": 1}}
+TWO_DOCUMENTS = [DOCUMENT, {"doc_id": "d2", "text": "x"}]
+
+
+@pytest.mark.parametrize("gold", [{}, {"gold_doc_ids": ["d1", "d2"]}], ids=["grades alone", "both"])
+def test_graded_gold_is_read_with_its_grades(tmp_path, gold):
+    folder = write_query_set(tmp_path, documents=TWO_DOCUMENTS, queries=[{**GRADED, **gold}])
+
+    (query,) = read_query_set(folder).queries
+
+    assert (query.gold_doc_ids, query.gold_grades) == (("d1", "d2"), (2, 1))
+    assert query.qrels == {"d1": 2, "d2": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"gold_doc_ids": ["d1"]}, "gold_grades: 'd2' is not among gold_doc_ids"),
+        ({"gold_doc_ids": ["d2", "d1"], "gold_grades": {"d1": 1}}, "gold_grades: the gold document 'd2' has no grade"),
+        ({"gold_grades": {"d1": 1, "d9": 1}}, "gold_doc_ids: no document has the id 'd9'"),
+        ({"gold_grades": {"d1": 0}}, "gold_grades.d1: should be greater than or equal to 1, got 0"),
+        ({"gold_grades": {"d1": 1.5}}, "gold_grades.d1: should be a valid integer"),
+        ({"gold_grades": ["d1"]}, "gold_grades: should be an object, got ['d1']"),
+        ({"expected_abstain": True}, "expected_abstain: is true, yet there are gold documents or answers"),
+    ],
+)
+def test_grades_that_fit_no_gold_document_are_problems(tmp_path, changes, problem):
+    folder = write_query_set(tmp_path, documents=TWO_DOCUMENTS, queries=[{**GRADED, **changes}])
+
+    (found,) = problems_of(folder)
+
+    assert found.startswith(f"queries.jsonl:1: {problem}")
+
+
+def test_a_query_without_grades_keeps_the_hash_it_had_before_there_were_any():
+    plain = Query(query_id="q1", text="Which?", gold_doc_ids=("d1", "d2"))
+
+    assert query_set_hash("", [plain]) == "cc6ced16b965bf2263ebda08f15b295e4bad08c51f51a9ce8c967f3832136e57"
+    assert query_set_hash("", [replace(plain, gold_grades=(1, 1))]) != query_set_hash("", [plain])
 
 
 def test_title_answers_and_type_may_be_left_out(tmp_path):

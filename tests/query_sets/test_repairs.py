@@ -100,6 +100,44 @@ def test_evidence_of_a_document_that_is_not_gold_is_left_out_with_a_note(tmp_pat
     assert notice.startswith("2 evidence spans name a document that is not among gold_doc_ids and were left out")
 
 
+def test_a_set_without_documents_is_read_with_a_note(tmp_path):
+    folder = write_query_set(tmp_path, queries=[{"query_id": "q1", "query": "Why?", "answers": ["Paris"]}])
+    (folder / "documents.jsonl").write_text("\n")
+
+    found = read_query_set(folder)
+
+    assert (found.documents, len(found.queries)) == ((), 1)
+    (notice,) = found.notices
+    assert notice.startswith("documents.jsonl contains no documents: ")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "where"),
+    [
+        ("Paris", "evidence: should be a list, got 'Paris'"),
+        (None, "evidence: should be a list, got None"),
+        ({"doc_id": "d1", "text": "Paris"}, "evidence: should be a list"),
+        ([{"text": "Paris"}], "evidence.0.doc_id: is missing"),
+        ([{"doc_id": "d1"}], "evidence.0.text: is missing"),
+        ([{"doc_id": 1, "text": "Paris"}], "evidence.0.doc_id: should be text in quotes, got 1"),
+        ([{"doc_id": "..", "text": "Paris"}], "evidence.0.doc_id: an id is no path"),
+        ([["France", 0]], "evidence.0: should be an object, got ['France', 0]"),
+        (["Paris"], "evidence.0: should be an object, got 'Paris'"),
+    ],
+)
+def test_malformed_evidence_is_left_out_with_a_note(tmp_path, evidence, where):
+    sound = [{"doc_id": "d1", "text": "Paris"}]
+    spans = [*evidence, *sound] if isinstance(evidence, list) else evidence
+    queries = [{**QUERY, "evidence": spans}, {**QUERY, "query_id": "q2", "evidence": sound}]
+
+    found = read_query_set(write_query_set(tmp_path, documents=[DOCUMENT], queries=queries))
+
+    kept = [[span.text for span in query.evidence] for query in found.queries]
+    assert kept == [["Paris"] if isinstance(evidence, list) else [], ["Paris"]]
+    (notice,) = found.notices
+    assert notice.startswith(f"1 evidence spans are malformed and were left out (first: queries.jsonl:1, {where}")
+
+
 @pytest.mark.parametrize(
     ("documents", "said"),
     [
@@ -107,7 +145,6 @@ def test_evidence_of_a_document_that_is_not_gold_is_left_out_with_a_note(tmp_pat
         ('[\n  {"doc_id": "d1", "text": "x"},\n  {"doc_id": "d2", "text": "x"}\n]', "is one JSON array"),
         ('{\n  "doc_id": "d1",\n  "text": "x"\n}', "is one JSON object over several lines"),
         ("\ufeff  [\n]", "is one JSON array"),
-        ("", "contains no documents"),
     ],
 )
 def test_documents_in_another_form_are_one_problem_and_no_query_is_blamed_for_it(tmp_path, documents, said):
