@@ -32,6 +32,8 @@ from docmind_core.tables.publish import publish_first
 from docmind_core.tables.segments import replace_durably, run_ids_of, segment_path, sync_folder
 
 _NAMED = "named.txt"
+_AROUND_A_RUN = frozenset({"schedule", "timezone", "channels"})
+"""Keys of a suite that say when a run starts and who hears of it, nothing of the run: they may change meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +176,7 @@ def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
 def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journal) -> None:
     """Let a run that had begun go on only if the suite it was asked for by is still what it was.
 
-    Dagster goes on with a run by its key alone, so nobody names the suite again. Where its file is gone, the frozen
-    suite is all there is.
+    Dagster resumes a run by its key alone. Where the file of its suite is gone, the frozen suite is all there is.
 
     Raises:
         RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
@@ -201,7 +202,8 @@ def _suite_has_changed(benchmark_run: str, changed: str) -> RunError:
 def _changes(settings: Settings, benchmark_run: str, suite: Suite) -> str:
     before = read_source_suite(settings, benchmark_run).model_dump(mode="json")
     now = suite.model_dump(mode="json")
-    return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name])
+    changed = [name for name in now if before[name] != now[name] and name not in _AROUND_A_RUN]
+    return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in changed)
 
 
 def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:
@@ -213,12 +215,18 @@ def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:
     return _read_suite(suite_path(settings, benchmark_run))
 
 
+def restore_source_suite(settings: Settings, benchmark_run: str) -> None:
+    """Write the copy of the user's file again, as the suite that the run executes: what else the file had is lost."""
+    _write_suite(
+        suite_path(settings, benchmark_run).with_name("source.yaml"), read_frozen_suite(settings, benchmark_run)
+    )
+
+
 def read_source_suite(settings: Settings, benchmark_run: str) -> Suite:
     """Return the suite of a benchmark run as its file had it, without what the command line changed.
 
     Raises:
-        UsageError: If there is no such benchmark run.
-        SuiteError: If the copy of the file is damaged.
+        UsageError, SuiteError: If there is no such benchmark run, or its copy of the file is damaged.
     """
     return _read_suite(suite_path(settings, benchmark_run).with_name("source.yaml"))
 

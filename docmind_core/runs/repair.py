@@ -6,7 +6,13 @@ from pathlib import Path
 
 from docmind_core.errors import DocMindError
 from docmind_core.runs.folding import FOLDED, fold_arm
-from docmind_core.runs.frozen_suite import journal_path, list_benchmark_runs, read_source_suite, resume_command
+from docmind_core.runs.frozen_suite import (
+    journal_path,
+    list_benchmark_runs,
+    read_source_suite,
+    restore_source_suite,
+    resume_command,
+)
 from docmind_core.runs.journal import Journal
 from docmind_core.settings import Settings
 from docmind_core.tables.damage import (
@@ -62,8 +68,7 @@ def _damaged_suites(settings: Settings) -> Iterator[Damage]:
             except DocMindError as error:
                 path = settings.benchmarks / state.benchmark_run / "source.yaml"
                 problem = str(error).removeprefix(f"{path}: ").removesuffix(". Start a new run, or put the file back.")
-                advice = "Restore it from a backup; until then the run cannot be resumed"
-                yield Damage(path=path, problem=problem, advice=advice)
+                yield Damage(path=path, problem=problem, advice=_REPAIR)
 
 
 def repair(settings: Settings) -> Iterator[str]:
@@ -75,6 +80,11 @@ def repair(settings: Settings) -> Iterator[str]:
         yield f"set aside {set_aside(path).relative_to(settings.home)}: {problem}"
     for run_id, tables in damaged_runs(settings.tables).items():
         yield from _rebuild(settings, run_id, tables)
+    for damage in list(_damaged_suites(settings)):
+        aside = set_aside(damage.path) if damage.path.exists() else None
+        restore_source_suite(settings, damage.path.parent.name)
+        was = f"set aside as {aside.name}" if aside else "missing"
+        yield f"{damage.path.relative_to(settings.home)} was {was}; written again from suite.yaml"
     if sqlite_problem(settings.alerts_database):
         set_aside(settings.alerts_database)
     kept = settings.home / "damaged"

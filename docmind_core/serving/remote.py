@@ -134,6 +134,8 @@ def _served_models(client: httpx.Client, url: str, api_key_env: str | None) -> l
     except BodyTooLong as error:
         raise EngineUnreachable(f"{url} is not an OpenAI-compatible server: {error}. Check the URL.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if (advice := _wrong_protocol(error, url)) is not None:
+            raise EngineUnreachable(advice) from error
         raise EngineUnreachable(
             f"nothing answers at {url} ({_cause(error)}). Start the engine there, check host and port, "
             "or leave --engine out to use the embedded one."
@@ -191,6 +193,18 @@ def _choose(served: list[_ServedModel], model: str | None, url: str) -> _ServedM
     if len(served) != 1:
         raise UsageError(f"the engine at {url} serves {len(served)} models; name one with `model`: {names}.")
     return served[0]
+
+
+def _wrong_protocol(error: Exception, url: str) -> str | None:
+    """Say what to change where something answers, but http and https are confused or the certificate is not trusted."""
+    cause = f"{url} answers, but not as expected ({_cause(error)})."
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"{cause} If you trust its certificate, name the file of its authority: SSL_CERT_FILE=ca.pem"
+    if "SSL" in str(error):
+        return f"{cause} Does it speak plain http? Try http://{url.removeprefix('https://')}"
+    if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError)):
+        return f"{cause} Does it speak https? Try https://{url.removeprefix('http://')}"
+    return None
 
 
 def _cause(error: Exception) -> str:

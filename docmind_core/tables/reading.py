@@ -109,11 +109,27 @@ def _answer(pipe: Connection, settings: Settings, sql: str, max_rows: int, folde
     try:
         with _opened(settings) as connection:
             bound(connection, memory=MEMORY_MAX, folder=folder, spilled=SPILLED_MAX)
+            _refuse_several(connection, sql)
             pipe.send(_ask(connection, sql, None, max_rows))
     except StoreError as error:
         pipe.send(_too_large() if isinstance(error.__cause__, duckdb.OutOfMemoryException) else str(error))
     except MemoryError:
         pipe.send(_too_large())
+
+
+def _refuse_several(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse a text of more than one statement: only the rows of the last would be seen.
+
+    Raises:
+        StoreError: If there is more than one, or if DuckDB can't parse the text.
+    """
+    try:
+        # PIVOT is split into several; those that DuckDB adds have no text.
+        written = [statement.query for statement in connection.extract_statements(sql) if statement.query]
+    except duckdb.Error as error:
+        raise StoreError(str(error).strip()) from error
+    if len(written) > 1:
+        raise StoreError(f"{len(written)} statements: ask one at a time, or join them with a WITH clause")
 
 
 def _too_large() -> str:

@@ -119,6 +119,11 @@ def test_a_flipped_byte_in_a_frozen_suite_is_one_line_that_names_the_file(home, 
         resume_benchmark_run(home, key, suite, anyway=False)
     assert str(path) in problems(home)
 
+    done = "\n".join(repair(home))
+    assert f"benchmarks/{key}/source.yaml was set aside as source.yaml." in done
+    assert str(path) not in problems(home)
+    resume_benchmark_run(home, key, suite, anyway=False)
+
 
 def test_a_damaged_journal_is_named_by_the_doctor(home, suite):
     key = bench(home, suite)

@@ -143,6 +143,18 @@ def test_a_wrong_question_shows_what_duckdb_says(database, capsys):
     assert '"nope" not found' in capsys.readouterr().err
 
 
+def test_of_several_statements_none_is_answered_as_if_it_were_all(database, capsys):
+    assert run(["sql", "select 1; select 2"]) == 1
+    assert capsys.readouterr().err == "docmind: 2 statements: ask one at a time, or join them with a WITH clause\n"
+
+
+@pytest.mark.parametrize(
+    "question", ["select 'a;b' as x;;", "pivot (values (1, 'a;b')) t(n, x) on x using sum(n)", "/* a; b */ select 1"]
+)
+def test_a_semicolon_in_a_text_or_at_the_end_is_no_second_statement(database, capsys, question):
+    assert run(["sql", question]) == 0
+
+
 @pytest.mark.parametrize("question", ["", " ", ";", "/* a comment */"])
 def test_an_empty_question_is_one_line(database, capsys, question):
     assert run(["sql", question]) == 1

@@ -80,6 +80,24 @@ def test_whoever_goes_on_by_the_key_alone_is_refused_a_changed_suite_too(
     assert select(home, "select status, comparable from runs") == [("finished", not anyway)]
 
 
+def test_when_a_suite_starts_and_who_hears_of_it_may_change_during_a_run(
+    home, make_suite, engine, monkeypatch, tmp_path
+):
+    before = make_suite(arms=["single_pass"], concurrency=1)
+    after = make_suite(
+        arms=["single_pass"], concurrency=1, schedule="0 3 * * *", timezone="Europe/Berlin", channels=["ops"]
+    )
+    path = tmp_path / "toy.yaml"
+    path.write_text(json.dumps(before.model_dump(mode="json")))
+    key = freeze_benchmark_run(before, home, named=str(path))
+    interrupt(home, before, engine, monkeypatch, key=key)
+    path.write_text(json.dumps(after.model_dump(mode="json")))
+
+    run(home, before, key)
+
+    assert select(home, "select status, comparable from runs") == [("finished", True)]
+
+
 def test_a_run_that_nobody_can_ask_for_by_name_goes_on_though_a_bundled_suite_has_its_name(
     home, make_suite, engine, monkeypatch
 ):

@@ -112,6 +112,11 @@ def test_nothing_at_the_url_is_one_line_that_says_what_to_do(home):
     assert "\n" not in str(caught.value)
 
 
+def test_https_to_a_server_of_plain_http_says_what_to_try(home):
+    with serve({}) as server, pytest.raises(EngineUnreachable, match=rf"Try {server.url}$"):
+        connect(home, server.url.replace("http://", "https://"))
+
+
 @pytest.mark.parametrize("answer", [(200, "<html>hello</html>"), (200, '{"data": "x"}'), (404, ""), (503, "")])
 def test_a_server_of_another_kind_is_unreachable_as_an_engine(home, answer):
     with serve({"/v1/models": answer}) as server, pytest.raises(EngineUnreachable, match=server.url):
