@@ -1,6 +1,6 @@
 """Simulate what the estimators and verdicts promise, and write `docs/statistics.md`.
 
-python -m benchmarks.statistics [--data-sets 4000]
+python -m benchmarks.statistics [--data-sets 10000]
 """
 
 import argparse
@@ -11,9 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.statistics.designs import MARGIN, SIZES, STRUCTURES, DataSet, data_sets
+from benchmarks.statistics.designs import SIZES, STRUCTURES, DataSet, Values, data_sets
 from benchmarks.statistics.page import Tally, page
+from docmind_core.measurements.paired import Pairs
+from docmind_core.measurements.verdicts import (
+    BETTER,
+    NON_INFERIOR,
+    TAIL_CLUSTERS_MIN,
+    WORSE,
+    judge_quality,
+    judge_tokens,
+)
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio_of_sums, mean_difference
 from docmind_core.statistics.percentiles import percentile, percentile_above_p
@@ -46,38 +56,43 @@ INTERVALS: dict[str, Callable[[DataSet], tuple[Estimate | None, float]]] = {
 """What each is called, the estimate it makes of a data set, and the truth."""
 
 
-def _moved(estimate: Estimate | None) -> bool | None:
-    return None if estimate is None or estimate.low is None or estimate.p is None else estimate.p < 0.05
+def _pairs(differences: Values, clusters: NDArray[np.int64]) -> Pairs:
+    return Pairs(candidate=differences, baseline=np.zeros(len(differences)), clusters=clusters)
 
 
-def _below(p: float | None, level: float = 0.05) -> bool | None:
-    return None if p is None else p < level
+def _claimed(data: DataSet) -> bool | None:
+    pairs = Pairs(candidate=np.exp(data.log_ratios), baseline=np.ones(len(data.log_ratios)), clusters=data.clusters)
+    judged = judge_tokens(pairs)
+    return judged.verdict == BETTER if (judged.estimate.clusters or 0) >= TAIL_CLUSTERS_MIN else None
 
 
-def _non_inferior(data: DataSet) -> bool | None:
-    low = difference_of_shares(data.inferior, data.clusters, confidence=0.90).low
-    return None if low is None else low > -MARGIN
+def _passes_moved(data: DataSet) -> bool:
+    judged = judge_quality(_pairs(data.equal, data.clusters), is_pass_fail=True, min_n=len(data.equal) + 1)
+    return judged.verdict in (BETTER, WORSE)
+
+
+def _non_inferior(data: DataSet) -> bool:
+    judged = judge_quality(_pairs(data.inferior, data.clusters), is_pass_fail=True, min_n=1)
+    return judged.verdict in (BETTER, NON_INFERIOR)
+
+
+def _below(data: DataSet) -> bool | None:
+    p = share_p(data.passes, data.clusters, data.pass_ratio, alternative="less")
+    return None if p is None else p < 0.05
 
 
 def _slower(data: DataSet) -> bool | None:
-    n = len(data.seconds)
-    return _below(percentile_above_p(data.seconds, 0.95, data.p95, data.clusters)) if n >= P95_MIN_N else None
+    if len(data.seconds) < P95_MIN_N:
+        return None
+    p = percentile_above_p(data.seconds, 0.95, data.p95, data.clusters)
+    return None if p is None else p < 0.05
 
 
 VERDICTS: dict[str, Callable[[DataSet], bool | None]] = {
-    "tokens better or worse (two-sided), no difference in truth": lambda d: _moved(
-        clustered_mean(d.log_ratios, d.clusters)
-    ),
-    "quality better or worse (two-sided), no difference in truth": lambda d: _moved(
-        difference_of_shares(d.equal, d.clusters)
-    ),
-    "quality non-inferior (one-sided), worse by exactly 5 points in truth": _non_inferior,
-    "score better or worse (two-sided), no difference in truth": lambda d: _moved(
-        mean_difference(d.scores, d.clusters)
-    ),
-    "share below its limit (one-sided), exactly at the limit in truth": lambda d: _below(
-        share_p(d.passes, d.clusters, d.pass_ratio, alternative="less")
-    ),
+    "fewer tokens claimed, no difference in truth": _claimed,
+    "passes better or worse (two-sided), no difference in truth": _passes_moved,
+    "passes non-inferior (one-sided), worse by exactly 5 points in truth": _non_inferior,
+    "share below its limit (one-sided), exactly at the limit in truth": _below,
     "p95 above its limit (one-sided), exactly at the limit in truth": _slower,
 }
 """What each verdict says of a data set in which it is wrong; None where it says nothing."""
@@ -108,7 +123,7 @@ def simulate(structure: str, n: int, count: int, seed: int) -> Cell:
 def main() -> None:
     """Simulate every cell and write the page."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data-sets", type=int, default=4000, help="data sets a cell")
+    arguments.add_argument("--data-sets", type=int, default=10000, help="data sets a cell")
     arguments.add_argument("--seed", type=int, default=20261130)
     given = arguments.parse_args()
     started = time.perf_counter()

@@ -23,7 +23,7 @@ SHARED = 0.2
 SD_LOG_RATIO, SD_LOG_TOKENS, SD_SCORE = 0.25, 0.5, 0.3
 LOOPS, LOOP_FACTOR = 0.05, 6.0
 MARGIN = 0.05
-DRAWS_PER_LAYOUT = 50
+DRAWS_PER_LAYOUT = 5
 """Data sets that share one Zipf layout of the documents."""
 
 
