@@ -36,7 +36,9 @@ def read_query_set(folder: Path) -> QuerySet:
     known = None if problems.count else documents
     queries = _read_queries(queries_file, known, problems, repairs, allowance)
     problems.raise_if_any(name)
-    return build_query_set(name, documents.values(), queries, notices=(*_without_documents(documents), *repairs.notices))
+    return build_query_set(
+        name, documents.values(), queries, notices=(*_without_documents(documents), *repairs.notices)
+    )
 
 
 def _without_documents(documents: Mapping[str, Document]) -> tuple[str, ...]:
