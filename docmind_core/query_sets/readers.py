@@ -19,7 +19,8 @@ def read_query_set(folder: Path) -> QuerySet:
     """Read the query set in `folder`, named after it.
 
     Keys: `doc_id, title, text` and `query_id, query, answers, gold_doc_ids, type, expected_abstain, free_form,
-    gold_grades, evidence, tags, history`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are left alone.
+    gold_grades, evidence, tags, history`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are
+    left alone.
 
     Either file may be packed: `documents.jsonl.gz`. The set is read whole or not at all.
 
@@ -46,7 +47,7 @@ def _without_documents(documents: Mapping[str, Document]) -> tuple[str, ...]:
     if documents:
         return ()
     return (
-        f"{DOCUMENTS_FILE} contains no documents: the built-in arms find nothing to read, and retrieval is not measured",
+        f"{DOCUMENTS_FILE} contains no documents: built-in arms find nothing to read, and retrieval is not measured",
     )
 
 
@@ -93,7 +94,9 @@ def _read_queries(
             problems.add(place, "query_id", f"duplicate id {shown(line.query_id)} (first on line {first})")
             continue
         first_lines[line.query_id] = number
-        line = _with_gold_checked(line, documents, place, problems)
+        if line.gold_grades:
+            line = _with_graded_gold(line, place, problems)
+        _check_gold(line, documents, place, problems)
         line = _with_evidence_found(line, documents or {}, place, repairs, allowance)
         _check_history(line, place, problems)
         queries.append(_query(line))
@@ -106,27 +109,28 @@ def _read_queries(
     return queries
 
 
-def _with_gold_checked(
-    line: QueryLine, documents: Mapping[str, Document] | None, place: str, problems: ProblemList
-) -> QueryLine:
+def _with_graded_gold(line: QueryLine, place: str, problems: ProblemList) -> QueryLine:
     """Return the line with the gold documents that its grades name, where it has no list of them."""
-    if line.gold_grades and not line.gold_doc_ids:
-        line = line.model_copy(update={"gold_doc_ids": list(line.gold_grades)})
+    if not line.gold_doc_ids:
+        return line.model_copy(update={"gold_doc_ids": list(line.gold_grades)})
     gold = set(line.gold_doc_ids)
     for doc_id in line.gold_grades:
         if doc_id not in gold:
             problems.add(place, "gold_grades", f"{shown(doc_id)} is not among gold_doc_ids")
     for doc_id in line.gold_doc_ids:
-        if line.gold_grades and doc_id not in line.gold_grades:
+        if doc_id not in line.gold_grades:
             problems.add(place, "gold_grades", f"the gold document {shown(doc_id)} has no grade")
+    return line
+
+
+def _check_gold(line: QueryLine, documents: Mapping[str, Document] | None, place: str, problems: ProblemList) -> None:
     for doc_id in line.gold_doc_ids:
         if documents is not None and doc_id not in documents:
             problems.add(place, "gold_doc_ids", f"no document has the id {shown(doc_id)}")
-    if len(gold) != len(line.gold_doc_ids):
+    if len(set(line.gold_doc_ids)) != len(line.gold_doc_ids):
         problems.add(place, "gold_doc_ids", "a document is named twice")
     if line.expected_abstain and (line.gold_doc_ids or line.answers):
         problems.add(place, "expected_abstain", "is true, yet there are gold documents or answers")
-    return line
 
 
 def _with_evidence_found(
