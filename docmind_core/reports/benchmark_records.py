@@ -140,7 +140,8 @@ def _in_suite_order(arms: tuple[ArmRun, ...]) -> tuple[ArmRun, ...]:
 def _unknown_benchmark_run(settings: Settings, benchmark_run: str) -> str:
     _, rows = query_rows(
         settings,
-        "select benchmark_run from runs group by benchmark_run order by max(started_at) desc nulls last limit $newest",
+        "select benchmark_run from runs group by all "
+        "order by max(run_number) desc nulls last, max(started_at) desc nulls last limit $newest",
         {"newest": NEWEST_KEYS_NAMED},
     )
     newest = ", ".join(str(row[0]) for row in rows)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from docmind_core.runs.device_samples import sampled_rows
 from docmind_core.runs.journal import Journal, Row
+from docmind_core.runs.keys import number_of
 from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
@@ -42,6 +43,7 @@ def fold_arm(
     collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}
     run = {
         **facts,
+        "run_number": number_of(settings.benchmarks / str(facts["benchmark_run"])) or None,
         "started_at": started_at,
         "ended_at": ended_at,
         "process_starts": starts or None,

@@ -46,16 +46,17 @@ def in_order(folder: Path, keys: Iterable[str]) -> tuple[str, ...]:
         folder: Where frozen suites are, one folder per benchmark run.
         keys: Of benchmark runs.
     """
-    return tuple(sorted(keys, key=lambda key: (_number(folder / key), key)))
+    return tuple(sorted(keys, key=lambda key: (number_of(folder / key), key)))
 
 
 def next_number(folder: Path) -> int:
     """Return the number of the next run to be frozen in a home, from 1."""
     found = [path for path in folder.iterdir() if is_benchmark_run(path.name)] if folder.is_dir() else []
-    return 1 + max(map(_number, found), default=0)
+    return 1 + max(map(number_of, found), default=0)
 
 
-def _number(folder: Path) -> int:
+def number_of(folder: Path) -> int:
+    """Return the place of a run in the order of its home, from 1, by the folder of its frozen suite; 0 without one."""
     try:
         return int((folder / NUMBER).read_text("ascii"))
     except (OSError, ValueError):

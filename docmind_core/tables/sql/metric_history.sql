@@ -72,7 +72,7 @@ history as (
         lag(figures.value) over series as previous_value
     from figures
     join runs using (run_id)
-    window series as (partition by runs.series_key, figures.metric order by runs.started_at, runs.run_id)
+    window series as (partition by runs.series_key, figures.metric order by runs.run_number nulls first, runs.started_at, runs.run_id)
 ),
 -- What a regression may come from is no condition of its series: each run's values by name.
 origins as (
@@ -108,6 +108,7 @@ select
     history.run_id,
     runs.benchmark_run,
     runs.arm,
+    runs.run_number,
     runs.started_at,
     history.value,
     history.n,
@@ -120,4 +121,5 @@ select
 from history
 join runs using (run_id)
 left join changes on changes.run_id = history.run_id and changes.previous_run_id = history.previous_run_id
-order by runs.suite, runs.series_key, history.metric, runs.started_at, history.run_id
+order by runs.suite, runs.series_key, history.metric, runs.run_number nulls first, runs.started_at,
+    history.run_id
