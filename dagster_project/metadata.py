@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from docmind_core.measurements.comparing_arms import is_of_one_benchmark_run
 from docmind_core.measurements.limit_results import judged_arm
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.reports.benchmark import ReportPaths
@@ -87,7 +88,7 @@ def described_comparisons(settings: Settings, run_ids: Iterable[str], row_count:
         {name: row[name] for name in shown}
         for run_id in run_ids
         for row in read_segment(settings.tables, "comparisons", run_id)
-        if row["agent"] == "all" and row["slice"] == "all"
+        if row["agent"] == "all" and row["slice"] == "all" and is_of_one_benchmark_run(row)
     ]
     return {ROW_COUNT: row_count, "comparisons": table_of(rows)}
 

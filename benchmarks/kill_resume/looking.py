@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.kill_resume.comparable_rows import Bag, comparable_rows, wrong_sums
 from benchmarks.kill_resume.killing import KilledRun
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.frozen_suite import journal_path

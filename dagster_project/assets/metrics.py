@@ -15,7 +15,7 @@ from dagster_project.metadata import (
 from dagster_project.partitions import benchmark_runs
 from dagster_project.resources import StoreResource
 from docmind_core.measurements.ablation import measure_levers
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.grades import write_limits
 from docmind_core.measurements.noise_floor import measure_noise
 from docmind_core.measurements.scoring import score_benchmark_run

@@ -9,6 +9,7 @@ import click
 from dagster_project.cli.alerts import alerts
 from dagster_project.cli.bench import bench
 from dagster_project.cli.check import check
+from dagster_project.cli.compare import compare
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.engine import engine
 from dagster_project.cli.listing import arms, runs, suites
@@ -43,7 +44,24 @@ def docmind(debug: bool) -> None:
     """
 
 
-for command in (bench, check, runs, sql, report, engine, ui, suites, arms, prune, doctor, alerts, schedule, service):
+COMMANDS = (
+    bench,
+    check,
+    runs,
+    compare,
+    sql,
+    report,
+    engine,
+    ui,
+    suites,
+    arms,
+    prune,
+    doctor,
+    alerts,
+    schedule,
+    service,
+)
+for command in COMMANDS:
     docmind.add_command(command)
 
 

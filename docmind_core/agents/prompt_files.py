@@ -1,6 +1,7 @@
 """The prompts: one Markdown file each, read once, hashed together."""
 
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
@@ -15,8 +16,19 @@ def read_prompt(name: str) -> str:
 def prompt_hash() -> str:
     """Return the sha256 over all prompt files: runs with different prompts aren't comparable."""
     digest = hashlib.sha256()
+    for name, content in _prompts():
+        digest.update(name.encode() + b"\0" + content + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def prompt_hashes() -> dict[str, str]:
+    """Return the first 16 digits of the sha256 of each prompt, by its name: which one has changed."""
+    return {name.removesuffix(".md"): hashlib.sha256(content).hexdigest()[:16] for name, content in _prompts()}
+
+
+def _prompts() -> Iterator[tuple[str, bytes]]:
     folder = resources.files("docmind_core.agents") / "prompts"
     for entry in sorted(folder.iterdir(), key=lambda file: file.name):
         if entry.name.endswith(".md"):
-            digest.update(entry.name.encode() + b"\0" + entry.read_bytes() + b"\0")
-    return digest.hexdigest()
+            yield entry.name, entry.read_bytes()

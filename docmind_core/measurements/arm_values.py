@@ -26,7 +26,7 @@ INCOMPLETE = "a replicate is missing"
 
 _OF_QUERIES = (
     *("query_id", "replicate", "phase", "block", "cluster_id", "query", "earlier_turns", "query_type", "tags"),
-    *("status", "fallback", "answer", "billed_tokens", "completion_tokens", "prefill_computed_tokens"),
+    *("status", "fallback", "answer", "calls", "billed_tokens", "completion_tokens", "prefill_computed_tokens"),
     *("tokens_missing_because", "cached_missing_because", "supervisor_tokens", "handoff_tokens"),
     *("coordination_overhead_s", "context_utilisation_ratio", "cache_hits"),
 )
@@ -86,6 +86,14 @@ class ArmValues:
     def places(self) -> NDArray[np.int64]:
         """Place of the query of each row."""
         return np.array([self.place_of[str(query_id)] for query_id in self.rows["query_id"]], dtype=np.int64)
+
+    @cached_property
+    def row_places(self) -> dict[str, list[int]]:
+        """Places of the rows of each query, in the order of its replicates."""
+        found: dict[str, list[int]] = {}
+        for at in sorted(range(len(self.rows["query_id"])), key=lambda at: int(str(self.rows["replicate"][at]))):
+            found.setdefault(str(self.rows["query_id"][at]), []).append(at)
+        return found
 
     @cached_property
     def replicates(self) -> NDArray[np.int64]:
@@ -152,6 +160,12 @@ class ArmValues:
         reasons = {int(self.places[at]): str(self.rows[because][at] or "no_usage") for at in unknown}
         reasons = {**dict.fromkeys(np.flatnonzero(~self.complete).tolist(), INCOMPLETE), **reasons}
         return QueryValues(values=self.mean(values), asked=np.ones(len(self.queries), dtype=bool), reasons=reasons)
+
+    @property
+    def no_tokens(self) -> QueryValues:
+        """What an agent cost that this arm does not have: nothing, in each query."""
+        count = len(self.queries)
+        return QueryValues(values=np.zeros(count), asked=np.ones(count, dtype=bool), reasons={})
 
     @property
     def tokens(self) -> dict[str, QueryValues]:

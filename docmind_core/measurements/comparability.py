@@ -1,7 +1,7 @@
 """Whether two runs may be compared at all, and whether their tokens add up."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from docmind_core.measurements.arm_values import ArmValues
@@ -42,22 +42,30 @@ _LEDGER = "select run_id, engine_session from ledger_balance where state = $stat
 _LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
 
 
-def obstacles(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> list[str]:
-    """Return why two rows of `runs` can't be compared, one clause each; empty when they can."""
+def obstacles(
+    candidate: Mapping[str, object], baseline: Mapping[str, object], *, about: Collection[str] = ()
+) -> list[str]:
+    """Return why two rows of `runs` can't be compared, one clause each; empty when they can.
+
+    Args:
+        candidate: The run judged.
+        baseline: The run compared against.
+        about: Fields that may differ, since the comparison is about them.
+    """
     found = [
         f"{column} differs ({_shown(_value(candidate, column))} against {_shown(_value(baseline, column))})"
         for column in MUST_BE_EQUAL
-        if _value(candidate, column) != _value(baseline, column)
+        if column not in about and _value(candidate, column) != _value(baseline, column)
     ]
     found += [
         f"{name} differs ({_shown(ours)} against {_shown(theirs)})"
         for name, ours, theirs in _different_conditions(candidate, baseline)
-        if name not in MUST_BE_EQUAL
+        if name not in MUST_BE_EQUAL and name not in about
     ]
     for run in (candidate, baseline):
         if run["status"] not in {"finished", None}:
             found.append(f"{run['arm']} is {run['status']}")
-        if run["comparable"] is False:
+        if run["comparable"] is False and "comparable" not in about:
             found.append(f"{run['arm']} was resumed with a changed suite, code or prompt")
     if candidate["plumbing"] or baseline["plumbing"]:
         found.append("the model only checks the plumbing: its quality means nothing")

@@ -1,24 +1,21 @@
 """Comparing two runs, query by query: tokens, quality, and whether a saving may be claimed. `metrics.md` §7."""
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from docmind_core.errors import StoreError
-from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, Marks, QueryValues, read_arm_values
+from docmind_core.measurements.agent_tokens import billed_by_agent
+from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, Marks, QueryValues
 from docmind_core.measurements.comparability import (
     NOT_EXCLUSIVE_CACHE,
     cache_is_unknown,
     ledger_obstacles,
-    ledger_states,
     not_run,
     obstacles,
 )
 from docmind_core.measurements.paired import PairedRuns, Pairs
-from docmind_core.measurements.run_estimates import tokens_per_correct_rows
 from docmind_core.measurements.verdicts import (
     MIN_N,
     NOT_JUDGED,
@@ -26,22 +23,20 @@ from docmind_core.measurements.verdicts import (
     Bill,
     Verdict,
     claim,
+    judge_counts,
     judge_quality,
     judge_tokens,
     ratio_of_totals,
 )
 from docmind_core.metrics.catalogue import METRICS
-from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
-from docmind_core.statistics.pairs import false_discovery_rate, holm, log_ratio
-from docmind_core.suites.suite import Suite
-from docmind_core.tables.segments import run_ids_of, write_segment
+from docmind_core.statistics.pairs import false_discovery_rate, log_ratio
 
-BASELINES = ("naive_supervisor", "single_pass")
 QUALITY_METRICS = (
     *("passed", "exact_match", "token_f1", "abstention_recall", "over_abstention", "citation_recall"),
     *("recall@5", "ndcg@10", "evidence_recall"),
 )
+CALLS = "calls"
 GATING = ("billed_tokens", "passed", "good_ratio")
 """All of them have to hold, over all queries, for a claim: an intersection, which needs no correction. All else
 explores, and shares one correction of the false discovery rate."""
@@ -55,43 +50,17 @@ class ClaimRules:
     """Fewest independent queries for non-inferiority."""
     claim_without_ledger: bool = False
     """Whether a ledger that could not be balanced allows a claim; one that is wrong never does."""
-
-
-def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
-    """Compare each finished arm with `naive_supervisor` and with `single_pass`; return the number of comparisons.
-
-    The figures of each arm that SQL can't take, those of `run_estimates`, are written with them.
-
-    Raises:
-        StoreError: If the benchmark run has no finished arm, or if an arm was not scored.
-    """
-    run_ids = run_ids_of(settings.tables, benchmark_run)
-    if not run_ids:
-        raise StoreError(
-            f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
-        )
-    arms = [read_arm_values(settings.tables, run_id, QUALITY_METRICS) for run_id in run_ids]
-    runs = {arm.arm: arm for arm in arms}
-    ledger = ledger_states(settings.tables, run_ids)
-    rules = ClaimRules(min_n=suite.min_n or MIN_N, claim_without_ledger=suite.claim_without_ledger)
-    rows = {
-        candidate.run_id: [
-            row
-            for name in BASELINES
-            if name != arm and name in runs
-            for row in compare(candidate, runs[name], ledger, rules)
-        ]
-        for arm, candidate in runs.items()
-    }
-    _correct_over_arms([row for of_run in rows.values() for row in of_run])
-    for candidate in arms:
-        write_segment(settings.tables, "comparisons", candidate.run_id, rows[candidate.run_id])
-        write_segment(settings.tables, "run_estimates", candidate.run_id, tokens_per_correct_rows(candidate))
-    return sum(len(of_run) for of_run in rows.values())
+    about: frozenset[str] = frozenset()
+    """Conditions in which the two runs may differ, besides those that the arms of one benchmark run differ in."""
 
 
 def compare(
-    candidate: ArmValues, baseline: ArmValues, ledger: Mapping[str, str], rules: ClaimRules
+    candidate: ArmValues,
+    baseline: ArmValues,
+    ledger: Mapping[str, str],
+    rules: ClaimRules,
+    *,
+    in_detail: bool = False,
 ) -> list[dict[str, object]]:
     """Compare two runs, whatever they differ in, and return rows of `comparisons`: gating metrics first.
 
@@ -100,17 +69,21 @@ def compare(
         baseline: The run compared against.
         ledger: State of the ledger by run id; a run that is not in it booked nothing.
         rules: What a claim asks for.
+        in_detail: Whether to compare the tokens of each agent and the number of calls too.
     """
     runs = PairedRuns(candidate=candidate, baseline=baseline)
     everything = np.ones(len(runs.queries), dtype=bool)
     values = _values(candidate), _values(baseline)
-    rows = {metric: _row(runs, metric, "all", values, everything, rules) for metric in values[0]}
+    rows = {metric: _row(runs, metric, "all", _both(values, metric), everything, rules) for metric in values[0]}
     _claim(runs, rows, values, ledger, rules)
     exploring = [row for metric, (row, _) in rows.items() if metric not in GATING] + [
-        _row(runs, metric, name, values, only, rules)[0] for name, only in runs.slices.items() for metric in values[0]
+        _row(runs, metric, name, _both(values, metric), only, rules)[0]
+        for name, only in runs.slices.items()
+        for metric in values[0]
     ]
+    exploring += _details(runs, everything, rules) if in_detail else []
     exploring = [row for row in exploring if row["n"] or row["n_left_out"]]
-    _correct(exploring, "p_fdr", false_discovery_rate)
+    correct(exploring, "p_fdr", false_discovery_rate)
     return [rows[metric][0] for metric in GATING] + exploring
 
 
@@ -119,18 +92,36 @@ def _values(run: ArmValues) -> dict[str, QueryValues]:
     return {**run.tokens, "good_ratio": good, **{metric: run.score(metric) for metric in QUALITY_METRICS}}
 
 
+def _details(runs: PairedRuns, everything: Marks, rules: ClaimRules) -> list[dict[str, object]]:
+    sides = runs.candidate, runs.baseline
+    agents = tuple(map(billed_by_agent, sides))
+    none = tuple(run.no_tokens for run in sides)
+    rows = [_row(runs, CALLS, "all", (sides[0].column(CALLS), sides[1].column(CALLS)), everything, rules)[0]]
+    for name in sorted({*agents[0], *agents[1]}):
+        both = agents[0].get(name, none[0]), agents[1].get(name, none[1])
+        rows.append(_row(runs, "billed_tokens", "all", both, everything, rules)[0] | {"agent": name})
+    return rows
+
+
+Sides = tuple[QueryValues, QueryValues]
 BothValues = tuple[dict[str, QueryValues], dict[str, QueryValues]]
 Judged = tuple[dict[str, object], Verdict]
 
 
-def _row(runs: PairedRuns, metric: str, name: str, values: BothValues, only: Marks, rules: ClaimRules) -> Judged:
+def _both(values: BothValues, metric: str) -> Sides:
+    return values[0][metric], values[1][metric]
+
+
+def _row(runs: PairedRuns, metric: str, name: str, sides: Sides, only: Marks, rules: ClaimRules) -> Judged:
     """Judge one metric over some queries: its row of `comparisons`, and the verdict behind it."""
-    sides = values[0][metric], values[1][metric]
     is_tokens = metric in TOKEN_METRICS
     if is_tokens:
         pairs = runs.pairs(*sides, only=only, own=True, positive=True)
         judged = judge_tokens(pairs)
         totals, log_totals = ratio_of_totals(runs.pairs(*sides, only=only))
+    elif metric == CALLS:
+        pairs = runs.pairs(*sides, only=only, own=True)
+        judged = judge_counts(pairs)
     else:
         pairs = runs.pairs(*sides, only=only)
         judged = judge_quality(
@@ -172,7 +163,7 @@ def _claim(
     """Write into the rows of tokens whether they may be claimed, and what the whole bill says."""
     sides = runs.candidate, runs.baseline
     no_answers = [because for run in sides if (because := not_run(run)) is not None]
-    found = [*no_answers, *obstacles(runs.candidate.row, runs.baseline.row)]
+    found = [*no_answers, *obstacles(runs.candidate.row, runs.baseline.row, about=rules.about)]
     found += [f"{run.doubled} rows of {run.arm} are there twice" for run in sides if run.doubled]
     stopped, allowed = ledger_obstacles(sides, ledger, without=rules.claim_without_ledger)
     found += stopped
@@ -243,18 +234,8 @@ def _ends(name: str, estimate: Estimate | None, scale: Callable[[float], float] 
     }
 
 
-def _correct_over_arms(rows: Sequence[dict[str, object]]) -> None:
-    """Correct the p of each gating metric over all arms that are compared with the same baseline."""
-    families: dict[tuple[object, object], list[dict[str, object]]] = defaultdict(list)
-    for row in rows:
-        if row["metric"] in GATING and row["slice"] == "all":
-            families[row["metric"], row["baseline_run_id"]].append(row)
-    for family in families.values():
-        _correct(family, "p_holm", holm)
-
-
-def _correct(rows: Sequence[dict[str, object]], column: str, correct: Callable[[Sequence[float]], list[float]]) -> None:
+def correct(rows: Sequence[dict[str, object]], column: str, by: Callable[[Sequence[float]], list[float]]) -> None:
     """Write the corrected p of the rows that have one; together they are one family."""
     tested = [(row, float(str(row["p"]))) for row in rows if row["p"] is not None]
-    for (row, _), p in zip(tested, correct([p for _, p in tested]), strict=True):
+    for (row, _), p in zip(tested, by([p for _, p in tested]), strict=True):
         row[column] = p

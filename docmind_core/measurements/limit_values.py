@@ -15,6 +15,7 @@ from docmind_core.measurements.limit_series import measure_series
 from docmind_core.measurements.paired import number
 from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.metrics.limits import LIMITS, Limit, default_limits, find_limit
+from docmind_core.runs.keys import benchmark_run_of, run_id_of
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 from docmind_core.statistics.pairs import holm, reduction_pct
@@ -129,7 +130,7 @@ def _reduction(run: _Run, draft: LimitResult) -> LimitResult:
         "verdict",
     ):
         is_total = row["agent"] == "all" and row["slice"] == "all" and row["metric"] == "billed_tokens"
-        if is_total and str(row["baseline_run_id"]).endswith(".naive_supervisor"):
+        if is_total and row["baseline_run_id"] == run_id_of(benchmark_run_of(run.run_id), "naive_supervisor"):
             if row["verdict"] == NOT_JUDGED:
                 return _missing(draft, NOT_JUDGED)
             pairs, failed = int(str(row["n"] or 0)), int(str(row["n_failed"] or 0))

@@ -3,18 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 from docmind_core.agents.arm_names import first_of
 from docmind_core.measurements.arm_values import INCOMPLETE
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
-from docmind_core.measurements.comparing import BASELINES
+from docmind_core.measurements.comparing_arms import BASELINES, is_of_one_benchmark_run
 from docmind_core.measurements.verdicts import MEAN, NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import holm
 from docmind_core.tables.query_values import ArmQueryValues, QueryValue, read_query_values
-from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+from docmind_core.tables.segments import read_segment, run_ids_of, update_segment
 
 BLOCKS_MIN = 6
 """Fewest blocks that a difference of times is judged over: arms that did not run interleaved differ by the drift."""
@@ -108,23 +109,35 @@ def compare_times(settings: Settings, benchmark_run: str) -> int:
             row
             for name in against
             if name != arm and name in arms
-            for row in _compare(rows[run_id], rows[arms[name]], values[run_id], values[arms[name]])
+            for row in compare_clocks(rows[run_id], rows[arms[name]], values[run_id], values[arms[name]])
         ]
-        others = [
-            row for row in read_segment(settings.tables, "comparisons", run_id) if row["metric"] not in CLOCK_METRICS
-        ]
-        write_segment(settings.tables, "comparisons", run_id, [*others, *added])
+        update_segment(settings.tables, "comparisons", run_id, partial(_with_times, added))
         count += len(added)
     return count
 
 
-def _compare(
+def _with_times(added: Sequence[dict[str, object]], before: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    kept = [row for row in before if row["metric"] not in CLOCK_METRICS or not is_of_one_benchmark_run(row)]
+    return [*kept, *added]
+
+
+def compare_clocks(
     candidate: Mapping[str, object],
     baseline: Mapping[str, object],
     candidate_values: ArmQueryValues,
     baseline_values: ArmQueryValues,
 ) -> list[dict[str, object]]:
+    """Compare the times of two runs and return rows of `comparisons`; those of two nights are shown, not judged.
+
+    Args:
+        candidate: Its row of `runs`.
+        baseline: The same of the run compared against.
+        candidate_values: What its queries took.
+        baseline_values: The same of the run compared against.
+    """
     because = NOT_EXCLUSIVE_CACHE if cache_is_unknown(candidate, baseline) else None
+    if candidate["benchmark_run"] != baseline["benchmark_run"]:
+        because = f"{NOT_JUDGED}: the two did not run interleaved, in one benchmark run"
     rows = []
     for metric in CLOCK_METRICS:
         names = str(baseline.get("arm")), str(candidate.get("arm"))
@@ -132,7 +145,7 @@ def _compare(
         if not pairs.first and not pairs.left_out:
             continue
         estimate = clustered_mean(pairs.differences, pairs.blocks)
-        reason = too_few_blocks(pairs.blocks) or because
+        reason = because if because and because != NOT_EXCLUSIVE_CACHE else too_few_blocks(pairs.blocks) or because
         rows.append(_row(candidate, baseline, metric, pairs) | _judged(estimate, reason))
     _decide([row for row in rows if row["verdict"] is None])
     return rows

@@ -7,7 +7,7 @@ from math import isinf
 import numpy as np
 
 from docmind_core.measurements.paired import Pairs
-from docmind_core.statistics.estimates import Estimate
+from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_sums, mean_difference, reduction_pct
 from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference, power_of_non_inferiority
 from docmind_core.statistics.shares import difference_of_shares
@@ -96,6 +96,17 @@ def judge_quality(pairs: Pairs, *, is_pass_fail: bool, min_n: int, lower_is_bett
         because=because,
         mde=_pass_mde(pairs, estimate) if is_pass_fail and estimate.n else _mde(estimate),
     )
+
+
+def judge_counts(pairs: Pairs) -> Verdict:
+    """Judge how often something happened per query, fewer being better: the clustered mean of the differences."""
+    estimate = clustered_mean(pairs.differences, pairs.clusters)
+    if estimate.low is None or estimate.high is None:
+        verdict, because = INCONCLUSIVE, _too_few(estimate)
+    else:
+        verdict = BETTER if estimate.high < 0 else WORSE if estimate.low > 0 else INCONCLUSIVE
+        because = f"95 % interval of the difference {estimate.low:+.3g} to {estimate.high:+.3g}"
+    return Verdict(estimate=estimate, estimator=MEAN, verdict=verdict, because=because, mde=_mde(estimate))
 
 
 def claim(

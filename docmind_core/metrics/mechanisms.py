@@ -4,6 +4,16 @@ from docmind_core.metrics.metric import Metric
 
 MECHANISMS = (
     Metric(
+        name="calls",
+        unit="calls",
+        range="0 and above",
+        better="lower",
+        level="query",
+        definition="Finished calls of the model for one query, retries of a call not counted again.",
+        source="`query_runs`; of two nights in `comparisons`",
+        rows="query_runs",
+    ),
+    Metric(
         name="supervisor_tokens",
         unit="tokens",
         range="0 and above",

@@ -117,7 +117,8 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
         comparisons=_read(
             settings,
             Comparison,
-            f"comparisons {of_run} and agent = 'all' and slice = 'all' order by metric",
+            f"comparisons {of_run} and agent = 'all' and slice = 'all' "
+            "and starts_with(baseline_run_id, $benchmark_run || '.') order by metric",
             benchmark_run,
         ),
     )

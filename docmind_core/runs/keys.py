@@ -81,6 +81,11 @@ def benchmark_runs_of(folder: Path, suite_name: str) -> tuple[str, ...]:
     return in_order(folder, (name for name in names if is_benchmark_run(name) and suite_of(name) == suite_name))
 
 
+def benchmark_run_of(run_id: str) -> str:
+    """Return the key in a run id: it has no dot, an arm's name may have some."""
+    return run_id.split(".", 1)[0]
+
+
 def run_id_of(benchmark_run: str, arm: str) -> str:
     """Return the id of one arm of a benchmark run."""
     return f"{benchmark_run}.{arm}"

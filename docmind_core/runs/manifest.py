@@ -13,10 +13,11 @@ import psutil
 
 from docmind_core.agents.levers import Lever, has_lever
 from docmind_core.agents.passages import CITATION_RULES_VERSION
-from docmind_core.agents.prompt_files import prompt_hash
+from docmind_core.agents.prompt_files import prompt_hash, prompt_hashes
 from docmind_core.agents.refusals import REFUSAL_RULES_VERSION
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
+from docmind_core.runs.resume_guard import code_hash
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.suites.suite import Suite
 from docmind_core.telemetry.gpus import open_gpus
@@ -112,6 +113,8 @@ def _manifest(inputs: RunInputs) -> Row:
             "choices": inputs.connection.dialect.choices,
         },
         "answer_rules": {"citations": CITATION_RULES_VERSION, "refusals": REFUSAL_RULES_VERSION},
+        "prompts": prompt_hashes(),
+        "code": code_hash()[:16],
         "packages": package_versions(),
         "python": platform.python_version(),
         "hardware": hardware(),

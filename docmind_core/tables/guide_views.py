@@ -123,4 +123,11 @@ MACROS = (
         comment="Agent executions of the last hours, the records of the guide's report: from report_period(24). "
         "until: UTC end of the window, by default now",
     ),
+    Macro(
+        name="compare",
+        parameters="baseline, candidate",
+        comment="Two runs over the same queries: from compare('BASELINE_RUN_ID', 'CANDIDATE_RUN_ID'). One row is a "
+        "metric x agent x slice: n queries with a value in both, clusters, both means, difference with its standard "
+        "error clustered by cluster_id (NULL in one cluster), log_ratio for tokens. Tests and verdicts: comparisons",
+    ),
 )

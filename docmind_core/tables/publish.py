@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -55,6 +55,27 @@ def publish(settings: Settings) -> Path:
     return target
 
 
+def publish_table(settings: Settings, name: str) -> None:
+    """Fill one table of a copy of the published database again and put the copy in place; others stay as they are.
+
+    Where nothing was published yet, or by an earlier version, everything is.
+    """
+    target = settings.metrics_database
+    if not target.exists():
+        publish(settings)
+        return
+
+    def refill(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(f"delete from {name}")
+        fill(connection, settings.tables, tables=(name,))
+
+    try:
+        with _one_at_a_time(target.parent):
+            _replace(target, refill, begin_with=target)
+    except (duckdb.Error, StoreError):
+        publish(settings)
+
+
 def publish_first(settings: Settings) -> None:
     """Publish what there is, if only empty tables, where nothing was published yet: a reader finds them at once.
 
@@ -77,18 +98,31 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 
 def _build_aside_and_replace(settings: Settings, target: Path) -> None:
+    def build_all(connection: duckdb.DuckDBPyConnection) -> None:
+        build(connection, settings.tables)
+        copy_alerts(connection, settings.alerts_database)
+        _describe(connection)
+
     _remove_parts_of_the_dead(target)
+    _replace(target, build_all)
+
+
+def _replace(
+    target: Path, change: Callable[[duckdb.DuckDBPyConnection], None], *, begin_with: Path | None = None
+) -> None:
+    """Put a database in place that `change` makes of an empty one, or of a copy of `begin_with`."""
     part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     _remove_part(part)
     try:
-        with _built(part) as path, open_new(path) as connection:
-            # One transaction: the comments alone would be 250 commits.
-            connection.execute("begin")
-            build(connection, settings.tables)
-            copy_alerts(connection, settings.alerts_database)
-            _describe(connection)
-            connection.execute("commit")
-            connection.execute("checkpoint")
+        with _built(part) as path:
+            if begin_with is not None:
+                shutil.copyfile(begin_with, path)
+            with open_new(path) as connection:
+                # One transaction: the comments alone would be 250 commits.
+                connection.execute("begin")
+                change(connection)
+                connection.execute("commit")
+                connection.execute("checkpoint")
         replace_durably(part, target)
     finally:
         _remove_part(part)

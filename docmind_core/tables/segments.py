@@ -1,9 +1,10 @@
 """Segments: one Parquet file per (table, run). They are the truth; the database is built from them."""
 
+import fcntl
 import math
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,6 +111,20 @@ def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) 
             return file.read(columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path} cannot be read: {error}. Write it again: docmind doctor --repair") from error
+
+
+def update_segment(
+    folder: Path, table: str, run_id: str, change: Callable[[list[dict[str, object]]], Sequence[Mapping[str, object]]]
+) -> None:
+    """Replace the rows of `table` for `run_id` by what `change` makes of them; other processes that do so wait."""
+    target = segment_path(folder, table, run_id)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        write_segment(folder, table, run_id, change(read_segment(folder, table, run_id)))
+    finally:
+        os.close(descriptor)
 
 
 def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:

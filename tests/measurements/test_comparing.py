@@ -5,7 +5,8 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.comparing import GATING, compare_arms
+from docmind_core.measurements.comparing import GATING
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import read_segment, write_segment

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import read_segment

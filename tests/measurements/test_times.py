@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.noise_floor import measure_noise
 from docmind_core.measurements.times import CLOCK_METRICS, compare_times
 from docmind_core.tables.segments import read_segment
@@ -129,7 +129,7 @@ def test_where_the_prefix_cache_is_unknown_times_are_not_judged(home):
 
 def test_the_same_arm_twice_is_called_different_in_at_most_one_of_twenty_runs(home):
     """The four times of a pair share one Holm correction: 200 A/A pairs with noise of the blocks and of the queries."""
-    from docmind_core.measurements.times import _compare, pair_queries
+    from docmind_core.measurements.times import compare_clocks, pair_queries
     from docmind_core.tables.query_values import QueryValue
 
     blocks = blocks_of(6)
@@ -149,7 +149,7 @@ def test_the_same_arm_twice_is_called_different_in_at_most_one_of_twenty_runs(ho
             for arm in range(2)
         ]
         assert len(pair_queries(values[0]["wall_s"], values[1]["wall_s"]).first) == 24
-        moved += any(found["verdict"] in {"better", "worse"} for found in _compare(row, row, *values))
+        moved += any(found["verdict"] in {"better", "worse"} for found in compare_clocks(row, row, *values))
     assert moved <= 18  # 5 % of 200 are 10; 18 or fewer in 99 % of such series
 
 

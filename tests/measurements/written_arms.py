@@ -1,6 +1,6 @@
 """Arms as segments, and what comparing them says."""
 
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import read_segment
 from tests.builders import (

@@ -5,7 +5,7 @@ import pytest
 from dagster_project.cli.bench_run import changed_suite
 from docmind_core.agents.arms import find_arm
 from docmind_core.errors import SuiteError, UsageError
-from docmind_core.measurements.comparing import compare_arms
+from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.noise_floor import measure_noise
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.measurements.times import compare_times

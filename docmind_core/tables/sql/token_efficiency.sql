@@ -58,6 +58,8 @@ compared as (
         c.worst_case_delta, c.worst_case_delta_low, c.worst_case_delta_high
     from comparisons as c
     join runs as b on b.run_id = c.baseline_run_id
+    -- A comparison with another night (docmind compare) says nothing about the arms of this one.
+    join runs as a on a.run_id = c.candidate_run_id and a.benchmark_run = b.benchmark_run
     where c.agent = 'all' and c.slice = 'all'
 )
 select

@@ -1,0 +1,100 @@
+"""`docmind compare`: what changed between two runs, whether it is real, and which queries broke."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from docmind_core.measurements.run_comparison import RunComparison
+
+
+@click.command()
+@click.argument("candidate")
+@click.argument("baseline", default="baseline")
+@click.option("--allow", "allowed", multiple=True, metavar="FIELD", help="The comparison is about FIELD; repeatable.")
+@click.option("--arm", "arms", multiple=True, metavar="ARM", help="Compare these arms alone; repeatable.")
+@click.option("--flips", type=click.IntRange(min=0), metavar="N", help="Show N flipped queries; 10, in JSON all.")
+@click.option("--slices", is_flag=True, help="Show every slice, not only those that moved.")
+@click.option("--json", "form", flag_value="json", help="All numbers as JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="As Markdown, for a pull request.")
+def compare(candidate: str, baseline: str, allowed: tuple[str, ...], arms: tuple[str, ...], **shown: object) -> None:
+    """Compare the run CANDIDATE with the run BASELINE, query by query.
+
+    Each is a run id (BENCHMARK_RUN.ARM), a benchmark run (all its arms), `latest`, or `baseline`: the run pinned
+    for the suite and arm of the other one (docmind baseline pin). BASELINE is `baseline` by default.
+
+    Two runs are compared only where everything that their numbers depend on is equal; each field that differs is
+    named. --allow FIELD says that the comparison is about it. What a regression may come from (commit, prompts, engine
+    version, packages) may differ and is listed. The rows are stored in the table `comparisons`. Exit code 2: the two
+    can't be compared.
+
+    \b
+    Examples:
+      docmind compare latest
+      docmind compare latest 20261122T020000Z-smoke-7f3a
+      docmind compare KEY.tuned KEY.naive_supervisor --allow arm
+      docmind compare latest baseline --allow model --markdown
+    """
+    from docmind_core.errors import UsageError
+    from docmind_core.measurements.run_comparison import compare_runs
+    from docmind_core.runs.run_names import arm_of, paired_runs
+    from docmind_core.settings import load_settings
+    from docmind_core.tables.publish import publish_table
+
+    settings = load_settings()
+    flips = shown["flips"] if isinstance(shown["flips"], int) else None
+    pairs = [pair for pair in paired_runs(settings, candidate, baseline) if not arms or arm_of(pair[0]) in arms]
+    if not pairs:
+        raise UsageError(f"no arm {', '.join(arms)} in {candidate}. List the arms of each run: docmind runs")
+    _refuse_unknown_fields(allowed, pairs[0][0])
+    found = [compare_runs(settings, *pair, allowed=allowed) for pair in pairs]
+    publish_table(settings, "comparisons")
+    _PRINTERS[str(shown["form"])](found, flips, bool(shown["slices"]))
+
+
+def _refuse_unknown_fields(allowed: tuple[str, ...], run_id: str) -> None:
+    from docmind_core.errors import UsageError
+    from docmind_core.measurements.run_comparison import comparable_fields
+    from docmind_core.settings import load_settings
+    from docmind_core.tables.segments import read_segment
+
+    known = comparable_fields(read_segment(load_settings().tables, "runs", run_id)[0])
+    if unknown := sorted(set(allowed) - known):
+        raise UsageError(f"--allow {unknown[0]}: there is no such field. Fields: {', '.join(sorted(known))}")
+
+
+def _print_json(found: "list[RunComparison]", flips: int | None, _slices: bool) -> None:
+    import json
+
+    from dagster_project.cli.result_formats import plain_json
+    from docmind_core.reports.run_comparison_page import as_json
+
+    content = [as_json(one, flips) for one in found]
+    click.echo(plain_json(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)))
+
+
+def _print_markdown(found: "list[RunComparison]", flips: int | None, slices: bool) -> None:
+    from docmind_core.reports.run_comparison_page import FLIPS_SHOWN, markdown
+
+    shown = FLIPS_SHOWN if flips is None else flips
+    click.echo("\n".join(markdown(one, slices=slices, flips=shown) for one in found), nl=False)
+
+
+def _print_text(found: "list[RunComparison]", flips: int | None, slices: bool) -> None:
+    from dagster_project.cli.terminal_text import print_table, say, say_wrapped
+    from docmind_core.reports import run_comparison_page as page
+
+    shown = page.FLIPS_SHOWN if flips is None else flips
+    for place, one in enumerate(found):
+        say("\n" * bool(place) + "\n".join(page.headline(one)))
+        print_table(page.COLUMNS, [page.cells(row) for row in page.shown_rows(one, slices=slices)])
+        say("\n".join(page.changed_lines(one)))
+        for flip in page.flip_texts(one, shown):
+            say(f"\n{flip.heading}")
+            for label, text in flip.lines:
+                say_wrapped(f"  {label}", text)
+        if len(one.flips) > shown:
+            say(f"\n{len(one.flips) - shown} more flipped queries: --flips {len(one.flips)}")
+
+
+_PRINTERS = {"json": _print_json, "markdown": _print_markdown, "None": _print_text}

@@ -1,0 +1,87 @@
+"""The arms of one benchmark run compared with its baselines, and where comparisons are written."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from docmind_core.errors import StoreError
+from docmind_core.measurements.arm_values import read_arm_values
+from docmind_core.measurements.comparability import ledger_states
+from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRules, compare, correct
+from docmind_core.measurements.run_estimates import tokens_per_correct_rows
+from docmind_core.measurements.verdicts import MIN_N
+from docmind_core.runs.keys import benchmark_run_of
+from docmind_core.settings import Settings
+from docmind_core.statistics.pairs import holm
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.segments import run_ids_of, update_segment, write_segment
+
+BASELINES = ("naive_supervisor", "single_pass")
+
+
+def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
+    """Compare each finished arm with `naive_supervisor` and with `single_pass`; return the number of comparisons.
+
+    The figures of each arm that SQL can't take, those of `run_estimates`, are written with them.
+
+    Raises:
+        StoreError: If the benchmark run has no finished arm, or if an arm was not scored.
+    """
+    run_ids = run_ids_of(settings.tables, benchmark_run)
+    if not run_ids:
+        raise StoreError(
+            f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
+        )
+    arms = [read_arm_values(settings.tables, run_id, QUALITY_METRICS) for run_id in run_ids]
+    runs = {arm.arm: arm for arm in arms}
+    ledger = ledger_states(settings.tables, run_ids)
+    rules = ClaimRules(min_n=suite.min_n or MIN_N, claim_without_ledger=suite.claim_without_ledger)
+    rows = {
+        candidate.run_id: [
+            row
+            for name in BASELINES
+            if name != arm and name in runs
+            for row in compare(candidate, runs[name], ledger, rules)
+        ]
+        for arm, candidate in runs.items()
+    }
+    _correct_over_arms([row for of_run in rows.values() for row in of_run])
+    for candidate in arms:
+        replace_comparisons(settings.tables, candidate.run_id, rows[candidate.run_id])
+        write_segment(settings.tables, "run_estimates", candidate.run_id, tokens_per_correct_rows(candidate))
+    return sum(len(of_run) for of_run in rows.values())
+
+
+def replace_comparisons(
+    folder: Path, run_id: str, rows: Sequence[Mapping[str, object]], *, baseline_run_id: str | None = None
+) -> None:
+    """Write how a run compares with another, or with the arms of its own benchmark run; other comparisons stay.
+
+    Args:
+        folder: Of the segments.
+        run_id: The candidate.
+        rows: Of `comparisons`.
+        baseline_run_id: The run compared against; None for the arms of the candidate's benchmark run.
+    """
+
+    def is_replaced(row: Mapping[str, object]) -> bool:
+        return is_of_one_benchmark_run(row) if baseline_run_id is None else row["baseline_run_id"] == baseline_run_id
+
+    update_segment(
+        folder, "comparisons", run_id, lambda before: [*rows, *(row for row in before if not is_replaced(row))]
+    )
+
+
+def is_of_one_benchmark_run(row: Mapping[str, object]) -> bool:
+    """Whether a row of `comparisons` compares two arms of one benchmark run."""
+    return benchmark_run_of(str(row["candidate_run_id"])) == benchmark_run_of(str(row["baseline_run_id"]))
+
+
+def _correct_over_arms(rows: Sequence[dict[str, object]]) -> None:
+    """Correct the p of each gating metric over all arms that are compared with the same baseline."""
+    families: dict[tuple[object, object], list[dict[str, object]]] = defaultdict(list)
+    for row in rows:
+        if row["metric"] in GATING and row["slice"] == "all":
+            families[row["metric"], row["baseline_run_id"]].append(row)
+    for family in families.values():
+        correct(family, "p_holm", holm)

@@ -1,0 +1,219 @@
+"""Two finished runs of this home compared: whether they may be, how, and what changed. `metrics.md` §7 and §13."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from docmind_core.errors import DocMindError, UsageError
+from docmind_core.measurements.arm_values import ArmValues, read_arm_values
+from docmind_core.measurements.comparability import MUST_BE_EQUAL, ledger_states
+from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRules, compare
+from docmind_core.measurements.comparing_arms import is_of_one_benchmark_run, replace_comparisons
+from docmind_core.measurements.flipped_queries import FlippedQuery, flipped_queries
+from docmind_core.measurements.paired import PairedRuns
+from docmind_core.measurements.times import compare_clocks
+from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, WORSE
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.query_sets.queries import Query
+from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.runs.keys import benchmark_run_of
+from docmind_core.runs.run_differences import (
+    CONDITIONS,
+    Difference,
+    condition_differences,
+    conditions_of,
+    origin_differences,
+    shown_value,
+)
+from docmind_core.settings import Settings
+from docmind_core.tables.query_values import read_query_values
+from docmind_core.tables.segments import read_segment
+
+IN_COMMON_MIN = 2
+"""Fewest queries of both runs: one pair has no interval."""
+FDR_MAX = 0.05
+"""Share of false findings that is accepted among the rows that explore."""
+GOLD, COMPARABLE, QUERY_SET = "gold", "comparable", "query_set_hash"
+"""Fields besides the conditions that two runs may be refused for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunComparison:
+    """What a candidate says against a baseline."""
+
+    candidate_run_id: str
+    baseline_run_id: str
+    rows: tuple[Mapping[str, object], ...]
+    """Of `comparisons`: the gating metrics first."""
+    conditions: tuple[Difference, ...]
+    """Conditions that differ: what the comparison is about."""
+    origins: tuple[Difference, ...]
+    """What a change may come from: commit, prompts, engine version, packages."""
+    flips: tuple[FlippedQuery, ...]
+    notes: tuple[str, ...]
+    """What a reader has to know, one line each."""
+
+
+def compare_runs(
+    settings: Settings, candidate: str, baseline: str, *, allowed: Collection[str] = (), store: bool = True
+) -> RunComparison:
+    """Compare two finished runs, and write the rows to `comparisons`.
+
+    Arms of one benchmark run are compared by the asset `token_efficiency`; here they are shown, not written again.
+
+    Args:
+        settings: The home.
+        candidate: Run id of the run judged.
+        baseline: Run id of the run compared against.
+        allowed: Fields that may differ, since the comparison is about them.
+        store: Whether to write the rows.
+
+    Raises:
+        UsageError: If the two can't be compared; each reason is named.
+        StoreError: If a run was not scored.
+    """
+    runs = [read_segment(settings.tables, "runs", run_id)[0] for run_id in (candidate, baseline)]
+    conditions = condition_differences(runs[1], runs[0])
+    refuse_other_conditions(runs[0], runs[1], allowed)
+    arms = [read_arm_values(settings.tables, run_id, QUALITY_METRICS) for run_id in (candidate, baseline)]
+    arms, notes = _of_one_text(arms) if runs[0][QUERY_SET] != runs[1][QUERY_SET] else (arms, [])
+    pairs = PairedRuns(candidate=arms[0], baseline=arms[1])
+    _refuse_unlike(pairs, allowed)
+    rows = _compared(settings, pairs, allowed)
+    if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
+        replace_comparisons(settings.tables, candidate, rows, baseline_run_id=baseline)
+    gold, without = _gold(settings, runs[0])
+    return RunComparison(
+        candidate_run_id=candidate,
+        baseline_run_id=baseline,
+        rows=tuple(rows),
+        conditions=conditions,
+        origins=origin_differences(runs[1], runs[0]),
+        flips=flipped_queries(pairs, gold),
+        notes=(*notes, *_plumbing(runs), *without),
+    )
+
+
+def _compared(settings: Settings, pairs: PairedRuns, allowed: Collection[str]) -> list[dict[str, object]]:
+    arms = pairs.candidate, pairs.baseline
+    run_ids = tuple(dict.fromkeys(arm.run_id for arm in arms))  # a run may be compared with itself
+    rules = _rules(settings, arms[0].run_id, frozenset(allowed) | {"engine_version"})
+    rows = compare(*arms, ledger_states(settings.tables, run_ids), rules, in_detail=True)
+    values = read_query_values(settings.tables, run_ids)
+    times = compare_clocks(arms[0].row, arms[1].row, *(values[arm.run_id] for arm in arms))
+    return [*_without_false_findings(rows), *times]
+
+
+def comparable_fields(run: Mapping[str, object]) -> frozenset[str]:
+    """Return the names that `allowed` may have for a run: its conditions, and what else runs are refused for."""
+    return frozenset({*conditions_of(run), *MUST_BE_EQUAL, CONDITIONS, GOLD, COMPARABLE})
+
+
+def refuse_other_conditions(
+    candidate: Mapping[str, object], baseline: Mapping[str, object], allowed: Collection[str] = ()
+) -> None:
+    """Refuse two rows of `runs` that can't be compared.
+
+    Raises:
+        UsageError: If a run has not finished, or if they differ in a condition that is not among `allowed`; each is
+            named, with both values.
+    """
+    for run in (candidate, baseline):
+        if run["status"] not in {"finished", None}:
+            raise UsageError(f"run {run['run_id']} is {run['status']}: compare runs that have finished")
+    found = {one.field: one for one in condition_differences(baseline, candidate) if one.field not in allowed}
+    problems = [
+        f"{name} ({shown_value(one.baseline)} in the baseline, {shown_value(one.candidate)} in the candidate)"
+        for name, one in found.items()
+    ]
+    fields_named = list(found)
+    resumed = [str(run["run_id"]) for run in (candidate, baseline) if run["comparable"] is False]
+    if resumed and COMPARABLE not in allowed:
+        problems.append(f"comparable ({' and '.join(resumed)} was resumed with a changed suite, code or prompt)")
+        fields_named.append(COMPARABLE)
+    if problems:
+        flags = " ".join(f"--allow {name}" for name in fields_named)
+        raise UsageError(
+            f"{candidate['run_id']} can't be compared with {baseline['run_id']}, which differs in "
+            f"{'; '.join(problems)}. If the comparison is about that: {flags}"
+        )
+
+
+def _refuse_unlike(pairs: PairedRuns, allowed: Collection[str]) -> None:
+    common = set(pairs.candidate.queries) & set(pairs.baseline.queries)
+    if len(common) < IN_COMMON_MIN:
+        raise UsageError(
+            f"{pairs.candidate.run_id} and {pairs.baseline.run_id} have "
+            f"{'no query' if not common else 'one query'} in common: nothing to compare"
+        )
+    if GOLD in allowed:
+        return
+    known = [run for run in (pairs.candidate, pairs.baseline) if _has_gold(run)]
+    if len(known) == 1:
+        without = pairs.baseline if known[0] is pairs.candidate else pairs.candidate
+        raise UsageError(
+            f"gold: no query of {without.run_id} could be judged right or wrong, while those of {known[0].run_id} "
+            "were. Compare tokens alone: --allow gold"
+        )
+
+
+def _has_gold(run: ArmValues) -> bool:
+    values = run.score("passed").values
+    return bool((values == values).any())  # noqa: PLR0124 - NaN is not equal to itself
+
+
+def _of_one_text(arms: Sequence[ArmValues]) -> tuple[list[ArmValues], list[str]]:
+    """Leave out queries that have one id and two texts in two query sets: they are not the same query."""
+    texts = [dict(zip(arm.rows["query_id"], arm.rows["query"], strict=True)) for arm in arms]
+    other = {query for query in texts[0].keys() & texts[1].keys() if texts[0][query] != texts[1][query]}
+    if not other:
+        return list(arms), []
+    kept = []
+    for arm in arms:
+        rows = [at for at, query in enumerate(arm.rows["query_id"]) if query not in other]
+        scores = [at for at, query in enumerate(arm.scores["query_id"]) if query not in other]
+        kept.append(
+            replace(
+                arm,
+                rows={name: [values[at] for at in rows] for name, values in arm.rows.items()},
+                scores={name: [values[at] for at in scores] for name, values in arm.scores.items()},
+            )
+        )
+    return kept, [f"{len(other)} queries have one id and two texts in the two query sets: left out"]
+
+
+def _rules(settings: Settings, candidate: str, about: frozenset[str]) -> ClaimRules:
+    try:
+        suite = read_frozen_suite(settings, benchmark_run_of(candidate))
+    except DocMindError:
+        return ClaimRules(about=about)
+    return ClaimRules(min_n=suite.min_n or MIN_N, claim_without_ledger=suite.claim_without_ledger, about=about)
+
+
+def _without_false_findings(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Call a row that explores inconclusive where its corrected p shows nothing: among a hundred, five look moved."""
+    found = []
+    for row in rows:
+        p = row.get("p_fdr")
+        explores = row["metric"] not in GATING or row["slice"] != "all" or row["agent"] != "all"
+        if explores and row["verdict"] in {BETTER, WORSE} and isinstance(p, float) and p > FDR_MAX:
+            because = f"{row['because']}; p {p:.2g} corrected for all that explore (Benjamini and Hochberg)"
+            row = {**row, "verdict": INCONCLUSIVE, "because": because}  # noqa: PLW2901
+        found.append(row)
+    return found
+
+
+def _gold(settings: Settings, run: Mapping[str, object]) -> tuple[dict[str, Query], tuple[str, ...]]:
+    """Return the queries with what is right, where the query set is at hand as it was."""
+    try:
+        found = load_query_set(read_frozen_suite(settings, str(run["benchmark_run"])).query_set)
+    except DocMindError as error:
+        return {}, (f"gold answers are not shown: {str(error).splitlines()[0]}",)
+    if found.query_set_hash != run[QUERY_SET]:
+        return {}, ("gold answers are not shown: the query set has changed since the run",)
+    return {query.query_id: query for query in found.queries}, ()
+
+
+def _plumbing(runs: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    return (
+        ("ran on a smoke-test model: quality figures are not meaningful",) if any(r["plumbing"] for r in runs) else ()
+    )

@@ -1,0 +1,111 @@
+"""What two runs differ in: the conditions that their numbers depend on, and what a hunt for a regression is about."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+ORIGINS = ("git_sha", "git_dirty", "engine_version", "engine_session", "dagster_run_id", "started_at")
+"""Columns of `runs` that are no conditions; the last three name the run itself."""
+OF_THE_RUN_ITSELF = frozenset({"engine_session", "dagster_run_id", "started_at"})
+CONDITIONS = "conditions"
+"""The field that differs where one run was written before conditions were."""
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One field in which two runs differ."""
+
+    field: str
+    baseline: object
+    """None where it is unknown or there is none."""
+    candidate: object
+
+    @property
+    def text(self) -> str:
+        """The field with both values, `limit 20 → 40`."""
+        return f"{self.field} {shown_value(self.baseline)} → {shown_value(self.candidate)}"
+
+
+def conditions_of(run: Mapping[str, object]) -> dict[str, object]:
+    """Return the conditions of a row of `runs`; empty where it was written before they were recorded."""
+    return _object(run.get(CONDITIONS))
+
+
+def condition_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:
+    """Return the conditions that differ between two rows of `runs`, by name; `metrics.md` §13."""
+    theirs, ours = conditions_of(baseline), conditions_of(candidate)
+    if bool(theirs) != bool(ours):
+        known, unknown = "recorded", None
+        values = (known, unknown) if theirs else (unknown, known)
+        return (Difference(field=CONDITIONS, baseline=values[0], candidate=values[1]),)
+    return tuple(_differences(theirs, ours))
+
+
+def origin_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:
+    """Return what a change between two comparable runs may come from: commit, prompts by file, engine, packages."""
+    theirs, ours = (_origins(row) for row in (baseline, candidate))
+    return tuple(_differences(theirs, ours))
+
+
+def manifest_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:
+    """Return every field of two manifests that differs, but for what names a run; nested ones as `suite.limit`."""
+    theirs, ours = (dict(manifest_fields(row)) for row in (baseline, candidate))
+    return tuple(difference for difference in _differences(theirs, ours) if difference.field not in OF_THE_RUN_ITSELF)
+
+
+def manifest_fields(row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield all that a row of `runs` says of how it was made: conditions, origins, and each field of its manifest."""
+    yield from sorted(conditions_of(row).items())
+    yield from ((name, row.get(name)) for name in ORIGINS)
+    manifest = _object(row.get("manifest"))
+    if "prompts" not in manifest:
+        yield "prompt_hash", row.get("prompt_hash")
+    yield from _leaves(manifest, "")
+
+
+def shown_value(value: object) -> str:
+    """Return a value of a field on one line, long ones cut: hashes are told apart by their first digits."""
+    if value is None:
+        return "unknown"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def _origins(row: Mapping[str, object]) -> dict[str, object]:
+    manifest = _object(row.get("manifest"))
+    found: dict[str, object] = {name: row.get(name) for name in ORIGINS if name not in OF_THE_RUN_ITSELF}
+    prompts = _object(manifest.get("prompts"))
+    found |= {f"prompt {name}": value for name, value in prompts.items()}
+    if not prompts:
+        found["prompt_hash"] = row.get("prompt_hash")
+    if "code" in manifest:
+        found["code"] = manifest["code"]
+    return found | {f"package {name}": version for name, version in _object(manifest.get("packages")).items()}
+
+
+def _leaves(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, value in sorted(content.items()):
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _differences(theirs: Mapping[str, object], ours: Mapping[str, object]) -> Iterator[Difference]:
+    for name in sorted({*theirs, *ours}):
+        before, now = theirs.get(name, _UNKNOWN), ours.get(name, _UNKNOWN)
+        if before is not _UNKNOWN or now is not _UNKNOWN:
+            known = tuple(None if value is _UNKNOWN else value for value in (before, now))
+            if known[0] != known[1]:
+                yield Difference(field=name, baseline=known[0], candidate=known[1])
+
+
+def _object(content: object) -> dict[str, object]:
+    if isinstance(content, dict):
+        return content
+    try:
+        found = json.loads(str(content)) if content else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
