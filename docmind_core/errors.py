@@ -14,6 +14,8 @@
     │   └── OutputInvalid       the engine answered, but not in the form that was asked for
     ├── AgentError              an agent could not do its task
     │   ├── AgentTimeout        an agent ran past its deadline
+    │   ├── SystemFailed        a system of the user raised, or answered with a status that is no answer
+    │   ├── SystemExited        the process of a system of the user ended before it had answered
     │   ├── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
     │   └── NoAnswer            the model's last reply holds no answer, or is none that ended by itself
     ├── RunError                a benchmark run can't go on
@@ -83,6 +85,14 @@ class AgentError(DocMindError):
 
 class AgentTimeout(AgentError):
     """An agent ran past its deadline."""
+
+
+class SystemFailed(AgentError):
+    """A system of the user raised an exception, or what it sent is no answer."""
+
+
+class SystemExited(AgentError):
+    """The process of a system of the user ended before it had answered."""
 
 
 class ContextOverflow(AgentError):

@@ -32,6 +32,9 @@ NOTHING_TOLD = {
 }
 """What keeps dependencies from telling others about runs, whatever the user's environment says."""
 
+_OUTSIDE = {name: os.environ.get(name) for name in NOTHING_TOLD}
+"""What the user's own environment says of them."""
+
 # At import, so that no process of the platform can forget it: everything that imports one of them imports this first.
 os.environ.update(NOTHING_TOLD)
 
@@ -275,6 +278,19 @@ def config_home(environ: Mapping[str, str] | None = None) -> Path:
     values = os.environ if environ is None else environ
     given = Path(values.get("XDG_CONFIG_HOME", ""))
     return given if given.is_absolute() else Path.home() / ".config"
+
+
+def foreign_environment(*secrets: str | None, **changes: str) -> dict[str, str]:
+    """Return the environment for a program of the user: his own, without the platform's switches, keys and channels.
+
+    Args:
+        secrets: Names of the variables that hold keys.
+        changes: Variables to be set.
+    """
+    ours = {"DOCMIND_HEARTBEAT_URL", *NOTHING_TOLD, *filter(None, secrets)}
+    names = [name for name in os.environ if name not in ours and not name.startswith("DOCMIND_CHANNEL_")]
+    kept = {name: os.environ[name] for name in names}
+    return {**kept, **{name: value for name, value in _OUTSIDE.items() if value is not None}, **changes}
 
 
 def child_environment(**changes: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What `docmind bench` does once its heavy imports are due."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 from dagster import DagsterExecutionInterruptedError
@@ -66,9 +66,11 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
     """Return `suite` with what the command line says instead, validated again."""
     values = dict(changes)
     if isinstance(arms := values.get("arms"), str):
-        values["arms"] = [name.strip() for name in arms.split(",") if name.strip()]
+        names = [name.strip() for name in arms.split(",") if name.strip()]
+        values |= {"arms": names, "systems": _systems_of(suite, names)}
     if (arm := values.pop("aa", None)) is not None:
         values |= {"arms": [str(arm), f"{arm}{AGAIN}"], "blocks": max(suite.blocks, BLOCKS_MIN)}
+        values["systems"] = _systems_of(suite, [str(arm)])
     if "strategy" in values:
         values["strategies"] = [values["strategy"]]
     try:
@@ -78,6 +80,11 @@ def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
             ": ".join([*(_option(name) for name in problem["loc"][:1]), problem["msg"]]) for problem in error.errors()
         )
         raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
+
+
+def _systems_of(suite: Suite, arms: Sequence[str]) -> dict[str, object]:
+    """Return the systems that are asked for: any other in the suite would be added to the arms."""
+    return {name: spec for name, spec in suite.systems.items() if name in {arm.removesuffix(AGAIN) for arm in arms}}
 
 
 def _option(field: object) -> str:

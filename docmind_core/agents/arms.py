@@ -26,6 +26,8 @@ class Arm:
     """What is on in it."""
     changed: tuple[Lever, ...] = ()
     """The levers in its name: what makes it differ from the arm it is compared with."""
+    of_user: bool = False
+    """Whether it is a system of the user, not a graph of ours."""
     compared_with: str = "naive_supervisor"
     """The arm that its effect is measured against."""
 

@@ -28,7 +28,7 @@ _BEFORE_IT_WAS_WRITTEN = {"context_budget": 2048}
 NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
 """Why cached tokens of two arms are not compared where `cache_is_unknown`."""
 
-OF_THE_ARM = frozenset({"arm", "context_budget"})
+OF_THE_ARM = frozenset({"arm", "context_budget", "system"})
 """Conditions in which the arms of one benchmark run may differ: it is what they are compared for."""
 
 NOT_OWN_MAX = 0.10

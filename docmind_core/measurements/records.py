@@ -21,6 +21,10 @@ class QueryRun:
     cited_chunk_ids: tuple[str, ...] = ()
     candidate_chunk_ids: tuple[str, ...] = ()
     """The ranking that retrieval metrics judge, best first; empty when nothing was found or searched."""
+    ranking_known: bool = True
+    """False where what a system of the user found is not logged: it may have found everything, or nothing."""
+    reading_known: bool = True
+    """False where what it read is not logged."""
     passages: Mapping[str, str] = field(default_factory=dict)
     """Text by chunk id of what reached the synthesizer, as far as a gold document holds it."""
 

@@ -104,6 +104,8 @@ def score_citation_precision(query: Query, run: QueryRun) -> Score:
     """Score `citation_precision`; without a citation there is nothing to be right about."""
     if not query.gold_doc_ids:
         return Score.missing("citation_precision", because="no_gold")
+    if not run.reading_known:
+        return Score.missing("citation_precision", because="not_logged")
     if run.failed or not run.cited_chunk_ids:
         return Score.missing("citation_precision", because="no_citation")
     return Score(metric="citation_precision", value=citation_precision(run.cited_chunk_ids, query.gold_doc_ids))
@@ -113,6 +115,8 @@ def score_citation_recall(query: Query, run: QueryRun) -> Score:
     """Score `citation_recall`; no citation with gold present is a true 0."""
     if not query.gold_doc_ids:
         return Score.missing("citation_recall", because="no_gold")
+    if not run.reading_known:
+        return Score.missing("citation_recall", because="not_logged")
     return Score(metric="citation_recall", value=citation_recall(run.cited_chunk_ids, query.gold_doc_ids))
 
 
@@ -120,6 +124,8 @@ def score_evidence_recall(query: Query, run: QueryRun) -> Score:
     """Score `evidence_recall` on what reached the synthesizer."""
     if not query.evidence or query.expected_abstain:
         return Score.missing("evidence_recall", because="no_gold")
+    if not run.reading_known:
+        return Score.missing("evidence_recall", because="not_logged")
     return Score(metric="evidence_recall", value=evidence_recall(query.evidence, run.passages))
 
 
@@ -130,6 +136,8 @@ def ranking_scorer(name: str, formula: Callable[[Sequence[str], dict[str, int], 
     def score(query: Query, run: QueryRun, /) -> Score:
         if not query.gold_doc_ids or query.expected_abstain:
             return Score.missing(metric, because="no_gold")
+        if not run.ranking_known:
+            return Score.missing(metric, because="not_logged")
         ranked = document_ranking(run.candidate_chunk_ids)
         return Score(metric=metric, value=formula(ranked, query.qrels, k))
 

@@ -57,6 +57,7 @@ def _score_run(
 ) -> int:
     candidates = _candidates(read_segment(folder, "retrieved", run_id))
     rows: list[dict[str, object]] = []
+    logged = next((row["retrieval_logged"] for row in read_segment(folder, "runs", run_id)), None)
     for record in read_segment(folder, "query_runs", run_id):
         if record["phase"] == "warmup":
             continue
@@ -66,7 +67,7 @@ def _score_run(
                 f"run {run_id} answered the query {record['query_id']!r}, which the query set lacks: it has changed. "
                 "Score with the query set of that run."
             )
-        run = _query_run(record, candidates, gold_chunks)
+        run = _query_run(record, candidates, gold_chunks, logged)
         scores = (*(scorer(query, run) for scorer in SCORERS), *score_router(query, run))
         rows.extend(_rows(run_id, run, scores))
     write_segment(folder, "measurements", run_id, rows)
@@ -90,7 +91,10 @@ def _rows(run_id: str, run: QueryRun, scores: Sequence[Score]) -> list[dict[str,
 
 
 def _query_run(
-    record: Row, candidates: Mapping[tuple[object, object], Sequence[str]], gold_chunks: Mapping[str, str]
+    record: Row,
+    candidates: Mapping[tuple[object, object], Sequence[str]],
+    gold_chunks: Mapping[str, str],
+    logged: object,
 ) -> QueryRun:
     answered = record["status"] == "answered"
     passages = _as_read(record, gold_chunks)
@@ -102,6 +106,8 @@ def _query_run(
         abstained=bool(record["abstained"]) if answered else None,
         cited_chunk_ids=_names(record["citations"]),
         candidate_chunk_ids=tuple(candidates.get((record["query_id"], record["replicate"]), ())),
+        ranking_known=logged != "nothing",
+        reading_known=logged in {"passages", None} and not (answered and record["passages"] is None),
         passages=passages,
     )
 

@@ -37,6 +37,7 @@ REASONS: dict[str, str] = {
     "not_supported": "the device or the engine can't report it",
     "zero_denominator": "the ratio is over a part of the queries that this one, or every one, is not in",
     "no_gold": "nobody wrote down the right answer, document or span",
+    "not_logged": "a system of the user does not say what it read (its `sources`) or found (`search_tool`)",
     "no_citation": "the answer cites nothing",
     "not_all_open": "the suite does not open every search strategy: there is no best one to compare a choice with",
     "index_changed": "the index of the documents is no longer the one that the run searched",

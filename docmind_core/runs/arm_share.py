@@ -1,13 +1,12 @@
 """An arm's share of one block: warm up, empty the prefix cache, and answer between two readings of the counters."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from docmind_core.agents.arms import find_arm
 from docmind_core.agents.context_window import CountsTokens
 from docmind_core.agents.messages import Message
 from docmind_core.errors import EngineUnreachable
@@ -29,9 +28,13 @@ from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineSeat, finished_calls
 from docmind_core.runs.result_caches import ArmCaches
+from docmind_core.runs.suite_arms import suite_arm
+from docmind_core.runs.system_arm import SystemGraph, system_at_work, system_place
+from docmind_core.runs.system_calls import SystemDesk
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
 from docmind_core.serving.prefix_cache import reset_prefix_cache
+from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.settings import Settings
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
@@ -63,6 +66,8 @@ class Bench:
     clock: ClockAnchor = field(default_factory=read_anchor)
     """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
     open_arms: dict[str, OpenArm] = field(default_factory=dict)
+    proxy: RecordingProxy | None = None
+    """Through which systems of the user reach the engine; None in a suite without."""
     last_reading: CounterSnapshot | None = None
     """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
 
@@ -109,17 +114,44 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
     )
     queries = bench.asked(bench.plan.blocks[block - 1])
     todo = unanswered(journal, run_id, queries, bench.inputs.suite.replicates)
-    if todo:
-        before = await _warmed_up(bench, client, opened, setting, before)
-    was_reset = await reset_prefix_cache(connection)
-    journal.begin_block(run_id, block, session, was_reset=was_reset)
-    book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
-    with sampled_devices(journal, run_id, connection, bench.clock) as keep_samples:
-        work = run_queries(
-            setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=keep_samples
-        )
-        bench.last_reading = await _with_last_reading(work, bench, client, (run_id, block), before)
+    async with AsyncExitStack() as at_work:
+        if todo:
+            graph = await at_work.enter_async_context(_graph_at_work(bench, client, setting))
+            setting = replace(setting, graph=graph)
+            before = await _warmed_up(bench, client, opened, setting, before)
+        was_reset = await reset_prefix_cache(connection)
+        journal.begin_block(run_id, block, session, was_reset=was_reset)
+        book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
+        with sampled_devices(journal, run_id, connection, bench.clock) as keep_samples:
+            work = run_queries(
+                setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=keep_samples
+            )
+            work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
+            bench.last_reading = await _with_last_reading(work, bench, client, (run_id, block), before)
     journal.end_block(run_id, block, session)
+
+
+@asynccontextmanager
+async def _graph_at_work(bench: Bench, client: ChatClient, setting: ArmSetting) -> AsyncIterator[Any]:
+    """Yield what is invoked for each query: a compiled graph, or a system of the user, started and ended in here."""
+    name, suite = setting.arm.name, bench.inputs.suite
+    if (spec := suite.system(name)) is None:
+        yield setting.graph
+        return
+    desk = SystemDesk(
+        spec=spec, run_id=setting.run_id, journal=setting.journal, clock=setting.clock, engine=setting.engine
+    )
+    place = system_place(bench.settings, suite, setting.run_id)
+    assert bench.proxy is not None
+    async with system_at_work(desk, bench.proxy, bench.index.chunks, client.engine_gone, place=place) as graph:
+        yield graph
+
+
+async def _then(work: Awaitable[None], end: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work
+    finally:
+        await end()
 
 
 async def _with_last_reading(
@@ -174,13 +206,18 @@ async def _warmed_up(
     book_counters(journal, run_id, WARM_UP_BLOCK, "before", before, requests_sent=client.requests_sent)
     replicate = -1 - [*sessions, session].index(session)
     work = warm_up(setting, queries, replicate, opened.recorded)
+    if isinstance(setting.graph, SystemGraph):
+        setting.graph.desk.replicate = replicate
+        work = _then(work, setting.graph.desk.quiet)
     after = await _with_last_reading(work, bench, client, (run_id, WARM_UP_BLOCK), before)
+    if isinstance(setting.graph, SystemGraph):
+        setting.graph.desk.replicate = 0
     journal.end_block(run_id, WARM_UP_BLOCK, session)
     return after
 
 
 def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
-    arm, inputs = find_arm(arm_name), bench.inputs
+    arm, inputs = suite_arm(bench.inputs.suite, arm_name), bench.inputs
     return ArmSetting(
         run_id=bench.run_id(arm_name),
         arm=arm,

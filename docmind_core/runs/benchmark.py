@@ -1,5 +1,6 @@
 """One benchmark run: the engine comes up, every arm answers every query, the tables are published."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from docmind_core.query_sets.bundled import load_query_set
@@ -23,13 +24,15 @@ from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
-from docmind_core.runs.manifest import RunInputs
+from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.runs.structured_arms import admit_engine
+from docmind_core.runs.system_probe import refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
+from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
@@ -109,7 +112,7 @@ def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suit
 
 def _admit(settings: Settings, journal: Journal, inputs: RunInputs) -> None:
     """Refuse what has changed; where it was accepted, the arms that had ended lose what they could be compared by."""
-    identity = run_identity(inputs.query_set, inputs.index_hash, inputs.connection)
+    identity = run_identity(inputs.query_set, inputs.index_hash, inputs.connection, system_hashes(inputs.suite))
     guard_resume(journal, inputs.benchmark_run, identity)
     mark_ended_arms(settings, journal, inputs.benchmark_run, inputs.suite)
 
@@ -134,7 +137,11 @@ def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunO
 async def _run_arms(bench: Bench, arms: list[str]) -> None:
     in_flight = bench.inputs.suite.concurrency
     with measured_loop():
-        async with ChatClient(bench.inputs.connection, in_flight=in_flight) as client:
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(ChatClient(bench.inputs.connection, in_flight=in_flight))
+            if bench.inputs.suite.systems:
+                bench.proxy = await stack.enter_async_context(RecordingProxy(client))
+                await refuse_unseen_systems(bench, bench.proxy, arms)
             await _run_blocks(bench, client, arms)
     if notice := clock_notice(bench.clock.jumped_s()):
         bench.observer.announce(notice)

@@ -46,6 +46,8 @@ class CallBook:
     cached_unsaid: str = "flag_off"
     """Why a usage without cached tokens lacks them."""
     call_id: str = field(default_factory=lambda: uuid4().hex)
+    late: bool = False
+    """Whether its query had been answered: it has no spans then, which would lie outside the query's own."""
     _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
     """Attempts that have begun and not ended, with the ids of their spans."""
     _free_ns: int = field(default_factory=monotonic_ns)
@@ -105,7 +107,8 @@ class CallBook:
             "refusal": end.refusal,
             "ended_because": end.ended_because,
         }
-        self.journal.book_attempt(self.trace.key, row, ended=True, failed=end.error_type in FOR_GOOD)
+        failed = end.error_type in FOR_GOOD and not self.late
+        self.journal.book_attempt(self.trace.key, row, ended=True, failed=failed, sent_on=end.sent_on)
 
     def _add_span(
         self,
@@ -116,6 +119,8 @@ class CallBook:
         error: str | None,
         usage: TokenUsage | None = None,
     ) -> None:
+        if self.late:
+            return
         attributes: dict[str, object] = {
             "gen_ai.agent.name": self.origin.agent,
             "gen_ai.request.model": start.model,
@@ -140,7 +145,7 @@ class CallBook:
         )
 
     def _add_wait(self, op: str, begin_ns: int, end_ns: int) -> None:
-        if end_ns <= begin_ns:
+        if end_ns <= begin_ns or self.late:
             return
         attributes: dict[str, object] = {"gen_ai.agent.name": self.origin.agent, "docmind.call_id": self.call_id}
         self.trace.add_span(
@@ -155,7 +160,7 @@ class CallBook:
         key = self.trace.key
         return {
             "run_id": key.run_id,
-            "query_id": key.query_id,
+            "query_id": key.query_id or None,
             "replicate": key.replicate,
             "call_id": self.call_id,
             "attempt": start.attempt,

@@ -7,6 +7,7 @@ from datetime import datetime
 from docmind_core.runs.device_samples import sampled_rows
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.keys import number_of
+from docmind_core.runs.late_calls import with_late_calls
 from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
@@ -37,7 +38,7 @@ def fold_arm(
     spans = [row for rows in finished for row in rows["spans"]]
     attempts = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
     calls = with_estimates(attempts, finished, facts.get("max_model_len"))
-    query_rows = _with_times([row for rows in finished for row in rows["query_runs"]], spans, calls)
+    query_rows = _with_times(_query_rows(finished, calls), spans, calls)
     measured = [row for row in query_rows if row["phase"] != "warmup"]
     # Journals of earlier versions have no rows of the later tables.
     collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}
@@ -52,6 +53,7 @@ def fold_arm(
         "status": "finished" if len(measured) == expected_queries else "incomplete",
         "expected_queries": expected_queries,
         "comparable": journal.comparable(),
+        "queries_without_calls": _without_calls(query_rows) if facts.get("system") else None,
     }
     folded: dict[str, Sequence[Row]] = {
         "llm_calls": calls,
@@ -88,6 +90,14 @@ def _with_times(query_rows: Sequence[Row], spans: Sequence[Row], calls: Sequence
         path = paths[(row["query_id"], row["replicate"])]
         timed.append({**row, **times, **(asdict(path) if path else {})})
     return timed
+
+
+def _query_rows(finished: Sequence[dict[str, list[Row]]], calls: Sequence[Row]) -> list[Row]:
+    return with_late_calls([row for rows in finished for row in rows["query_runs"]], calls)
+
+
+def _without_calls(query_rows: Sequence[Row]) -> int:
+    return sum(row["status"] == "answered" and row["attempts"] == 0 for row in query_rows)
 
 
 def _unseen(row: Row) -> Row:

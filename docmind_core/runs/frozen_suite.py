@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmind_core.agents.arms import find_arm
 from docmind_core.errors import DocMindError, RunError, SuiteError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
@@ -24,6 +23,7 @@ from docmind_core.runs.keys import (
 )
 from docmind_core.runs.preflight import refuse_unready
 from docmind_core.runs.pruning import PART, remove_half_frozen
+from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
 from docmind_core.suites.plain_yaml import write_plain_yaml
@@ -64,7 +64,7 @@ def check_suite(suite: Suite) -> None:
         SuiteError: It has fewer queries than the suite has blocks.
     """
     for arm in suite.arms:
-        find_arm(arm)
+        suite_arm(suite, arm)
     if not suite.engine_is_remote:
         engine_profile(suite.engine)
     refuse_unready(suite)

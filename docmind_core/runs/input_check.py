@@ -86,8 +86,8 @@ def _described(query_set: QuerySet) -> str:
 
 def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None) -> CheckedInput:
     # LangGraph is imported with the arms; a folder is checked without.
-    from docmind_core.agents.arms import find_arm  # noqa: PLC0415
     from docmind_core.query_sets.bundled import load_query_set  # noqa: PLC0415
+    from docmind_core.runs.suite_arms import suite_arm  # noqa: PLC0415
     from docmind_core.serving.profiles import engine_profile  # noqa: PLC0415
 
     problems: list[str] = []
@@ -100,7 +100,7 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
             problems.append(f"{source}: {field}: {error}")
 
     for position, arm in enumerate(suite.arms[:PROBLEMS_SHOWN_MAX]):
-        look(f"arms.{position}", lambda arm=arm: find_arm(arm))  # type: ignore[misc]
+        look(f"arms.{position}", lambda arm=arm: suite_arm(suite, arm))  # type: ignore[misc]
     if suite.schedule is not None and check_schedule is not None:
         look("schedule", lambda: check_schedule(suite))
     if not suite.engine_is_remote:

@@ -63,10 +63,12 @@ class Journal:
         """Close the file."""
         self._connection.close()
 
-    def book_attempt(self, key: QueryKey, row: Row, *, ended: bool, failed: bool = False) -> None:
+    def book_attempt(
+        self, key: QueryKey, row: Row, *, ended: bool, failed: bool = False, sent_on: tuple[str, bytes] | None = None
+    ) -> None:
         """Write one attempt of a call, or how it ended, and in one with that whether its call has failed for good.
 
-        Durable on return.
+        `sent_on` is what a client of the recording proxy was sent, to be sent again. Durable on return.
         """
         attempt = (
             *(key.run_id, key.query_id, key.replicate),
@@ -75,6 +77,8 @@ class Journal:
         )
         with self._one_transaction():
             self._write("insert or replace into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", attempt)
+            if sent_on is not None:
+                self._write("insert into replies values (?, ?, ?, ?)", (row["call_id"], row["attempt"], *sent_on))
             if failed:
                 match = (row["agent"], row["task"], row["request_hash"])
                 told = {"error_type": row["error_type"], "error_message": row["error_message"]}
@@ -87,6 +91,12 @@ class Journal:
         if key is not None:
             sql, parameters = f"{sql} and query_id = ? and replicate = ?", (run_id, key.query_id, key.replicate)
         return [(decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
+
+    def sent_on(self, row: Row) -> tuple[str, bytes]:
+        """Return the content type and the body that a client of the recording proxy was sent for an attempt."""
+        sql = "select content_type, body from replies where call_id = ? and attempt = ?"
+        ((kind, body),) = self._read(sql, (row["call_id"], row["attempt"]))
+        return kind, body
 
     def note_late(self, key: QueryKey, agent: str, task: str) -> None:
         """Write that a call's reply was not waited for: what was decided without it is decided."""

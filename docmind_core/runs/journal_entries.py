@@ -14,6 +14,10 @@ create table if not exists attempts (
     primary key (call_id, attempt)
 );
 create index if not exists attempts_of_query on attempts (run_id, query_id, replicate);
+create table if not exists replies (
+    call_id text not null, attempt integer not null, content_type text not null, body blob not null,
+    primary key (call_id, attempt)
+);
 create table if not exists late_calls (
     run_id text not null, query_id text not null, replicate integer not null,
     agent text not null, task text not null,

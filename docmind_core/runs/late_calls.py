@@ -1,20 +1,32 @@
 """Calls whose reply came too late to be used: they go on, so that what the engine counted for them is booked."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from docmind_core.errors import RunError, StoreError
 from docmind_core.runs.call_booking import CallBook
+from docmind_core.runs.journal import Row
 from docmind_core.serving.chat import ChatReply
+
+LATE = "late"
+"""Role of the calls that a system of the user made after its answer."""
+
+_BILLED = (("prompt_tokens", "completion_tokens", "billed_tokens"), "tokens_missing_because")
+_CACHED = (("cached_tokens", "prefill_computed_tokens"), "cached_missing_because")
 
 
 @dataclass(slots=True, kw_only=True)
 class LateCalls:
     """The late calls of one query. Each keeps its place among the calls in flight until it has ended."""
 
-    _calls: list[asyncio.Task[ChatReply]] = field(default_factory=list)
+    _calls: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    def adopt(self, calls: Iterable[asyncio.Task[Any]]) -> None:
+        """Take over calls that are still under way although their query was answered."""
+        self._calls.extend(calls)
 
     async def wait_for(self, call: Coroutine[Any, Any, ChatReply], book: CallBook) -> ChatReply:
         """Return the reply; when this wait is cancelled, the attempt under way goes on without it.
@@ -49,3 +61,35 @@ class LateCalls:
         for end in ends:
             if isinstance(end, RunError | StoreError):
                 raise end
+
+
+def with_late_calls(query_rows: Sequence[Row], calls: Sequence[Row]) -> list[Row]:
+    """Return the rows of `query_runs` with what the system spent on them after its answer, which is a cost of it too.
+
+    Args:
+        query_rows: Of one arm, as they were booked with the answers.
+        calls: All its attempts.
+    """
+    late: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
+    for call in calls:
+        if call["role"] == LATE:
+            late[call["query_id"], call["replicate"]].append(call)
+    return [_with_late(row, late.get((row["query_id"], row["replicate"]), ())) for row in query_rows]
+
+
+def _with_late(row: Row, late: Sequence[Row]) -> Row:
+    if not late:
+        return row
+    finished = sum(call["status"] == "finished" for call in late)
+    added: Row = {
+        "calls": row["calls"] + finished,
+        "attempts": row["attempts"] + len(late),
+        "failures": row["failures"] + len(late) - finished,
+    }
+    for columns, because in (_BILLED, _CACHED):
+        reasons = [each.get(because) for each in (row, *late) if each.get(because)]
+        added[because] = reasons[0] if reasons else None
+        for column in columns:
+            counts = [row.get(column), *(call.get(column) for call in late)]
+            added[column] = None if reasons or None in counts else sum(counts)
+    return {**row, **added}

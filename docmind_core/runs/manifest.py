@@ -81,6 +81,8 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
     return {
         "suite": suite.name,
         "arm": arm,
+        "system": system.kind if (system := suite.system(arm)) else None,
+        "retrieval_logged": system.logs if system else None,
         "level": suite.level,
         "routing": suite.routing,
         "context_budget": suite.context_budget,
@@ -112,6 +114,7 @@ def _manifest(inputs: RunInputs) -> Row:
             "dialect": inputs.connection.dialect.name,
             "choices": inputs.connection.dialect.choices,
         },
+        **({"systems": system_hashes(inputs.suite)} if inputs.suite.systems else {}),
         "answer_rules": {"citations": CITATION_RULES_VERSION, "refusals": REFUSAL_RULES_VERSION},
         "prompts": prompt_hashes(),
         "code": code_hash()[:16],
@@ -130,7 +133,10 @@ def run_conditions(inputs: RunInputs, arm: str) -> Row:
     """
     suite, engine = inputs.suite, inputs.connection
     has_budget = has_lever(arm, Lever.CONTEXT_BUDGET)
+    system = suite.system(arm)
     return {
+        # Its code is left out, as that of our own graphs is.
+        **({"system": system.model_dump(mode="json", exclude={"folder"})} if system else {}),
         **{name: getattr(suite, name) for name in SUITE_CONDITIONS},
         "suite": suite.name,
         "arm": arm,
@@ -144,6 +150,17 @@ def run_conditions(inputs: RunInputs, arm: str) -> Row:
         "hardware_fingerprint": hardware_fingerprint(),
         "judge_hash": None,
     }
+
+
+def system_hashes(suite: Suite) -> dict[str, str]:
+    """Return, for each system of the user, the sha256 over what the suite says of it and the files it names."""
+    found = {}
+    for name, spec in suite.systems.items():
+        digest = hashlib.sha256(spec.model_dump_json(exclude={"compared_with"}).encode())
+        for path in spec.source_files():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        found[name] = digest.hexdigest()
+    return found
 
 
 @cache

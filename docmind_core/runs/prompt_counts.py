@@ -12,6 +12,8 @@ from docmind_core.errors import EngineError
 from docmind_core.runs.journal import Row
 from docmind_core.serving.chat import ChatRequest
 
+HANDOFFS_UNKNOWN: Row = {"handoff_missing_because": "not_supported", "duplicated_missing_because": "not_supported"}
+"""Of a system of the user: which of its prompts hand something over is not known."""
 BLOCK_TOKENS = 16
 """Length of the runs of tokens that are compared between agents; as vLLM's blocks on a GPU."""
 
@@ -168,5 +170,5 @@ def billed_bounds(call: Row, window: int | None) -> Row:
         return {"billed_tokens_low": booked, "billed_tokens_high": booked}
     read = call["status"] == "finished" and booked is None
     low = prompt if read and prompt is not None else booked
-    high = window if prompt is None else prompt + call["max_tokens"]
+    high = window if prompt is None or call["max_tokens"] is None else prompt + call["max_tokens"]
     return {"billed_tokens_low": low or 0, "billed_tokens_high": high}

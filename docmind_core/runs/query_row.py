@@ -38,6 +38,8 @@ class QueryEnd:
     resumed: bool
     no_passages: bool
     """Whether it searched, and no search found a passage."""
+    of_user: bool = False
+    """Whether a system of the user answered: which of its calls made the answer is not known."""
     shortened: Shortened = NOT_SHORTENED
     """What the context window made of the passages in the answer's prompt."""
 
@@ -77,7 +79,8 @@ def query_row(key: QueryKey, query: AskedQuery, end: QueryEnd, calls: Sequence[R
 def _outcome(end: QueryEnd, calls: Sequence[Row]) -> Row:
     if end.answer is None:
         return {**_failed(end.error), "ended_because": FAILED, "fallback": False}
-    answer, ending = end.answer, answer_ending(end.answer.text, calls)
+    answer, judge = end.answer, system_ending if end.of_user else answer_ending
+    ending = judge(answer.text, calls)
     read = {
         "ended_because": ending,
         "fallback": answer.fallback_because is not None,
@@ -113,6 +116,18 @@ def answer_ending(text: str, calls: Sequence[Row]) -> str:
         found = asked[-1].get("ended_because", STOP) if asked else EMPTY
         return EMPTY if found in ANSWERED else found
     return str(asked[-1].get("ended_because", STOP)) if asked else NO_CALL
+
+
+def system_ending(text: str, calls: Sequence[Row]) -> str:
+    """Return how the reply ended that the answer of a system of the user is, word for word; else `stop` or `no_call`.
+
+    What a system makes of its model's replies is its own: a text that no reply holds ended by itself.
+    """
+    asked = [row for row in calls if row["status"] == "finished"]
+    if not text.strip():
+        return EMPTY
+    said = [row for row in asked if (row.get("reply") or "").strip() == text.strip()]
+    return str(said[-1].get("ended_because") or STOP) if said else STOP if asked else NO_CALL
 
 
 def _passages(answer: ArmAnswer, shortened: Shortened) -> Row:
@@ -162,7 +177,9 @@ def _utilisation(calls: Sequence[Row], window: int | None) -> Row:
     for row in calls:
         if row["request_hash"] not in counted:
             return _no_utilisation(str(row.get("tokens_missing_because") or "no_usage"))
-    shares = [row["prompt_tokens"] / (window - row["max_tokens"]) for row in known if window > row["max_tokens"]]
+    # Without a limit of its own a request reserves nothing.
+    reserved = [(row["prompt_tokens"], row["max_tokens"] or 0) for row in known]
+    shares = [prompt / (window - limit) for prompt, limit in reserved if window > limit]
     if not shares:
         return _no_utilisation("zero_denominator")
     return {"context_utilisation_ratio": max(shares), "context_missing_because": None}

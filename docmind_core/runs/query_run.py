@@ -19,7 +19,8 @@ from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
 from docmind_core.runs.earlier_process import without_doubled
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.journal_entries import CallMatch
-from docmind_core.runs.prompt_counts import PromptCounts
+from docmind_core.runs.late_calls import LATE
+from docmind_core.runs.prompt_counts import HANDOFFS_UNKNOWN, PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import EngineSeat, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
@@ -89,13 +90,16 @@ async def run_query(
         error=error,
         agent_sequence=tools.trace.agent_sequence,
         resumed=tools.resumed,
+        of_user=setting.arm.of_user,
         no_passages=bool(tools.searches) and not any(search.hits for search in tools.searches),
         shortened=tools.guard.shortened,
     )
-    attempts = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
-    unknown = {row["request_hash"] for row in attempts if row["tokens_missing_because"]}
-    await asyncio.to_thread(tools.prompts.measure, unknown)
+    await asyncio.to_thread(tools.prompts.measure, _of_unknown_usage(setting.journal, key))
     return _book(setting, query, tools, end, earlier), answer
+
+
+def _of_unknown_usage(journal: Journal, key: QueryKey) -> set[str]:
+    return {row["request_hash"] for row, _ in journal.attempts(key.run_id, key) if row["tokens_missing_because"]}
 
 
 def _tools(
@@ -124,14 +128,15 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         candidates = end.answer.candidates
         deeper = deeper_hits(candidates, tools.searches, RANKED_DOCUMENTS)
         trace.add_candidates(candidates, deeper, depth)
-    booked = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
+    booked = [row for row, _ in setting.journal.attempts(setting.run_id, key) if row["role"] != LATE]
     failed = {call.call_id for call in tools.failed_before.values()}
     calls = without_doubled(booked, earlier, tools.recorded, tools.late_before, failed)
     row = {
         "block": setting.block,
         **query_row(key, query, end, calls, setting.window),
-        **tools.prompts.columns(calls),
+        **(HANDOFFS_UNKNOWN if setting.arm.of_user else tools.prompts.columns(calls)),
         **_lookups(tools),
+        **(_reading_of(setting, end)),
     }
     spans = [] if tools.resumed else trace.spans
     rows = {
@@ -147,6 +152,14 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
     if tools.caches:
         tools.caches.keep()
     return row
+
+
+def _reading_of(setting: ArmSetting, end: QueryEnd) -> Row:
+    """Take back what a system of the user did not say: what it read, and so what the marks in its answer point at."""
+    system = setting.suite.system(setting.arm.name)
+    if system is None or end.answer is None or end.answer.passages or system.logs == "passages":
+        return {}
+    return {"passages": None, "citations": None}
 
 
 def _lookups(tools: RecordingTools) -> Row:

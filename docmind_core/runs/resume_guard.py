@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.errors import RunError
@@ -23,9 +24,12 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def run_identity(query_set: QuerySet, index_hash: str, engine: EngineConnection) -> dict[str, str | None]:
+def run_identity(
+    query_set: QuerySet, index_hash: str, engine: EngineConnection, systems: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str | None]:
     """Return what the finished part of a run was made with; every part by the name a person knows it under."""
     return {
+        **{f"system {name}": sha for name, sha in systems.items()},
         "code": code_hash(),
         "prompts": prompt_hash(),
         "query set": query_set.query_set_hash,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from docmind_core.agents.arm_facts import asks_for_forms
-from docmind_core.agents.arms import find_arm
 from docmind_core.errors import UsageError
+from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.structured_output import probe_structured_output, with_choices_it_honours
 from docmind_core.suites.suite import Suite
@@ -23,7 +23,8 @@ def admit_engine(
     Raises:
         UsageError: If the engine ignores it and an arm needs it: each of its decisions would be read as none.
     """
-    asking = [arm for arm in suite.arms if asks_for_forms(find_arm(arm), suite.level)]
+    arms = [suite_arm(suite, name) for name in suite.arms]
+    asking = [arm.name for arm in arms if not arm.of_user and asks_for_forms(arm, suite.level)]
     if connection.managed or not asking:
         return connection
     found = probe_structured_output(connection)

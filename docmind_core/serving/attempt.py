@@ -27,8 +27,8 @@ class Attempt:
             AttemptStart(
                 attempt=self.number,
                 request_hash=request.digest(model),
-                max_tokens=request.max_tokens,
-                model=model,
+                max_tokens=request.limit,
+                model=request.asked_model(model),
                 scheduled_ns=scheduled_ns,
                 admitted_ns=admitted_ns,
                 sent_ns=monotonic_ns(),
@@ -36,8 +36,8 @@ class Attempt:
         )
         self._sent_ns = monotonic_ns()
 
-    def finished(self, request: ChatRequest, reply: ChatReply) -> None:
-        """Book a finished reply."""
+    def finished(self, request: ChatRequest, reply: ChatReply, *, sent_on: tuple[str, bytes] | None = None) -> None:
+        """Book a finished reply; `sent_on` is what a client of the recording proxy was sent."""
         wants_form = request.output is not None or bool(request.choices)
         self._end(
             status="finished",
@@ -50,6 +50,7 @@ class Attempt:
             reasoning=reply.reasoning,
             refusal=reply.refusal,
             ended_because=reply.ended_because,
+            sent_on=sent_on,
         )
 
     def refused(self, usage: TokenUsage | None, kind: str, message: str) -> None:

@@ -45,6 +45,15 @@ class ChatRequest:
             body["structured_outputs"] = {"choice": list(self.choices)}
         return body
 
+    @property
+    def limit(self) -> int | None:
+        """Completion limit as the request has it, tokens; None where it has none."""
+        return self.max_tokens
+
+    def asked_model(self, served: str) -> str | None:
+        """Return the model that is asked for, on an engine that serves `served`; None where none is named."""
+        return served
+
     def digest(self, model: str) -> str:
         """Return the sha256 of the body: equal requests have equal digests, in any process."""
         canonical = json.dumps(self.body(model), sort_keys=True, ensure_ascii=False)
@@ -80,8 +89,10 @@ class AttemptStart:
 
     attempt: int
     request_hash: str
-    max_tokens: int
-    model: str
+    max_tokens: int | None
+    """Completion limit of the request; None where it has none."""
+    model: str | None
+    """None where the request names none."""
     scheduled_ns: int
     """When this attempt could have gone out: the call's beginning, or the end of the wait after the last one."""
     admitted_ns: int | None = None
@@ -111,6 +122,8 @@ class AttemptEnd:
     reasoning: str | None = None
     refusal: str | None = None
     ended_because: str | None = None
+    sent_on: tuple[str, bytes] | None = None
+    """Content type and body that a client of the recording proxy was sent; None for a call of our own agents."""
 
 
 class AttemptBook(Protocol):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 from types import TracebackType
@@ -65,9 +66,10 @@ class ChatClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._connection = connection
-        self._slots = asyncio.Semaphore(in_flight)
-        self._call_timeout_s = call_timeout_s
+        self.connection = connection
+        self.slots = asyncio.Semaphore(in_flight)
+        """Places among the calls in flight."""
+        self.call_timeout_s = call_timeout_s
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._clock = clock
@@ -80,12 +82,12 @@ class ChatClient:
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
         # vLLM closes idle connections after 5 s: ours go first, so that no request is sent into a closing one.
-        proxy, context = way_to(self._connection.base_url)
+        proxy, context = way_to(self.connection.base_url)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0, ssl=context)
         self._session = aiohttp.ClientSession(
             connector=connector,
             # Whatever compresses a stream holds its chunks back: their times would be its own.
-            headers={**self._connection.headers, "Accept-Encoding": "identity"},
+            headers={**self.connection.headers, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
             proxy=proxy,
             trace_configs=[self._counting()],
@@ -128,7 +130,7 @@ class ChatClient:
             try:
                 async with (
                     Deadline(HEALTH_TIMEOUT_S),
-                    self._pool.get(f"{self._connection.base_url}/health", allow_redirects=False) as response,
+                    self._pool.get(f"{self.connection.base_url}/health", allow_redirects=False) as response,
                 ):
                     return response.status < HTTP_SERVER_ERROR
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -143,7 +145,24 @@ class ChatClient:
             return None
         if isinstance(error, EngineUnreachable):
             return error
-        return unreachable(self._connection, f"stopped answering; the last error was: {error}")
+        return unreachable(self.connection, f"stopped answering; the last error was: {error}")
+
+    def heard(self) -> None:
+        """Note that something of a reply came just now."""
+        self._heard_at_s = self._clock()
+
+    def post(self, route: str, payload: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send a body as it is; a redirect is not followed: it would carry the key and the questions elsewhere."""
+        return self._pool.post(
+            f"{self.connection.base_url}/v1/{route}",
+            data=payload,
+            headers={"Content-Type": "application/json"},
+            allow_redirects=False,
+        )
+
+    def get(self, route: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask for what is at a route of the API."""
+        return self._pool.get(f"{self.connection.base_url}/v1/{route}", allow_redirects=False)
 
     async def complete(self, request: ChatRequest, book: AttemptBook) -> ChatReply:
         """Return the model's reply.
@@ -158,15 +177,15 @@ class ChatClient:
         while True:
             number += 1
             scheduled_ns = monotonic_ns()
-            must_wait = self._slots.locked()
+            must_wait = self.slots.locked()
             try:
-                async with self._slots:
+                async with self.slots:
                     admitted_ns = monotonic_ns() if must_wait else scheduled_ns
                     return await self._attempt(request, book, number, (scheduled_ns, admitted_ns))
             except Retryable as failure:
                 asked_for_s = failure.asked_for_s
                 if self._retry.gives_up(number, asked_for_s):
-                    gone = unreachable(self._connection, failure.what + self._retry.objection(asked_for_s))
+                    gone = unreachable(self.connection, failure.what + self._retry.objection(asked_for_s))
                     gone.others_had_replies = self._heard_at_s > began_s
                     raise gone from failure
             await self._sleep(self._retry.wait_s(number, asked_for_s))
@@ -174,7 +193,7 @@ class ChatClient:
     async def _attempt(
         self, request: ChatRequest, book: AttemptBook, number: int, waited_ns: tuple[int, int]
     ) -> ChatReply:
-        connection = self._connection
+        connection = self.connection
         streamed = StreamedReply(
             request=request,
             window=connection.max_model_len,
@@ -184,13 +203,13 @@ class ChatClient:
         attempt = Attempt(number=number, connection=connection, book=book, streamed=streamed)
         attempt.begin(request, *waited_ns)
         try:
-            async with Deadline(self._call_timeout_s):
+            async with Deadline(self.call_timeout_s):
                 outcome = await self._exchange(request, streamed)
         except aiohttp.ClientError as error:
             raise self._lost(attempt, error) from error
         except TimeoutError as error:
             late = (
-                f"the engine at {self._connection.base_url} did not finish a call within {self._call_timeout_s:g} s. "
+                f"the engine at {self.connection.base_url} did not finish a call within {self.call_timeout_s:g} s. "
                 "Lower answer_max_tokens or concurrency, or look at the engine's log."
             )
             attempt.cut("CallTimeout", late)
@@ -210,7 +229,7 @@ class ChatClient:
         return outcome
 
     async def _exchange(self, request: ChatRequest, streamed: StreamedReply) -> ChatReply | _Refusal:
-        connection = self._connection
+        connection = self.connection
         body, url = connection.dialect.body(request, connection.model), f"{connection.base_url}/v1/chat/completions"
         # A redirect is not followed: it would carry the key, and the questions, to somebody else.
         async with self._pool.post(url, json=body, allow_redirects=False) as response:
@@ -227,7 +246,7 @@ class ChatClient:
 
     async def _heard(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
-            self._heard_at_s = self._clock()
+            self.heard()
             yield chunk
 
     async def _read_refusal(self, response: aiohttp.ClientResponse) -> _Refusal:
@@ -239,7 +258,7 @@ class ChatClient:
             detail = f"a redirect to {response.headers.get('Location')}"
         return _Refusal(
             status=response.status,
-            detail=self._connection.redact(detail)[:DETAIL_SHOWN],
+            detail=self.connection.redact(detail)[:DETAIL_SHOWN],
             asked_for_s=retry_after_s(response.headers),
         )
 
@@ -247,17 +266,17 @@ class ChatClient:
         """Book a response that is no reply and return what follows from it."""
         what = f"answers HTTP {refusal.status}: {refusal.detail}"
         if refusal.status < HTTP_SERVER_ERROR:
-            self._heard_at_s = self._clock()
+            self.heard()
         transient = is_transient(refusal.status)
         advice = "" if transient else status_advice(refusal.status)
-        message = f"the engine at {self._connection.base_url} {what.rstrip('. ')}.{advice}"
+        message = f"the engine at {self.connection.base_url} {what.rstrip('. ')}.{advice}"
         usage = NO_TOKENS if computed_nothing(refusal.status) else None
         attempt.refused(usage, "EngineUnreachable" if transient else "RequestRejected", message)
         return Retryable(what, asked_for_s=refusal.asked_for_s) if transient else RequestRejected(message)
 
     def _lost(self, attempt: Attempt, error: aiohttp.ClientError) -> Retryable:
         """Book a connection that broke and return the retryable failure."""
-        text = self._connection.redact(str(error)) or type(error).__name__
+        text = self.connection.redact(str(error)) or type(error).__name__
         never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
         (attempt.never_sent if never_sent else attempt.cut)(type(error).__name__, text)
         return Retryable(f"can't be reached ({text})")

@@ -11,61 +11,25 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from docmind_core.errors import SuiteError, UsageError
 from docmind_core.metrics.limit_problems import limit_problems
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
+from docmind_core.suites.plain_values import Count, Measure, PlainText, Switch
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
+from docmind_core.suites.systems import SystemName, SystemSpec
 
 Level = Literal["fast", "balanced", "thorough"]
 Routing = Literal["fixed", "dependencies", "free"]
 Strategy = Literal["keyword_search", "semantic_search", "hybrid_search"]
-
-PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1000}$")]
-"""A name, a path or a URL: no control characters, which a terminal would obey."""
-
-
-_TOLD = re.compile(r"[-+.0-9]{1,20}|yes|no|on|off|true|false", re.IGNORECASE)
-"""Texts that an error may repeat; any other may be a key that stands in the wrong place."""
-
-
-def _text(value: str) -> str:
-    return f"the text {value!r}; write it without quotes" if _TOLD.fullmatch(value) else "text"
-
-
-def _number(value: object) -> object:
-    """Refuse what pydantic would take for a number: YAML reads `yes` and `on` as true, and true would be 1."""
-    if isinstance(value, bool):
-        raise _other_kind("a number", str(value).lower())
-    if isinstance(value, str):
-        raise _other_kind("a number", _text(value))
-    return value
-
-
-def _switch(value: object) -> object:
-    if isinstance(value, str):
-        raise _other_kind("true or false", _text(value))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise _other_kind("true or false", f"the number {value}")
-    return value
-
-
-def _other_kind(wanted: str, given: str) -> PydanticCustomError:
-    return PydanticCustomError("other_kind", "should be {wanted}, not {given}", {"wanted": wanted, "given": given})
-
-
-Count = Annotated[int, BeforeValidator(_number)]
-Measure = Annotated[float, BeforeValidator(_number)]
-Switch = Annotated[bool, BeforeValidator(_switch)]
 
 LANGUAGES_WITHOUT_STEMMER = ("chinese", "korean", "none")
 """The two that have stop words alone, and `none`, which fits every language."""
@@ -93,6 +57,8 @@ class Suite(BaseModel):
     query_set: PlainText
     limit: Count | None = Field(default=None, ge=1)
     arms: tuple[str, ...] = Field(default=("single_pass", "naive_supervisor"), min_length=1)
+    systems: dict[SystemName, SystemSpec] = Field(default_factory=dict)
+    """Systems of the user: each is an arm by its name."""
     level: Level = "balanced"
     routing: Routing = "fixed"
     strategy: Strategy = "keyword_search"
@@ -134,6 +100,17 @@ class Suite(BaseModel):
     """Cron expression; the schedule exists in Dagster and is stopped until somebody starts it."""
     timezone: str = "UTC"
     channels: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_systems_to_arms(cls, content: Any) -> Any:
+        """Let each system be an arm; next to systems, the only arm by default is the one they are compared with."""
+        if not isinstance(content, dict) or not isinstance(systems := content.get("systems"), dict) or not systems:
+            return content
+        arms = content.get("arms", ("single_pass",))
+        if not isinstance(arms, list | tuple):
+            return content
+        return {**content, "arms": [*arms, *(name for name in systems if name not in arms)]}
 
     @field_validator("arms", "strategies")
     @classmethod
@@ -191,6 +168,10 @@ class Suite(BaseModel):
         """Every strategy that some arm may use, each once; the index is opened for these."""
         return tuple(dict.fromkeys((self.strategy, *self.strategies)))
 
+    def system(self, arm: str) -> SystemSpec | None:
+        """Return the system that an arm is, its second run `NAME.again` among them; None for an arm of ours."""
+        return self.systems.get(arm.removesuffix(".again"))
+
     @property
     def engine_is_remote(self) -> bool:
         """Whether `engine` is the URL of a server that somebody else runs."""
@@ -206,7 +187,7 @@ def bundled_suite_names() -> tuple[str, ...]:
 def load_suite(name_or_path: str) -> Suite:
     """Read a bundled suite by its name, or a suite file by its path.
 
-    A relative `query_set` folder in a file is taken from that file's folder.
+    A relative `query_set` folder in a file is taken from that file's folder, and so are the paths of `systems`.
 
     Raises:
         UsageError: If there is no such suite.
@@ -226,10 +207,10 @@ def load_suite(name_or_path: str) -> Suite:
             f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file."
         )
     suite = parse_suite(_read_text(path), source=str(path))
+    systems = {name: system.placed_in(path.parent.resolve()) for name, system in suite.systems.items()}
     folder = path.parent / suite.query_set
-    if folder.is_dir():
-        return suite.model_copy(update={"query_set": str(folder.resolve())})
-    return suite
+    query_set = str(folder.resolve()) if folder.is_dir() else suite.query_set
+    return suite.model_copy(update={"query_set": query_set, "systems": systems})
 
 
 def lasting_name(name_or_path: str) -> str:
@@ -285,8 +266,9 @@ def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]
         where = source if line is None else f"{source}:{line}"
         field = ".".join(ascii(str(part))[1:-1][:80] for part in problem["loc"]) or "suite"
         if problem["type"] == "extra_forbidden":
-            close = get_close_matches(field, Suite.model_fields, n=1)
-            known = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(Suite.model_fields))}"
+            fields = SystemSpec.model_fields if problem["loc"][0] == "systems" else Suite.model_fields
+            close = get_close_matches(str(problem["loc"][-1]), fields, n=1)
+            known = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(fields))}"
             yield f"{where}: {field}: unknown key. {known}"
         else:
             yield f"{where}: {field}: {problem['msg'].removeprefix('Value error, ')}"

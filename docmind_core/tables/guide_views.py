@@ -18,7 +18,7 @@ AGENT_EXECUTIONS = View(
         "replicate": "Repetition of the query, from 0",
         "span_id": "The execution's span",
         "timestamp": "UTC time at which the execution ended",
-        "agent_name": "Agent, or supervisor, or single_pass",
+        "agent_name": "Agent, by its own name",
         "execution_time": "Seconds",
         "input_tokens": "Prompt tokens of all its calls and attempts; 0 when it asked no model",
         "output_tokens": "Completion tokens of the same",
@@ -36,7 +36,7 @@ AGENT_PERFORMANCE = View(
     comment="One row is an agent of a run: time, tokens and VRAM of its executions",
     columns={
         **ARM_COLUMNS,
-        "agent_name": "Agent, or supervisor, or single_pass",
+        "agent_name": "Agent, by its own name",
         "execution_count": "Executions, warm-up and resumed queries left out",
         "avg_execution_time": "Mean, seconds",
         "max_execution_time": "Longest, seconds",

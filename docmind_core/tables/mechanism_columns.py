@@ -9,6 +9,35 @@ MECHANISM_COLUMNS = {
 }
 """Of `runs`."""
 
+SYSTEM_COLUMNS = {
+    "system": ("varchar", "graph, callable, command or url: a system of the user; NULL for an arm of ours"),
+    "retrieval_logged": (
+        "varchar",
+        "What is known of what a system of the user read: passages, searches or nothing; NULL for an arm of ours, of "
+        "which all is known",
+    ),
+    "queries_without_calls": (
+        "integer",
+        "Queries that a system of the user answered without a call that the proxy saw; NULL for an arm of ours",
+    ),
+}
+"""Of `runs`."""
+
+CALLER_COLUMNS = {
+    "agent": (
+        "varchar",
+        "Agent that called, by its name or, in a system of the user, by its fingerprint fp:...; unattributed where "
+        "nothing tells for which query (query_id is NULL then)",
+    ),
+    "role": (
+        "varchar",
+        "agent, supervisor, compressor, summary, rerank, judge, control, or late: a system of the user called when it "
+        "had answered",
+    ),
+    "task": ("varchar", "What the agent was asked for, unique within its query; in a system of the user kind-number"),
+}
+"""Of `llm_calls`."""
+
 EARLIER_COLUMN = {
     "earlier_turns": ("integer", "Turns of user and assistant before the query; 0 for a query that stands alone"),
 }

@@ -8,6 +8,7 @@ from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.limit_tables import GRADES, LIMIT_RESULTS
 from docmind_core.tables.measurement_tables import COMPARISONS, MEASUREMENTS, NOISE_FLOOR, RUN_ESTIMATES
 from docmind_core.tables.mechanism_columns import (
+    CALLER_COLUMNS,
     EARLIER_COLUMN,
     ENDING_COLUMN,
     ESTIMATE_COLUMNS,
@@ -15,6 +16,7 @@ from docmind_core.tables.mechanism_columns import (
     MECHANISM_COLUMNS,
     READ_AS_COLUMN,
     REPLY_COLUMNS,
+    SYSTEM_COLUMNS,
 )
 from docmind_core.tables.mechanism_tables import (
     AGENT_FAILURES,
@@ -32,7 +34,8 @@ RUNS = Table(
         **RUN_COLUMN,
         "benchmark_run": ("varchar", "Key of the benchmark run: <UTC start>-<suite>-<4 random>"),
         "suite": ("varchar", "Name of the suite"),
-        "arm": ("varchar", "Graph that answered: single_pass, naive_supervisor, tuned, ..."),
+        "arm": ("varchar", "What answered: single_pass, naive_supervisor, tuned, ..., or a system of the suite"),
+        **SYSTEM_COLUMNS,
         "level": ("varchar", "Performance level: fast, balanced or thorough"),
         "routing": ("varchar", "What a supervisor may choose from: fixed, dependencies or free"),
         "strategy": ("varchar", "Search strategy of the arms without a router"),
@@ -120,7 +123,10 @@ QUERY_RUNS = Table(
         "abstained": ("boolean", "True when the answer says that the documents don't hold it; NULL when failed"),
         "no_passages": ("boolean", "True when it searched and no search found a passage, whatever the answer was then"),
         "citations": ("varchar", "Chunk ids that the answer cites, JSON"),
-        "passages": ("varchar", "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for"),
+        "passages": (
+            "varchar",
+            "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for or unknown",
+        ),
         **READ_AS_COLUMN,
         "calls": ("integer", "Finished calls of the model"),
         "attempts": ("integer", "HTTP attempts, retries among them"),
@@ -169,13 +175,11 @@ LLM_CALLS = Table(
             "Span of the attempt, from its sending; not in `spans` where the query was resumed",
         ),
         "engine_session": ("varchar", "Engine process that served it"),
-        "agent": ("varchar", "supervisor, or one of the five agents, or single_pass"),
-        "role": ("varchar", "agent, supervisor, compressor, summary, rerank, judge or control"),
-        "task": ("varchar", "What the agent was asked for, unique within its query"),
+        **CALLER_COLUMNS,
         "node": ("varchar", "LangGraph node"),
         "checkpoint_ns": ("varchar", "LangGraph checkpoint namespace"),
         "request_hash": ("varchar", "sha256 of the request body"),
-        "model": ("varchar", "Model asked"),
+        "model": ("varchar", "Model asked; NULL where the request names none"),
         "phase": ("varchar", "measured or warmup"),
         "status": ("varchar", "finished, failed, or cut_off when its usage may be incomplete"),
         "sent_at": ("timestamp", "UTC time of sending"),
@@ -203,7 +207,7 @@ LLM_CALLS = Table(
         "tokens_missing_because": ("varchar", "no_usage, implausible or unreconciled"),
         **ESTIMATE_COLUMNS,
         "cached_missing_because": ("varchar", "Why: flag_off, not_supported, no_usage, implausible or unreconciled"),
-        "max_tokens": ("integer", "Completion limit of the request"),
+        "max_tokens": ("integer", "Completion limit of the request; NULL where it has none"),
         "http_status": ("integer", "NULL when no response came"),
         "finish_reason": ("varchar", "stop, length, content_filter, tool_calls, ...; NULL when the server gave none"),
         "output_valid": ("boolean", "Whether the reply had the form asked for; NULL for free text"),

@@ -12,20 +12,20 @@ ASSET_BODY_LINES_MAX = 10
 VAGUE_NAMES = frozenset({"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"})
 
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "aiohttp": ("docmind_core/serving", "docmind_core/alerts"),
-    "apprise": ("docmind_core/serving", "docmind_core/alerts"),
+    "aiohttp": ("docmind_core/serving", "docmind_core/systems", "docmind_core/alerts"),
+    "apprise": ("docmind_core/serving", "docmind_core/systems", "docmind_core/alerts"),
     "dagster": ("dagster_project",),
     "duckdb": ("docmind_core/tables",),
-    "http.client": ("docmind_core/serving", "docmind_core/alerts"),
-    "httpx": ("docmind_core/serving", "docmind_core/alerts"),
+    "http.client": ("docmind_core/serving", "docmind_core/systems", "docmind_core/alerts"),
+    "httpx": ("docmind_core/serving", "docmind_core/systems", "docmind_core/alerts"),
     "langchain_core": ("docmind_core/agents",),
     "langgraph": ("docmind_core/agents",),
     "matplotlib": ("docmind_core/reports",),
     "openai": ("docmind_core/serving",),
-    "requests": ("docmind_core/serving", "docmind_core/alerts"),
+    "requests": ("docmind_core/serving", "docmind_core/systems", "docmind_core/alerts"),
     "torch": ("docmind_core/retrieval", "docmind_core/serving"),
     "transformers": ("docmind_core/retrieval", "docmind_core/serving"),
-    "urllib.request": ("docmind_core/serving", "docmind_core/alerts"),
+    "urllib.request": ("docmind_core/serving", "docmind_core/systems", "docmind_core/alerts"),
     "vllm": ("docmind_core/serving",),
 }
 
@@ -70,8 +70,8 @@ def code_in_init(path: str, text: str) -> Iterator[str]:
 
 
 def environment_reads(path: str, text: str) -> Iterator[str]:
-    """`os.environ` or `os.getenv` outside settings.py."""
-    if path == "docmind_core/settings.py":
+    """`os.environ` or `os.getenv` outside settings.py, and outside the worker, which is the user's process."""
+    if path in ("docmind_core/settings.py", "docmind_core/systems/worker.py"):
         return
     for node in ast.walk(ast.parse(text)):
         names = {"environ", "environb", "getenv", "putenv"}

@@ -53,7 +53,7 @@ def test_a_skeleton_keeps_every_contract(skeleton):
         ("docmind_core/reports/x.py", "def f():\n    import dagster", "Dagster only in dagster_project"),
         ("docmind_core/runs/x.py", "from langgraph.graph import StateGraph", "LangGraph only in agents"),
         ("docmind_core/measurements/x.py", "import duckdb", "DuckDB only in tables"),
-        ("dagster_project/x.py", "import httpx", "HTTP only in serving and alerts"),
+        ("dagster_project/x.py", "import httpx", "HTTP only in serving, systems and alerts"),
         ("docmind_core/agents/x.py", "import docmind_core.query_sets.queries", "The system under test cannot see"),
     ],
 )

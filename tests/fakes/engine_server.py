@@ -184,7 +184,7 @@ class FakeEngine:
         if fault == "drop":
             return False
         prompt_tokens = _prompt_tokens(body)
-        if prompt_tokens + body["max_tokens"] > self.window:
+        if prompt_tokens + body.get("max_tokens", 0) > self.window:
             return send(writer, 400, {"error": f"the prompt of {prompt_tokens} tokens is longer than the window"})
         self.running += 1
         with self._called:
@@ -228,7 +228,7 @@ class FakeEngine:
             send_chunk(writer, fault if isinstance(fault, Raw) else planted[fault])
             return end_stream(writer)
         whole = self.reply(body).split(" ")
-        words = whole[: body["max_tokens"]]
+        words = whole[: body.get("max_tokens")]
         self._count("prompt_tokens", prompt_tokens)
         for number, word in enumerate(words, start=1):
             self._count("generation_tokens", 1)
@@ -269,7 +269,9 @@ class FakeEngine:
 
 def _prompt_tokens(body: dict[str, Any]) -> int:
     """Count words, in messages as in a plain prompt: this engine's tokens."""
-    texts = [body["prompt"]] if "prompt" in body else [message["content"] for message in body["messages"]]
+    texts = (
+        [body["prompt"]] if "prompt" in body else [str(message.get("content") or "") for message in body["messages"]]
+    )
     return sum(len(text.split()) for text in texts)
 
 

@@ -16,6 +16,7 @@ with calls as (
         status = 'cut_off' or tokens_missing_because is not null as unreconciled,
         status in ('finished', 'cut_off') or http_status = 200 as may_have_finished,
         status = 'finished' as has_finished,
+        agent = 'unattributed' and query_id is null as is_unattributed,
         -- A cut between prefill and first chunk leaves the client without the prompt that the engine counted. The
         -- window bounds a prompt that nothing could count: it hides more, so it comes last.
         case when status = 'cut_off' and coalesce(prompt_tokens, 0) = 0 or prompt_tokens is null
@@ -37,6 +38,7 @@ ledger as (
         count(*) as attempts_booked,
         count(*) filter (where may_have_finished) as own_requests,
         count(*) filter (where has_finished) as finished_requests,
+        count(*) filter (where is_unattributed) as unattributed_calls,
         count(*) filter (where unreconciled) as unreconciled_calls,
         count(*) filter (where without_usage) as calls_without_usage,
         case when count(prompt_left) filter (where unreconciled) = unreconciled_calls
@@ -131,6 +133,9 @@ sides as (
         coalesce(max(engines_seen) over (partition by coalesce(ledger.run_id, engine.run_id)), 1) as engines_seen,
         coalesce(own_requests, 0) as own_requests,
         coalesce(finished_requests, 0) as finished_requests,
+        coalesce(unattributed_calls, 0) as unattributed_calls,
+        runs.system is not null as is_of_user,
+        coalesce(runs.queries_without_calls, 0) as queries_without_calls,
         engine_requests,
         least_growth,
         coalesce(requests_under_way, 0) as requests_under_way,
@@ -190,7 +195,20 @@ judged as (
             when interrupted_on_shared_session then 'unreconciled'
             when may_be_others and (requests_under_way > 0 or engine_requests > finished_requests) then 'not_exclusive'
             else 'unbalanced'
-        end as state,
+        end as state_of_tokens,
+        -- A system of the user may hold more clients than the one that the proxy sees.
+        is_of_user and state_of_tokens = 'unbalanced' and requests_difference is not distinct from 0
+            and prompt_difference >= 0 and completion_difference >= 0 and engine_requests > own_requests as went_around,
+        array_to_string(list_filter([
+            if(unattributed_calls > 0, format('{} calls of the system tell nothing of their query (agent unattributed)',
+                unattributed_calls), null),
+            if(queries_without_calls > 0, format('{} queries were answered without a call that the proxy saw',
+                queries_without_calls), null),
+            if(went_around, format('the engine finished {} requests, the proxy passed on {}: the system goes around it',
+                engine_requests, own_requests), null)
+        ], said -> said is not null), '; ') as of_the_system,
+        if(of_the_system <> '' and (went_around or state_of_tokens in ('balanced', 'no_metrics', 'not_exclusive')),
+            'unreconciled', state_of_tokens) as state,
         array_to_string(unreconciled_names[:10], ', ')
             || if(len(unreconciled_names) > 10, format(' and {} more', len(unreconciled_names) - 10), '')
             as named_calls,
@@ -225,6 +243,7 @@ select
     unreconciled_calls,
     state,
     case
+        when state <> state_of_tokens then of_the_system
         when state = 'no_metrics'
             then 'the engine offers no /metrics, or lacks prompt_tokens or generation_tokens'
         when state = 'not_exclusive' and elsewhere is not null then elsewhere

@@ -1,0 +1,22 @@
+"""Ending the processes of a system of the user."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+
+def end_group(process: asyncio.subprocess.Process) -> None:
+    """End a process that leads its own session, and whatever it has started there."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def exit_text(code: int) -> str:
+    """Say how a process ended: `exited with code 3`, `was ended by SIGKILL`."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

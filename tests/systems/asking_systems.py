@@ -1,0 +1,76 @@
+"""Systems under test of the kind that users bring, in one file: `callable: asking_systems.py:NAME`."""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import urllib.request
+
+
+def chat(content, *, base_url=None, headers=None, **body):
+    """Ask the model in the simplest way there is: no SDK."""
+    url = f"{base_url or os.environ['OPENAI_BASE_URL']}/chat/completions"
+    asked = {"model": "fake-model", "messages": [{"role": "user", "content": content}], "max_tokens": 32, **body}
+    if system := asked.pop("system", None):
+        asked["messages"].insert(0, {"role": "system", "content": system})
+    request = urllib.request.Request(url, json.dumps(asked).encode(), {"Content-Type": "application/json"})
+    request.add_header("Authorization", f"Bearer {os.environ['OPENAI_API_KEY']}")
+    for name, value in (headers or {}).items():
+        request.add_header(name, value)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())["choices"][0]["message"]["content"]
+
+
+def one_call(question):
+    return {"answer": chat(question)}
+
+
+async def two_agents(question, history):
+    """A planner that names itself in a header and a writer that is known by its prompt; the second reads the first."""
+    plan = await asyncio.to_thread(chat, question, headers={"x-docmind-agent": "planner"})
+    answer = await asyncio.to_thread(chat, f"{question} {plan} {len(history)}", system="You write answers.")
+    print("a line on standard output")
+    return {"output": answer, "documents": [{"id": "d_apples"}, {"id": "elsewhere"}]}
+
+
+RUN_URL = os.environ.get("OPENAI_BASE_URL", "")
+"""As a client has it that is built once, when its module is imported."""
+
+
+def built_once(question):
+    return chat(question, base_url=RUN_URL)
+
+
+def around_the_proxy(question):
+    return chat(question, base_url=os.environ["ENGINE_URL"])
+
+
+def raises(question):
+    chat(question)
+    raise ValueError(f"no idea about {question}")
+
+
+def exits(question):
+    chat(question)
+    os._exit(7)
+
+
+def no_answer(question):
+    return {"thought": chat(question)}
+
+
+def late(question):
+    """Answer, and let a thread call the model afterwards."""
+    answer = chat(question)
+    url = os.environ["OPENAI_BASE_URL"]
+    threading.Thread(target=lambda: chat("an afterthought", base_url=url)).start()
+    return answer
+
+
+def without_a_model(question):
+    return chat(question, model=None)
+
+
+if __name__ == "__main__":
+    sys.exit("import me")
