@@ -50,10 +50,8 @@ def fold_arm(
         "process_starts": starts or None,
         **_duration(measured, starts),
         "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
-        "status": "finished" if len(measured) == expected_queries else "incomplete",
-        "expected_queries": expected_queries,
+        **_counts(query_rows, expected_queries, of_user=facts.get("system") is not None),
         "comparable": journal.comparable(),
-        "queries_without_calls": _without_calls(query_rows) if facts.get("system") else None,
     }
     folded: dict[str, Sequence[Row]] = {
         "llm_calls": calls,
@@ -96,8 +94,14 @@ def _query_rows(finished: Sequence[dict[str, list[Row]]], calls: Sequence[Row]) 
     return with_late_calls([row for rows in finished for row in rows["query_runs"]], calls)
 
 
-def _without_calls(query_rows: Sequence[Row]) -> int:
-    return sum(row["status"] == "answered" and row["attempts"] == 0 for row in query_rows)
+def _counts(query_rows: Sequence[Row], expected_queries: int, *, of_user: bool) -> Row:
+    measured = sum(row["phase"] != "warmup" for row in query_rows)
+    unseen = sum(row["status"] == "answered" and row["attempts"] == 0 for row in query_rows)
+    return {
+        "status": "finished" if measured == expected_queries else "incomplete",
+        "expected_queries": expected_queries,
+        "queries_without_calls": unseen if of_user else None,
+    }
 
 
 def _unseen(row: Row) -> Row:

@@ -23,6 +23,7 @@ from docmind_core.tables.mechanism_tables import (
     CACHE_LOOKUPS,
     CONTEXT_REDUCTIONS,
     RERANKS,
+    RETRIEVED,
     ROUTE_DECISIONS,
 )
 
@@ -247,31 +248,6 @@ SPANS = Table(
         "semconv_version": ("varchar", "Version of the attribute names"),
     },
     checks=("t1 >= t0",),
-)
-
-RETRIEVED = Table(
-    name="retrieved",
-    comment="One row is a ranked chunk, of one search or of the candidates fused from a query's searches; "
-    "candidates go on until 10 documents are ranked",
-    key=(*KEY, "ranking", "span_id", "rank"),
-    columns={
-        **QUERY_COLUMNS,
-        "ranking": ("varchar", "search, or candidates: the ranking that retrieval metrics judge"),
-        "span_id": ("varchar", "Span of the search; root span for candidates"),
-        "search_query": ("varchar", "Text searched for; NULL for candidates"),
-        "strategy": ("varchar", "keyword_search, semantic_search or hybrid_search"),
-        "level": ("varchar", "Performance level"),
-        "rank": ("integer", "From 1"),
-        "doc_id": ("varchar", "Document"),
-        "chunk_id": ("varchar", "Chunk of the document"),
-        "score": (
-            "double",
-            "Higher is better; comparable within one ranking only; 1 / rank after a rerank; NULL for candidates below "
-            "what agents were given, which are ranked for the metrics alone",
-        ),
-        "candidates_k": ("integer", "Chunks that agents asked for"),
-        "final_k": ("integer", "Chunks kept for the answer"),
-    },
 )
 
 TABLES: dict[str, Table] = {
