@@ -18,6 +18,7 @@ from docmind_core.measurements.ablation import measure_levers
 from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.grades import write_limits
 from docmind_core.measurements.noise_floor import measure_noise
+from docmind_core.measurements.run_comparison import compare_with_baselines
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.measurements.times import compare_times
 from docmind_core.query_sets.bundled import load_query_set
@@ -53,6 +54,7 @@ def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) ->
     suite = read_frozen_suite(store.settings(), context.partition_key)
     rows = compare_arms(store.settings(), context.partition_key, suite)
     rows += compare_times(store.settings(), context.partition_key)
+    rows += compare_with_baselines(store.settings(), context.partition_key)
     measure_noise(store.settings(), context.partition_key)
     run_ids = [f"{context.partition_key}.{arm}" for arm in suite.arms]
     return dg.MaterializeResult(metadata=described_comparisons(store.settings(), run_ids, rows))

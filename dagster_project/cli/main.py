@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dagster_project.cli.alerts import alerts
+from dagster_project.cli.baseline import baseline
 from dagster_project.cli.bench import bench
 from dagster_project.cli.check import check
 from dagster_project.cli.compare import compare
@@ -49,6 +50,7 @@ COMMANDS = (
     check,
     runs,
     compare,
+    baseline,
     sql,
     report,
     engine,

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep the newest N of each suite.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
-def prune(keep: int, dry_run: bool) -> None:
-    """Remove all benchmark runs but the newest N of each suite.
+@click.option("--force", is_flag=True, help="Remove pinned baselines too, and unpin them.")
+def prune(keep: int, dry_run: bool, force: bool) -> None:
+    """Remove all benchmark runs but the newest N of each suite, and pinned baselines.
 
     Removes their tables, journals, reports and frozen suites, what Dagster and the alerts keep about them, and the
     period reports and engine logs that are older than every run that stays; then publishes the database. Open alerts
@@ -30,13 +31,15 @@ def prune(keep: int, dry_run: bool) -> None:
 
     settings = load_settings()
     if dry_run:
-        chosen = old_runs(settings, keep=keep)
+        chosen = old_runs(settings, keep=keep, force=force)
     else:
         with lock_home(settings, f"docmind prune --keep {keep}"):
             _refuse_while_dagster_works(settings)
-            chosen = prune_runs(settings, keep=keep)
+            chosen = prune_runs(settings, keep=keep, force=force)
             # Even with nothing chosen: a pruning that died may have left rows without runs.
             _forget(settings)
+    if not force:
+        _say_what_is_pinned(settings, keep)
     if not chosen:
         click.echo(f"no suite has more than {keep} benchmark runs; nothing to remove")
         return
@@ -44,6 +47,15 @@ def prune(keep: int, dry_run: bool) -> None:
     total = _mib(sum(run.bytes for run in chosen))
     noun = "run" if len(chosen) == 1 else "runs"
     click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total} MiB")
+
+
+def _say_what_is_pinned(settings: "Settings", keep: int) -> None:
+    from dagster_project.cli.terminal_text import say
+    from docmind_core.runs.pruning import old_runs, pinned_runs
+
+    old = {run.benchmark_run for run in old_runs(settings, keep=keep, force=True)}
+    for key in sorted(old & pinned_runs(settings)):
+        say(f"kept {key}: a pinned baseline (docmind baseline list); --force removes it too")
 
 
 def _mib(size: int) -> str:

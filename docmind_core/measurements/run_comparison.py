@@ -1,6 +1,7 @@
 """Two finished runs of this home compared: whether they may be, how, and what changed. `metrics.md` §7 and §13."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from docmind_core.errors import DocMindError, UsageError
@@ -24,9 +25,10 @@ from docmind_core.runs.run_differences import (
     origin_differences,
     shown_value,
 )
+from docmind_core.runs.run_names import BASELINE, baseline_of, paired_runs
 from docmind_core.settings import Settings
 from docmind_core.tables.query_values import read_query_values
-from docmind_core.tables.segments import read_segment
+from docmind_core.tables.segments import read_segment, run_ids_of
 
 IN_COMMON_MIN = 2
 """Fewest queries of both runs: one pair has no interval."""
@@ -91,6 +93,21 @@ def compare_runs(
         flips=flipped_queries(pairs, gold),
         notes=(*notes, *_plumbing(runs), *without),
     )
+
+
+def compare_with_baselines(settings: Settings, benchmark_run: str) -> int:
+    """Compare each arm with the baseline that is pinned for it, and write the rows; return how many.
+
+    What can't be compared is left out: `refuse_other_conditions` says why to whoever shows it.
+    """
+    count = 0
+    for run_id in run_ids_of(settings.tables, benchmark_run):
+        # A baseline that is gone or damaged must not cost tonight's run its report.
+        with suppress(DocMindError):
+            pinned = baseline_of(settings, run_id)
+            if pinned is not None and benchmark_run_of(pinned.run_id) != benchmark_run:
+                count += len(compare_runs(settings, *paired_runs(settings, run_id, BASELINE)[0]).rows)
+    return count
 
 
 def _compared(settings: Settings, pairs: PairedRuns, allowed: Collection[str]) -> list[dict[str, object]]:

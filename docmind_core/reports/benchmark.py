@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docmind_core.measurements.guide_grade import KNOWN_FAULTS, RULES
 from docmind_core.reports.arm_table import arm_table
+from docmind_core.reports.baseline_table import baseline_content
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png
 from docmind_core.reports.definitions import definitions
@@ -134,6 +135,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "manifests": manifest_texts(records),
         "not_measured": not_measured_table(settings, records),
         "definitions": definitions(records),
+        **baseline_content(settings, records),
         **alert_content(read_alert_section(settings, records.arms[0].suite)),
     }
 

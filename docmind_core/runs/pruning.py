@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 
 from docmind_core.errors import RunError
-from docmind_core.runs.keys import in_order, is_benchmark_run, started_at, suite_of
+from docmind_core.runs.keys import benchmark_run_of, in_order, is_benchmark_run, started_at, suite_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.settings import Settings
+from docmind_core.tables.baselines import change_baselines, read_baselines
 from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
 
@@ -33,19 +34,35 @@ class OldRun:
     """What removing it frees; its rows in the published database come on top."""
 
 
-def old_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
-    """Return the benchmark runs beyond the newest `keep` of each suite, and what a pruning that died left behind."""
+def old_runs(settings: Settings, *, keep: int, force: bool = False) -> tuple[OldRun, ...]:
+    """Return the benchmark runs beyond the newest `keep` of each suite, and what a pruning that died left behind.
+
+    Args:
+        settings: The home.
+        keep: Runs of each suite that stay.
+        force: Whether pinned baselines go too.
+    """
     by_suite: dict[str, list[str]] = defaultdict(list)
     if settings.benchmarks.is_dir():
         found = (path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
         for key in in_order(settings.benchmarks, found):
             by_suite[suite_of(key)].append(key)
     beyond = {key for keys in by_suite.values() for key in keys[: max(0, len(keys) - keep)]}
+    beyond -= set() if force else pinned_runs(settings)
     chosen = sorted(beyond.union(_given_up(settings)))
     return tuple(OldRun(benchmark_run=key, suite=suite_of(key), bytes=_size(settings, key)) for key in chosen)
 
 
-def prune_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
+def pinned_runs(settings: Settings) -> frozenset[str]:
+    """Return the benchmark runs of which an arm is a pinned baseline.
+
+    Raises:
+        StoreError: If the baselines can't be read: nothing is pruned then.
+    """
+    return frozenset(benchmark_run_of(one.run_id) for one in read_baselines(settings))
+
+
+def prune_runs(settings: Settings, *, keep: int, force: bool = False) -> tuple[OldRun, ...]:
     """Remove what `old_runs` returns, publish the database without it, and return it.
 
     The folder of the frozen suite, which makes a run a run, gets another name first, so that nobody goes on with a run
@@ -56,7 +73,12 @@ def prune_runs(settings: Settings, *, keep: int) -> tuple[OldRun, ...]:
         RunError: If something can't be removed.
     """
     with lock_home(settings, f"docmind prune --keep {keep}"):
-        chosen = old_runs(settings, keep=keep)
+        chosen = old_runs(settings, keep=keep, force=force)
+        gone = {run.benchmark_run for run in chosen}
+        if not gone.isdisjoint(pinned_runs(settings)):
+            change_baselines(
+                settings, lambda before: [one for one in before if benchmark_run_of(one.run_id) not in gone]
+            )
         try:
             _remove_runs(settings, chosen)
             for path in old_files(settings):

@@ -6,7 +6,8 @@ from docmind_core.errors import UsageError
 from docmind_core.runs.frozen_suite import read_frozen_suite, resume_command
 from docmind_core.runs.keys import benchmark_run_of, in_order, is_benchmark_run, suite_of
 from docmind_core.settings import Settings
-from docmind_core.tables.segments import run_ids_of, segment_path
+from docmind_core.tables.baselines import Baseline, change_baselines, pinned_now, read_baselines
+from docmind_core.tables.segments import read_segment, run_ids_of, segment_path
 
 LATEST, BASELINE = "latest", "baseline"
 
@@ -43,12 +44,17 @@ def paired_runs(settings: Settings, candidate: str, baseline: str) -> tuple[tupl
 
     Args:
         settings: The home.
-        candidate: A run id, a benchmark run, or `latest`.
+        candidate: A run id, a benchmark run, `latest`, or `baseline`: what is pinned for suite and arm of the other.
         baseline: The same.
 
     Raises:
-        UsageError: If a name stands for no finished run, or if the two have no arm in common.
+        UsageError: If a name stands for no finished run, if the two have no arm in common, or if no baseline is pinned
+            for any of the arms.
     """
+    if baseline == BASELINE:
+        return tuple((run_id, pinned) for run_id, pinned in _with_baselines(settings, find_runs(settings, candidate)))
+    if candidate == BASELINE:
+        return tuple((pinned, run_id) for run_id, pinned in _with_baselines(settings, find_runs(settings, baseline)))
     ours, theirs = find_runs(settings, candidate), find_runs(settings, baseline)
     if len(ours) == len(theirs) == 1:
         return ((ours[0], theirs[0]),)
@@ -58,6 +64,69 @@ def paired_runs(settings: Settings, candidate: str, baseline: str) -> tuple[tupl
         arms = [", ".join(map(arm_of, side)) for side in (ours, theirs)]
         raise UsageError(f"{candidate} ({arms[0]}) and {baseline} ({arms[1]}) have no arm in common")
     return found
+
+
+def _with_baselines(settings: Settings, run_ids: Sequence[str]) -> list[tuple[str, str]]:
+    pinned = {run_id: baseline_of(settings, run_id) for run_id in run_ids}
+    found = [(run_id, one.run_id) for run_id, one in pinned.items() if one is not None]
+    if not found:
+        arms = ", ".join(map(arm_of, run_ids))
+        raise UsageError(
+            f"no baseline is pinned for suite {suite_of(benchmark_run_of(run_ids[0]))}, arm {arms}. "
+            "Name a run, or pin one: docmind baseline pin RUN --reason WHY"
+        )
+    for _, run_id in found:
+        if not segment_path(settings.tables, "runs", run_id).exists():
+            raise UsageError(
+                f"the pinned baseline {run_id} is gone. Pin another: docmind baseline pin RUN --reason WHY"
+            )
+    return found
+
+
+def baseline_of(settings: Settings, run_id: str) -> Baseline | None:
+    """Return the baseline that is pinned for the suite and arm of a run; None where none is.
+
+    Raises:
+        StoreError: If the baselines can't be read.
+    """
+    suite, arm = suite_of(benchmark_run_of(run_id)), arm_of(run_id)
+    return next((one for one in read_baselines(settings) if (one.suite, one.arm) == (suite, arm)), None)
+
+
+def pin_baselines(settings: Settings, name: str, reason: str) -> tuple[Baseline, ...]:
+    """Pin a run, or each arm of a benchmark run, as the one that later runs of its suite and arm are compared with.
+
+    Raises:
+        UsageError: If there is no such run, or if one has not finished or is not comparable.
+        StoreError: If the baselines can't be read.
+    """
+    if not reason.strip():
+        raise UsageError("say why: --reason WHY")
+    pinned = []
+    for run_id in find_runs(settings, name):
+        row = read_segment(settings.tables, "runs", run_id)[0]
+        if row["status"] not in {"finished", None}:
+            raise UsageError(f"run {run_id} is {row['status']}: pin one that has finished")
+        if row["comparable"] is False:
+            raise UsageError(f"run {run_id} was resumed with a changed suite, code or prompt: pin one that was not")
+        pinned.append(pinned_now(suite_of(benchmark_run_of(run_id)), arm_of(run_id), run_id, reason.strip()))
+    places = {(one.suite, one.arm) for one in pinned}
+    change_baselines(settings, lambda before: [*pinned, *(b for b in before if (b.suite, b.arm) not in places)])
+    return tuple(pinned)
+
+
+def unpin_baselines(settings: Settings, name: str) -> tuple[Baseline, ...]:
+    """Forget baselines: of a run id, a benchmark run, or a suite.
+
+    Raises:
+        UsageError: If none is pinned by that name.
+        StoreError: If the baselines can't be read.
+    """
+    gone = [one for one in read_baselines(settings) if name in (one.run_id, benchmark_run_of(one.run_id), one.suite)]
+    if not gone:
+        raise UsageError(f"no baseline is pinned by the name {name!r}. List them: docmind baseline list")
+    change_baselines(settings, lambda before: [one for one in before if one not in gone])
+    return tuple(gone)
 
 
 def latest_benchmark_run(settings: Settings, *, suite: str | None = None, before: str | None = None) -> str:

@@ -140,3 +140,16 @@ NOISE_FLOOR = Table(
     },
     checks=("(floor_low is null) = (because is not null)",),
 )
+
+BASELINES = Table(
+    name="baselines",
+    comment="One row is the run that later runs of a suite and arm are compared with (docmind baseline pin)",
+    key=("suite", "arm"),
+    columns={
+        "suite": ("varchar", "Name of the suite"),
+        "arm": ("varchar", "Arm"),
+        "run_id": ("varchar", "The pinned run, <benchmark_run>.<arm>"),
+        "reason": ("varchar", "Why it was pinned, as the person wrote it"),
+        "pinned_at": ("timestamp", "UTC time of the pinning"),
+    },
+)

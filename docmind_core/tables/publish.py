@@ -11,21 +11,20 @@ from pathlib import Path
 
 import duckdb
 import psutil
-import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
-from docmind_core.settings import Settings, without_syntax
+from docmind_core.settings import Settings
 from docmind_core.tables.alert_tables import copy_alerts
-from docmind_core.tables.connecting import open_in_memory, open_new
+from docmind_core.tables.baselines import copy_baselines
+from docmind_core.tables.broken_rows import ROWS, broken_row, broken_segment, files_of, quoted
+from docmind_core.tables.connecting import open_new
 from docmind_core.tables.damage import damaged_runs, set_aside, unreadable_segments
 from docmind_core.tables.definitions import Table, View
 from docmind_core.tables.guide_views import MACROS
+from docmind_core.tables.measurement_tables import BASELINES
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import replace_durably
 from docmind_core.tables.views import VIEWS
-
-# No column comes from the path: a folder `run_id=7` above the home would otherwise be the id of every run.
-_ROWS = "select * from read_parquet($files, union_by_name = true, hive_partitioning = false)"
 
 
 def publish(settings: Settings) -> Path:
@@ -68,6 +67,8 @@ def publish_table(settings: Settings, name: str) -> None:
     def refill(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"delete from {name}")
         fill(connection, settings.tables, tables=(name,))
+        if name == BASELINES.name:
+            copy_baselines(connection, settings)
 
     try:
         with _one_at_a_time(target.parent):
@@ -101,6 +102,7 @@ def _build_aside_and_replace(settings: Settings, target: Path) -> None:
     def build_all(connection: duckdb.DuckDBPyConnection) -> None:
         build(connection, settings.tables)
         copy_alerts(connection, settings.alerts_database)
+        copy_baselines(connection, settings)
         _describe(connection)
 
     _remove_parts_of_the_dead(target)
@@ -186,7 +188,7 @@ def sql_text(name: str) -> str:
 
 
 def _create_table(table: Table) -> str:
-    lines = [f"{_quoted(name)} {kind}{' not null' * (name in table.key)}" for name, (kind, _) in table.columns.items()]
+    lines = [f"{quoted(name)} {kind}{' not null' * (name in table.key)}" for name, (kind, _) in table.columns.items()]
     lines.extend(f"check ({check})" for check in table.checks)
     return f"create table {table.name} ({', '.join(lines)})"
 
@@ -199,55 +201,15 @@ def _segments(folder: Path, run_ids: Sequence[str] | None, whole: Set[str]) -> l
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, segments: Sequence[Path]) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name {_ROWS}", _files(segments))
+        connection.execute(f"insert into {table.name} by name {ROWS}", files_of(segments))
     except duckdb.ConstraintException as error:
-        raise StoreError(_broken_row(table, segments) or f"table {table.name}: {error}") from error
+        raise StoreError(broken_row(table, segments) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:
-        raise StoreError(_broken_segment(table, segments) or f"table {table.name}: {error}") from error
+        raise StoreError(broken_segment(table, segments) or f"table {table.name}: {error}") from error
     # A primary key says the same, but its index makes the file ten times as large and publishing twice as slow.
-    key = ", ".join(_quoted(name) for name in table.key)
+    key = ", ".join(quoted(name) for name in table.key)
     if connection.execute(f"select 1 from {table.name} group by {key} having count(*) > 1 limit 1").fetchall():
-        raise StoreError(_broken_row(table, segments) or f"table {table.name}: a row is there twice")
-
-
-def _files(segments: Sequence[Path]) -> dict[str, list[str]]:
-    """Return the parameters of `_ROWS`; DuckDB takes each path for a pattern, which must match that file alone."""
-    return {"files": [str(without_syntax(path.parent) / path.name) for path in segments]}
-
-
-def _broken_row(table: Table, segments: Sequence[Path]) -> str | None:
-    """Name the run and the key of the first row that breaks the key or a check of `table`."""
-    key = ", ".join(_quoted(name) for name in table.key)
-    questions = {
-        "is there twice": f"select run_id, {key} from ({_ROWS}) group by all having count(*) > 1",
-        "has a NULL in its key": f"select run_id, {key} from ({_ROWS}) where "
-        + " or ".join(f"{_quoted(name)} is null" for name in table.key),
-    }
-    for check in table.checks:
-        questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({_ROWS}) where not ({check})"
-    # A failed insert has ended its transaction, so these are asked elsewhere.
-    with open_in_memory() as connection:
-        for problem, question in questions.items():
-            for run_id, *values in connection.execute(f"{question} order by all limit 1", _files(segments)).fetchall():
-                named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
-                return (
-                    f"table {table.name}, run {run_id}: the row {named} {problem}. "
-                    f"Its segment is {table.name}/{run_id}.parquet; nothing was published."
-                )
-    return None
-
-
-def _broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
-    for path in segments:
-        try:
-            with pq.ParquetFile(path) as file:
-                names = file.read().schema.names
-        except (OSError, ValueError) as error:
-            return f"{path} can't be read ({error}). Delete it and resume its benchmark run; nothing was published."
-        strange = [name for name in names if name not in table.columns]
-        if strange:
-            return f"{path} has columns this version does not know: {', '.join(strange)}. A newer one wrote it."
-    return None
+        raise StoreError(broken_row(table, segments) or f"table {table.name}: a row is there twice")
 
 
 def _describe(connection: duckdb.DuckDBPyConnection) -> None:
@@ -271,14 +233,8 @@ def _comment(
     connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
 ) -> None:
     statements = [f"comment on {kind} {name} is {_literal(comment)}"]
-    statements += [
-        f"comment on column {name}.{_quoted(column)} is {_literal(text)}" for column, text in columns.items()
-    ]
+    statements += [f"comment on column {name}.{quoted(column)} is {_literal(text)}" for column, text in columns.items()]
     connection.execute(";\n".join(statements))
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
 
 
 def _literal(text: str) -> str:

@@ -6,7 +6,7 @@ from docmind_core.tables.counter_table import ENGINE_COUNTERS
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.limit_tables import GRADES, LIMIT_RESULTS
-from docmind_core.tables.measurement_tables import COMPARISONS, MEASUREMENTS, NOISE_FLOOR, RUN_ESTIMATES
+from docmind_core.tables.measurement_tables import BASELINES, COMPARISONS, MEASUREMENTS, NOISE_FLOOR, RUN_ESTIMATES
 from docmind_core.tables.mechanism_columns import (
     CALLER_COLUMNS,
     EARLIER_COLUMN,
@@ -272,6 +272,7 @@ TABLES: dict[str, Table] = {
         LEVER_EFFECTS,
         LIMIT_RESULTS,
         GRADES,
+        BASELINES,
         *ALERT_TABLES,
     )
 }

@@ -49,6 +49,30 @@ def test_a_dearer_night_is_named_with_its_interval_and_what_changed(compare, hom
     assert ("worse",) in query_rows(home, asked)[1]
 
 
+def test_the_report_of_a_night_shows_it_against_the_pinned_baseline(home, monkeypatch, capsys):
+    from docmind_core.measurements.run_comparison import compare_with_baselines
+    from docmind_core.reports.benchmark import write_benchmark_report
+
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    assert run(["baseline", "list"]) == 0
+    assert run(["baseline", "pin", FIRST, "--reason", "release"]) == 0
+    assert compare_with_baselines(home, NIGHTS[1]) > 0
+    assert compare_with_baselines(home, NIGHTS[0]) == 0
+    publish(home)
+    reports = [write_benchmark_report(home, key) for key in NIGHTS[1:]]
+    second, third = (report.markdown.read_text() for report in reports)
+    assert re.search(r"billed\\?_tokens, tuned \| 1,\d+ \| 1,\d+ \| .*10\.\d % .* worse \|", second)
+    assert "changed since: git\\_sha aaa → bbb" in second.replace("git_sha", "git\\_sha")
+    assert "model (tiny in the baseline, large in the candidate)" in third
+    assert "Against the baseline" in reports[0].html.read_text()
+    assert run(["compare", "latest", "--allow", "model"]) == 0
+    assert run(["baseline", "unpin", "smoke"]) == 0
+    assert run(["baseline", "unpin", "smoke"]) == 2
+    shown = capsys.readouterr()
+    assert "no baseline is pinned; pin one" in shown.out
+    assert f"pinned {FIRST} for suite smoke, arm tuned" in shown.out
+
+
 def test_json_holds_every_number_and_both_answers(compare):
     code, shown = compare(SECOND, FIRST, "--json")
     (found,) = json.loads(shown.out)

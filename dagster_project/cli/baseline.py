@@ -1,0 +1,94 @@
+"""`docmind baseline`: which run later ones are compared with."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from docmind_core.tables.baselines import Baseline
+
+
+@click.group()
+def baseline() -> None:
+    """Pin the run that later runs of its suite and arm are compared with.
+
+    Reports, alerts, `docmind compare` and `docmind gate` use it; `docmind prune` keeps it.
+
+    \b
+    Examples:
+      docmind baseline pin latest --reason "release 1.4"
+      docmind baseline list
+      docmind baseline unpin my-suite
+    """
+
+
+@baseline.command()
+@click.argument("run")
+@click.option("--reason", required=True, metavar="WHY", help="Why this run is what others are compared with.")
+def pin(run: str, reason: str) -> None:
+    """Pin RUN: a run id (BENCHMARK_RUN.ARM), a benchmark run (each of its arms), or `latest`.
+
+    It replaces the baseline of the same suite and arm. Alerts that compare with the old one resolve.
+
+    \b
+    Examples:
+      docmind baseline pin latest --reason "release 1.4"
+      docmind baseline pin 20261122T020000Z-smoke-7f3a.tuned --reason "longer answers accepted"
+    """
+    from docmind_core.runs.run_names import pin_baselines
+    from docmind_core.settings import load_settings
+    from docmind_core.tables.publish import publish_table
+
+    settings = load_settings()
+    pinned = pin_baselines(settings, run, reason)
+    publish_table(settings, "baselines")
+    _say("pinned", pinned)
+
+
+@baseline.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def list_baselines(as_json: bool) -> None:
+    """List the pinned baselines.
+
+    \b
+    Example:
+      docmind baseline list
+    """
+    from dagster_project.cli.result_formats import write_json
+    from dagster_project.cli.terminal_text import print_table
+    from docmind_core.settings import load_settings
+    from docmind_core.tables.baselines import read_baselines
+
+    found = read_baselines(load_settings())
+    if not found and not as_json:
+        click.echo("no baseline is pinned; pin one: docmind baseline pin RUN --reason WHY")
+        return
+    names = ["suite", "arm", "run_id", "pinned_at", "reason"]
+    rows = [[one.suite, one.arm, one.run_id, f"{one.pinned_at:%Y-%m-%d %H:%M:%S} UTC", one.reason] for one in found]
+    (write_json if as_json else print_table)(names, rows)
+
+
+@baseline.command()
+@click.argument("name")
+def unpin(name: str) -> None:
+    """Forget the baselines of NAME: a run id, a benchmark run, or a suite. The runs themselves stay.
+
+    \b
+    Example:
+      docmind baseline unpin my-suite
+    """
+    from docmind_core.runs.run_names import unpin_baselines
+    from docmind_core.settings import load_settings
+    from docmind_core.tables.publish import publish_table
+
+    settings = load_settings()
+    gone = unpin_baselines(settings, name)
+    publish_table(settings, "baselines")
+    _say("unpinned", gone)
+
+
+def _say(done: str, baselines: "tuple[Baseline, ...]") -> None:
+    from dagster_project.cli.terminal_text import say
+
+    for one in baselines:
+        say(f"{done} {one.run_id} for suite {one.suite}, arm {one.arm}")
