@@ -38,7 +38,8 @@ GROUP = "metrics"
 def measurements(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """One row is a metric of one query run: a value, or why there is none."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
-    rows = score_benchmark_run(store.settings(), context.partition_key, load_query_set(suite.query_set))
+    query_set = load_query_set(suite.query_set)
+    rows = score_benchmark_run(store.settings(), context.partition_key, query_set, suite.defined_metrics)
     return dg.MaterializeResult(metadata={ROW_COUNT: rows})
 
 

@@ -16,12 +16,12 @@ from docmind_core.errors import RunError, UsageError
 from docmind_core.measurements.times import BLOCKS_MIN
 from docmind_core.reports.benchmark import read_summary
 from docmind_core.reports.terminal_layout import terminal_width
+from docmind_core.runs.changed_suite import resume_benchmark_run
 from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
     list_benchmark_runs,
     read_frozen_suite,
-    resume_benchmark_run,
 )
 from docmind_core.runs.input_check import read_suite
 from docmind_core.runs.lock import lock_home

@@ -60,7 +60,7 @@ def limit_rule(name: str, set_to: float, suite: Suite) -> AlertRule:
 
     `min_n` of the suite holds for all its rules; `alerts.<limit>.min_n` goes before it.
     """
-    limit = find_limit(name)
+    limit = find_limit(name, suite.own_metrics)
     if limit is None:
         raise ValueError(f"there is no limit {name!r}")
     rule = AlertRule(

@@ -7,7 +7,7 @@ from pathlib import Path
 from docmind_core.errors import StoreError
 from docmind_core.measurements.limit_series import ALL_AGENTS
 from docmind_core.measurements.paired import number
-from docmind_core.metrics.limits import P95_N_MIN, Limit, find_limit
+from docmind_core.metrics.limits import NO_OWN, P95_N_MIN, Limit, Own, find_limit
 from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import read_segment
@@ -127,12 +127,17 @@ def read_limit_results(folder: Path, benchmark_run: str, suite: Suite) -> tuple[
         raise StoreError(
             f"the limits of {run_id} were not measured yet. Measure them first: materialize the asset `limits`."
         )
-    return limit_results_of(rows)
+    return limit_results_of(rows, suite.own_metrics)
 
 
-def limit_results_of(rows: Sequence[Mapping[str, object]]) -> tuple[LimitResult, ...]:
-    """Return rows of `limit_results` as records; a limit that this version does not know is left out."""
-    known = ((row, find_limit(str(row["limit_name"]))) for row in rows)
+def limit_results_of(rows: Sequence[Mapping[str, object]], own: Own = NO_OWN) -> tuple[LimitResult, ...]:
+    """Return rows of `limit_results` as records; a limit that this version does not know is left out.
+
+    Args:
+        rows: As they were written.
+        own: Metrics of the user's that the run was scored by, by name.
+    """
+    known = ((row, find_limit(str(row["limit_name"]), own)) for row in rows)
     return tuple(_result(row, limit) for row, limit in known if limit is not None)
 
 

@@ -88,7 +88,7 @@ def measure_limits(folder: Path, benchmark_run: str, suite: Suite) -> tuple[Limi
     """
     run = _Run(folder=folder, run_id=f"{benchmark_run}.{judged_arm(suite)}")
     limits = suite_limits(suite)
-    found = {name: limit for name in limits if (limit := find_limit(name)) is not None}
+    found = {name: limit for name in limits if (limit := find_limit(name, suite.own_metrics)) is not None}
     results = [one for name, limit in found.items() for one in _results(run, limit, limits[name], is_judged=True)]
     for name, limit in LIMITS.items():
         if limit.is_shown and name not in limits:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from docmind_core.metrics.metric import Direction, Metric
 from docmind_core.query_sets.queries import Query
 
 
@@ -41,6 +43,8 @@ class Score:
     metric: str
     value: float | None = None
     missing_because: str | None = None
+    detail: str | None = None
+    """What a scorer of the user's did wrong, in one line; None for every other score."""
 
     @classmethod
     def missing(cls, metric: str, *, because: str) -> "Score":
@@ -48,4 +52,75 @@ class Score:
         return cls(metric=metric, missing_because=because)
 
 
-Scorer = Callable[[Query, QueryRun], Score]
+Formula = Callable[[Query, QueryRun], object]
+"""Returns a number, or a `Score` without a value and with its reason."""
+
+
+class Scorer(Protocol):
+    """Takes one metric of a query run."""
+
+    @property
+    def metric(self) -> Metric:
+        """What it measures."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Raised whenever the formula changes, so that old and new rows can be told apart."""
+        ...
+
+    def __call__(self, query: Query, run: QueryRun, /) -> Score:
+        """Return the value, or why there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormulaScorer:
+    """A scorer made of a formula."""
+
+    metric: Metric
+    version: str
+    formula: Formula
+
+    def __call__(self, query: Query, run: QueryRun, /) -> Score:
+        """Return the value, or why there is none."""
+        found = self.formula(query, run)
+        return found if isinstance(found, Score) else Score(metric=self.metric.name, value=found)  # type: ignore[arg-type]
+
+
+def scorer(
+    *,
+    unit: str,
+    range: str,  # noqa: A002 - as in the catalogue
+    better: Direction,
+    definition: str,
+    missing: str = "never",
+    version: str = "1",
+) -> Callable[[Formula], FormulaScorer]:
+    """Make a scorer of a function of a query and its run, which gives the metric its name.
+
+    A suite names it: `metrics: ["my_scorers.py:answer_words"]`.
+
+    Args:
+        unit: Of the number; `1` for shares, scores and yes/no.
+        range: `0 or 1`, `0 to 1`, `0 and above`, `above 0`, `up to 100` or `any number`; a value outside it is refused.
+        better: `higher`, `lower`, or `none`, which can be limited from both sides.
+        definition: What the number is, in words that a reader of a report understands.
+        missing: When there is no value.
+        version: Raise it whenever the formula changes.
+    """
+
+    def made(formula: Formula) -> FormulaScorer:
+        metric = Metric(
+            name=formula.__name__,
+            unit=unit,
+            range=range,
+            better=better,
+            level="query",
+            definition=definition,
+            missing=missing,
+            source="`measurements`",
+        )
+        return FormulaScorer(metric=metric, version=version, formula=formula)
+
+    return made

@@ -10,13 +10,11 @@ from docmind_core.measurements.citations import citation_precision, citation_rec
 from docmind_core.measurements.number_golds import number_gold
 from docmind_core.measurements.numeric import numeric_match
 from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
-from docmind_core.measurements.records import QueryRun, Score, Scorer
+from docmind_core.measurements.records import FormulaScorer, QueryRun, Score, Scorer
+from docmind_core.metrics.catalogue import METRICS
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 from docmind_core.serving.reply_endings import CUT, EMPTIED, FAILED, UNFINISHED
-
-SCORER_VERSION = "4"
-"""Raised whenever a formula changes, so that old and new rows can be told apart."""
 
 
 def score_exact_match(query: Query, run: QueryRun) -> Score:
@@ -141,7 +139,7 @@ def ranking_scorer(name: str, formula: Callable[[Sequence[str], dict[str, int], 
         ranked = document_ranking(run.candidate_chunk_ids)
         return Score(metric=metric, value=formula(ranked, query.qrels, k))
 
-    return score
+    return FormulaScorer(metric=METRICS[metric], version="4", formula=score)
 
 
 def _ending_score(metric: str, run: QueryRun, endings: Collection[str]) -> Score:
@@ -164,25 +162,29 @@ def _no_string_gold(query: Query) -> bool:
     return query.expected_abstain or query.free_form or not query.gold_answers
 
 
+def _scorer(metric: str, version: str, formula: Callable[[Query, QueryRun], Score]) -> Scorer:
+    return FormulaScorer(metric=METRICS[metric], version=version, formula=formula)
+
+
 SCORERS: tuple[Scorer, ...] = (
-    score_passed,
-    score_exact_match,
-    score_exact_match_squad,
-    score_token_f1,
-    score_numeric_match,
-    score_empty_answer,
-    score_cut_answer,
-    score_abstention_precision,
-    score_abstention_recall,
-    score_over_abstention,
-    score_citation_precision,
-    score_citation_recall,
+    _scorer("passed", "4", score_passed),
+    _scorer("exact_match", "4", score_exact_match),
+    _scorer("exact_match_squad", "4", score_exact_match_squad),
+    _scorer("token_f1", "4", score_token_f1),
+    _scorer("numeric_match", "4", score_numeric_match),
+    _scorer("empty_answer", "4", score_empty_answer),
+    _scorer("cut_answer", "4", score_cut_answer),
+    _scorer("abstention_precision", "4", score_abstention_precision),
+    _scorer("abstention_recall", "4", score_abstention_recall),
+    _scorer("over_abstention", "4", score_over_abstention),
+    _scorer("citation_precision", "4", score_citation_precision),
+    _scorer("citation_recall", "4", score_citation_recall),
     ranking_scorer("recall", recall_at_k, 5),
     ranking_scorer("recall", recall_at_k, 10),
     ranking_scorer("full", full_at_k, 5),
     ranking_scorer("full", full_at_k, 10),
     ranking_scorer("ndcg", ndcg_at_k, 10),
     ranking_scorer("mrr", mrr_at_k, 10),
-    score_evidence_recall,
+    _scorer("evidence_recall", "4", score_evidence_recall),
 )
-"""Every metric of a query run, in the order of the report."""
+"""Every metric of a query run, in the order of the report; each with the version of its own formula."""

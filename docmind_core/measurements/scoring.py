@@ -1,23 +1,38 @@
 """Scoring a benchmark run: from its segments and the gold answers to the segment `measurements`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from docmind_core.errors import StoreError
+from docmind_core.measurements.own_scorers import open_own_scorer
 from docmind_core.measurements.records import QueryRun, Score
-from docmind_core.measurements.routing import RouterScorer, Routing
-from docmind_core.measurements.scorers import SCORER_VERSION, SCORERS
+from docmind_core.measurements.routing import Routing
+from docmind_core.measurements.scorers import SCORERS
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.settings import Settings
+from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
 
 Row = Mapping[str, object]
+Versioned = tuple[str, Callable[[Query, QueryRun], tuple[Score, ...]]]
+"""The version of a formula, and what it gives for one query run."""
+
+ROUTING_VERSION = "4"
 
 
-def score_benchmark_run(settings: Settings, benchmark_run: str, query_set: QuerySet) -> int:
+def score_benchmark_run(
+    settings: Settings, benchmark_run: str, query_set: QuerySet, own: Sequence[OwnMetric] = ()
+) -> int:
     """Score every query run of every finished arm, in place of earlier scores; return the number of rows.
+
+    Args:
+        settings: The home.
+        benchmark_run: Its key.
+        query_set: What it was asked, with the gold answers.
+        own: Metrics of the user's. A scorer of theirs that fails costs its own values alone.
 
     Raises:
         StoreError: If the benchmark run has no arm yet, or ran on another version of `query_set`.
@@ -31,9 +46,17 @@ def score_benchmark_run(settings: Settings, benchmark_run: str, query_set: Query
         _refuse_other_queries(settings.tables, run_id, query_set)
     queries = {query.query_id: query for query in query_set.queries}
     gold_chunks, routing = _gold_chunks(query_set), Routing(settings, query_set)
-    return sum(
-        _score_run(settings.tables, run_id, queries, gold_chunks, routing.scorer_of(run_id)) for run_id in run_ids
-    )
+    scorers: list[Versioned] = [(scorer.version, _alone(scorer)) for scorer in SCORERS]
+    of_the_user: list[Versioned] = [(scorer.version, _alone(scorer)) for scorer in map(open_own_scorer, own)]
+    rows = 0
+    for run_id in run_ids:
+        of_run = [*scorers, (ROUTING_VERSION, routing.scorer_of(run_id)), *of_the_user]
+        rows += _score_run(settings.tables, run_id, queries, gold_chunks, of_run)
+    return rows
+
+
+def _alone(scorer: Callable[[Query, QueryRun], Score]) -> Callable[[Query, QueryRun], tuple[Score, ...]]:
+    return lambda query, run: (scorer(query, run),)
 
 
 def _refuse_other_queries(folder: Path, run_id: str, query_set: QuerySet) -> None:
@@ -53,7 +76,7 @@ def _score_run(
     run_id: str,
     queries: Mapping[str, Query],
     gold_chunks: Mapping[str, str],
-    score_router: RouterScorer,
+    scorers: Sequence[Versioned],
 ) -> int:
     candidates = _candidates(read_segment(folder, "retrieved", run_id))
     rows: list[dict[str, object]] = []
@@ -68,13 +91,13 @@ def _score_run(
                 "Score with the query set of that run."
             )
         run = _query_run(record, candidates, gold_chunks, logged)
-        scores = (*(scorer(query, run) for scorer in SCORERS), *score_router(query, run))
-        rows.extend(_rows(run_id, run, scores))
+        for version, scores_of in scorers:
+            rows += _rows(run_id, run, version, scores_of(query, run))
     write_segment(folder, "measurements", run_id, rows)
     return len(rows)
 
 
-def _rows(run_id: str, run: QueryRun, scores: Sequence[Score]) -> list[dict[str, object]]:
+def _rows(run_id: str, run: QueryRun, version: str, scores: Sequence[Score]) -> list[dict[str, object]]:
     return [
         {
             "run_id": run_id,
@@ -83,7 +106,8 @@ def _rows(run_id: str, run: QueryRun, scores: Sequence[Score]) -> list[dict[str,
             "metric": score.metric,
             "value": score.value,
             "missing_because": score.missing_because,
-            "scorer_version": SCORER_VERSION,
+            "missing_detail": score.detail,
+            "scorer_version": version,
             "draw": 0,
         }
         for score in scores
@@ -108,7 +132,7 @@ def _query_run(
         candidate_chunk_ids=tuple(candidates.get((record["query_id"], record["replicate"]), ())),
         ranking_known=logged != "nothing",
         reading_known=logged in {"passages", None} and not (answered and record["passages"] is None),
-        passages=passages,
+        passages=MappingProxyType(passages),  # a scorer of the user's can't change what the next one reads
     )
 
 

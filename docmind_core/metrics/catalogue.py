@@ -30,7 +30,7 @@ METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES.values(
 REASONS: dict[str, str] = {
     "no_usage": "the engine finished the call and sent no usage",
     "implausible": "the other side said something that can't be: 0 tokens for a text, a negative count, more cached "
-    "tokens than the prompt has",
+    "tokens than the prompt has; or your own scorer returned something else than a number in its range",
     "flag_off": "the engine was started without the flag that reports it",
     "no_gpu": "there is no GPU to measure",
     "not_sampled": "no device sample was taken at that time",
@@ -45,6 +45,8 @@ REASONS: dict[str, str] = {
     "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",
     "not_scored": "the run was not scored yet: nobody compared its answers with the accepted ones",
+    "scorer_failed": "your own scorer raised an error, or could not be loaded when the run was scored; "
+    "`measurements.missing_detail` holds what it said",
     "n_too_small": "too few values for this statistic",
     "judge_parse_error": "the judge's verdict could not be read",
     "judge_disabled": "it takes a judge, and none is configured",

@@ -19,24 +19,26 @@ from docmind_core.metrics.limits import (
 
 
 def limit_problems(
-    limits: Mapping[str, float], alerts: Mapping[str, tuple[str | None, int | None]], own: Own = NO_OWN
+    limits: Mapping[str, float], alerts: Mapping[str, tuple[str | None, int | None]], own: Own | None = NO_OWN
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the place in a suite and the problem of each limit that can't be served or that decides nothing.
 
     Args:
         limits: As under `limits:`.
         alerts: By name of a limit, the `test` and the `min_n` that the suite asks for; None for the default.
-        own: Metrics of the user's that the suite is scored by, by name.
+        own: Metrics of the user's that the suite is scored by, by name; None while their files were not loaded: then
+            a name that the catalogue lacks may be one of them.
     """
     for name, value in limits.items():
-        limit = find_limit(name, own)
+        limit = find_limit(name, own or NO_OWN)
         problem = _unknown(name, own) if limit is None else _undecidable(limit, value)
         if problem is not None:
             yield ("limits", name), problem
     for name, (test, min_n) in alerts.items():
-        limit = find_limit(name, own)
+        limit = find_limit(name, own or NO_OWN)
         if limit is None:
-            yield ("alerts", name), _unknown(name, own)
+            if problem := _unknown(name, own):
+                yield ("alerts", name), problem
         elif name not in limits and limit.default is None and limit.watched is None:
             yield ("alerts", name), "the suite sets no such limit; add it under limits"
         elif test is not None and (problem := _unfit(limit, test, min_n or limit.min_n)):
@@ -55,9 +57,12 @@ def _unfit(limit: Limit, test: str, min_n: int) -> str | None:
     return None
 
 
-def _unknown(name: str, own: Own) -> str:
+def _unknown(name: str, own: Own | None) -> str | None:
     shown = ascii(name[:80])
-    base = {**METRICS, **own}.get(name.removesuffix(MINIMUM_SUFFIX))
+    base = {**METRICS, **(own or NO_OWN)}.get(name.removesuffix(MINIMUM_SUFFIX))
+    if base is None and own is None:
+        return None
+    own = own or NO_OWN
     other = name.removesuffix(MINIMUM_SUFFIX) if name.endswith(MINIMUM_SUFFIX) else f"{name}{MINIMUM_SUFFIX}"
     if base is not None and find_limit(other, own):
         return f"{shown}: {base.better} is better. Write {other}"

@@ -7,6 +7,7 @@ from typing import Literal
 
 Direction = Literal["higher", "lower", "none"]
 Level = Literal["call", "query", "run", "comparison"]
+ANY_NUMBER = "any number"
 _NUMBER = re.compile(r"(?<![\w-])-?\d[\d,]*(?:\.\d+)?(?!\w)")
 
 
@@ -39,7 +40,14 @@ class Metric:
     @property
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest value of `range`; infinite where it names none."""
-        known = [float(number.replace(",", "")) for number in _NUMBER.findall(self.range)]
-        if self.range.startswith("up to"):
-            return -math.inf, known[0]
-        return (known[0] if known else 0.0), (known[1] if len(known) > 1 else math.inf)
+        return bounds_of(self.range)
+
+
+def bounds_of(written: str) -> tuple[float, float]:
+    """Return the smallest and the largest number of a range as a metric writes it: `0 to 1`, `above 0`, `up to 100`."""
+    if written == ANY_NUMBER:
+        return -math.inf, math.inf
+    known = [float(number.replace(",", "")) for number in _NUMBER.findall(written)]
+    if written.startswith("up to"):
+        return -math.inf, known[0]
+    return (known[0] if known else 0.0), (known[1] if len(known) > 1 else math.inf)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from docmind_core.metrics.limits import P95_N_MIN
+from docmind_core.metrics.limits import NO_OWN, P95_N_MIN, Own
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import estimate_cell, mean_estimate, most_frequent, quality_estimate
 from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
+from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.reply_endings import ending_rows
 from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
@@ -100,15 +101,16 @@ def _quality_rows(records: BenchmarkRecords) -> list[TextRow]:
     rows = []
     for metric in records.quality_metrics:
         found = [records.quality_of_arms.get((arm.run_id, metric)) for arm in records.arms]
-        rows.append(text_row(metric, [quality_cell(row) for row in found]))
+        heading = own_heading(records.own_metrics, metric)
+        rows.append(text_row(heading, [quality_cell(row, records.own_metrics) for row in found]))
     return rows or [text_row("all metrics", [not_measured(NO_SCORE)] * len(records.arms))]
 
 
-def quality_cell(row: QualitySummary | None) -> Cell:
+def quality_cell(row: QualitySummary | None, own: Own = NO_OWN) -> Cell:
     """Show a score with its interval, or why there is none."""
     if row is None:
         return Cell(text=not_measured(NO_SCORE))
-    return estimate_cell(quality_estimate(row), row.n_total, ratio_text, decimals=2)
+    return estimate_cell(quality_estimate(row, own), row.n_total, ratio_text, decimals=2)
 
 
 def _time_rows(records: BenchmarkRecords) -> list[TextRow]:

@@ -26,6 +26,7 @@ from docmind_core.reports.headline import headline, no_passages_sentence, plumbi
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
+from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.reports.reply_endings import endings_sentence
@@ -118,6 +119,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "plumbing": plumbing_sentence(records),
         "no_passages": no_passages_sentence(records),
         "unjudged": unjudged_sentence(records),
+        "unscored": unscored_sentence(records),
         "endings": endings_sentence(records),
         "damaged": damaged_sentence(settings),
         "ledger_line": ledger_line(records),
@@ -178,8 +180,8 @@ def _quality_estimates(records: BenchmarkRecords) -> Mapping[str, Mapping[str, E
     for metric in records.quality_metrics:
         for arm in records.arms:
             row = records.quality_of_arms.get((arm.run_id, metric))
-            if row is not None and row.value is not None and 0 <= row.value <= 1:
-                found.setdefault(metric, {})[arm.arm] = quality_estimate(row)
+            if row is not None and row.value is not None and fits_the_chart(records, row):
+                found.setdefault(metric, {})[arm.arm] = quality_estimate(row, records.own_metrics)
     return found
 
 

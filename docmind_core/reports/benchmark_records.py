@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from docmind_core.errors import UsageError
 from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.metric import Metric
 from docmind_core.reports.run_records import (
     ALL,
     TOKENS_PER_CORRECT,
@@ -17,9 +18,11 @@ from docmind_core.reports.run_records import (
     QualitySummary,
     QueryRun,
     TokenEfficiency,
+    Unscored,
     parse_object,
 )
 from docmind_core.settings import Settings
+from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.tables.reading import query_rows
 
 NEWEST_KEYS_NAMED = 5
@@ -36,6 +39,14 @@ _NO_PASSAGES = """(
     where benchmark_run = $benchmark_run and query_runs.phase is distinct from 'warmup'
     group by run_id
 ) where found_none > 0"""
+
+_UNSCORED = """(
+    select metric, missing_because as because, missing_detail as detail, count(*)::integer as query_runs
+    from measurements
+    join runs using (run_id)
+    where benchmark_run = $benchmark_run and missing_detail is not null
+    group by all
+) order by query_runs desc, metric, detail"""
 
 Record = TypeVar("Record")
 
@@ -54,6 +65,8 @@ class BenchmarkRecords:
     comparisons: tuple[Comparison, ...]
     no_passages: tuple[NoPassages, ...]
     """Of the arms that have such query runs."""
+    unscored: tuple[Unscored, ...] = ()
+    """What scorers of the user's failed at, the most frequent first."""
 
     @cached_property
     def arm_names(self) -> dict[str, str]:
@@ -76,10 +89,18 @@ class BenchmarkRecords:
         return {(row.run_id, row.metric): row for row in self.quality if row.query_type == ALL}
 
     @cached_property
+    def own_metrics(self) -> dict[str, Metric]:
+        """The user's own metrics that the run was scored by, as they were declared when it began."""
+        suite = parse_object(self.arms[0].manifest).get("suite")
+        entries = suite.get("metrics") if isinstance(suite, dict) else None
+        found = [OwnMetric.model_validate(entry) for entry in entries or () if isinstance(entry, dict)]
+        return {own.name: own.metric for own in found}
+
+    @cached_property
     def quality_metrics(self) -> tuple[str, ...]:
         """Names of the quality metrics that some arm was scored by, in the order of the catalogue."""
         found = {row.metric for row in self.quality if row.metric != TOKENS_PER_CORRECT}
-        known = [metric for metric in METRICS if metric in found]
+        known = [metric for metric in (*METRICS, *self.own_metrics) if metric in found]
         return (*known, *sorted(found.difference(known)))
 
     @cached_property
@@ -108,6 +129,7 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
             benchmark_run,
         ),
         no_passages=_read(settings, NoPassages, _NO_PASSAGES, benchmark_run),
+        unscored=_read(settings, Unscored, _UNSCORED, benchmark_run),
         tokens=_read(settings, TokenEfficiency, f"token_efficiency {of_run} order by run_id, agent", benchmark_run),
         latencies=_read(settings, Latency, f"latency_summary {of_run} order by run_id, agent", benchmark_run),
         ledger=_read(

@@ -49,7 +49,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
 
 def definitions(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
     """Return term and meaning of what this report shows: its columns, its metrics, its reasons for gaps."""
-    metrics = [(name, _first_sentence(METRICS[name].definition)) for name in records.quality_metrics if name in METRICS]
+    known = {**METRICS, **records.own_metrics}
+    metrics = [(name, _first_sentence(known[name].definition)) for name in records.quality_metrics if name in known]
     given = _reasons(records)
     return (*DEFINITIONS, *metrics, *((name, meaning) for name, meaning in REASONS.items() if name in given))
 

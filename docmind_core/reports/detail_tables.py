@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from docmind_core.metrics.limits import Own
 from docmind_core.reports.arm_table import quality_cell
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.charts import in_palette_order
 from docmind_core.reports.number_text import count_text, milliseconds_text
+from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.run_records import ALL, LedgerBalance, QualitySummary
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
@@ -78,8 +80,8 @@ def quality_by_type_table(records: BenchmarkRecords) -> TextTable:
         for query_type in types:
             cells = [found.get((arm.run_id, metric, query_type)) for arm in records.arms]
             if any(cell is not None and cell.n_defined for cell in cells):
-                of_metric.append(text_row(query_type, [_type_cell(cell) for cell in cells]))
-        rows += [TextRow(heading=metric), *of_metric] if of_metric else []
+                of_metric.append(text_row(query_type, [_type_cell(cell, records.own_metrics) for cell in cells]))
+        rows += [TextRow(heading=own_heading(records.own_metrics, metric)), *of_metric] if of_metric else []
     return TextTable(
         caption="Mean score, its 95 % interval, and the number of query runs that have it",
         columns=("", *(arm.arm for arm in records.arms)),
@@ -152,8 +154,8 @@ def shown_error(kind: str | None, message: str | None) -> str:
     return shortened(one_line(text), characters=ERROR_CHARACTERS)
 
 
-def _type_cell(row: QualitySummary | None) -> Cell:
-    cell = quality_cell(row)
+def _type_cell(row: QualitySummary | None, own: Own) -> Cell:
+    cell = quality_cell(row, own)
     if row is None or row.value is None or row.n_defined != row.n_total:
         return cell
     return Cell(text=cell.text, note="; ".join(part for part in (cell.note, f"n {row.n_defined}") if part))

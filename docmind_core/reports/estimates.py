@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.limits import NO_OWN, Own
 from docmind_core.reports.number_text import interval_text, not_measured
 from docmind_core.reports.run_records import QualitySummary
 from docmind_core.reports.text_table import Cell
@@ -27,16 +28,20 @@ def mean_estimate(values: Sequence[float | None], reasons: Iterable[str | None])
     )
 
 
-def quality_estimate(row: QualitySummary) -> Estimate:
+def quality_estimate(row: QualitySummary, own: Own = NO_OWN) -> Estimate:
     """Put the interval around a mean score that a limit of the suite is decided by: `share` where scores lie in [0, 1].
 
     Other scores get the t interval; equal ones get none, since a standard error of 0 says that the sample is small.
+
+    Args:
+        row: Of a metric of the catalogue, or of one of the user's.
+        own: The user's by name.
     """
     nothing = Estimate(value=row.value, n=row.n_defined or 0, clusters=row.clusters, because=row.missing_because)
     if row.value is None or not row.clusters or not row.n_queries:
         return nothing
     error = row.standard_error if row.standard_error and row.standard_error > NO_SPREAD * abs(row.value) else 0.0
-    if METRICS[row.metric].bounds != (0.0, 1.0):
+    if {**METRICS, **own}[row.metric].bounds != (0.0, 1.0):
         if not error or row.freedom is None:
             return nothing
         half = t_quantile(row.freedom, 0.5 + CONFIDENCE / 2) * error

@@ -75,7 +75,7 @@ def read_scorecard(settings: Settings, records: BenchmarkRecords) -> Scorecard:
     """Read how the limits of a benchmark run came out; without rows it says so, and gives no letter."""
     parameters = {"benchmark_run": records.arms[0].benchmark_run}
     names, rows = query_rows(settings, _LIMITS, parameters)
-    results = limit_results_of([dict(zip(names, row, strict=True)) for row in rows])
+    results = limit_results_of([dict(zip(names, row, strict=True)) for row in rows], records.own_metrics)
     letters, guide = {}, {}
     for run_id, dimension, letter, because in query_rows(settings, _GRADES, parameters)[1]:
         if dimension == GUIDE:
@@ -137,7 +137,7 @@ def _number_text(result: LimitResult, number: float) -> str:
         return f"{percent_text(100 * number)} of the queries"
     if unit in {"tokens", "tokens/s"}:
         return f"{count_text(number)} {unit}"
-    return f"{number:.2f} GB" if unit == "GB" else ratio_text(number)
+    return ratio_text(number) if unit == "1" else f"{ratio_text(number)} {unit}"
 
 
 def _interval(result: LimitResult) -> str:

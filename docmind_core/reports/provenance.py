@@ -179,7 +179,7 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTab
 def _missing_scores(settings: Settings, records: BenchmarkRecords) -> dict[tuple[str, str, str], int]:
     _, rows = query_rows(
         settings,
-        "select run_id, metric, missing_because, count(*)::integer from measurements "
+        "select run_id, metric, concat_ws(': ', missing_because, missing_detail), count(*)::integer from measurements "
         "where run_id in $run_ids and value is null and metric <> $cost group by all",
         {"run_ids": list(records.arm_names), "cost": TOKENS_PER_CORRECT},
     )

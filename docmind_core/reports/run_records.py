@@ -222,6 +222,16 @@ class Comparison:
     because: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscored:
+    """Query runs that a scorer of the user's gave no value for the same reason."""
+
+    metric: str
+    because: str | None
+    detail: str | None
+    query_runs: int
+
+
 def parse_object(text: str | None) -> Mapping[str, object]:
     """Return the JSON object in `text`; an empty one when there is none."""
     try:

@@ -6,6 +6,7 @@ from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
+from docmind_core.reports.own_metrics import own_heading, unscored_sentence
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
@@ -35,7 +36,7 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
     lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), ""]
     for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
         lines += _wrapped(str(finding), prose, lines_max)
-    warnings = (plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence)
+    warnings = (plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence, unscored_sentence)
     for warning in filter(None, (sentence(records) for sentence in warnings)):
         lines += _wrapped(warning, prose, _WARNING_LINES)
     lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), prose)
@@ -60,6 +61,8 @@ def _arm_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
     by_heading = {row.heading: [cell.text for cell in row.cells] for row in arm_table(records).rows if row.cells}
     wanted = {heading: name for heading, name in _COLUMNS.items() if heading in by_heading}
     wanted |= {metric: metric for metric in _QUALITY if metric in by_heading}
+    own = {own_heading(records.own_metrics, metric): metric for metric in records.own_metrics}
+    wanted |= {heading: metric for heading, metric in own.items() if heading in by_heading}
     rows = [["arm", *wanted.values()]]
     for place, arm in enumerate(records.arms[:ARMS_SHOWN]):
         values = [by_heading[heading][place] for heading in wanted]

@@ -10,6 +10,7 @@ from docmind_core.runs.arm_run import open_tally
 from docmind_core.runs.arm_share import Bench, run_share
 from docmind_core.runs.arm_switches import refuse_uncounted_budgets, result_caches
 from docmind_core.runs.blocks import turns
+from docmind_core.runs.changed_suite import refuse_changed_suite, refuse_lost_journal
 from docmind_core.runs.clock import clock_notice
 from docmind_core.runs.disk_space import named_disk_errors
 from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
@@ -17,8 +18,6 @@ from docmind_core.runs.folding import fold_arm
 from docmind_core.runs.frozen_suite import (
     journal_path,
     read_frozen_suite,
-    refuse_changed_suite,
-    refuse_lost_journal,
 )
 from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.journal import Journal
@@ -35,6 +34,7 @@ from docmind_core.serving.engine import open_engine
 from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings
+from docmind_core.suites.scorers import plugin_hashes
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import remove_leftovers
@@ -84,6 +84,7 @@ def _execute(
                     index_hash=index.index_hash,
                     connection=connection,
                     dagster_run_id=dagster_run_id,
+                    plugins=plugin_hashes(suite),
                 )
                 _admit(settings, journal, inputs)
                 with open_token_counts(connection) as counts:
@@ -112,7 +113,8 @@ def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suit
 
 def _admit(settings: Settings, journal: Journal, inputs: RunInputs) -> None:
     """Refuse what has changed; where it was accepted, the arms that had ended lose what they could be compared by."""
-    identity = run_identity(inputs.query_set, inputs.index_hash, inputs.connection, system_hashes(inputs.suite))
+    systems = {f"system {name}": sha256 for name, sha256 in system_hashes(inputs.suite).items()}
+    identity = run_identity(inputs.query_set, inputs.index_hash, inputs.connection, {**systems, **inputs.plugins})
     guard_resume(journal, inputs.benchmark_run, identity)
     mark_ended_arms(settings, journal, inputs.benchmark_run, inputs.suite)
 

@@ -27,13 +27,12 @@ from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
 from docmind_core.suites.plain_yaml import write_plain_yaml
-from docmind_core.suites.suite import Suite, load_suite, parse_suite
+from docmind_core.suites.scorers import with_own_metrics
+from docmind_core.suites.suite import Suite, parse_suite
 from docmind_core.tables.publish import publish_first
-from docmind_core.tables.segments import replace_durably, run_ids_of, segment_path, sync_folder
+from docmind_core.tables.segments import replace_durably, segment_path, sync_folder
 
 _NAMED = "named.txt"
-_AROUND_A_RUN = frozenset({"schedule", "timezone", "channels"})
-"""Keys of a suite that say when a run starts and who hears of it, nothing of the run: they may change meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +84,11 @@ def freeze_benchmark_run(
         suite: What the run executes.
         settings: The home it is written to.
         source: The suite as its file has it, where the command line changed something.
-        named: The bundled name or the path that the suite was asked for by, for who goes on with it; None when
-            nobody can ask for it again.
+        named: The bundled name or the path that the suite was asked for by; None when it can't be asked for again.
         prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
     """
     check_suite(suite)
+    written, suite = with_own_metrics(source or suite), with_own_metrics(suite)
     if prepare is not None:
         prepare()
     remove_half_frozen(settings)
@@ -102,7 +101,7 @@ def freeze_benchmark_run(
         (folder / NUMBER).write_text(str(next_number(settings.benchmarks)), "ascii")
         if named is not None:
             (folder / _NAMED).write_text(named, "utf-8", "surrogateescape")
-        _write_suite(folder / "source.yaml", source or suite)
+        _write_suite(folder / "source.yaml", written)
         _write_suite(folder / "suite.yaml", suite)
         folder.rename(settings.benchmarks / key)
         sync_folder(settings.benchmarks)
@@ -129,81 +128,6 @@ def named_source(settings: Settings, benchmark_run: str) -> str | None:
     """Return the bundled name or the path that the suite of a run was asked for by; None where it is not known."""
     path = settings.benchmarks / benchmark_run / _NAMED  # not there in runs of earlier versions
     return path.read_text("utf-8", "surrogateescape") if path.is_file() else None
-
-
-def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
-    """Let an interrupted run go on, if its suite is still what it was.
-
-    Args:
-        settings: The home of the run.
-        benchmark_run: Its key.
-        suite: The suite as its file has it now.
-        anyway: Go on although suite, code, prompts or engine have changed; the run is marked not comparable.
-
-    Returns:
-        Which suite goes on, where the file has another one now and `anyway` is given; else None.
-
-    Raises:
-        UsageError: If there is no such run.
-        RunError: If the suite has changed; every changed key is named with both values.
-    """
-    changed = _changes(settings, benchmark_run, suite)
-    if changed and not anyway:
-        raise _suite_has_changed(benchmark_run, changed)
-    with Journal(journal_path(settings, benchmark_run)) as journal:
-        journal.accept_changes(accepted=anyway)
-        if changed:
-            journal.mark_not_comparable()
-    if not changed:
-        return None
-    return f"{benchmark_run} goes on with its frozen suite, not comparable; the file has changed: {changed}"
-
-
-def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
-    """Refuse a run that has tables and no journal: nothing says any more which of its calls are paid for.
-
-    Raises:
-        RunError: If the journal of a run that had ended an arm is not there.
-    """
-    path = journal_path(settings, benchmark_run)
-    if not path.exists() and run_ids_of(settings.tables, benchmark_run):
-        raise RunError(
-            f"{path} is gone, while the tables of {benchmark_run} are there: every query would be asked again. "
-            "Put the journal back, or start a new run."
-        )
-
-
-def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journal) -> None:
-    """Let a run that had begun go on only if the suite it was asked for by is still what it was.
-
-    Dagster resumes a run by its key alone. Where the file of its suite is gone, the frozen suite is all there is.
-
-    Raises:
-        RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
-    """
-    named = named_source(settings, benchmark_run)
-    if named is None or journal.identity() is None or journal.accepts_changes():
-        return
-    try:
-        suite = load_suite(named)
-    except UsageError:
-        return
-    if changed := _changes(settings, benchmark_run, suite):
-        raise _suite_has_changed(benchmark_run, changed)
-
-
-def _suite_has_changed(benchmark_run: str, changed: str) -> RunError:
-    return RunError(
-        f"the suite of {benchmark_run} has changed since its start: {changed}. "
-        "Start a new run, or go on with --resume-anyway, which marks it not comparable."
-    )
-
-
-def _changes(settings: Settings, benchmark_run: str, suite: Suite) -> str:
-    before = read_source_suite(settings, benchmark_run).model_dump(mode="json")
-    now = suite.model_dump(mode="json")
-    changed = [name for name in now if before[name] != now[name] and name not in _AROUND_A_RUN]
-    return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in changed)
 
 
 def read_frozen_suite(settings: Settings, benchmark_run: str) -> Suite:

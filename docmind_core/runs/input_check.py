@@ -12,6 +12,7 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import read_query_set
 from docmind_core.runs.blocks import plan_problems
 from docmind_core.runs.preflight import refuse_unready
+from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
 
 _GOLDS_NAMED = 5
@@ -106,6 +107,10 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
     if not suite.engine_is_remote:
         look("engine", lambda: engine_profile(suite.engine))
     look("query_set", lambda: query_sets.append(load_query_set(suite.query_set)))
+    try:
+        metrics = with_own_metrics(suite).defined_metrics
+    except SuiteError as error:
+        problems.extend(f"{source}: {line}" for line in str(error).splitlines())
     problems.extend(f"{source}: {problem}" for found in query_sets for problem in plan_problems(found.queries, suite))
     if problems:
         hidden = len(problems) - PROBLEMS_SHOWN_MAX
@@ -113,7 +118,8 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
         raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more]))
     summary = f"suite {suite.name!r}: {len(suite.arms)} arms on {suite.query_set}; no problem found"
     unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
-    return CheckedInput(summary=summary, notices=(*_missing_here(suite), *unnormalised))
+    measured = (f"metric {own.name}: {own.unit}, {own.range}, from {own.scorer}" for own in metrics)
+    return CheckedInput(summary=summary, notices=(*_missing_here(suite), *measured, *unnormalised))
 
 
 def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import platform
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +47,8 @@ class RunInputs:
     index_hash: str
     connection: EngineConnection
     dagster_run_id: str | None
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """sha256 by reference of the user's own code that the run is made with."""
 
 
 def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None) -> Row:
@@ -118,6 +121,7 @@ def _manifest(inputs: RunInputs) -> Row:
         "answer_rules": {"citations": CITATION_RULES_VERSION, "refusals": REFUSAL_RULES_VERSION},
         "prompts": prompt_hashes(),
         "code": code_hash()[:16],
+        "plugins": dict(inputs.plugins),
         "packages": package_versions(),
         "python": platform.python_version(),
         "hardware": hardware(),

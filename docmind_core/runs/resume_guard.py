@@ -25,11 +25,17 @@ def code_hash() -> str:
 
 
 def run_identity(
-    query_set: QuerySet, index_hash: str, engine: EngineConnection, systems: Mapping[str, str] = MappingProxyType({})
+    query_set: QuerySet, index_hash: str, engine: EngineConnection, own: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str | None]:
-    """Return what the finished part of a run was made with; every part by the name a person knows it under."""
+    """Return what the finished part of a run was made with; every part by the name a person knows it under.
+
+    Args:
+        query_set: What is asked.
+        index_hash: Of the index that is searched.
+        engine: What answers.
+        own: sha256 of the user's own code that the run is made with: his systems and plug-ins.
+    """
     return {
-        **{f"system {name}": sha for name, sha in systems.items()},
         "code": code_hash(),
         "prompts": prompt_hash(),
         "query set": query_set.query_set_hash,
@@ -39,6 +45,7 @@ def run_identity(
         "engine version": engine.engine_version,
         "engine flags": engine.engine_args_hash,
         "context window": None if engine.max_model_len is None else str(engine.max_model_len),
+        **own,
     }
 
 

@@ -21,8 +21,11 @@ from pydantic import (
 
 from docmind_core.errors import SuiteError, UsageError
 from docmind_core.metrics.limit_problems import limit_problems
+from docmind_core.metrics.metric import Metric
+from docmind_core.plugins import absolute_reference
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
+from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
 from docmind_core.suites.plain_values import Count, Measure, PlainText, Switch
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
 from docmind_core.suites.systems import SystemName, SystemSpec
@@ -91,6 +94,8 @@ class Suite(BaseModel):
     answer_max_tokens: Count = Field(default=64, ge=1, le=32768)
     context_budget: Literal[2048, 4096, 8192] = 2048
     """Prompt tokens that an agent may use in the arms with the lever `context_budget`: the guide's 2K, 4K or 8K."""
+    metrics: tuple[Scorer, ...] = ()
+    """Scorers of the user's, like `my_scorers.py:answer_words`; in a frozen suite, what they say of their metrics."""
     limits: dict[str, Measure] = Field(default_factory=dict)
     min_n: Count | None = Field(default=None, ge=1)
     claim_without_ledger: Switch = False
@@ -173,6 +178,16 @@ class Suite(BaseModel):
         return self.systems.get(arm.removesuffix(".again"))
 
     @property
+    def defined_metrics(self) -> tuple[OwnMetric, ...]:
+        """The metrics of the user's, as far as their scorers were loaded: all of them in a frozen suite."""
+        return tuple(entry for entry in self.metrics if isinstance(entry, OwnMetric))
+
+    @property
+    def own_metrics(self) -> dict[str, Metric]:
+        """The same by name, as entries of the catalogue."""
+        return {own.name: own.metric for own in self.defined_metrics}
+
+    @property
     def engine_is_remote(self) -> bool:
         """Whether `engine` is the URL of a server that somebody else runs."""
         return self.engine.startswith(("http://", "https://"))
@@ -187,7 +202,8 @@ def bundled_suite_names() -> tuple[str, ...]:
 def load_suite(name_or_path: str) -> Suite:
     """Read a bundled suite by its name, or a suite file by its path.
 
-    A relative `query_set` folder in a file is taken from that file's folder, and so are the paths of `systems`.
+    A relative `query_set` folder in a file is taken from that file's folder, and so are the files of scorers and the
+    paths of `systems`. No code of the user's runs.
 
     Raises:
         UsageError: If there is no such suite.
@@ -210,7 +226,8 @@ def load_suite(name_or_path: str) -> Suite:
     systems = {name: system.placed_in(path.parent.resolve()) for name, system in suite.systems.items()}
     folder = path.parent / suite.query_set
     query_set = str(folder.resolve()) if folder.is_dir() else suite.query_set
-    return suite.model_copy(update={"query_set": query_set, "systems": systems})
+    metrics = tuple(absolute_reference(reference_of(entry), path.parent) for entry in suite.metrics)
+    return suite.model_copy(update={"query_set": query_set, "systems": systems, "metrics": metrics})
 
 
 def lasting_name(name_or_path: str) -> str:
@@ -244,7 +261,7 @@ def parse_suite(text: str, *, source: str) -> Suite:
         raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
     try:
         suite = Suite.model_validate(content)
-        found: list[Any] = list(_limit_problems(suite))
+        found: list[Any] = [{"type": "limit", "loc": at, "msg": problem} for at, problem in limit_problems_of(suite)]
     except ValidationError as error:
         found = error.errors(include_url=False)
     if not found:
@@ -254,10 +271,11 @@ def parse_suite(text: str, *, source: str) -> Suite:
     raise SuiteError("\n".join([*_problems(source, found[:PROBLEMS_SHOWN_MAX], lines), *more]))
 
 
-def _limit_problems(suite: Suite) -> Iterator[dict[str, Any]]:
+def limit_problems_of(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the place and the problem of each limit that can't be served; one on a scorer not loaded yet may be."""
     alerts = {name: (alert.test, alert.min_n or suite.min_n) for name, alert in suite.alerts.items()}
-    for place, problem in limit_problems(suite.limits, alerts):
-        yield {"type": "limit", "loc": place, "msg": problem}
+    is_loaded = len(suite.defined_metrics) == len(suite.metrics)
+    yield from limit_problems(suite.limits, alerts, suite.own_metrics if is_loaded else None)
 
 
 def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]:

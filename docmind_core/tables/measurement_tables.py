@@ -11,7 +11,14 @@ MEASUREMENTS = Table(
         "metric": ("varchar", "Name from the catalogue, docs/metrics.md"),
         "value": ("double", "In the metric's unit"),
         "missing_because": ("varchar", "Reason from the list in docs/metrics.md"),
-        "scorer_version": ("varchar", "Version of the formula"),
+        "missing_detail": (
+            "varchar",
+            "What a scorer of yours did wrong (scorer_failed, implausible), in one line; else NULL",
+        ),
+        "scorer_version": (
+            "varchar",
+            "Version of the formula; of a scorer of yours its version, a +, and 8 digits of its file's sha256",
+        ),
         "draw": ("integer", "Draw of a judge; 0 for every other metric"),
     },
     checks=("(value is null) = (missing_because is not null)",),

@@ -20,7 +20,7 @@ def skeleton(tmp_path):
     for folder in sorted(folders | {Path("dagster_project")}):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "__init__.py").write_text('"""Doc."""\n', "utf-8")
-    for module in ("errors", "settings", "query_sets/queries", "query_sets/documents"):
+    for module in ("errors", "plugins", "settings", "query_sets/queries", "query_sets/documents"):
         (tmp_path / "docmind_core" / f"{module}.py").write_text('"""Doc."""\n', "utf-8")
     return tmp_path
 

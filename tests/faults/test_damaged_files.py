@@ -10,7 +10,8 @@ from docmind_core.errors import RunError, SuiteError
 from docmind_core.measurements.grades import write_limits
 from docmind_core.reports.benchmark import damaged_sentence
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, resume_benchmark_run
+from docmind_core.runs.changed_suite import resume_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
 from docmind_core.runs.health import examine
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.repair import repair

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.scorers import SCORER_VERSION, SCORERS
+from docmind_core.measurements.scorers import SCORERS
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.queries import Evidence, build_query_set
@@ -63,7 +63,8 @@ def test_scoring_again_gives_the_same_rows(settings):
     before = read_segment(settings.tables, "measurements", RUN_ID)
     score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET)
     assert read_segment(settings.tables, "measurements", RUN_ID) == before
-    assert {row["scorer_version"] for row in before} == {SCORER_VERSION}
+    versions = {row["metric"]: row["scorer_version"] for row in before}
+    assert versions == {scorer.metric.name: scorer.version for scorer in SCORERS}
 
 
 def test_each_replicate_is_scored(settings):

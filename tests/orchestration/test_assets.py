@@ -65,7 +65,7 @@ class Core:
         arm = ArmProgress(arm="single_pass", done=1, total=1, failed=0, done_here=1, completion_tokens=7, elapsed_s=2.0)
         return BenchmarkOutcome(benchmark_run=benchmark_run, arms=(arm,))
 
-    def score_benchmark_run(self, settings, benchmark_run, query_set):
+    def score_benchmark_run(self, settings, benchmark_run, query_set, own):
         self.asked.append(("score", benchmark_run, query_set.name))
         return 12
 

@@ -6,7 +6,8 @@ import pytest
 
 from docmind_core.errors import RunError
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, resume_benchmark_run
+from docmind_core.runs.changed_suite import resume_benchmark_run
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from tests.runs.running import Killed, interrupt, run, select
 
@@ -27,6 +28,26 @@ def test_a_changed_prompt_is_refused_on_resume_with_the_difference(home, make_su
     monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
 
     with pytest.raises(RunError, match=r"prompts \([0-9a-f]{12} → another\).*--resume-anyway"):
+        run(home, suite, key)
+
+
+@pytest.mark.parametrize(("edit", "now"), [("return 2", "[0-9a-f]{12}"), ("return (", "not loadable")])
+def test_a_changed_scorer_of_the_user_is_refused_on_resume_with_the_difference(
+    home, make_suite, engine, monkeypatch, edit, now
+):
+    home.make_home()
+    path = home.home / "my_scorers.py"
+    path.write_text(
+        "from docmind_core.measurements.records import scorer\n"
+        "@scorer(unit='1', range='any number', better='none', definition='One.')\n"
+        "def one(query, run):\n    return 1\n"
+    )
+    suite = make_suite(arms=["single_pass"], concurrency=1, metrics=[f"{path}:one"])
+    key = interrupt(home, suite, engine, monkeypatch)
+    path.write_text(path.read_text().replace("return 1", edit))
+    resume_benchmark_run(home, key, suite, anyway=False)
+
+    with pytest.raises(RunError, match=rf"my_scorers.py:one \([0-9a-f]{{12}} → {now}\).*--resume-anyway"):
         run(home, suite, key)
 
 

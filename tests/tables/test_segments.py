@@ -23,6 +23,7 @@ def test_rows_come_back_with_every_column_and_null_where_nothing_was_given(tmp_p
             "metric": "exact_match",
             "value": 1.0,
             "missing_because": None,
+            "missing_detail": None,
             "scorer_version": None,
             "draw": 0,
         }

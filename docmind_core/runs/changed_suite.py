@@ -1,0 +1,91 @@
+"""Resuming a benchmark run: refused where its suite has changed since it began, or its journal is gone."""
+
+from docmind_core.errors import RunError, UsageError
+from docmind_core.runs.frozen_suite import journal_path, named_source, read_source_suite
+from docmind_core.runs.journal import Journal
+from docmind_core.settings import Settings
+from docmind_core.suites.own_metrics import reference_of
+from docmind_core.suites.suite import Suite, load_suite
+from docmind_core.tables.segments import run_ids_of
+
+_AROUND_A_RUN = frozenset({"schedule", "timezone", "channels"})
+"""Keys of a suite that say when a run starts and who hears of it, nothing of the run: they may change meanwhile."""
+
+
+def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
+    """Let an interrupted run go on, if its suite is still what it was.
+
+    Args:
+        settings: The home of the run.
+        benchmark_run: Its key.
+        suite: The suite as its file has it now.
+        anyway: Go on although suite, code, prompts or engine have changed; the run is marked not comparable.
+
+    Returns:
+        Which suite goes on, where the file has another one now and `anyway` is given; else None.
+
+    Raises:
+        UsageError: If there is no such run.
+        RunError: If the suite has changed; every changed key is named with both values.
+    """
+    changed = _changes(settings, benchmark_run, suite)
+    if changed and not anyway:
+        raise _suite_has_changed(benchmark_run, changed)
+    with Journal(journal_path(settings, benchmark_run)) as journal:
+        journal.accept_changes(accepted=anyway)
+        if changed:
+            journal.mark_not_comparable()
+    if not changed:
+        return None
+    return f"{benchmark_run} goes on with its frozen suite, not comparable; the file has changed: {changed}"
+
+
+def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
+    """Refuse a run that has tables and no journal: nothing says any more which of its calls are paid for.
+
+    Raises:
+        RunError: If the journal of a run that had ended an arm is not there.
+    """
+    path = journal_path(settings, benchmark_run)
+    if not path.exists() and run_ids_of(settings.tables, benchmark_run):
+        raise RunError(
+            f"{path} is gone, while the tables of {benchmark_run} are there: every query would be asked again. "
+            "Put the journal back, or start a new run."
+        )
+
+
+def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journal) -> None:
+    """Let a run that had begun go on only if the suite it was asked for by is still what it was.
+
+    Dagster resumes a run by its key alone. Where the file of its suite is gone, the frozen suite is all there is.
+
+    Raises:
+        RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
+    """
+    named = named_source(settings, benchmark_run)
+    if named is None or journal.identity() is None or journal.accepts_changes():
+        return
+    try:
+        suite = load_suite(named)
+    except UsageError:
+        return
+    if changed := _changes(settings, benchmark_run, suite):
+        raise _suite_has_changed(benchmark_run, changed)
+
+
+def _suite_has_changed(benchmark_run: str, changed: str) -> RunError:
+    return RunError(
+        f"the suite of {benchmark_run} has changed since its start: {changed}. "
+        "Start a new run, or go on with --resume-anyway, which marks it not comparable."
+    )
+
+
+def _changes(settings: Settings, benchmark_run: str, suite: Suite) -> str:
+    before, now = _as_written(read_source_suite(settings, benchmark_run)), _as_written(suite)
+    changed = [name for name in now if before[name] != now[name] and name not in _AROUND_A_RUN]
+    return "; ".join(f"{name}: {before[name]!r} → {now[name]!r}" for name in changed)
+
+
+def _as_written(suite: Suite) -> dict[str, object]:
+    """Return a suite as its file has it: scorers by their reference, whose files `guard_resume` compares."""
+    return suite.model_copy(update={"metrics": tuple(map(reference_of, suite.metrics))}).model_dump(mode="json")
