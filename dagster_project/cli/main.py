@@ -13,6 +13,7 @@ from dagster_project.cli.check import check
 from dagster_project.cli.compare import compare
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.engine import engine
+from dagster_project.cli.importing import import_
 from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
@@ -48,6 +49,7 @@ def docmind(debug: bool) -> None:
 COMMANDS = (
     bench,
     check,
+    import_,
     runs,
     compare,
     baseline,

@@ -48,18 +48,18 @@ class Allowance:
         Past the limit nothing is looked at.
         """
         self._looks += len(text)
-        wanted = _words(span)
+        wanted = words_of(span)
         if not wanted.strip():
             return False
         if self.problem or span in text:
             return True
         if text is not self._text:
             self._looks += _NORMALISING * len(text)
-            self._text, self._words = text, _words(text)
+            self._text, self._words = text, words_of(text)
         self._looks += len(text)
         return wanted in self._words
 
 
-def _words(text: str) -> str:
+def words_of(text: str) -> str:
     """Return the words of a text as `evidence_recall` reads them: lower case, one space around each."""
     return f" {_GAP.sub(' ', text.lower()).strip()} "

@@ -1,13 +1,16 @@
-"""What a file or folder of data is that someone takes for a query set, and how it becomes one."""
+"""What a file or folder of data is that someone takes for a query set, and the command that makes it one."""
 
-import csv
 import gzip
 import json
 import zlib
-from itertools import islice
 from pathlib import Path
 
-HOW_TO_CONVERT = (
+from docmind_core.errors import UsageError
+from docmind_core.query_sets.importers.delimited import column_names
+from docmind_core.query_sets.importers.recognising import import_command, recognised, whole_set
+from docmind_core.query_sets.importers.source import SUFFIXES, Source, kind_of
+
+_HOW_TO_CONVERT = (
     "Convert it to a folder with documents.jsonl (doc_id, title, text) and queries.jsonl (query_id, query, answers, "
     "gold_doc_ids), one JSON object a line, then check that folder."
 )
@@ -46,29 +49,48 @@ def describe_file(path: Path) -> str | None:
     except (OSError, EOFError, zlib.error):
         return "a damaged file packed with gzip. Pack it again." if path.suffix == ".gz" else None
     packed = ", packed with gzip" if start.startswith(b"\x1f\x8b") or path.suffix == ".gz" else ""
-    if inner.name in ("documents.jsonl", "queries.jsonl"):
+    if inner.name in ("documents.jsonl", "queries.jsonl") and whole_set(path) == path:
         return "one file of a query set; name the folder that holds it."
     found = _described(inner.suffix.lower(), start)
-    return found and f"{found}{packed}, not a query set or a suite. {HOW_TO_CONVERT}"
+    if found is None:
+        return None
+    known, how = _importable(path)
+    return f"{known or found}{packed}, not a query set or a suite. {how}"
 
 
 def describe_folder(folder: Path) -> str | None:
     """Return what a folder is that holds a set of another form; None for every other one."""
     try:
-        return _described_folder(folder)
+        found = _described_folder(folder)
+        known, how = _importable(folder)
     except OSError:  # whoever reads it says so
         return None
+    if _is_normal(folder) or not (found or known):
+        return None
+    return f"{known or found}. {how}"
+
+
+def _importable(path: Path) -> tuple[str | None, str]:
+    """Return what the format of a file or folder is called, and the command that imports it, else how to convert it."""
+    if not path.is_dir() and kind_of(path) not in SUFFIXES:
+        return None, _HOW_TO_CONVERT
+    try:
+        found = recognised(Source(whole_set(path)))
+        command = import_command(path)
+    except UsageError:
+        return None, _HOW_TO_CONVERT
+    return found.what if found else None, f"Import it: {command}" if command else _HOW_TO_CONVERT
 
 
 def _described_folder(folder: Path) -> str | None:
-    if _has(folder, "documents.jsonl") or (_has(folder, "queries.jsonl") and not _has(folder, "corpus.jsonl")):
-        return None
-    if _has(folder, "corpus.jsonl"):
-        return "a set in the form of BEIR (corpus.jsonl, queries.jsonl, qrels/*.tsv)"
     for pattern, what in (("*.parquet", "Parquet tables"), ("*.csv", "CSV tables"), ("*.json", "JSON files")):
         if next(folder.glob(pattern), None) is not None:
             return f"a folder of {what}, not a query set"
     return None
+
+
+def _is_normal(folder: Path) -> bool:
+    return _has(folder, "documents.jsonl") or (_has(folder, "queries.jsonl") and not _has(folder, "corpus.jsonl"))
 
 
 def _has(folder: Path, name: str) -> bool:
@@ -101,8 +123,7 @@ def _described(suffix: str, start: bytes) -> str | None:
 
 
 def _table(text: str, suffix: str) -> str:
-    delimiter = "," if suffix == ".csv" else "\t"
-    first = next(csv.reader(islice(text.splitlines(), 1), delimiter=delimiter), [])
+    first = column_names(text)
     names = [ascii(name.strip())[1:-1][:40] for name in first[:_COLUMNS_SHOWN]]
     more = ", ..." if len(first) > _COLUMNS_SHOWN else ""
     kind = "a CSV table" if suffix == ".csv" else "a table with tabs"

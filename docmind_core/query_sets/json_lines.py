@@ -1,8 +1,10 @@
 """JSON Lines as people really write them: a byte order mark, CRLF and blank lines are fine, damage is located."""
 
 import json
+import math
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Never
 
@@ -31,30 +33,49 @@ _PLAIN = {
 """Python's words for what is wrong with a line of JSON, in plain ones."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLimits:
+    """How much of a file of lines is read."""
+
+    file_bytes: float = math.inf
+    """Unpacked."""
+    lines: float = math.inf
+    objects: float = math.inf
+
+
+SET_FILE = FileLimits(file_bytes=FILE_BYTES_MAX, lines=LINES_MAX, objects=OBJECTS_MAX)
+
+
 def json_objects(path: Path, problems: ProblemList) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield line number, from 1, and object of each line of a set's file that holds one, within the limits of a set."""
+    file = opened(path, problems)
+    if file is not None:
+        with file:
+            yield from objects_in(file, path.name, problems, SET_FILE)
+
+
+def objects_in(
+    file: BinaryIO, name: str, problems: ProblemList, limits: "FileLimits"
+) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield line number, from 1, and object of each line that holds one; add a problem for each that doesn't.
 
     Reading ends where a limit is passed or where there are too many problems; that is a problem too.
     """
-    file = opened(path, problems)
-    if file is None:
-        return
-    objects = _Objects()
+    objects = _Objects(limits.objects)
     try:
-        with file:
-            for number, line in _lines(file, path.name, problems):
-                parsed = _parsed(line, f"{path.name}:{number}", problems, objects)
-                if parsed is not None:
-                    yield number, parsed
-                if objects.count > OBJECTS_MAX:
-                    return
-                if problems.too_many:
-                    problems.add(f"{path.name}:{number}", "", "too many problems; the rest of the file was not read")
-                    return
+        for number, line in _lines(file, name, problems, limits):
+            parsed = _parsed(line, f"{name}:{number}", problems, objects)
+            if parsed is not None:
+                yield number, parsed
+            if objects.passed:
+                return
+            if problems.too_many:
+                problems.add(f"{name}:{number}", "", "too many problems; the rest of the file was not read")
+                return
     except (EOFError, zlib.error) as error:
-        problems.add(path.name, "", f"is a damaged gzip file: {error}")
+        problems.add(name, "", f"is a damaged gzip file: {error}")
     except OSError as error:
-        problems.add(path.name, "", f"can't be read: {error.strerror or error}")
+        problems.add(name, "", f"can't be read: {error.strerror or error}")
 
 
 def _whole(line: bytes) -> str | None:
@@ -63,7 +84,7 @@ def _whole(line: bytes) -> str | None:
     return WHOLE.get(start[:1]) if start[:1] == b"[" or start == b"{" else None
 
 
-def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[int, bytes]]:
+def _lines(file: BinaryIO, name: str, problems: ProblemList, limits: FileLimits) -> Iterator[tuple[int, bytes]]:
     number = size = 0
     # Reading with a bound keeps a file without line ends from being loaded whole.
     while line := file.readline(LINE_BYTES_MAX + 1):
@@ -72,15 +93,15 @@ def _lines(file: BinaryIO, name: str, problems: ProblemList) -> Iterator[tuple[i
         if len(line) > LINE_BYTES_MAX:
             too_long = f"the line is longer than {LINE_BYTES_MAX // 2**20} MiB; split the text"
             problems.add(f"{name}:{number}", "", too_long)
-            while line and not line.endswith(b"\n") and size <= FILE_BYTES_MAX:
+            while line and not line.endswith(b"\n") and size <= limits.file_bytes:
                 line = file.readline(LINE_BYTES_MAX)
                 size += len(line)
             line = b""
-        if size > FILE_BYTES_MAX:
+        if size > limits.file_bytes:
             problems.add(f"{name}:{number}", "", too_large())
             return
-        if number > LINES_MAX:
-            problems.add(f"{name}:{number}", "", f"more than {LINES_MAX:,} lines, the limit; split the set")
+        if number > limits.lines:
+            problems.add(f"{name}:{number}", "", f"more than {limits.lines:,} lines, the limit; split the set")
             return
         line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if number == 1 and (whole := _whole(line)):
@@ -118,13 +139,19 @@ def _refuse_constant(name: str) -> Never:
 class _Objects:
     """Makes the objects of a file, and counts them."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, limit: float) -> None:
+        self._count = 0
+        self._limit = limit
+
+    @property
+    def passed(self) -> bool:
+        """Whether there were more than the limit."""
+        return self._count > self._limit
 
     def made_of(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        self.count += 1
-        if self.count > OBJECTS_MAX:
-            raise ValueError(f"more than {OBJECTS_MAX:,} objects in the file, the limit; split the set")
+        self._count += 1
+        if self.passed:
+            raise ValueError(f"more than {self._limit:,} objects in the file, the limit; split the set")
         found = dict(pairs)
         if len(found) < len(pairs):
             seen: set[str] = set()

@@ -34,13 +34,16 @@ class ProblemList:
 
     def raise_if_any(self, name: str) -> None:
         """Raise `QuerySetError` with a line per problem, if there is one."""
-        if not self._count:
-            return
+        if self._count:
+            raise QuerySetError(self.listed(f"query set {name!r}", "rerun `docmind check`"))
+
+    def listed(self, what: str, then: str) -> str:
+        """Return how many problems `what` has and what to do after fixing them, and a line for each."""
         noun = "problem" if self._count == 1 else "problems"
         hidden = self._count - len(self._lines)
         more = [f"... and {hidden} more"] if hidden else []
-        heading = f"query set {name!r} has {self._count} {noun}; fix the file and rerun `docmind check`"
-        raise QuerySetError("\n".join([heading, *self._lines, *more]))
+        heading = f"{what} has {self._count} {noun}; fix the file and {then}"
+        return "\n".join([heading, *self._lines, *more])
 
 
 class Repairs:

@@ -1,5 +1,6 @@
 """Query sets in the normal form: a folder with `documents.jsonl` and `queries.jsonl`."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from docmind_core.query_sets.set_files import find_set_files
 
 DOCUMENTS_FILE = "documents.jsonl"
 QUERIES_FILE = "queries.jsonl"
+SOURCE_FILE = "source.json"
+"""What `docmind import` found in the source, next to the two files; a set may be without."""
+_SOURCE_BYTES_MAX = 1024 * 1024
+_SOURCE_NOTES_MAX = 50
 
 
 def read_query_set(folder: Path) -> QuerySet:
@@ -38,7 +43,10 @@ def read_query_set(folder: Path) -> QuerySet:
     queries = _read_queries(queries_file, known, problems, repairs, allowance)
     problems.raise_if_any(name)
     return build_query_set(
-        name, documents.values(), queries, notices=(*_without_documents(documents), *repairs.notices)
+        name,
+        documents.values(),
+        queries,
+        notices=(*_without_documents(documents), *_source_notes(folder), *repairs.notices),
     )
 
 
@@ -49,6 +57,18 @@ def _without_documents(documents: Mapping[str, Document]) -> tuple[str, ...]:
     return (
         f"{DOCUMENTS_FILE} contains no documents: built-in arms find nothing to read, and retrieval is not measured",
     )
+
+
+def _source_notes(folder: Path) -> tuple[str, ...]:
+    """Return the notes of an import; nothing of a file that is not one, since a set is whole without it."""
+    path = folder / SOURCE_FILE
+    try:
+        if not path.is_file() or path.stat().st_size > _SOURCE_BYTES_MAX:
+            return ()
+        notes = json.loads(path.read_bytes())["notes"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return (f"{SOURCE_FILE} cannot be read, so the notes of the import are missing",)
+    return tuple(note for note in notes if isinstance(note, str))[:_SOURCE_NOTES_MAX] if isinstance(notes, list) else ()
 
 
 def _read_documents(path: Path, problems: ProblemList, repairs: Repairs, allowance: Allowance) -> dict[str, Document]:

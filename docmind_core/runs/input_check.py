@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import DocMindError, SuiteError, UsageError
-from docmind_core.query_sets.formats import HOW_TO_CONVERT, describe_file, describe_folder
+from docmind_core.query_sets.formats import describe_file, describe_folder
 from docmind_core.query_sets.normalising import vanishes
 from docmind_core.query_sets.problems import shown
 from docmind_core.query_sets.queries import QuerySet
@@ -46,12 +46,17 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
         raise UsageError(f"{path} can't be reached: {error.strerror}.{hint}") from error
     if is_folder:
         if described := describe_folder(Path(path)):
-            raise UsageError(f"{path} is {described}. {HOW_TO_CONVERT}")
-        found = read_query_set(Path(path))
-        return CheckedInput(summary=_described(found), notices=(*found.notices, *_compared_as_they_are(found)))
+            raise UsageError(f"{path} is {described}")
+        return checked_query_set(read_query_set(Path(path)))
     if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
     return _check_suite(read_suite(path), path, check_schedule)
+
+
+def checked_query_set(query_set: QuerySet) -> CheckedInput:
+    """Describe a query set that was read without a problem."""
+    notices = (*query_set.notices, *_compared_as_they_are(query_set))
+    return CheckedInput(summary=_described(query_set), notices=notices)
 
 
 def read_suite(name_or_path: str) -> Suite:

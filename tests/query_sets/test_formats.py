@@ -1,4 +1,4 @@
-"""`docmind check` on data of another form: what it is, how it becomes a query set, and never advice about suites."""
+"""`docmind check` on data of another form: what it is, the command that imports it, and never advice about suites."""
 
 import gzip
 import json
@@ -27,6 +27,13 @@ TEXTS = {
 }
 
 
+MAPPED = {
+    "questions.csv": "query=question,answers=answer",
+    "questions.tsv": "query=text,query_id=id",
+    "list.json": "query=question",
+}
+
+
 def refused(path):
     with pytest.raises(UsageError) as caught:
         check_input(str(path))
@@ -47,7 +54,10 @@ def test_a_file_of_data_is_named_for_what_it_is(tmp_path, name, packed):
     said = refused(path)
 
     assert said.startswith(f"{path} is {what}{', packed with gzip' if packed else ''}, not a query set or a suite. ")
-    assert "documents.jsonl (doc_id, title, text) and queries.jsonl" in said
+    if name in MAPPED:
+        assert said.endswith(f"Import it: docmind import {path} FOLDER --map {MAPPED[name]}")
+    else:
+        assert "documents.jsonl (doc_id, title, text) and queries.jsonl" in said
     with pytest.raises(UsageError, match="not a query set or a suite"):
         load_query_set(str(path))
 
