@@ -11,7 +11,9 @@ from dagster_project.schedules import suite_schedules
 from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
 from dagster_project.sensors.failed_benchmarks import failed_benchmarks
 from dagster_project.sensors.overdue_benchmarks import overdue_benchmarks
-from docmind_core.settings import load_settings
+from docmind_core.settings import load_settings, turn_telemetry_off
+
+turn_telemetry_off()  # what a code server or a run's process of Dagster begins with is this module
 
 defs = dg.Definitions(
     assets=ASSETS,

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Scope
 from dagster_project.instance import open_instance
 from dagster_project.web_guard import Guard
 from docmind_core.reports.report_pages import list_page
-from docmind_core.settings import Settings, load_settings
+from docmind_core.settings import Settings, load_settings, turn_telemetry_off
 
 LOOPBACK = "127.0.0.1"
 ENDS_WITHIN_S = 10.0
@@ -147,6 +147,7 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Serve as the arguments say; SIGTERM ends all of it in order, also while it is starting."""
     port, ready, *words = sys.argv[1:]
+    turn_telemetry_off()
     _end_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # whatever it would read again is not read yet

@@ -17,7 +17,7 @@ from docmind_core.errors import SettingsError
 CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 """What a channel of alerts may be called; its URL is in `DOCMIND_CHANNEL_<NAME>`."""
 
-NOTHING_TOLD = {
+TELEMETRY_OFF = {
     # LangGraph sends every prompt and answer to LangSmith where one of these is true; langsmith reads them once.
     "LANGSMITH_TRACING": "false",
     "LANGSMITH_TRACING_V2": "false",
@@ -32,11 +32,14 @@ NOTHING_TOLD = {
 }
 """What keeps dependencies from telling others about runs, whatever the user's environment says."""
 
-_OUTSIDE = {name: os.environ.get(name) for name in NOTHING_TOLD}
-"""What the user's own environment says of them."""
+_outside: dict[str, str] = {}  # what the user's own environment said of them
 
-# At import, so that no process of the platform can forget it: everything that imports one of them imports this first.
-os.environ.update(NOTHING_TOLD)
+
+def turn_telemetry_off() -> None:
+    """Keep the dependencies of this process quiet. Called where one of ours begins: an import changes nothing."""
+    if any(os.environ.get(name) != value for name, value in TELEMETRY_OFF.items()):
+        _outside.update({name: os.environ[name] for name in TELEMETRY_OFF if name in os.environ})
+        os.environ.update(TELEMETRY_OFF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,16 +286,14 @@ def config_home(environ: Mapping[str, str] | None = None) -> Path:
 def foreign_environment(*secrets: str | None, **changes: str) -> dict[str, str]:
     """Return the environment for a program of the user: his own, without the platform's switches, keys and channels.
 
-    Args:
-        secrets: Names of the variables that hold keys.
-        changes: Variables to be set.
+    `secrets` are names of the variables that hold keys.
     """
-    ours = {"DOCMIND_HEARTBEAT_URL", *NOTHING_TOLD, *filter(None, secrets)}
+    ours = {"DOCMIND_HEARTBEAT_URL", *filter(None, secrets)}
     names = [name for name in os.environ if name not in ours and not name.startswith("DOCMIND_CHANNEL_")]
-    kept = {name: os.environ[name] for name in names}
-    return {**kept, **{name: value for name, value in _OUTSIDE.items() if value is not None}, **changes}
+    kept = {name: os.environ[name] for name in names if os.environ[name] != TELEMETRY_OFF.get(name)}
+    return {**kept, **_outside, **changes}
 
 
 def child_environment(**changes: str) -> dict[str, str]:
     """Return this process's environment with `changes`, for a child process; its dependencies tell nobody, too."""
-    return {**os.environ, **NOTHING_TOLD, **changes}
+    return {**os.environ, **TELEMETRY_OFF, **changes}

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from docmind_core.settings import Settings
+from docmind_core.settings import Settings, turn_telemetry_off
+
+turn_telemetry_off()  # as each entry point does: no test may send a prompt to a tracing service
 
 PROJECT = Path(__file__).resolve().parents[1]
 LONGEST_FOLDERS = ("faults", "security", "orchestration", "runs", "serving")

@@ -23,6 +23,7 @@ from dagster_project.cli.sql import sql
 from dagster_project.cli.terminal_text import failed_to_print, flush_stdout, prepare_streams, say, write_nothing_more
 from dagster_project.cli.ui import ui
 from docmind_core.errors import DocMindError, UsageError
+from docmind_core.settings import turn_telemetry_off
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -71,6 +72,7 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    turn_telemetry_off()
     prepare_streams()
     sys.exit(run(sys.argv[1:]))
 

@@ -33,7 +33,7 @@ from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.serving.token_counts import open_token_counts
-from docmind_core.settings import Settings
+from docmind_core.settings import Settings, turn_telemetry_off
 from docmind_core.suites.scorers import plugin_hashes
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
@@ -62,6 +62,7 @@ def execute_benchmark_run(
         RunError: If what it was begun with has changed, or if its journal is gone.
         EngineError: If the engine can't be started or is gone; what is finished stays finished.
     """
+    turn_telemetry_off()
     with named_disk_errors(settings):
         return _execute(settings, benchmark_run, dagster_run_id, observer)
 

@@ -29,7 +29,7 @@ from docmind_core.serving.engine_state import (
 from docmind_core.serving.process_start import start_mark
 from docmind_core.serving.profiles import EngineProfile, preloaded_libraries
 from docmind_core.serving.warm_up import warm_up
-from docmind_core.settings import NOTHING_TOLD, Settings, child_environment
+from docmind_core.settings import TELEMETRY_OFF, Settings, child_environment
 
 Announce = Callable[[str], None]
 
@@ -201,7 +201,7 @@ def _spawn(
 def _environment(profile: EngineProfile) -> dict[str, str]:
     """The platform's environment and the profile's; other VLLM_ variables would change the engine unseen."""
     inherited = child_environment()
-    kept = {name: value for name, value in inherited.items() if not name.startswith("VLLM_") or name in NOTHING_TOLD}
+    kept = {name: value for name, value in inherited.items() if not name.startswith("VLLM_") or name in TELEMETRY_OFF}
     return {**kept, **preloaded_libraries(), **profile.environment}
 
 
