@@ -45,11 +45,10 @@ the end. **Bold**: outside the aim. `–`: no interval or no verdict, too few qu
 | percentile | order statistics of one value per query; clustered: of the effective n (Korn and Graubard) |
 """
 
-WIDE = """{wide} cells are marked `↑`. Eight pairs of which 2 to 15 % differ either way have no difference at all in one
-data set of four, and an interval that holds the truth there can't miss it in one of twenty: any interval that never
-covers less than 95 % covers more. The prescribed score intervals (Tango, Wilson) are the narrowest of the usual ones;
-Bonett and Price's adjusted Wald interval covers as much. Such an interval errs on the safe side: it calls
-nothing better or worse that is not.
+WIDE = """{wide} cells are marked `↑`. With eight pairs of which 2 to 15 % differ either way, one data set in four
+has no difference at all, and in most others one or two pairs differ: an interval around so few counts either misses the
+truth too often or almost never. Tango's and Wilson's score intervals are about as narrow as intervals get that don't
+miss it too often; Bonett and Price's is wider. They err on the safe side: nothing is called better or worse that isn't.
 
 Outside the aim, in the unsafe direction:
 """
