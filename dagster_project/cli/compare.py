@@ -36,7 +36,7 @@ def compare(candidate: str, baseline: str, allowed: tuple[str, ...], arms: tuple
       docmind compare latest baseline --allow model --markdown
     """
     from docmind_core.errors import UsageError
-    from docmind_core.measurements.run_comparison import compare_runs
+    from docmind_core.measurements.run_comparison import compare_runs, refuse_unknown_fields
     from docmind_core.runs.run_names import arm_of, paired_runs
     from docmind_core.settings import load_settings
     from docmind_core.tables.publish import publish_table
@@ -46,21 +46,10 @@ def compare(candidate: str, baseline: str, allowed: tuple[str, ...], arms: tuple
     pairs = [pair for pair in paired_runs(settings, candidate, baseline) if not arms or arm_of(pair[0]) in arms]
     if not pairs:
         raise UsageError(f"no arm {', '.join(arms)} in {candidate}. List the arms of each run: docmind runs")
-    _refuse_unknown_fields(allowed, pairs[0][0])
+    refuse_unknown_fields(settings, pairs[0][0], allowed)
     found = [compare_runs(settings, *pair, allowed=allowed) for pair in pairs]
     publish_table(settings, "comparisons")
     _PRINTERS[str(shown["form"])](found, flips, bool(shown["slices"]))
-
-
-def _refuse_unknown_fields(allowed: tuple[str, ...], run_id: str) -> None:
-    from docmind_core.errors import UsageError
-    from docmind_core.measurements.run_comparison import comparable_fields
-    from docmind_core.settings import load_settings
-    from docmind_core.tables.segments import read_segment
-
-    known = comparable_fields(read_segment(load_settings().tables, "runs", run_id)[0])
-    if unknown := sorted(set(allowed) - known):
-        raise UsageError(f"--allow {unknown[0]}: there is no such field. Fields: {', '.join(sorted(known))}")
 
 
 def _print_json(found: "list[RunComparison]", flips: int | None, _slices: bool) -> None:

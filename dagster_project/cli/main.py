@@ -13,6 +13,7 @@ from dagster_project.cli.check import check
 from dagster_project.cli.compare import compare
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.engine import engine
+from dagster_project.cli.gate import gate
 from dagster_project.cli.importing import import_
 from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.prune import prune
@@ -54,6 +55,7 @@ COMMANDS = (
     runs,
     compare,
     baseline,
+    gate,
     sql,
     report,
     engine,

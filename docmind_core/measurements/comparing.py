@@ -73,7 +73,7 @@ def compare(
     """
     runs = PairedRuns(candidate=candidate, baseline=baseline)
     everything = np.ones(len(runs.queries), dtype=bool)
-    values = _values(candidate), _values(baseline)
+    values = metric_values(candidate), metric_values(baseline)
     rows = {metric: _row(runs, metric, "all", _both(values, metric), everything, rules) for metric in values[0]}
     _claim(runs, rows, values, ledger, rules)
     exploring = [row for metric, (row, _) in rows.items() if metric not in GATING] + [
@@ -87,7 +87,8 @@ def compare(
     return [rows[metric][0] for metric in GATING] + exploring
 
 
-def _values(run: ArmValues) -> dict[str, QueryValues]:
+def metric_values(run: ArmValues) -> dict[str, QueryValues]:
+    """Return every metric that runs are compared in over all agents, but for the calls and the times."""
     good = QueryValues(values=run.good, asked=np.ones(len(run.queries), dtype=bool), reasons={}, is_pass_fail=True)
     return {**run.tokens, "good_ratio": good, **{metric: run.score(metric) for metric in QUALITY_METRICS}}
 

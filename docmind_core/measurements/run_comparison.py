@@ -53,6 +53,11 @@ class RunComparison:
     flips: tuple[FlippedQuery, ...]
     notes: tuple[str, ...]
     """What a reader has to know, one line each."""
+    pairs: PairedRuns
+    """The values behind the rows."""
+    rules: ClaimRules
+    ledger: Mapping[str, str]
+    """State of the ledger by run id."""
 
 
 def compare_runs(
@@ -76,11 +81,10 @@ def compare_runs(
     runs = [read_segment(settings.tables, "runs", run_id)[0] for run_id in (candidate, baseline)]
     conditions = condition_differences(runs[1], runs[0])
     refuse_other_conditions(runs[0], runs[1], allowed)
-    arms = [read_arm_values(settings.tables, run_id, QUALITY_METRICS) for run_id in (candidate, baseline)]
-    arms, notes = _of_one_text(arms) if runs[0][QUERY_SET] != runs[1][QUERY_SET] else (arms, [])
-    pairs = PairedRuns(candidate=arms[0], baseline=arms[1])
-    _refuse_unlike(pairs, allowed)
-    rows = _compared(settings, pairs, allowed)
+    pairs, notes = _paired(settings, runs, allowed)
+    rules = _rules(settings, candidate, frozenset(allowed) | {"engine_version"})
+    ledger = ledger_states(settings.tables, tuple(dict.fromkeys((candidate, baseline))))
+    rows = _compared(settings, pairs, ledger, rules)
     if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
         replace_comparisons(settings.tables, candidate, rows, baseline_run_id=baseline)
     gold, without = _gold(settings, runs[0])
@@ -92,6 +96,9 @@ def compare_runs(
         origins=origin_differences(runs[1], runs[0]),
         flips=flipped_queries(pairs, gold),
         notes=(*notes, *_plumbing(runs), *without),
+        pairs=pairs,
+        rules=rules,
+        ledger=ledger,
     )
 
 
@@ -110,11 +117,22 @@ def compare_with_baselines(settings: Settings, benchmark_run: str) -> int:
     return count
 
 
-def _compared(settings: Settings, pairs: PairedRuns, allowed: Collection[str]) -> list[dict[str, object]]:
+def _paired(
+    settings: Settings, runs: Sequence[Mapping[str, object]], allowed: Collection[str]
+) -> tuple[PairedRuns, list[str]]:
+    arms = [read_arm_values(settings.tables, str(run["run_id"]), QUALITY_METRICS) for run in runs]
+    arms, notes = _of_one_text(arms) if runs[0][QUERY_SET] != runs[1][QUERY_SET] else (arms, [])
+    pairs = PairedRuns(candidate=arms[0], baseline=arms[1])
+    _refuse_unlike(pairs, allowed)
+    return pairs, notes
+
+
+def _compared(
+    settings: Settings, pairs: PairedRuns, ledger: Mapping[str, str], rules: ClaimRules
+) -> list[dict[str, object]]:
     arms = pairs.candidate, pairs.baseline
     run_ids = tuple(dict.fromkeys(arm.run_id for arm in arms))  # a run may be compared with itself
-    rules = _rules(settings, arms[0].run_id, frozenset(allowed) | {"engine_version"})
-    rows = compare(*arms, ledger_states(settings.tables, run_ids), rules, in_detail=True)
+    rows = compare(*arms, ledger, rules, in_detail=True)
     values = read_query_values(settings.tables, run_ids)
     times = compare_clocks(arms[0].row, arms[1].row, *(values[arm.run_id] for arm in arms))
     return [*_without_false_findings(rows), *times]
@@ -123,6 +141,17 @@ def _compared(settings: Settings, pairs: PairedRuns, allowed: Collection[str]) -
 def comparable_fields(run: Mapping[str, object]) -> frozenset[str]:
     """Return the names that `allowed` may have for a run: its conditions, and what else runs are refused for."""
     return frozenset({*conditions_of(run), *MUST_BE_EQUAL, CONDITIONS, GOLD, COMPARABLE})
+
+
+def refuse_unknown_fields(settings: Settings, run_id: str, allowed: Collection[str]) -> None:
+    """Refuse a name in `allowed` that no run can be refused for.
+
+    Raises:
+        UsageError: Naming it, and those that there are.
+    """
+    known = comparable_fields(read_segment(settings.tables, "runs", run_id)[0])
+    if unknown := sorted(set(allowed) - known):
+        raise UsageError(f"--allow {unknown[0]}: there is no such field. Fields: {', '.join(sorted(known))}")
 
 
 def refuse_other_conditions(

@@ -7,6 +7,9 @@ from scipy import stats
 TWO_SIDED_80 = float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
 """2.802: alpha 0.05 two-sided, 80 % power, normal approximation."""
 
+ONE_SIDED_80 = float(stats.norm.ppf(0.95) + stats.norm.ppf(0.8))
+"""2.486: alpha 0.05 one-sided, 80 % power, normal approximation."""
+
 PERCENTILE_CONFIDENCE = 0.99
 
 
@@ -51,6 +54,26 @@ def power_of_non_inferiority(discordance: float, margin: float, n: int) -> float
 def n_for_pass_difference(discordance: float, difference: float) -> int:
     """Return how many pairs show `difference` of two pass ratios with 80 % power."""
     return math.ceil(TWO_SIDED_80**2 * (discordance - difference**2) / difference**2)
+
+
+def n_for_mean(deviation: float, mean: float) -> int:
+    """Return how many values show a true mean with 80 % power, two-sided at 5 %; at least 1.
+
+    Args:
+        deviation: Standard deviation of one value.
+        mean: Above 0, in the same unit.
+    """
+    return max(1, math.ceil((TWO_SIDED_80 * deviation / mean) ** 2))
+
+
+def n_for_bound(deviation: float, distance: float) -> int:
+    """Return how many values bring the one-sided 95 % bound of a mean within `distance` of it, with 80 % power.
+
+    Args:
+        deviation: Standard deviation of one value.
+        distance: Between the true mean and what the bound must not reach, above 0.
+    """
+    return max(1, math.ceil((ONE_SIDED_80 * deviation / distance) ** 2))
 
 
 def n_for_percentile(probability: float, allowed_beyond: int = 1) -> int:

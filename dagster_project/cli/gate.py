@@ -1,0 +1,120 @@
+"""`docmind gate`: whether a candidate may pass, for CI to stop on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from docmind_core.measurements.gate import GateResult
+    from docmind_core.settings import Settings
+    from docmind_core.suites.gate_policy import GatePolicy
+
+EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
+
+
+@click.command()
+@click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML; see below.")
+@click.option("--candidate", metavar="RUN", help="The run judged; else the policy's, else latest.")
+@click.option("--baseline", metavar="RUN", help="Compared against; else the policy's, else the pinned baseline.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML.")
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
+@click.pass_context
+def gate(context: click.Context, /, **given: object) -> None:
+    """Decide whether a candidate may pass against a baseline.
+
+    All metrics of the policy must hold: by default passed, good_ratio and billed_tokens, each with a margin of 5 %.
+    A metric holds when the one-sided 95 % bound of its loss lies within the margin, and blocks when its whole 95 %
+    interval is worse than the baseline. A run that lacks a query never passes.
+
+    Exit code 0: pass. 10: block. 11: inconclusive, with the number of queries that would decide. 2: the two runs
+    can't be compared, or the policy is not valid.
+
+    \b
+    A policy:
+      candidate: latest
+      baseline: baseline            # the pinned one
+      arms: [tuned]                 # all when left out
+      metrics:
+        passed: {margin: 0.03}      # points of the queries
+        good_ratio:                 # 0.05 by default
+        billed_tokens: {margin: 0.1}  # share of the baseline's
+      min_n: 300
+      allow: [model]                # the comparison is about it
+
+    \b
+    Examples:
+      docmind gate
+      docmind gate --policy gate.yaml --junit gate.xml --markdown gate.md
+      docmind gate --candidate latest --baseline 20261122T020000Z-smoke-7f3a
+    """
+    from docmind_core.errors import UsageError
+    from docmind_core.reports.gate_page import junit_of_refusal
+    from docmind_core.settings import load_settings
+
+    try:
+        result = _decide(load_settings(), _policy(given))
+    except UsageError as refusal:
+        _write(given["junit"], junit_of_refusal(str(refusal)))
+        raise
+    _print(result, given)
+    context.exit({"block": EXIT_BLOCK, "inconclusive": EXIT_INCONCLUSIVE}.get(result.state, 0))
+
+
+def _policy(given: "dict[str, object]") -> "GatePolicy":
+    from docmind_core.measurements.gate import refuse_ungated
+    from docmind_core.suites.gate_policy import read_policy
+
+    path = given["policy"]
+    policy = read_policy(path if isinstance(path, Path) else None)
+    refuse_ungated(policy)
+    named = {name: given[name] for name in ("candidate", "baseline") if given[name] is not None}
+    return policy.model_copy(update=named)
+
+
+def _decide(settings: "Settings", policy: "GatePolicy") -> "GateResult":
+    from docmind_core.errors import UsageError
+    from docmind_core.measurements.gate import decide_gate
+    from docmind_core.measurements.run_comparison import compare_runs, refuse_unknown_fields
+    from docmind_core.runs.run_names import arm_of, paired_runs
+    from docmind_core.tables.publish import publish_table
+
+    pairs = paired_runs(settings, policy.candidate, policy.baseline)
+    missing = sorted(set(policy.arms) - {arm_of(candidate) for candidate, _ in pairs})
+    if missing:
+        raise UsageError(f"arms: {', '.join(missing)}: not in both {policy.candidate} and {policy.baseline}")
+    chosen = [pair for pair in pairs if not policy.arms or arm_of(pair[0]) in policy.arms]
+    refuse_unknown_fields(settings, chosen[0][0], policy.allow)
+    found = [compare_runs(settings, *pair, allowed=policy.allow) for pair in chosen]
+    publish_table(settings, "comparisons")
+    return decide_gate(found, policy)
+
+
+def _print(result: "GateResult", given: "dict[str, object]") -> None:
+    import json
+
+    from dagster_project.cli.result_formats import plain_json
+    from dagster_project.cli.terminal_text import print_table, say
+    from docmind_core.reports import gate_page as page
+
+    _write(given["junit"], page.junit(result))
+    _write(given["markdown"], page.markdown(result))
+    if given["as_json"]:
+        click.echo(plain_json(json.dumps(page.as_json(result), ensure_ascii=False, indent=2, allow_nan=False)))
+        return
+    say(page.verdict_line(result))
+    print_table(page.COLUMNS, [page.cells(test) for test in result.tests])
+    for one in result.comparisons:
+        say(f"more: docmind compare {one.candidate_run_id} {one.baseline_run_id}")
+
+
+def _write(path: object, text: str) -> None:
+    from docmind_core.errors import UsageError
+
+    if not isinstance(path, Path):
+        return
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,119 @@
+"""A gate as text for a terminal, as Markdown for a pull request, as JUnit XML for CI, and as JSON for programs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from docmind_core.measurements.gate import BLOCK, INCONCLUSIVE, PASS, GateResult, GateTest
+from docmind_core.reports.number_text import interval_text
+from docmind_core.reports.rendering import markdown_table
+from docmind_core.reports.run_comparison_page import changed_lines, flip_texts
+from docmind_core.reports.text_safety import markdown_text, visible_text
+from docmind_core.reports.text_table import TextTable, text_row
+
+COLUMNS = ("arm", "metric", "state", "difference", "95 % interval", "worst loss", "margin", "n", "because")
+SUITE_NAME = "docmind gate"
+FLIPS_SHOWN = 5
+
+
+def verdict_line(result: GateResult) -> str:
+    """Say what the gate decided, and what kept it from passing."""
+    shown = [f"{test.metric} of {test.arm}: {because(test)}" for test in result.tests if test.state == result.state]
+    return f"gate: {result.state}" + (f" ({'; '.join(shown)})" if result.state != PASS else "")
+
+
+def because(test: GateTest) -> str:
+    """Return why a test came out as it did, and how many queries would decide where it did not."""
+    if test.state != INCONCLUSIVE or test.n_needed is None:
+        return test.because
+    return f"{test.because}; {test.n_needed:,} queries would decide"
+
+
+def cells(test: GateTest) -> tuple[str, ...]:
+    """Return a test in words, in the order of `COLUMNS`."""
+    estimate = test.estimate
+    low, high = (None if end is None else _scaled(test, end) for end in (estimate.low, estimate.high))
+    unit = "%" if test.is_ratio else "points"
+    return (
+        test.arm,
+        test.metric,
+        test.state,
+        _with_unit(test, estimate.value),
+        f"{interval_text(low, high, decimals=1)} {unit}" if low is not None and high is not None else "none",
+        _with_unit(test, test.bound),
+        f"{100 * test.margin:g} {unit}",
+        str(estimate.n),
+        because(test),
+    )
+
+
+def markdown(result: GateResult) -> str:
+    """Return the gate as Markdown: the decision, every test, what changed, and the worst broken queries."""
+    sign = {PASS: "✅", BLOCK: "❌", INCONCLUSIVE: "⚠️"}[result.state]
+    rows = tuple(text_row(first, rest) for first, *rest in map(cells, result.tests))
+    table = TextTable(caption="", columns=COLUMNS, rows=rows, prose=True)
+    lines = [f"### {sign} {markdown_text(verdict_line(result))}", "", str(markdown_table(table))]
+    for one in result.comparisons:
+        lines += ["", f"**{markdown_text(one.candidate_run_id)}** against {markdown_text(one.baseline_run_id)}", ""]
+        lines += [f"- {markdown_text(line)}" for line in changed_lines(one)]
+        lines += [
+            f"- {markdown_text(flip.heading)}: "
+            + markdown_text("; ".join(f"{name}: {text}" for name, text in flip.lines))
+            for flip in flip_texts(one, FLIPS_SHOWN)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def junit(result: GateResult) -> str:
+    """Return the gate as JUnit XML, a case per arm and metric: block is a failure, inconclusive is skipped."""
+    cases = []
+    for test in result.tests:
+        case = TestCase(test.metric, classname=f"docmind.gate.{test.arm}")
+        text = "; ".join(f"{name}: {value}" for name, value in zip(COLUMNS, cells(test), strict=True))
+        if test.state == BLOCK:
+            case.result = [Failure(because(test), "worse")]
+        elif test.state == INCONCLUSIVE:
+            case.result = [Skipped(because(test), "inconclusive")]
+        case.system_out = visible_text(text)
+        cases.append(case)
+    return _junit_text(cases)
+
+
+def junit_of_refusal(problem: str) -> str:
+    """Return JUnit XML with one error: the two runs could not be compared."""
+    case = TestCase("comparable", classname="docmind.gate")
+    case.result = [Error(visible_text(problem), "not comparable")]
+    return _junit_text([case])
+
+
+def as_json(result: GateResult) -> dict[str, object]:
+    """Return the gate with all its numbers, for `json.dumps`."""
+    return {
+        "state": result.state,
+        "tests": [asdict(test) for test in result.tests],
+        "runs": [
+            {"candidate_run_id": one.candidate_run_id, "baseline_run_id": one.baseline_run_id}
+            for one in result.comparisons
+        ],
+    }
+
+
+def _junit_text(cases: Sequence[TestCase]) -> str:
+    suite = TestSuite(SUITE_NAME)
+    for case in cases:
+        suite.add_testcase(case)
+    document = JUnitXml(SUITE_NAME)
+    document.add_testsuite(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + str(document.tostring(), "utf-8") + "\n"  # type: ignore[no-untyped-call]
+
+
+def _scaled(test: GateTest, value: float) -> float:
+    return 100.0 * (math.expm1(value) if test.is_ratio else value)
+
+
+def _with_unit(test: GateTest, value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{_scaled(test, value):+.1f} {'%' if test.is_ratio else 'points'}".replace("-", "−")
