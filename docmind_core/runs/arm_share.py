@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from docmind_core.agents.context_window import CountsTokens
@@ -29,7 +29,7 @@ from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineSeat, finished_calls
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.suite_arms import suite_arm
-from docmind_core.runs.system_arm import SystemGraph, system_at_work, system_place
+from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
 from docmind_core.runs.system_calls import SystemDesk
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
@@ -208,7 +208,7 @@ async def _warmed_up(
     work = warm_up(setting, queries, replicate, opened.recorded)
     if isinstance(setting.graph, SystemGraph):
         setting.graph.desk.replicate = replicate
-        work = _then(work, setting.graph.desk.quiet)
+        work = _then(work, partial(setting.graph.desk.quiet, SETTLE_S))
     after = await _with_last_reading(work, bench, client, (run_id, WARM_UP_BLOCK), before)
     if isinstance(setting.graph, SystemGraph):
         setting.graph.desk.replicate = 0

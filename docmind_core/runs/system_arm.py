@@ -11,13 +11,17 @@ from docmind_core.errors import EngineUnreachable
 from docmind_core.retrieval.search import Chunk, Hit, candidate_ranking
 from docmind_core.runs.query_tools import RecordingTools
 from docmind_core.runs.system_calls import SystemDesk
-from docmind_core.serving.recording_proxy import CallDesk, RecordingProxy
+from docmind_core.serving.recording_proxy import Address, CallDesk, RecordingProxy
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.suites.systems import SystemSpec
 from docmind_core.systems.asking import Question, SystemUnderTest
+from docmind_core.systems.command import CommandSystem
 from docmind_core.systems.in_process import InProcessSystem
+from docmind_core.systems.url import UrlSystem
 
+SETTLE_S = 30.0
+"""How long a call that is under way when all is answered is waited for: cut off, nobody knows what it has cost."""
 EngineGone = Callable[[Exception], Awaitable[EngineUnreachable | None]]
 
 
@@ -119,7 +123,14 @@ async def system_at_work(
             chunks=chunks,
             engine_gone=engine_gone,
         )
-    await desk.quiet()
+
+
+def _made(spec: SystemSpec, address: Address, model: str, place: SystemPlace) -> SystemUnderTest:
+    if spec.url is not None:
+        return UrlSystem(spec)
+    if spec.command is not None:
+        return CommandSystem(spec, log=place.log, key_name=place.key_name)
+    return InProcessSystem(spec, address, model, log=place.log, key_name=place.key_name)
 
 
 @asynccontextmanager
@@ -128,10 +139,13 @@ async def started_system(
 ) -> AsyncIterator[tuple[SystemUnderTest, str]]:
     """Start a system whose calls come in at `desk`; yield it with its run token, and end it."""
     run_token = proxy.open(desk)
-    system = InProcessSystem(spec, proxy.address(run_token), model, log=place.log, key_name=place.key_name)
+    system = _made(spec, proxy.address(run_token), model, place)
     try:
         await system.start()
         yield system, run_token
-    finally:
-        await system.close()
         proxy.close(run_token)
+        await desk.quiet(SETTLE_S)
+    finally:
+        proxy.close(run_token)
+        await system.close()
+        await desk.quiet(0.0)

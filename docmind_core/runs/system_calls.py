@@ -224,17 +224,22 @@ class SystemDesk:
         if not self.spec.search_tool or called.tools is None or called.context is None:
             return None
         depth = replace(called.context.depth, candidates_k=k)
-        return [_passage(hit) for hit in await called.tools.search(called.context.strategy, text, depth)]
+        return [passage_json(hit) for hit in await called.tools.search(called.context.strategy, text, depth)]
 
-    async def quiet(self) -> None:
-        """Cut off what is still under way; each call is booked on return."""
+    async def quiet(self, within_s: float) -> None:
+        """Wait for what is still under way, and cut off what takes longer; each call is booked on return."""
         tasks = [task for called in (*self.questions.values(), *self._others.values()) for task in called.under_way]
+        if not tasks:
+            return
+        if within_s > 0:
+            await asyncio.wait(tasks, timeout=within_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _passage(hit: Hit) -> Mapping[str, Any]:
+def passage_json(hit: Hit) -> Mapping[str, Any]:
+    """Return a passage as the search tool sends it."""
     chunk = hit.chunk
     return {
         "id": chunk.chunk_id,

@@ -1,14 +1,17 @@
 """One question put to a system before anything is measured: are its calls seen, and whose are they?"""
 
+import asyncio
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from docmind_core.errors import AgentError, CallTimeout, UsageError
+from docmind_core.retrieval.search import Hit
 from docmind_core.runs.system_arm import started_system, system_place
-from docmind_core.runs.system_calls import UNATTRIBUTED
+from docmind_core.runs.system_calls import UNATTRIBUTED, passage_json
 from docmind_core.serving.chat import AttemptEnd, AttemptStart
 from docmind_core.serving.foreign_request import ForeignRequest
 from docmind_core.serving.forwarding import OpenCall
@@ -44,6 +47,7 @@ class ProbedSystem:
 
     name: str
     spec: SystemSpec
+    find: Callable[[str, int], Sequence[Hit]] = lambda text, k: ()
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     calls: list[SeenCall] = field(default_factory=list)
     searches: list[str] = field(default_factory=list)
@@ -63,10 +67,15 @@ class ProbedSystem:
         self.calls.append(seen)
         yield OpenCall(book=seen, attempt=1, report=lambda error: None)
 
+    async def quiet(self, within_s: float) -> None:
+        """Wait for nothing: a probe is not measured."""
+
     async def search(self, query: str, text: str, k: int) -> Sequence[Mapping[str, Any]] | None:
-        """Note the search; a probe finds nothing."""
+        """Search as in a run, and note what for."""
         self.searches.append(text)
-        return [] if self.spec.search_tool else None
+        if not self.spec.search_tool:
+            return None
+        return [passage_json(hit) for hit in await asyncio.to_thread(self.find, text, k)]
 
 
 async def probe_system(bench: "Bench", proxy: RecordingProxy, name: str, query: "AskedQuery") -> ProbedSystem:
@@ -77,7 +86,7 @@ async def probe_system(bench: "Bench", proxy: RecordingProxy, name: str, query: 
     """
     suite = bench.inputs.suite
     spec = suite.systems[name]
-    probed = ProbedSystem(name=name, spec=spec)
+    probed = ProbedSystem(name=name, spec=spec, find=partial(bench.index.search, suite.strategy))
     place = system_place(bench.settings, suite, f"probe.{name}")
     model = bench.inputs.connection.model
     async with started_system(spec, model, probed, proxy, place=place) as (system, run_token):

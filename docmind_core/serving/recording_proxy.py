@@ -37,6 +37,10 @@ class CallDesk(Protocol):
         """Open a call; of which question, None says that nothing in the request tells."""
         ...
 
+    async def quiet(self, within_s: float) -> None:
+        """Wait for the calls that are under way, and cut off those that take longer than `within_s` seconds."""
+        ...
+
     async def search(self, query: str, text: str, k: int) -> Sequence[Mapping[str, Any]] | None:
         """Return the `k` best passages for a text, best first; None where the system has no search tool."""
         ...

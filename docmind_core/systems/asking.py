@@ -7,6 +7,7 @@ from typing import Protocol
 from docmind_core.errors import NoAnswer
 from docmind_core.serving.recording_proxy import Address
 from docmind_core.suites.systems import ANSWER_PATHS, SystemSpec
+from docmind_core.systems.results import read_result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,15 @@ def variables(spec: SystemSpec, address: Address, model: str) -> dict[str, str]:
 def answer_paths(spec: SystemSpec) -> tuple[str, ...]:
     """Return where the answer is looked for."""
     return (spec.answer,) if spec.answer else ANSWER_PATHS
+
+
+def answer_in(result: object, spec: SystemSpec) -> SystemAnswer:
+    """Return the answer in what a system sent.
+
+    Raises:
+        NoAnswer: If there is none at its place.
+    """
+    return read_answer_of(read_result(result, answer_paths(spec), spec.sources), spec)
 
 
 def read_answer_of(found: Mapping[str, object], spec: SystemSpec) -> SystemAnswer:

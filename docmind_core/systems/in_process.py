@@ -42,6 +42,11 @@ class _Process:
         self.waiting[number] = asyncio.get_running_loop().create_future()
         return self.waiting[number]
 
+    async def end(self) -> None:
+        end_group(self.process)
+        if self.listening is not None:
+            await self.listening
+
     async def listen(self) -> None:
         with suppress(OSError, ValueError):
             while line := await self.reader.readline():
@@ -49,6 +54,9 @@ class _Process:
                 future = self.waiting.pop(message.get("id", 0), None)
                 if future is not None and not future.done():
                     future.set_result(message)
+        self.writer.close()
+        with suppress(OSError):
+            await self.writer.wait_closed()
         code = await self.process.wait()
         error = SystemExited(self.ended_because or f"the system's process {exit_text(code)} before it had answered.")
         for future in self.waiting.values():
@@ -111,10 +119,10 @@ class InProcessSystem:
         except SystemExited as error:
             raise UsageError(f"{self._spec.place}: {error} Its output: {self._log}") from error
         except BaseException:
-            end_group(process)
+            await worker.end()
             raise
         if "refused" in found:
-            end_group(process)
+            await worker.end()
             raise UsageError(f"{self._spec.place} can't be loaded: {found['refused']}. Its output: {self._log}")
         return worker
 
@@ -193,10 +201,7 @@ class InProcessSystem:
         worker, self._process = self._process, None
         if worker is None:
             return
-        end_group(worker.process)
-        if worker.listening is not None:
-            await worker.listening
-        worker.writer.close()
+        await worker.end()
 
     async def __aenter__(self) -> Self:
         """Start it."""

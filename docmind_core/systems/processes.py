@@ -8,6 +8,7 @@ from contextlib import suppress
 
 def end_group(process: asyncio.subprocess.Process) -> None:
     """End a process that leads its own session, and whatever it has started there."""
+    # Its group may live on when it has ended itself, and keeps its number as long.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -5,17 +5,19 @@ import json
 import os
 import sys
 import threading
+import time
+import urllib.parse
 import urllib.request
 
 
-def chat(content, *, base_url=None, headers=None, **body):
+def chat(content, *, base_url=None, api_key=None, headers=None, **body):
     """Ask the model in the simplest way there is: no SDK."""
     url = f"{base_url or os.environ['OPENAI_BASE_URL']}/chat/completions"
     asked = {"model": "fake-model", "messages": [{"role": "user", "content": content}], "max_tokens": 32, **body}
     if system := asked.pop("system", None):
         asked["messages"].insert(0, {"role": "system", "content": system})
     request = urllib.request.Request(url, json.dumps(asked).encode(), {"Content-Type": "application/json"})
-    request.add_header("Authorization", f"Bearer {os.environ['OPENAI_API_KEY']}")
+    request.add_header("Authorization", f"Bearer {api_key or os.environ['OPENAI_API_KEY']}")
     for name, value in (headers or {}).items():
         request.add_header(name, value)
     with urllib.request.urlopen(request, timeout=30) as response:
@@ -38,12 +40,38 @@ RUN_URL = os.environ.get("OPENAI_BASE_URL", "")
 """As a client has it that is built once, when its module is imported."""
 
 
+RUN_KEY = os.environ.get("OPENAI_API_KEY")
+
+
 def built_once(question):
+    return chat(question, base_url=RUN_URL, api_key=RUN_KEY)
+
+
+def told_by_key(question):
     return chat(question, base_url=RUN_URL)
+
+
+def searching(question):
+    url = f"{os.environ['SEARCH_URL']}?k=2&q={urllib.parse.quote(question)}"
+    with urllib.request.urlopen(url, timeout=30) as response:
+        found = json.loads(response.read())["results"]
+    return chat(f"{question} {found[0]['text']}")
 
 
 def around_the_proxy(question):
     return chat(question, base_url=os.environ["ENGINE_URL"])
+
+
+ASKED = []
+
+
+def around_it_later(question):
+    ASKED.append(question)
+    return chat(question) if len(ASKED) == 1 else around_the_proxy(question)
+
+
+async def blocks_the_loop(question):
+    time.sleep(60)
 
 
 def raises(question):
@@ -57,7 +85,7 @@ def exits(question):
 
 
 def no_answer(question):
-    return {"thought": chat(question)}
+    return {"thought": chat(question, model=None)}
 
 
 def late(question):
@@ -68,9 +96,15 @@ def late(question):
     return answer
 
 
-def without_a_model(question):
-    return chat(question, model=None)
+def command():
+    """One line in, one line out; what was asked for says how it goes wrong."""
+    asked = json.loads(sys.stdin.readline())
+    answer = chat(asked["question"])
+    how = sys.argv[1] if len(sys.argv) > 1 else "well"
+    if how == "fails":
+        sys.exit(3)
+    print("garbage" if how == "garbage" else json.dumps({"answer": answer, "sources": ["d_apples#0"]}))
 
 
 if __name__ == "__main__":
-    sys.exit("import me")
+    command()
