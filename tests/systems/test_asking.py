@@ -78,17 +78,22 @@ async def test_an_exception_is_one_question_s_and_names_its_line(make):
         assert (await system.ask(question("good"))).text == "good"
 
 
-async def test_a_process_that_blocks_is_ended_and_started_again(make, monkeypatch):
+async def test_a_process_that_blocks_is_ended_and_started_again(make, monkeypatch, tmp_path):
     monkeypatch.setattr(in_process, "CANCEL_S", 0.01)
-    code = "import time\nasync def answer(question):\n    time.sleep(600 * (question == 'block'))\n    return 'yes'\n"
+    began = tmp_path / "began"
+    code = (
+        "import pathlib, time\nasync def answer(question):\n    if question == 'block':\n"
+        f"        pathlib.Path({str(began)!r}).touch()\n        time.sleep(600)\n    return 'yes'\n"
+    )
     async with make(code) as system:
         asked = asyncio.create_task(system.ask(question("block", "q7")))
-        while system._number == 0:
+        while not began.exists():
             await asyncio.sleep(0)
+        other = asyncio.create_task(system.ask(question("other")))
+        await asyncio.sleep(0)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
-        other = asyncio.create_task(system.ask(question("other")))
         with pytest.raises(SystemExited, match=r"did not react for 0\.01 s when query q7 had run past its deadline"):
             await other
         assert (await system.ask(question())).text == "yes"
