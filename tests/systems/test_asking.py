@@ -31,7 +31,9 @@ def make(tmp_path):
         found = SystemSpec.model_validate({**kind, "folder": str(tmp_path), **spec})
         if found.command:
             return CommandSystem(found, log=tmp_path / "log", key_name="SECRET")
-        return InProcessSystem(found, replace(ADDRESS, base_url=ADDRESS.run_url), "m", log=tmp_path / "log", key_name="SECRET")
+        return InProcessSystem(
+            found, replace(ADDRESS, base_url=ADDRESS.run_url), "m", log=tmp_path / "log", key_name="SECRET"
+        )
 
     return make
 
