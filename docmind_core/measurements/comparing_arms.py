@@ -1,5 +1,6 @@
 """The arms of one benchmark run compared with its baselines, and where comparisons are written."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,14 @@ from docmind_core.tables.segments import run_ids_of, update_segment, write_segme
 BASELINES = ("naive_supervisor", "single_pass")
 
 
+def baselines_of(run: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the arms that an arm is compared with: those of all, and the one that the suite names for a system."""
+    system = json.loads(str(run.get("conditions") or "{}")).get("system") or {}
+    return tuple(dict.fromkeys((*BASELINES, *filter(None, [system.get("compared_with")]))))
+
+
 def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
-    """Compare each finished arm with `naive_supervisor` and with `single_pass`; return the number of comparisons.
+    """Compare each finished arm with its baselines (`baselines_of`); return the number of comparisons.
 
     The figures of each arm that SQL can't take, those of `run_estimates`, are written with them.
 
@@ -39,7 +46,7 @@ def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
     rows = {
         candidate.run_id: [
             row
-            for name in BASELINES
+            for name in baselines_of(candidate.run)
             if name != arm and name in runs
             for row in compare(candidate, runs[name], ledger, rules)
         ]

@@ -9,7 +9,7 @@ from statistics import fmean
 from docmind_core.agents.arm_names import first_of
 from docmind_core.measurements.arm_values import INCOMPLETE
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
-from docmind_core.measurements.comparing_arms import BASELINES, is_of_one_benchmark_run
+from docmind_core.measurements.comparing_arms import baselines_of, is_of_one_benchmark_run
 from docmind_core.measurements.verdicts import MEAN, NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
@@ -104,7 +104,7 @@ def compare_times(settings: Settings, benchmark_run: str) -> int:
     values = read_query_values(settings.tables, run_ids)
     count = 0
     for arm, run_id in arms.items():
-        against = dict.fromkeys([*BASELINES, *([first_of(arm)] if first_of(arm) else [])])
+        against = dict.fromkeys([*baselines_of(rows[run_id]), *([first_of(arm)] if first_of(arm) else [])])
         added = [
             row
             for name in against

@@ -89,7 +89,7 @@ async def test_a_process_that_blocks_is_ended_and_started_again(make, monkeypatc
     )
     async with make(code) as system:
         asked = asyncio.create_task(system.ask(question("block", "q7")))
-        while not began.exists():
+        while not began.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0)
         other = asyncio.create_task(system.ask(question("other")))
         await asyncio.sleep(0)
