@@ -46,7 +46,7 @@ def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
     rows = {
         candidate.run_id: [
             row
-            for name in baselines_of(candidate.run)
+            for name in baselines_of(candidate.row)
             if name != arm and name in runs
             for row in compare(candidate, runs[name], ledger, rules)
         ]
