@@ -60,13 +60,21 @@ def suites() -> None:
 
 
 @click.command()
-def arms() -> None:
+@click.argument("suite", required=False)
+def arms(suite: str | None) -> None:
     """List the arms that a suite may name, and the levers they are varied by.
 
+    With SUITE, a bundled name or the path of a file, list its own arms: what each is compared with, and what is unknown
+    of the systems that it brings.
+
     \b
-    Example:
+    Examples:
       docmind arms
+      docmind arms ./my-suite.yaml
     """
+    if suite is not None:
+        _print_arms_of(suite)
+        return
     from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
     from docmind_core.agents.arms import ARMS, lever_arms
@@ -99,6 +107,20 @@ def arms() -> None:
             for lever, facts in LEVERS.items()
         ],
     )
+
+
+def _print_arms_of(name_or_path: str) -> None:
+    from dagster_project.cli.terminal_text import print_table
+    from docmind_core.runs.input_check import read_suite
+    from docmind_core.runs.suite_arms import suite_arm
+    from docmind_core.runs.system_probe import unknown_of
+
+    suite = read_suite(name_or_path)
+    rows = []
+    for arm in (suite_arm(suite, name) for name in suite.arms):
+        system = suite.system(arm.name)
+        rows.append((arm.name, arm.compared_with, "; ".join(unknown_of(system)) if system else "", arm.shows))
+    print_table(["arm", "compared with", "unknown", "what it shows"], rows)
 
 
 def _done(state: "BenchmarkRunState") -> str:

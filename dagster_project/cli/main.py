@@ -21,6 +21,7 @@ from dagster_project.cli.report import report
 from dagster_project.cli.schedule import schedule
 from dagster_project.cli.service import service
 from dagster_project.cli.sql import sql
+from dagster_project.cli.systems import systems
 from dagster_project.cli.terminal_text import failed_to_print, flush_stdout, prepare_streams, say, write_nothing_more
 from dagster_project.cli.ui import ui
 from docmind_core.errors import DocMindError, UsageError
@@ -67,6 +68,7 @@ COMMANDS = (
     alerts,
     schedule,
     service,
+    systems,
 )
 for command in COMMANDS:
     docmind.add_command(command)

@@ -28,7 +28,7 @@ from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.resume_guard import guard_resume, run_identity
 from docmind_core.runs.structured_arms import admit_engine
-from docmind_core.runs.system_probe import refuse_unseen_systems
+from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.recording_proxy import RecordingProxy
@@ -144,7 +144,8 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
             client = await stack.enter_async_context(ChatClient(bench.inputs.connection, in_flight=in_flight))
             if bench.inputs.suite.systems:
                 bench.proxy = await stack.enter_async_context(RecordingProxy(client))
-                await refuse_unseen_systems(bench, bench.proxy, arms)
+                probing = Probing(settings=bench.settings, inputs=bench.inputs, index=bench.index)
+                await refuse_unseen_systems(probing, bench.proxy, arms, bench.observer.announce)
             await _run_blocks(bench, client, arms)
     if notice := clock_notice(bench.clock.jumped_s()):
         bench.observer.announce(notice)

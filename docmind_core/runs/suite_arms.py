@@ -17,9 +17,8 @@ def suite_arm(suite: Suite, name: str) -> Arm:
     first = name.removesuffix(".again")
     if is_ours(first):
         raise UsageError(f"systems.{first}: an arm of ours has this name; choose another.")
-    suite_arm(suite.model_copy(update={"systems": {}}), spec.compared_with) if spec.compared_with not in (
-        suite.systems
-    ) else None
+    if spec.compared_with not in suite.systems:
+        find_arm(spec.compared_with)
     return Arm(
         name=name,
         shows=f"System of this suite ({spec.kind}).",

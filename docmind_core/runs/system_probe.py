@@ -4,25 +4,27 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from docmind_core.errors import AgentError, CallTimeout, UsageError
+from docmind_core.errors import AgentError, UsageError
+from docmind_core.retrieval.index import RetrievalIndex
 from docmind_core.retrieval.search import Hit
+from docmind_core.runs.blocks import plan_queries
+from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.system_arm import started_system, system_place
 from docmind_core.runs.system_calls import UNATTRIBUTED, passage_json
 from docmind_core.serving.chat import AttemptEnd, AttemptStart
 from docmind_core.serving.foreign_request import ForeignRequest
 from docmind_core.serving.forwarding import OpenCall
 from docmind_core.serving.recording_proxy import RecordingProxy
+from docmind_core.settings import Settings
 from docmind_core.suites.systems import SystemSpec
 from docmind_core.systems.asking import Question, SystemAnswer
 from docmind_core.telemetry.loop_lag import Deadline
 
-if TYPE_CHECKING:
-    from docmind_core.runs.arm_share import Bench
-    from docmind_core.runs.query_row import AskedQuery
+_WORDS_SHOWN = 60
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,12 +35,39 @@ class SeenCall:
     agent: str
     ended: AttemptEnd | None = None
 
+    @property
+    def status(self) -> str:
+        """How it ended: finished, failed or cut_off, with the HTTP status of a refusal."""
+        if self.ended is None:
+            return "under way"
+        refused = self.ended.http_status if self.ended.status != "finished" else None
+        return f"{self.ended.status} (HTTP {refused})" if refused else self.ended.status
+
     def begin(self, start: AttemptStart) -> None:
         """Take no note: a probe is not measured."""
 
     def end(self, end: AttemptEnd) -> None:
         """Keep how it ended."""
         self.ended = end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenAgent:
+    """What the calls of one agent have in common."""
+
+    name: str
+    fingerprint: str
+    calls: int
+    tokens: int | None
+    """Prompt and completion; None where the engine did not say it of one of them."""
+    statuses: tuple[str, ...]
+    tools: tuple[str, ...]
+    first_words: str
+    """Of its instructions."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it."""
+        return asdict(self)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,9 +80,63 @@ class ProbedSystem:
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     calls: list[SeenCall] = field(default_factory=list)
     searches: list[str] = field(default_factory=list)
+    model: str = ""
+    """The model that the engine serves."""
     answer: SystemAnswer | None = None
     problem: str | None = None
     """Why there is no answer."""
+
+    @property
+    def unattributed(self) -> int:
+        """Calls of which nothing tells for which question they were made."""
+        return sum(call.agent == UNATTRIBUTED for call in self.calls)
+
+    @property
+    def agents(self) -> tuple[SeenAgent, ...]:
+        """Who called, in the order of their first calls."""
+        names = dict.fromkeys(call.agent for call in self.calls)
+        return tuple(_seen_agent(name, [call for call in self.calls if call.agent == name]) for name in names)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it can't be measured, and what to set; None when its calls are seen."""
+        if self.calls:
+            return None
+        failed = f" It failed: {self.problem}" if self.problem else ""
+        return (
+            f"system {self.name}: no call of the model came through the recording proxy when it was asked a question, "
+            f"so its tokens could not be counted.{failed} Let its client take its base URL from the environment "
+            'variable OPENAI_BASE_URL, or name the variable it reads: env: {NAME: "{base_url}"}. '
+            "Then try it: docmind systems check SUITE"
+        )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What came of the question, one line each."""
+        if self.refusal:
+            return (self.refusal,)
+        others = {call.request.asked_model("") for call in self.calls} - {self.model, None}
+        found = {
+            f"{len(self.calls)} calls of the model seen": True,
+            f"no answer: {self.problem}": self.problem is not None,
+            f"{self.unattributed} calls tell nothing of their question, so the ledger will be unreconciled: build the "
+            "client for each question, or let the graph be a function that returns it": self.unattributed > 0,
+            f"it asks for the model {', '.join(sorted(filter(None, others)))}, and the engine serves {self.model}: "
+            'hand the name over, for example env: {MODEL: "{model}"}': bool(others),
+            "agents known by a fingerprint: name them under `agents` of the system": any(
+                agent.name.startswith("fp:") for agent in self.agents
+            ),
+        }
+        return tuple(text for text, holds in found.items() if holds)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What its figures can't say, one clause each."""
+        limited = all(call.request.limit is not None for call in self.calls)
+        return (
+            *unknown_of(self.spec),
+            *(() if limited or not self.calls else ("limit of the answer: it sets no max_tokens in some calls",)),
+        )
 
     def knows(self, query: str) -> bool:
         """Whether a token is that of the one question."""
@@ -78,22 +161,59 @@ class ProbedSystem:
         return [passage_json(hit) for hit in await asyncio.to_thread(self.find, text, k)]
 
 
-async def probe_system(bench: "Bench", proxy: RecordingProxy, name: str, query: "AskedQuery") -> ProbedSystem:
-    """Put one question to a system.
+def unknown_of(spec: SystemSpec) -> tuple[str, ...]:
+    """Return what nobody can know of a system, one clause each: what an arm of ours has equal to the others."""
+    found = {
+        "passages read: it does not say its `sources`": spec.sources is None,
+        "searches: it has no `search_tool`, so what it finds is its own": not spec.search_tool,
+        "limits of its answers and of its prompts: they are its own": True,
+        'earlier turns of a conversation: its `input` holds no "{history}"': spec.input is not None
+        and "{history}" not in str(spec.input),
+    }
+    return tuple(what for what, holds in found.items() if holds)
+
+
+def _seen_agent(name: str, calls: Sequence[SeenCall]) -> SeenAgent:
+    usages = [call.ended.usage if call.ended else None for call in calls]
+    known = [usage.prompt_tokens + usage.completion_tokens for usage in usages if usage is not None]
+    first = calls[0].request
+    return SeenAgent(
+        name=name,
+        fingerprint=first.fingerprint,
+        calls=len(calls),
+        tokens=sum(known) if len(known) == len(calls) else None,
+        statuses=tuple(dict.fromkeys(call.status for call in calls)),
+        tools=tuple(sorted(first.tools)),
+        first_words=" ".join(first.system_prompt.split())[:_WORDS_SHOWN],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """What a probe needs."""
+
+    settings: Settings
+    inputs: RunInputs
+    index: RetrievalIndex
+
+
+async def probe_system(probing: Probing, proxy: RecordingProxy, name: str) -> ProbedSystem:
+    """Put the first question of the suite to a system.
 
     Raises:
         UsageError: If it can't be started.
     """
-    suite = bench.inputs.suite
-    spec = suite.systems[name]
-    probed = ProbedSystem(name=name, spec=spec, find=partial(bench.index.search, suite.strategy))
-    place = system_place(bench.settings, suite, f"probe.{name}")
-    model = bench.inputs.connection.model
-    async with started_system(spec, model, probed, proxy, place=place) as (system, run_token):
+    suite, model = probing.inputs.suite, probing.inputs.connection.model
+    plan = plan_queries(probing.inputs.query_set.queries, suite)
+    query = (*plan.warm_up, *plan.blocks[0])[0]
+    find = partial(probing.index.search, suite.strategy)
+    probed = ProbedSystem(name=name, spec=suite.systems[name], model=model, find=find)
+    place = system_place(probing.settings, suite, f"probe.{name}")
+    async with started_system(probed.spec, model, probed, proxy, place=place) as (system, run_token):
         question = Question(
             query_id=query.query_id,
             text=query.text,
-            history=[{"role": said.speaker, "content": said.text} for said in query.earlier],
+            history=[{"role": said.role, "content": said.content} for said in query.history],
             address=proxy.address(run_token, probed.token),
             model=model,
         )
@@ -101,37 +221,25 @@ async def probe_system(bench: "Bench", proxy: RecordingProxy, name: str, query: 
             async with Deadline(suite.deadline_s):
                 probed.answer = await system.ask(question)
         except TimeoutError:
-            late = CallTimeout(f"no answer within the deadline of {suite.deadline_s:g} s (deadline_s of the suite).")
-            probed.problem = f"{type(late).__name__}: {late}"
+            probed.problem = f"CallTimeout: no answer within the deadline of {suite.deadline_s:g} s"
         except AgentError as error:
             probed.problem = f"{type(error).__name__}: {error}"
     return probed
 
 
-async def refuse_unseen_systems(bench: "Bench", proxy: RecordingProxy, arms: Sequence[str]) -> None:
+async def refuse_unseen_systems(
+    probing: Probing, proxy: RecordingProxy, arms: Sequence[str], announce: Callable[[str], None]
+) -> None:
     """Put a question to each system that is about to be measured, and refuse one whose calls are not seen.
 
     Raises:
         UsageError: If a system can't be started, or no call of it came through the proxy.
     """
-    query = bench.asked((*bench.plan.warm_up, *bench.plan.blocks[0]))[0]
     names = dict.fromkeys(arm.removesuffix(".again") for arm in arms)
     for name in names:
-        if name in bench.inputs.suite.systems:
-            probed = await probe_system(bench, proxy, name, query)
-            if said := unseen(probed):
-                raise UsageError(said)
-            bench.observer.announce(f"{name}: {len(probed.calls)} calls seen in the probe")
-
-
-def unseen(probed: ProbedSystem) -> str | None:
-    """Say why a system can't be measured, and what to set; None when its calls are seen."""
-    if probed.calls:
-        return None
-    failed = f" It failed: {probed.problem}" if probed.problem else ""
-    return (
-        f"system {probed.name}: no call of the model came through the recording proxy when it was asked a question, so "
-        f"its tokens could not be counted.{failed} Let its client take its base URL from the environment variable "
-        'OPENAI_BASE_URL, or name the variable it reads: env: {NAME: "{base_url}"}. '
-        "Then try it: docmind systems check SUITE"
-    )
+        if name in probing.inputs.suite.systems:
+            probed = await probe_system(probing, proxy, name)
+            if probed.refusal:
+                raise UsageError(probed.refusal)
+            for line in probed.findings:
+                announce(f"{name}: {line}")

@@ -1,0 +1,100 @@
+"""`docmind systems`: check that a system of the user can be measured."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from docmind_core.runs.system_probe import ProbedSystem
+
+
+@click.group()
+def systems() -> None:
+    """Measure systems of your own: the entries of `systems:` in a suite.
+
+    \b
+    Example:
+      docmind systems check ./my-suite.yaml
+    """
+
+
+@systems.command()
+@click.argument("suite")
+@click.option("--engine", metavar="URL|PROFILE", help="A running server, or a profile to start.")
+@click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
+@click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(suite: str, as_json: bool, **changes: object) -> None:
+    """Put one question to each system of SUITE and show what was seen of it.
+
+    Shows its calls of the model by agent, the fingerprints that have no name yet with the first words of their
+    instructions, and what will be unknown. Nothing is measured. Exit code 0: every system can be measured. 1: one
+    can't, and the line says what to set. 2: SUITE is not valid or has no systems.
+
+    \b
+    Examples:
+      docmind systems check ./my-suite.yaml
+      docmind systems check ./my-suite.yaml --engine http://127.0.0.1:8000 --json
+    """
+    from dagster_project.cli.bench_run import changed_suite
+    from dagster_project.cli.terminal_text import say
+    from docmind_core.runs.input_check import read_suite
+    from docmind_core.runs.lock import lock_home
+    from docmind_core.runs.system_check import check_systems
+    from docmind_core.settings import load_settings
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    settings, found = load_settings(), changed_suite(read_suite(suite), given)
+    with lock_home(settings, f"docmind systems check {suite}"):
+        probed = check_systems(settings, found, lambda text: say(text, err=True))
+    if as_json:
+        _print_json(probed)
+    else:
+        for system in probed:
+            _print(system)
+    if any(system.refusal for system in probed):
+        click.get_current_context().exit(1)
+
+
+def _print_json(probed: "tuple[ProbedSystem, ...]") -> None:
+    from dagster_project.cli.result_formats import write_json
+
+    names = ["system", "kind", "refusal", "answer", "problem", "calls", "unattributed", "agents", "unknown"]
+    rows = [
+        (
+            system.name,
+            system.spec.kind,
+            system.refusal,
+            system.answer.text if system.answer else None,
+            system.problem,
+            len(system.calls),
+            system.unattributed,
+            [agent.as_json() for agent in system.agents],
+            list(system.unknown),
+        )
+        for system in probed
+    ]
+    write_json(names, rows)
+
+
+def _print(system: "ProbedSystem") -> None:
+    from dagster_project.cli.terminal_text import print_table, say
+
+    say(f"{system.name} ({system.spec.kind})")
+    if system.agents:
+        print_table(
+            ["agent", "calls", "tokens", "statuses", "tools", "instructions begin"],
+            [
+                (
+                    agent.name,
+                    str(agent.calls),
+                    "unknown" if agent.tokens is None else f"{agent.tokens:,}",
+                    ", ".join(agent.statuses),
+                    ", ".join(agent.tools),
+                    agent.first_words,
+                )
+                for agent in system.agents
+            ],
+        )
+    for line in (*system.findings, *(f"unknown: {what}" for what in system.unknown)):
+        say(f"  {line}")

@@ -1,0 +1,58 @@
+"""Checking the systems of a suite without measuring them: the engine is opened, and each is put one question."""
+
+from collections.abc import Callable
+
+from docmind_core.errors import UsageError
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.retrieval.index import open_index
+from docmind_core.runs.frozen_suite import check_suite
+from docmind_core.runs.interrupts import run_interruptibly
+from docmind_core.runs.manifest import RunInputs
+from docmind_core.runs.preflight import engine_request
+from docmind_core.runs.system_probe import ProbedSystem, Probing, probe_system
+from docmind_core.serving.chat_client import ChatClient
+from docmind_core.serving.engine import open_engine
+from docmind_core.serving.recording_proxy import RecordingProxy
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
+
+
+def check_systems(settings: Settings, suite: Suite, announce: Callable[[str], None]) -> tuple[ProbedSystem, ...]:
+    """Put one question to each system of a suite and return what was seen of it.
+
+    Raises:
+        UsageError: If the suite has no systems, or names what is not there.
+        EngineError: If the engine can't be started or reached.
+    """
+    if not suite.systems:
+        raise UsageError(
+            f"suite {suite.name} has no systems. Add yours: systems: {{my_agents: {{graph: ./my_graph.py:graph}}}}"
+        )
+    check_suite(suite)
+    query_set = load_query_set(suite.query_set)
+    index = open_index(
+        query_set.documents,
+        folder=settings.indexes,
+        strategies=suite.searched_strategies,
+        announce=announce,
+        language=suite.language,
+    )
+    with open_engine(engine_request(suite), settings, announce) as connection:
+        inputs = RunInputs(
+            benchmark_run="check",
+            suite=suite,
+            query_set=query_set,
+            index_hash=index.index_hash,
+            connection=connection,
+            dagster_run_id=None,
+        )
+        return run_interruptibly(_probed(Probing(settings=settings, inputs=inputs, index=index)))
+
+
+async def _probed(probing: Probing) -> tuple[ProbedSystem, ...]:
+    suite = probing.inputs.suite
+    async with (
+        ChatClient(probing.inputs.connection, in_flight=suite.concurrency) as client,
+        RecordingProxy(client) as proxy,
+    ):
+        return tuple([await probe_system(probing, proxy, name) for name in suite.systems])
