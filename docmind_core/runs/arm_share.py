@@ -66,6 +66,8 @@ class Bench:
     clock: ClockAnchor = field(default_factory=read_anchor)
     """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
     open_arms: dict[str, OpenArm] = field(default_factory=dict)
+    probed: set[str] = field(default_factory=set)
+    """Arms that were looked at before their first share."""
     proxy: RecordingProxy | None = None
     """Through which systems of the user reach the engine; None in a suite without."""
     last_reading: CounterSnapshot | None = None
@@ -88,6 +90,10 @@ class Bench:
     def expected(self) -> int:
         """How many rows an arm has to have in the end, warm-up left out."""
         return sum(len(block) for block in self.plan.blocks) * self.inputs.suite.replicates
+
+    def has_begun(self, arm: str) -> bool:
+        """Whether this process or an earlier one has worked on an arm."""
+        return self.journal.arm(self.run_id(arm)) is not None
 
     def run_id(self, arm: str) -> str:
         """Return the id of an arm's run."""

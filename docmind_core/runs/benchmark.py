@@ -1,5 +1,6 @@
 """One benchmark run: the engine comes up, every arm answers every query, the tables are published."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -144,11 +145,24 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
             client = await stack.enter_async_context(ChatClient(bench.inputs.connection, in_flight=in_flight))
             if bench.inputs.suite.systems:
                 bench.proxy = await stack.enter_async_context(RecordingProxy(client))
-                probing = Probing(settings=bench.settings, inputs=bench.inputs, index=bench.index)
-                await refuse_unseen_systems(probing, bench.proxy, arms, bench.observer.announce)
+                await _probe(bench, [] if any(map(bench.has_begun, arms)) else arms)
             await _run_blocks(bench, client, arms)
     if notice := clock_notice(bench.clock.jumped_s()):
         bench.observer.announce(notice)
+
+
+async def _probe(bench: Bench, arms: Sequence[str]) -> None:
+    """Refuse systems of the user whose calls are not seen; what that asks is booked nowhere.
+
+    An arm that was interrupted has readings of the counters around its pause: only arms that have not begun are probed
+    then, each when its turn comes.
+    """
+    unseen = [arm for arm in arms if arm not in bench.probed and not bench.has_begun(arm)]
+    bench.probed.update(unseen)
+    if bench.proxy is not None and any(bench.inputs.suite.system(arm) for arm in unseen):
+        probing = Probing(settings=bench.settings, inputs=bench.inputs, index=bench.index)
+        await refuse_unseen_systems(probing, bench.proxy, unseen, bench.observer.announce)
+        bench.last_reading = None
 
 
 async def _run_blocks(bench: Bench, client: ChatClient, arms: list[str]) -> None:
@@ -164,6 +178,7 @@ async def _run_blocks(bench: Bench, client: ChatClient, arms: list[str]) -> None
 
 async def _work_on(bench: Bench, client: ChatClient, arm: str, block: int) -> None:
     if block not in bench.journal.ended_blocks(bench.run_id(arm)):
+        await _probe(bench, [arm])
         with result_caches(bench.inputs, arm, bench.settings.caches_database) as caches:
             await run_share(bench, client, arm, block, caches)
 

@@ -136,7 +136,7 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         **query_row(key, query, end, calls, setting.window),
         **(HANDOFFS_UNKNOWN if setting.arm.of_user else tools.prompts.columns(calls)),
         **_lookups(tools),
-        **(_reading_of(setting, end)),
+        **_of_user(setting, end, tools),
     }
     spans = [] if tools.resumed else trace.spans
     rows = {
@@ -154,12 +154,15 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
     return row
 
 
-def _reading_of(setting: ArmSetting, end: QueryEnd) -> Row:
-    """Take back what a system of the user did not say: what it read, and so what the marks in its answer point at."""
+def _of_user(setting: ArmSetting, end: QueryEnd, tools: RecordingTools) -> Row:
+    """Say of a system of the user whether it asked as before, and take back what it did not say it read."""
     system = setting.suite.system(setting.arm.name)
-    if system is None or end.answer is None or end.answer.passages or system.logs == "passages":
+    if system is None:
         return {}
-    return {"passages": None, "citations": None}
+    row: Row = {"not_replayable": any(tools.recorded.values())}
+    if end.answer is None or end.answer.passages or system.logs == "passages":
+        return row
+    return {**row, "passages": None, "citations": None}  # what the marks in its answer point at is not known either
 
 
 def _lookups(tools: RecordingTools) -> Row:

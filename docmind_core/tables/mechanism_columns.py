@@ -23,6 +23,15 @@ SYSTEM_COLUMNS = {
 }
 """Of `runs`."""
 
+REPLAY_COLUMN = {
+    "not_replayable": (
+        "boolean",
+        "True when a system of the user asked other than before its query was interrupted: those calls are paid for, "
+        "but no part of the answer, so its tokens are unknown; NULL for an arm of ours",
+    ),
+}
+"""Of `query_runs`."""
+
 CALLER_COLUMNS = {
     "agent": (
         "varchar",

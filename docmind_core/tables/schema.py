@@ -15,6 +15,7 @@ from docmind_core.tables.mechanism_columns import (
     HANDOFF_COLUMNS,
     MECHANISM_COLUMNS,
     READ_AS_COLUMN,
+    REPLAY_COLUMN,
     REPLY_COLUMNS,
     SYSTEM_COLUMNS,
 )
@@ -129,6 +130,7 @@ QUERY_RUNS = Table(
             "Chunk ids that reached the synthesizer, JSON; NULL when none was asked for or unknown",
         ),
         **READ_AS_COLUMN,
+        **REPLAY_COLUMN,
         "calls": ("integer", "Finished calls of the model"),
         "attempts": ("integer", "HTTP attempts, retries among them"),
         "failures": ("integer", "Attempts that failed"),

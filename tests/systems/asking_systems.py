@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+import uuid
 
 
 def chat(content, *, base_url=None, api_key=None, headers=None, **body):
@@ -72,6 +73,10 @@ def around_it_later(question):
 
 async def blocks_the_loop(question):
     time.sleep(60)
+
+
+def changing(question):
+    return chat(f"{question} {chat(question + ' ' + uuid.uuid4().hex)}")
 
 
 def raises(question):
