@@ -72,9 +72,13 @@ def arms(suite: str | None) -> None:
       docmind arms
       docmind arms ./my-suite.yaml
     """
-    if suite is not None:
+    if suite is None:
+        _print_all_arms()
+    else:
         _print_arms_of(suite)
-        return
+
+
+def _print_all_arms() -> None:
     from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
     from docmind_core.agents.arms import ARMS, lever_arms
