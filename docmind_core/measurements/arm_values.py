@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docmind_core.errors import StoreError
+from docmind_core.metrics.metric import Metric
 from docmind_core.statistics.clusters import question_key
+from docmind_core.suites.own_metrics import own_metrics_of
 from docmind_core.tables.segments import read_columns, read_segment
 
 Row = Mapping[str, object]
@@ -71,6 +73,11 @@ class ArmValues:
     def arm(self) -> str:
         """Name of the arm."""
         return str(self.row["arm"])
+
+    @cached_property
+    def own_metrics(self) -> dict[str, Metric]:
+        """The user's own metrics by name, as they were declared when the run began."""
+        return own_metrics_of(self.row.get("manifest"))
 
     @cached_property
     def queries(self) -> tuple[str, ...]:
@@ -242,22 +249,18 @@ class ArmValues:
 
 
 def read_arm_values(folder: Path, run_id: str, metrics: Sequence[str], *, unscored: bool = False) -> ArmValues:
-    """Read the segments of one arm.
-
-    Args:
-        folder: Of the segments.
-        run_id: The arm.
-        metrics: Of `measurements`.
-        unscored: Whether an arm without any score is good enough.
+    """Read the segments of one arm: `metrics` of `measurements`, and the user's own.
 
     Raises:
-        StoreError: If the arm was not scored.
+        StoreError: If the arm was not scored, unless `unscored` lets that pass.
     """
+    row = read_segment(folder, "runs", run_id)[0]
+    own = own_metrics_of(row["manifest"])
     rows = read_columns(folder, "query_runs", run_id, _OF_QUERIES)
     kept = [at for at, phase in enumerate(rows["phase"]) if phase != "warmup"]
     rows = {name: [values[at] for at in kept] for name, values in rows.items()}
-    wanted = ("query_id", "replicate", "metric", "value", "missing_because", "draw")
-    scores = read_columns(folder, "measurements", run_id, wanted, where=("metric", metrics))
+    wanted = ("query_id", "replicate", "metric", "value", "missing_because", "draw", "scorer_version")
+    scores = read_columns(folder, "measurements", run_id, wanted, where=("metric", (*metrics, *own)))
     if (
         kept
         and not (unscored or scores["metric"])
@@ -269,7 +272,7 @@ def read_arm_values(folder: Path, run_id: str, metrics: Sequence[str], *, unscor
     kept = [at for at, (query, replicate, draw) in enumerate(keys) if not draw and (query, replicate) in measured]
     return ArmValues(
         folder=folder,
-        row=read_segment(folder, "runs", run_id)[0],
+        row=row,
         rows=rows,
         scores={name: [values[at] for at in kept] for name, values in scores.items()},
     )

@@ -23,7 +23,7 @@ from docmind_core.measurements.verdicts import (
     Bill,
     Verdict,
     claim,
-    judge_counts,
+    judge_amounts,
     judge_quality,
     judge_tokens,
     ratio_of_totals,
@@ -74,12 +74,13 @@ def compare(
     runs = PairedRuns(candidate=candidate, baseline=baseline)
     everything = np.ones(len(runs.queries), dtype=bool)
     values = metric_values(candidate), metric_values(baseline)
-    rows = {metric: _row(runs, metric, "all", _both(values, metric), everything, rules) for metric in values[0]}
+    shared = [metric for metric in values[0] if metric in values[1]]
+    rows = {metric: _row(runs, metric, "all", _both(values, metric), everything, rules) for metric in shared}
     _claim(runs, rows, values, ledger, rules)
     exploring = [row for metric, (row, _) in rows.items() if metric not in GATING] + [
         _row(runs, metric, name, _both(values, metric), only, rules)[0]
         for name, only in runs.slices.items()
-        for metric in values[0]
+        for metric in shared
     ]
     exploring += _details(runs, everything, rules) if in_detail else []
     exploring = [row for row in exploring if row["n"] or row["n_left_out"]]
@@ -90,7 +91,8 @@ def compare(
 def metric_values(run: ArmValues) -> dict[str, QueryValues]:
     """Return every metric that runs are compared in over all agents, but for the calls and the times."""
     good = QueryValues(values=run.good, asked=np.ones(len(run.queries), dtype=bool), reasons={}, is_pass_fail=True)
-    return {**run.tokens, "good_ratio": good, **{metric: run.score(metric) for metric in QUALITY_METRICS}}
+    scores = {metric: run.score(metric) for metric in (*QUALITY_METRICS, *sorted(run.own_metrics))}
+    return {**run.tokens, "good_ratio": good, **scores}
 
 
 def _details(runs: PairedRuns, everything: Marks, rules: ClaimRules) -> list[dict[str, object]]:
@@ -122,15 +124,12 @@ def _row(runs: PairedRuns, metric: str, name: str, sides: Sides, only: Marks, ru
         totals, log_totals = ratio_of_totals(runs.pairs(*sides, only=only))
     elif metric == CALLS:
         pairs = runs.pairs(*sides, only=only, own=True)
-        judged = judge_counts(pairs)
+        judged = judge_amounts(pairs, better="lower")
     else:
         pairs = runs.pairs(*sides, only=only)
-        judged = judge_quality(
-            pairs,
-            is_pass_fail=sides[0].is_pass_fail and sides[1].is_pass_fail,
-            min_n=rules.min_n,
-            lower_is_better=METRICS[metric].better == "lower",
-        )
+        judged = _judged_score(runs, metric, pairs, rules, is_pass_fail=sides[0].is_pass_fail and sides[1].is_pass_fail)
+        if because := runs.other_formulas.get(metric):
+            pairs, judged = _not_judged(pairs, because)
     if metric == "computed_tokens" and cache_is_unknown(runs.candidate.row, runs.baseline.row):
         pairs, judged = _not_judged(pairs, NOT_EXCLUSIVE_CACHE)
         totals, log_totals = None, None
@@ -138,6 +137,14 @@ def _row(runs: PairedRuns, metric: str, name: str, sides: Sides, only: Marks, ru
     if is_tokens:
         row |= {"ratio_of_totals": totals, **_ends("ratio_of_totals", log_totals, math.exp)}
     return row, judged
+
+
+def _judged_score(runs: PairedRuns, metric: str, pairs: Pairs, rules: ClaimRules, *, is_pass_fail: bool) -> Verdict:
+    definition = runs.candidate.own_metrics.get(metric) or METRICS[metric]
+    if definition.bounds != (0.0, 1.0) or definition.better == "none":
+        return judge_amounts(pairs, better=definition.better)
+    lower_is_better = definition.better == "lower"
+    return judge_quality(pairs, is_pass_fail=is_pass_fail, min_n=rules.min_n, lower_is_better=lower_is_better)
 
 
 def _not_judged(pairs: Pairs, because: str) -> tuple[Pairs, Verdict]:

@@ -63,6 +63,22 @@ class PairedRuns:
         )
 
     @cached_property
+    def other_formulas(self) -> dict[str, str]:
+        """Why the scores of two runs are not of one metric, by metric; those that are, are left out."""
+        sides = self.candidate, self.baseline
+        ours, theirs = (dict(zip(run.scores["metric"], run.scores["scorer_version"], strict=True)) for run in sides)
+        found = {
+            str(metric): f"scored by another version of the formula ({theirs[metric]} → {ours[metric]})"
+            for metric in ours.keys() & theirs.keys()
+            if ours[metric] != theirs[metric]
+        }
+        for name, own in self.candidate.own_metrics.items():
+            other = self.baseline.own_metrics.get(name)
+            if other and (own.unit, own.range, own.better) != (other.unit, other.range, other.better):
+                found[name] = f"{name} was declared with another unit, range or direction in the baseline"
+        return found
+
+    @cached_property
     def own(self) -> Marks:
         """Queries that both runs answered themselves in every replicate: no failure, no fallback."""
         both = self.sides(self.candidate.good, self.baseline.good)

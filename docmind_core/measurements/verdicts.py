@@ -7,6 +7,7 @@ from math import isinf
 import numpy as np
 
 from docmind_core.measurements.paired import Pairs
+from docmind_core.metrics.metric import Direction
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_sums, mean_difference, reduction_pct
 from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference, power_of_non_inferiority
@@ -98,14 +99,23 @@ def judge_quality(pairs: Pairs, *, is_pass_fail: bool, min_n: int, lower_is_bett
     )
 
 
-def judge_counts(pairs: Pairs) -> Verdict:
-    """Judge how often something happened per query, fewer being better: the clustered mean of the differences."""
+def judge_amounts(pairs: Pairs, *, better: Direction) -> Verdict:
+    """Judge a number per query that is no share: the clustered mean of the differences, which has no margin.
+
+    Args:
+        pairs: Values of both runs.
+        better: Which way is good; with `none` there is an interval and no verdict.
+    """
     estimate = clustered_mean(pairs.differences, pairs.clusters)
     if estimate.low is None or estimate.high is None:
         verdict, because = INCONCLUSIVE, _too_few(estimate)
     else:
-        verdict = BETTER if estimate.high < 0 else WORSE if estimate.low > 0 else INCONCLUSIVE
+        fell, rose = estimate.high < 0, estimate.low > 0
+        is_good, is_bad = (fell, rose) if better == "lower" else (rose, fell)
+        verdict = BETTER if is_good else WORSE if is_bad else INCONCLUSIVE
         because = f"95 % interval of the difference {estimate.low:+.3g} to {estimate.high:+.3g}"
+    if better == "none":
+        verdict, because = NOT_JUDGED, f"neither higher nor lower is better; {because}"
     return Verdict(estimate=estimate, estimator=MEAN, verdict=verdict, because=because, mde=_mde(estimate))
 
 

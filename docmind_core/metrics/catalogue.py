@@ -4,7 +4,7 @@ python -m docmind_core.metrics.catalogue > docs/metrics.md
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from docmind_core.metrics.comparisons import COMPARISONS
 from docmind_core.metrics.cost import TIMES, TOKENS
@@ -67,12 +67,17 @@ REASONS: dict[str, str] = {
 }
 """Why a value may be missing; nothing else is ever written into `missing_because`."""
 
-_HEAD = """# Metrics
+_ORIGIN = """# Metrics
 
 Generated from the catalogue in `docmind_core/metrics`; do not edit. To change it, edit the catalogue and run
 `python -m docmind_core.metrics.catalogue > docs/metrics.md`.
+"""
+_ORIGIN_OF_A_HOME = """# Metrics of this home
 
-A value that could not be taken is NULL with a reason, never 0. It is left out of means and counted
+Written with each report, from the catalogue and from what your scorers declare (`docs/metrics-of-your-own.md` of the
+project); do not edit.
+"""
+_RULES = """A value that could not be taken is NULL with a reason, never 0. It is left out of means and counted
 (`n_defined` of `n_total`). Warm-up rows are in the tables and not in the views. *Gating* metrics decide claims, the
 others explore.
 
@@ -80,13 +85,13 @@ Percentiles interpolate (`quantile_cont`, as `numpy.percentile`). A p95 needs 13
 the percentile is missing (`n_too_small`), since its bound does not hold with 99 % confidence.
 
 Intervals are clustered by `cluster_id`: queries that share a gold document, or ask the same, also through others, are
-not independent. Estimators, and how often each is wrong: [statistics.md](statistics.md).
+not independent. Estimators, and how often each is wrong: {statistics}.
 """
 
 
-def render() -> str:
-    """Return the text of `docs/metrics.md`."""
-    return "\n".join(_lines()) + "\n"
+def render(own: Sequence[Metric] = ()) -> str:
+    """Return the text of `docs/metrics.md`, or with metrics of the user's that of the same page in his home."""
+    return "\n".join(_lines(own)) + "\n"
 
 
 def main() -> None:
@@ -94,9 +99,10 @@ def main() -> None:
     sys.stdout.write(render())
 
 
-def _lines() -> Iterator[str]:
-    yield _HEAD
-    for family, metrics in FAMILIES.items():
+def _lines(own: Sequence[Metric]) -> Iterator[str]:
+    yield _ORIGIN_OF_A_HOME if own else _ORIGIN
+    yield _RULES.format(statistics="`docs/statistics.md`" if own else "[statistics.md](statistics.md)")
+    for family, metrics in {**({"Your own metrics": own} if own else {}), **FAMILIES}.items():
         yield f"## {family}\n"
         for metric in metrics:
             yield from _entry(metric)

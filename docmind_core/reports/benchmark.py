@@ -26,7 +26,7 @@ from docmind_core.reports.headline import headline, no_passages_sentence, plumbi
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
-from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence
+from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence, write_metrics_page
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.reports.reply_endings import endings_sentence
@@ -80,6 +80,8 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
     html, markdown = folder / "index.html", folder / "report.md"
     _replace(html, html_environment().get_template("benchmark.html.j2").render(content | _charts(records)))
     _replace(markdown, markdown_environment().get_template("benchmark.md.j2").render(content))
+    if records.own_metrics:
+        write_metrics_page(settings)
     shares = tokens_by_agent(records)
     return ReportPaths(
         html=html,

@@ -22,7 +22,7 @@ from docmind_core.reports.run_records import (
     parse_object,
 )
 from docmind_core.settings import Settings
-from docmind_core.suites.own_metrics import OwnMetric
+from docmind_core.suites.own_metrics import own_metrics_of
 from docmind_core.tables.reading import query_rows
 
 NEWEST_KEYS_NAMED = 5
@@ -91,10 +91,7 @@ class BenchmarkRecords:
     @cached_property
     def own_metrics(self) -> dict[str, Metric]:
         """The user's own metrics that the run was scored by, as they were declared when it began."""
-        suite = parse_object(self.arms[0].manifest).get("suite")
-        entries = suite.get("metrics") if isinstance(suite, dict) else None
-        found = [OwnMetric.model_validate(entry) for entry in entries or () if isinstance(entry, dict)]
-        return {own.name: own.metric for own in found}
+        return own_metrics_of(self.arms[0].manifest)
 
     @cached_property
     def quality_metrics(self) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from docmind_core.measurements.comparing import CALLS, GATING
+from docmind_core.measurements.arm_values import TOKEN_METRICS
+from docmind_core.measurements.comparing import GATING
 from docmind_core.measurements.flipped_queries import BROKE, FIXED, AnsweredQuery, FlippedQuery
 from docmind_core.measurements.paired import number
 from docmind_core.measurements.run_comparison import RunComparison
+from docmind_core.measurements.times import CLOCK_METRICS
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.reports.number_text import count_text, interval_text, milliseconds_text, ratio_text
 from docmind_core.reports.rendering import markdown_table
@@ -154,16 +156,16 @@ def _scaled(row: Mapping[str, object], delta: float) -> str:
     elif _is_share(row):
         text = f"{_points(delta):+.1f} points"
     else:
-        text = f"{delta:+.3g}" if row["metric"] == CALLS else f"{1000 * delta:+,.0f} ms"
+        text = f"{1000 * delta:+,.0f} ms" if row["metric"] in CLOCK_METRICS else f"{delta:+.3g}"
     return text.replace("-", "−")
 
 
 def _value_text(row: Mapping[str, object], value: float | None) -> str:
     if _is_share(row):
         return ratio_text(value, "no value")
-    if str(row["metric"]).endswith("_s"):
+    if row["metric"] in CLOCK_METRICS:
         return milliseconds_text(value, "no value")
-    return count_text(value, "no value")
+    return count_text(value, "no value") if row["metric"] in METRICS else ratio_text(value, "no value")
 
 
 def _percent(log_ratio: float) -> float:
@@ -175,7 +177,7 @@ def _points(share: float) -> float:
 
 
 def _is_ratio(row: Mapping[str, object]) -> bool:
-    return str(row["metric"]).endswith("_tokens")
+    return row["metric"] in TOKEN_METRICS
 
 
 def _is_share(row: Mapping[str, object]) -> bool:

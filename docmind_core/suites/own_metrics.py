@@ -1,5 +1,6 @@
 """A metric of the user's own, as the suite of a benchmark run keeps it."""
 
+import json
 import re
 from typing import Annotated, Literal
 
@@ -54,7 +55,8 @@ class OwnMetric(BaseModel):
             level="query",
             definition=self.definition,
             missing=self.missing,
-            source="`measurements`; mean and clustered standard error in `quality_summary`",
+            source="`measurements`; mean and clustered standard error in `quality_summary`. "
+            f"Scored by `{self.scorer}`, version {self.version}",
             rows="measurements",
         )
 
@@ -76,3 +78,13 @@ Scorer = Annotated[
 def reference_of(entry: OwnMetric | str) -> str:
     """Return the reference that an entry of `metrics:` was written as."""
     return entry.scorer if isinstance(entry, OwnMetric) else entry
+
+
+def own_metrics_of(manifest: object) -> dict[str, Metric]:
+    """Return by name the metrics of the user's that a run was made with, out of the JSON of its manifest."""
+    try:
+        entries = json.loads(str(manifest or "{}"))["suite"]["metrics"]
+    except (ValueError, KeyError, TypeError):  # of an earlier version, or of a run without a suite
+        return {}
+    found = [OwnMetric.model_validate(entry) for entry in entries if isinstance(entry, dict)]
+    return {own.name: own.metric for own in found}

@@ -49,3 +49,6 @@ def test_the_example_runs_and_a_scorer_that_fails_costs_its_own_values_alone(set
     assert "at most 20.00 words" in report
     assert "Words of the answer, split at white space" in report
     assert "scorer_failed: ValueError: not today" in report
+    page = (settings.home / "docs" / "metrics.md").read_text("utf-8")
+    assert page.index("## Your own metrics") < page.index("### `answer_words`") < page.index("### `exact_match`")
+    assert f"Scored by `{folder / 'my_scorers.py'}:answer_words`, version 1." in page
