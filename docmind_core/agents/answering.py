@@ -6,7 +6,7 @@ from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.passages import render_passages, split_citations
-from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.prompt_files import answer_examples, read_prompt
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
@@ -22,6 +22,8 @@ def answer_request(
 ) -> ChatRequest:
     """Lay out the answer call: what is stable first, the question after the passages, the task last.
 
+    The worked examples are turns of their own: inside the user message a small model copies their answers.
+
     `question_first` and `history` (what other agents said, put before the passages) are for `tuned-LEVER`.
     """
     parts = [render_passages(passages), f"Question: {question}"]
@@ -31,6 +33,7 @@ def answer_request(
     request = ChatRequest(
         system=read_prompt("answer"),
         user="\n\n".join([*filter(None, [said]), *parts, "Task: answer the question."]),
+        examples=answer_examples(),
         max_tokens=context.answer_max_tokens,
         seed=context.seed,
     )

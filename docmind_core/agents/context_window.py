@@ -9,7 +9,7 @@ from typing import Protocol
 from docmind_core.agents.context_state import ContextState, LaidOutRequest
 from docmind_core.agents.context_strategies import STRATEGIES, Strategy, preserve_priorities
 from docmind_core.errors import ContextOverflow
-from docmind_core.serving.chat import ChatRequest
+from docmind_core.serving.chat import ChatRequest, Example
 
 BUFFER_RATIO = 0.06
 """Share of the window kept free, as in the guide; rounded up, 7,865 of 131,072 tokens."""
@@ -21,7 +21,7 @@ _SEAM_ROUNDS = 6
 class CountsTokens(Protocol):
     """The served model's own tokenizer and chat template."""
 
-    def prompt(self, system: str, user: str) -> int:
+    def prompt(self, system: str, user: str, examples: Sequence[Example] = ()) -> int:
         """Return the exact number of prompt tokens of a request."""
         ...
 
@@ -29,7 +29,7 @@ class CountsTokens(Protocol):
         """Return the number of tokens of a piece of text by itself."""
         ...
 
-    def prompt_at_most(self, system: str, user: str) -> int:
+    def prompt_at_most(self, system: str, user: str, examples: Sequence[Example] = ()) -> int:
         """Return a bound that the prompt's tokens can't pass, at no cost worth naming."""
         ...
 
@@ -103,14 +103,14 @@ class ContextWindow:
 
     def surely_fits(self, request: ChatRequest) -> bool:
         """Whether no count is needed to know that the request fits."""
-        return self.counts.prompt_at_most(request.system, request.user) <= self._budget(request)
+        return self.counts.prompt_at_most(request.system, request.user, request.examples) <= self._budget(request)
 
     def fit(self, request: ChatRequest) -> Fitted:
         """Shorten a request until it fits, by the guide's strategies in the guide's order, and stop as soon as it does.
 
         The query and the task stay as they are, turns, tool results, numbers and ids of passages stay whole.
         """
-        tokens, budget = self.counts.prompt(request.system, request.user), self._budget(request)
+        tokens, budget = self.counts.prompt(request.system, request.user, request.examples), self._budget(request)
         if tokens <= budget:
             return Fitted(request=request, tokens=tokens)
         if not isinstance(request, LaidOutRequest) or request.state is None:
@@ -162,7 +162,7 @@ class ContextWindow:
             shorter = strategy(state, tokens - budget + 8 * turn, self.counts.text)
             if shorter == state:
                 break
-            counted = self.counts.prompt(request.system, shorter.render())
+            counted = self.counts.prompt(request.system, shorter.render(), request.examples)
             if counted >= tokens:  # a mark or a seam cost what the cut saved
                 break
             state, tokens = shorter, counted

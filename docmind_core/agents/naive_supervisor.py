@@ -26,6 +26,7 @@ from docmind_core.agents.messages import USER, Message
 from docmind_core.agents.naive_specialists import SPECIALISTS
 from docmind_core.agents.naive_workers import WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
+from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, TOGETHER, offered_choices
 from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
@@ -90,6 +91,7 @@ async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
         f"Question: {state['question']}\n\nTask: answer the question.",
         context,
         max_tokens=context.answer_max_tokens,
+        examples=answer_examples(),
     )
     reply = await context.tools.ask(SUPERVISOR, "rewrite", _laid_out(request, state))
     return {"result": _result(state, reply.text, reply.reasoning)}

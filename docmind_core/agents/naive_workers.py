@@ -19,6 +19,7 @@ from docmind_core.agents.messages import Message
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passages import render_passages
+from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.route_choice import chosen, remembered_route
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.search import Hit
@@ -157,7 +158,8 @@ async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> d
     context = runtime.context
     reads = _reads(state, context, _found(state), with_passages=True)
     task = f"answer the question.\n\n{_question(state)}"
-    reply = await _ask(SYNTHESIZER, state, context, "answer", task, reads=reads, max_tokens=context.answer_max_tokens)
+    form = {"max_tokens": context.answer_max_tokens, "examples": answer_examples()}
+    reply = await _ask(SYNTHESIZER, state, context, "answer", task, reads=reads, **form)
     said = Message(speaker=SYNTHESIZER, text=reply.text)
     return hand_back(SYNTHESIZER, context, said, draft=reply.text, draft_reasoning=reply.reasoning)
 

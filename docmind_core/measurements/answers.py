@@ -1,11 +1,17 @@
 """How close an answer's text is to the accepted answers."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 from docmind_core.query_sets.normalising import is_same_answer, normalised, squad_normalised, vanishes
 
 _CLOSED = frozenset({"yes", "no", "noanswer", "no answer"})
+_POINT, _MINUS = re.compile(r"(?<=\d)\.(?=\d)"), re.compile(r"(?<!\w)[-\N{MINUS SIGN}](?=\d)")
+_NUMBER = re.compile(r"(?:minus)?\d+(?:point\d+)?")
+_OPPOSITES = {"yes": "no", "no": "yes"}
+CONTAINED_WORDS_MAX = 30
+"""Words of an answer that may still count as naming its gold; a longer one is a text about it."""
 
 
 def exact_match(prediction: str, golds: Sequence[str]) -> float:
@@ -44,6 +50,50 @@ def token_f1(prediction: str, golds: Sequence[str]) -> float:
         float(is_same_answer(prediction, gold)) if vanishes(gold) else _overlap_f1(said, normalised(gold))
         for gold in golds
     )
+
+
+def answer_contained(prediction: str, golds: Sequence[str], *, rivals: Sequence[str] = (), question: str = "") -> float:
+    """Return 1 when a short answer holds an accepted one as whole words, and nothing else of its kind, else 0.
+
+    Of its kind are the `rivals`, any other number where the accepted answer is one, and `no` next to `yes`. What the
+    question names itself is no rival. For exploring: a lenient sister of `exact_match`, never the pass rule.
+
+    Args:
+        prediction: The answer; one of more than 30 words scores 0.
+        golds: The accepted answers.
+        rivals: Wrong answers of the same kind.
+        question: What was asked.
+
+    Raises:
+        ValueError: If there is no accepted answer (`no_gold`).
+    """
+    _require(golds)
+    if len(prediction.split()) > CONTAINED_WORDS_MAX:
+        return 0.0
+    asked = _spaced(question)
+    others = [spaced for rival in rivals if (spaced := _spaced(rival)) not in asked]
+    return float(any(_names_alone(_spaced(prediction), _spaced(gold), others, asked) for gold in golds))
+
+
+def _names_alone(said: str, gold: str, rivals: Sequence[str], asked: str) -> bool:
+    if not gold.strip() or gold not in said:
+        return False
+    rest = said.replace(gold, "  ")
+    if gold.strip() in _OPPOSITES:
+        return f" {_OPPOSITES[gold.strip()]} " not in rest
+    numbers = filter(_NUMBER.fullmatch, rest.split()) if _NUMBER.fullmatch(gold.strip()) else ()
+    return not any(f" {number} " not in asked for number in numbers) and not any(
+        rival in rest for rival in rivals if rival != gold
+    )
+
+
+def _spaced(text: str) -> str:
+    """Return the normalised words with a space around each, so that a part of a word is not found.
+
+    Normalising takes signs and points away: 1.5 would be 15, and -5 would be 5.
+    """
+    text = _POINT.sub("point", _MINUS.sub("minus", text))
+    return f" {'  '.join(normalised(text).split())} "
 
 
 def _require(golds: Sequence[str]) -> None:

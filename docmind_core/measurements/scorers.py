@@ -5,7 +5,7 @@ A failed query has no answer: it counts as wrong in every metric of the answer, 
 
 from collections.abc import Callable, Collection, Sequence
 
-from docmind_core.measurements.answers import exact_match, exact_match_squad, token_f1
+from docmind_core.measurements.answers import answer_contained, exact_match, exact_match_squad, token_f1
 from docmind_core.measurements.citations import citation_precision, citation_recall
 from docmind_core.measurements.number_golds import number_gold
 from docmind_core.measurements.numeric import numeric_match
@@ -37,6 +37,16 @@ def score_token_f1(query: Query, run: QueryRun) -> Score:
     if query.expected_abstain or not query.gold_answers:
         return Score.missing("token_f1", because="no_gold")
     return Score(metric="token_f1", value=0.0 if run.answer is None else token_f1(run.answer, query.gold_answers))
+
+
+def score_answer_contained(query: Query, run: QueryRun) -> Score:
+    """Score `answer_contained`, defined where `exact_match` is; a refusal names nothing."""
+    if _no_string_gold(query):
+        return Score.missing("answer_contained", because="no_gold")
+    if run.answer is None or run.abstained:
+        return Score(metric="answer_contained", value=0.0)
+    value = answer_contained(run.answer, query.gold_answers, rivals=query.rival_answers, question=query.text)
+    return Score(metric="answer_contained", value=value)
 
 
 def score_numeric_match(query: Query, run: QueryRun) -> Score:
@@ -171,6 +181,7 @@ SCORERS: tuple[Scorer, ...] = (
     _scorer("exact_match", "4", score_exact_match),
     _scorer("exact_match_squad", "4", score_exact_match_squad),
     _scorer("token_f1", "4", score_token_f1),
+    _scorer("answer_contained", "1", score_answer_contained),
     _scorer("numeric_match", "4", score_numeric_match),
     _scorer("empty_answer", "4", score_empty_answer),
     _scorer("cut_answer", "4", score_cut_answer),

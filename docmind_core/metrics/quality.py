@@ -63,6 +63,20 @@ ANSWERS = (
         rows="measurements",
     ),
     Metric(
+        name="answer_contained",
+        unit="1",
+        range="0 or 1",
+        better="higher",
+        level="query",
+        definition="An answer of at most 30 words holds an accepted answer as whole normalised words and nothing else "
+        "of its kind: no rival answer of the query set (`rival_answers`), no other number where the accepted answer is "
+        "one, no `no` next to `yes`. What the question names is no rival. A right answer wrapped in a sentence counts "
+        "here and not in `exact_match`. For exploring, never the pass rule. A refusal and a failed query score 0.",
+        missing=_NO_GOLD,
+        source=_ROW,
+        rows="measurements",
+    ),
+    Metric(
         name="numeric_match",
         unit="1",
         range="0 or 1",

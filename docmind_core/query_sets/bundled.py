@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docmind_core.errors import UsageError
+from docmind_core.query_sets.facts.questions import generated_facts
 from docmind_core.query_sets.formats import describe_file
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import locate, written_queries
@@ -10,13 +11,14 @@ from docmind_core.query_sets.python_reference.topics import topic_documents
 from docmind_core.query_sets.queries import QuerySet, build_query_set
 from docmind_core.query_sets.readers import read_query_set
 
+FACTS = "facts"
 PYTHON_REFERENCE = "python-reference"
 PYTHON_CONVERSATIONS = "python-reference-conversations"
 
 
 def bundled_query_set_names() -> tuple[str, ...]:
     """Return the names that need no files of the user's."""
-    return (PYTHON_REFERENCE, PYTHON_CONVERSATIONS)
+    return (FACTS, PYTHON_REFERENCE, PYTHON_CONVERSATIONS)
 
 
 def load_query_set(name_or_folder: str) -> QuerySet:
@@ -39,6 +41,8 @@ def load_query_set(name_or_folder: str) -> QuerySet:
 
 
 def _bundled(name: str) -> QuerySet:
+    if name == FACTS:
+        return build_query_set(name, *generated_facts())
     documents = topic_documents()
     located = locate(written_queries(), documents)
     if name == PYTHON_CONVERSATIONS:

@@ -145,6 +145,7 @@ class QueryLine(BaseModel):
     evidence: Annotated[list[EvidenceItem], BeforeValidator(_sound_evidence)] = []
     tags: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
     history: list[HistoryItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    rival_answers: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
 
 
 def validated(

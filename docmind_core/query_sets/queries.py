@@ -40,6 +40,8 @@ class Query:
     tags: tuple[str, ...] = ()
     history: tuple[EarlierMessage, ...] = ()
     """What user and assistant said before, whole turns; the query goes on from there."""
+    rival_answers: tuple[str, ...] = ()
+    """Wrong answers of the same kind, such as the other towns: an answer that names one as well names several."""
 
     @property
     def qrels(self) -> dict[str, int]:
@@ -71,9 +73,12 @@ def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
     return digest.hexdigest()
 
 
+_LATER_FIELDS = ("history", "gold_grades", "rival_answers")
+
+
 def _normal_form(query: Query) -> dict[str, object]:
-    """Return a query's fields; one without history or grades has the hash that it had before there were any."""
-    return {name: value for name, value in asdict(query).items() if value or name not in ("history", "gold_grades")}
+    """Return a query's fields; one without those that were added later has the hash that it had before them."""
+    return {name: value for name, value in asdict(query).items() if value or name not in _LATER_FIELDS}
 
 
 def build_query_set(

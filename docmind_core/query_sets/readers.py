@@ -24,8 +24,8 @@ def read_query_set(folder: Path) -> QuerySet:
     """Read the query set in `folder`, named after it.
 
     Keys: `doc_id, title, text` and `query_id, query, answers, gold_doc_ids, type, expected_abstain, free_form,
-    gold_grades, evidence, tags, history`; only `doc_id`, `text`, `query_id` and `query` are required, unknown keys are
-    left alone.
+    gold_grades, evidence, tags, history, rival_answers`; only `doc_id`, `text`, `query_id` and `query` are required,
+    unknown keys are left alone.
 
     Either file may be packed: `documents.jsonl.gz`. The set is read whole or not at all.
 
@@ -187,7 +187,16 @@ def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
 def _texts(line: QueryLine) -> tuple[str, ...]:
     evidence = (text for item in line.evidence for text in (item.doc_id, item.text))
     history = (item.content for item in line.history)
-    return (line.query_id, line.query, *line.answers, *line.gold_doc_ids, *line.tags, *evidence, *history)
+    return (
+        line.query_id,
+        line.query,
+        *line.answers,
+        *line.rival_answers,
+        *line.gold_doc_ids,
+        *line.tags,
+        *evidence,
+        *history,
+    )
 
 
 def _query(line: QueryLine) -> Query:
@@ -203,4 +212,5 @@ def _query(line: QueryLine) -> Query:
         evidence=tuple(Evidence(doc_id=item.doc_id, text=item.text) for item in line.evidence),
         tags=tuple(line.tags),
         history=tuple(EarlierMessage(role=item.role, content=item.content) for item in line.history),
+        rival_answers=tuple(line.rival_answers),
     )

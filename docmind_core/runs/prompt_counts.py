@@ -10,7 +10,7 @@ from docmind_core.agents.context_window import CountsTokens
 from docmind_core.agents.handoffs import ROUTING_TASK, handoff_lines
 from docmind_core.errors import EngineError
 from docmind_core.runs.journal import Row
-from docmind_core.serving.chat import ChatRequest
+from docmind_core.serving.chat import ChatRequest, Example
 
 HANDOFFS_UNKNOWN: Row = {"handoff_missing_because": "not_supported", "duplicated_missing_because": "not_supported"}
 """Of a system of the user: which of its prompts hand something over is not known."""
@@ -22,7 +22,7 @@ BLOCK_TOKENS = 16
 class ReadsTokens(Protocol):
     """A tokenizer in this process: asking it costs no request."""
 
-    def prompt_ids(self, system: str, user: str) -> Sequence[int]:
+    def prompt_ids(self, system: str, user: str, examples: Sequence[Example] = ()) -> Sequence[int]:
         """Return the tokens of a prompt, chat template included."""
         ...
 
@@ -65,14 +65,16 @@ class PromptCounts:
         self._reread_tokens = self._count_reread()
         read: object = self.counts
         if isinstance(read, ReadsTokens):
-            prompts = [(each, read.prompt_ids(each.request.system, each.request.user)) for each in self._sent]
+            sent = [(each, each.request) for each in self._sent]
+            prompts = [(each, read.prompt_ids(asked.system, asked.user, asked.examples)) for each, asked in sent]
             self._estimates |= {each.request_hash: len(ids) for each, ids in prompts}
             self._duplicated = duplicated_tokens([(each.agent, ids) for each, ids in prompts])
         elif self.counts is not None:
             for each in self._sent:
                 if each.request_hash in cut_off - self._estimates.keys():
                     with suppress(EngineError):  # the bound is then the context window
-                        prompt_tokens = self.counts.prompt(each.request.system, each.request.user)
+                        asked = each.request
+                        prompt_tokens = self.counts.prompt(asked.system, asked.user, asked.examples)
                         self._estimates[each.request_hash] = prompt_tokens
 
     def columns(self, calls: Sequence[Row]) -> Row:

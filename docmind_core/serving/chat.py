@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,23 +15,39 @@ from docmind_core.serving.token_usage import NO_USAGE, TokenUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A worked example: a user's message as a call words it, and the reply that is wanted."""
+
+    user: str
+    assistant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """One call of the model: a system prompt, a user prompt, and the form of the reply."""
 
     system: str
     user: str
     max_tokens: int
+    examples: tuple[Example, ...] = ()
+    """Sent as earlier turns, between the system prompt and the user prompt."""
     output: type[BaseModel] | None = None
     """Bounded fields, the decision first; the engine is constrained to its JSON schema."""
     choices: tuple[str, ...] = ()
     """The reply is exactly one of these."""
     seed: int = 0
 
+    @property
+    def prompt_bytes(self) -> int:
+        """Bytes of all texts that are sent as the prompt."""
+        texts = [message["content"] for message in chat_messages(self.system, self.user, self.examples)]
+        return len("".join(texts).encode("utf-8", "surrogatepass"))
+
     def body(self, model: str) -> dict[str, Any]:
         """Return the JSON body: always streamed, usage in every chunk, one completion, temperature 0."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": "system", "content": self.system}, {"role": "user", "content": self.user}],
+            "messages": chat_messages(self.system, self.user, self.examples),
             "max_tokens": self.max_tokens,
             "temperature": 0.0,
             "seed": self.seed,
@@ -59,6 +76,12 @@ class ChatRequest:
         canonical = json.dumps(self.body(model), sort_keys=True, ensure_ascii=False)
         # A document may hold half a surrogate pair; what is sent then is its escape in JSON.
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def chat_messages(system: str, user: str, examples: Sequence[Example] = ()) -> list[dict[str, str]]:
+    """Return the messages of a prompt, in the order in which the model reads them."""
+    turns = [message for each in examples for message in (("user", each.user), ("assistant", each.assistant))]
+    return [{"role": role, "content": text} for role, text in (("system", system), *turns, ("user", user))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

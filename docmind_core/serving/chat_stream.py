@@ -113,7 +113,7 @@ class StreamedReply:
         request = self.request
         return can_be_true(
             usage,
-            prompt_bytes=len((request.system + request.user).encode("utf-8", "surrogatepass")),
+            prompt_bytes=request.prompt_bytes,
             max_tokens=request.max_tokens,
             reply_bytes=self._written_bytes,
             window=self.window,

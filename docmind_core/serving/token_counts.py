@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineError, RequestRejected
 from docmind_core.serving.body_limit import body_limit
+from docmind_core.serving.chat import Example, chat_messages
 from docmind_core.serving.chat_template import ChatTemplate, has_chat_template
 from docmind_core.serving.connection import EngineConnection, http_options
 from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, retry_after_s
@@ -37,15 +38,16 @@ class _Bounded(ABC):
     def __init__(self) -> None:
         self._template_tokens: int | None = None
 
-    def prompt_at_most(self, system: str, user: str) -> int:
-        """Return the bytes of both texts, and the tokens of the chat template."""
+    def prompt_at_most(self, system: str, user: str, examples: Sequence[Example] = ()) -> int:
+        """Return the bytes of all texts, and the tokens of the chat template for each pair of messages."""
         if self._template_tokens is None:
             # Not with empty texts: some templates put their own system prompt in place of an empty one.
             self._template_tokens = self.prompt("a", "a")
-        return self._template_tokens + len(system.encode()) + len(user.encode())
+        texts = [system, user, *(text for each in examples for text in (each.user, each.assistant))]
+        return self._template_tokens * (1 + len(examples)) + sum(len(text.encode()) for text in texts)
 
     @abstractmethod
-    def prompt(self, system: str, user: str) -> int:
+    def prompt(self, system: str, user: str, examples: Sequence[Example] = ()) -> int:
         """Return the exact number of prompt tokens of a request."""
 
 
@@ -58,20 +60,17 @@ class FolderTokenCounts(_Bounded):
         self._template = ChatTemplate(folder)
         self.text = lru_cache(maxsize=_REMEMBERED)(self._count)
 
-    def prompt(self, system: str, user: str) -> int:
+    def prompt(self, system: str, user: str, examples: Sequence[Example] = ()) -> int:
         """Return the exact number of prompt tokens of a request.
 
         Raises:
             EngineError: If the model's chat template takes no system message.
         """
-        return len(self._encoded(self._rendered(system, user)))
+        return len(self._encoded(self._template.render(chat_messages(system, user, examples))))
 
-    def prompt_ids(self, system: str, user: str) -> Sequence[int]:
+    def prompt_ids(self, system: str, user: str, examples: Sequence[Example] = ()) -> Sequence[int]:
         """Return the tokens of a prompt, chat template included."""
-        return self._encoded(self._rendered(system, user)).ids
-
-    def _rendered(self, system: str, user: str) -> str:
-        return self._template.render([{"role": "system", "content": system}, {"role": "user", "content": user}])
+        return self._encoded(self._template.render(chat_messages(system, user, examples))).ids
 
     def _count(self, text: str) -> int:
         return len(self._encoded(text))
@@ -105,13 +104,12 @@ class RemoteTokenCounts(_Bounded):
         self.text = lru_cache(maxsize=_REMEMBERED)(self._count_text)
         self._prompt = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._count_prompt)
 
-    def prompt(self, system: str, user: str) -> int:
+    def prompt(self, system: str, user: str, examples: Sequence[Example] = ()) -> int:
         """Return the exact number of prompt tokens of a request, as the engine counts it."""
-        return self._prompt(system, user)
+        return self._prompt(system, user, tuple(examples))
 
-    def _count_prompt(self, system: str, user: str) -> int:
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        return self._ask({"messages": messages, "add_generation_prompt": True})
+    def _count_prompt(self, system: str, user: str, examples: tuple[Example, ...]) -> int:
+        return self._ask({"messages": chat_messages(system, user, examples), "add_generation_prompt": True})
 
     def _count_text(self, text: str) -> int:
         return self._ask({"prompt": text, "add_special_tokens": False})

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.measurements.answers import exact_match, exact_match_squad, token_f1
+from docmind_core.measurements.answers import (
+    CONTAINED_WORDS_MAX,
+    answer_contained,
+    exact_match,
+    exact_match_squad,
+    token_f1,
+)
 from docmind_core.query_sets.normalising import normalised, vanishes
 
 # Outputs of the SQuAD evaluation script (v1.1) for an answer and its accepted answers: exact match, F1.
@@ -127,3 +133,42 @@ def test_normalising_twice_changes_nothing_and_a_text_matches_itself(text):
 def test_without_an_accepted_answer_there_is_nothing_to_match(formula):
     with pytest.raises(ValueError, match="at least one accepted answer"):
         formula("x", [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "golds", "rivals", "question", "value"),
+    [
+        ("It opened in 1973.", ["1973"], (), "", 1.0),
+        ("It opened in 1973 or in 1974.", ["1973"], (), "", 0.0),
+        ("It had 12 visitors in 1974.", ["12"], (), "How many came in 1974?", 1.0),
+        ("It is 1.5 metres.", ["15"], (), "", 0.0),
+        ("It is -5 degrees.", ["5"], (), "", 0.0),
+        ("It is 1.5 metres.", ["1.5"], (), "", 1.0),
+        ("It stands in Elwick Bay.", ["Elwick Bay"], ("Trenby",), "", 1.0),
+        ("It stands in Elwick Bay or Trenby.", ["Elwick Bay"], ("Trenby",), "", 0.0),
+        ("From Trenby to Elwick.", ["Elwick"], ("Trenby",), "Where does the road from Trenby lead?", 1.0),
+        ("The Elwickers like it.", ["Elwick"], (), "", 0.0),
+        ("Ada Crane, not Ada Dalton", ["Ada Crane", "A. Crane"], ("Ada Dalton",), "", 0.0),
+        ("yes", ["yes"], (), "", 1.0),
+        ("yes and no", ["yes"], (), "", 0.0),
+        ("", ["Elwick"], (), "", 0.0),
+        ("anything", ["the"], (), "", 0.0),
+    ],
+)
+def test_an_answer_contains_its_gold_as_whole_words_and_names_nothing_else_of_its_kind(
+    answer, golds, rivals, question, value
+):
+    assert answer_contained(answer, golds, rivals=rivals, question=question) == value
+
+
+def test_a_text_of_more_than_thirty_words_contains_no_answer():
+    words = ["word"] * (CONTAINED_WORDS_MAX - 1)
+
+    assert answer_contained(" ".join(["Elwick", *words]), ["Elwick"]) == 1.0
+    assert answer_contained(" ".join(["Elwick", *words, "more"]), ["Elwick"]) == 0.0
+
+
+@given(answer=TEXT, gold=TEXT.filter(lambda text: not vanishes(text)))
+def test_what_is_an_exact_match_is_contained_too(answer, gold):
+    assert answer_contained(gold, [gold]) == 1.0
+    assert answer_contained(answer, [gold]) in (0.0, 1.0)

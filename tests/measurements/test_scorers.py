@@ -36,6 +36,7 @@ def test_a_right_answer_with_the_right_passages_scores_one_everywhere():
         "exact_match": 1.0,
         "exact_match_squad": 1.0,
         "token_f1": 1.0,
+        "answer_contained": 1.0,
         "numeric_match": "no_gold",
         "empty_answer": 0.0,
         "cut_answer": 0.0,
@@ -58,7 +59,7 @@ def test_a_failed_query_is_wrong_and_not_left_out():
     found = scores(ANSWERABLE, FAILED)
     assert {metric for metric, value in found.items() if value == 0.0} == {
         "passed", "exact_match", "exact_match_squad",
-        "token_f1", "citation_recall", "recall@5", "recall@10", "full@5", "full@10", "ndcg@10",
+        "token_f1", "answer_contained", "citation_recall", "recall@5", "recall@10", "full@5", "full@10", "ndcg@10",
         "mrr@10", "evidence_recall", "over_abstention",
     }  # fmt: skip
     assert found["citation_precision"] == "no_citation"

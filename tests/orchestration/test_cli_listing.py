@@ -50,7 +50,7 @@ def test_suites_lists_the_bundled_ones_and_those_of_the_home(settings, shown):
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text("name: mine\nquery_set: python-reference\nlimit: 3\n")
     names = [words[0] for words in shown("suites")[2:]]
-    assert names[:4] == ["ablation", "conversations", "nightly", "smoke"]
+    assert names[:5] == ["ablation", "conversations", "nightly", "retrieval", "smoke"]
     assert names[-1] == str(folder / "mine.yaml")
 
 

@@ -107,7 +107,10 @@ def test_an_interruption_has_the_shells_exit_code_and_at_most_one_line(failing, 
     [
         (["nonsense"], "No such command 'nonsense'"),
         (["bench"], "Missing argument 'SUITE'"),
-        (["bench", "nope"], "there is no suite 'nope'. Name a bundled one (ablation, conversations, nightly, smoke)"),
+        (
+            ["bench", "nope"],
+            "there is no suite 'nope'. Name a bundled one (ablation, conversations, nightly, retrieval, smoke)",
+        ),
         (["bench", "smoke", "--limit", "0"], "--limit"),
         (["bench", "smoke", "--arms", "nope"], "there is no arm 'nope'"),
         (["bench", "smoke", "--arms", ","], "--arms"),

@@ -212,13 +212,15 @@ def test_a_folder_is_loaded_by_its_path(tmp_path):
 
 
 def test_the_bundled_name_wins_and_is_listed():
-    assert bundled_query_set_names() == ("python-reference", "python-reference-conversations")
+    assert bundled_query_set_names() == ("facts", "python-reference", "python-reference-conversations")
 
 
 def test_what_is_neither_a_name_nor_a_folder_is_refused(tmp_path):
     file = write_query_set(tmp_path) / "queries.jsonl"
 
-    with pytest.raises(UsageError, match=r"no query set is called 'python-refrence'.* Bundled: python-reference"):
+    with pytest.raises(
+        UsageError, match=r"no query set is called 'python-refrence'.* Bundled: facts, python-reference"
+    ):
         load_query_set("python-refrence")
     with pytest.raises(UsageError, match="one file of a query set; name the folder that holds it"):
         load_query_set(str(file))

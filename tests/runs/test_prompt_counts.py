@@ -14,24 +14,25 @@ from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.prompt_counts import PromptCounts, billed_bounds, duplicated_tokens
-from docmind_core.serving.chat import ChatRequest
+from docmind_core.serving.chat import ChatRequest, chat_messages
 from docmind_core.tables.reading import query_rows
 
 
 class LocalWords:
     """A word is a token, the template costs none: as the fake engine counts."""
 
-    def prompt(self, system, user):
-        return len(self.prompt_ids(system, user))
+    def prompt(self, system, user, examples=()):
+        return len(self.prompt_ids(system, user, examples))
 
     def text(self, text):
         return len(text.split())
 
-    def prompt_at_most(self, system, user):
-        return len(system) + len(user)
+    def prompt_at_most(self, system, user, examples=()):
+        return sum(len(message["content"]) for message in chat_messages(system, user, examples))
 
-    def prompt_ids(self, system, user):
-        return [hash(word) for word in f"{system} {user}".split()]
+    def prompt_ids(self, system, user, examples=()):
+        texts = [message["content"] for message in chat_messages(system, user, examples)]
+        return [hash(word) for word in " ".join(texts).split()]
 
 
 def run(settings, suite):

@@ -1,0 +1,1 @@
+"""The bundled query set `facts`: short documents about invented things, written by code from a seed."""
