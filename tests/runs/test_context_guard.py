@@ -92,7 +92,7 @@ def test_each_row_has_the_share_of_the_evidence_before_and_after(home, make_suit
     first["gold_doc_ids"] = [f"d_{topic}" for topic in needs]
     first["evidence"] = [{"doc_id": f"d_{topic}", "text": f"The colour of {topic} is blue."} for topic in needs]
     path.write_text("".join(json.dumps(query) + "\n" for query in (first, others[-1])), "utf-8")
-    engine.window = 138
+    engine.window = 237
     run(home, make_suite(arms=["single_pass"], answer_max_tokens=16))
 
     rows = select(
@@ -126,7 +126,7 @@ def plant_evidence(folder):
     (folder / "queries.jsonl").write_text(json.dumps(query) + "\n", "utf-8")
 
 
-@pytest.mark.parametrize(("arm", "window"), [("single_pass", 215), ("tuned", 215), ("naive+specialization", 330)])
+@pytest.mark.parametrize(("arm", "window"), [("single_pass", 314), ("tuned", 314), ("naive+specialization", 330)])
 def test_evidence_that_was_cut_out_of_a_passage_is_not_counted_as_read(
     home, make_suite, engine, query_set_folder, arm, window
 ):

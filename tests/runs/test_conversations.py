@@ -45,7 +45,7 @@ def conversed(query_set_folder, engine):
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_long_conversation_is_trimmed_to_its_first_turn_and_its_last_five(home, make_suite, engine, conversed, arm):
     """S27, S29: strategy 1 in a benchmark; pairs whole, the query whole."""
-    engine.window = 540
+    engine.window = 640
     run(home, make_suite(arms=[arm], answer_max_tokens=16))
 
     assert select(home, "select status, earlier_turns from query_runs") == [("answered", TURNS)]
