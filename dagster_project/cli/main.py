@@ -16,6 +16,7 @@ from dagster_project.cli.engine import engine
 from dagster_project.cli.gate import gate
 from dagster_project.cli.importing import import_
 from dagster_project.cli.listing import arms, runs, suites
+from dagster_project.cli.manifest import manifest
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
 from dagster_project.cli.schedule import schedule
@@ -57,6 +58,7 @@ COMMANDS = (
     compare,
     baseline,
     gate,
+    manifest,
     sql,
     report,
     engine,

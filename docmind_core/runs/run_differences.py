@@ -55,10 +55,16 @@ def manifest_differences(baseline: Mapping[str, object], candidate: Mapping[str,
 
 
 def manifest_fields(row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Yield all that a row of `runs` says of how it was made: conditions, origins, and each field of its manifest."""
-    yield from sorted(conditions_of(row).items())
-    yield from ((name, row.get(name)) for name in ORIGINS)
+    """Yield all that a row of `runs` says of how it was made: conditions, origins, and each field of its manifest.
+
+    A condition that is a field of the manifest too, such as the suite's limit, is there once.
+    """
     manifest = _object(row.get("manifest"))
+    said = {*_object(manifest.get("suite")), *_object(manifest.get("engine"))}
+    said |= {"suite"} if "suite" in manifest else set()
+    said |= {"hardware_fingerprint"} if "hardware" in manifest else set()
+    yield from ((name, value) for name, value in sorted(conditions_of(row).items()) if name not in said)
+    yield from ((name, row.get(name)) for name in ORIGINS)
     if "prompts" not in manifest:
         yield "prompt_hash", row.get("prompt_hash")
     yield from _leaves(manifest, "")
@@ -86,7 +92,7 @@ def _origins(row: Mapping[str, object]) -> dict[str, object]:
 
 def _leaves(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
     for name, value in sorted(content.items()):
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
