@@ -66,6 +66,23 @@ def absolute_reference(reference: str, folder: Path) -> str:
     return f"{path.resolve()}:{name}" if colon and path.is_file() else reference
 
 
+def reader_of(query_set: str) -> tuple[str, str] | None:
+    """Return the reader and the path of `my_reader.py:read:folder` or `hotpot:dev.json`; None of any other text."""
+    reference, colon, path = query_set.rpartition(":")
+    return (reference, path) if colon and reference and path and not Path(query_set).exists() else None
+
+
+def absolute_query_set(query_set: str, folder: Path) -> str:
+    """Return a query set that is the same from everywhere: relative paths that are there are taken from `folder`."""
+    if (folder / query_set).exists():
+        return str((folder / query_set).resolve())
+    named = reader_of(query_set)
+    if named is None:
+        return query_set
+    path = (folder / named[1]).resolve() if (folder / named[1]).exists() else named[1]
+    return f"{absolute_reference(named[0], folder)}:{path}"
+
+
 def described(error: BaseException, file: str = "") -> str:
     """Return an error in one line: its class, its text, and the line of `file` that it comes from."""
     text = " ".join(str(error).split())

@@ -5,6 +5,7 @@ from pathlib import Path
 from docmind_core.errors import UsageError
 from docmind_core.query_sets.facts.questions import generated_facts
 from docmind_core.query_sets.formats import describe_file
+from docmind_core.query_sets.plugged_readers import read_with_plugin
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import locate, written_queries
 from docmind_core.query_sets.python_reference.topics import topic_documents
@@ -22,10 +23,10 @@ def bundled_query_set_names() -> tuple[str, ...]:
 
 
 def load_query_set(name_or_folder: str) -> QuerySet:
-    """Load a bundled query set by its name, else the one in the folder of that path.
+    """Load a bundled query set by its name, else the one in the folder of that path, else what a reader makes of it.
 
     Raises:
-        UsageError: If it is neither.
+        UsageError: If it is none of them.
         QuerySetError: If what is there is not valid.
     """
     if name_or_folder in bundled_query_set_names():
@@ -33,6 +34,8 @@ def load_query_set(name_or_folder: str) -> QuerySet:
     folder = Path(name_or_folder).expanduser()
     if folder.is_dir():
         return read_query_set(folder)
+    if (found := read_with_plugin(name_or_folder)) is not None:
+        return found
     names = ", ".join(bundled_query_set_names())
     if folder.exists():
         described = describe_file(folder) or f"a file; name the folder that holds it, or one of: {names}"

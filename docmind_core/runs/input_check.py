@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.errors import DocMindError, SuiteError, UsageError
+from docmind_core.plugins import reader_of
+from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.formats import describe_file, describe_folder
 from docmind_core.query_sets.normalising import vanishes
 from docmind_core.query_sets.problems import shown
@@ -48,6 +50,8 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
         if described := describe_folder(Path(path)):
             raise UsageError(f"{path} is {described}")
         return checked_query_set(read_query_set(Path(path)))
+    if reader_of(path) is not None:
+        return checked_query_set(load_query_set(path))
     if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
     return _check_suite(read_suite(path), path, check_schedule)
@@ -92,7 +96,6 @@ def _described(query_set: QuerySet) -> str:
 
 def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None) -> CheckedInput:
     # LangGraph is imported with the arms; a folder is checked without.
-    from docmind_core.query_sets.bundled import load_query_set  # noqa: PLC0415
     from docmind_core.runs.suite_arms import suite_arm  # noqa: PLC0415
     from docmind_core.serving.profiles import engine_profile  # noqa: PLC0415
 

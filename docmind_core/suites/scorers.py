@@ -12,7 +12,7 @@ from docmind_core.errors import SuiteError, UsageError
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import LIMITS, MINIMUM_SUFFIX, find_limit
 from docmind_core.metrics.metric import Metric
-from docmind_core.plugins import load_plugin
+from docmind_core.plugins import load_plugin, reader_of
 from docmind_core.suites.own_metrics import OwnMetric, reference_of
 from docmind_core.suites.suite import Suite, limit_problems_of
 
@@ -57,7 +57,9 @@ def load_scorer(reference: str) -> LoadedScorer:
 
 def plugin_hashes(suite: Suite) -> dict[str, str]:
     """Return by reference the sha256 of the user's code that a suite names, as it is now, or `not loadable`."""
-    return {reference: _hash_now(reference) for reference in map(reference_of, suite.metrics)}
+    reader = reader_of(suite.query_set)
+    references = [*map(reference_of, suite.metrics), *([reader[0]] if reader else [])]
+    return {reference: _hash_now(reference) for reference in references}
 
 
 def _hash_now(reference: str) -> str:

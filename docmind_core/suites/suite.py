@@ -22,7 +22,7 @@ from pydantic import (
 from docmind_core.errors import SuiteError, UsageError
 from docmind_core.metrics.limit_problems import limit_problems
 from docmind_core.metrics.metric import Metric
-from docmind_core.plugins import absolute_reference
+from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
@@ -202,8 +202,8 @@ def bundled_suite_names() -> tuple[str, ...]:
 def load_suite(name_or_path: str) -> Suite:
     """Read a bundled suite by its name, or a suite file by its path.
 
-    A relative `query_set` folder in a file is taken from that file's folder, and so are the files of scorers and the
-    paths of `systems`. No code of the user's runs.
+    A relative `query_set` in a file is taken from that file's folder, and so are the files of scorers and readers, and
+    the paths of `systems`. No code of the user's runs.
 
     Raises:
         UsageError: If there is no such suite.
@@ -224,8 +224,7 @@ def load_suite(name_or_path: str) -> Suite:
         )
     suite = parse_suite(_read_text(path), source=str(path))
     systems = {name: system.placed_in(path.parent.resolve()) for name, system in suite.systems.items()}
-    folder = path.parent / suite.query_set
-    query_set = str(folder.resolve()) if folder.is_dir() else suite.query_set
+    query_set = absolute_query_set(suite.query_set, path.parent)
     metrics = tuple(absolute_reference(reference_of(entry), path.parent) for entry in suite.metrics)
     return suite.model_copy(update={"query_set": query_set, "systems": systems, "metrics": metrics})
 
