@@ -46,6 +46,8 @@ class CallBook:
     cached_unsaid: str = "flag_off"
     """Why a usage without cached tokens lacks them."""
     call_id: str = field(default_factory=lambda: uuid4().hex)
+    waits: bool = True
+    """Whether an attempt is on disk before its answer is used; see `Journal.book_attempt`."""
     late: bool = False
     """Whether its query had been answered: it has no spans then, which would lie outside the query's own."""
     _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class CallBook:
         self._attempts += 1
         span_id = self.trace.new_id("chat")
         self._under_way[start.attempt] = (start, span_id)
-        self.journal.book_attempt(self.trace.key, self._row(start, span_id), ended=False)
+        self.journal.book_attempt(self.trace.key, self._row(start, span_id), ended=False, waits=self.waits)
 
     def end(self, end: AttemptEnd) -> None:
         """Book how it ended; durable on return."""
@@ -108,7 +110,7 @@ class CallBook:
             "ended_because": end.ended_because,
         }
         failed = end.error_type in FOR_GOOD and not self.late
-        self.journal.book_attempt(self.trace.key, row, ended=True, failed=failed, sent_on=end.sent_on)
+        self.journal.book_attempt(self.trace.key, row, ended=True, failed=failed, sent_on=end.sent_on, waits=self.waits)
 
     def _add_span(
         self,

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docmind_core.errors import RunError
-from docmind_core.runs.journal_entries import SCHEMA, FailedCall, decode, encode
+from docmind_core.runs.journal_entries import SCHEMA, FailedCall, decode, encode, open_for_reading
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 Row = dict[str, Any]
@@ -43,7 +43,7 @@ class Journal:
         self._path = path
         try:
             if read_only:
-                self._connection = _open_for_reading(path)
+                self._connection = open_for_reading(path)
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None)
@@ -64,18 +64,26 @@ class Journal:
         self._connection.close()
 
     def book_attempt(
-        self, key: QueryKey, row: Row, *, ended: bool, failed: bool = False, sent_on: tuple[str, bytes] | None = None
+        self,
+        key: QueryKey,
+        row: Row,
+        *,
+        ended: bool,
+        failed: bool = False,
+        sent_on: tuple[str, bytes] | None = None,
+        waits: bool = True,
     ) -> None:
         """Write one attempt of a call, or how it ended, and in one with that whether its call has failed for good.
 
-        `sent_on` is what a client of the recording proxy was sent, to be sent again. Durable on return.
+        `sent_on` is what a client of the recording proxy was sent. Durable on return; without `waits` it survives the
+        end of this process at once, and a power failure from the next durable transaction on.
         """
         attempt = (
             *(key.run_id, key.query_id, key.replicate),
             *(row["agent"], row["task"], row["request_hash"], row["call_id"], row["attempt"]),
             *(int(ended), encode(row)),
         )
-        with self._one_transaction():
+        with self._one_transaction(waits=waits):
             self._write("insert or replace into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", attempt)
             if sent_on is not None:
                 self._write("insert into replies values (?, ?, ?, ?)", (row["call_id"], row["attempt"], *sent_on))
@@ -204,10 +212,7 @@ class Journal:
 
     def identity(self) -> Row | None:
         """Return what the run was begun with; None before it has begun."""
-        for (identity,) in self._read("select identity from beginning", ()):
-            found: Row = decode(identity)
-            return found
-        return None
+        return next((decode(identity) for (identity,) in self._read("select identity from beginning", ())), None)
 
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Note what the run is begun with."""
@@ -264,7 +269,9 @@ class Journal:
         return None
 
     @contextmanager
-    def _one_transaction(self) -> Iterator[None]:
+    def _one_transaction(self, *, waits: bool) -> Iterator[None]:
+        if not waits:
+            self._connection.execute("pragma synchronous = normal")
         self._write("begin immediate", ())
         try:
             yield
@@ -272,6 +279,9 @@ class Journal:
         except BaseException:
             self._connection.rollback()
             raise
+        finally:
+            if not waits:
+                self._connection.execute("pragma synchronous = full")
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
         try:
@@ -286,9 +296,3 @@ class Journal:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise RunError(f"{self._path}: can't be read ({error}).") from error
-
-
-def _open_for_reading(path: Path) -> sqlite3.Connection:
-    # Without a log beside it nobody writes it. SQLite would make one, even to read, which a read-only folder refuses.
-    is_at_rest = not path.with_name(f"{path.name}-wal").exists()
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * is_at_rest}", uri=True)

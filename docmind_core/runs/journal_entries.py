@@ -1,8 +1,10 @@
 """What stands in a journal beside the rows of the tables, and how a value is written there."""
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 SCHEMA = """
@@ -89,3 +91,10 @@ def decode(text: str) -> Any:
 
 def _decode_time(entry: dict[str, Any]) -> Any:
     return datetime.fromisoformat(entry["utc"]) if entry.keys() == {"utc"} else entry
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a journal that another process may be writing, or that may not be written at all."""
+    # Without a log beside it nobody writes it. SQLite would make one, even to read, which a read-only folder refuses.
+    is_at_rest = not path.with_name(f"{path.name}-wal").exists()
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * is_at_rest}", uri=True)

@@ -72,8 +72,8 @@ class SystemGraph:
         try:
             answer = await self.system.ask(asked)
         finally:
-            called.answered = True
             tools.late.adopt(called.under_way)
+            called.end()
             if called.failed is not None:
                 raise called.failed
             if called.lost is not None and (gone := await self.engine_gone(called.lost)) is not None:

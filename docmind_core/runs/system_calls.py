@@ -45,15 +45,6 @@ class _RetriedBook:
 
 
 @dataclass(slots=True, kw_only=True)
-class CallCounts:
-    """What of a system was seen, for who checks it."""
-
-    attributed: int = 0
-    unattributed: int = 0
-    requests: list[ForeignRequest] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True)
 class CalledFor:
     """The calls made for one question, or those of which it is not known for which."""
 
@@ -63,7 +54,7 @@ class CalledFor:
     clock: ClockAnchor
     engine: EngineSeat
     tools: RecordingTools | None = None
-    """Of the question; None for unattributed calls."""
+    """Of the question until it is answered; None for unattributed calls."""
     context: AgentContext | None = None
     answered: bool = False
     lost: EngineUnreachable | None = None
@@ -73,6 +64,13 @@ class CalledFor:
     under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _books: dict[str, list[_RetriedBook]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
+
+    def end(self) -> None:
+        """Note that the question is answered, and let go of what was kept for it; what comes now is late."""
+        self.answered = True
+        self.tools, self.context = None, None
+        self.trace = QueryTrace(key=self.trace.key, level=self.trace.level)
+        self._books.clear()
 
     def open(self, request: ForeignRequest) -> OpenCall | Replay:
         """Return where a request is booked, or the reply that it had before an interruption."""
@@ -135,10 +133,11 @@ class CalledFor:
             phase=self.trace.key.phase,
             clock=self.clock,
             late=origin.role == LATE,
+            waits=False,  # the disk would make each call of the system slower than it is
         )
 
     def _agent_of(self, request: ForeignRequest) -> str:
-        if self.tools is None:
+        if not self.trace.key.query_id:
             return UNATTRIBUTED
         named = request.named_agent or self.spec.agent_of(request.system_prompt, request.tools)
         return named or request.fingerprint
@@ -168,7 +167,6 @@ class SystemDesk:
     replicate: int = 0
     """Of the calls that are not attributed: below 0 while the arm warms up."""
     questions: dict[str, CalledFor] = field(default_factory=dict)
-    seen: CallCounts = field(default_factory=CallCounts)
     _others: dict[int, CalledFor] = field(default_factory=dict)
 
     def open_question(self, tools: RecordingTools, context: AgentContext) -> tuple[str, CalledFor]:
@@ -194,10 +192,6 @@ class SystemDesk:
     def call(self, query: str | None, request: ForeignRequest) -> Iterator[OpenCall | Replay]:
         """Open a call and know that it is under way until it has ended."""
         called = self.questions[query] if query is not None else self._of_nobody()
-        if query is None:
-            self.seen.unattributed += 1
-        else:
-            self.seen.attributed += 1
         task = asyncio.current_task()
         assert task is not None
         called.under_way.add(task)

@@ -131,8 +131,7 @@ class Forwarding:
             found = self._streamed.reply()
         end = self._without_key(relayed.end())
         self._book_read(found, (response.headers.get("Content-Type", ""), relayed.passed_on))
-        await to_client.write(end)
-        await to_client.write_eof()
+        await to_client.write_eof(end)
         return to_client
 
     async def _read(self, reads: AsyncIterator[bytes]) -> ChatReply | Exception:

@@ -36,11 +36,14 @@ class StreamTimes:
 
     def with_token(self, now_ns: int, *, of_answer: bool) -> "StreamTimes":
         """Return the times after a chunk with something that the model wrote."""
-        return replace(
-            self,
+        return StreamTimes(  # once per chunk: `replace` takes three times as long
             first_token_ns=self.first_token_ns or now_ns,
             last_token_ns=now_ns,
             first_answer_ns=self.first_answer_ns or (now_ns if of_answer else None),
+            counted_first=self.counted_first,
+            counted_last=self.counted_last,
+            counted_chunks=self.counted_chunks,
+            counts_fell=self.counts_fell,
         )
 
     def with_count(self, now_ns: int, completion_tokens: int) -> "StreamTimes":

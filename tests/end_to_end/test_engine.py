@@ -7,7 +7,8 @@ from docmind_core.serving.engine_state import group_members, read_state
 from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.token_counts import FolderTokenCounts
 from docmind_core.settings import Settings
-from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete
+from tests.conftest import PROJECT
+from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete, engine_growth
 from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select
 
 SYSTEM = "You answer questions about the capitals of countries with the name of one city. " * 8
@@ -82,6 +83,27 @@ def test_an_engine_given_by_url_is_as_good_a_citizen(running_engine, tmp_path):
     assert select(home, "select distinct strategy, engine_managed, prefix_cache_state from runs") == [
         ("keyword_search", False, "unknown")
     ]
+
+
+@pytest.mark.engine
+def test_a_graph_of_the_user_balances_to_the_token_under_the_names_of_its_own_agents(running_engine, tmp_path):
+    pytest.importorskip("langchain_openai", reason="langchain and langchain-openai are not installed (make install)")
+    home = Settings(home=tmp_path / "home")
+    suite = str(PROJECT / "examples" / "langgraph_supervisor" / "suite.yaml")
+    only_it = ("--arms", "supervisor_graph", "--limit", "1")
+    printed = docmind(home, "bench", suite, "--engine", running_engine.base_url, *only_it)
+
+    ((run_id, prompt, completion),) = select(
+        home, "select run_id, sum(prompt_tokens), sum(completion_tokens) from llm_calls group by 1"
+    )
+    assert (prompt, completion) == engine_growth(home, run_id)
+    assert select(home, "select state, because from ledger_balance") == [("balanced", None)]
+    of_nobody = "count(*) filter (where query_id is null)"
+    callers = select(home, f"select agent, {of_nobody} from llm_calls group by 1 order by 1")
+    assert callers == [
+        ("planner", 0), ("retriever", 0), ("supervisor", 0), ("synthesizer", 0), ("validator", 0)
+    ]  # fmt: skip
+    assert "supervisor_graph" in printed
 
 
 @pytest.mark.engine
