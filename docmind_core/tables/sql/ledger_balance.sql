@@ -242,8 +242,8 @@ select
     completion_difference,
     unreconciled_calls,
     state,
-    case
-        when state <> state_of_tokens then of_the_system
+    nullif(concat_ws('; ', nullif(of_the_system, ''), case
+        when state <> state_of_tokens then null
         when state = 'no_metrics'
             then 'the engine offers no /metrics, or lacks prompt_tokens or generation_tokens'
         when state = 'not_exclusive' and elsewhere is not null then elsewhere
@@ -282,7 +282,7 @@ select
         when cached_difference <> 0
             then format('a warning only: of the prompt tokens, the engine counted {:+d} cached ones against the ledger',
                 cached_difference)
-    end as because,
+    end), '') as because,
     requests_sent,
     attempts_booked,
     requests_difference,
