@@ -32,6 +32,7 @@ from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
+from docmind_core.serving.profile_files import profile_hashes
 from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings, turn_telemetry_off
@@ -86,7 +87,7 @@ def _execute(
                     index_hash=index.index_hash,
                     connection=connection,
                     dagster_run_id=dagster_run_id,
-                    plugins=plugin_hashes(suite),
+                    plugins={**plugin_hashes(suite), **profile_hashes(settings, suite.engine)},
                 )
                 _admit(settings, journal, inputs)
                 with open_token_counts(connection) as counts:

@@ -10,6 +10,7 @@ from pathlib import Path
 from docmind_core.errors import EngineStartError, SettingsError, UsageError
 from docmind_core.serving.bundled_model import PreparedModel
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.dialects import VLLM
 from docmind_core.serving.engine_state import EngineState, end_group, forget_state, group_members, read_state
 from docmind_core.serving.launcher import installed_engine
 from docmind_core.serving.managed import end_stale_group, is_healthy, start_engine, wait_until_healthy
@@ -63,7 +64,7 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
     if is_url(suite_engine.engine):
         yield _connect_remote(suite_engine)
         return
-    profile = engine_profile(suite_engine.engine)
+    profile = engine_profile(suite_engine.engine, settings)
     _refuse_other_model(profile, suite_engine.model)
     require_vllm(profile)
     model = profile.prepare_model(settings, announce)
@@ -91,7 +92,7 @@ def prepare_engine(suite_engine: EngineRequest, settings: Settings, announce: An
     """
     if is_url(suite_engine.engine):
         return _connect_remote(suite_engine)
-    profile = engine_profile(suite_engine.engine)
+    profile = engine_profile(suite_engine.engine, settings)
     _refuse_other_model(profile, suite_engine.model)
     require_vllm(profile)
     profile.prepare_model(settings, announce)
@@ -111,7 +112,7 @@ def start_engine_detached(
     Raises:
         EngineStartError: If one runs already in this home, the port is taken, or it does not come up.
     """
-    profile = engine_profile(profile_name)
+    profile = engine_profile(profile_name, settings)
     require_vllm(profile)
     model = profile.prepare_model(settings, announce)
     engine = start_engine(profile, model.folder, settings, announce, port=port, detached=True)
@@ -165,7 +166,7 @@ def _refuse_other_model(profile: EngineProfile, model: str | None) -> None:
 
 def require_vllm(profile: EngineProfile) -> None:
     """Raise EngineStartError when the profile starts vLLM and none is installed."""
-    if profile.launcher == LAUNCHER and installed_engine() is None:
+    if not profile.server and profile.launcher == LAUNCHER and installed_engine() is None:
         raise EngineStartError(
             f"vLLM is not installed here, so the profile {profile.name} can't be started. "
             "Install it: make install; or use a running engine: --engine URL"
@@ -214,7 +215,8 @@ def _connect_managed(
         engine_args_hash=profile.engine_args_hash,
         model_revision=model.revision,
         weights_hash=model.weights_hash,
-        model_folder=model.folder,
+        model_folder=model.folder if model.folder.is_dir() else None,
+        dialect=profile.dialect or (facts.dialect if profile.server else VLLM),
         dtype=profile.dtype,
         batch_invariant=profile.batch_invariant,
         prefix_cache_resettable=profile.prefix_cache_resettable,

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from docmind_core.errors import UsageError
 from docmind_core.serving.bundled_model import BUNDLED_MODEL, PreparedModel, prepare_bundled_model
+from docmind_core.serving.dialects import Dialect
 from docmind_core.serving.kv_budget import prepare_local_model
-from docmind_core.settings import Settings
+from docmind_core.serving.profile_files import dialect_of, model_finder, profiles_folder, read_profile_file
+from docmind_core.settings import Settings, load_settings
 
 LAUNCHER = (sys.executable, "-P", "-m", "docmind_core.serving.launcher", "--watch-stdin", "serve")
 """-P keeps the current folder off the import path: a stray `queue.py` there would end the server."""
@@ -42,11 +44,17 @@ class EngineProfile:
     prepare_model: Callable[[Settings, Callable[[str], None]], PreparedModel] = field(repr=False)
     """Makes the model available; told where the home is and whom to tell about progress."""
     launcher: tuple[str, ...] = field(default=LAUNCHER, repr=False)
+    server: tuple[str, ...] = ()
+    """Command of a server that is not vLLM, with {model} and {port} in it; then `launcher` is not used."""
+    dialect: Dialect | None = None
+    """What the engine speaks; None: vLLM's, or what `server` turns out to speak."""
 
     @property
     def engine_args_hash(self) -> str:
         """sha256 of flags and environment; the port, the host and the model's folder are left out."""
-        content = json.dumps([self.served_model_name, self.flags, dict(sorted(self.environment.items()))])
+        started_by = [self.server] if self.server else []
+        environment = dict(sorted(self.environment.items()))
+        content = json.dumps([self.served_model_name, self.flags, environment, *started_by])
         return hashlib.sha256(content.encode()).hexdigest()
 
     @property
@@ -71,26 +79,59 @@ class EngineProfile:
 
     def command(self, model_folder: Path, port: int) -> list[str]:
         """The command line of the server, bound to loopback."""
+        if self.server:
+            filled = [word.replace("{model}", str(model_folder)).replace("{port}", str(port)) for word in self.server]
+            return [*filled, *self.flags]
         address = ["--host", "127.0.0.1", "--port", str(port)]
         return [*self.launcher, str(model_folder), "--served-model-name", self.served_model_name, *self.flags, *address]
 
 
-def engine_profile(name: str) -> EngineProfile:
-    """Return the profile called `name`.
+def engine_profile(name: str, settings: Settings | None = None) -> EngineProfile:
+    """Return the profile called `name`: a built-in one, or `engines/<name>.yaml` of the home.
+
+    Args:
+        name: As in a suite.
+        settings: The home; by default the one that the environment names.
 
     Raises:
-        UsageError: If there is no such profile; the known ones are listed.
+        UsageError: If there is no such profile, or its file is not valid; the known ones are listed.
     """
-    builder = _BUILDERS.get(name)
-    if builder is None:
-        known = ", ".join(engine_profile_names())
-        raise UsageError(f"there is no engine profile {name!r}. Known: {known}; or give the URL of a running engine.")
-    return builder()
+    folder = profiles_folder(settings or load_settings())
+    known = engine_profile_names(settings)
+    if name not in known:
+        raise UsageError(
+            f"there is no engine profile {name!r}. Known: {', '.join(known)}; or give the URL of a running engine. "
+            f"Your own go into {folder}"
+        )
+    path = folder / f"{name}.yaml"
+    if name not in _BUILDERS:
+        return _of_the_user(name, path)
+    if path.exists():
+        raise UsageError(f"{path}: {name} is a built-in profile; give the file another name")
+    return _BUILDERS[name]()
 
 
-def engine_profile_names() -> tuple[str, ...]:
-    """Names of all profiles, sorted."""
-    return tuple(sorted(_BUILDERS))
+def engine_profile_names(settings: Settings | None = None) -> tuple[str, ...]:
+    """Names of all profiles, sorted: the built-in ones, and those of the home."""
+    folder = profiles_folder(settings or load_settings())
+    return tuple(sorted({*_BUILDERS, *(path.stem for path in folder.glob("*.yaml"))}))
+
+
+def _of_the_user(name: str, path: Path) -> EngineProfile:
+    found = read_profile_file(path)
+    return EngineProfile(
+        name=name,
+        served_model_name=found.served_model_name or name,
+        flags=found.flags,
+        environment=found.environment,
+        plumbing=found.plumbing,
+        limits=found.limits,
+        shutdown_timeout_s=found.shutdown_timeout_s,
+        start_timeout_s=found.start_timeout_s,
+        prepare_model=model_finder(found, path),
+        server=found.command,
+        dialect=dialect_of(found.dialect, path.parent),
+    )
 
 
 def _cpu_smollm2() -> EngineProfile:
