@@ -215,7 +215,7 @@ def _connect_managed(
         engine_args_hash=profile.engine_args_hash,
         model_revision=model.revision,
         weights_hash=model.weights_hash,
-        model_folder=model.folder if model.folder.is_dir() else None,
+        model_folder=None if model.folder.is_file() else model.folder,
         dialect=profile.dialect or (facts.dialect if profile.server else VLLM),
         dtype=profile.dtype,
         batch_invariant=profile.batch_invariant,
