@@ -150,16 +150,17 @@ def described_report(paths: ReportPaths) -> Metadata:
         "markdown_path": dg.MetadataValue.path(str(paths.markdown)),
         "summary": dg.MetadataValue.md(f"{_FENCE}\n{paths.summary}\n{_FENCE}"),
         "report": dg.MetadataValue.md(paths.markdown.read_text("utf-8")),
-        **_chart(paths.chart_png),
+        **_chart("chart", "billed tokens per query, by agent", paths.chart_png),
+        **_chart("history", "the last runs of each arm", paths.history_png),
     }
 
 
-def _chart(png: bytes | None) -> Metadata:
+def _chart(name: str, description: str, png: bytes | None) -> Metadata:
     """Show a chart; the UI reads metadata as one text, so a large picture would make the page slow."""
     if png is None or len(png) > CHART_BYTES_MAX:
         return {}
     picture = base64.b64encode(png).decode("ascii")
-    return {"chart": dg.MetadataValue.md(f"![billed tokens per query, by agent](data:image/png;base64,{picture})")}
+    return {name: dg.MetadataValue.md(f"![{description}](data:image/png;base64,{picture})")}
 
 
 def table_of(rows: Sequence[Mapping[str, object]]) -> dg.TableMetadataValue | dg.TextMetadataValue:

@@ -11,7 +11,7 @@ from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRu
 from docmind_core.measurements.comparing_arms import is_of_one_benchmark_run, replace_comparisons
 from docmind_core.measurements.flipped_queries import FlippedQuery, flipped_queries
 from docmind_core.measurements.paired import PairedRuns
-from docmind_core.measurements.times import compare_clocks
+from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks
 from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, WORSE
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.queries import Query
@@ -133,7 +133,7 @@ def _compared(
     arms = pairs.candidate, pairs.baseline
     run_ids = tuple(dict.fromkeys(arm.run_id for arm in arms))  # a run may be compared with itself
     rows = compare(*arms, ledger, rules, in_detail=True)
-    values = read_query_values(settings.tables, run_ids)
+    values = read_query_values(settings.tables, run_ids, times=CLOCK_METRICS)
     times = compare_clocks(arms[0].row, arms[1].row, *(values[arm.run_id] for arm in arms))
     return [*_without_false_findings(rows), *times]
 

@@ -1,7 +1,7 @@
 """The report of one benchmark run: a page of HTML, its twin in Markdown, and a summary for the terminal."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from docmind_core.reports.estimates import quality_estimate
 from docmind_core.reports.example_queries import RULE, read_example_queries
 from docmind_core.reports.guide_grades import ArmGrade, guide_grades_table, read_guide_grades, recommendation_lines
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
+from docmind_core.reports.history import ArmHistory, read_history
+from docmind_core.reports.history_chart import HISTORY_KEY, history_png, history_svg
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
@@ -57,6 +59,8 @@ class ReportPaths:
     """The guide's grade with its points, by arm."""
     chart_png: bytes | None = None
     """Tokens per query by agent; None when no usage is known."""
+    history_png: bytes | None = None
+    """The last runs of each arm; None for the first of its series."""
 
 
 def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int | None = None) -> ReportPaths:
@@ -75,10 +79,11 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
         records = read_benchmark(settings, benchmark_run)
         scorecard, grades = read_scorecard(settings, records), read_guide_grades(settings, records)
         content = _content(settings, records) | _graded(scorecard, grades)
+        histories = read_history(settings, records)
     folder = settings.reports / records.arms[0].benchmark_run
     folder.mkdir(parents=True, exist_ok=True)
     html, markdown = folder / "index.html", folder / "report.md"
-    _replace(html, html_environment().get_template("benchmark.html.j2").render(content | _charts(records)))
+    _replace(html, html_environment().get_template("benchmark.html.j2").render(content | _charts(records, histories)))
     _replace(markdown, markdown_environment().get_template("benchmark.md.j2").render(content))
     if records.own_metrics:
         write_metrics_page(settings)
@@ -93,6 +98,7 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
         chart_png=stacked_bars_png(shares, unit=TOKENS_UNIT, incomplete=unknown_agents(records))
         if any(shares.values())
         else None,
+        history_png=history_png(histories) if histories else None,
     )
 
 
@@ -155,10 +161,12 @@ def _graded(scorecard: Scorecard, grades: tuple[ArmGrade, ...]) -> dict[str, obj
     }
 
 
-def _charts(records: BenchmarkRecords) -> dict[str, object]:
+def _charts(records: BenchmarkRecords, histories: Sequence[ArmHistory]) -> dict[str, object]:
     shares, unknown = tokens_by_agent(records), unknown_agents(records)
     quality = _quality_estimates(records)
     return {
+        "history_chart": history_svg(histories) if histories else None,
+        "history_key": HISTORY_KEY,
         "tokens_chart": stacked_bars(
             shares,
             unit=TOKENS_UNIT,

@@ -30,7 +30,7 @@ _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _HATCHES = ("", "//", "\\\\", "--", "xx", "||", "")
 _LABEL_CHARACTERS = 40
 PNG_DPI = 72
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 9.0,
@@ -50,19 +50,23 @@ def stacked_bars(
         description: What a screen reader says.
         incomplete: Arms whose bar lacks a part: their total is a lower bound, and says so.
     """
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": "stacked_bars"}):
-        return _svg(_stacked_figure(shares, unit, incomplete), description)
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "stacked_bars"}):
+        return figure_svg(_stacked_figure(shares, unit, incomplete), description)
 
 
 def stacked_bars_png(
     shares: Mapping[str, Mapping[str, float]], *, unit: str, incomplete: Collection[str] = ()
 ) -> bytes:
     """Draw the same bars as a PNG on white, a few kB small: where no SVG can be shown."""
-    with mpl.rc_context(_STYLE):
-        buffer = BytesIO()
-        figure = _stacked_figure(shares, unit, incomplete)
-        figure.savefig(buffer, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
-        return buffer.getvalue()
+    with mpl.rc_context(STYLE):
+        return figure_png(_stacked_figure(shares, unit, incomplete))
+
+
+def figure_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG on white."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str, incomplete: Collection[str]) -> Figure:
@@ -73,7 +77,7 @@ def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str, incomp
     for part in parts:
         widths = [of_arm.get(part, 0.0) for of_arm in shares.values()]
         axes.barh(
-            range(len(shares)), widths, left=starts, height=0.62, label=_label(part),
+            range(len(shares)), widths, left=starts, height=0.62, label=label_text(part),
             color=colours[part], hatch=_hatch(part), edgecolor="#ffffff", linewidth=0.6,
         )  # fmt: skip
         starts = [start + width for start, width in zip(starts, widths, strict=True)]
@@ -96,17 +100,17 @@ def interval_dots(estimates: Mapping[str, Mapping[str, Estimate]], *, unit: str,
     """
     arms = list(dict.fromkeys(arm for of_metric in estimates.values() for arm in of_metric))
     rows_per_metric = max(1.0, len(arms) / 3)
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": "interval_dots"}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "interval_dots"}):
         figure, axes = _figure(rows=len(estimates) * rows_per_metric, legend_rows=(len(arms) + 2) // 3)
         looks = zip(cycle(_ARM_COLOURS), cycle(_MARKERS), strict=False)
         for place, (arm, (colour, marker)) in enumerate(zip(arms, looks, strict=False)):
             offset = (place - (len(arms) - 1) / 2) * 0.7 / max(len(arms), 1)
             _draw_estimates(axes, [of_metric.get(arm) for of_metric in estimates.values()], offset, colour, marker)
-            axes.plot([], [], color=colour, marker=marker, linewidth=1.4, label=_label(arm))
+            axes.plot([], [], color=colour, marker=marker, linewidth=1.4, label=label_text(arm))
         axes.set_xlim(-0.02, 1.02)
         axes.grid(visible=True, axis="x", color="#888888", alpha=0.3, linewidth=0.6)
         _finish(figure, axes, names=list(estimates), unit=unit, legend_columns=3)
-        return _svg(figure, description)
+        return figure_svg(figure, description)
 
 
 def _draw_estimates(axes: Axes, estimates: Sequence[Estimate | None], offset: float, colour: str, marker: str) -> None:
@@ -125,7 +129,7 @@ def _figure(*, rows: float, legend_rows: int) -> tuple[Figure, Axes]:
 
 
 def _finish(figure: Figure, axes: Axes, *, names: Sequence[str], unit: str, legend_columns: int) -> None:
-    axes.set_yticks(range(len(names)), labels=[_label(name) for name in names])
+    axes.set_yticks(range(len(names)), labels=[label_text(name) for name in names])
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(unit)
@@ -152,11 +156,13 @@ def _hatch(part: str) -> str:
     return _HATCHES[list(_AGENT_COLOURS).index(part) % len(_HATCHES)] if part in _AGENT_COLOURS else "+"
 
 
-def _label(name: str) -> str:
+def label_text(name: str) -> str:
+    """Return a name on one line, cut where it is long."""
     return shortened(one_line(name), characters=_LABEL_CHARACTERS)
 
 
-def _svg(figure: Figure, description: str) -> Markup:
+def figure_svg(figure: Figure, description: str) -> Markup:
+    """Return a figure as an element of a page; `description` is what a screen reader says."""
     buffer = StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

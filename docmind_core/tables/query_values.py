@@ -30,10 +30,23 @@ ArmQueryValues = dict[str, dict[str, QueryValue]]
 """By metric, then by query id."""
 
 
-def read_query_values(folder: Path, run_ids: Sequence[str]) -> dict[str, ArmQueryValues]:
-    """Return what each query of each run cost, took and scored, by run id; warm-up is left out."""
+def read_query_values(
+    folder: Path, run_ids: Sequence[str], *, times: Sequence[str] | None = None
+) -> dict[str, ArmQueryValues]:
+    """Return what each query of each run cost, took and scored, by run id; warm-up is left out.
+
+    Args:
+        folder: Of the segments.
+        run_ids: Whose values.
+        times: Read these metrics alone, which are times and not scores; every metric when None.
+    """
     found: dict[str, ArmQueryValues] = {run_id: defaultdict(dict) for run_id in run_ids}
-    _, rows = query_segments(folder, run_ids, sql_text("query_values"), tables=_TABLES)
+    sql = sql_text("query_values")
+    if times is not None:
+        sql = f"from ({sql}) where metric in $metrics"
+    tables = _TABLES if times is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
+    parameters = None if times is None else {"metrics": list(times)}
+    _, rows = query_segments(folder, run_ids, sql, parameters, tables=tables)
     for run_id, query_id, metric, has_clock, value, block, cluster_id, because, is_own in rows:
         found[str(run_id)][str(metric)][str(query_id)] = QueryValue(
             value=None if value is None else float(str(value)),
