@@ -53,8 +53,8 @@ def test_the_supervisor_s_calls_are_those_of_its_own_agents_whether_it_is_built_
     found = select(home, "select run_id[18 + 21:], agent, count(*) from llm_calls group by all order by all")
     calls = {(run_id.rsplit(".", 1)[1], agent): count for run_id, agent, count in found}
     assert calls == {
-        ("single_pass", "single_pass"): 3,
-        **{(arm, agent): 3 for arm in ("supervisor_graph", "built_once") for agent in AGENTS},
+        ("single_pass", "single_pass"): 2,
+        **{(arm, agent): 2 for arm in ("supervisor_graph", "built_once") for agent in AGENTS},
     }
     read = select(home, "select distinct json_array_length(passages) from query_runs join runs using (run_id) "
                         "where system is not null")  # fmt: skip
