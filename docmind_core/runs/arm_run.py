@@ -35,6 +35,8 @@ class ArmTally:
     done_here: int = 0
     calls: int = 0
     completion_tokens: int | None = 0
+    by_query: bool = False
+    """Whether calls are counted when their query has ended, as those of a system of the user are."""
     behind_s: float = 0.0
     """Largest lag of the event loop in the last second, seconds."""
     _worked_s: float = 0.0
@@ -53,7 +55,10 @@ class ArmTally:
         """Count a query that has ended."""
         self.done_here += 1
         self.failed += row["status"] == "failed"
-        if row.get("completion_tokens") is None:  # an attempt was cut off: what it generated is in no reply
+        if self.by_query:
+            self.calls += row["calls"]
+            self.completion_tokens = sum_of_known([self.completion_tokens, row.get("completion_tokens")])
+        elif row.get("completion_tokens") is None:  # an attempt was cut off: what it generated is in no reply
             self.completion_tokens = None
 
     def add_call(self, reply: ChatReply) -> None:

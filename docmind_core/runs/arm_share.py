@@ -189,6 +189,7 @@ def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmC
     facts |= {"expected_queries": bench.expected, "cache_state": _cache_state(journal, run_id, caches)}
     if not again:
         tally = open_tally(journal, run_id, arm, bench.expected)
+        tally.by_query = bench.inputs.suite.system(arm) is not None
         recorded = finished_calls(journal.attempts(run_id))
         bench.open_arms[arm] = OpenArm(setting=_setting(bench, arm, client), tally=tally, recorded=recorded)
         bench.observer.arm_started(arm, done=tally.done_before, total=tally.total)

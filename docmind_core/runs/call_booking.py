@@ -27,6 +27,8 @@ class CallOrigin:
     parent_span: str
     node: str | None
     checkpoint_ns: str | None
+    parameters: str | None = None
+    """JSON of what a client of the recording proxy set."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -174,6 +176,7 @@ class CallBook:
             "node": self.origin.node,
             "checkpoint_ns": self.origin.checkpoint_ns,
             "request_hash": start.request_hash,
+            "parameters": self.origin.parameters,
             "model": start.model,
             "phase": self.phase,
             "status": "cut_off",

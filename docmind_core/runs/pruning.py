@@ -146,6 +146,7 @@ def _results(settings: Settings, key: str) -> Iterator[Path]:
         yield from sorted((settings.tables / table).glob(f"{key}.*"))
     for suffix in (".sqlite-wal", ".sqlite-shm", ".sqlite"):
         yield settings.journals / f"{key}{suffix}"
+    yield from sorted((settings.logs / "systems").glob(f"{key}.*"))
     yield settings.reports / key
 
 

@@ -1,6 +1,7 @@
 """Booking what a system of the user asks of the model, as calls of our own agents are booked."""
 
 import asyncio
+import json
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -120,6 +121,7 @@ class CalledFor:
             parent_span=ROOT_SPAN,
             node=request.headers.get(NODE_HEADER) or None,
             checkpoint_ns=request.headers.get(CHECKPOINT_HEADER) or None,
+            parameters=json.dumps(request.parameters, sort_keys=True),
         )
         return self._book_of(origin)
 

@@ -14,6 +14,7 @@ ROUTES = (CHAT, RESPONSES, EMBEDDINGS)
 AGENT_HEADER, NODE_HEADER, CHECKPOINT_HEADER = "x-docmind-agent", "x-docmind-node", "x-docmind-checkpoint-ns"
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _UNLIMITED = 2**17
+_TEXTS = ("model", "input", "instructions", "user")
 _AGENT_CHARACTERS_MAX = 100
 
 
@@ -71,6 +72,14 @@ class ForeignRequest(ChatRequest):
         """Names of the tools that the model may call."""
         given = self.asked.get("tools")
         return frozenset(filter(None, map(_tool_name, given))) if isinstance(given, list) else frozenset()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the client set besides model and messages: numbers, switches and words, and the names of tools."""
+        plain = {name: value for name, value in self.asked.items() if isinstance(value, bool | int | float)}
+        words = {name: value[:100] for name, value in self.asked.items() if isinstance(value, str)}
+        found = {**plain, **{name: word for name, word in words.items() if name not in _TEXTS}}
+        return {**found, "tools": sorted(self.tools)} if self.tools else found
 
     @property
     def fingerprint(self) -> str:

@@ -130,7 +130,7 @@ class Forwarding:
                 return _broken_off(self.http, to_client)
             found = self._streamed.reply()
         end = self._without_key(relayed.end())
-        self._book_read(found, (response.headers.get("Content-Type", ""), relayed.passed_on))
+        self._book_read(found, (response.headers.get("Content-Type", ""), self._without_key(relayed.passed_on)))
         await to_client.write_eof(end)
         return to_client
 

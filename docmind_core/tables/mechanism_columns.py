@@ -44,6 +44,11 @@ CALLER_COLUMNS = {
         "had answered",
     ),
     "task": ("varchar", "What the agent was asked for, unique within its query; in a system of the user kind-number"),
+    "parameters": (
+        "varchar",
+        "What the client of a system of the user set: temperature, stream, names of tools and so on, JSON; NULL for an "
+        "arm of ours, which sets the same in every call",
+    ),
 }
 """Of `llm_calls`."""
 

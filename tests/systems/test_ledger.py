@@ -2,7 +2,6 @@
 
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -166,7 +165,11 @@ def test_what_a_system_does_not_say_of_its_reading_is_not_scored(home):
     assert found == [("d_apples",), ("elsewhere",)]
 
 
+def test_what_the_client_set_is_recorded(home):
+    assert of(home, "late", "distinct parameters", "llm_calls", "true") == [('{"max_tokens": 32}',)]
+
+
 def test_the_system_is_a_fact_of_the_run(home):
     kinds = dict(select(home, "select arm, system from runs"))
     assert (kinds["command"], kinds["url"], kinds["late"]) == ("command", "url", "callable")
-    assert Path(home.logs / "systems").is_dir()
+    assert list((home.logs / "systems").glob("2*.two_agents.log"))
