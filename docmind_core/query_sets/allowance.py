@@ -3,7 +3,7 @@
 import re
 import sys
 
-KEPT_BYTES_MAX = 128 * 1024 * 1024
+KEPT_BYTES_MAX = 192 * 1024 * 1024
 """Memory of the texts, ids and lists of a set; about the size of its files, or 2 to 4 times as much for texts with
 characters beyond U+00FF or U+FFFF, as Python stores them."""
 LOOKS_MAX = 1_000_000_000

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,10 @@ def corpus_hash(documents: Iterable[Document]) -> str:
     """
     digest = hashlib.sha256()
     for document in sorted(documents, key=lambda document: document.doc_id):
-        digest.update(json.dumps(asdict(document), ensure_ascii=False, sort_keys=True).encode())
+        digest.update(json.dumps(_normal_form(document), ensure_ascii=False, sort_keys=True).encode())
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+def _normal_form(document: Document) -> dict[str, str]:
+    return {"doc_id": document.doc_id, "title": document.title, "text": document.text}

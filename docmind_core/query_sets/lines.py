@@ -1,10 +1,12 @@
 """What a line of `documents.jsonl` and `queries.jsonl` must hold; other keys are allowed and not read."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic.json_schema import models_json_schema
 from pydantic_core import ErrorDetails
 
 from docmind_core.query_sets.problems import ProblemList, Repairs, shown
@@ -15,7 +17,7 @@ LIST_ITEMS_MAX = 1000
 GOLD_ITEMS_MAX = 10_000
 """Topics of TREC collections have thousands of relevant documents."""
 GRADE_MAX = 1000
-LAYOUT_CHARACTERS = "\t\n\r\f\v\x85"
+LAYOUT = re.compile("[\t\n\r\f\v\x85]")
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]|[\ud800-\udfff]")
 """Control characters but tab and line end, breaks of lines and paragraphs, byte order marks, halves of pairs: what
 terminals, SQL and UTF-8 can't take."""
@@ -60,11 +62,11 @@ def _not_blank(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    if text != text.strip() or any(character in text for character in LAYOUT_CHARACTERS):
+    if text != text.strip() or LAYOUT.search(text):
         raise ValueError("an id has no spaces around it and no line breaks or tabs in it")
     if found := UNSEEN.search(text):
         raise ValueError(f"U+{ord(found.group()):04X} at character {found.start() + 1} can't be seen in an id")
-    if ".." in re.split(r"[/\\\\]", text):
+    if ".." in text and ".." in re.split(r"[/\\\\]", text):
         raise ValueError("an id is no path; leave out '..'")
     return text
 
@@ -79,24 +81,31 @@ Grade = Annotated[int, Field(ge=1, le=GRADE_MAX)]
 Question = Annotated[str, Field(max_length=QUERY_CHARACTERS_MAX), BeforeValidator(_spaced), AfterValidator(_not_blank)]
 
 
-class DocumentLine(BaseModel):
-    """One line of `documents.jsonl`; an empty text is allowed, it only can't be found."""
+_LINE = ConfigDict(extra="ignore", strict=True, use_attribute_docstrings=True)
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+
+class DocumentLine(BaseModel):
+    """One line of `documents.jsonl`."""
+
+    model_config = _LINE
 
     doc_id: Id
+    """Its own; no spaces around it, no line breaks or tabs, no `..` between slashes."""
     title: Text = ""
+    """Searched and shown with the text."""
     text: Text
+    """What is searched and read; an empty one only can't be found."""
 
 
 class EvidenceItem(BaseModel):
     """One item of `evidence`."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = _LINE
 
     doc_id: Id
+    """One of `gold_doc_ids`."""
     text: Text
-    """One without a word is in no document."""
+    """Words of that document; white space, case and punctuation don't matter."""
 
 
 def _sound_evidence(spans: object, info: ValidationInfo) -> object:
@@ -123,29 +132,43 @@ def _sound_evidence(spans: object, info: ValidationInfo) -> object:
 class HistoryItem(BaseModel):
     """One item of `history`."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = _LINE
 
     role: Literal["user", "assistant"]
+    """In turn; the user begins, the assistant ends."""
     content: Question
+    """What was said."""
 
 
 class QueryLine(BaseModel):
     """One line of `queries.jsonl`."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = _LINE
 
     query_id: Id
+    """Its own."""
     query: Question
-    answers: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
-    gold_doc_ids: list[Id] = Field(default=[], max_length=GOLD_ITEMS_MAX)
-    gold_grades: dict[Id, Grade] = Field(default={}, max_length=GOLD_ITEMS_MAX)
+    """The question, as the system under test gets it."""
+    answers: list[FilledText] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
+    """Accepted answers; the best match counts."""
+    gold_doc_ids: list[Id] = Field(default_factory=list, max_length=GOLD_ITEMS_MAX)
+    """The documents that hold the answer."""
+    gold_grades: dict[Id, Grade] = Field(default_factory=dict, max_length=GOLD_ITEMS_MAX)
+    """How relevant each gold document is, from 1; stands for `gold_doc_ids` where there are none."""
     type: FilledText = "factoid"
+    """A kind of question; reports show quality by type."""
     expected_abstain: bool = False
+    """True when the documents don't answer the question: the right answer is to say so."""
     free_form: bool = False
-    evidence: Annotated[list[EvidenceItem], BeforeValidator(_sound_evidence)] = []
-    tags: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
-    history: list[HistoryItem] = Field(default=[], max_length=LIST_ITEMS_MAX)
-    rival_answers: list[FilledText] = Field(default=[], max_length=LIST_ITEMS_MAX)
+    """True when the answers are sentences: judged, not matched."""
+    evidence: Annotated[list[EvidenceItem], BeforeValidator(_sound_evidence)] = Field(default_factory=list)
+    """The words of gold documents that support the answer."""
+    tags: list[FilledText] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
+    """Words to find queries by."""
+    history: list[HistoryItem] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
+    """What was said before the question, whole turns."""
+    rival_answers: list[FilledText] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
+    """Wrong answers of the same kind, such as the other towns: an answer that names one as well is no answer."""
 
 
 def validated(
@@ -183,3 +206,18 @@ _WORDED = {
     "too_long": "has more than {max_length} items",
 }
 """What the kinds of errors of pydantic mean for whoever writes the file."""
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of the lines of both files, as docs/questions.schema.json holds it."""
+    _, found = models_json_schema(
+        [(DocumentLine, "validation"), (QueryLine, "validation")],
+        title="One line of documents.jsonl (DocumentLine) or of queries.jsonl (QueryLine)",
+    )
+    choice = [{"$ref": f"#/$defs/{model.__name__}"} for model in (DocumentLine, QueryLine)]
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "anyOf": choice}
+    return json.dumps(schema, indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    print(json_schema())  # noqa: T201 - python -m docmind_core.query_sets.lines > docs/questions.schema.json

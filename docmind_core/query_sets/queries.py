@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from docmind_core.query_sets.documents import Document, EarlierMessage, corpus_hash
 
@@ -78,7 +78,11 @@ _LATER_FIELDS = ("history", "gold_grades", "rival_answers")
 
 def _normal_form(query: Query) -> dict[str, object]:
     """Return a query's fields; one without those that were added later has the hash that it had before them."""
-    return {name: value for name, value in asdict(query).items() if value or name not in _LATER_FIELDS}
+    # Not asdict(), which copies each text and takes longer than reading the file.
+    values: dict[str, object] = {field.name: getattr(query, field.name) for field in fields(query)}
+    values["evidence"] = [asdict(span) for span in query.evidence]
+    values["history"] = [asdict(message) for message in query.history]
+    return {name: value for name, value in values.items() if value or name not in _LATER_FIELDS}
 
 
 def build_query_set(

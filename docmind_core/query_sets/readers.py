@@ -46,7 +46,7 @@ def read_query_set(folder: Path) -> QuerySet:
         name,
         documents.values(),
         queries,
-        notices=(*_without_documents(documents), *_source_notes(folder), *repairs.notices),
+        notices=(*_source_notes(folder), *_without_documents(documents), *repairs.notices),
     )
 
 
@@ -120,7 +120,7 @@ def _read_queries(
         line = _with_evidence_found(line, documents or {}, place, repairs, allowance)
         _check_history(line, place, problems)
         queries.append(_query(line))
-        allowance.keep(*_texts(line))
+        allowance.keep(*texts_kept(line))
         if allowance.problem:
             problems.add(place, "", allowance.problem)
             return queries
@@ -161,6 +161,8 @@ def _with_evidence_found(
     allowance: Allowance,
 ) -> QueryLine:
     """Return the line with the spans that its gold documents hold; another one says nothing of what was read."""
+    if not line.evidence:
+        return line
     kept, gold = [], set(line.gold_doc_ids)
     for evidence in line.evidence:
         document = documents.get(evidence.doc_id)
@@ -184,7 +186,8 @@ def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
         problems.add(place, "history", "ends with a user's message without a reply; the query itself is not part of it")
 
 
-def _texts(line: QueryLine) -> tuple[str, ...]:
+def texts_kept(line: QueryLine) -> tuple[str, ...]:
+    """Return the texts of a query that are held in memory, for `Allowance.keep`."""
     evidence = (text for item in line.evidence for text in (item.doc_id, item.text))
     history = (item.content for item in line.history)
     return (

@@ -47,6 +47,11 @@ def _hardware(arm: ArmRun) -> str:
     return ", ".join(f"{name} {_known(value)}" for name, value in hardware.items())
 
 
+def _query_set_notes(arm: ArmRun) -> str:
+    notes = parse_object(arm.manifest).get("query_set_notes")
+    return "; ".join(map(str, notes)) if isinstance(notes, list) and notes else "none"
+
+
 def _cache(arm: ArmRun) -> str:
     state = _known(arm.prefix_cache_state)
     return f"{state}: compare arms on tokens and quality, not on time" if state == UNKNOWN else state
@@ -78,6 +83,7 @@ _FACTS: tuple[Fact, ...] = (
     ("queries asked", lambda arm: count_text(arm.expected_queries, UNKNOWN)),
     ("seeds", lambda arm: _known(arm.seeds)),
     ("query set", lambda arm: _known(arm.query_set)),
+    ("notes on the query set", _query_set_notes),
     ("query set, sha256", lambda arm: _known(arm.query_set_hash)),
     ("documents, sha256", lambda arm: _known(arm.corpus_hash)),
     ("index, sha256", lambda arm: _known(arm.index_hash)),

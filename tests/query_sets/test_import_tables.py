@@ -136,7 +136,7 @@ def test_a_table_larger_than_a_query_set_may_be_is_refused_as_soon_as_that_is_cl
     monkeypatch.setattr(draft, "FILE_BYTES_MAX", 10_000)
     (tmp_path / "x.csv").write_text("Frage,Antwort\n" + "Wo liegt Bern?,Schweiz\n" * 1000)
 
-    assert "queries.jsonl takes more than 0 MiB after 0 documents and" in refused(tmp_path / "x.csv")
+    assert "queries, queries.jsonl takes more than 0 MiB. Import a part: --limit N" in refused(tmp_path / "x.csv")
     assert imported(tmp_path / "x.csv", limit=5)[1].counts["queries"] == 5
 
 

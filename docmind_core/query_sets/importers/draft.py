@@ -15,10 +15,11 @@ from docmind_core.query_sets.importers.field_values import blank, texts_of, writ
 from docmind_core.query_sets.importers.ids import Ids, content_hash, readable_id
 from docmind_core.query_sets.lines import GRADE_MAX, LIST_ITEMS_MAX, DocumentLine, QueryLine, validated
 from docmind_core.query_sets.problems import ProblemList, Repairs, shown
-from docmind_core.query_sets.readers import DOCUMENTS_FILE, QUERIES_FILE
+from docmind_core.query_sets.readers import DOCUMENTS_FILE, QUERIES_FILE, texts_kept
 from docmind_core.query_sets.set_files import FILE_BYTES_MAX
 from docmind_core.statistics.clusters import question_key
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 STALE = "stale_gold"
 """The tag of a query that named a gold document which is not there."""
 _SENTENCE_WORDS = 8
@@ -69,10 +70,7 @@ class Draft:
         self._questions: set[bytes] = set()
         self._sizes = {DOCUMENTS_FILE: 0, QUERIES_FILE: 0}
         self._open = ExitStack()
-        self._files = {
-            name: self._open.enter_context((folder / name).open("w", encoding="utf-8", newline="\n"))
-            for name in self._sizes
-        }
+        self._files = {name: self._open.enter_context((folder / name).open("wb")) for name in self._sizes}
 
     def __enter__(self) -> Self:
         return self
@@ -199,29 +197,29 @@ class Draft:
         if not (line.answers or line.gold_doc_ids or line.expected_abstain):
             self.note("queries have neither answers nor gold documents, so only their cost is measured", place)
         self._note_duplicate(line, place)
-        self._allowance.keep(line.query_id, line.query, *line.answers, *line.gold_doc_ids)
-        self._write(QUERIES_FILE, line.model_dump(exclude_defaults=True))
+        self._allowance.keep(*texts_kept(line))
+        self._write(QUERIES_FILE, {name: value for name, value in line.model_dump().items() if value})
         self.queries += 1
         if self.queries == self._limit:
             raise Full
 
     def _note_duplicate(self, line: QueryLine, place: str) -> None:
-        said = json.dumps([question_key(line.query), *(question_key(item.content) for item in line.history)])
+        said = "\n".join([question_key(line.query), *(question_key(item.content) for item in line.history)])
         digest = hashlib.blake2b(said.encode(), digest_size=8).digest()
         if digest in self._questions:
             self.note("questions ask the same as an earlier one in the same words; they count as one cluster", place)
         self._questions.add(digest)
 
     def _write(self, name: str, values: Mapping[str, object]) -> None:
-        line = json.dumps(values, ensure_ascii=False) + "\n"
+        line = f"{_JSON.encode(values)}\n".encode()
         self._files[name].write(line)
-        self._sizes[name] += len(line.encode())
+        self._sizes[name] += len(line)
         too_large = self._sizes[name] > FILE_BYTES_MAX
         if too_large or self._allowance.problem:
             problem = f"{name} takes more than {FILE_BYTES_MAX // 2**20} MiB" if too_large else self._allowance.problem
             raise UsageError(
-                f"the source is too large for one query set: {problem} after {self.documents:,} documents and "
-                f"{self.queries:,} queries. Import a part: --limit N takes the first N questions"
+                f"the source is too large for one query set: after {self.documents:,} documents and "
+                f"{self.queries:,} queries, {problem}. Import a part: --limit N takes the first N questions"
             )
 
 

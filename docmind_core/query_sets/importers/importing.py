@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from docmind_core.errors import UsageError
@@ -77,7 +77,7 @@ def import_query_set(request: ImportRequest) -> tuple[QuerySet, Imported]:
         imported = _described(request, source, chosen, draft, query_set)
         text = json.dumps(asdict(imported), ensure_ascii=False, indent=2)
         (aside / SOURCE_FILE).write_text(text + "\n", encoding="utf-8")
-        query_set = read_query_set(aside)
+        query_set = replace(query_set, notices=(*imported.notes, *query_set.notices))
         try:
             aside.rename(request.folder)
         except OSError as error:

@@ -1,0 +1,1 @@
+"""What `docmind import` takes for large sources."""
