@@ -39,8 +39,10 @@ def read_query_set(folder: Path) -> QuerySet:
     if allowance.problem:
         problems.raise_if_any(name)
     # With some of the documents missing, every query about them would seem to be wrong.
-    known = None if problems.count else documents
+    known = None if problems.count or not documents else documents
     queries = _read_queries(queries_file, known, problems, repairs, allowance)
+    if not problems.count and not documents and any(query.gold_doc_ids for query in queries):
+        problems.add(documents_file.name, "", "contains no documents, and queries name gold documents")
     problems.raise_if_any(name)
     return build_query_set(
         name,

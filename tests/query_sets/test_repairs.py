@@ -145,6 +145,7 @@ def test_malformed_evidence_is_left_out_with_a_note(tmp_path, evidence, where):
         ('[\n  {"doc_id": "d1", "text": "x"},\n  {"doc_id": "d2", "text": "x"}\n]', "is one JSON array"),
         ('{\n  "doc_id": "d1",\n  "text": "x"\n}', "is one JSON object over several lines"),
         ("\ufeff  [\n]", "is one JSON array"),
+        ("", "contains no documents, and queries name gold documents"),
     ],
 )
 def test_documents_in_another_form_are_one_problem_and_no_query_is_blamed_for_it(tmp_path, documents, said):
