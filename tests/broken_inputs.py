@@ -98,7 +98,7 @@ def _line_bomb(folder: Path) -> None:
 
 QUERY_SETS: dict[str, tuple[Breaker, str, str]] = {
     "no queries": (lambda folder: (folder / "queries.jsonl").unlink(), "queries.jsonl", "has no file"),
-    "empty documents": (_instead("documents.jsonl", b""), "queries.jsonl:1", "no document has the id"),
+    "empty documents": (_instead("documents.jsonl", b""), "documents.jsonl", "contains no documents"),
     "blank queries": (_instead("queries.jsonl", b"\n\r\n \n"), "queries.jsonl", "contains no queries"),
     "cut off": (_more("documents.jsonl", b'{"doc_id": "d2", "te'), "documents.jsonl:2", "not JSON"),
     "csv": (_more("documents.jsonl", b"d2,some text\n"), "documents.jsonl:2", "not JSON"),

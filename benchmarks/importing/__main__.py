@@ -52,8 +52,9 @@ def main() -> int:
             rows.append((name, cost))
             for path in _files(source):
                 path.unlink()
-    over = [name for name, cost in rows if cost.wall_s > SECONDS_MAX or cost.peak_mib > MEBIBYTES_MAX]
-    print(f"\nbeyond {SECONDS_MAX:g} s or {MEBIBYTES_MAX:g} MiB: {over or 'none'}")
+    # By CPU: other work on the machine is not the import's fault, and it waits for nothing but the disk.
+    over = [name for name, cost in rows if cost.cpu_s > SECONDS_MAX or cost.peak_mib > MEBIBYTES_MAX]
+    print(f"\nbeyond {SECONDS_MAX:g} CPU s or {MEBIBYTES_MAX:g} MiB: {over or 'none'}")
     return 1 if over else 0
 
 

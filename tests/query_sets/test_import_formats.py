@@ -1,12 +1,15 @@
 """Each format that `docmind import` knows: found by name and first keys, and what becomes of its fields."""
 
+import contextlib
 import json
+import random
 
 import pytest
 
+from docmind_core.errors import UsageError
 from docmind_core.query_sets.importers.importing import ImportRequest, import_query_set
 from docmind_core.query_sets.importers.recognising import FORMATS
-from tests.query_sets.format_sources import BEIR, FRANCE, SOURCES, table, write
+from tests.query_sets.format_sources import BEIR, FRANCE, SOURCES, lines, table, write
 
 
 def imported(source, **options):
@@ -152,3 +155,52 @@ def test_messages_before_the_question_are_its_history(tmp_path):
     assert [(item.role, item.content) for item in query.history] == [("user", "Hello"), ("assistant", "Hi")]
     assert query.text == "Capital of France?"
     assert origin.notes[0].startswith("1 conversations have messages that are not whole turns")
+
+
+ODD = (
+    None,
+    0,
+    1.5,
+    True,
+    "",
+    " ",
+    "x",
+    [],
+    {},
+    [None],
+    [[]],
+    ["x", 1],
+    [["x", 0]],
+    "[",
+    "['a']",
+    "\ud800",
+    {"text": None},
+)
+
+
+def mangled(value, chance):
+    """The value with some of its parts in another shape, and some left out."""
+    if chance.random() < 0.15:
+        return chance.choice(ODD)
+    if isinstance(value, dict):
+        return {key: mangled(part, chance) for key, part in value.items() if chance.random() > 0.05}
+    return [mangled(part, chance) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (_, files) in SOURCES.items() if any(".json" in file for file in files)]
+)
+def test_records_of_any_shape_are_read_or_refused_in_words(tmp_path, name):
+    format_name, files = SOURCES[name]
+    for seed in range(4):
+        chance = random.Random(f"{name} {seed}")
+        texts = {
+            file: lines(*(mangled(json.loads(line), chance) for line in text.splitlines()))
+            if file.endswith(".jsonl")
+            else json.dumps(mangled(json.loads(text), chance))
+            if file.endswith(".json")
+            else text
+            for file, text in files.items()
+        }
+        with contextlib.suppress(UsageError):
+            imported(write(tmp_path / str(seed), texts), format_name=format_name)

@@ -173,7 +173,7 @@ def test_records_are_found_in_json_of_any_shape(tmp_path, name, text):
         ("x.jsonl", b'{"Frage": "a", "Antwort": "b"}\n{"Frage": \n', "x.jsonl:2: not JSON"),
         ("x.parquet", b"PAR1 and no more", "x.parquet: is a damaged Parquet file"),
         ("x.csv.gz", gzip.compress(GOOD.encode())[:-9], "is a damaged gzip file"),
-        ("x.xlsx", b"PK\x03\x04", "x.xlsx is "),
+        ("x.xlsx", b"PK\x03\x04", "x.xlsx"),
     ],
 )
 def test_a_damaged_file_is_refused_where_the_damage_is(tmp_path, name, content, said):

@@ -47,7 +47,11 @@ def sheet_rows(path: Path, problems: ProblemList) -> Iterator[Row]:
     if problem := _workbook_problem(path):
         problems.add(path.name, "", problem)
         return
-    workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (KeyError, ValueError, TypeError, OSError, SyntaxError) as error:  # what it raises of damaged parts
+        problems.add(path.name, "", f"is a damaged .xlsx file: {type(error).__name__}")
+        return
     try:
         rows = workbook.worksheets[0].iter_rows(values_only=True)
         names = [str(cell).strip() if cell is not None else "" for cell in next(rows, ())]

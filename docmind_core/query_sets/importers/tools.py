@@ -24,7 +24,7 @@ def _read_ragas(place: str, values: Record, draft: Draft) -> None:
         for text in texts_of(listed(values.get(name))):
             draft.passage(place, text)
     asked = first_of(values, "user_input", "question")
-    history, question = _conversation(place, dicts_in(asked) or asked, draft, role="type", said="content")
+    history, question = _conversation(place, asked, draft, role="type", said="content")
     draft.query(
         place,
         question,
@@ -45,7 +45,7 @@ def _conversation(
         return [], asked
     turns = [
         {"role": _ROLES[written(item.get(role))], "content": written(item.get(said))}
-        for item in asked
+        for item in dicts_in(asked)
         if written(item.get(role)) in _ROLES and not blank(item.get(said))
     ]
     while turns and turns[-1]["role"] == "assistant":
@@ -89,7 +89,7 @@ def _accepts_autorag(source: Source) -> bool:
 
 def _read_inspect(place: str, values: Record, draft: Draft) -> None:
     asked = values.get("input")
-    history, question = _conversation(place, dicts_in(asked) or asked, draft, role="role", said="content")
+    history, question = _conversation(place, asked, draft, role="role", said="content")
     choices = texts_of(listed(values.get("choices")))
     answers = texts_of(listed(values.get("target")))
     if choices and not blank(question):
