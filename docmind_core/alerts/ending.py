@@ -12,7 +12,8 @@ from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import CLOSED, EXPIRED, GONE, NO_DATA
 from docmind_core.alerts.listing import find_open_alert, open_alerts
 from docmind_core.alerts.messages import compose
-from docmind_core.alerts.rules import SCHEDULE_RULES, AlertRule, limit_rule, watched_limits
+from docmind_core.alerts.paired import suite_baselines
+from docmind_core.alerts.rules import PAIRED_RULES, SCHEDULE_RULES, AlertRule, limit_rule, watched_limits
 from docmind_core.errors import UsageError
 from docmind_core.measurements.limit_results import judged_arm
 from docmind_core.runs.frozen_suite import named_source
@@ -22,6 +23,7 @@ from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 from docmind_core.suites.suite import Suite, bundled_suite_names
 
 _SCHEDULE_RULE_IDS = frozenset(rule.rule_id for rule in SCHEDULE_RULES)
+_PAIRED_RULE_IDS = frozenset(rule.rule_id for rule in PAIRED_RULES)
 _TOLD = """
 select due.benchmark_run, due.channel
 from due_alerts as told
@@ -51,7 +53,7 @@ def unevaluated_alerts(
         labels = json.loads(row["labels"])
         if labels.get("suite") != suite.name or row["fingerprint"] in known:
             continue
-        if because := _gone_because(row["rule_id"], labels, configured):
+        if because := _gone_because(settings, row["rule_id"], labels, configured):
             found.append(_series(row, because))
         elif row["rule_id"] in rules and labels.get("arm") == judged_arm(suite):
             rule = rules[row["rule_id"]]
@@ -130,11 +132,14 @@ def _limit_rules(suite: Suite) -> Iterator[AlertRule]:
         yield limit_rule(name, limit, suite)
 
 
-def _gone_because(rule_id: str, labels: dict[str, str], configured: Suite) -> str | None:
+def _gone_because(settings: Settings, rule_id: str, labels: dict[str, str], configured: Suite) -> str | None:
     if rule_id in _SCHEDULE_RULE_IDS:
         return None if configured.schedule else "the suite has no schedule any more"
     if "arm" not in labels:
         return None  # a rule on whole runs, which every suite has
+    if rule_id in _PAIRED_RULE_IDS:
+        pinned = {baseline.arm for baseline in suite_baselines(settings, configured.name)}
+        return None if labels["arm"] in pinned else "no baseline is pinned any more"
     if rule_id not in {rule.rule_id for rule in _limit_rules(configured)}:
         return "its limit is not configured any more"
     judged = judged_arm(configured)

@@ -11,6 +11,7 @@ from docmind_core.alerts.evaluation import Evaluation, evaluate_limit
 from docmind_core.alerts.lifecycle import BAD, FIRING, NO_DATA, OK, REPEAT, RESOLVED
 from docmind_core.alerts.listing import RESUMED, evaluations_of, open_alerts, run_evaluations
 from docmind_core.alerts.messages import Message, Transition, compose
+from docmind_core.alerts.paired import paired_evaluations
 from docmind_core.alerts.rules import (
     FILE_DAMAGED,
     LEDGER_UNBALANCED,
@@ -92,6 +93,9 @@ def evaluate_alerts(
         rule = limit_rule(found.limit.name, found.set_to, suite)
         inhibited_by = _inhibited_by(rule, failed, unbalanced)
         evaluations.append(evaluate_limit(rule, found, suite.name, inhibited_by))
+    evaluations += paired_evaluations(
+        settings, benchmark_run, suite, lambda rule: _inhibited_by(rule, failed, unbalanced)
+    )
     evaluations += unevaluated_alerts(settings, suite, _configured(settings, benchmark_run, suite), evaluations)
     key = benchmark_run
     if failed.outcome == OK and (earlier := _before_its_failure(settings, benchmark_run)):

@@ -1,4 +1,4 @@
-"""The rules that raise alerts: one per limit of a suite, and two for runs that failed or don't add up."""
+"""The rules that raise alerts: one per limit of a suite, those of whole runs, and those against a pinned baseline."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +10,8 @@ from docmind_core.suites.suite import AlertOverride, Suite
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FAILURE = "failure"
 """The test of a rule without a number: something happened, or it did not."""
+PAIRED = "paired"
+"""The test of a rule on the queries of all runs since the pinned baseline."""
 
 HYSTERESIS = 0.10
 
@@ -46,6 +48,11 @@ BENCHMARK_MISSING = AlertRule(rule_id="benchmark_missing", severity=CRITICAL, pa
 ALERTING_STALE = AlertRule(rule_id="alerting_stale", severity=CRITICAL, patience=_AT_ONCE)
 FILE_DAMAGED = AlertRule(rule_id="file_damaged", severity=WARNING, patience=_AT_ONCE)
 """A file of the home can't be read: it was set aside, and what it held is missing until it is repaired."""
+_PAIRED = Patience(for_evals=1, keep_evals=1)
+QUALITY_WORSE = AlertRule(rule_id="quality_worse", severity=CRITICAL, test=PAIRED, is_minimum=True, patience=_PAIRED)
+"""Fewer queries pass than in the runs before: an e-process, which is patient enough by itself."""
+TOKENS_WORSE = AlertRule(rule_id="tokens_worse", severity=WARNING, test=PAIRED, counts_tokens=True, patience=_PAIRED)
+PAIRED_RULES = (QUALITY_WORSE, TOKENS_WORSE)
 SCHEDULE_RULES = (BENCHMARK_MISSING, ALERTING_STALE)
 """Rules of a suite with a schedule; each of its benchmark runs is an evaluation that finds nothing wrong."""
 

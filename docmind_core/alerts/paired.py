@@ -1,0 +1,125 @@
+"""Rules of kind `paired`: the runs since the pinned baseline, query by query, on metrics without a clock."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import expm1
+
+import numpy as np
+
+from docmind_core.alerts.evaluation import Evaluation
+from docmind_core.alerts.lifecycle import BAD, BAND, NO_DATA, OK
+from docmind_core.alerts.rules import PAIRED_RULES, QUALITY_WORSE, TOKENS_WORSE, AlertRule
+from docmind_core.errors import StoreError
+from docmind_core.measurements.arm_values import Numbers
+from docmind_core.measurements.nights import BILLED, PASSED, Nights, judge, read_nights, worst_queries
+from docmind_core.runs.keys import benchmark_run_of
+from docmind_core.runs.run_differences import condition_differences, origin_differences
+from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import Estimate, clustered_mean
+from docmind_core.statistics.pairs import mean_difference
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.baselines import Baseline, read_baselines
+from docmind_core.tables.segments import read_segment, run_ids_of
+
+_METRICS = {QUALITY_WORSE.rule_id: PASSED, TOKENS_WORSE.rule_id: BILLED}
+
+
+def paired_evaluations(
+    settings: Settings, benchmark_run: str, suite: Suite, inhibited_by: Callable[[AlertRule], str | None]
+) -> Iterator[Evaluation]:
+    """Evaluate the paired rules of each arm that has a pinned baseline; on the baseline itself there is nothing to say.
+
+    Args:
+        settings: The home.
+        benchmark_run: Its key.
+        suite: What it ran.
+        inhibited_by: Which rule suppresses one; None if none does.
+
+    Raises:
+        StoreError: If segments can't be read.
+    """
+    for baseline in suite_baselines(settings, suite.name):
+        run_id = f"{benchmark_run}.{baseline.arm}"
+        if baseline.run_id == run_id:
+            continue
+        nights = read_nights(settings, baseline, run_id)
+        unknown = None if nights else _not_comparable(settings, baseline, run_id)
+        for rule in PAIRED_RULES:
+            found = Evaluation(
+                rule=rule,
+                labels={"suite": suite.name, "arm": baseline.arm},
+                run_id=run_id,
+                outcome=NO_DATA,
+                reason=unknown,
+                evidence={"baseline": baseline.run_id},
+            )
+            if suppressed := inhibited_by(rule):
+                yield replace(found, reason=f"inhibited by {suppressed}", inhibited_by=suppressed)
+            else:
+                yield _judged(found, nights) if nights else found
+
+
+def suite_baselines(settings: Settings, suite: str) -> tuple[Baseline, ...]:
+    """Return the pinned baselines of a suite; none where the file can't be read: `docmind baseline list` says why."""
+    try:
+        return tuple(one for one in read_baselines(settings) if one.suite == suite)
+    except StoreError:
+        return ()
+
+
+def _not_comparable(settings: Settings, baseline: Baseline, run_id: str) -> str:
+    if run_id not in run_ids_of(settings.tables, benchmark_run_of(run_id)):
+        return "this benchmark run has no such arm"
+    rows = [read_segment(settings.tables, "runs", one) for one in (baseline.run_id, run_id)]
+    if not rows[0]:
+        return f"the pinned baseline {baseline.run_id} is gone. Pin another: docmind baseline pin RUN --reason WHY"
+    differ = "; ".join(found.text for found in condition_differences(rows[0][0], rows[1][0]))
+    return f"not comparable with the baseline: {differ or 'one of them is unfinished or was resumed with changes'}"
+
+
+def _judged(found: Evaluation, nights: Nights) -> Evaluation:
+    metric = _METRICS[found.rule.rule_id]
+    values = nights.values(metric)
+    estimate = _rise(values, nights, metric)
+    if estimate.n == 0:
+        return replace(found, reason="no query has a value here and in the baseline")
+    judged = judge(values, nights.clusters)
+    evidence = {**found.evidence, "runs": len(values), "e_value": judged.evidence}
+    if judged.first_bad is None:
+        return replace(found, outcome=OK, reason=None, estimate=estimate, evidence=evidence)
+    worst = worst_queries(nights, metric)
+    bad, before = nights.runs[judged.first_bad], nights.runs[judged.first_bad - 1]
+    changed = "; ".join(one.text for one in origin_differences(before.row, bad.row)) or "nothing that is recorded"
+    parts = [
+        f"{_shown(metric, estimate)} against the baseline, n {estimate.n}",
+        f"first bad run {bad.run_id}, changed with it: {changed}",
+        *([f"worst queries: {', '.join(worst)}"] if worst else []),
+        f"docmind compare {nights.runs[-1].run_id} baseline",
+    ]
+    return replace(
+        found,
+        outcome=BAND if judged.evidence > 1.0 else BAD,  # above 1 it may have recovered
+        reason="; ".join(parts),
+        estimate=estimate,
+        evidence={**evidence, "first_bad_run": bad.run_id, "changed": changed, "worst_queries": list(worst)},
+    )
+
+
+def _rise(values: Numbers, nights: Nights, metric: str) -> Estimate:
+    """Estimate the last run against the baseline: points of `passed`, or the mean log ratio of tokens."""
+    differences = values[-1] - values[0]
+    known = np.isfinite(differences)
+    clusters = nights.clusters[known]
+    if metric == PASSED:
+        return mean_difference(-differences[known], clusters)
+    return clustered_mean(differences[known], clusters)
+
+
+def _shown(metric: str, estimate: Estimate) -> str:
+    def shown(value: float | None) -> str:
+        if value is None:
+            return "?"
+        return f"{100 * value:+.1f}" if metric == PASSED else f"{100 * expm1(value):+.1f}"
+
+    what = "points of passed" if metric == PASSED else "% billed tokens"
+    return f"{shown(estimate.value)} {what} ({shown(estimate.low)} to {shown(estimate.high)})"

@@ -1,0 +1,124 @@
+"""The rules against the pinned baseline: `quality_worse` and `tokens_worse`."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from docmind_core.alerts.database import open_alerts_database
+from docmind_core.runs.run_names import pin_baselines, unpin_baselines
+from tests.alerts.builders import START, judge_and_evaluate, key_of, make_suite
+from tests.builders import make_counter_rows, make_query_run_row, make_run_row, make_score_row, write_rows
+
+QUERIES = 120
+SUITE = make_suite(limits={}, alerts={})
+
+
+def plant(home, night, *, tokens=1.0, lost=0, **facts):
+    """Write a night whose queries cost `tokens` times the usual, and of which `lost` fail that passed before."""
+    run_id = f"{key_of(night)}.single_pass"
+    noise = np.random.default_rng(night).normal(0.0, 0.15, QUERIES)
+    ids = [f"q{place:03}" for place in range(QUERIES)]
+    billed = [round(1000 * tokens * float(np.exp(one))) for one in noise]
+    run = make_run_row(
+        run_id, **{"suite": "toy", "series_key": "s", "started_at": START + timedelta(days=night), **facts}
+    )
+    rows = {
+        "runs": [run],
+        "query_runs": [
+            make_query_run_row(query, run_id, billed_tokens=cost) for query, cost in zip(ids, billed, strict=True)
+        ],
+        "measurements": [
+            make_score_row("passed", float(lost <= place < 90), query, run_id) for place, query in enumerate(ids)
+        ],
+        "engine_counters": make_counter_rows({"request_success": 0}, run_id),
+    }
+    write_rows(home, rows, run_id)
+    return run_id
+
+
+def evaluate(home, night, suite=SUITE):
+    done = judge_and_evaluate(home, key_of(night), suite, now=START + timedelta(days=night))
+    return set(done.firing), set(done.resolved)
+
+
+def evaluation(home, night, rule):
+    with open_alerts_database(home) as connection:
+        return dict(
+            connection.execute(
+                "select * from alert_evaluations where benchmark_run = ? and rule_id = ?", (key_of(night), rule)
+            ).fetchone()
+            or {}
+        )
+
+
+@pytest.fixture
+def quiet(home):
+    """A pinned baseline and a quiet night after it."""
+    pin_baselines(home, plant(home, 0, git_sha="aaaa"), "first good run")
+    plant(home, 1, git_sha="aaaa")
+    assert evaluate(home, 1) == (set(), set())
+    return home
+
+
+def test_a_night_of_ten_percent_more_tokens_fires_at_once_and_says_what_changed(quiet):
+    plant(quiet, 2, tokens=1.1, git_sha="bbbb")
+    assert evaluate(quiet, 2) == ({"tokens_worse"}, set())
+
+    found = evaluation(quiet, 2, "tokens_worse")
+    assert found["outcome"] == "bad"
+    assert 0.05 < found["value"] < 0.15
+    for said in (
+        f"first bad run {key_of(2)}.single_pass",
+        "git_sha aaaa → bbbb",
+        "worst queries: q",
+        "docmind compare",
+    ):
+        assert said in found["reason"]
+
+
+def test_fewer_passes_fire_and_a_revert_resolves_them_with_evidence(quiet):
+    plant(quiet, 2, lost=25, git_sha="bbbb")
+    assert evaluate(quiet, 2) == ({"quality_worse"}, set())
+    plant(quiet, 3, lost=25, git_sha="bbbb")
+    assert evaluate(quiet, 3) == (set(), set())
+    plant(quiet, 4, git_sha="cccc")
+    assert evaluate(quiet, 4) == (set(), {"quality_worse"})
+    plant(quiet, 5, git_sha="cccc")
+    assert evaluate(quiet, 5) == (set(), set())
+
+
+def test_another_baseline_resolves_what_fires_and_none_ends_it(quiet):
+    run_id = plant(quiet, 2, lost=25)
+    evaluate(quiet, 2)
+    pin_baselines(quiet, run_id, "accepted")
+    plant(quiet, 3, lost=25)
+    assert evaluate(quiet, 3) == (set(), {"quality_worse"})
+    plant(quiet, 4, lost=70)
+    assert evaluate(quiet, 4) == ({"quality_worse"}, set())
+    unpin_baselines(quiet, "toy")
+    plant(quiet, 5, lost=70)
+    evaluate(quiet, 5)
+    with open_alerts_database(quiet) as connection:
+        assert not connection.execute("select * from open_alerts where rule_id = 'quality_worse'").fetchall()
+
+
+def test_a_run_under_other_conditions_is_no_data_that_names_them(quiet):
+    plant(quiet, 2, lost=90, series_key="other", conditions='{"limit": 40}')
+    assert evaluate(quiet, 2) == (set(), set())
+    found = evaluation(quiet, 2, "quality_worse")
+    assert found["outcome"] == "nodata"
+    assert "not comparable with the baseline: conditions" in found["reason"]
+
+
+def test_a_failed_run_suppresses_both(quiet):
+    plant(quiet, 2, lost=90, tokens=3.0, status="incomplete")
+    assert evaluate(quiet, 2)[0] == {"run_failed"}
+    assert evaluation(quiet, 2, "quality_worse")["inhibited_by"] == "run_failed"
+
+
+def test_without_a_baseline_the_rules_are_silent(home):
+    plant(home, 0)
+    plant(home, 1, lost=90)
+    evaluate(home, 1)
+    assert evaluation(home, 1, "quality_worse") == {}
