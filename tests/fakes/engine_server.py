@@ -79,7 +79,7 @@ class FakeEngine:
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(120)
         return self
 
     def __exit__(
@@ -87,7 +87,7 @@ class FakeEngine:
     ) -> None:
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._stop)
-            self._thread.join(10)
+            self._thread.join(120)
 
     def _stop(self) -> None:
         for task in asyncio.all_tasks(self._loop):
@@ -104,7 +104,7 @@ class FakeEngine:
     def wait_for_call(self, number: int = 1) -> None:
         """Wait until so many chat requests are or were under way; not from the thread of the client's loop."""
         with self._called:
-            self._called.wait_for(lambda: self.begun >= number, timeout=10)
+            assert self._called.wait_for(lambda: self.begun >= number, timeout=300), f"{number} requests never came"
 
     async def serve(self) -> None:
         server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)

@@ -53,7 +53,7 @@ class FaultProxy:
         self._next = chain(self.faults, repeat(None))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(120)
         return self
 
     def __exit__(
@@ -62,7 +62,7 @@ class FaultProxy:
         assert self._loop is not None
         assert self._thread is not None
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
-        self._thread.join(10)
+        self._thread.join(120)
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:

@@ -38,7 +38,7 @@ class Index:
 
     def search_many(self, strategy, queries, k, *, documents=0):
         self.batches.append(tuple(queries))
-        assert self.release.wait(10)
+        assert self.release.wait(120)
         if self.error:
             raise self.error
         return tuple(self.hits(query, k) for query in queries)

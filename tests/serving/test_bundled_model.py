@@ -122,9 +122,9 @@ def test_a_second_process_waits_for_the_first(home, workshop):
         fcntl.flock(first, fcntl.LOCK_EX)
         second = threading.Thread(target=prepare_bundled_model, args=(home, lambda line: waits.set()))
         second.start()
-        assert waits.wait(15)
+        assert waits.wait(120)
         assert workshop.conversions == 0
-    second.join(15)
+    second.join(120)
 
     assert workshop.conversions == 1
 

@@ -68,7 +68,7 @@ def all_gone(processes):
 def test_the_whole_group_ends_when_the_server_ends_by_itself(keep):
     keeper, _ = keep(WITH_WORKER + "sys.exit(3)")
 
-    assert keeper.wait(15) == -signal.SIGKILL
+    assert keeper.wait(120) == -signal.SIGKILL
     assert keeper.stdout.read() == "docmind keeper: the engine ended by itself, exit code 3\n"
 
 
@@ -89,7 +89,7 @@ def test_the_whole_group_ends_when_the_platform_is_gone(keep, pipe):
     os.close(write_end)
 
     assert all_gone(processes)
-    assert keeper.wait(15) == -signal.SIGKILL
+    assert keeper.wait(120) == -signal.SIGKILL
 
 
 def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_grace(keep, pipe):
