@@ -108,7 +108,7 @@ def measure(searcher: Searcher, queries: Sequence[Query], units: int) -> Result:
         rankings[query.query_id] = searcher.search(query.text, DEPTH)
         times_ms.append((time.perf_counter() - started_s) * 1000)
     scored = [
-        (document_ranking(hit.chunk.chunk_id for hit in rankings[query.query_id]), query.gold_doc_ids)
+        (document_ranking(hit.chunk.chunk_id for hit in rankings[query.query_id]), query.qrels)
         for query in queries
         if query.gold_doc_ids
     ]
