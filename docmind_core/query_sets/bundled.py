@@ -4,7 +4,7 @@ from pathlib import Path
 
 from docmind_core.errors import UsageError
 from docmind_core.query_sets.facts.questions import generated_facts
-from docmind_core.query_sets.formats import describe_file
+from docmind_core.query_sets.formats import describe_file, describe_folder
 from docmind_core.query_sets.plugged_readers import read_with_plugin
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import locate, written_queries
@@ -33,6 +33,8 @@ def load_query_set(name_or_folder: str) -> QuerySet:
         return _bundled(name_or_folder)
     folder = Path(name_or_folder).expanduser()
     if folder.is_dir():
+        if described := describe_folder(folder):
+            raise UsageError(f"the query set {name_or_folder!r} is {described}")
         return read_query_set(folder)
     if (found := read_with_plugin(name_or_folder)) is not None:
         return found

@@ -61,13 +61,13 @@ def describe_file(path: Path) -> str | None:
 def describe_folder(folder: Path) -> str | None:
     """Return what a folder is that holds a set of another form; None for every other one."""
     try:
+        if _is_normal(folder):
+            return None
         found = _described_folder(folder)
         known, how = _importable(folder)
     except OSError:  # whoever reads it says so
         return None
-    if _is_normal(folder) or not (found or known):
-        return None
-    return f"{known or found}. {how}"
+    return f"{known or found}. {how}" if found or known else None
 
 
 def _importable(path: Path) -> tuple[str | None, str]:

@@ -36,9 +36,11 @@ def write(folder, files):
 
 
 BEIR = {
-    "corpus.jsonl": lines({"_id": "f", "title": "France", "text": FRANCE}, {"_id": "s", "text": SPAIN}),
+    "corpus.jsonl": lines(
+        {"_id": "f", "title": "France", "text": FRANCE}, {"_id": "s", "text": SPAIN}, {"_id": "z", "text": "x"}
+    ),
     "queries.jsonl": lines({"_id": "1", "text": "Capital of France?"}, {"_id": "2", "text": "Not judged"}),
-    "qrels/test.tsv": "query-id\tcorpus-id\tscore\n1\tf\t2\n1\ts\t1\n",
+    "qrels/test.tsv": "query-id\tcorpus-id\tscore\n1\tf\t2\n1\ts\t1\n1\tz\t0\n",
     "qrels/train.tsv": "query-id\tcorpus-id\tscore\n2\ts\t1\n",
 }
 TREC = {

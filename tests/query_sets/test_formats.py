@@ -104,6 +104,8 @@ def test_a_folder_in_another_form_is_named_for_what_it_is(tmp_path, files, what)
         (tmp_path / name).write_text("x\n")
 
     assert f"{tmp_path} is {what}" in refused(tmp_path)
+    with pytest.raises(UsageError, match=what):
+        load_query_set(str(tmp_path))
 
 
 def test_a_suite_written_as_json_is_still_a_suite(tmp_path):

@@ -1,6 +1,7 @@
 """SQuAD 1 and 2 and sets in their form, as JSON or as rows (https://rajpurkar.github.io/SQuAD-explorer/)."""
 
 import re
+from urllib.parse import unquote
 
 from docmind_core.query_sets.importers.draft import Draft
 from docmind_core.query_sets.importers.field_values import Record, dicts_in, texts_of, written
@@ -19,13 +20,13 @@ def _accepts(source: Source) -> bool:
 def _read(source: Source, draft: Draft) -> None:
     for place, values in source.rows():
         if "paragraphs" not in values:
-            doc_id = draft.passage(place, values.get("context"), title=values.get("title"))
+            doc_id = draft.passage(place, values.get("context"), title=_title(values))
             _add_question(
                 f"{place}", values, dicts_in(values.get("answers")), written(values.get("context")), doc_id, draft
             )
             continue
         for paragraph in dicts_in(values["paragraphs"]):
-            doc_id = draft.passage(place, paragraph.get("context"), title=values.get("title"))
+            doc_id = draft.passage(place, paragraph.get("context"), title=_title(values))
             for asked in dicts_in(paragraph.get("qas")):
                 _add_question(
                     place, asked, dicts_in(asked.get("answers")), written(paragraph.get("context")), doc_id, draft
@@ -50,6 +51,11 @@ def _add_question(place: str, asked: Record, answers: list[Record], context: str
         free_form=False,
         evidence=dict.fromkeys(evidence),
     )
+
+
+def _title(values: Record) -> str:
+    """Return a title as it is read: files have that of a Wikipedia address, `Beyonc%C3%A9_Knowles`."""
+    return unquote(written(values.get("title"))).replace("_", " ")
 
 
 def _sentence(context: str, answer: Record) -> str:
