@@ -63,24 +63,31 @@ def absolute_reference(reference: str, folder: Path) -> str:
     """Return a reference that names the same from everywhere: a relative path of a file is taken from `folder`."""
     where, colon, name = reference.partition(".py:")
     path = folder / f"{where}.py"
-    return f"{path.resolve()}:{name}" if colon and path.is_file() else reference
+    return f"{path.resolve()}:{name}" if colon and _is_there(path) else reference
 
 
 def reader_of(query_set: str) -> tuple[str, str] | None:
     """Return the reader and the path of `my_reader.py:read:folder` or `hotpot:dev.json`; None of any other text."""
     reference, colon, path = query_set.rpartition(":")
-    return (reference, path) if colon and reference and path and not Path(query_set).exists() else None
+    return (reference, path) if colon and reference and path and not _is_there(Path(query_set)) else None
 
 
 def absolute_query_set(query_set: str, folder: Path) -> str:
     """Return a query set that is the same from everywhere: relative paths that are there are taken from `folder`."""
-    if (folder / query_set).exists():
+    if _is_there(folder / query_set):
         return str((folder / query_set).resolve())
     named = reader_of(query_set)
     if named is None:
         return query_set
-    path = (folder / named[1]).resolve() if (folder / named[1]).exists() else named[1]
+    path = (folder / named[1]).resolve() if _is_there(folder / named[1]) else named[1]
     return f"{absolute_reference(named[0], folder)}:{path}"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that is closed
+        return False
 
 
 def described(error: BaseException, file: str = "") -> str:

@@ -41,7 +41,8 @@ def quality_estimate(row: QualitySummary, own: Own = NO_OWN) -> Estimate:
     if row.value is None or not row.clusters or not row.n_queries:
         return nothing
     error = row.standard_error if row.standard_error and row.standard_error > NO_SPREAD * abs(row.value) else 0.0
-    if {**METRICS, **own}[row.metric].bounds != (0.0, 1.0):
+    known = own.get(row.metric) or METRICS.get(row.metric)  # a run of another version may have others
+    if known is None or known.bounds != (0.0, 1.0):
         if not error or row.freedom is None:
             return nothing
         half = t_quantile(row.freedom, 0.5 + CONFIDENCE / 2) * error

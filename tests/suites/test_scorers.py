@@ -119,6 +119,15 @@ def test_reading_a_suite_runs_no_code_and_finds_the_file_next_to_it(tmp_path):
     assert plugin_hashes(suite) == {suite.metrics[0]: "not loadable"}
 
 
+def test_names_that_can_be_no_path_are_left_as_they_are(tmp_path):
+    path = tmp_path / "toy.yaml"
+    long = "x" * 300
+    path.write_text(f"name: toy\nquery_set: '{long}:{long}'\nmetrics: ['{long}.py:f']\n", "utf-8")
+    suite = load_suite(str(path))
+    assert (suite.query_set, suite.metrics) == (f"{long}:{long}", (f"{long}.py:f",))
+    assert set(plugin_hashes(suite).values()) == {"not loadable"}
+
+
 def test_a_frozen_suite_knows_its_metrics_without_the_file(tmp_path):
     reference = scorer_file(tmp_path)
     frozen = with_own_metrics(make_suite(reference, limits={"answer_words": 20}))
