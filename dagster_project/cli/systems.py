@@ -36,15 +36,14 @@ def check(suite: str, as_json: bool, **changes: object) -> None:
       docmind systems check ./my-suite.yaml
       docmind systems check ./my-suite.yaml --engine http://127.0.0.1:8000 --json
     """
-    from dagster_project.cli.bench_run import changed_suite
     from dagster_project.cli.terminal_text import say
     from docmind_core.runs.input_check import read_suite
     from docmind_core.runs.lock import lock_home
-    from docmind_core.runs.system_check import check_systems
+    from docmind_core.runs.system_check import check_systems, on_engine
     from docmind_core.settings import load_settings
 
     given = {name: value for name, value in changes.items() if value is not None}
-    settings, found = load_settings(), changed_suite(read_suite(suite), given)
+    settings, found = load_settings(), on_engine(read_suite(suite), given)
     with lock_home(settings, f"docmind systems check {suite}"):
         probed = check_systems(settings, found, lambda text: say(text, err=True))
     if as_json:

@@ -51,7 +51,7 @@ class CallBook:
     waits: bool = True
     """Whether an attempt is on disk before its answer is used; see `Journal.book_attempt`."""
     late: bool = False
-    """Whether its query had been answered: it has no spans then, which would lie outside the query's own."""
+    """Whether its query had been answered, or is not known: it has no spans then, which would lie outside a query's."""
     _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
     """Attempts that have begun and not ended, with the ids of their spans."""
     _free_ns: int = field(default_factory=monotonic_ns)

@@ -33,15 +33,17 @@ class _RetriedBook:
     """Books the attempts of one call, and notes whether the client may still try it again."""
 
     book: CallBook
+    digest: str
+    failed: dict[str, list["_RetriedBook"]]
+    """Calls by request hash whose last attempt failed: the same request again is another attempt of one of them."""
     attempts: int = 0
-    is_open: bool = False
-    """Whether its last attempt failed, so that the same request again is another attempt."""
 
     def begin(self, start: AttemptStart) -> None:
         self.book.begin(start)
 
     def end(self, end: AttemptEnd) -> None:
-        self.is_open = end.status != "finished"
+        if end.status != "finished":
+            self.failed.setdefault(self.digest, []).append(self)
         self.book.end(end)
 
 
@@ -63,7 +65,8 @@ class CalledFor:
     failed: Exception | None = None
     """Why something could not be booked."""
     under_way: set[asyncio.Task[Any]] = field(default_factory=set)
-    _books: dict[str, list[_RetriedBook]] = field(default_factory=dict)
+    _failed: dict[str, list[_RetriedBook]] = field(default_factory=dict)
+    """By request hash."""
     _numbers: Counter[str] = field(default_factory=Counter)
 
     def end(self) -> None:
@@ -71,20 +74,19 @@ class CalledFor:
         self.answered = True
         self.tools, self.context = None, None
         self.trace = QueryTrace(key=self.trace.key, level=self.trace.level)
-        self._books.clear()
+        self._failed.clear()
 
     def open(self, request: ForeignRequest) -> OpenCall | Replay:
         """Return where a request is booked, or the reply that it had before an interruption."""
         digest = request.digest(self.engine.model)
         if (row := self._recorded(digest)) is not None:
             return self._replayed(row)
-        books = self._books.setdefault(digest, [])
-        retried = next((book for book in books if book.is_open), None)
-        if retried is None:
-            retried = _RetriedBook(book=self._book(request))
-            books.append(retried)
+        if waiting := self._failed.pop(digest, None):
+            retried, *others = waiting
+            self._failed |= {digest: others} if others else {}
+        else:
+            retried = _RetriedBook(book=self._book(request), digest=digest, failed=self._failed)
         retried.attempts += 1
-        retried.is_open = False
         return OpenCall(book=retried, attempt=retried.attempts, report=self._report)
 
     def _replayed(self, row: Row) -> Replay:
@@ -112,7 +114,7 @@ class CalledFor:
     def _book(self, request: ForeignRequest) -> CallBook:
         agent = self._agent_of(request)
         role = LATE if self.answered else "supervisor" if agent == SUPERVISOR else "agent"
-        if not self.answered:
+        if self.tools is not None:
             self._note_agent(agent)
         origin = CallOrigin(
             agent=agent,
@@ -134,7 +136,7 @@ class CalledFor:
             cached_unsaid=self.engine.cached_unsaid,
             phase=self.trace.key.phase,
             clock=self.clock,
-            late=origin.role == LATE,
+            late=origin.role == LATE or self.tools is None,
             waits=False,  # the disk would make each call of the system slower than it is
         )
 

@@ -1,6 +1,8 @@
 """Checking the systems of a suite without measuring them: the engine is opened, and each is put one question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from pydantic import ValidationError
 
 from docmind_core.errors import UsageError
 from docmind_core.query_sets.bundled import load_query_set
@@ -15,6 +17,19 @@ from docmind_core.serving.engine import open_engine
 from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
+
+
+def on_engine(suite: Suite, changes: Mapping[str, object]) -> Suite:
+    """Return the suite with another engine, model or name of the key's variable, as the command line says.
+
+    Raises:
+        UsageError: If one of them is not valid.
+    """
+    try:
+        return Suite.model_validate({**suite.model_dump(), **changes})
+    except ValidationError as error:
+        problems = (f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
 
 
 def check_systems(settings: Settings, suite: Suite, announce: Callable[[str], None]) -> tuple[ProbedSystem, ...]:

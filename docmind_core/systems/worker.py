@@ -74,10 +74,12 @@ class Worker:
 
     def _listen(self, loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[bytes]") -> None:
         # A thread: a system that blocks the loop must not outlive the run.
-        with self._channel.makefile("rb") as stream:
-            for line in stream:
-                loop.call_soon_threadsafe(lines.put_nowait, line)
-        os._exit(0)
+        try:
+            with self._channel.makefile("rb") as stream:
+                for line in stream:
+                    loop.call_soon_threadsafe(lines.put_nowait, line)
+        finally:  # the other side has closed the socket, or was killed before it had read all of it
+            os._exit(0)
 
     def _cancel(self, number: int) -> None:
         task = self._tasks.pop(number, None)

@@ -101,6 +101,21 @@ async def test_a_process_that_blocks_is_ended_and_started_again(make, monkeypatc
         assert (await system.ask(question())).text == "yes"
 
 
+async def test_the_process_ends_when_the_run_is_gone_even_while_it_blocks(make, tmp_path):
+    began = tmp_path / "began"
+    code = (
+        "import pathlib, time\nasync def answer(question):\n"
+        f"    pathlib.Path({str(began)!r}).touch()\n    time.sleep(600)\n"
+    )
+    async with make(code) as system:
+        asked = asyncio.create_task(system.ask(question()))
+        while not began.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0)
+        system._process.writer.transport.abort()
+        with pytest.raises(SystemExited, match="exited with code 0 before it had answered"):
+            await asked
+
+
 @pytest.mark.parametrize(
     ("script", "error", "said"),
     [
