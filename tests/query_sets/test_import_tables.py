@@ -187,8 +187,10 @@ def test_the_first_sheet_of_a_workbook_is_read(tmp_path):
     workbook = openpyxl.Workbook()
     for row in (("Frage", "Antwort", "Nr"), ("Wo liegt Bern?", "Schweiz", 7.0), (None, None, None), ("Und?", 3, 8)):
         workbook.active.append(row)
+    workbook.create_sheet("Notizen")
     workbook.save(tmp_path / "x.xlsx")
 
-    query_set, _ = imported(tmp_path / "x.xlsx", *MAP, "query_id=Nr")
+    query_set, origin = imported(tmp_path / "x.xlsx", *MAP, "query_id=Nr")
 
     assert [(query.query_id, query.gold_answers) for query in query_set.queries] == [("7", ("Schweiz",)), ("8", ("3",))]
+    assert "1 sheets after the first one of a workbook were not read (first: x.xlsx, Notizen)" in origin.notes

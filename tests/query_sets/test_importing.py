@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from docmind_core.errors import UsageError
@@ -170,6 +172,7 @@ def test_an_id_that_no_set_may_hold_becomes_one_and_still_names_its_document(tmp
     [
         ({"format_name": "sqad"}, "unknown format 'sqad'; there are beir, trec,"),
         ({"format_name": "squad", "mapping": {"query": "question"}}, "--map belongs to --format table"),
+        ({"format_name": "squad"}, "is not a set in the form of SQuAD: its first records have the fields id, question"),
         ({"split": "dev"}, "--split chooses among the files of a folder"),
     ],
 )
@@ -204,6 +207,38 @@ def test_a_folder_of_several_splits_takes_a_choice(tmp_path):
     query_set, _ = import_query_set(request(tmp_path, tmp_path.parent / f"{tmp_path.name}-set", split="train"))
 
     assert [query.query_id for query in query_set.queries] == ["train"]
+
+
+def test_shards_of_one_split_are_read_in_order(tmp_path):
+    row = {"context": "Bern it is.", "question": "Where?", "answers": {"text": ["Bern"], "answer_start": [0]}}
+    for name, ids in (("train-00000-of-00002", "ab"), ("train-00001-of-00002", "c"), ("test-00000-of-00001", "d")):
+        path = tmp_path / "squad" / "data" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist([{"id": query_id, **row} for query_id in ids]), path)
+
+    query_set, origin = import_query_set(request(tmp_path / "squad", tmp_path / "set", split="train"))
+
+    assert [query.query_id for query in query_set.queries] == ["a", "b", "c"]
+    assert [file.file for file in origin.files] == [f"data/train-0000{number}-of-00002.parquet" for number in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "abstains"),
+    [
+        ({"is_impossible": True, "answers": []}, True),
+        ({"answers": []}, True),
+        ({"is_impossible": False, "answers": []}, False),
+        ({}, False),
+    ],
+)
+def test_a_question_without_labels_is_not_taken_for_an_unanswerable_one(tmp_path, labels, abstains):
+    asked = [{"id": "1", "question": "Where?", **labels}]
+    source = tmp_path / "squad.json"
+    source.write_text(json.dumps({"data": [{"paragraphs": [{"context": "Bern it is.", "qas": asked}]}]}))
+
+    query_set, _ = import_query_set(request(source, tmp_path / "set"))
+
+    assert (query_set.queries[0].expected_abstain, query_set.queries[0].gold_answers) == (abstains, ())
 
 
 def raw_sources():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from docmind_core.errors import UsageError
 from docmind_core.query_sets.importers.delimited import Row
-from docmind_core.query_sets.problems import ProblemList, shown
+from docmind_core.query_sets.problems import ProblemList, Repairs, shown
 
 _BATCH_ROWS = 256
 _SHEET_BYTES_MAX = 2 * 1024**3
@@ -31,7 +31,7 @@ def parquet_rows(path: Path, problems: ProblemList) -> Iterator[Row]:
         problems.add(path.name, "", f"is a damaged Parquet file after row {number}: {str(error).splitlines()[0]}")
 
 
-def sheet_rows(path: Path, problems: ProblemList) -> Iterator[Row]:
+def sheet_rows(path: Path, problems: ProblemList, repairs: Repairs) -> Iterator[Row]:
     """Yield each row under the header of the first sheet of an .xlsx file; formulas by their last value.
 
     Raises:
@@ -52,6 +52,9 @@ def sheet_rows(path: Path, problems: ProblemList) -> Iterator[Row]:
     except (KeyError, ValueError, TypeError, OSError, SyntaxError) as error:  # what it raises of damaged parts
         problems.add(path.name, "", f"is a damaged .xlsx file: {type(error).__name__}")
         return
+    others = [sheet.title for sheet in workbook.worksheets[1:]]
+    if others:
+        repairs.add("sheets after the first one of a workbook were not read", f"{path.name}, {others[0]}", len(others))
     try:
         rows = workbook.worksheets[0].iter_rows(values_only=True)
         names = [str(cell).strip() if cell is not None else "" for cell in next(rows, ())]

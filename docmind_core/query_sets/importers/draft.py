@@ -58,9 +58,9 @@ class Draft:
     Everything that is read otherwise than it is written is counted in `repairs`.
     """
 
-    def __init__(self, folder: Path, problems: ProblemList, *, limit: int | None = None) -> None:
+    def __init__(self, folder: Path, problems: ProblemList, repairs: Repairs, *, limit: int | None = None) -> None:
         self.problems = problems
-        self.repairs = Repairs()
+        self.repairs = repairs
         self.documents = 0
         self.queries = 0
         self._limit = limit

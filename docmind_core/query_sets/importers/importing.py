@@ -23,6 +23,7 @@ from docmind_core.query_sets.readers import SOURCE_FILE, read_query_set
 
 _HASHED_BYTES = 1024 * 1024
 _PART = ".importing"
+_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def _format(request: ImportRequest, source: Source) -> Format:
     if request.mapping and request.format_name not in (None, TABLE.name):
         raise UsageError(f"--map belongs to --format table, not to {request.format_name}; leave one of them out")
     if request.format_name:
-        return find_format(request.format_name)
+        return _named_format(request.format_name, source)
     found = TABLE if request.mapping else recognised(source)
     if found is not None:
         return found
@@ -131,15 +132,25 @@ def _format(request: ImportRequest, source: Source) -> Format:
         raise UsageError(f"{source.path} contains no records; name a file or a folder of questions")
     if suggested_mapping(source.names):
         return TABLE  # which asks for the mapping and suggests one
-    columns = ", ".join(source.names[:20])
+    columns = ", ".join(source.names[:_NAMES_SHOWN])
     raise UsageError(
         f"{source.path} has none of the known formats. Name one with --format, or say which column is which with "
         f"--map query=COLUMN,answers=COLUMN. There are the columns {columns}"
     )
 
 
+def _named_format(name: str, source: Source) -> Format:
+    """Return the format of a name; refuse a source of another one, whose fields would be read as something else."""
+    named = find_format(name)
+    if not named.accepts(source):
+        source.files  # noqa: B018 - says which file of a folder to choose
+        names = ", ".join(source.names[:_NAMES_SHOWN]) or "none"
+        raise UsageError(f"{source.path} is not {named.what}: its first records have the fields {names}")
+    return named
+
+
 def _drafted(source: Source, chosen: Format, aside: Path, limit: int | None) -> Draft:
-    with Draft(aside, source.problems, limit=limit) as draft:
+    with Draft(aside, source.problems, source.repairs, limit=limit) as draft:
         try:
             chosen.read(source, draft)
         except UsageError:

@@ -84,7 +84,7 @@ def _read_clapnq(place: str, values: Record, draft: Draft) -> None:
         query_id=values.get("id"),
         answers=answers,
         gold=doc_ids if answers else (),
-        abstain=not answers,
+        abstain=bool(outputs) and not answers,
         free_form=True,
         evidence=dict.fromkeys((doc_id, written(span)) for span in spans for doc_id in doc_ids[:1]),
     )

@@ -17,7 +17,7 @@ from docmind_core.query_sets.importers.binary_tables import parquet_rows, sheet_
 from docmind_core.query_sets.importers.delimited import Row, delimited_rows
 from docmind_core.query_sets.importers.json_records import json_records
 from docmind_core.query_sets.json_lines import BYTE_ORDER_MARK
-from docmind_core.query_sets.problems import ProblemList
+from docmind_core.query_sets.problems import ProblemList, Repairs
 
 _LINES = (".jsonl", ".ndjson")
 _DELIMITED = (".csv", ".tsv", ".tab")
@@ -31,8 +31,8 @@ _SHARD = re.compile(r"[-_]\d{1,5}(-of-\d{1,5})?$")
 class Source:
     """A file or folder of questions.
 
-    `problems` takes what is wrong with its records; `read` names the files that were read, in order; `mapping` is
-    column by field, of a table.
+    `problems` takes what is wrong with its records, `repairs` what was left out; `read` names the files that were read,
+    in order; `mapping` is column by field, of a table.
     """
 
     def __init__(self, path: Path, *, split: str | None = None, mapping: Mapping[str, str] | None = None) -> None:
@@ -40,6 +40,7 @@ class Source:
         self.split = split
         self.mapping = dict(mapping or {})
         self.problems = ProblemList()
+        self.repairs = Repairs()
         self.read: list[Path] = []
 
     @property
@@ -128,7 +129,7 @@ class Source:
         if kind == ".parquet":
             yield from parquet_rows(path, self.problems)
         elif kind == ".xlsx":
-            yield from sheet_rows(path, self.problems)
+            yield from sheet_rows(path, self.problems, self.repairs)
         else:
             try:
                 with opened_source(path) as file:
