@@ -19,6 +19,7 @@ from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.manifest import manifest
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
+from dagster_project.cli.rescore import rescore
 from dagster_project.cli.schedule import schedule
 from dagster_project.cli.service import service
 from dagster_project.cli.sql import sql
@@ -59,6 +60,7 @@ COMMANDS = (
     baseline,
     gate,
     manifest,
+    rescore,
     sql,
     report,
     engine,

@@ -118,6 +118,17 @@ def _write_suite(path: Path, suite: Suite) -> None:
     replace_durably(part, path)
 
 
+def replace_frozen_suite(settings: Settings, benchmark_run: str, suite: Suite) -> None:
+    """Let a run be judged by another suite from now on; the one before stays next to it, named by the time.
+
+    Raises:
+        UsageError: If there is no such benchmark run.
+    """
+    path = suite_path(settings, benchmark_run)
+    path.with_name(f"suite.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.yaml").write_bytes(path.read_bytes())
+    _write_suite(path, suite)
+
+
 def resume_command(settings: Settings, benchmark_run: str) -> str:
     """Return the command that goes on with a benchmark run, in whatever folder it is typed."""
     suite = named_source(settings, benchmark_run) or suite_of(benchmark_run)

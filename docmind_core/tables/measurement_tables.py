@@ -24,6 +24,17 @@ MEASUREMENTS = Table(
     checks=("(value is null) = (missing_because is not null)",),
 )
 
+EARLIER_MEASUREMENTS = Table(
+    name="earlier_measurements",
+    comment="One row is a row of measurements that docmind rescore replaced: another scorer_version or another value",
+    key=(*KEY, "metric", "draw", "replaced_at"),
+    columns={
+        **MEASUREMENTS.columns,
+        "replaced_at": ("timestamp", "UTC time of the rescoring"),
+    },
+    checks=MEASUREMENTS.checks,
+)
+
 RUN_ESTIMATES = Table(
     name="run_estimates",
     comment="One row is a figure of a whole run with an interval that SQL can't take",

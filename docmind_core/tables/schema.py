@@ -6,7 +6,14 @@ from docmind_core.tables.counter_table import ENGINE_COUNTERS
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
 from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.limit_tables import GRADES, LIMIT_RESULTS
-from docmind_core.tables.measurement_tables import BASELINES, COMPARISONS, MEASUREMENTS, NOISE_FLOOR, RUN_ESTIMATES
+from docmind_core.tables.measurement_tables import (
+    BASELINES,
+    COMPARISONS,
+    EARLIER_MEASUREMENTS,
+    MEASUREMENTS,
+    NOISE_FLOOR,
+    RUN_ESTIMATES,
+)
 from docmind_core.tables.mechanism_columns import (
     CALLER_COLUMNS,
     EARLIER_COLUMN,
@@ -268,6 +275,7 @@ TABLES: dict[str, Table] = {
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,
         MEASUREMENTS,
+        EARLIER_MEASUREMENTS,
         RUN_ESTIMATES,
         COMPARISONS,
         NOISE_FLOOR,

@@ -1,0 +1,48 @@
+"""`docmind rescore`: a finished run scored again, without a call of a model."""
+
+import click
+
+
+@click.command()
+@click.argument("run")
+@click.option("--suite", "suite_file", metavar="SUITE", help="Judge by the limits and metrics of this suite.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
+    """Score the finished benchmark run RUN (or `latest`) again with the scorers of this version.
+
+    With --suite, the limits, min_n, alerts and metrics of that suite judge it from now on; it must be the suite of the
+    run in everything else. No model is called. Scores that change are kept in the table `earlier_measurements` with
+    the version of their formula, and the suite before as suite.TIME.yaml in the run's folder. Comparisons, limits,
+    grades and the report are made again; alerts that were raised stay as they are.
+
+    \b
+    Examples:
+      docmind rescore latest
+      docmind rescore 20261122T020000Z-smoke-7f3a --suite my-suite.yaml
+    """
+    from dagster_project.cli.result_formats import write_json
+    from dagster_project.cli.terminal_text import print_table, say
+    from docmind_core.measurements.rescoring import rescore_run
+    from docmind_core.reports.benchmark import write_benchmark_report
+    from docmind_core.runs.input_check import read_suite
+    from docmind_core.runs.lock import lock_home
+    from docmind_core.runs.run_names import LATEST, latest_benchmark_run
+    from docmind_core.settings import load_settings
+
+    settings = load_settings()
+    key = latest_benchmark_run(settings) if run == LATEST else run
+    with lock_home(settings, f"docmind rescore {key}"):
+        found = rescore_run(settings, key, None if suite_file is None else read_suite(suite_file))
+        report = write_benchmark_report(settings, key)
+    if as_json:
+        write_json(["metric", "changed"], list(found.changed.items()))
+        return
+    if found.changed:
+        print_table(["metric", "scores changed"], list(found.changed.items()))
+    say(
+        f"rescored {key}: {found.rows} scores, {sum(found.changed.values())} of them changed; "
+        f"{found.kept} earlier ones kept in earlier_measurements"
+    )
+    if found.suite_keys:
+        say(f"judged from now on by other {', '.join(found.suite_keys)}")
+    say(f"Report: {report.html}")

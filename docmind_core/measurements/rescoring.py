@@ -1,0 +1,130 @@
+"""Scoring a finished benchmark run again: with newer scorers, or with other limits, and without a call of a model."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from docmind_core.errors import RunError, UsageError
+from docmind_core.measurements.ablation import measure_levers
+from docmind_core.measurements.comparing_arms import compare_arms
+from docmind_core.measurements.grades import write_limits
+from docmind_core.measurements.noise_floor import measure_noise
+from docmind_core.measurements.run_comparison import compare_with_baselines
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.measurements.times import compare_times
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.frozen_suite import (
+    read_frozen_suite,
+    read_source_suite,
+    replace_frozen_suite,
+    resume_command,
+)
+from docmind_core.runs.keys import run_id_of
+from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
+from docmind_core.tables.publish import publish
+from docmind_core.tables.segments import read_segment, run_ids_of, update_segment
+
+JUDGING_KEYS = ("limits", "min_n", "alerts", "metrics", "claim_without_ledger")
+"""Keys of a suite that judge its answers and change none: a finished run may be judged by others."""
+SCHEDULING_KEYS = ("schedule", "timezone", "channels")
+"""Keys that say when a suite runs and who hears of it."""
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """What scoring a run again has changed."""
+
+    rows: int
+    """Scores now."""
+    changed: Mapping[str, int]
+    """How many scores of each metric are other than before, or new."""
+    kept: int
+    """Earlier scores that went to `earlier_measurements`."""
+    suite_keys: tuple[str, ...]
+    """Keys of the suite by which the run is judged otherwise now."""
+
+
+def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = None) -> Rescored:
+    """Score all arms of a finished benchmark run again, and everything that rests on the scores.
+
+    Scores that change are kept in `earlier_measurements` with the version of their formula. Answers, tokens and times
+    stay as they are, and alerts are not evaluated again.
+
+    Args:
+        settings: The home; hold its lock.
+        benchmark_run: Its key.
+        newer: The suite with the limits, or the user's metrics, to judge by from now on; None for the frozen one.
+
+    Raises:
+        UsageError: If there is no such run, or if `newer` differs in more than how answers are judged.
+        RunError: If an arm has not finished.
+        StoreError: If the query set has changed since.
+    """
+    suite = read_frozen_suite(settings, benchmark_run)
+    changed_keys: tuple[str, ...] = ()
+    run_ids = [run_id_of(benchmark_run, arm) for arm in suite.arms]
+    if missing := [run_id for run_id in run_ids if run_id not in run_ids_of(settings.tables, benchmark_run)]:
+        raise RunError(f"run {missing[0]} has not finished. Finish it: {resume_command(settings, benchmark_run)}")
+    if newer is not None:
+        suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), newer)
+    before = {run_id: read_segment(settings.tables, "measurements", run_id) for run_id in run_ids}
+    rows = score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set), suite.defined_metrics)
+    changed: Counter[str] = Counter()
+    kept = sum(_keep(settings, run_id, before[run_id], changed) for run_id in run_ids)
+    compare_arms(settings, benchmark_run, suite)
+    compare_times(settings, benchmark_run)
+    compare_with_baselines(settings, benchmark_run)
+    measure_noise(settings, benchmark_run)
+    write_limits(settings.tables, benchmark_run, suite)
+    measure_levers(settings, benchmark_run)
+    if changed_keys:
+        replace_frozen_suite(settings, benchmark_run, suite)
+    publish(settings)
+    return Rescored(rows=rows, changed=dict(sorted(changed.items())), kept=kept, suite_keys=changed_keys)
+
+
+def _judged_by(frozen: Suite, source: Suite, newer: Suite) -> tuple[Suite, tuple[str, ...]]:
+    """Return the frozen suite with the judging keys of a newer one, and those that differ from the frozen ones."""
+    was, file, now = (suite.model_dump(mode="json") for suite in (frozen, source, newer))
+    other = [name for name in now if file[name] != now[name] and name not in {*JUDGING_KEYS, *SCHEDULING_KEYS}]
+    if other:
+        raise UsageError(
+            f"the suite differs from that of the run in {', '.join(other)}: its answers would be others. "
+            f"Start a new run, or change {', '.join(JUDGING_KEYS)} alone"
+        )
+    judged = frozen.model_copy(update={name: getattr(newer, name) for name in JUDGING_KEYS})
+    return judged, tuple(name for name in JUDGING_KEYS if was[name] != now[name])
+
+
+def _keep(settings: Settings, run_id: str, before: Sequence[Mapping[str, object]], changed: Counter[str]) -> int:
+    """Move the scores that were replaced by others to `earlier_measurements`; return how many."""
+    now = {_key(row): row for row in read_segment(settings.tables, "measurements", run_id)}
+    was = {_key(row): row for row in before}
+    replaced = [row for key, row in was.items() if key not in now or _said(row) != _said(now[key])]
+    changed.update(str(row["metric"]) for key, row in now.items() if key not in was or _said(was[key]) != _said(row))
+    if replaced:
+        moment = datetime.now(UTC)
+        added = [{**row, "replaced_at": moment} for row in replaced]
+        update_segment(
+            settings.tables,
+            "earlier_measurements",
+            run_id,
+            lambda earlier: [*({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in earlier), *added],
+        )
+    return len(replaced)
+
+
+def _key(row: Mapping[str, object]) -> Key:
+    return tuple(row[name] for name in ("query_id", "replicate", "metric", "draw"))
+
+
+def _said(row: Mapping[str, object]) -> Key:
+    return tuple(row[name] for name in ("value", "missing_because", "scorer_version"))
+
+
+def _in_utc(moment: object) -> object:
+    """Segments hold UTC without saying so; what is written must say it."""
+    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else moment

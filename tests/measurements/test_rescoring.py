@@ -1,0 +1,85 @@
+"""A finished run scored again: newer formulas, other limits, and what was said before."""
+
+import json
+import re
+
+import pytest
+
+from dagster_project.cli.main import run
+from docmind_core.measurements.grades import write_limits
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.tables.reading import query_rows
+from docmind_core.tables.segments import read_segment, write_segment
+from tests.builders import make_query_run_row, make_run_row, write_rows
+
+KEY = "20261122T020000Z-small-7f3a"
+RUN = f"{KEY}.single_pass"
+SUITE = "name: small\nquery_set: python-reference\narms: [single_pass]\n"
+
+
+@pytest.fixture
+def scored(home, monkeypatch):
+    """A run of three queries of the bundled set, started with `--limit 3`; one score is that of an older formula."""
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    folder = home.benchmarks / KEY
+    folder.mkdir(parents=True)
+    (folder / "source.yaml").write_text(SUITE)
+    (folder / "suite.yaml").write_text(f"{SUITE}limit: 3\n")
+    queries = [query for query in load_query_set("python-reference").queries if query.gold_answers][:3]
+    rows = [make_query_run_row(one.query_id, answer=one.gold_answers[0], billed_tokens=100) for one in queries]
+    write_rows(home, {"runs": [make_run_row(RUN, suite="small")], "query_runs": rows}, RUN)
+    score_benchmark_run(home, KEY, load_query_set("python-reference"))
+    write_limits(home.tables, KEY, read_frozen_suite(home, KEY))
+    old = read_segment(home.tables, "measurements", RUN)
+    at = next(place for place, row in enumerate(old) if row["metric"] == "passed")
+    old[at] |= {"value": 0.0, "missing_because": None, "scorer_version": "0"}
+    write_segment(home.tables, "measurements", RUN, [row for row in old if row["metric"] != "empty_answer"])
+    return home, old[at]
+
+
+def test_only_scores_that_differ_change_and_the_earlier_ones_are_kept_with_their_version(scored, capsys):
+    home, old = scored
+    assert run(["rescore", KEY]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"rescored .*: \d+ scores, 4 of them changed; 1 earlier ones kept", shown)
+    asked = "select query_id, metric, value, scorer_version from earlier_measurements"
+    assert query_rows(home, asked)[1] == [(old["query_id"], "passed", 0.0, "0")]
+    assert query_rows(home, "select value from quality_summary where metric = 'passed' and query_type = 'all'")[1] == [
+        (1.0,)
+    ]
+    assert run(["rescore", "latest", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert query_rows(home, "select count(*) from earlier_measurements")[1] == [(1,)]
+
+
+def test_another_limit_judges_the_run_from_now_on_and_the_earlier_suite_is_kept(scored, tmp_path, capsys):
+    home, _ = scored
+    newer = tmp_path / "small.yaml"
+    newer.write_text(f"{SUITE}limits: {{pass_ratio_min: 0.2}}\nmin_n: 3\n")
+    assert run(["rescore", KEY, "--suite", str(newer)]) == 0
+    assert "judged from now on by other limits, min_n" in capsys.readouterr().out
+    asked = "select set_to from limit_results where limit_name = 'pass_ratio_min'"
+    assert query_rows(home, asked)[1] == [(0.2,)]
+    frozen = read_frozen_suite(home, KEY)
+    assert (frozen.limit, dict(frozen.limits)) == (3, {"pass_ratio_min": 0.2})
+    assert len(list((home.benchmarks / KEY).glob("suite.*Z.yaml"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"), [("top_k: 3\n", "in top_k"), ("seed: 5\nlimits: {pass_ratio_min: 0.2}\n", "in seed")]
+)
+def test_a_suite_by_which_the_answers_would_be_others_is_refused(scored, tmp_path, capsys, change, problem):
+    newer = tmp_path / "small.yaml"
+    newer.write_text(SUITE + change)
+    assert run(["rescore", KEY, "--suite", str(newer)]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_an_unfinished_run_and_an_unknown_one_are_refused(scored, capsys):
+    home, _ = scored
+    (home.tables / "runs" / f"{RUN}.parquet").unlink()
+    assert run(["rescore", KEY]) == 1
+    assert "has not finished. Finish it: docmind bench small --resume" in capsys.readouterr().err
+    assert run(["rescore", "20261122T020000Z-none-7f3a"]) == 2
