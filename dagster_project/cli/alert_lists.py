@@ -12,6 +12,7 @@ from docmind_core.alerts.listing import (
     alerting_health,
     ended_alerts,
     last_evaluated_at,
+    learning_series,
     open_alerts,
     silenced_fingerprints,
 )
@@ -42,6 +43,10 @@ def print_alerts(settings: Settings) -> None:
         click.echo("See how one came about: docmind alerts show ID")
     elif evaluated_at is not None:
         click.echo(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
+    if learning := learning_series(settings):
+        click.echo("Learning: no alert is raised for these yet")
+        names = ("rule_id", "labels", "reason")
+        print_table(names, [[row[name] for name in names] for row in learning])
     _print_ended(settings)
     _print_silences(settings)
     click.echo("Heartbeat")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluation import fingerprint as fingerprint_of
 from docmind_core.alerts.lifecycle import BAD, ENDED, FIRING, PENDING
-from docmind_core.alerts.rules import RUN_FAILED
+from docmind_core.alerts.rules import LEARNING, RUN_FAILED
 from docmind_core.alerts.silences import list_silences, silence_of
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
@@ -121,6 +121,16 @@ def open_alerts_line(settings: Settings) -> str | None:
 def evaluations_of(settings: Settings, benchmark_run: str) -> Rows:
     """Return every evaluation of a benchmark run."""
     return _ask(settings, _EVALUATIONS, benchmark_run)
+
+
+def learning_series(settings: Settings) -> Rows:
+    """Return the newest evaluation of each series that may not alert yet; see `alerts.paired`."""
+    return _ask(
+        settings,
+        "select rule_id, labels, reason from alert_evaluations where rowid in "
+        "(select max(rowid) from alert_evaluations group by fingerprint) and reason like ? order by rule_id, labels",
+        f"{LEARNING}:%",
+    )
 
 
 def last_evaluated_at(settings: Settings) -> str | None:

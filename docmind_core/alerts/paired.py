@@ -8,10 +8,11 @@ import numpy as np
 
 from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import BAD, BAND, NO_DATA, OK
-from docmind_core.alerts.rules import PAIRED_RULES, QUALITY_WORSE, TOKENS_WORSE, AlertRule
+from docmind_core.alerts.rules import LEARNING, PAIRED_RULES, QUALITY_WORSE, TOKENS_WORSE, AlertRule
 from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import Numbers
 from docmind_core.measurements.nights import BILLED, PASSED, Nights, judge, read_nights, worst_queries
+from docmind_core.measurements.noise_floor import read_floors
 from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import condition_differences, origin_differences
 from docmind_core.settings import Settings
@@ -21,6 +22,8 @@ from docmind_core.suites.suite import Suite
 from docmind_core.tables.baselines import Baseline, read_baselines
 from docmind_core.tables.segments import read_segment, run_ids_of
 
+QUIET_NIGHTS = 5
+"""Runs in a row without an alarm after which a metric may alert; one A/A does as well."""
 _METRICS = {QUALITY_WORSE.rule_id: PASSED, TOKENS_WORSE.rule_id: BILLED}
 
 
@@ -55,8 +58,11 @@ def paired_evaluations(
             )
             if suppressed := inhibited_by(rule):
                 yield replace(found, reason=f"inhibited by {suppressed}", inhibited_by=suppressed)
+            elif nights is None:
+                yield found
             else:
-                yield _judged(found, nights) if nights else found
+                floor = read_floors(settings, run_id).get(_METRICS[rule.rule_id])
+                yield _judged(found, nights, is_known=floor is not None and floor.is_quiet)
 
 
 def suite_baselines(settings: Settings, suite: str) -> tuple[Baseline, ...]:
@@ -77,7 +83,8 @@ def _not_comparable(settings: Settings, baseline: Baseline, run_id: str) -> str:
     return f"not comparable with the baseline: {differ or 'one of them is unfinished or was resumed with changes'}"
 
 
-def _judged(found: Evaluation, nights: Nights) -> Evaluation:
+def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
+    """Judge one series; `is_known` says that an A/A has shown what moves its metric by chance."""
     metric = _METRICS[found.rule.rule_id]
     values = nights.values(metric)
     estimate = _rise(values, nights, metric)
@@ -85,6 +92,15 @@ def _judged(found: Evaluation, nights: Nights) -> Evaluation:
         return replace(found, reason="no query has a value here and in the baseline")
     judged = judge(values, nights.clusters)
     evidence = {**found.evidence, "runs": len(values), "e_value": judged.evidence}
+    quiet = (judged.first_alarm or len(values)) - 1
+    if quiet < QUIET_NIGHTS and not is_known:
+        because = f"{LEARNING}: {quiet} of {QUIET_NIGHTS} quiet runs since the baseline"
+        state = "it looks worse, but no alert is raised" if judged.is_worse else "nothing looks worse"
+        now = f"alert from now on: docmind bench {found.labels['suite']} --aa {found.labels['arm']}"
+        # Of what fires against an earlier baseline, this one says that it was accepted.
+        outcome = NO_DATA if judged.is_worse else OK
+        reason = f"{because}; {state}; {now}"
+        return replace(found, outcome=outcome, reason=reason, estimate=estimate, evidence=evidence)
     if judged.first_bad is None:
         return replace(found, outcome=OK, reason=None, estimate=estimate, evidence=evidence)
     worst = worst_queries(nights, metric)

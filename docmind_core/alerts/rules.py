@@ -12,6 +12,8 @@ FAILURE = "failure"
 """The test of a rule without a number: something happened, or it did not."""
 PAIRED = "paired"
 """The test of a rule on the queries of all runs since the pinned baseline."""
+LEARNING = "learning"
+"""How the reason begins of a paired rule that may not alert yet: what moves its metric by chance is not known."""
 
 HYSTERESIS = 0.10
 

@@ -116,6 +116,10 @@ def _tests(found: RunComparison, policy: GatePolicy) -> list[GateTest]:
         doubts = _doubts(found, name, pairs, policy)
         if test.state == PASS and doubts:
             test = replace(test, state=INCONCLUSIVE, because="; ".join(doubts), n_needed=None)
+        floor = found.floors.get(name)
+        if test.state == BLOCK and floor and floor.holds(float((pairs.candidate - pairs.baseline).mean())):
+            because = f"the difference lies within the noise floor of {floor.benchmark_run}"
+            test = replace(test, state=INCONCLUSIVE, because=because, n_needed=None)
         tests.append(test)
     return tests
 

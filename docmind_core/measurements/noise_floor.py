@@ -4,13 +4,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from docmind_core.agents.arm_names import first_of
+from docmind_core.agents.arm_names import AGAIN, first_of
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
 from docmind_core.measurements.times import PairedQueries, pair_queries, too_few_blocks
+from docmind_core.runs.keys import in_order, suite_of
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate, clustered_mean, t_quantile
 from docmind_core.tables.query_values import QueryValue, read_query_values
 from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+
+_SAME = ("model", "model_revision", "query_set_hash")
+"""Columns of `runs` in which a run and an A/A must agree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """How far two means of one metric lie apart by chance, in 95 % of such pairs of runs."""
+
+    low: float
+    high: float
+    benchmark_run: str
+    """The A/A that showed it."""
+    is_quiet: bool
+    """Whether the two runs of the A/A themselves lay within it."""
+
+    def holds(self, difference: float) -> bool:
+        """Whether chance explains a difference of two means."""
+        return self.low <= difference <= self.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +73,33 @@ def measure_noise(settings: Settings, benchmark_run: str) -> int:
         write_segment(settings.tables, "noise_floor", again, rows)
         count += len(rows)
     return count
+
+
+def read_floors(settings: Settings, run_id: str) -> dict[str, Floor]:
+    """Return the noise floor of the suite and arm of a run by metric, from their newest A/A; empty without one.
+
+    An A/A of another model or query set says nothing about the run. Of times the floor holds within one benchmark run
+    only, so they have none here.
+    """
+    key, _, arm = run_id.partition(".")
+    again = f"{arm}{AGAIN}"
+    names = [path.name.removesuffix(".parquet") for path in (settings.tables / "noise_floor").glob("*.parquet")]
+    runs = [name.partition(".")[0] for name in names if name.partition(".")[2] == again]
+    for found in reversed(in_order(settings.benchmarks, [one for one in runs if suite_of(one) == suite_of(key)])):
+        rows = [read_segment(settings.tables, "runs", one) for one in (run_id, f"{found}.{arm}")]
+        if all(rows) and all(rows[0][0][name] == rows[1][0][name] for name in _SAME):
+            rows_of = read_segment(settings.tables, "noise_floor", f"{found}.{again}")
+            return {str(row["metric"]): _read_floor(row, found) for row in rows_of if _has_floor(row)}
+    return {}
+
+
+def _has_floor(row: Mapping[str, object]) -> bool:
+    return None not in (row["floor_low"], row["floor_high"], row["difference"]) and not row["has_clock"]
+
+
+def _read_floor(row: Mapping[str, object], benchmark_run: str) -> Floor:
+    low, high, difference = (float(str(row[name])) for name in ("floor_low", "floor_high", "difference"))
+    return Floor(low=low, high=high, benchmark_run=benchmark_run, is_quiet=low <= difference <= high)
 
 
 def _floor(first: Mapping[str, QueryValue], again: Mapping[str, QueryValue], *, is_shared: bool) -> dict[str, object]:

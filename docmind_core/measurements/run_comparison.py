@@ -10,7 +10,8 @@ from docmind_core.measurements.comparability import MUST_BE_EQUAL, ledger_states
 from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRules, compare
 from docmind_core.measurements.comparing_arms import is_of_one_benchmark_run, replace_comparisons
 from docmind_core.measurements.flipped_queries import FlippedQuery, flipped_queries
-from docmind_core.measurements.paired import PairedRuns
+from docmind_core.measurements.noise_floor import Floor, read_floors
+from docmind_core.measurements.paired import PairedRuns, number
 from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks
 from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, WORSE
 from docmind_core.query_sets.bundled import load_query_set
@@ -58,6 +59,8 @@ class RunComparison:
     rules: ClaimRules
     ledger: Mapping[str, str]
     """State of the ledger by run id."""
+    floors: Mapping[str, Floor]
+    """What chance moves, by metric, where an A/A has shown it."""
 
 
 def compare_runs(
@@ -84,7 +87,8 @@ def compare_runs(
     pairs, notes = _paired(settings, runs, allowed)
     rules = _rules(settings, candidate, frozenset(allowed) | {"engine_version"})
     ledger = ledger_states(settings.tables, tuple(dict.fromkeys((candidate, baseline))))
-    rows = _compared(settings, pairs, ledger, rules)
+    floors = read_floors(settings, candidate)
+    rows = [_above_noise(row, floors) for row in _compared(settings, pairs, ledger, rules)]
     if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
         replace_comparisons(settings.tables, candidate, rows, baseline_run_id=baseline)
     gold, without = _gold(settings, runs[0])
@@ -99,6 +103,7 @@ def compare_runs(
         pairs=pairs,
         rules=rules,
         ledger=ledger,
+        floors=floors,
     )
 
 
@@ -136,6 +141,21 @@ def _compared(
     values = read_query_values(settings.tables, run_ids, times=CLOCK_METRICS)
     times = compare_clocks(arms[0].row, arms[1].row, *(values[arm.run_id] for arm in arms))
     return [*_without_false_findings(rows), *times]
+
+
+def _above_noise(row: dict[str, object], floors: Mapping[str, Floor]) -> dict[str, object]:
+    """Call an effect inconclusive that lies within what chance moves; `metrics.md` §14."""
+    floor = floors.get(str(row["metric"])) if (row["agent"], row["slice"]) == ("all", "all") else None
+    values = number(row["candidate_value"]), number(row["baseline_value"])
+    if floor is None or row["verdict"] not in {BETTER, WORSE} or values[0] is None or values[1] is None:
+        return row
+    if not floor.holds(values[0] - values[1]):
+        return row
+    because = f"within the noise floor {floor.low:+.4g} to {floor.high:+.4g} of {floor.benchmark_run}"
+    changed = {**row, "verdict": INCONCLUSIVE, "because": f"{because}; {row['because']}"}
+    if row.get("claimable"):
+        changed |= {"claimable": False, "claimable_because": f"not claimable: tokens are {because}"}
+    return changed
 
 
 def comparable_fields(run: Mapping[str, object]) -> frozenset[str]:

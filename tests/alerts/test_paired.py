@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from dagster_project.cli.main import run as docmind
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.runs.run_names import pin_baselines, unpin_baselines
 from tests.alerts.builders import START, judge_and_evaluate, key_of, make_suite
@@ -54,22 +55,30 @@ def evaluation(home, night, rule):
 
 @pytest.fixture
 def quiet(home):
-    """A pinned baseline and a quiet night after it."""
+    """A pinned baseline and five quiet nights after it: those before night 6."""
     pin_baselines(home, plant(home, 0, git_sha="aaaa"), "first good run")
-    plant(home, 1, git_sha="aaaa")
-    assert evaluate(home, 1) == (set(), set())
+    for night in range(1, 6):
+        plant(home, night, git_sha="aaaa")
     return home
 
 
-def test_a_night_of_ten_percent_more_tokens_fires_at_once_and_says_what_changed(quiet):
-    plant(quiet, 2, tokens=1.1, git_sha="bbbb")
-    assert evaluate(quiet, 2) == ({"tokens_worse"}, set())
+def plant_aa(home, night, **floor):
+    """Write a night in which the arm ran twice, and what chance moved."""
+    first = plant(home, night)
+    again = f"{first}.again"
+    row = {"first_run_id": first, "metric": "passed", "has_clock": False, "difference": 0.0, **floor}
+    write_rows(home, {"runs": [make_run_row(again, suite="toy")], "noise_floor": [row]}, again)
 
-    found = evaluation(quiet, 2, "tokens_worse")
+
+def test_a_night_of_ten_percent_more_tokens_fires_at_once_and_says_what_changed(quiet):
+    plant(quiet, 6, tokens=1.1, git_sha="bbbb")
+    assert evaluate(quiet, 6) == ({"tokens_worse"}, set())
+
+    found = evaluation(quiet, 6, "tokens_worse")
     assert found["outcome"] == "bad"
     assert 0.05 < found["value"] < 0.15
     for said in (
-        f"first bad run {key_of(2)}.single_pass",
+        f"first bad run {key_of(6)}.single_pass",
         "git_sha aaaa → bbbb",
         "worst queries: q",
         "docmind compare",
@@ -78,43 +87,74 @@ def test_a_night_of_ten_percent_more_tokens_fires_at_once_and_says_what_changed(
 
 
 def test_fewer_passes_fire_and_a_revert_resolves_them_with_evidence(quiet):
-    plant(quiet, 2, lost=25, git_sha="bbbb")
-    assert evaluate(quiet, 2) == ({"quality_worse"}, set())
-    plant(quiet, 3, lost=25, git_sha="bbbb")
-    assert evaluate(quiet, 3) == (set(), set())
-    plant(quiet, 4, git_sha="cccc")
-    assert evaluate(quiet, 4) == (set(), {"quality_worse"})
-    plant(quiet, 5, git_sha="cccc")
-    assert evaluate(quiet, 5) == (set(), set())
+    plant(quiet, 6, lost=25, git_sha="bbbb")
+    assert evaluate(quiet, 6) == ({"quality_worse"}, set())
+    plant(quiet, 7, lost=25, git_sha="bbbb")
+    assert evaluate(quiet, 7) == (set(), set())
+    plant(quiet, 8, git_sha="cccc")
+    assert evaluate(quiet, 8) == (set(), {"quality_worse"})
+    plant(quiet, 9, git_sha="cccc")
+    assert evaluate(quiet, 9) == (set(), set())
 
 
-def test_another_baseline_resolves_what_fires_and_none_ends_it(quiet):
-    run_id = plant(quiet, 2, lost=25)
-    evaluate(quiet, 2)
+def test_another_baseline_resolves_what_fires(quiet):
+    run_id = plant(quiet, 6, lost=25)
+    assert evaluate(quiet, 6) == ({"quality_worse"}, set())
     pin_baselines(quiet, run_id, "accepted")
-    plant(quiet, 3, lost=25)
-    assert evaluate(quiet, 3) == (set(), {"quality_worse"})
-    plant(quiet, 4, lost=70)
-    assert evaluate(quiet, 4) == ({"quality_worse"}, set())
+    plant(quiet, 7, lost=25)
+    assert evaluate(quiet, 7) == (set(), {"quality_worse"})
+
+
+def test_without_its_baseline_an_alert_expires(quiet):
+    plant(quiet, 6, lost=25)
+    evaluate(quiet, 6)
     unpin_baselines(quiet, "toy")
-    plant(quiet, 5, lost=70)
-    evaluate(quiet, 5)
+    plant(quiet, 7, lost=25)
+    evaluate(quiet, 7)
     with open_alerts_database(quiet) as connection:
         assert not connection.execute("select * from open_alerts where rule_id = 'quality_worse'").fetchall()
 
 
 def test_a_run_under_other_conditions_is_no_data_that_names_them(quiet):
-    plant(quiet, 2, lost=90, series_key="other", conditions='{"limit": 40}')
-    assert evaluate(quiet, 2) == (set(), set())
-    found = evaluation(quiet, 2, "quality_worse")
+    plant(quiet, 6, lost=90, series_key="other", conditions='{"limit": 40}')
+    assert evaluate(quiet, 6) == (set(), set())
+    found = evaluation(quiet, 6, "quality_worse")
     assert found["outcome"] == "nodata"
     assert "not comparable with the baseline: conditions" in found["reason"]
 
 
 def test_a_failed_run_suppresses_both(quiet):
-    plant(quiet, 2, lost=90, tokens=3.0, status="incomplete")
-    assert evaluate(quiet, 2)[0] == {"run_failed"}
-    assert evaluation(quiet, 2, "quality_worse")["inhibited_by"] == "run_failed"
+    plant(quiet, 6, lost=90, tokens=3.0, status="incomplete")
+    assert evaluate(quiet, 6)[0] == {"run_failed"}
+    assert evaluation(quiet, 6, "quality_worse")["inhibited_by"] == "run_failed"
+
+
+def test_a_metric_not_known_to_be_quiet_is_listed_and_raises_no_alert_until_an_aa_has_shown_it(
+    home, monkeypatch, capsys
+):
+    monkeypatch.setenv("DOCMIND_HOME", str(home.home))
+    pin_baselines(home, plant(home, 0), "first good run")
+    plant(home, 1, lost=25)
+    assert evaluate(home, 1) == (set(), set())
+    found = evaluation(home, 1, "quality_worse")
+    assert (found["outcome"], found["reason"].partition("; alert")[0]) == (
+        "nodata",
+        "learning: 0 of 5 quiet runs since the baseline; it looks worse, but no alert is raised",
+    )
+    assert docmind(["alerts", "list"]) == 0
+    assert "Learning" in capsys.readouterr().out
+
+    plant_aa(home, 2, floor_low=-0.05, floor_high=0.05)
+    plant(home, 3, lost=25)
+    assert evaluate(home, 3) == ({"quality_worse"}, set())
+
+
+@pytest.mark.parametrize("floor", [{"floor_low": None, "floor_high": None}, {"floor_low": 0.01, "floor_high": 0.02}])
+def test_an_aa_that_says_nothing_or_was_not_quiet_admits_nothing(home, floor):
+    pin_baselines(home, plant(home, 0), "first good run")
+    plant_aa(home, 1, **floor)
+    plant(home, 2, lost=25)
+    assert evaluate(home, 2) == (set(), set())
 
 
 def test_without_a_baseline_the_rules_are_silent(home):
