@@ -8,7 +8,8 @@ from docmind_core.errors import UsageError
 from docmind_core.measurements.gate import GATED, decide_gate, refuse_ungated
 from docmind_core.measurements.run_comparison import compare_runs
 from docmind_core.suites.gate_policy import GatePolicy, read_policy
-from tests.measurements.written_nights import FIRST, SECOND, drawn, write_night
+from docmind_core.tables.segments import write_segment
+from tests.measurements.written_nights import FIRST, SECOND, THIRD, drawn, write_night
 
 N = 320
 
@@ -40,6 +41,28 @@ def test_one_metric_that_is_worse_blocks_whatever_the_others_say(settings, now, 
     result, tests = decide(settings, flat(), now)
     assert result.state == "block"
     assert {name for name, test in tests.items() if test.state == "block"} == {metric}
+
+
+@pytest.mark.parametrize(
+    ("floor", "state", "verdict"),
+    [
+        ({"floor_low": -0.2, "floor_high": 0.2}, "inconclusive", "inconclusive"),
+        ({"floor_low": -0.01, "floor_high": 0.01}, "block", "worse"),
+        ({"floor_low": None, "floor_high": None}, "block", "worse"),
+    ],
+)
+def test_a_difference_that_an_aa_shows_by_chance_neither_blocks_nor_is_called_worse(settings, floor, state, verdict):
+    write_night(settings, THIRD, *flat())
+    row = {"metric": "passed", "has_clock": False, "difference": 0.0, **floor}
+    write_segment(settings.tables, "noise_floor", f"{THIRD}.again", [{"run_id": f"{THIRD}.again", **row}])
+
+    result, tests = decide(settings, flat(), flat(lost=40), {"metrics": ["passed"]})
+    (compared,) = result.comparisons
+    shown = next(
+        row for row in compared.rows if (row["metric"], row["agent"], row["slice"]) == ("passed", "all", "all")
+    )
+    assert (tests["passed"].state, shown["verdict"]) == (state, verdict)
+    assert ("noise floor" in tests["passed"].because) == (state == "inconclusive")
 
 
 def test_a_loss_that_may_be_too_large_is_open_and_says_how_many_queries_decide(settings):

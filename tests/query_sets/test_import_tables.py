@@ -37,7 +37,7 @@ def refused(path, *pairs, **options):
         ("mark.csv", b"\xef\xbb\xbf" + GOOD.encode()),
         ("windows.csv", GOOD.replace("\n", "\r\n").encode()),
         ("utf16.csv", GOOD.encode("utf-16")),
-        ("packed.csv.gz", gzip.compress(GOOD.encode())),
+        ("packed.csv.gz", gzip.compress(GOOD.encode(), mtime=0)),
         ("semicolon.csv", b'Frage;Antwort\nWo liegt Bern?;Schweiz\nWas ist das?;"Ein Satz, mit Komma"\n'),
         ("excel.csv", b'sep=;\nFrage;Antwort\nWo liegt Bern?;Schweiz\nWas ist das?;"Ein Satz, mit Komma"\n'),
         ("bar.csv", b"Frage|Antwort\nWo liegt Bern?|Schweiz\nWas ist das?|Ein Satz, mit Komma\n"),
@@ -172,7 +172,7 @@ def test_records_are_found_in_json_of_any_shape(tmp_path, name, text):
         ("x.json", b'[{"Frage": "a", "Antwort": "b"}, "b"]', "x.json, record 2: should be an object, got 'b'"),
         ("x.jsonl", b'{"Frage": "a", "Antwort": "b"}\n{"Frage": \n', "x.jsonl:2: not JSON"),
         ("x.parquet", b"PAR1 and no more", "x.parquet: is a damaged Parquet file"),
-        ("x.csv.gz", gzip.compress(GOOD.encode())[:-9], "is a damaged gzip file"),
+        ("x.csv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-9], "is a damaged gzip file"),
         ("x.xlsx", b"PK\x03\x04", "x.xlsx"),
     ],
 )
