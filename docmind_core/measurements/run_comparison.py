@@ -78,17 +78,15 @@ def compare_runs(
         store: Whether to write the rows.
 
     Raises:
-        UsageError: If the two can't be compared; each reason is named.
-        StoreError: If a run was not scored.
+        UsageError, StoreError: If the two can't be compared, each reason is named; if a run was not scored.
     """
     runs = [read_segment(settings.tables, "runs", run_id)[0] for run_id in (candidate, baseline)]
-    conditions = condition_differences(runs[1], runs[0])
     refuse_other_conditions(runs[0], runs[1], allowed)
     pairs, notes = _paired(settings, runs, allowed)
     rules = _rules(settings, candidate, frozenset(allowed) | {"engine_version"})
     ledger = ledger_states(settings.tables, tuple(dict.fromkeys((candidate, baseline))))
     floors = read_floors(settings, candidate)
-    rows = [_above_noise(row, floors) for row in _compared(settings, pairs, ledger, rules)]
+    rows = _compared(settings, pairs, ledger, rules, floors)
     if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
         replace_comparisons(settings.tables, candidate, rows, baseline_run_id=baseline)
     gold, without = _gold(settings, runs[0])
@@ -96,7 +94,7 @@ def compare_runs(
         candidate_run_id=candidate,
         baseline_run_id=baseline,
         rows=tuple(rows),
-        conditions=conditions,
+        conditions=condition_differences(runs[1], runs[0]),
         origins=origin_differences(runs[1], runs[0]),
         flips=flipped_queries(pairs, gold),
         notes=(*notes, *_plumbing(runs), *without),
@@ -133,14 +131,14 @@ def _paired(
 
 
 def _compared(
-    settings: Settings, pairs: PairedRuns, ledger: Mapping[str, str], rules: ClaimRules
+    settings: Settings, pairs: PairedRuns, ledger: Mapping[str, str], rules: ClaimRules, floors: Mapping[str, Floor]
 ) -> list[dict[str, object]]:
     arms = pairs.candidate, pairs.baseline
     run_ids = tuple(dict.fromkeys(arm.run_id for arm in arms))  # a run may be compared with itself
     rows = compare(*arms, ledger, rules, in_detail=True)
     values = read_query_values(settings.tables, run_ids, times=CLOCK_METRICS)
     times = compare_clocks(arms[0].row, arms[1].row, *(values[arm.run_id] for arm in arms))
-    return [*_without_false_findings(rows), *times]
+    return [*(_above_noise(row, floors) for row in _without_false_findings(rows)), *times]
 
 
 def _above_noise(row: dict[str, object], floors: Mapping[str, Floor]) -> dict[str, object]:
