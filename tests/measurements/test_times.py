@@ -133,7 +133,7 @@ def test_the_same_arm_twice_is_called_different_in_at_most_one_of_twenty_runs(ho
     from docmind_core.tables.query_values import QueryValue
 
     blocks = blocks_of(6)
-    row = {"run_id": "k.a", "prefix_cache_state": "reset"}
+    row = {"run_id": "k.a", "benchmark_run": "k", "prefix_cache_state": "reset"}
     moved = 0
     for seed in range(200):
         values = [

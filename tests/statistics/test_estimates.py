@@ -52,7 +52,7 @@ def test_reference_values_of_an_independent_implementation():
     assert (found.standard_error, found.freedom) == pytest.approx((0.787386613, 2.130434783), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(LABELLED)
 def test_standard_error_and_degrees_of_freedom_are_those_of_the_matrix_formulas(labelled):
     values, labels = zip(*labelled, strict=True)

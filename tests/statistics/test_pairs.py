@@ -139,7 +139,7 @@ def test_a_bill_of_nothing_has_no_ratio(above, below):
     assert log_ratio_of_sums(above, below) is None
 
 
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_corrected_p_values_are_those_of_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
