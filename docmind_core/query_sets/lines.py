@@ -90,7 +90,7 @@ class DocumentLine(BaseModel):
     model_config = _LINE
 
     doc_id: Id
-    """Its own; no spaces around it, no line breaks or tabs, no `..` between slashes."""
+    """Unique; no spaces around it, no line breaks or tabs, no `..` between slashes."""
     title: Text = ""
     """Searched and shown with the text."""
     text: Text
@@ -146,7 +146,7 @@ class QueryLine(BaseModel):
     model_config = _LINE
 
     query_id: Id
-    """Its own."""
+    """Unique."""
     query: Question
     """The question, as the system under test gets it."""
     answers: list[FilledText] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
@@ -154,7 +154,7 @@ class QueryLine(BaseModel):
     gold_doc_ids: list[Id] = Field(default_factory=list, max_length=GOLD_ITEMS_MAX)
     """The documents that hold the answer."""
     gold_grades: dict[Id, Grade] = Field(default_factory=dict, max_length=GOLD_ITEMS_MAX)
-    """How relevant each gold document is, from 1; stands for `gold_doc_ids` where there are none."""
+    """How relevant each gold document is, from 1; replaces `gold_doc_ids` where there are none."""
     type: FilledText = "factoid"
     """A kind of question; reports show quality by type."""
     expected_abstain: bool = False
@@ -168,7 +168,7 @@ class QueryLine(BaseModel):
     history: list[HistoryItem] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
     """What was said before the question, whole turns."""
     rival_answers: list[FilledText] = Field(default_factory=list, max_length=LIST_ITEMS_MAX)
-    """Wrong answers of the same kind, such as the other towns: an answer that names one as well is no answer."""
+    """Wrong answers of the same kind, such as the other towns: an answer that names one of them too is wrong."""
 
 
 def validated(

@@ -132,7 +132,7 @@ def test_an_assertion_of_promptfoo_is_an_answer_only_where_it_accepts_one(tmp_pa
     query_set, origin = imported(write(tmp_path, {"tests.csv": text}))
 
     assert query_set.queries[0].gold_answers == answers
-    assert any("assertions are no accepted answer" in note for note in origin.notes) == (not answers)
+    assert any("assertions accept no certain answer" in note for note in origin.notes) == (not answers)
 
 
 def test_choices_of_inspect_are_part_of_the_question_and_the_chosen_text_is_an_answer_too(tmp_path):

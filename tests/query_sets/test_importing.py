@@ -170,7 +170,7 @@ def test_an_id_that_no_set_may_hold_becomes_one_and_still_names_its_document(tmp
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"format_name": "sqad"}, "unknown format 'sqad'; there are beir, trec,"),
+        ({"format_name": "sqad"}, "unknown format 'sqad'; choose from beir, trec,"),
         ({"format_name": "squad", "mapping": {"query": "question"}}, "--map belongs to --format table"),
         ({"format_name": "squad"}, "is not a set in the form of SQuAD: its first records have the fields id, question"),
         ({"split": "dev"}, "--split chooses among the files of a folder"),
@@ -184,7 +184,7 @@ def test_options_that_fit_nothing_are_refused(tmp_path, options, said):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("x.csv", "colour,size\nred,5\n", "has none of the known formats.*There are the columns colour, size"),
+        ("x.csv", "colour,size\nred,5\n", "has none of the known formats.*; the columns are colour, size"),
         ("x.csv", "question,answer\nWhere?,Bern\n", "say which column is which: --map query=question,answers=answer"),
         ("x.csv", "", "contains no records"),
         ("x.json", "[]", "contains no records"),

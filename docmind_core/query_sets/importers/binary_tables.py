@@ -73,7 +73,7 @@ def _workbook_problem(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             sizes = {item.filename: item.file_size for item in archive.infolist()}
     except (zipfile.BadZipFile, OSError):
-        return "is no .xlsx file, or a damaged one"
+        return "is not an .xlsx file, or a damaged one"
     if "xl/workbook.xml" not in sizes:
         return "is a ZIP archive without a workbook"
     if sum(sizes.values()) > _SHEET_BYTES_MAX or sizes.get("xl/sharedStrings.xml", 0) > _SHEET_TEXTS_MAX:

@@ -96,7 +96,7 @@ class Draft:
             self.note("documents have the id of an earlier, different one and were left out", place)
 
     def passage(self, place: str, text: object, *, title: object = "") -> str:
-        """Write a document that has no id of its own, unless it was written before; return its id.
+        """Write a document without an id, unless it was written before; return its id.
 
         The id is its title, with a hash of the text where another text has the title.
         """

@@ -135,7 +135,7 @@ def _format(request: ImportRequest, source: Source) -> Format:
     columns = ", ".join(source.names[:_NAMES_SHOWN])
     raise UsageError(
         f"{source.path} has none of the known formats. Name one with --format, or say which column is which with "
-        f"--map query=COLUMN,answers=COLUMN. There are the columns {columns}"
+        f"--map query=COLUMN,answers=COLUMN; the columns are {columns}"
     )
 
 

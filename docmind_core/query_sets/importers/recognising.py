@@ -46,7 +46,7 @@ def find_format(name: str) -> Format:
         if found.name == name:
             return found
     names = ", ".join(found.name for found in (*FORMATS, TABLE))
-    raise UsageError(f"unknown format {name!r}; there are {names}")
+    raise UsageError(f"unknown format {name!r}; choose from {names}")
 
 
 def recognised(source: Source) -> Format | None:

@@ -39,7 +39,7 @@ def parsed_mapping(texts: Iterable[str]) -> dict[str, str]:
         if not equals or not column:
             raise UsageError(f"--map takes FIELD=COLUMN pairs such as query=question,answers=reference, got {pair!r}")
         if field not in FIELDS:
-            raise UsageError(f"--map has no field {field!r}; there are {', '.join(FIELDS)}")
+            raise UsageError(f"unknown field {field!r} in --map; choose from {', '.join(FIELDS)}")
         if field in mapping:
             raise UsageError(f"--map names the field {field} twice")
         mapping[field] = column
@@ -58,6 +58,8 @@ def suggested_mapping(names: Iterable[str]) -> str | None:
 
 
 def _read(source: Source, draft: Draft) -> None:
+    if not source.names:
+        raise UsageError(f"{source.path} contains no records")
     columns = _columns(source.mapping, source.names)
     for place, values in source.rows():
         _read_record(place, {field: values.get(column) for field, column in columns.items()}, draft)
@@ -68,13 +70,13 @@ def _columns(mapping: Mapping[str, str], names: Sequence[str]) -> dict[str, str]
     if "query" not in mapping:
         suggestion = suggested_mapping(names)
         how = f"--map {suggestion}" if suggestion else "--map query=COLUMN,answers=COLUMN"
-        raise UsageError(f"say which column is which: {how}. There are the columns {shown}")
+        raise UsageError(f"say which column is which: {how}; the columns are {shown}")
     by_name = {name.strip().casefold(): name for name in names}
     found: dict[str, str] = {}
     for field, column in mapping.items():
         name = column if column in names else by_name.get(column.casefold())
         if name is None:
-            raise UsageError(f"there is no column {column!r} for {field}. There are the columns {shown}")
+            raise UsageError(f"no column {column!r} for {field}; the columns are {shown}")
         found[field] = name
     return found
 

@@ -151,7 +151,7 @@ def _expected(place: str, assertion: str, draft: Draft) -> list[str]:
         return [text.strip() for text in found[3].split(",")]
     if not found[1] and found[2] in _ONE_ANSWER:
         return [found[3].strip()]
-    draft.note("assertions are no accepted answer (such as javascript, llm-rubric, not-...) and were left out", place)
+    draft.note("assertions accept no certain answer (such as javascript, llm-rubric, not-...) and were left out", place)
     return []
 
 
