@@ -14,6 +14,39 @@ RUNS = (
         source="`quality_summary`, metric `passed`; as a limit of a suite in the scorecard",
     ),
     Metric(
+        name="pass_hat_k",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="run",
+        definition="pass^k: the chance that all of k attempts at a query pass, C(c, k) / C(n, k) with c of n "
+        "replicates passed, mean over the queries. With 6 of 8 and k = 4: 0.214.",
+        missing="fewer than k replicates: `n_too_small`; else as `passed`",
+        source="`replicate_summary`, a row per k; `docmind compare` and limits use the mean, `passed`",
+    ),
+    Metric(
+        name="pass_at_k",
+        unit="1",
+        range="0 to 1",
+        better="higher",
+        level="run",
+        definition="pass@k: the chance that at least one of k attempts passes, 1 - C(n - c, k) / C(n, k), mean over "
+        "the queries. With 6 of 8 and k = 4: 1.",
+        missing="fewer than k replicates: `n_too_small`; else as `passed`",
+        source="`replicate_summary`, a row per k",
+    ),
+    Metric(
+        name="pass_flip_ratio",
+        unit="1",
+        range="0 to 1",
+        better="lower",
+        level="run",
+        definition="Share of the pairs of a query's replicates that disagree on passing, 2 c (n - c) / (n (n - 1)), "
+        "mean over the queries.",
+        missing="one replicate: `n_too_small`; else as `passed`",
+        source="`replicate_summary`; per query in `replicate_flips`",
+    ),
+    Metric(
         name="coordination_overhead_p95_s",
         unit="s",
         range="0 and above",
@@ -59,7 +92,6 @@ NOT_MEASURED: dict[str, str] = {
     "goodput_qps": "it needs limits on single queries; a suite has limits on runs",
     "faithfulness, relevance": "they take a judge, and none is configured",
     "abstain_auroc": "scores of different searches are not comparable",
-    "pass^k, pass@k": "suites with several replicates show the mean",
     "energy_j_run, joules_per_query, joules_per_passed, energy_j_apportioned": "no GPU was at hand to try it on; "
     "`device_samples` keeps `energy_j` of each",
 }

@@ -141,8 +141,40 @@ QUALITY_SUMMARY = View(
     },
 )
 
+REPLICATE_FLIPS = View(
+    name="replicate_flips",
+    comment="One row is a query of a run: how often its replicates pass, and how often two of them disagree",
+    columns={
+        **ARM_COLUMNS,
+        "query_id": "Id of the query in its query set",
+        "replicates": "Query runs of it, warm-up left out",
+        "n_known": "Of them, those whose passing is known",
+        "passed": "Of those, how many passed; NULL where none is known",
+        "answers": "Different answers among the replicates, none at all being one",
+        "pass_flip_ratio": "Share of the pairs of replicates that disagree on passing, in [0, 1]; NULL below 2 of them",
+        "missing_because": "Why pass_flip_ratio is NULL: n_too_small, or why passing is unknown",
+    },
+)
+
+REPLICATE_SUMMARY = View(
+    name="replicate_summary",
+    comment="One row is a run and a k, from 1 to its replicates: do k of k attempts pass (pass^k), does one (pass@k)",
+    columns={
+        **ARM_COLUMNS,
+        "k": "Attempts",
+        "pass_hat_k": "Chance that all of k attempts pass, mean over the queries: C(passed, k) / C(replicates, k)",
+        "pass_at_k": "Chance that one of k attempts passes: 1 - C(replicates - passed, k) / C(replicates, k)",
+        "n_queries": "Queries with at least k replicates whose passing is all known: those the means are over",
+        "n_total": "Queries of the run",
+        "pass_flip_ratio": "Mean of replicate_flips.pass_flip_ratio; NULL with one replicate",
+        "missing_because": "Why the two are NULL",
+    },
+)
+
 VIEWS = (
     QUALITY_SUMMARY,
+    REPLICATE_FLIPS,
+    REPLICATE_SUMMARY,
     TOKEN_EFFICIENCY,
     LEDGER_BALANCE,
     LATENCY_SUMMARY,
