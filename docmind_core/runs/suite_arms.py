@@ -17,6 +17,8 @@ def suite_arm(suite: Suite, name: str) -> Arm:
     first = name.removesuffix(".again")
     if is_ours(first):
         raise UsageError(f"systems.{first}: an arm of ours has this name; choose another.")
+    if spec.missing_file is not None:
+        raise UsageError(f"systems.{first}: there is no file {spec.missing_file}. Paths begin in the suite's folder.")
     if spec.compared_with not in suite.systems:
         find_arm(spec.compared_with)
     return Arm(

@@ -117,6 +117,13 @@ class SystemSpec(BaseModel):
         found = [name for name, marks in self.agents.items() if marks.fit(system_prompt, tools)]
         return found[0] if len(found) == 1 else None
 
+    @property
+    def missing_file(self) -> Path | None:
+        """The file that a graph or a callable is to be loaded from, where there is none."""
+        file = (self.place or "").rpartition(":")[0]
+        path = Path(self.folder or ".") / file
+        return path if file.endswith(".py") and not path.is_file() else None
+
     def source_files(self) -> tuple[Path, ...]:
         """Return the files of the system that its suite names: what a change of is found by."""
         folder = Path(self.folder or ".")

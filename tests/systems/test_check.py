@@ -80,12 +80,13 @@ def test_the_arms_of_a_suite_say_what_is_unknown_of_its_systems(suite, capsys):
     [
         ("  nameless:", "  tuned:", "systems.tuned: an arm of ours has this name; choose another"),
         ("compared_with: two_agents", "compared_with: nobody", "there is no arm 'nobody'"),
+        ("callable: asking_systems.py", "callable: nothing.py", "systems.two_agents: there is no file "),
         ("systems:", "arms: [single_pass]\nlimits: {}\nsystem:", "system: unknown key. Did you mean systems?"),
     ],
 )
 def test_a_bad_entry_is_refused_in_one_line(suite, capsys, old, new, problem):
     suite.write_text(suite.read_text("utf-8").replace(old, new), "utf-8")
-    assert run(["systems", "check", str(suite)]) != 0
+    assert run(["check", str(suite)]) == 1
     said = capsys.readouterr().err
     assert problem in said
     assert "Traceback" not in said
