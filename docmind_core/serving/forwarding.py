@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic_ns
 
@@ -25,6 +26,7 @@ from docmind_core.telemetry.loop_lag import Deadline
 PASSED_ON = ("Content-Type", "Retry-After", "x-request-id")
 """Headers of the engine's response that the client is given."""
 BAD_GATEWAY = 502
+_WENT_AWAY = "the client went away before the reply had ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,11 @@ class Forwarding:
                 async with Deadline(self.client.call_timeout_s):
                     return await self._exchange()
             except asyncio.CancelledError:
-                self._attempt.cut("Cancelled", "the client went away before the reply had ended")
+                self._attempt.cut("Cancelled", _WENT_AWAY)
                 raise
+            except _ClientGone as gone:
+                self._attempt.cut("Cancelled", _WENT_AWAY)
+                return _broken_off(self.http, gone.response)
             except TimeoutError:
                 late = f"the engine did not finish a call within {self.client.call_timeout_s:g} s"
                 self._attempt.cut("CallTimeout", late)
@@ -110,13 +115,15 @@ class Forwarding:
         """Pass on a stream as it comes; its end, which lets the client go on, is sent when the attempt is booked."""
         relayed = RelayedStream(hides_usage=self.request.route == CHAT and not self.request.wants_usage)
         to_client = web.StreamResponse(status=response.status, headers=_passed_on(response))
-        await to_client.prepare(self.http)
+        with _noticing_its_end(to_client):
+            await to_client.prepare(self.http)
 
         async def pass_on() -> AsyncIterator[bytes]:
             async for data in response.content.iter_any():
                 self.client.heard()
                 if passed := self._without_key(relayed.feed(data)):
-                    await to_client.write(passed)
+                    with _noticing_its_end(to_client):
+                        await to_client.write(passed)
                 yield data
 
         reads = pass_on()
@@ -131,7 +138,8 @@ class Forwarding:
             found = self._streamed.reply()
         end = self._without_key(relayed.end())
         self._book_read(found, (response.headers.get("Content-Type", ""), self._without_key(relayed.passed_on)))
-        await to_client.write_eof(end)
+        with suppress(ConnectionError, aiohttp.ClientError):  # booked: whether the client still waits is its own affair
+            await to_client.write_eof(end)
         return to_client
 
     async def _read(self, reads: AsyncIterator[bytes]) -> ChatReply | Exception:
@@ -177,6 +185,24 @@ class Forwarding:
     def _without_key(self, body: bytes) -> bytes:
         key = self.client.connection.api_key
         return body.replace(key.encode(), b"[key]") if key and key.encode() in body else body
+
+
+class _ClientGone(Exception):
+    """The client has closed its connection."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        """Keep what it was being sent."""
+        super().__init__()
+        self.response = response
+
+
+@contextmanager
+def _noticing_its_end(to_client: web.StreamResponse) -> Iterator[None]:
+    """Tell a client that has gone from an engine that has: both are the same errors of aiohttp."""
+    try:
+        yield
+    except (ConnectionError, aiohttp.ClientError) as error:
+        raise _ClientGone(to_client) from error
 
 
 def said(status: int, message: str) -> web.Response:

@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
+import aiohttp.web
 import pytest
 
 from docmind_core.serving.chat_client import ChatClient
@@ -230,3 +231,22 @@ async def test_a_reply_from_before_an_interruption_is_sent_as_it_was(engine):
         desk.replay = Replay(content_type="text/event-stream", body=b"data: before\n\n")
         _, sent, headers = await post(session, f"{address.base_url}/chat/completions")
     assert (sent, headers["Content-Type"], engine.requests) == (b"data: before\n\n", "text/event-stream", [])
+
+
+@pytest.mark.parametrize("at", ["prepare", "write", "write_eof"])
+async def test_a_client_that_has_gone_is_not_taken_for_an_engine_that_has(engine, monkeypatch, at):
+    """Whether aiohttp cancels the handler or fails the write is a matter of microseconds."""
+    send = getattr(aiohttp.web.StreamResponse, at)
+
+    async def fail(self, *arguments):
+        if isinstance(self, aiohttp.web.Response):  # of the search for the models, not of the stream
+            return await send(self, *arguments)
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(aiohttp.web.StreamResponse, at, fail)
+    async with proxied(engine) as (desk, session, address):
+        with pytest.raises(aiohttp.ClientError):
+            await asyncio.wait_for(post(session, f"{address.base_url}/chat/completions", {**BODY, "stream": True}), 5)
+
+    (end,) = desk.ended
+    assert (end.status, end.error_type) == (("finished", None) if at == "write_eof" else ("cut_off", "Cancelled"))
