@@ -48,7 +48,7 @@ def judged(home, *, set_to, **declared):
         (0.5, {"better": "higher", "range": "0 or 1", "unit": "1"}, "missed", "answer_words_low"),
     ],
 )
-def test_a_limit_on_a_metric_of_the_user_is_judged_alerted_and_printed(home, set_to, declared, state, rule):
+def test_a_limit_on_a_metric_of_the_user_is_judged_and_alerted(home, set_to, declared, state, rule):
     suite, result = judged(home, set_to=set_to, **declared)
     assert (result.state, result.measured.n, result.limit.dimension) == (state, 60, "your own metrics")
 
@@ -57,7 +57,11 @@ def test_a_limit_on_a_metric_of_the_user_is_judged_alerted_and_printed(home, set
     assert fired == ({rule} if rule else set())
     assert (rule in outcome.firing) == (rule is not None)
 
+
+def test_a_limit_on_a_metric_of_the_user_is_printed_without_his_code(home):
+    _, result = judged(home, set_to=10)
     publish(home)
     html = write_benchmark_report(home, BENCHMARK_RUN).html.read_text("utf-8")
     assert result.limit.metric in html
     assert "your own metrics" in html
+    assert "at most 10.00 words" in html
