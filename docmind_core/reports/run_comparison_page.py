@@ -141,8 +141,11 @@ def _interval(row: Mapping[str, object]) -> str:
     low, high = number(row.get("delta_low")), number(row.get("delta_high"))
     if low is None or high is None:
         return _NONE
-    scale, decimals = (_percent, 1) if _is_ratio(row) else (_points, 1) if _is_share(row) else (float, 2)
-    return interval_text(scale(low), scale(high), decimals=decimals)
+    if _is_ratio(row) or _is_share(row):
+        scale = _percent if _is_ratio(row) else _points
+        return interval_text(scale(low), scale(high), decimals=1)
+    factor = 1000.0 if row["metric"] in CLOCK_METRICS else 1.0  # times are shown in ms
+    return f"{factor * low:.3g} to {factor * high:.3g}".replace("-", "−")
 
 
 def _mde(row: Mapping[str, object]) -> str:
@@ -165,7 +168,9 @@ def _value_text(row: Mapping[str, object], value: float | None) -> str:
         return ratio_text(value, "no value")
     if row["metric"] in CLOCK_METRICS:
         return milliseconds_text(value, "no value")
-    return count_text(value, "no value") if row["metric"] in METRICS else ratio_text(value, "no value")
+    if row["metric"] in METRICS or value is None:
+        return count_text(value, "no value")
+    return f"{value:,.4g}".replace("-", "−")  # a metric of the user's, in a unit of its own
 
 
 def _percent(log_ratio: float) -> float:
