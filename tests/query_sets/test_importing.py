@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,6 +77,20 @@ def test_an_empty_folder_is_taken(tmp_path):
     assert (tmp_path / "set" / "queries.jsonl").is_file()
 
 
+def test_a_set_appears_at_once_by_a_rename(tmp_path, monkeypatch):
+    renamed = []
+    rename = Path.rename
+
+    def noted(self, target):
+        renamed.append((sorted(path.name for path in self.iterdir()), target, target.exists()))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", noted)
+    import_query_set(request(nat(tmp_path, ("1", "Where?", "Bern")), tmp_path / "set"))
+
+    assert renamed == [(["documents.jsonl", "queries.jsonl", "source.json"], tmp_path / "set", False)]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -138,11 +153,12 @@ def test_answers_in_no_document_are_noted_and_those_in_any_are_not(tmp_path):
         ("Half a word?", ["api"], "Nothing here."),
         ("Without spaces?", ["巴黎"], "法国的首都是巴黎。"),
         ("Cannot be looked for?", ["yes"], "Nothing here."),
+        ("Only its longest word?", ["capital of Spain"], "Nothing here."),
     )
 
     _, origin = import_query_set(request(source, tmp_path / "set"))
 
-    assert origin.notes == ("2 questions have no accepted answer that is in a document (first: q3, q5)",)
+    assert origin.notes == ("3 questions have no accepted answer that is in a document (first: q3, q5, q8)",)
 
 
 def test_duplicate_questions_are_noted_and_kept(tmp_path):
