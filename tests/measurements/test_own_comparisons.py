@@ -30,7 +30,7 @@ def test_a_number_without_a_scale_is_judged_by_its_interval_in_the_direction_it_
     assert row["delta_low"] < row["delta"] < row["delta_high"] < 0
     assert "95 % interval of the difference" in row["because"]
     assert _scaled(row, row["delta"]) == f"−{-row['delta']:.3g}", "neither milliseconds nor points nor percent"
-    assert _value_text(row, row["candidate_value"]) == f"{row['candidate_value']:.2f}"
+    assert _value_text(row, row["candidate_value"]) == f"{row['candidate_value']:.4g}"
 
 
 def test_a_share_of_the_user_is_judged_as_every_share(settings):
