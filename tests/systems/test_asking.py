@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from docmind_core import settings
 from docmind_core.errors import NoAnswer, SystemExited, SystemFailed, UsageError
 from docmind_core.serving.recording_proxy import Address
 from docmind_core.suites.systems import SystemSpec
@@ -40,12 +41,16 @@ def make(tmp_path):
 
 async def test_each_question_sees_its_own_environment_and_none_of_the_platform_s(make, monkeypatch, tmp_path):
     monkeypatch.setenv("SECRET", "the key of the engine")
+    monkeypatch.setattr(settings, "_outside", {})
+    monkeypatch.setenv("HF_HUB_OFFLINE", settings.TELEMETRY_OFF["HF_HUB_OFFLINE"])
     monkeypatch.setenv("DOCMIND_CHANNEL_CHAT", "https://chat.example.org/token")
     code = (
-        "import os\nfrom os import environ\nATIMPORT = os.getenv('OPENAI_BASE_URL')\n"
+        "import os, sys\nfrom os import environ\nATIMPORT = os.getenv('OPENAI_BASE_URL')\n"
         "async def answer(question, history):\n    print('chatter')\n"
         "    own = environ['OPENAI_BASE_URL'], os.environ.get('MODEL'), os.getenv('OPENAI_API_KEY')[:2]\n"
         "    seen = [name for name in ('SECRET', 'DOCMIND_CHANNEL_CHAT') if name in os.environ]\n"
+        "    seen += [name for name in sys.modules if name in ('docmind_core.settings', 'pydantic', 'aiohttp')]\n"
+        "    seen += [name for name in ('HF_HUB_OFFLINE', 'LANGSMITH_TRACING') if name in os.environ]\n"
         "    return {'output': repr((ATIMPORT, *own, seen, len(history)))}\n"
     )
     async with make(code, env={"MODEL": "{model}"}) as system:
