@@ -1,5 +1,6 @@
 """Scoring a finished benchmark run again: with newer scorers, or with other limits, and without a call of a model."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from docmind_core.runs.frozen_suite import (
 )
 from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
+from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import read_segment, run_ids_of, update_segment
@@ -60,6 +62,7 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
 
     Raises:
         UsageError: If there is no such run, or if `newer` differs in more than how answers are judged.
+        SuiteError: If a scorer of `newer` can't be loaded.
         RunError: If an arm has not finished.
         StoreError: If the query set has changed since.
     """
@@ -69,9 +72,11 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
     if missing := [run_id for run_id in run_ids if run_id not in run_ids_of(settings.tables, benchmark_run)]:
         raise RunError(f"run {missing[0]} has not finished. Finish it: {resume_command(settings, benchmark_run)}")
     if newer is not None:
-        suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), newer)
+        suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), with_own_metrics(newer))
     before = {run_id: read_segment(settings.tables, "measurements", run_id) for run_id in run_ids}
     rows = score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set), suite.defined_metrics)
+    for run_id in run_ids if "metrics" in changed_keys else ():
+        _declare(settings, run_id, suite)
     changed: Counter[str] = Counter()
     kept = sum(_keep(settings, run_id, before[run_id], changed) for run_id in run_ids)
     compare_arms(settings, benchmark_run, suite)
@@ -97,6 +102,19 @@ def _judged_by(frozen: Suite, source: Suite, newer: Suite) -> tuple[Suite, tuple
         )
     judged = frozen.model_copy(update={name: getattr(newer, name) for name in JUDGING_KEYS})
     return judged, tuple(name for name in JUDGING_KEYS if was[name] != now[name])
+
+
+def _declare(settings: Settings, run_id: str, suite: Suite) -> None:
+    """Write the user's metrics into the manifest of a run: comparisons and reports read there what they are."""
+    metrics = suite.model_dump(mode="json")["metrics"]
+
+    def declared(row: Mapping[str, object]) -> dict[str, object]:
+        manifest = json.loads(str(row["manifest"] or "{}"))
+        manifest["suite"] = {**manifest.get("suite", {}), "metrics": metrics}
+        written = {**row, "manifest": json.dumps(manifest, sort_keys=True)}
+        return {name: _in_utc(value) for name, value in written.items()}
+
+    update_segment(settings.tables, "runs", run_id, lambda rows: [declared(row) for row in rows])
 
 
 def _keep(settings: Settings, run_id: str, before: Sequence[Mapping[str, object]], changed: Counter[str]) -> int:

@@ -83,3 +83,27 @@ def test_an_unfinished_run_and_an_unknown_one_are_refused(scored, capsys):
     assert run(["rescore", KEY]) == 1
     assert "has not finished. Finish it: docmind bench small --resume" in capsys.readouterr().err
     assert run(["rescore", "20261122T020000Z-none-7f3a"]) == 2
+
+
+def test_a_metric_of_the_user_may_be_added_to_a_finished_run_and_is_limited_and_reported(scored, tmp_path, capsys):
+    home, _ = scored
+    (tmp_path / "my_scorers.py").write_text(
+        "from docmind_core.measurements.records import scorer\n"
+        "@scorer(unit='words', range='0 and above', better='lower', definition='Words of the answer.')\n"
+        "def answer_words(query, run):\n    return len(run.answer.split())\n"
+    )
+    newer = tmp_path / "small.yaml"
+    newer.write_text(f"{SUITE}metrics: ['my_scorers.py:answer_words']\nlimits: {{answer_words: 0.5}}\n")
+    assert run(["rescore", KEY, "--suite", str(newer)]) == 0
+    assert "judged from now on by other limits, metrics" in capsys.readouterr().out
+    asked = "select count(value) from measurements where metric = 'answer_words'"
+    assert query_rows(home, asked)[1] == [(3,)]
+    asked = "select set_to, value >= 1 from limit_results where limit_name = 'answer_words'"
+    assert query_rows(home, asked)[1] == [(0.5, True)]
+    report = next(home.reports.glob("*/index.html")).read_text("utf-8")
+    assert "answer_words (words)" in report
+    assert "at most 0.50 words" in report
+
+    (tmp_path / "my_scorers.py").write_text("1 / 0")
+    assert run(["rescore", KEY, "--suite", str(newer)]) == 1
+    assert "ZeroDivisionError: division by zero (line 1)" in capsys.readouterr().err
