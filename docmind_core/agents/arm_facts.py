@@ -8,6 +8,7 @@ EQUAL_IN_ALL = (
     "passages for the same search, how many of them are read for each search, the earlier turns of a conversation, the "
     "instruction for an answer and its limit of tokens. "
     "Which are read differs only as the column says: dedupe replaces a passage that repeats another one by the next, "
+    "passage_choice reads the best one for each search, "
     "a rerank at thorough orders the candidates anew, context_budget shortens what is read. With the routing free, the "
     "supervisor of naive arms may search several times, and its answer reads the passages of each of these searches."
 )
@@ -21,6 +22,7 @@ def reads_otherwise(arm: Arm) -> tuple[str, ...]:
     found = {
         "repeats replaced": Lever.DEDUPE in arm.levers,
         "reranked at thorough": "rerank" in honours(arm),
+        "the best for each search": Lever.PASSAGE_CHOICE in arm.levers,
         "shortened to the budget": Lever.CONTEXT_BUDGET in arm.levers,
     }
     return tuple(what for what, holds in found.items() if holds)

@@ -77,7 +77,7 @@ ARMS = {
         ),
         Arm(
             name="tuned",
-            shows="Fixed edges, parallel searches, typed decisions, a check against the cited passages.",
+            shows="Fixed edges, parallel searches, typed decisions, an answer from the best passage of each search.",
             build=tuned.build_tuned,
             opening=_plain_opening,
             levers=TUNED_LEVERS,

@@ -17,6 +17,7 @@ class Lever(StrEnum):
     CONTEXT_ISOLATION = "context_isolation"
     CONTEXT_BUDGET = "context_budget"
     DEDUPE = "dedupe"
+    PASSAGE_CHOICE = "passage_choice"
     RESULT_CACHE = "result_cache"
     PREFIX_ORDER = "prefix_order"
     NO_VALIDATION = "no_validation"
@@ -63,6 +64,10 @@ LEVERS: dict[Lever, LeverFacts] = {
         "four strategies of the context window.",
     ),
     Lever.DEDUPE: LeverFacts(changes="Passages that nearly repeat another one give way to the next ones found."),
+    Lever.PASSAGE_CHOICE: LeverFacts(
+        changes="Of the passages found, the best one for each search is read: that whose title and best sentence have "
+        "most in common with the question.",
+    ),
     Lever.RESULT_CACHE: LeverFacts(
         changes="Routes and searches are kept for the next time, across processes; each lookup is a row.",
     ),
@@ -96,12 +101,14 @@ TUNED_LEVERS = frozenset(
         Lever.SPECIALIZATION,
         Lever.CONTEXT_ISOLATION,
         Lever.DEDUPE,
+        Lever.PASSAGE_CHOICE,
         Lever.PREFIX_ORDER,
+        Lever.NO_VALIDATION,
     }
 )
-"""What `tuned` has."""
+"""What `tuned` has; docs/adr/0019-what-tuned-reads.md says how the last three were chosen."""
 
-ADDED_TO_TUNED = frozenset({Lever.CONTEXT_BUDGET, Lever.RESULT_CACHE, Lever.NO_VALIDATION})
+ADDED_TO_TUNED = frozenset({Lever.CONTEXT_BUDGET, Lever.RESULT_CACHE})
 """What `tuned` lacks and can be given; docs/adr/0008-levers-that-tuned-lacks.md says why."""
 
 _CONTRADICTIONS = (

@@ -18,6 +18,7 @@ from docmind_core.agents.levers import Lever
 from docmind_core.agents.messages import Message
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
+from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.route_choice import chosen, remembered_route
@@ -50,7 +51,8 @@ def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentCo
     """Return what of a ranking is read, at most `final_k` passages; with `dedupe` the next one replaces a repeat."""
     if Lever.DEDUPE in context.levers:
         hits = without_near_duplicates(hits, beside=state.get("passages", []))
-    return hits[: context.depth.final_k]
+    found = hits[: context.depth.final_k]
+    return chosen_passages([state["question"]], found) if Lever.PASSAGE_CHOICE in context.levers else found
 
 
 def show_passages(state: dict[str, Any], kept: tuple[Hit, ...]) -> str:

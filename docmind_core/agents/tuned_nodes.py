@@ -13,6 +13,7 @@ from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, Plan
+from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.reranking import reranked
 from docmind_core.agents.route_choice import decide_route, remembered_route
@@ -128,7 +129,10 @@ def _passages(state: TunedState, candidates: tuple[Hit, ...], context: AgentCont
         unread = tuple(hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", []))
     if Lever.DEDUPE in context.levers:
         unread = without_near_duplicates(unread, beside=read)
-    return (*cited, *unread)[: context.depth.final_k]
+    found = (*cited, *unread)[: context.depth.final_k]
+    if Lever.PASSAGE_CHOICE not in context.levers:
+        return found
+    return (*cited, *chosen_passages(state["sub_queries"], found[len(cited) :]))
 
 
 def _about(question: str, planned: list[str]) -> list[str]:

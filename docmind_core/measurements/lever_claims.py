@@ -45,6 +45,8 @@ CLAIMS = (
     _claim(Lever.CONTEXT_ISOLATION, NO_EDGE, "reduction_pct", "rises"),
     _claim(Lever.CONTEXT_BUDGET, NO_EDGE, "reduction_pct", "rises"),
     _claim(Lever.DEDUPE, NO_EDGE, "reduction_pct", "rises"),
+    _claim(Lever.PASSAGE_CHOICE, NO_EDGE, "reduction_pct", "rises"),
+    _claim(Lever.PASSAGE_CHOICE, NO_EDGE, "tokens_per_correct", "falls"),
     _claim(Lever.PREFIX_ORDER, NO_EDGE, "computed_reduction_pct", "rises"),
     _claim(Lever.NO_VALIDATION, NO_EDGE, "reduction_pct", "rises"),
     _claim(Lever.NO_HANDOFF_MESSAGES, NO_EDGE, "reduction_pct", "rises"),

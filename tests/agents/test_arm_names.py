@@ -15,8 +15,8 @@ from docmind_core.tables.segments import segment_path
         ("naive+dedupe", "naive_supervisor", {Lever.DEDUPE}),
         ("naive+fixed_edges+no_validation", "naive_supervisor", {Lever.FIXED_EDGES, Lever.NO_VALIDATION}),
         ("tuned-dedupe", "tuned", TUNED_LEVERS - {Lever.DEDUPE}),
-        ("tuned+no_validation", "tuned", TUNED_LEVERS | {Lever.NO_VALIDATION}),
-        ("tuned-dedupe+no_validation", "tuned", (TUNED_LEVERS - {Lever.DEDUPE}) | {Lever.NO_VALIDATION}),
+        ("tuned-no_validation", "tuned", TUNED_LEVERS - {Lever.NO_VALIDATION}),
+        ("tuned-dedupe+result_cache", "tuned", (TUNED_LEVERS - {Lever.DEDUPE}) | {Lever.RESULT_CACHE}),
     ],
 )
 def test_a_name_says_which_levers_are_on_and_what_the_arm_is_compared_with(name, compared_with, levers):
@@ -29,7 +29,7 @@ def test_a_name_says_which_levers_are_on_and_what_the_arm_is_compared_with(name,
     [
         ("naive+context_budget", True),
         ("tuned+context_budget-dedupe", True),
-        ("tuned-parallel_tools+context_budget+no_validation", True),
+        ("tuned-parallel_tools+context_budget+result_cache", True),
         ("tuned-context_isolation", False),
         ("tuned", False),
         ("naive_supervisor", False),
@@ -56,7 +56,7 @@ def test_a_lever_that_is_added_is_found_wherever_it_stands_in_a_name(arm, has):
         ("tuned-forward_message", "no supervisor that could write the answer again"),
         ("tuned-fixed_edges", "tuned is made of its edges"),
         ("tuned+dedupe", "tuned has dedupe already; leave it out: tuned-dedupe"),
-        ("tuned-no_validation", r"add it: tuned\+no_validation"),
+        ("tuned+no_validation", "tuned has no_validation already; leave it out: tuned-no_validation"),
         ("single_pass+dedupe", "only naive and tuned have levers"),
         ("naive+", "there is no arm"),
         ("naive", "there is no arm"),

@@ -195,22 +195,30 @@ async def test_every_arm_reads_the_same_passages_for_the_same_search(name):
     tools = ScriptedTools()  # none repeats another one
     answer = await run_arm(name, tools, top_k=3)
 
-    assert [hit.chunk.chunk_id for hit in answer.passages] == ["doc1#0", "doc2#0", "doc3#0"]
+    read = 1 if chooses(name) else 3
+    assert [hit.chunk.chunk_id for hit in answer.passages] == ["doc1#0", "doc2#0", "doc3#0"][:read]
     answering = [request.user for _, _, request in tools.calls if "Task: answer the question." in request.user]
     assert answering
-    assert all("[3] Title 3" in user and "[4] Title 4" not in user for user in answering)
+    assert all(f"[{read}] Title {read}" in user and f"[{read + 1}]" not in user for user in answering)
+
+
+def chooses(name):
+    """Whether an arm reads the best of the passages alone; these are all equally good."""
+    chosen = "the best for each search" in reads_otherwise(find_arm(name))
+    assert chosen == (Lever.PASSAGE_CHOICE in find_arm(name).levers)
+    return chosen
 
 
 @pytest.mark.parametrize("name", EVERY_ARM)
 async def test_every_arm_reads_as_many_passages_where_some_repeat_others(name):
-    """With dedupe the next ones are read instead of the repeats, so nobody saves tokens by reading less."""
+    """With dedupe the next ones are read instead of the repeats, so that dedupe saves no tokens by reading less."""
     said = "A frobnicator is a device that frobnicates widgets in the dark."
     tools = ScriptedTools(texts={1: said, 2: said, 4: f"{said} It is blue."})
     answer = await run_arm(name, tools, top_k=3)
 
     repeats_replaced = "repeats replaced" in reads_otherwise(find_arm(name))
     wanted = ["doc1#0", "doc3#0", "doc4#0"] if repeats_replaced else ["doc1#0", "doc2#0", "doc3#0"]
-    assert [hit.chunk.chunk_id for hit in answer.passages] == wanted
+    assert [hit.chunk.chunk_id for hit in answer.passages] == (wanted[:1] if chooses(name) else wanted)
     assert repeats_replaced == (Lever.DEDUPE in find_arm(name).levers)
 
 
@@ -283,11 +291,11 @@ def test_an_unknown_arm_is_refused_with_the_known_ones():
 @pytest.mark.parametrize("name", EVERY_ARM)
 async def test_no_arm_answers_with_its_thinking_or_lets_another_agent_read_it(name):
     def think(agent, task, request):
-        said = request.choices[0] if request.choices else "an answer [2]" if request.output is None else "{}"
+        said = request.choices[0] if request.choices else "an answer [1]" if request.output is None else "{}"
         return f"<think>Lyon or [3]?</think>{said}"
 
     tools = ScriptedTools(reply=think)
     answer = await run_arm(name, tools)
 
-    assert (answer.text, answer.citations, answer.reasoning) == ("an answer", ("doc2#0",), "Lyon or [3]?")
+    assert (answer.text, answer.citations, answer.reasoning) == ("an answer", ("doc1#0",), "Lyon or [3]?")
     assert not any("Lyon" in request.user for _, _, request in tools.calls)

@@ -17,9 +17,10 @@ from docmind_core.agents.context import (
     VALIDATOR,
 )
 from docmind_core.agents.failures import Failure
+from docmind_core.agents.levers import Lever
 from docmind_core.errors import AgentTimeout, EngineUnreachable, OutputInvalid, RunError, StoreError
 from docmind_core.retrieval.search import KEYWORD, SEMANTIC
-from tests.fakes.scripted_tools import ScriptedTools, make_context
+from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context
 
 COMPOSITE = "what is the difference between a frobnicator and a widget"
 PLAN = '{"sub_queries": ["size of a frobnicator", "size of a widget"]}'
@@ -47,13 +48,13 @@ async def test_a_failing_synthesizer_of_any_arm_is_a_typed_failure_and_a_flagged
     assert answer.fallback_because == "result_synthesizer failed: OutputInvalid: planted"
     assert tools.callers[-1] == SINGLE_PASS
     assert answer.text == "a short answer"
-    assert tools.skipped == ([] if "no_validation" in name else [VALIDATOR])
+    assert tools.skipped == ([] if Lever.NO_VALIDATION in find_arm(name).levers else [VALIDATOR])
 
 
 async def test_one_raising_branch_of_several_is_a_failure_and_the_other_branches_are_not_killed_s17():
     """S17, S14: in LangGraph one raising branch ends the whole superstep."""
     tools = ScriptedTools(reply=planned, failing_searches={"size of a frobnicator": OSError("planted")})
-    answer = await run("tuned", tools)
+    answer = await run(all_five(), tools)
 
     assert [query for _, query, _ in tools.searches][:3] == [COMPOSITE, "size of a frobnicator", "size of a widget"]
     assert answer.fallback_because == "retrieval_expert failed: OSError: planted"
@@ -63,7 +64,7 @@ async def test_one_raising_branch_of_several_is_a_failure_and_the_other_branches
 async def test_every_raising_branch_is_a_failure_of_its_own():
     failing = {"size of a frobnicator": OSError("first"), "size of a widget": OSError("second")}
     tools = ScriptedTools(reply=planned, failing_searches=failing)
-    await run("tuned", tools)
+    await run(all_five(), tools)
 
     assert [failure.message for failure in tools.failures] == ["first", "second"]
 
@@ -71,7 +72,7 @@ async def test_every_raising_branch_is_a_failure_of_its_own():
 async def test_a_failing_router_is_a_failure_and_a_flagged_fallback_s17():
     """S17: the planner beside it is not killed."""
     tools = ScriptedTools(reply=planned, failing={ROUTER: RuntimeError("planted")})
-    answer = await run("tuned", tools, level="thorough", strategies=(KEYWORD, SEMANTIC))
+    answer = await run(all_five(), tools, level="thorough", strategies=(KEYWORD, SEMANTIC))
 
     assert answer.fallback_because == "query_router failed: RuntimeError: planted"
     assert PLANNER in tools.callers
@@ -119,7 +120,7 @@ async def test_a_single_agent_that_fails_leaves_a_flagged_fallback():
     assert tools.callers == [SINGLE_AGENT, SINGLE_PASS]
 
 
-@pytest.mark.parametrize("name", ["tuned", "naive_supervisor", "naive+fixed_edges", "guide_dag"])
+@pytest.mark.parametrize("name", [all_five(), "naive_supervisor", "naive+fixed_edges", "guide_dag"])
 @pytest.mark.parametrize("kind", [EngineUnreachable, RunError, StoreError])
 async def test_what_ends_the_whole_run_is_no_agent_s_failure(name, kind):
     tools = ScriptedTools(failing={SYNTHESIZER: kind("planted")})
@@ -143,7 +144,7 @@ class WaitingTools(ScriptedTools):
         return await ScriptedTools.ask(self, agent, task, request, **options)
 
 
-@pytest.mark.parametrize("name", ["tuned", "naive_supervisor"])
+@pytest.mark.parametrize("name", [all_five(), "naive_supervisor"])
 async def test_an_agent_past_its_deadline_has_failed_and_the_query_goes_on_s24(name, deadlines):
     """S24: a timeout per node, beside the one per query."""
     tools = WaitingTools(deadlines)
@@ -168,6 +169,6 @@ async def test_an_arm_without_another_way_fails_with_its_agent_s_deadline_s24(de
 
 async def test_a_timeout_that_an_agent_ran_into_itself_is_not_taken_for_its_deadline():
     tools = ScriptedTools(failing={SYNTHESIZER: TimeoutError("a socket's")})
-    await run("tuned", tools, agent_deadline_s=30.0)
+    await run(all_five(), tools, agent_deadline_s=30.0)
 
     assert [failure.error_type for failure in tools.failures] == ["TimeoutError"]

@@ -12,7 +12,7 @@ from docmind_core.agents.messages import Message
 from docmind_core.agents.passages import render_passages
 from docmind_core.retrieval.search import KEYWORD
 from tests.fakes.frozen import frozen
-from tests.fakes.scripted_tools import ScriptedTools, make_context, make_hit
+from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context, make_hit
 
 QUESTION = "what is the difference between a frobnicator and a widget"
 HITS = tuple(make_hit(number) for number in range(1, 9))
@@ -88,7 +88,7 @@ async def test_no_node_changes_the_state_it_is_given_s23(name, node, level):
 async def test_a_second_try_changes_nothing_of_the_first_s23(refined):
     """S23."""
     for node in ("result_synthesizer", "refine", "response_validator"):
-        update = await update_of("tuned", node, frozen({**TUNED, "refined": refined}), "balanced")
+        update = await update_of(all_five(), node, frozen({**TUNED, "refined": refined}), "balanced")
         assert "failures" not in update
 
 

@@ -12,7 +12,7 @@ from docmind_core.agents.levels import PerformanceLevel
 from docmind_core.agents.tuned_nodes import plan, rerank, retrieve, route, synthesize
 from docmind_core.agents.tuned_validator import validate
 from docmind_core.retrieval.search import KEYWORD, STRATEGIES
-from tests.fakes.scripted_tools import ScriptedTools, make_context, make_hit
+from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context, make_hit
 
 NODES = {ROUTER: route, PLANNER: plan, RETRIEVER: retrieve, SYNTHESIZER: synthesize, VALIDATOR: validate}
 PLAIN = "what colour is the frobnicator of the house"
@@ -38,7 +38,7 @@ def say(agent, task, request):
 async def work(agent, level, **state):
     """Let one agent work alone; return its tools and its update."""
     tools = ScriptedTools(reply=say)
-    context = make_context(tools, level=level, strategies=STRATEGIES, levers=find_arm("tuned").levers)
+    context = make_context(tools, level=level, strategies=STRATEGIES, levers=find_arm(all_five()).levers)
     update = await NODES[agent]({**STATE, **state}, Runtime(context=context))
     return tools, update
 
@@ -133,7 +133,7 @@ async def test_the_synthesizer_reads_the_level_s_passages(level, passages):
 )
 async def test_a_plain_question_costs_one_call_two_or_five(level, callers):
     """S37."""
-    tools, arm = ScriptedTools(reply=say), find_arm("tuned")
+    tools, arm = ScriptedTools(reply=say), find_arm(all_five())
     context = make_context(tools, level=level, strategies=STRATEGIES)
 
     def approve(agent, task, request):

@@ -9,7 +9,7 @@ from docmind_core.agents.context import RETRIEVER, SYNTHESIZER
 from docmind_core.agents.reranking import RERANKED_MAX, WORDS_SHOWN, ranking_form, rerank_request
 from docmind_core.errors import ContextOverflow, EngineUnreachable, OutputInvalid
 from docmind_core.retrieval.search import HYBRID, KEYWORD
-from tests.fakes.scripted_tools import ScriptedTools, make_context, make_hit
+from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context, make_hit
 
 QUESTION = "what colour is the frobnicator of the house"
 BEST = [20, 3, 1, 7, 5, 9, 11, 13, 15, 17]
@@ -29,7 +29,7 @@ def best(*numbers):
 
 
 async def run(tools, **context):
-    arm = find_arm(context.pop("arm", "tuned"))
+    arm = find_arm(context.pop("arm", all_five()))
     return await answer_question(arm, arm.build(), QUESTION, make_context(tools, **{"level": "thorough", **context}))
 
 

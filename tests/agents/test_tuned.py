@@ -7,14 +7,14 @@ from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing_rules import needs_plan, route_by_rules
 from docmind_core.errors import EngineUnreachable, OutputInvalid
 from docmind_core.retrieval.search import HYBRID, KEYWORD, STRATEGIES
-from tests.fakes.scripted_tools import ScriptedTools, make_context
+from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context
 
 PLAIN = "what colour is the frobnicator of the house"
 COMPOSITE = "what is the difference between a frobnicator and a widget"
 
 
 async def run_tuned(tools: ScriptedTools, question: str = PLAIN, **context):
-    arm = find_arm("tuned")
+    arm = find_arm(all_five())
     return await answer_question(arm, arm.build(), question, make_context(tools, **context))
 
 

@@ -6,7 +6,7 @@ from docmind_core.agents.arms import answer_question, find_arm
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SINGLE_PASS, SYNTHESIZER, VALIDATOR
 from docmind_core.errors import OutputInvalid
 from tests.agents.test_naive_levers import RepeatingTools
-from tests.fakes.scripted_tools import ScriptedTools, make_context
+from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context
 
 PLAIN = "what colour is the frobnicator of the house"
 COMPOSITE = "what is the difference between a frobnicator and a widget"
@@ -35,8 +35,8 @@ def prompt(tools, agent):
 
 async def test_without_parallel_tools_the_same_work_is_done_in_turn():
     """S9, S14: searches of the sub-queries fan out, or run in turn."""
-    tools, answer = await run("tuned-parallel_tools", COMPOSITE)
-    before, expected = await run("tuned", COMPOSITE)
+    tools, answer = await run(all_five("parallel_tools"), COMPOSITE)
+    before, expected = await run(all_five(), COMPOSITE)
 
     assert tools.sequence == list(AGENTS)
     assert before.sequence.count(RETRIEVER) == 3
@@ -46,8 +46,8 @@ async def test_without_parallel_tools_the_same_work_is_done_in_turn():
 
 
 async def test_without_specialization_router_planner_and_retriever_ask_the_model():
-    tools, _ = await run("tuned-specialization")
-    before, _ = await run("tuned")
+    tools, _ = await run(all_five("specialization"))
+    before, _ = await run(all_five())
 
     assert before.callers == [SYNTHESIZER, VALIDATOR]
     assert sorted(tools.callers[:2]) == sorted([ROUTER, PLANNER])
@@ -56,8 +56,8 @@ async def test_without_specialization_router_planner_and_retriever_ask_the_model
 
 
 async def test_without_context_isolation_synthesizer_and_validator_read_what_was_said_before():
-    tools, _ = await run("tuned-context_isolation")
-    before, _ = await run("tuned")
+    tools, _ = await run(all_five("context_isolation"))
+    before, _ = await run(all_five())
 
     for agent in (SYNTHESIZER, VALIDATOR):
         assert prompt(tools, agent).startswith(f"user: {PLAIN}\n\nquery_router: keyword_search\n\nquery_planner: ")
@@ -68,8 +68,8 @@ async def test_without_context_isolation_synthesizer_and_validator_read_what_was
 
 async def test_without_dedupe_repeated_passages_are_read_twice_s31():
     """S31."""
-    _, answer = await run("tuned-dedupe", tools=RepeatingTools(reply=reply))
-    _, before = await run("tuned", tools=RepeatingTools(reply=reply))
+    _, answer = await run(all_five("dedupe"), tools=RepeatingTools(reply=reply))
+    _, before = await run(all_five(), tools=RepeatingTools(reply=reply))
 
     assert [hit.chunk.doc_id for hit in answer.passages] == ["doc1", "doc2", "doc3"]
     assert [hit.chunk.doc_id for hit in before.passages] == ["doc1", "doc3"]
@@ -77,8 +77,8 @@ async def test_without_dedupe_repeated_passages_are_read_twice_s31():
 
 
 async def test_without_prefix_order_the_question_stands_before_the_passages():
-    tools, _ = await run("tuned-prefix_order")
-    before, _ = await run("tuned")
+    tools, _ = await run(all_five("prefix_order"))
+    before, _ = await run(all_five())
 
     for agent in (SYNTHESIZER, VALIDATOR):
         assert prompt(tools, agent).startswith("Question: ")
@@ -87,11 +87,11 @@ async def test_without_prefix_order_the_question_stands_before_the_passages():
 
 
 async def test_with_no_validation_one_call_is_left_and_nothing_is_tried_again():
-    tools, _ = await run("tuned+no_validation")
+    tools, _ = await run("tuned")
     assert tools.callers == [SYNTHESIZER]
 
 
-@pytest.mark.parametrize("name", ["tuned-parallel_tools", "tuned+no_validation", "tuned-specialization"])
+@pytest.mark.parametrize("name", ["tuned-parallel_tools", "tuned", "tuned-no_validation", "tuned-specialization"])
 async def test_a_failing_agent_leads_to_a_flagged_fallback_in_every_variant_s17(name):
     """S17."""
     tools = ScriptedTools(reply=reply, failing={PLANNER: OutputInvalid("planted")})
@@ -99,3 +99,23 @@ async def test_a_failing_agent_leads_to_a_flagged_fallback_in_every_variant_s17(
 
     assert answer.fallback_because == "query_planner failed: OutputInvalid: planted"
     assert tools.callers[-1] == SINGLE_PASS
+
+
+async def test_of_the_passages_found_the_one_with_the_best_sentence_is_read():
+    texts = {1: "The frobnicator is old. Nobody forgets the frobnicator.", 3: "The colour of the frobnicator is blue."}
+    tools, answer = await run("tuned", "what colour is the frobnicator", ScriptedTools(reply=reply, texts=texts))
+    before, _ = await run(
+        "tuned-passage_choice", "what colour is the frobnicator", ScriptedTools(reply=reply, texts=texts)
+    )
+
+    assert [hit.chunk.doc_id for hit in answer.passages] == ["doc3"]
+    assert prompt(tools, SYNTHESIZER).count("Title") == 1
+    assert prompt(before, SYNTHESIZER).count("Title") == 5
+    assert tools.searches == before.searches
+
+
+async def test_a_question_of_two_parts_reads_the_best_passage_of_each():
+    texts = {2: "A frobnicator weighs a ton.", 4: "A widget weighs a gram.", 5: "A gadget weighs nothing."}
+    _, answer = await run("tuned", COMPOSITE, ScriptedTools(reply=reply, texts=texts))
+
+    assert [hit.chunk.doc_id for hit in answer.passages] == ["doc2", "doc4"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from docmind_core.agents.context import AgentContext
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retrieval_depth
+from docmind_core.agents.levers import Lever
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.retrieval.search import KEYWORD, Chunk, Hit
@@ -23,6 +24,12 @@ def make_hit(number: int, *, text: str = "", doc_id: str | None = None) -> Hit:
         position=0,
     )
     return Hit(chunk=chunk, score=1.0 / number)
+
+
+def all_five(*without: str) -> str:
+    """Name `tuned` with its validator at work and every passage read, and `without` other levers."""
+    changed = sorted({"passage_choice", "no_validation", *without}, key=[*Lever].index)
+    return "".join(["tuned", *(f"-{lever}" for lever in changed)])
 
 
 @dataclass(slots=True, kw_only=True)

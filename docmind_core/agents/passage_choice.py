@@ -1,0 +1,70 @@
+"""Choosing among the passages that a search found, without a model: by the one sentence that fits the question best.
+
+A search ranks whole passages, so one that names the question's subject often can come before the one that answers it.
+Here a passage is worth what its title and its best sentence share with the question; a word counts the more, the fewer
+of the passages hold it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docmind_core.agents.content_words import content_words
+from docmind_core.agents.sentences import sentences
+from docmind_core.retrieval.search import Hit
+
+PREFIX_MIN = 4
+"""Letters that two words must share for one to count as a form of the other: open and opened, town and towns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestSentence:
+    """The sentence of a passage that fits a question best."""
+
+    hit: Hit
+    text: str
+    worth: float
+    """Sum of the weights of the question's words in the sentence and in the passage's title."""
+
+
+def chosen_passages(searches: Sequence[str], passages: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Return the best passage for each of the searches, in the order of `passages`, each once.
+
+    Args:
+        searches: What was searched for; the first is the question itself, the others are what it was broken into.
+        passages: What an answer may read, best first; on equal worth the earlier one is chosen.
+    """
+    if not passages:
+        return ()
+    parts = searches[1:] or searches
+    chosen = {best_sentences(part, passages)[0].hit.chunk.chunk_id for part in parts}
+    return tuple(hit for hit in passages if hit.chunk.chunk_id in chosen)
+
+
+def best_sentences(question: str, passages: Sequence[Hit]) -> list[BestSentence]:
+    """Return the best sentence of each passage, the best passage first; ties keep the order of the passages."""
+    wanted = content_words(question)
+    words = [content_words(f"{hit.chunk.title} {hit.chunk.text}") for hit in passages]
+    holders = {word: sum(_holds(each, word) for each in words) for word in wanted}
+    weights = {word: 1.0 / count for word, count in holders.items() if count}
+    found = [_best(hit, weights) for hit in passages]
+    return sorted(found, key=lambda each: -each.worth)
+
+
+def _best(hit: Hit, weights: dict[str, float]) -> BestSentence:
+    title = content_words(hit.chunk.title)
+    pieces = [piece.strip() for piece in sentences(hit.chunk.text) if piece.strip()] or [""]
+
+    def worth(piece: str) -> float:
+        said = title | content_words(piece)
+        return sum(weight for word, weight in weights.items() if _holds(said, word))
+
+    # A sentence that names more of the question itself comes before one that leans on the title.
+    best = max(pieces, key=lambda piece: (worth(piece), len(content_words(piece) & weights.keys())))
+    return BestSentence(hit=hit, text=best, worth=worth(best))
+
+
+def _holds(words: set[str], wanted: str) -> bool:
+    return wanted in words or any(
+        min(len(word), len(wanted)) >= PREFIX_MIN and (word.startswith(wanted) or wanted.startswith(word))
+        for word in words
+    )
