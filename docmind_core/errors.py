@@ -14,6 +14,7 @@
     │   └── OutputInvalid       the engine answered, but not in the form that was asked for
     ├── AgentError              an agent could not do its task
     │   ├── AgentTimeout        an agent ran past its deadline
+    │   ├── BudgetUnknown       an arm that spends what another one spent does not know how much that was
     │   ├── SystemFailed        a system of the user raised, or answered with a status that is no answer
     │   ├── SystemExited        the process of a system of the user ended before it had answered
     │   ├── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
@@ -85,6 +86,10 @@ class AgentError(DocMindError):
 
 class AgentTimeout(AgentError):
     """An agent ran past its deadline."""
+
+
+class BudgetUnknown(AgentError):
+    """An arm that spends what another one spent on the query does not know how much that was."""
 
 
 class SystemFailed(AgentError):

@@ -1,5 +1,6 @@
 """What an arm has in common with the others, and what it does not: for a person who compares them."""
 
+from docmind_core.agents.arm_names import AGAIN
 from docmind_core.agents.arms import Arm
 from docmind_core.agents.levels import PerformanceLevel
 from docmind_core.agents.levers import Lever
@@ -14,6 +15,8 @@ EQUAL_IN_ALL = (
 )
 """What no arm and no lever changes; tested."""
 
+_PLAIN = ("single_pass", "single_pass@budget", "extractive")
+"""Arms that ask for free text alone, or for nothing."""
 _GRAPHS = ("tuned", "guide_dag")
 
 
@@ -30,7 +33,7 @@ def reads_otherwise(arm: Arm) -> tuple[str, ...]:
 
 def asks_for_forms(arm: Arm, level: str) -> bool:
     """Whether an arm asks for replies in a form, as JSON or as one of several words, at a level."""
-    if arm.name == "single_pass":
+    if arm.name.removesuffix(AGAIN) in _PLAIN:
         return False
     decides_by_rules = arm.levers >= {Lever.FIXED_EDGES, Lever.SPECIALIZATION}
     return level != PerformanceLevel.FAST or not decides_by_rules

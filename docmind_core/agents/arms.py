@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from docmind_core.agents import guide_dag, naive_supervisor, single_agent, single_pass, tuned
+from docmind_core.agents import guide_dag, naive_supervisor, opponents, single_agent, single_pass, tuned
 from docmind_core.agents.arm_names import LeverArm, first_of, parse_lever_arm
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
@@ -30,6 +30,8 @@ class Arm:
     """Whether it is a system of the user, not a graph of ours."""
     compared_with: str = "naive_supervisor"
     """The arm that its effect is measured against."""
+    spends_as: str = ""
+    """The arm whose tokens on the same query are its budget; it answers a block's queries after that one."""
 
 
 def _plain_opening(question: str, _context: AgentContext) -> dict[str, str]:
@@ -43,6 +45,19 @@ ARMS = {
             name="single_pass",
             shows="One search and one call: what a question costs without agents.",
             build=single_pass.build_single_pass,
+            opening=_plain_opening,
+        ),
+        Arm(
+            name="single_pass@budget",
+            shows="As many single passes as the tokens of tuned on the same query allow, and what most of them say.",
+            build=opponents.build_single_pass_at_budget,
+            opening=_plain_opening,
+            spends_as="tuned",
+        ),
+        Arm(
+            name="extractive",
+            shows="The best sentence of the passages found, and no model: the floor.",
+            build=opponents.build_extractive,
             opening=_plain_opening,
         ),
         Arm(

@@ -11,6 +11,7 @@ from docmind_core.agents.levers import Lever
 from docmind_core.agents.messages import Message
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
@@ -24,6 +25,7 @@ AGENTS = (ROUTER, PLANNER, RETRIEVER, SYNTHESIZER, VALIDATOR)
 SUPERVISOR = "supervisor"
 SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
 SINGLE_AGENT = "single_agent"
+EXTRACTIVE = "extractive"
 
 
 def always(_value: Any) -> bool:
@@ -100,6 +102,10 @@ class QueryTools(Protocol):
         """Record how candidates were ordered anew."""
         ...
 
+    def record_vote(self, record: VoteRecord) -> None:
+        """Record one pass of a vote."""
+        ...
+
     async def cosines(self, hits: Sequence[Hit]) -> Similarities | None:
         """Return the cosine of the embeddings of each pair of hits; None where the index has no embeddings."""
         ...
@@ -136,6 +142,8 @@ class AgentContext:
     it is searched for.
     """
     seed: int = 0
+    budget_tokens: int | None = None
+    """What the arm that this one is held against spent on the query; None where no arm is, or where it is unknown."""
     levers: frozenset[Lever] = frozenset()
     """What is on in the arm that asks; `arms.answer_question` fills it in."""
 
@@ -155,5 +163,7 @@ class ArmAnswer:
     """The ranking before it was cut to `final_k`; retrieval metrics judge it."""
     reasoning: str | None = None
     """What the model thought before it answered; None if it sent none."""
+    answered_by: str | None = None
+    """Task of the call whose reply it is, where it is not the last one that was asked for an answer."""
     fallback_because: str | None = None
     """Which agent failed and how, when a single pass answered instead."""

@@ -18,12 +18,20 @@ from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import run_ids_of, update_segment, write_segment
 
 BASELINES = ("naive_supervisor", "single_pass")
+TUNED = "tuned"
+OTHER_OPPONENTS = ("single_pass@budget", "extractive")
+"""What `tuned` is held against besides: one model with as many tokens, and no model."""
 
 
 def baselines_of(run: Mapping[str, object]) -> tuple[str, ...]:
     """Return the arms that an arm is compared with: those of all, and the one that the suite names for a system."""
     system = json.loads(str(run.get("conditions") or "{}")).get("system") or {}
-    return tuple(dict.fromkeys((*BASELINES, *filter(None, [system.get("compared_with")]))))
+    return tuple(dict.fromkeys((*opponents_of(str(run.get("arm"))), *filter(None, [system.get("compared_with")]))))
+
+
+def opponents_of(arm: str) -> tuple[str, ...]:
+    """Return the arms of ours that an arm is compared with, in the order of a report."""
+    return (*BASELINES, *(OTHER_OPPONENTS if arm == TUNED else ()))
 
 
 def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:

@@ -30,7 +30,7 @@ PREEMPTIONS = "num_preemptions"
 GB_PER_GIB = 1.073741824
 _COUNTER_COLUMNS = ("engine_session", "block", "counter", "moment", "value")
 _QUERY_COLUMNS = (
-    *("query_id", "replicate", "cluster_id", "phase", "error_type", "times_missing_because"),
+    *("query_id", "replicate", "cluster_id", "phase", "error_type", "times_missing_because", "calls", "attempts"),
     *("context_utilisation_ratio", "context_missing_because"),
 )
 
@@ -43,6 +43,11 @@ class _Run:
     @cached_property
     def query_runs(self) -> Sequence[Row]:
         return [row for row in self.rows("query_runs", *_QUERY_COLUMNS) if row["phase"] != "warmup"]
+
+    @cached_property
+    def asks_no_model(self) -> bool:
+        """Whether no query led to a call: then 0 tokens are no saving, and meet no limit."""
+        return bool(self.query_runs) and not any(row["calls"] or row["attempts"] for row in self.query_runs)
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:
@@ -101,6 +106,8 @@ def _results(run: _Run, limit: Limit, set_to: float | None, *, is_judged: bool) 
     draft = LimitResult(run_id=run.run_id, limit=limit, set_to=set_to, is_judged=is_judged, measured=nothing)
     if limit.name in _ODD:
         return [_ODD[limit.name](run, draft)]
+    if limit.of.unit == "tokens" and run.asks_no_model:
+        return [_missing(draft, "no_model_call")]
     series = measure_series(run.folder, run.run_id, limit, set_to, run.clusters)
     tested = {agent: one.p for agent, one in series.items() if one.p is not None}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))

@@ -44,6 +44,7 @@ REASONS: dict[str, str] = {
     "not_routed": "the router was not asked about this query",
     "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",
+    "no_model_call": "the arm asked no model, so it has no cost of one: 0 tokens are not a saving",
     "not_scored": "the run was not scored yet: nobody compared its answers with the accepted ones",
     "scorer_failed": "your own scorer raised an error, or could not be loaded when the run was scored; "
     "`measurements.missing_detail` holds what it said",

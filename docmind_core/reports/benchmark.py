@@ -9,7 +9,7 @@ from docmind_core.measurements.guide_grade import KNOWN_FAULTS, RULES
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.baseline_table import baseline_content
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
-from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png
+from docmind_core.reports.charts import interval_dots, stacked_bars, stacked_bars_png, trade_off_chart
 from docmind_core.reports.definitions import definitions
 from docmind_core.reports.detail_tables import (
     agents_table,
@@ -28,6 +28,7 @@ from docmind_core.reports.history_chart import HISTORY_KEY, history_png, history
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
+from docmind_core.reports.opponents import is_free, opponents_table, pareto_front, trade_offs
 from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence, write_metrics_page
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
@@ -50,7 +51,7 @@ class ReportPaths:
     html: Path
     markdown: Path
     summary: str
-    """At most 25 lines of plain text, the path of the page among them."""
+    """At most 32 lines of plain text, the path of the page among them."""
     verdict: str = ""
     """The scorecard's letter with its reason."""
     scorecard: tuple[dict[str, object], ...] = ()
@@ -132,6 +133,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "damaged": damaged_sentence(settings),
         "ledger_line": ledger_line(records),
         "arm_table": arm_table(records),
+        "opponents_table": opponents_table(records),
         "agents_table": agents_table(records),
         "unknown_agents": unknown_agents(records),
         "quality_table": quality_by_type_table(records),
@@ -175,6 +177,7 @@ def _charts(records: BenchmarkRecords, histories: Sequence[ArmHistory]) -> dict[
         )
         if any(shares.values())
         else None,
+        "trade_off_chart": _trade_off_chart(records),
         "quality_chart": interval_dots(
             quality,
             unit="mean score with its 95 % interval",
@@ -183,6 +186,20 @@ def _charts(records: BenchmarkRecords, histories: Sequence[ArmHistory]) -> dict[
         if quality
         else None,
     }
+
+
+def _trade_off_chart(records: BenchmarkRecords) -> str | None:
+    points = trade_offs(records)
+    if not any(not is_free(point) for point in points):
+        return None
+    front = [point.arm for point in pareto_front(points)]
+    drawn = "Share of queries that passed against billed tokens per query"
+    return trade_off_chart(
+        {point.arm: (point.tokens, point.quality) for point in points},
+        front=front,
+        floor=next((point.arm for point in points if is_free(point)), None),
+        description=f"{drawn}; on the front: {', '.join(front) or 'none'}",
+    )
 
 
 def _quality_estimates(records: BenchmarkRecords) -> Mapping[str, Mapping[str, Estimate]]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from io import BytesIO, StringIO
 from itertools import cycle
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -111,6 +112,56 @@ def interval_dots(estimates: Mapping[str, Mapping[str, Estimate]], *, unit: str,
         axes.grid(visible=True, axis="x", color="#888888", alpha=0.3, linewidth=0.6)
         _finish(figure, axes, names=list(estimates), unit=unit, legend_columns=3)
         return figure_svg(figure, description)
+
+
+def trade_off_chart(
+    points: Mapping[str, tuple[Estimate, Estimate]], *, front: Sequence[str], floor: str | None, description: str
+) -> Markup:
+    """Draw quality against tokens: a marker per arm with its intervals both ways, and the front as a line.
+
+    Args:
+        points: Arm to tokens per query and quality; both have a value.
+        front: Arms that no other one beats in both, the cheapest first.
+        floor: The arm without a model, drawn as a line across: it costs nothing.
+        description: What a screen reader says.
+    """
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": "trade_off_chart"}):
+        figure = Figure(figsize=(7.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        looks = zip(cycle(_ARM_COLOURS), cycle(_MARKERS), strict=False)
+        for (arm, (tokens, quality)), (colour, marker) in zip(points.items(), looks, strict=False):
+            if arm == floor:
+                label = f"{_label(arm)} (floor, no tokens)"
+                axes.axhline(quality.value or 0.0, color=colour, linewidth=1.2, linestyle=":", label=label)
+            else:
+                _draw_cross(axes, tokens, quality, colour=colour, marker=marker, label=_label(arm))
+        at = [(tokens.value or 0.0, quality.value or 0.0) for tokens, quality in (points[arm] for arm in front)]
+        line: dict[str, Any] = {
+            "color": "#000000",
+            "linewidth": 0.8,
+            "linestyle": "--",
+            "label": "Pareto front",
+            "zorder": 0,
+        }
+        axes.plot([tokens for tokens, _ in at], [quality for _, quality in at], **line)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.grid(visible=True, color="#888888", alpha=0.3, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel("billed tokens per query (fewer are better)")
+        axes.set_ylabel("share of queries that passed")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False)
+        return _svg(figure, description)
+
+
+def _draw_cross(axes: Axes, tokens: Estimate, quality: Estimate, *, colour: str, marker: str, label: str) -> None:
+    x, y = tokens.value or 0.0, quality.value or 0.0
+    if tokens.low is not None and tokens.high is not None:
+        axes.plot([tokens.low, tokens.high], [y, y], color=colour, linewidth=1.4)
+    if quality.low is not None and quality.high is not None:
+        axes.plot([x, x], [quality.low, quality.high], color=colour, linewidth=1.4)
+    axes.plot([x], [y], color=colour, marker=marker, markersize=6, linestyle="", label=label)
 
 
 def _draw_estimates(axes: Axes, estimates: Sequence[Estimate | None], offset: float, colour: str, marker: str) -> None:

@@ -83,6 +83,8 @@ class QueryRun:
     coordination_overhead_s: float | None
     coordination_incl_supervisor_s: float | None
     times_missing_because: str | None
+    cluster_id: str | None = None
+    """What the query is not independent of."""
 
     @property
     def answered(self) -> bool:

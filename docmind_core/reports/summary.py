@@ -6,15 +6,19 @@ from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
+from docmind_core.reports.opponents import opponents_table
 from docmind_core.reports.own_metrics import own_heading, unscored_sentence
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
+from docmind_core.reports.text_table import Cell
 
-LINES_MAX = 25
+LINES_MAX = 32
 ARMS_SHOWN = 6
 _FINDING_LINES = (6, 2)
 """The first finding is the one that the run was made for."""
+_WITH_OPPONENTS = (6,)
+"""What the other arms came to is then in the lines above."""
 _WARNING_LINES = 3
 _COLUMNS = {
     "answered": "answered",
@@ -25,7 +29,7 @@ _COLUMNS = {
     "tokens against one call": "× one call",
     "wall time, median": "median",
 }
-_QUALITY = ("exact_match", "token_f1")
+_QUALITY = ("passed", "exact_match")
 
 
 def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, width: int | None = None) -> str:
@@ -33,8 +37,9 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
     first = records.arms[0]
     title = f"Benchmark run {first.benchmark_run} (suite {first.suite}, {first.query_set}, {first.model})"
     prose = width or PROSE_WIDTH
-    lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), ""]
-    for finding, lines_max in zip(headline(records), _FINDING_LINES, strict=False):
+    opponents = _opponent_lines(records, width)
+    lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), "", *opponents]
+    for finding, lines_max in zip(headline(records), (_WITH_OPPONENTS if opponents else _FINDING_LINES), strict=False):
         lines += _wrapped(str(finding), prose, lines_max)
     warnings = (plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence, unscored_sentence)
     for warning in filter(None, (sentence(records) for sentence in warnings)):
@@ -73,6 +78,27 @@ def _arm_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
     more = len(records.arms) - ARMS_SHOWN
     rest = [f"... and {more} more arms in the report"] if more > 0 else []
     return [*(lines or table_lines(cells[0], cells[1:], width)), *rest]
+
+
+def _opponent_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
+    """Put `tuned` against its opponents, a line each; none where there are none in the run."""
+    table = opponents_table(records)
+    if table is None:
+        return []
+    present = [row for row in table.rows if row.heading in records.arm_names.values()]
+    rows = [[row.heading, *(_short(cell) for cell in row.cells[:2])] for row in present]
+    return [
+        *(_fitting([list(table.columns[:3]), *rows], width) or table_lines(list(table.columns[:3]), rows, width)),
+        "",
+    ]
+
+
+def _short(cell: Cell) -> str:
+    """Leave out of a cell what qualifies its interval."""
+    interval = cell.note.split(";")[0]
+    return one_line(
+        f"{cell.text} ({interval})" if interval else "–" if cell.text.startswith("not measured") else cell.text
+    )
 
 
 def _fitting(cells: list[list[str]], width: int | None) -> list[str]:

@@ -116,7 +116,11 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
     session = before.engine_session if before else UNKNOWN_SESSION
     opened = _open(bench, client, arm, session, caches)
     setting = replace(
-        opened.setting, block=block, caches=caches, engine=replace(opened.setting.engine, session=session)
+        opened.setting,
+        block=block,
+        caches=caches,
+        engine=replace(opened.setting.engine, session=session),
+        budgets=_budgets(bench, opened.setting.arm.spends_as),
     )
     queries = bench.asked(bench.plan.blocks[block - 1])
     todo = unanswered(journal, run_id, queries, bench.inputs.suite.replicates)
@@ -245,6 +249,14 @@ def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
         journal=bench.journal,
         clock=bench.clock,
     )
+
+
+def _budgets(bench: Bench, arm: str) -> dict[tuple[str, int], int | None]:
+    """Return what an arm has spent so far, by query and replicate; unknown tokens are no budget."""
+    if not arm:
+        return {}
+    rows = (row for rows in bench.journal.finished_rows(bench.run_id(arm)) for row in rows["query_runs"])
+    return {(row["query_id"], row["replicate"]): row.get("billed_tokens") for row in rows}
 
 
 def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str | None:

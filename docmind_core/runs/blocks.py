@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from docmind_core.agents.arm_names import AGAIN
+from docmind_core.agents.arms import ARMS
 from docmind_core.errors import SuiteError
 from docmind_core.query_sets.queries import Query
 from docmind_core.query_sets.selection import select_queries
@@ -60,6 +62,11 @@ def cut_into_blocks(queries: Sequence[Query], blocks: int) -> tuple[tuple[Query,
 
 
 def turns(arms: Sequence[str], block: int) -> tuple[str, ...]:
-    """Return the order of the arms in a block, from 1: A B C, then C A B, then B C A, then again."""
+    """Return the order of the arms in a block, from 1: A B C, then C A B, then B C A, then again.
+
+    An arm that spends what another one spends comes after that one, whoever's turn it is.
+    """
     shift = (1 - block) % len(arms)
-    return (*arms[shift:], *arms[:shift])
+    rotated = (*arms[shift:], *arms[:shift])
+    spenders = [arm for arm in rotated if (ours := ARMS.get(arm.removesuffix(AGAIN))) and ours.spends_as in arms]
+    return (*(arm for arm in rotated if arm not in spenders), *spenders)

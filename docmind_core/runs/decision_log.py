@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.runs.journal import QueryKey, Row
 
 
@@ -15,6 +16,7 @@ class DecisionLog:
     routes: list[tuple[RouteRecord, float]] = field(default_factory=list)
     """Each with the seconds it took."""
     reranks: list[RerankRecord] = field(default_factory=list)
+    votes: list[VoteRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Agents that never ran since another one had failed."""
@@ -34,6 +36,7 @@ class DecisionLog:
                 }
                 for number, (record, analysis_s) in enumerate(self.routes, start=1)
             ],
+            "votes": [{**of_query, "pass": number, **asdict(each)} for number, each in enumerate(self.votes, start=1)],
             "agent_failures": [
                 {**of_query, "failure": number, **row} for number, row in enumerate(self._failure_rows(), start=1)
             ],

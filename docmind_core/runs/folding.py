@@ -14,7 +14,15 @@ from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
 from docmind_core.tables.segments import segment_path, write_segment
 
-_PER_QUERY = ("retrieved", "context_reductions", "cache_lookups", "route_decisions", "reranks", "agent_failures")
+_PER_QUERY = (
+    "retrieved",
+    "context_reductions",
+    "cache_lookups",
+    "route_decisions",
+    "reranks",
+    "votes",
+    "agent_failures",
+)
 """Tables whose rows a query collects and nothing changes afterwards."""
 
 FOLDED = ("llm_calls", "spans", *_PER_QUERY, "engine_counters", "device_samples", "query_runs", "runs")

@@ -80,7 +80,7 @@ def _outcome(end: QueryEnd, calls: Sequence[Row]) -> Row:
     if end.answer is None:
         return {**_failed(end.error), "ended_because": FAILED, "fallback": False}
     answer, judge = end.answer, system_ending if end.of_user else answer_ending
-    ending = judge(answer.text, calls)
+    ending = judge(answer.text, _answering(answer, calls))
     read = {
         "ended_because": ending,
         "fallback": answer.fallback_because is not None,
@@ -97,6 +97,11 @@ def _outcome(end: QueryEnd, calls: Sequence[Row]) -> Row:
         "abstained": answer.abstained,
         "citations": json.dumps(list(answer.citations)),
     }
+
+
+def _answering(answer: ArmAnswer, calls: Sequence[Row]) -> Sequence[Row]:
+    """Leave out the calls whose replies were outvoted: how they ended is not how the answer ended."""
+    return calls if answer.answered_by is None else [row for row in calls if row["task"] == answer.answered_by]
 
 
 def _failed(error: Exception | None) -> Row:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic_ns
 from typing import Any
 
@@ -50,6 +50,8 @@ class ArmSetting:
     block: int = 1
     """Which block of the benchmark run is under way."""
     recall_of: RecallOf = no_gold
+    budgets: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
+    """By query and replicate, what the arm is held to; empty for an arm without a budget."""
     caches: ArmCaches | None = None
     """Where results are kept; None in an arm without the lever `result_cache`."""
     index: Searches
@@ -175,7 +177,10 @@ async def _answer(
     setting: ArmSetting, query: AskedQuery, tools: RecordingTools
 ) -> tuple[ArmAnswer | None, Exception | None]:
     deadline_s = setting.suite.deadline_s
-    context = replace(_context(setting, tools), earlier=query.earlier)
+    replicate = tools.trace.key.replicate
+    # A warm-up measures nothing, so that one pass is enough where nothing is known of the other arm's.
+    budget_tokens = setting.budgets.get((query.query_id, replicate), 0 if replicate < 0 else None)
+    context = replace(_context(setting, tools), earlier=query.earlier, budget_tokens=budget_tokens)
     try:
         with tools.trace.root(setting.arm.name):
             async with Deadline(deadline_s):

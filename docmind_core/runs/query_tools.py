@@ -14,6 +14,7 @@ from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.errors import AgentTimeout, CallTimeout, RunError
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, RANKED_DOCUMENTS, Hit, Search
@@ -232,6 +233,10 @@ class RecordingTools:
     def record_rerank(self, record: RerankRecord) -> None:
         """Keep how candidates were ordered anew for the table `reranks`."""
         self.decisions.reranks.append(record)
+
+    def record_vote(self, record: VoteRecord) -> None:
+        """Keep one pass of a vote for the table `votes`."""
+        self.decisions.votes.append(record)
 
     async def cosines(self, hits: Sequence[Hit]) -> Similarities | None:
         """Return the cosine of each pair of hits, where the index has embeddings."""

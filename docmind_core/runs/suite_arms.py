@@ -13,7 +13,13 @@ def suite_arm(suite: Suite, name: str) -> Arm:
     """
     spec = suite.system(name)
     if spec is None:
-        return find_arm(name)
+        arm = find_arm(name)
+        if arm.spends_as and arm.spends_as not in suite.arms:
+            raise UsageError(
+                f"arm {name!r} spends what {arm.spends_as} spends on the same query, so {arm.spends_as} must be an arm "
+                f"too: --arms {arm.spends_as},{name}"
+            )
+        return arm
     first = name.removesuffix(".again")
     if is_ours(first):
         raise UsageError(f"systems.{first}: an arm of ours has this name; choose another.")

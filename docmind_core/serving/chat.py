@@ -36,6 +36,7 @@ class ChatRequest:
     choices: tuple[str, ...] = ()
     """The reply is exactly one of these."""
     seed: int = 0
+    temperature: float = 0.0
 
     @property
     def prompt_bytes(self) -> int:
@@ -44,12 +45,12 @@ class ChatRequest:
         return len("".join(texts).encode("utf-8", "surrogatepass"))
 
     def body(self, model: str) -> dict[str, Any]:
-        """Return the JSON body: always streamed, usage in every chunk, one completion, temperature 0."""
+        """Return the JSON body: always streamed, usage in every chunk, one completion."""
         body: dict[str, Any] = {
             "model": model,
             "messages": chat_messages(self.system, self.user, self.examples),
             "max_tokens": self.max_tokens,
-            "temperature": 0.0,
+            "temperature": self.temperature,
             "seed": self.seed,
             "n": 1,
             "stream": True,

@@ -154,3 +154,25 @@ RETRIEVED = Table(
         "final_k": ("integer", "Chunks kept for the answer"),
     },
 )
+
+VOTES = Table(
+    name="votes",
+    comment="One row is one of the single passes that vote on a query, in the arm single_pass@budget",
+    key=(*KEY, "pass"),
+    columns={
+        **QUERY_COLUMNS,
+        "pass": ("integer", "Order within the query, from 1; the first is greedy"),
+        "task": ("varchar", "What the pass was asked for, unique within its query; that of llm_calls"),
+        "answer": ("varchar", "What it said, without thinking and citation marks"),
+        "votes": ("integer", "Passes of the query whose normalised answer is the same, this one among them"),
+        "chosen": ("boolean", "Whether it is the answer of the query: the first pass of the largest group"),
+        "temperature": ("double", "Sampling temperature of the pass"),
+        "billed_tokens": ("bigint", "Prompt and completion tokens of the pass; NULL where the engine sent no usage"),
+        "budget_tokens": (
+            "bigint",
+            "billed_tokens of tuned on the same query and replicate. The first pass is made whatever it costs, another "
+            "only where even its longest reply stays within the budget",
+        ),
+    },
+    checks=("votes >= 1", "budget_tokens >= 0"),
+)

@@ -33,6 +33,7 @@ from docmind_core.tables.mechanism_tables import (
     RERANKS,
     RETRIEVED,
     ROUTE_DECISIONS,
+    VOTES,
 )
 
 RUNS = Table(
@@ -271,6 +272,7 @@ TABLES: dict[str, Table] = {
         CACHE_LOOKUPS,
         ROUTE_DECISIONS,
         RERANKS,
+        VOTES,
         AGENT_FAILURES,
         ENGINE_COUNTERS,
         DEVICE_SAMPLES,

@@ -27,7 +27,7 @@ _ARROW_TYPES = {
     "timestamp": pa.timestamp("us"),
 }
 _WHOLE = frozenset({"integer", "bigint"})
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 
 
 def segment_path(folder: Path, table: str, run_id: str) -> Path:
@@ -39,7 +39,7 @@ def segment_path(folder: Path, table: str, run_id: str) -> Path:
     if table not in TABLES:
         raise StoreError(f"there is no table {table!r}. Tables: {', '.join(TABLES)}")
     if not _RUN_ID.fullmatch(run_id):
-        raise StoreError(f"run id {run_id!r} can't name a file. Use letters, digits and . _ + - only.")
+        raise StoreError(f"run id {run_id!r} can't name a file. Use letters, digits and . _ + @ - only.")
     return folder / table / f"{run_id}.parquet"
 
 

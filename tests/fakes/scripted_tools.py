@@ -10,6 +10,7 @@ from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retriev
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.retrieval.search import KEYWORD, Chunk, Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest, read_reply
 from tests.fakes.engine_server import plain_reply
@@ -54,6 +55,7 @@ class ScriptedTools:
     deadlines: list[tuple[str, float | None]] = field(default_factory=list)
     routes: list[RouteRecord] = field(default_factory=list)
     reranks: list[RerankRecord] = field(default_factory=list)
+    votes: list[VoteRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     roles: dict[str, str | None] = field(default_factory=dict)
@@ -103,6 +105,9 @@ class ScriptedTools:
 
     def record_skipped(self, agents) -> None:
         self.skipped.extend(agent for agent in agents if agent not in self.sequence)
+
+    def record_vote(self, record: VoteRecord) -> None:
+        self.votes.append(record)
 
     def record_rerank(self, record: RerankRecord) -> None:
         self.reranks.append(record)

@@ -124,6 +124,7 @@ def test_tokens_by_agent_and_quality_are_drawn(undisturbed):
     _, html, _ = undisturbed
     drawn = re.findall(r'<svg role="img" aria-label="([^"]+)"', html)
     assert [text.partition(" of each arm")[0] for text in drawn] == [
+        "Share of queries that passed against billed tokens per query; on the front: single_pass",
         "Stacked bars: billed tokens per query",
         "Mean score",
     ]

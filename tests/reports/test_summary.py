@@ -15,14 +15,14 @@ def test_the_summary_shows_the_arms_in_a_table_and_ends_with_the_path(tmp_path: 
     lines = report.summary.splitlines()
     assert lines[2].split() == [
         *("arm", "answered", "failed", "calls/query", "tokens/query", "saved", "×", "one", "call", "median"),
-        *("exact_match", "token_f1"),
+        *("passed", "exact_match"),
     ]
     assert " ".join(lines[4].split()) == "naive_supervisor 4 of 4 0 10 4,300 – – 12,300 ms 0.50 0.50"
     assert lines[-2] == "Ledger: 3 of 3 engine sessions balanced to the token."
     assert lines[-1] == f"Report: {report.html}"
 
 
-def test_the_summary_of_many_arms_stays_within_25_lines(tmp_path: Path):
+def test_the_summary_of_many_arms_stays_within_32_lines(tmp_path: Path):
     settings = settings_of(tmp_path)
     tables = planted_tables()
     for place in range(12):
@@ -33,7 +33,7 @@ def test_the_summary_of_many_arms_stays_within_25_lines(tmp_path: Path):
         row["claimable_because"] = "because " * 200
     plant(settings, tables)
     summary = write_benchmark_report(settings, BENCHMARK_RUN).summary
-    assert len(summary.splitlines()) <= 25
+    assert len(summary.splitlines()) <= 32
     assert "... and 9 more arms in the report" in summary
 
 

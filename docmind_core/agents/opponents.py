@@ -1,0 +1,133 @@
+"""Two opponents that a system of agents has to beat: no model at all, and one model with the same tokens.
+
+`extractive` answers with the best sentence of the passages found and makes no call: the floor.
+`single_pass@budget` makes as many single passes as the tokens of `tuned` on the same query allow, and answers with
+what most of them say: what the same money buys without agents. Its first pass is that of `single_pass`, greedy; the
+others are drawn at a temperature, or they would be the same (self-consistency, https://arxiv.org/abs/2203.11171).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from docmind_core.agents.answering import answer_request, nothing_found, read_answer
+from docmind_core.agents.context import EXTRACTIVE, SINGLE_PASS, AgentContext, ArmAnswer
+from docmind_core.agents.graph_nodes import traced
+from docmind_core.agents.passage_choice import best_sentences
+from docmind_core.agents.refusals import is_refusal
+from docmind_core.agents.single_pass import SinglePassState
+from docmind_core.agents.vote_record import VoteRecord
+from docmind_core.errors import BudgetUnknown
+from docmind_core.query_sets.normalising import normalised
+from docmind_core.serving.chat import ChatReply, ChatRequest
+
+PASSES_MAX = 25
+TEMPERATURE = 0.7
+"""Of the second pass and those after it."""
+
+
+async def extract(state: SinglePassState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Answer with the best sentence of the passages that a single pass would read."""
+    context, question = runtime.context, state["question"]
+    candidates = await context.tools.search(context.strategy, question, context.depth)
+    passages = candidates[: context.depth.final_k]
+    if not passages:
+        return {"result": nothing_found()}
+    best = best_sentences(question, passages)[0]
+    answer = ArmAnswer(
+        text=best.text,
+        abstained=is_refusal(best.text),
+        citations=(best.hit.chunk.chunk_id,),
+        passages=passages,
+        candidates=candidates,
+    )
+    return {"result": answer}
+
+
+async def vote(state: SinglePassState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Search once, ask as often as the budget allows, and return what most passes say.
+
+    Raises:
+        BudgetUnknown: If nobody knows what `tuned` spent on this query.
+    """
+    context, question = runtime.context, state["question"]
+    if context.budget_tokens is None:
+        raise BudgetUnknown("the tokens of tuned on this query are not known, so there is no budget for single passes.")
+    candidates = await context.tools.search(context.strategy, question, context.depth)
+    passages = candidates[: context.depth.final_k]
+    if not passages:
+        return {"result": nothing_found()}
+    replies = await _passes(answer_request(question, passages, context), context)
+    answers = [read_answer(reply.text, passages, candidates, reasoning=reply.reasoning) for reply in replies]
+    chosen, votes = majority([_ballot(answer) for answer in answers])
+    for number, (reply, answer) in enumerate(zip(replies, answers, strict=True)):
+        context.tools.record_vote(
+            VoteRecord(
+                task=_task(number),
+                answer=answer.text,
+                votes=votes[number],
+                chosen=number == chosen,
+                temperature=TEMPERATURE if number else 0.0,
+                billed_tokens=_tokens(reply),
+                budget_tokens=context.budget_tokens,
+            )
+        )
+    return {"result": replace(answers[chosen], answered_by=_task(chosen))}
+
+
+async def _passes(request: ChatRequest, context: AgentContext) -> list[ChatReply]:
+    """Return the replies: one, and more while the next one can't take them over the budget, whatever it says."""
+    replies: list[ChatReply] = []
+    while not replies or _affords_another(replies, context):
+        number = len(replies)
+        asked = replace(request, seed=context.seed + number, temperature=TEMPERATURE) if number else request
+        replies.append(await context.tools.ask(SINGLE_PASS, _task(number), asked))
+    return replies
+
+
+def _affords_another(replies: Sequence[ChatReply], context: AgentContext) -> bool:
+    usages = [reply.usage for reply in replies if reply.usage is not None]
+    if len(usages) < len(replies) or len(replies) == PASSES_MAX:
+        return False
+    spent = sum(usage.prompt_tokens + usage.completion_tokens for usage in usages)
+    most = max(usage.prompt_tokens for usage in usages) + context.answer_max_tokens
+    return spent + most <= (context.budget_tokens or 0)
+
+
+def majority(ballots: Sequence[str]) -> tuple[int, list[int]]:
+    """Return the place of the first ballot of the largest group, the earlier group on a tie, and the votes of each."""
+    votes = [ballots.count(ballot) for ballot in ballots]
+    return votes.index(max(votes)), votes
+
+
+def _ballot(answer: ArmAnswer) -> str:
+    return "" if answer.abstained else normalised(answer.text) or answer.text
+
+
+def _task(number: int) -> str:
+    return f"answer_{number + 1}"
+
+
+def _tokens(reply: ChatReply) -> int | None:
+    return reply.usage.prompt_tokens + reply.usage.completion_tokens if reply.usage else None
+
+
+def build_extractive() -> Any:
+    """Compile START → extract → END."""
+    return _one_node(EXTRACTIVE, extract)
+
+
+def build_single_pass_at_budget() -> Any:
+    """Compile START → vote → END; its calls are those of a single pass."""
+    return _one_node(SINGLE_PASS, vote)
+
+
+def _one_node(agent: str, node: Any) -> Any:
+    graph = StateGraph(SinglePassState, context_schema=AgentContext)
+    graph.add_node(agent, traced(agent, node))
+    graph.add_edge(START, agent)
+    graph.add_edge(agent, END)
+    return graph.compile()

@@ -1,0 +1,143 @@
+"""`tuned` against what it has to beat, in tokens and in quality: as a table, and as points of one picture."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docmind_core.measurements.comparing_arms import TUNED, opponents_of
+from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.comparison_rows import NO_INTERVAL, did_not_run, find_comparison, pairs_text, verdict_text
+from docmind_core.reports.estimates import quality_estimate
+from docmind_core.reports.number_text import count_text, interval_text, not_measured, percent_text, ratio_text
+from docmind_core.reports.run_records import ArmRun
+from docmind_core.reports.text_table import Cell, TextTable, text_row
+from docmind_core.statistics.estimates import Estimate, clustered_mean
+
+QUALITY = "passed"
+NO_MODEL_CALL = "no model call"
+_NOT_IN_RUN = "not in this run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeOff:
+    """What an arm costs and what its answers are worth."""
+
+    arm: str
+    tokens: Estimate
+    """Billed tokens per query."""
+    quality: Estimate
+    """Share of the queries that passed."""
+
+
+def opponents_table(records: BenchmarkRecords) -> TextTable | None:
+    """Put `tuned` against each opponent; None where `tuned` or every opponent is missing."""
+    tuned = next((arm for arm in records.arms if arm.arm == TUNED), None)
+    names = list(records.arm_names.values())
+    opponents = opponents_of(TUNED)
+    if tuned is None or not set(opponents) & set(names):
+        return None
+    return TextTable(
+        caption="Differences are those of tuned, paired by query; fewer tokens and more quality are better",
+        columns=(
+            "tuned against",
+            "tokens of tuned",
+            f"quality of tuned ({QUALITY})",
+            "its tokens per query",
+            "it passed",
+        ),
+        rows=tuple(
+            text_row(name, _against(records, tuned, name) if name in names else [not_measured(_NOT_IN_RUN)] * 4)
+            for name in opponents
+        ),
+    )
+
+
+def trade_offs(records: BenchmarkRecords) -> list[TradeOff]:
+    """Return the arms whose tokens and quality are both known, in the order of the suite."""
+    found = [
+        TradeOff(arm=arm.arm, tokens=_tokens(records, arm), quality=_quality(records, arm)) for arm in records.arms
+    ]
+    return [each for each in found if each.tokens.value is not None and each.quality.value is not None]
+
+
+def pareto_front(points: Sequence[TradeOff]) -> list[TradeOff]:
+    """Return the arms with a model that no other one beats in both, the cheapest first.
+
+    An arm without a model costs nothing and would be on every front: it is the floor, and what is not above it is on
+    no front. Points are compared, not their intervals.
+    """
+    floor = max((quality_of(each) for each in points if is_free(each)), default=-math.inf)
+    best, front = floor, []
+    for each in sorted(
+        (each for each in points if not is_free(each)), key=lambda each: (tokens_of(each), -quality_of(each))
+    ):
+        if quality_of(each) > best:
+            best = quality_of(each)
+            front.append(each)
+    return front
+
+
+def is_free(point: TradeOff) -> bool:
+    """Whether an arm asks no model."""
+    return point.tokens.value == 0
+
+
+def tokens_of(point: TradeOff) -> float:
+    """Return the billed tokens per query."""
+    return point.tokens.value or 0.0
+
+
+def quality_of(point: TradeOff) -> float:
+    """Return the share that passed."""
+    return point.quality.value or 0.0
+
+
+def _against(records: BenchmarkRecords, tuned: ArmRun, name: str) -> list[Cell]:
+    other = next(arm for arm in records.arms if arm.arm == name)
+    tokens, quality = _tokens(records, other), _quality(records, other)
+    return [
+        _token_cell(records, tuned, name, tokens),
+        _quality_cell(records, tuned, name),
+        Cell(text=not_measured(tokens.because) if tokens.value is None else count_text(tokens.value)),
+        Cell(
+            text=not_measured(quality.because) if quality.value is None else ratio_text(quality.value),
+            note=interval_text(quality.low, quality.high, decimals=2),
+        ),
+    ]
+
+
+def _token_cell(records: BenchmarkRecords, tuned: ArmRun, name: str, tokens: Estimate) -> Cell:
+    if tokens.value == 0:
+        return Cell(text=NO_MODEL_CALL)
+    if (because := did_not_run(records, tuned.run_id, name)) is not None:
+        return Cell(text=not_measured(because))
+    row = find_comparison(records, tuned.run_id, name, ("billed_tokens",))
+    if row is None or row.delta is None:
+        return Cell(text=not_measured("no query with tokens in both arms"))
+    saved = -100 * math.expm1(row.delta)
+    sign = 1 if saved >= 0 else -1
+    ends = sorted(-100 * sign * math.expm1(end) for end in (row.delta_low, row.delta_high) if end is not None)
+    interval = interval_text(*ends, decimals=0) if len(ends) == 2 else NO_INTERVAL
+    return Cell(text=f"{percent_text(abs(saved))} {'fewer' if saved >= 0 else 'more'}", note=interval)
+
+
+def _quality_cell(records: BenchmarkRecords, tuned: ArmRun, name: str) -> Cell:
+    row = find_comparison(records, tuned.run_id, name, (QUALITY,))
+    if row is None or row.delta is None:
+        return Cell(text=not_measured("no score in both arms"))
+    interval = interval_text(row.delta_low, row.delta_high, decimals=2) or NO_INTERVAL
+    return Cell(text=f"{row.delta:+.2f}", note=f"{interval}; {verdict_text(row)}; {pairs_text(row)}")
+
+
+def _tokens(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
+    queries = records.queries_of_arms[arm.run_id]
+    unknown = next((query.tokens_missing_because for query in queries if query.billed_tokens is None), None)
+    if unknown or not queries:
+        return Estimate(value=None, n=0, because=unknown or "no query finished")
+    billed = [float(query.billed_tokens or 0) for query in queries]
+    return clustered_mean(billed, [query.cluster_id or query.query_id for query in queries])
+
+
+def _quality(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
+    row = records.quality_of_arms.get((arm.run_id, QUALITY))
+    return quality_estimate(row) if row else Estimate(value=None, n=0, because="not_scored")
