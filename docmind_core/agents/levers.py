@@ -106,7 +106,7 @@ TUNED_LEVERS = frozenset(
         Lever.NO_VALIDATION,
     }
 )
-"""What `tuned` has; docs/adr/0019-what-tuned-reads.md says how the last three were chosen."""
+"""What `tuned` has; docs/adr/0022-what-tuned-reads.md says how the last three were chosen."""
 
 ADDED_TO_TUNED = frozenset({Lever.CONTEXT_BUDGET, Lever.RESULT_CACHE})
 """What `tuned` lacks and can be given; docs/adr/0008-levers-that-tuned-lacks.md says why."""

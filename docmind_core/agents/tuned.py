@@ -1,7 +1,7 @@
 """The arm `tuned`: edges where nothing has to be decided, a model where something has.
 
-START → (router ∥ planner) → retrieval per sub-query in parallel → synthesizer → validator → END or one refinement;
-at THOROUGH what was retrieved is reranked before it is read.
+START → (router ∥ planner) → retrieval per sub-query in parallel → synthesizer → END; at THOROUGH what was retrieved is
+reranked before it is read. `tuned-no_validation` has a validator and one refinement after the synthesizer.
 An agent that fails is recorded, what depends on it is skipped, and a single pass answers instead, flagged.
 `tuned-LEVER` is the same graph with one mechanism taken out.
 """

@@ -1,8 +1,8 @@
 """The validator of the arm `tuned`: it checks an answer against passages, at THOROUGH against all that were read.
 
 Its prompt begins as the synthesizer's does: the same system prompt, then passages in the same order under the same
-numbers. So the engine's prefix cache has its beginning already, and what is said about passages is said to it too; the
-rules of a check stand in its task.
+numbers. What is said about passages is said to it too; the rules of a check are in its task. It has no worked examples,
+which come between the two: the engine's prefix cache has its system prompt alone.
 """
 
 from typing import Any
