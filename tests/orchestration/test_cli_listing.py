@@ -77,7 +77,7 @@ def test_arms_says_which_levers_are_on_and_why_one_is_refused(settings, capsys):
     assert "dedupe," not in line
     assert "reranked at thorough" in line
     assert "repeats replaced" not in line
-    assert "depth, router, planner, rerank, validator" in line
+    assert "depth, router, planner, rerank" in line
     assert "Equal in every arm: passages for the same search" in shown
     (line,) = [line for line in shown.splitlines() if line.startswith("forward_message ")]
     assert "naive+forward_message" in line

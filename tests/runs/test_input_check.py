@@ -167,7 +167,7 @@ def test_ids_with_the_look_of_sql_html_and_paths_are_kept_as_they_are(tmp_path):
 
 def test_a_good_suite_and_a_good_set_are_described(tmp_path):
     assert "1 documents, 1 queries" in check_input(str(write_query_set(tmp_path / "set"))).summary
-    assert "3 arms on facts" in check_input("smoke").summary
+    assert "5 arms on facts" in check_input("smoke").summary
 
 
 def test_a_missing_key_is_a_note_not_a_problem(tmp_path, monkeypatch):
