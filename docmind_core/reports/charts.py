@@ -125,16 +125,16 @@ def trade_off_chart(
         floor: The arm without a model, drawn as a line across: it costs nothing.
         description: What a screen reader says.
     """
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": "trade_off_chart"}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "trade_off_chart"}):
         figure = Figure(figsize=(7.4, 4.2), layout="constrained")
         axes = figure.add_subplot()
         looks = zip(cycle(_ARM_COLOURS), cycle(_MARKERS), strict=False)
         for (arm, (tokens, quality)), (colour, marker) in zip(points.items(), looks, strict=False):
             if arm == floor:
-                label = f"{_label(arm)} (floor, no tokens)"
+                label = f"{label_text(arm)} (floor, no tokens)"
                 axes.axhline(quality.value or 0.0, color=colour, linewidth=1.2, linestyle=":", label=label)
             else:
-                _draw_cross(axes, tokens, quality, colour=colour, marker=marker, label=_label(arm))
+                _draw_cross(axes, tokens, quality, colour=colour, marker=marker, label=label_text(arm))
         at = [(tokens.value or 0.0, quality.value or 0.0) for tokens, quality in (points[arm] for arm in front)]
         line: dict[str, Any] = {
             "color": "#000000",
@@ -152,7 +152,7 @@ def trade_off_chart(
         axes.set_xlabel("billed tokens per query (fewer are better)")
         axes.set_ylabel("share of queries that passed")
         figure.legend(loc="outside upper left", ncols=3, frameon=False)
-        return _svg(figure, description)
+        return figure_svg(figure, description)
 
 
 def _draw_cross(axes: Axes, tokens: Estimate, quality: Estimate, *, colour: str, marker: str, label: str) -> None:
