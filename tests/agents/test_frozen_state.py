@@ -46,7 +46,13 @@ NAIVE = {
     "next_agents": "response_validator",
 }
 SINGLE = {**STATE, "searched": [QUESTION], "wanted": "size of a widget"}
-STATES = {"tuned": TUNED, "guide_dag": TUNED, "naive_supervisor": NAIVE, "single_agent": SINGLE, "single_pass": SINGLE}
+STATES = {
+    "tuned": TUNED,
+    "guide_dag": TUNED,
+    "naive_supervisor": NAIVE,
+    "single_agent": SINGLE,
+    "single_pass": SINGLE,
+} | dict.fromkeys(("single_pass@budget", "extractive"), SINGLE)
 
 NODES = [(arm.name, node) for arm in (*ARMS.values(), *lever_arms()) for node in arm.build().builder.nodes]
 

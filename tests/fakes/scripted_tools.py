@@ -134,5 +134,6 @@ def make_context(tools: ScriptedTools, **changes) -> AgentContext:
         "level": level,
         "routing": "fixed",
         "answer_max_tokens": 64,
+        "budget_tokens": 0,
     }
     return AgentContext(**{**values, **changes})
