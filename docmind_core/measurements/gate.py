@@ -116,12 +116,18 @@ def _tests(found: RunComparison, policy: GatePolicy) -> list[GateTest]:
         doubts = _doubts(found, name, pairs, policy)
         if test.state == PASS and doubts:
             test = replace(test, state=INCONCLUSIVE, because="; ".join(doubts), n_needed=None)
-        floor = found.floors.get(name)
-        if test.state == BLOCK and floor and floor.holds(float((pairs.candidate - pairs.baseline).mean())):
-            because = f"the difference lies within the noise floor of {floor.benchmark_run}"
+        if because := runs.other_formulas.get(name) or _noise(found, name, pairs, test):
             test = replace(test, state=INCONCLUSIVE, because=because, n_needed=None)
         tests.append(test)
     return tests
+
+
+def _noise(found: RunComparison, name: str, pairs: Pairs, test: GateTest) -> str | None:
+    """Say that chance explains what would block; None where it doesn't, or where no A/A has shown what it moves."""
+    floor = found.floors.get(name)
+    if test.state != BLOCK or floor is None or not floor.holds(float((pairs.candidate - pairs.baseline).mean())):
+        return None
+    return f"the difference lies within the noise floor of {floor.benchmark_run}"
 
 
 def _test_share(

@@ -8,7 +8,7 @@ from docmind_core.errors import UsageError
 from docmind_core.measurements.gate import GATED, decide_gate, refuse_ungated
 from docmind_core.measurements.run_comparison import compare_runs
 from docmind_core.suites.gate_policy import GatePolicy, read_policy
-from docmind_core.tables.segments import write_segment
+from docmind_core.tables.segments import read_segment, write_segment
 from tests.measurements.written_nights import FIRST, SECOND, THIRD, drawn, write_night
 
 N = 320
@@ -63,6 +63,16 @@ def test_a_difference_that_an_aa_shows_by_chance_neither_blocks_nor_is_called_wo
     )
     assert (tests["passed"].state, shown["verdict"]) == (state, verdict)
     assert ("noise floor" in tests["passed"].because) == (state == "inconclusive")
+
+
+def test_scores_of_two_formulas_neither_pass_nor_block(settings):
+    write_night(settings, FIRST, *flat())
+    write_night(settings, SECOND, *flat(lost=40))
+    rows = read_segment(settings.tables, "measurements", SECOND)
+    write_segment(settings.tables, "measurements", SECOND, [{**row, "scorer_version": "9"} for row in rows])
+    result = decide_gate([compare_runs(settings, SECOND, FIRST)], GatePolicy.model_validate({"metrics": ["passed"]}))
+    assert result.state == "inconclusive"
+    assert "another version of the formula" in result.tests[0].because
 
 
 def test_a_loss_that_may_be_too_large_is_open_and_says_how_many_queries_decide(settings):
