@@ -7,7 +7,7 @@ from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.tables.reading import query_rows
 
-ALL_ARMS = ["single_pass", "naive_supervisor", "tuned"]
+ALL_ARMS = ["single_pass", "naive_supervisor", "tuned-passage_choice-no_validation"]
 
 
 def run(settings, suite):
@@ -24,7 +24,7 @@ def test_a_planner_that_raises_leaves_flagged_fallbacks_and_rows_of_its_failure(
         raise RuntimeError("planted")
 
     monkeypatch.setattr("docmind_core.agents.tuned_nodes.plan", raises)
-    run(home, make_suite(arms=["tuned"]))
+    run(home, make_suite(arms=["tuned-passage_choice-no_validation"]))
 
     assert select(home, "select distinct status, fallback, fallback_because, answer from query_runs") == [
         ("answered", True, "query_planner failed: RuntimeError: planted", "blue")
@@ -48,7 +48,7 @@ def test_a_skipped_agent_is_no_execution_s17(home, make_suite, monkeypatch):
         raise RuntimeError("planted")
 
     monkeypatch.setattr("docmind_core.agents.tuned_nodes.synthesize", raises)
-    run(home, make_suite(arms=["tuned"], limit=2))
+    run(home, make_suite(arms=["tuned-passage_choice-no_validation"], limit=2))
 
     skipped = "select agent from agent_failures where outcome = 'skipped'"
     assert set(select(home, skipped)) == {("response_validator",)}
@@ -74,7 +74,7 @@ def test_whatever_the_planner_returns_is_recorded_and_the_searches_are_few(
 ):
     plain = engine.reply
     engine.reply = lambda body: plan if "query planner" in body["messages"][0]["content"] else plain(body)
-    run(home, make_suite(arms=["tuned"], level="thorough", limit=2))
+    run(home, make_suite(arms=["tuned-passage_choice-no_validation"], level="thorough", limit=2))
 
     assert select(home, "select distinct output_valid from llm_calls where task = 'plan'") == [(valid,)]
     searched = "select count(distinct span_id) from retrieved where ranking = 'search' group by query_id"
@@ -86,7 +86,7 @@ def test_whatever_the_planner_returns_is_recorded_and_the_searches_are_few(
 def test_a_validator_that_rejects_everything_costs_one_refinement_each(home, make_suite, engine):
     plain = engine.reply
     engine.reply = lambda body: "no" if "structured_outputs" in body else plain(body)
-    run(home, make_suite(arms=["tuned"]))
+    run(home, make_suite(arms=["tuned-passage_choice-no_validation"]))
 
     tasks = select(home, "select task, count(*) from llm_calls group by 1 order by 1")
     assert tasks == [("answer", 6), ("answer_again", 6), ("check", 6)]
@@ -113,7 +113,7 @@ def test_a_query_longer_than_the_window_fails_alone_and_says_why(home, make_suit
 def test_a_question_that_no_document_touches_is_answered_with_a_refusal(home, make_suite, query_set_folder):
     row = {"query_id": "q_none", "query": "zzz qqq", "answers": [], "gold_doc_ids": [], "type": "unanswerable"}
     (query_set_folder / "queries.jsonl").write_text(json.dumps({**row, "expected_abstain": True}) + "\n", "utf-8")
-    run(home, make_suite(arms=["single_pass", "tuned"]))
+    run(home, make_suite(arms=["single_pass", "tuned-passage_choice-no_validation"]))
 
     assert select(home, "select distinct status, abstained, calls, billed_tokens from query_runs") == [
         ("answered", True, 0, 0)

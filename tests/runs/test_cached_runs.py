@@ -13,7 +13,7 @@ from docmind_core.runs.progress import SilentObserver
 from docmind_core.settings import Settings, child_environment
 from docmind_core.tables.reading import query_rows
 
-ARM = "tuned+result_cache"
+ARM = "tuned-passage_choice+result_cache-no_validation"
 IN_A_PROCESS = """
 import json, sys
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_a_second_run_takes_routes_and_searches_from_the_first_and_books_no_toke
 
 def test_without_the_lever_nothing_is_looked_up(home, thorough):
     run(home, thorough())
-    key = run(home, thorough(arms=["tuned"]))
+    key = run(home, thorough(arms=["tuned-passage_choice-no_validation"]))
 
     rows = select(
         home,

@@ -12,7 +12,7 @@ from docmind_core.runs.progress import SilentObserver
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
 
-ARM = "tuned+context_budget"
+ARM = "tuned+context_budget-passage_choice-no_validation"
 BUDGETS = (2048, 4096, 8192)
 
 
@@ -43,23 +43,35 @@ def long_texts(query_set_folder):
 def test_each_agent_s_prompt_keeps_to_the_suite_s_budget(home, make_suite, engine, long_texts, budget):
     """S36: 2K, 4K or 8K per agent, in a window where nothing overflows."""
     engine.window = 131_072
-    run(home, make_suite(arms=["tuned", ARM], limit=2, top_k=100, context_budget=budget, answer_max_tokens=16))
+    run(
+        home,
+        make_suite(
+            arms=["tuned-passage_choice-no_validation", ARM],
+            limit=2,
+            top_k=100,
+            context_budget=budget,
+            answer_max_tokens=16,
+        ),
+    )
 
-    assert select(home, "select arm, context_budget from runs order by arm") == [("tuned", budget), (ARM, budget)]
-    assert select(home, "select distinct budget_tokens, run_id like '%+context_budget' from context_reductions") == [
+    assert select(home, "select arm, context_budget from runs order by arm") == [
+        (ARM, budget),
+        ("tuned-passage_choice-no_validation", budget),
+    ]
+    assert select(home, "select distinct budget_tokens, run_id like '%+context_budget%' from context_reductions") == [
         (budget, True)
     ]
     largest = dict(select(home, "select arm, max(prompt_tokens) from llm_calls join runs using (run_id) group by arm"))
-    assert largest[ARM] <= budget < largest["tuned"]
+    assert largest[ARM] <= budget < largest["tuned-passage_choice-no_validation"]
     assert largest[ARM] > budget / 2
 
 
 def test_the_budget_is_part_of_the_manifest_and_of_the_series_of_the_arms_that_have_it(home, make_suite, engine):
     for budget in (2048, 4096):
-        run(home, make_suite(arms=["tuned", ARM], limit=1, context_budget=budget))
+        run(home, make_suite(arms=["tuned-passage_choice-no_validation", ARM], limit=1, context_budget=budget))
 
     series = "select count(distinct series_key) from runs where arm = "
-    assert select(home, f"{series} 'tuned'") == [(1,)]
+    assert select(home, f"{series} 'tuned-passage_choice-no_validation'") == [(1,)]
     assert select(home, f"{series} '{ARM}'") == [(2,)]
     found = select(
         home, "select distinct json_extract(manifest, '$.suite.context_budget')::integer from runs order by 1"

@@ -126,7 +126,10 @@ def plant_evidence(folder):
     (folder / "queries.jsonl").write_text(json.dumps(query) + "\n", "utf-8")
 
 
-@pytest.mark.parametrize(("arm", "window"), [("single_pass", 314), ("tuned", 314), ("naive+specialization", 330)])
+@pytest.mark.parametrize(
+    ("arm", "window"),
+    [("single_pass", 314), ("tuned-passage_choice-no_validation", 314), ("naive+specialization", 330)],
+)
 def test_evidence_that_was_cut_out_of_a_passage_is_not_counted_as_read(
     home, make_suite, engine, query_set_folder, arm, window
 ):

@@ -14,7 +14,7 @@ from tests.fakes.engine_server import plain_reply
 from tests.fakes.word_counts import WordPieceCounts
 
 TURNS = 9
-ARMS = ("single_pass", "single_agent", "naive+specialization", "tuned")
+ARMS = ("single_pass", "single_agent", "naive+specialization", "tuned-passage_choice-no_validation")
 
 
 def run(settings, suite):
@@ -75,7 +75,7 @@ def test_a_conversation_that_fits_is_sent_whole_in_every_arm(home, make_suite, e
     assert select(home, "select count(*) from context_reductions") == [(0,)]
 
 
-@pytest.mark.parametrize("name", ["tuned+context_budget", "naive+context_budget"])
+@pytest.mark.parametrize("name", ["tuned+context_budget-passage_choice", "naive+context_budget"])
 def test_the_bundled_suite_has_histories_trimmed_where_there_is_a_budget_s29(home, engine, name, monkeypatch):
     """S29, S36: counted by a real tokenizer, in words they would fit."""
     monkeypatch.setattr(engine_server, "_prompt_tokens", real_tokens)

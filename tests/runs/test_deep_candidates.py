@@ -29,7 +29,7 @@ def long_documents(tmp_path):
 def test_recall_is_taken_on_ten_documents_whatever_a_level_gives_its_agents(
     home, make_suite, long_documents, level, given, read
 ):
-    arms = ["single_pass", "guide_dag", "tuned+result_cache"]
+    arms = ["single_pass", "guide_dag", "tuned-passage_choice+result_cache-no_validation"]
     suite = make_suite(query_set=str(long_documents), arms=arms, level=level)
 
     for _ in range(2):  # the second time from the cache

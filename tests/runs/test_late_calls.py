@@ -154,7 +154,9 @@ def late_route(engine, monkeypatch, requests):
 
 def thorough(make_suite):
     pytest.importorskip("torch", reason="with one open strategy the router asks nothing")
-    return make_suite(arms=["tuned-parallel_tools"], level="thorough", limit=1, strategies=STRATEGIES)
+    return make_suite(
+        arms=["tuned-parallel_tools-passage_choice-no_validation"], level="thorough", limit=1, strategies=STRATEGIES
+    )
 
 
 def execute(settings, key):

@@ -108,7 +108,7 @@ def test_hand_off_tokens_that_nobody_could_count_are_missing_with_the_reason(cou
 
 def test_each_call_has_the_count_of_its_prompt_and_the_error_of_it(home, make_suite, local_counts):
     """S22."""
-    run(home, make_suite(arms=["tuned"], limit=3))
+    run(home, make_suite(arms=["tuned-passage_choice-no_validation"], limit=3))
 
     rows = select(
         home,
@@ -132,7 +132,12 @@ def test_where_counting_takes_a_request_only_what_was_counted_anyway_is_written(
 
 def test_a_supervisor_pays_for_hand_offs_and_fixed_edges_do_not(home, make_suite, local_counts):
     """S10: the metric of edge B to K, per query; 0 where there are none."""
-    run(home, make_suite(arms=["naive_supervisor", "naive+no_handoff_messages", "tuned"], limit=2))
+    run(
+        home,
+        make_suite(
+            arms=["naive_supervisor", "naive+no_handoff_messages", "tuned-passage_choice-no_validation"], limit=2
+        ),
+    )
 
     tokens = select(
         home,
@@ -140,7 +145,7 @@ def test_a_supervisor_pays_for_hand_offs_and_fixed_edges_do_not(home, make_suite
         "from query_runs join runs using (run_id) group by arm order by avg(handoff_tokens)",
     )
     assert [row[:3] for row in tokens] == [
-        ("tuned", False, True),
+        ("tuned-passage_choice-no_validation", False, True),
         ("naive+no_handoff_messages", True, True),
         ("naive_supervisor", True, True),
     ]
@@ -155,7 +160,9 @@ def test_a_supervisor_pays_for_hand_offs_and_fixed_edges_do_not(home, make_suite
         home,
         "select arm, avg(duplicated_token_ratio) between 0 and 1 from query_runs join runs using (run_id) group by arm",
     )
-    assert dict(duplicated) == dict.fromkeys(("naive_supervisor", "naive+no_handoff_messages", "tuned"), True)
+    assert dict(duplicated) == dict.fromkeys(
+        ("naive_supervisor", "naive+no_handoff_messages", "tuned-passage_choice-no_validation"), True
+    )
 
 
 def test_a_query_whose_prompts_nobody_can_count_has_no_such_numbers_and_says_why(home, make_suite, engine):
