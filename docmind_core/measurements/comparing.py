@@ -182,6 +182,8 @@ def _claim(
     for metric in TOKEN_METRICS:
         row, judged = rows[metric]
         bill = _bill(runs, metric, values)
+        if not np.any(values[0][metric].values):  # the candidate asked no model: 0 tokens are not 100 % saved
+            row |= {"ratio_of_totals": None, "ratio_of_totals_low": None, "ratio_of_totals_high": None}
         claimable, because = claim(judged, bill, quality, found, min_n=rules.min_n)
         row |= {"claimable": claimable, "claimable_because": because + (f"; {allowed}" if allowed else "")}
         if judged.verdict != NOT_JUDGED:

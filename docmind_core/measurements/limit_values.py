@@ -30,7 +30,7 @@ PREEMPTIONS = "num_preemptions"
 GB_PER_GIB = 1.073741824
 _COUNTER_COLUMNS = ("engine_session", "block", "counter", "moment", "value")
 _QUERY_COLUMNS = (
-    *("query_id", "replicate", "cluster_id", "phase", "error_type", "times_missing_because", "calls", "attempts"),
+    *("query_id", "replicate", "cluster_id", "phase", "error_type", "times_missing_because", "billed_tokens"),
     *("context_utilisation_ratio", "context_missing_because"),
 )
 
@@ -46,8 +46,8 @@ class _Run:
 
     @cached_property
     def asks_no_model(self) -> bool:
-        """Whether no query led to a call: then 0 tokens are no saving, and meet no limit."""
-        return bool(self.query_runs) and not any(row["calls"] or row["attempts"] for row in self.query_runs)
+        """Whether no query cost a token: then 0 tokens are no saving, and meet no limit."""
+        return bool(self.query_runs) and all(row["billed_tokens"] == 0 for row in self.query_runs)
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:

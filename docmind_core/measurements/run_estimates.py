@@ -58,7 +58,7 @@ def _missing_because(
         return str(arm.scores["missing_because"][scored[0][1]])
     if not any(value for _, value in known):
         return "no_correct"
-    if not any(arm.rows["calls"][at] for at, _ in known) and not any(arm.rows["billed_tokens"][at] for at, _ in known):
+    if all(arm.rows["billed_tokens"][at] == 0 for at, _ in known):
         return "no_model_call"
     unknown = [at for at, _ in known if arm.rows["billed_tokens"][at] is None]
     return str(arm.rows["tokens_missing_because"][unknown[0]] or "no_usage") if unknown else None

@@ -72,13 +72,10 @@ def judge_tokens(pairs: Pairs) -> Verdict:
 
 
 def ratio_of_totals(pairs: Pairs) -> tuple[float | None, Estimate | None]:
-    """Return sum / sum, and the estimate of its log; queries that cost one run nothing are in it.
-
-    A run that asked no model has no ratio: 0 tokens are not 100 % saved.
-    """
-    spent, paid = float(pairs.candidate.sum()), float(pairs.baseline.sum())
+    """Return sum / sum, and the estimate of its log; queries that cost one run nothing are in it."""
+    paid = float(pairs.baseline.sum())
     found = log_ratio_of_sums(pairs.candidate, pairs.baseline, pairs.clusters)
-    return (spent / paid if spent and paid else None), found
+    return (float(pairs.candidate.sum()) / paid if paid else None), found
 
 
 def judge_quality(pairs: Pairs, *, is_pass_fail: bool, min_n: int, lower_is_better: bool = False) -> Verdict:

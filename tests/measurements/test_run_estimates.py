@@ -45,12 +45,26 @@ def test_the_value_is_that_of_the_view_whatever_is_missing(settings):
         ([100, 200], [0.0, 0.0], "no_correct"),
         ([100, 200], [None, None], "no_gold"),
         ([100, None], [1.0, 1.0], "no_usage"),
+        ([0, 0], [1.0, 1.0], "no_model_call"),
     ],
 )
 def test_without_a_value_there_is_the_reason(settings, billed, passed, because):
     write_arm(settings, NAIVE, billed, passed)
     row = estimates(settings)["all"]
     assert (row["value"], row["missing_because"], row["interval_missing_because"]) == (None, because, because)
+
+
+def test_an_arm_without_a_model_saves_nothing(settings):
+    write_arm(settings, NAIVE, varied(1000), PASSED)
+    write_arm(settings, "k.extractive", [0] * 80, PASSED)
+    compare_arms(settings, "k", SUITE)
+    publish(settings)
+    saved = (
+        "select reduction_pct, reduction_of_totals_pct, claimable from token_efficiency where agent = 'all' and arm = "
+    )
+    assert query_rows(settings, f"{saved} 'extractive'")[1] == [(None, None, False)]
+    correct = "select value, missing_because from quality_summary where metric = 'tokens_per_correct' and run_id = "
+    assert set(query_rows(settings, f"{correct} 'k.extractive'")[1]) == {(None, "no_model_call")}
 
 
 def test_queries_about_one_document_give_no_interval(settings):

@@ -75,13 +75,15 @@ per_correct as (
         t.query_type,
         case when count(*) filter (where passed.value is not null) =
                 count(t.billed_tokens) filter (where passed.value is not null)
-            then sum(t.billed_tokens) filter (where passed.value is not null) end
+            then nullif(sum(t.billed_tokens) filter (where passed.value is not null), 0) end
             / nullif(sum(passed.value), 0) as value,
         count(passed.value) as n_defined,
         count(*) as n_total,
         case
             when count(passed.value) = 0 then mode(passed.missing_because order by passed.missing_because)
             when sum(passed.value) = 0 then 'no_correct'
+            when count(*) filter (where passed.value is not null and t.billed_tokens is distinct from 0) = 0
+                then 'no_model_call'
             when count(*) filter (where passed.value is not null and t.billed_tokens is null) > 0
                 then min(t.tokens_missing_because) filter (where passed.value is not null)
         end as missing_because
