@@ -51,7 +51,7 @@ async def vote(state: SinglePassState, runtime: Runtime[AgentContext]) -> dict[s
     """Search once, ask as often as the budget allows, and return what most passes say.
 
     Raises:
-        BudgetUnknown: If nobody knows what `tuned` spent on this query.
+        BudgetUnknown: If the tokens that `tuned` spent on this query are unknown.
     """
     context, question = runtime.context, state["question"]
     if context.budget_tokens is None:

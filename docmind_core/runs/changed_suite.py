@@ -22,7 +22,7 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
         anyway: Go on although suite, code, prompts or engine have changed; the run is marked not comparable.
 
     Returns:
-        Which suite goes on, where the file has another one now and `anyway` is given; else None.
+        Which suite is resumed, if the file now has another one and `anyway` is given; else None.
 
     Raises:
         UsageError: If there is no such run.
@@ -37,7 +37,7 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
             journal.mark_not_comparable()
     if not changed:
         return None
-    return f"{benchmark_run} goes on with its frozen suite, not comparable; the file has changed: {changed}"
+    return f"{benchmark_run} resumes with its frozen suite and is not comparable; the file has changed: {changed}"
 
 
 def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:

@@ -95,6 +95,7 @@ def _decode_time(entry: dict[str, Any]) -> Any:
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """Open a journal that another process may be writing, or that may not be written at all."""
-    # Without a log beside it nobody writes it. SQLite would make one, even to read, which a read-only folder refuses.
+    # Without a write-ahead log no process is writing. SQLite would create one even to read, which a read-only folder
+    # refuses.
     is_at_rest = not path.with_name(f"{path.name}-wal").exists()
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' * is_at_rest}", uri=True)

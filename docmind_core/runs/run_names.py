@@ -18,7 +18,7 @@ def arm_of(run_id: str) -> str:
 
 
 def find_runs(settings: Settings, name: str) -> tuple[str, ...]:
-    """Return the run ids that a name stands for: one, or all arms of a benchmark run that have ended.
+    """Return the run ids that a name refers to: one, or all arms of a benchmark run that have ended.
 
     Raises:
         UsageError: If there is no such run, or if it has not finished.
@@ -48,7 +48,7 @@ def paired_runs(settings: Settings, candidate: str, baseline: str) -> tuple[tupl
         baseline: The same.
 
     Raises:
-        UsageError: If a name stands for no finished run, if the two have no arm in common, or if no baseline is pinned
+        UsageError: If a name refers to no finished run, if the two have no arm in common, or if no baseline is pinned
             for any of the arms.
     """
     if baseline == BASELINE:

@@ -21,7 +21,7 @@ from docmind_core.systems.in_process import InProcessSystem
 from docmind_core.systems.url import UrlSystem
 
 SETTLE_S = 30.0
-"""How long a call that is under way when all is answered is waited for: cut off, nobody knows what it has cost."""
+"""How long to wait for calls in flight once every query is answered: the cost of a call cut off is unknown."""
 EngineGone = Callable[[Exception], Awaitable[EngineUnreachable | None]]
 
 
@@ -86,7 +86,7 @@ class SystemGraph:
 def hits_of(sources: Sequence[str], chunks: Mapping[str, Chunk]) -> tuple[Hit, ...]:
     """Return the passages that a system says it read, in its order.
 
-    A document stands for all its passages. What the query set does not hold keeps its place, as a document of its own.
+    A document represents all its passages. One that is not in the query set keeps its rank.
     """
     by_document: dict[str, list[Chunk]] = {}
     for chunk in chunks.values():

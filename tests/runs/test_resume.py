@@ -201,7 +201,9 @@ def test_resuming_anyway_with_another_suite_keeps_the_frozen_one_says_so_and_is_
 ):
     suite, key = ended_and_interrupted(home, make_suite, engine, monkeypatch)
     notice = resume_benchmark_run(home, key, make_suite(**{**suite.model_dump(), "concurrency": 5}), anyway=True)
-    assert notice == f"{key} goes on with its frozen suite, not comparable; the file has changed: concurrency: 1 → 5"
+    assert (
+        notice == f"{key} resumes with its frozen suite and is not comparable; the file has changed: concurrency: 1 → 5"
+    )
     run(home, suite, key)
 
     assert select(home, "select distinct concurrency, comparable from runs") == [(1, False)]

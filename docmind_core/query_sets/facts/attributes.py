@@ -30,8 +30,8 @@ SUBJECT_ATTRIBUTES = (
     Attribute(
         name="town",
         value="town",
-        sentence="The {subject} stands in the town of {value}.",
-        short="It stands in the town of {value}.",
+        sentence="The {subject} is in the town of {value}.",
+        short="It is in the town of {value}.",
         questions=("In which town does the {subject} stand?", "Where is the {subject}?"),
     ),
     Attribute(

@@ -25,7 +25,7 @@ _LETTER = (
     "From the road one sees the {seen}.",
     "Children like the {seen}, and painters like the {seen}.",
     "Between the {seen} and the sea lies the {other}.",
-    "Nobody forgets the {seen}.",
+    "Visitors remember the {seen}.",
 )
 
 

@@ -16,7 +16,7 @@ _UPWARDS = re.compile(r"\.{2,}")
 
 
 class Ids:
-    """The ids of one kind in a set, each with what it stands for."""
+    """The ids of one kind in a set, each with what it names."""
 
     def __init__(self) -> None:
         self._found: dict[str, bytes] = {}
