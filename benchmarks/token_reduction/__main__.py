@@ -1,10 +1,10 @@
 """Measure the guide's headline under each routing rule and write docs/token-reduction.md.
 
     .venv/bin/python -m benchmarks.token_reduction                # runs what has not been run yet, then writes the page
-    .venv/bin/python -m benchmarks.token_reduction --engine http://gpu-server:8000 --model my-model
+    .venv/bin/python -m benchmarks.token_reduction --engine http://gpu-server:8000 --model my-model --limit 300
 
 Each rule is one benchmark run in `DOCMIND_HOME` (default `.docmind`). A rule whose run is finished is not run again,
-and an interrupted one goes on where it stopped. On two slow cores the embedded engine takes about an hour for all.
+and an interrupted one continues where it stopped. `--routing RULE` runs one rule alone and writes no page.
 """
 
 import argparse
@@ -15,6 +15,8 @@ from typing import Any
 
 from benchmarks.token_reduction.page import RoutingResult, page_text
 from docmind_core.agents.prompt_files import prompt_hash
+from docmind_core.reports.benchmark_records import read_benchmark
+from docmind_core.reports.opponents import budget_sentence, opponents_table
 from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, read_frozen_suite
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
@@ -27,21 +29,29 @@ ROUTINGS = ("dependencies", "fixed", "free")
 
 ARMS = """
 select
-    e.arm, e.n_queries, e.calls / e.n_query_runs as calls_per_query, e.prompt_tokens, e.completion_tokens,
-    e.missing_because, e.reduction_pct, e.reduction_low, e.reduction_high, e.claimable, e.claimable_because,
+    runs.arm, q.n_queries, q.calls_per_query, q.tokens_per_query, q.passages_read, q.missing_because,
+    e.reduction_pct, e.reduction_low, e.reduction_high, e.claimable, e.claimable_because,
     e.single_pass_ratio, e.single_pass_ratio_low, e.single_pass_ratio_high,
-    p.value as passed_ratio, p.n_defined as passed_n, q.value as token_f1, l.state as ledger, r.passages_read
-from token_efficiency as e
-left join quality_summary as p on p.run_id = e.run_id and p.metric = 'passed' and p.query_type = 'all'
-left join (
-    select run_id, avg(json_array_length(passages)) as passages_read from query_runs
-    where coalesce(phase, 'measured') <> 'warmup' group by run_id
-) as r on r.run_id = e.run_id
-left join quality_summary as q on q.run_id = e.run_id and q.metric = 'token_f1' and q.query_type = 'all'
+    p.value as passed_ratio, a.value as contained_ratio, l.state as ledger,
+    c.baseline_value as passed_of_baseline, c.delta as passed_delta, c.delta_low as passed_low,
+    c.delta_high as passed_high
+from runs
+join (
+    select
+        run_id, count(distinct query_id) as n_queries, avg(calls) as calls_per_query,
+        if(count(*) = count(billed_tokens), avg(billed_tokens), null) as tokens_per_query,
+        min(tokens_missing_because) as missing_because, avg(json_array_length(passages)) as passages_read
+    from query_runs where coalesce(phase, 'measured') <> 'warmup' group by run_id
+) as q using (run_id)
+left join token_efficiency as e on e.run_id = runs.run_id and e.agent = 'all'
+left join quality_summary as p on p.run_id = runs.run_id and p.metric = 'passed' and p.query_type = 'all'
+left join quality_summary as a on a.run_id = runs.run_id and a.metric = 'answer_contained' and a.query_type = 'all'
+left join comparisons as c on c.candidate_run_id = runs.run_id and c.metric = 'passed' and c.agent = 'all'
+    and c.slice = 'all' and c.baseline_run_id = $benchmark_run || '.naive_supervisor'
 left join (select run_id, string_agg(state, ', ') as state from ledger_balance group by run_id) as l
-    on l.run_id = e.run_id
-where e.agent = 'all' and e.benchmark_run = $benchmark_run
-order by e.prompt_tokens + e.completion_tokens
+    on l.run_id = runs.run_id
+where runs.benchmark_run = $benchmark_run
+order by tokens_per_query
 """
 RAN = """
 select benchmark_run, model, plumbing, engine_version, engine_managed, query_set, level, git_sha, git_dirty,
@@ -57,22 +67,32 @@ def main() -> int:
     options = parse_arguments()
     settings = load_settings()
     results = []
-    for routing in ROUTINGS:
+    for routing in ROUTINGS if options.routing is None else (options.routing,):
         wanted = wanted_suite(routing, options)
         run = newest_run(settings, wanted)
         if run is None or not run.finished:
             bench(routing, options, run)
             run = newest_run(settings, wanted)
         if run is None or not run.finished:
-            print(f"routing {routing} did not finish; start this command again to go on", file=sys.stderr)
+            print(f"routing {routing} did not finish; start this command again to continue", file=sys.stderr)
             return 1
-        key = run.benchmark_run
-        results.append(
-            RoutingResult(routing=routing, ran=asked(settings, RAN, key)[0], arms=asked(settings, ARMS, key))
-        )
-    PAGE.write_text(page_text(results), "utf-8")
-    print(PAGE)
+        results.append(read_result(settings, routing, run.benchmark_run))
+    if options.routing is None:
+        PAGE.write_text(page_text(results), "utf-8")
+        print(PAGE)
     return 0
+
+
+def read_result(settings: Settings, routing: str, benchmark_run: str) -> RoutingResult:
+    """Read what the page says of one rule."""
+    records = read_benchmark(settings, benchmark_run)
+    return RoutingResult(
+        routing=routing,
+        ran=asked(settings, RAN, benchmark_run)[0],
+        arms=asked(settings, ARMS, benchmark_run),
+        opponents=opponents_table(records),
+        budget=budget_sentence(records),
+    )
 
 
 def wanted_suite(routing: str, options: argparse.Namespace) -> Suite:
@@ -96,14 +116,14 @@ def newest_run(settings: Settings, wanted: Suite) -> BenchmarkRunState | None:
 
 
 def _has_these_prompts(settings: Settings, run: BenchmarkRunState) -> bool:
-    """An unfinished run is asked when it goes on: nothing is resumed with other prompts."""
+    """An unfinished run is checked when it continues: nothing is resumed with other prompts."""
     if not run.finished:
         return True
     return asked(settings, PROMPTS, run.benchmark_run) == [{"prompt_hash": prompt_hash()}]
 
 
 def bench(routing: str, options: argparse.Namespace, unfinished: BenchmarkRunState | None) -> None:
-    """Run one rule, or go on with its run."""
+    """Run one rule, or continue its run."""
     command = [sys.executable, "-m", "dagster_project.cli", "bench", str(SUITE)]
     if unfinished is not None:
         command += ["--resume", unfinished.benchmark_run]
@@ -123,7 +143,8 @@ def asked(settings: Settings, sql: str, benchmark_run: str) -> list[dict[str, An
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the guide's headline and write docs/token-reduction.md.")
-    parser.add_argument("--limit", type=int, default=40, help="queries of python-reference (default 40)")
+    parser.add_argument("--limit", type=int, default=20, help="questions of facts (default 20)")
+    parser.add_argument("--routing", choices=ROUTINGS, help="run this rule alone, and write no page")
     parser.add_argument("--engine", help="URL of a running vLLM server; default: the embedded engine")
     parser.add_argument("--model", help="model to ask for, where the server has several")
     return parser.parse_args()

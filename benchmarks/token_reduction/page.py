@@ -12,9 +12,11 @@ from docmind_core.reports.number_text import (
     ratio_text,
     times_text,
 )
+from docmind_core.reports.rendering import markdown_table
+from docmind_core.reports.text_table import TextTable
 
 GUIDE_LOW, GUIDE_HIGH = 50.0, 87.0
-BASELINE = "naive_supervisor"
+BASELINE, TUNED = "naive_supervisor", "tuned"
 
 _MEANING = {
     "dependencies": "agents whose inputs exist and that have not run; the rule of the headline",
@@ -24,29 +26,29 @@ _MEANING = {
 _COLUMNS = (
     "arm",
     "calls per query",
-    "prompt tokens",
-    "completion tokens",
-    "reduction_pct",
+    "tokens per query",
+    "fewer than the baseline",
     "times one call",
     "passages read",
     "passed",
-    "token F1",
+    "against the baseline",
+    "answer contained",
     "ledger",
     "claimable",
 )
-_HEAD = """# Fifty to eighty-seven per cent fewer tokens?
-
-Written by `python -m benchmarks.token_reduction`; don't edit by hand.
+_HEAD = """Written by `python -m benchmarks.token_reduction`; don't edit by hand.
 
 The guide promises 50–87 % fewer tokens and never measured it. Here it is measured: billed tokens of every HTTP attempt,
 paired by query against `naive_supervisor`, whose supervisor may choose among agents by one of three rules (`routing`).
-The rule decides how often the baseline calls, so it decides the figure; that is why each stands here. `single_pass` is
-one search and one call: what the same question costs without agents.
+The rule decides how often the baseline calls, so it decides the figure; that is why each is here. A saving is worth
+nothing where answers are lost, so each figure has its quality next to it: the share of questions that passed, and the
+difference with its 95 % interval. Four opponents keep the comparison fair: `single_pass` is one search and one call;
+`single_pass@budget` makes as many single passes as the tokens of `tuned` buy; `extractive` asks no model.
 """
 _PLUMBING = (
-    "Made with {model}, which checks the plumbing: tokens and ledger are real, and a model of this\n"
-    "size says nothing about quality. The saving is therefore not claimable. For your own model:\n"
-    "`python -m benchmarks.token_reduction --engine URL --model NAME`."
+    "Made with {model}, which checks the plumbing: tokens, ledger and differences between the arms are\n"
+    "real, and a model of this size says nothing about yours. No saving is therefore claimable. For your own model:\n"
+    "`python -m benchmarks.token_reduction --engine URL --model NAME --limit 300`."
 )
 _SQL = """
 The same by SQL, for any benchmark run:
@@ -64,16 +66,36 @@ class RoutingResult:
     ran: dict[str, Any]
     """Row of `runs`: model, engine, times."""
     arms: list[dict[str, Any]]
-    """Rows of `token_efficiency`, the cheapest arm first."""
+    """A row an arm, the cheapest first: its tokens, its quality, and both against the baseline."""
+    opponents: TextTable | None = None
+    """`tuned` against each of its opponents, paired by query."""
+    budget: str | None = None
+    """For how many queries the budget bought a vote."""
 
 
 def page_text(results: Sequence[RoutingResult]) -> str:
     """Return the page in Markdown."""
     plumbing = [result.ran["model"] for result in results if result.ran["plumbing"]]
-    parts = [_HEAD, *([_PLUMBING.format(model=plumbing[0]) + "\n"] if plumbing else []), "## The answer\n"]
+    parts = [
+        "# Fifty to eighty-seven per cent fewer tokens?\n",
+        *filter(None, [_opening(results[0])]),
+        _HEAD,
+        *([_PLUMBING.format(model=plumbing[0]) + "\n"] if plumbing else []),
+        "## The answer\n",
+    ]
     parts.append("\n".join(f"- `routing: {result.routing}`: {_answer(result)}" for result in results) + "\n")
     parts += [_section(result) for result in results]
     return "\n".join([*parts, _SQL.strip(), ""])
+
+
+def _opening(result: RoutingResult) -> str | None:
+    """Say of `tuned` under the first rule what it saves and what became of the answers."""
+    row = next((row for row in result.arms if row["arm"] == TUNED and row["reduction_pct"] is not None), None)
+    if row is None:
+        return None
+    saved = f"`{TUNED}` spends {percent_text(row['reduction_pct'])} fewer tokens than `{BASELINE}`"
+    asked = f"On {row['n_queries']} questions of `{result.ran['query_set']}` with `routing: {result.routing}`"
+    return f"{asked}, {saved}, and {_quality(row)}.\n"
 
 
 def _answer(result: RoutingResult) -> str:
@@ -87,13 +109,15 @@ def _answer(result: RoutingResult) -> str:
 
 
 def _against_guide(row: dict[str, Any]) -> str:
+    if row["tokens_per_query"] == 0:
+        return f"`{row['arm']}` asks no model, and {_quality(row)}."
     if row["reduction_pct"] is None:
         return f"`{row['arm']}` {not_measured(row['missing_because'] or row['claimable_because'])}."
     low, high = row["reduction_low"], row["reduction_high"]
     interval = interval_text(low, high, decimals=1)
     saved = f"`{row['arm']}` {percent_text(row['reduction_pct'])} fewer"
     if low is None or high is None:
-        return f"{saved}, without an interval, so nothing can be said about the range."
+        return f"{saved}, without an interval, so nothing can be said about the range; {_quality(row)}."
     where = (
         "above what is promised"
         if low > GUIDE_HIGH
@@ -103,7 +127,26 @@ def _against_guide(row: dict[str, Any]) -> str:
         if low >= GUIDE_LOW and high <= GUIDE_HIGH
         else "across the edge of what is promised"
     )
-    return f"{saved} ({interval}): {where}."
+    return f"{saved} ({interval}): {where}; {_quality(row)}."
+
+
+def _quality(row: dict[str, Any]) -> str:
+    """Say what became of the answers: more, fewer (a saving that costs answers), or not clear."""
+    if row["passed_delta"] is None:
+        return "its answers were not compared with the baseline's"
+    low, high = row["passed_low"], row["passed_high"]
+    passed = f"{ratio_text(row['passed_ratio'])} against {ratio_text(row['passed_of_baseline'])}"
+    found = f"{passed}, difference {_signed_difference(row)}"
+    if low is not None and low > 0:
+        return f"it passes more questions: {found}"
+    if high is not None and high < 0:
+        return f"the saving costs answers: it passes {found}"
+    return f"whether that costs answers is not clear: it passes {found}"
+
+
+def _signed_difference(row: dict[str, Any]) -> str:
+    sign = "+" if row["passed_delta"] > 0 else ""
+    return _estimate(f"{sign}{ratio_text(row['passed_delta'])}", row["passed_low"], row["passed_high"], 2)
 
 
 def _section(result: RoutingResult) -> str:
@@ -114,8 +157,14 @@ def _section(result: RoutingResult) -> str:
     rows = [_cells(row) for row in result.arms]
     widths = [_COLUMNS, tuple("---" for _ in _COLUMNS), *rows]
     lines += ["| " + " | ".join(cells) + " |" for cells in widths]
+    if result.opponents is not None:
+        lines += ["", f"{result.opponents.caption}:", "", markdown_table(result.opponents)]
+    if result.budget is not None:
+        lines += ["", result.budget]
     reasons = dict.fromkeys(
-        f"- `{row['arm']}`: {row['claimable_because']}" for row in result.arms if row["arm"] != BASELINE
+        f"- `{row['arm']}`: {row['claimable_because']}"
+        for row in result.arms
+        if row["arm"] != BASELINE and row["claimable_because"]
     )
     engine = "started by this project" if ran["engine_managed"] else "a server of its own"
     lines += ["", "Why it may be claimed or not:", "", *reasons, ""]
@@ -128,7 +177,7 @@ def _section(result: RoutingResult) -> str:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    baseline = row["arm"] == BASELINE
+    baseline, is_free = row["arm"] == BASELINE, row["tokens_per_query"] == 0
     because = row["missing_because"]
     reduction = _estimate(percent_text(row["reduction_pct"], because), row["reduction_low"], row["reduction_high"], 1)
     ratio = _estimate(
@@ -137,15 +186,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"`{row['arm']}`",
         count_text(row["calls_per_query"]),
-        count_text(row["prompt_tokens"], because),
-        count_text(row["completion_tokens"], because),
-        "the baseline" if baseline else reduction,
-        "one call" if row["arm"] == "single_pass" else ratio,
+        count_text(row["tokens_per_query"], because),
+        "the baseline" if baseline else "asks no model" if is_free else reduction,
+        "one call" if row["arm"] == "single_pass" else "asks no model" if is_free else ratio,
         count_text(row["passages_read"]),
         ratio_text(row["passed_ratio"]),
-        ratio_text(row["token_f1"]),
-        row["ledger"] or "none",
-        "" if baseline else "yes" if row["claimable"] else "no",
+        "the baseline" if baseline else not_measured(None) if row["passed_delta"] is None else _signed_difference(row),
+        ratio_text(row["contained_ratio"]),
+        row["ledger"] or "no call",
+        "" if baseline or is_free else "yes" if row["claimable"] else "no",
     )
 
 

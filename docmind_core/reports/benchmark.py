@@ -28,7 +28,7 @@ from docmind_core.reports.history_chart import HISTORY_KEY, history_png, history
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
 from docmind_core.reports.number_text import counted
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
-from docmind_core.reports.opponents import is_free, opponents_table, pareto_front, trade_offs
+from docmind_core.reports.opponents import budget_sentence, is_free, opponents_table, pareto_front, trade_offs
 from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence, write_metrics_page
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
@@ -134,6 +134,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "ledger_line": ledger_line(records),
         "arm_table": arm_table(records),
         "opponents_table": opponents_table(records),
+        "budget_sentence": budget_sentence(records),
         "agents_table": agents_table(records),
         "unknown_agents": unknown_agents(records),
         "quality_table": quality_by_type_table(records),

@@ -19,6 +19,7 @@ from docmind_core.reports.run_records import (
     QueryRun,
     TokenEfficiency,
     Unscored,
+    VoteSummary,
     parse_object,
 )
 from docmind_core.settings import Settings
@@ -67,6 +68,8 @@ class BenchmarkRecords:
     """Of the arms that have such query runs."""
     unscored: tuple[Unscored, ...] = ()
     """What scorers of the user's failed at, the most frequent first."""
+    votes: tuple[VoteSummary, ...] = ()
+    """Of the arms that vote."""
 
     @cached_property
     def arm_names(self) -> dict[str, str]:
@@ -127,6 +130,7 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
         ),
         no_passages=_read(settings, NoPassages, _NO_PASSAGES, benchmark_run),
         unscored=_read(settings, Unscored, _UNSCORED, benchmark_run),
+        votes=_read(settings, VoteSummary, f"vote_summary {of_run} order by run_id", benchmark_run),
         tokens=_read(settings, TokenEfficiency, f"token_efficiency {of_run} order by run_id, agent", benchmark_run),
         latencies=_read(settings, Latency, f"latency_summary {of_run} order by run_id, agent", benchmark_run),
         ledger=_read(

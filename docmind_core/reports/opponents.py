@@ -6,10 +6,24 @@ from dataclasses import dataclass
 
 from docmind_core.measurements.comparing_arms import TUNED, opponents_of
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.comparison_rows import NO_INTERVAL, did_not_run, find_comparison, pairs_text, verdict_text
+from docmind_core.reports.comparison_rows import (
+    NO_INTERVAL,
+    SINGLE_PASS,
+    did_not_run,
+    find_comparison,
+    pairs_text,
+    verdict_text,
+)
 from docmind_core.reports.estimates import quality_estimate
-from docmind_core.reports.number_text import count_text, interval_text, not_measured, percent_text, ratio_text
-from docmind_core.reports.run_records import ArmRun
+from docmind_core.reports.number_text import (
+    count_text,
+    counted,
+    interval_text,
+    not_measured,
+    percent_text,
+    ratio_text,
+)
+from docmind_core.reports.run_records import ArmRun, VoteSummary
 from docmind_core.reports.text_table import Cell, TextTable, text_row
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 
@@ -50,6 +64,22 @@ def opponents_table(records: BenchmarkRecords) -> TextTable | None:
             for name in opponents
         ),
     )
+
+
+def budget_sentence(records: BenchmarkRecords) -> str | None:
+    """Say for how many queries the budget bought single passes a vote; None where no arm votes."""
+    return " ".join(_budget_of(records.arm_names[row.run_id], row) for row in records.votes) or None
+
+
+def _budget_of(arm: str, row: VoteSummary) -> str:
+    bought = f"a second pass for {row.second_pass_runs:,} of {counted(row.query_runs, 'query run')}"
+    if row.second_pass_runs == 0:
+        return (
+            f"{arm} is the same arm as {SINGLE_PASS} here: its budget bought {bought} (in {row.over_budget_runs:,} the "
+            f"first pass alone cost more than {TUNED}), so the comparison shows nothing about a vote."
+        )
+    rest = f"; in the others it is the same arm as {SINGLE_PASS}" if row.second_pass_runs < row.query_runs else ""
+    return f"The budget of {arm} bought {bought}{rest}."
 
 
 def trade_offs(records: BenchmarkRecords) -> list[TradeOff]:

@@ -225,6 +225,16 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoteSummary:
+    """A row of the view `vote_summary`."""
+
+    run_id: str
+    query_runs: int
+    second_pass_runs: int
+    over_budget_runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unscored:
     """Query runs that a scorer of the user's gave no value for the same reason."""
 

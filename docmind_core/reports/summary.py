@@ -6,7 +6,7 @@ from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
-from docmind_core.reports.opponents import opponents_table
+from docmind_core.reports.opponents import budget_sentence, opponents_table
 from docmind_core.reports.own_metrics import own_heading, unscored_sentence
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
@@ -89,6 +89,7 @@ def _opponent_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
     rows = [[row.heading, *(_short(cell) for cell in row.cells[:2])] for row in present]
     return [
         *(_fitting([list(table.columns[:3]), *rows], width) or table_lines(list(table.columns[:3]), rows, width)),
+        *_wrapped(budget_sentence(records) or "", width or PROSE_WIDTH),
         "",
     ]
 

@@ -171,6 +171,18 @@ REPLICATE_SUMMARY = View(
     },
 )
 
+VOTE_SUMMARY = View(
+    name="vote_summary",
+    comment="One row is a run of single_pass@budget: how often its budget bought more than one pass",
+    columns={
+        **ARM_COLUMNS,
+        "query_runs": "Query runs with a vote, warm-up left out",
+        "second_pass_runs": "Of them, those whose budget bought a second pass; where 0, the arm is single_pass",
+        "over_budget_runs": "Of them, those whose first pass alone cost more than the budget",
+        "passes_per_query_run": "Mean number of passes, from 1",
+    },
+)
+
 VIEWS = (
     QUALITY_SUMMARY,
     REPLICATE_FLIPS,
@@ -180,6 +192,7 @@ VIEWS = (
     LATENCY_SUMMARY,
     ROUTER_SUMMARY,
     CACHE_SUMMARY,
+    VOTE_SUMMARY,
     ABLATION,
     *GUIDE_VIEWS,
     OPEN_ALERTS,

@@ -1,14 +1,29 @@
 """`tuned` against its opponents: the table, the front and the picture."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.charts import trade_off_chart
-from docmind_core.reports.opponents import TradeOff, pareto_front
+from docmind_core.reports.opponents import TradeOff, budget_sentence, pareto_front
+from docmind_core.reports.run_records import VoteSummary
 from docmind_core.statistics.estimates import Estimate
+from docmind_core.tables.reading import query_rows
+from tests.reports.planted_run import (
+    BENCHMARK_RUN,
+    make_query_row,
+    make_run,
+    plant,
+    planted_tables,
+    run_id_of,
+    settings_of,
+)
+
+VOTING = "single_pass@budget"
 
 
 def point(arm, tokens, quality):
@@ -64,3 +79,55 @@ def test_the_picture_names_every_arm_its_front_and_the_floor():
     assert {"tuned", "extractive (floor, no tokens)", "Pareto front", "share of queries that passed"} <= texts
     assert svg.startswith('<svg role="img" aria-label="passed against tokens"')
     assert svg == trade_off_chart(points, front=["tuned"], floor="extractive", description="passed against tokens")
+
+
+SAME_ARM = (
+    "single_pass@budget is the same arm as single_pass here: its budget bought a second pass for 0 of 3 query runs (in "
+    "2 the first pass alone cost more than tuned), so the comparison shows nothing about a vote."
+)
+SOME = (
+    "The budget of single_pass@budget bought a second pass for 2 of 3 query runs; in the others it is the same arm as "
+    "single_pass."
+)
+ALL = "The budget of single_pass@budget bought a second pass for 3 of 3 query runs."
+
+
+@pytest.mark.parametrize(("counts", "said"), [([(0, 2)], SAME_ARM), ([(2, 0)], SOME), ([(3, 0)], ALL), ([], None)])
+def test_the_report_says_for_how_many_queries_the_budget_bought_a_vote(counts, said):
+    rows = [
+        VoteSummary(run_id="r", query_runs=3, second_pass_runs=second, over_budget_runs=over) for second, over in counts
+    ]
+
+    assert budget_sentence(SimpleNamespace(votes=rows, arm_names={"r": VOTING})) == said
+
+
+def test_summary_and_report_count_the_votes_that_were_cast_in_measured_queries(tmp_path):
+    settings = settings_of(tmp_path)
+    tables = planted_tables(("single_pass", "tuned"))
+    tables["runs"].append(make_run(VOTING, place=4))
+    warm_up = {"replicate": -1, "phase": "warmup"}
+    for query_id, passes, budget, changes in [
+        ("q0000", 2, 900, {}),
+        ("q0001", 1, 400, {}),
+        ("q0002", 4, 2000, {}),
+        ("q0000", 9, 9000, warm_up),
+    ]:
+        row = make_query_row("single_pass", query_id, **changes) | {"run_id": run_id_of(VOTING)}
+        tables["query_runs"].append(row)
+        tables.setdefault("votes", []).extend(votes(row, passes, budget))
+    plant(settings, tables)
+    report = write_benchmark_report(settings, BENCHMARK_RUN)
+
+    counted = query_rows(settings, "select * exclude (run_id, benchmark_run) from vote_summary")[1]
+    assert counted == [(VOTING, 3, 2, 1, pytest.approx(7 / 3))]
+    assert SOME in " ".join(report.summary.split())
+    assert SOME in report.html.read_text("utf-8")
+    assert SOME in report.markdown.read_text("utf-8").replace("\\", "")
+
+
+def votes(row, passes, budget):
+    key = {name: row[name] for name in ("run_id", "query_id", "replicate")}
+    said = {"answer": "blue", "votes": passes, "temperature": 0.0, "billed_tokens": 430, "budget_tokens": budget}
+    return [
+        key | said | {"pass": place, "task": f"answer_{place}", "chosen": place == 1} for place in range(1, passes + 1)
+    ]
