@@ -8,7 +8,7 @@ from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS
 from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import ArmValues, read_arm_values
 from docmind_core.measurements.comparability import not_run, obstacles, unbalanced_runs
-from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim
+from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim, Direction
 from docmind_core.measurements.lever_effects import TIMES, Effect, lever_effect, sent_the_same
 from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.settings import Settings
@@ -22,7 +22,7 @@ OTHER_WAY = "other way"
 NOT_MEASURABLE = "not measurable here"
 ALPHA = 0.05
 
-_OPPOSITE = {"rises": "falls", "falls": "rises"}
+_OPPOSITE: dict[Direction, Direction] = {"rises": "falls", "falls": "rises", "stays": "stays"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class _Question:
     lever: str
     edge: str
     metric: str
-    expected: str
+    expected: Direction
     arm: str | None
     """None where no arm can have the lever."""
     against: str
@@ -180,8 +180,7 @@ def _verdict(
     shown = f"{compared}; p {_p_text(found.p)}, {_p_text(p_holm)} corrected for {tested} rows"
     if p_holm is None or p_holm >= ALPHA:
         return DID_NOT_MOVE, shown
-    rose = found.low > 0
-    return (AS_CLAIMED if rose == (question.expected == "rises") else OTHER_WAY), shown
+    return (AS_CLAIMED if question.expected == ("rises" if found.low > 0 else "falls") else OTHER_WAY), shown
 
 
 def _p_text(p: float | None) -> str:

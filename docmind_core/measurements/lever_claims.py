@@ -5,7 +5,7 @@ from typing import Literal
 
 from docmind_core.agents.levers import Lever
 
-Direction = Literal["rises", "falls"]
+Direction = Literal["rises", "falls", "stays"]
 NO_EDGE = "none"
 """Edge of a lever that the guide's chart does not have."""
 
@@ -54,8 +54,13 @@ CLAIMS = (
     _claim(Lever.LAST_MESSAGE_ONLY, NO_EDGE, "context_utilisation_ratio", "falls"),
     _claim(Lever.FORWARD_MESSAGE, NO_EDGE, "reduction_pct", "rises"),
     _claim(Lever.FORWARD_MESSAGE, NO_EDGE, "supervisor_tokens", "falls"),
+    *(_claim(lever, NO_EDGE, "passed", "rises" if lever is Lever.PASSAGE_CHOICE else "stays") for lever in Lever),
 )
-"""All nine edges of the chart, and what the other levers are for."""
+"""All nine edges of the chart, and what the other levers are for: to save, at the same quality, or to read better."""
 
-WHOLE = (("A", "reduction_pct", "rises"), ("B", "coordination_overhead_s", "falls"))
+WHOLE: tuple[tuple[str, str, Direction], ...] = (
+    ("A", "reduction_pct", "rises"),
+    ("B", "coordination_overhead_s", "falls"),
+    (NO_EDGE, "passed", "rises"),
+)
 """Edge, metric and direction of what all levers together are claimed to do: `tuned` against `naive_supervisor`."""

@@ -14,6 +14,7 @@ from docmind_core.measurements.times import too_few_blocks
 from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
+from docmind_core.statistics.shares import difference_of_shares
 from docmind_core.tables.segments import read_columns
 
 Reader = Callable[[ArmValues], QueryValues]
@@ -67,7 +68,7 @@ NOT_BY_QUERY = {
 
 
 def lever_effect(metric: str, candidate: ArmValues, baseline: ArmValues) -> Effect:
-    """Compare one metric of two arms over the queries that both answered themselves.
+    """Compare one metric of two arms over the queries that both answered themselves; quality over all.
 
     `reduction_pct` and `computed_reduction_pct` are percent saved, `tokens_per_correct` is a change in percent, all
     others are differences in the metric's own unit, candidate minus baseline.
@@ -77,8 +78,8 @@ def lever_effect(metric: str, candidate: ArmValues, baseline: ArmValues) -> Effe
     if metric in NEEDS_KNOWN_CACHE and cache_is_unknown(candidate.row, baseline.row):
         return _none("the state of the engine's prefix cache is unknown (not_exclusive_cache)")
     runs = PairedRuns(candidate=candidate, baseline=baseline)
-    if metric == "tokens_per_correct":
-        return _effect_on_rate(runs)
+    if metric in _OF_ANSWERS:
+        return _OF_ANSWERS[metric](runs)
     if metric in REDUCTIONS:
         read = REDUCTIONS[metric]
         pairs = runs.pairs(read(candidate), read(baseline), own=True, positive=True)
@@ -115,6 +116,16 @@ def _effect_on_rate(runs: PairedRuns) -> Effect:
     if estimate is None:
         return _none("no query passed in one of the two arms (no_correct)", n=n)
     return _shown(estimate, tokens, "%", _grown)
+
+
+def _effect_on_passing(runs: PairedRuns) -> Effect:
+    """Compare the shares that passed over all queries: one that failed has not passed."""
+    sides = runs.candidate.score("passed"), runs.baseline.score("passed")
+    pairs = replace(runs.pairs(*sides), failed=0)
+    return _shown(difference_of_shares(pairs.differences, pairs.clusters), pairs, "of the queries", float)
+
+
+_OF_ANSWERS = {"tokens_per_correct": _effect_on_rate, "passed": _effect_on_passing}
 
 
 def _calls(run: ArmValues, column: str) -> list[tuple[str, float | None]]:

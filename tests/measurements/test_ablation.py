@@ -124,45 +124,6 @@ def test_a_time_in_fewer_than_six_blocks_is_shown_and_not_judged(settings):
     assert row["because"] == "not_judged: times in 5 blocks, 6 needed (suite key blocks)"
 
 
-def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval(settings):
-    tokens = [100 + 2 * place for place in range(8)]
-    write_arm(settings, "naive_supervisor", tokens, passed=[1, 0, 1, 0, 1, 0, 1, 0])
-    write_arm(settings, "naive+parallel_tools", [value // 2 for value in tokens], passed=[1.0] * 8)
-    row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
-
-    # half the tokens for twice the passes: a quarter of the tokens per correct answer
-    assert row["effect"] == pytest.approx(-75)
-    assert row["effect_low"] < -75 < row["effect_high"] < 0
-    assert row["verdict"] == "moved as claimed"
-
-
-@pytest.mark.parametrize(
-    ("passed", "because"),
-    [
-        ([0, 0, 0], "no query passed in one of the two arms"),
-        ([1, 1, 1], "too few clusters of queries for an interval: 3 queries in 3 clusters"),
-        ([], "not known of every query"),
-    ],
-)
-def test_tokens_per_correct_without_passes_or_queries_says_so(settings, passed, because):
-    for arm in ("naive_supervisor", "naive+parallel_tools"):
-        write_arm(settings, arm, [100, 200, 300], passed=passed)
-    row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
-
-    assert (row["effect_low"], row["verdict"]) == (None, "not measurable here")
-    assert because in row["because"]
-
-
-def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings):
-    tokens, passes = [None, *[100] * 9], [*[1.0] * 9, None]
-    for arm in ("naive_supervisor", "naive+parallel_tools"):
-        write_arm(settings, arm, tokens, passed=passes)
-    row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
-
-    assert (row["effect"], row["verdict"]) == (None, "not measurable here")
-    assert "not known of every query" in row["because"]
-
-
 @pytest.mark.parametrize(
     ("state", "hits", "verdict", "because"),
     [
@@ -289,7 +250,7 @@ def test_the_view_shows_the_latest_benchmark_run_with_levers_and_no_other_column
 
     assert measure_levers(settings, later) == 0
     publish(settings)
-    names, rows = query_rows(settings, "select * from ablation where lever = 'dedupe'")
+    names, rows = query_rows(settings, "select * from ablation where lever = 'dedupe' and n > 0")
     assert names == COLUMNS
     assert [row[4] for row in rows] == [pytest.approx(10)]
 
