@@ -49,11 +49,11 @@ def _quick():
     from docmind_core.tables import connecting, publish
 
     soon = functools.partial(read_settled_counters, pause_s=0.002)
-    describe = publish._describe
+    describe = publish.describe
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(connecting._CONFIG, "threads", 1)
         patched.setattr(os, "fsync", lambda file: None)
-        patched.setattr(publish, "_describe", lambda connection: None)
+        patched.setattr(publish, "describe", lambda connection: None)
         patched.setattr(arm_share, "read_settled_counters", soon)
         patched.setattr(managed, "_POLL_S", 0.02)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))

@@ -19,7 +19,7 @@ from docmind_core.reports.history import read_history
 from docmind_core.reports.history_chart import history_svg
 from docmind_core.settings import Settings
 from docmind_core.suites.gate_policy import GatePolicy
-from docmind_core.tables.publish import publish, publish_table
+from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import write_segment
 
 CALLS = 5
@@ -130,7 +130,7 @@ def time_comparison(count: int) -> None:
         began, cpu = time.perf_counter(), time.process_time()
         found = compare_runs(settings, CANDIDATE, BASELINE)
         compared = time.perf_counter()
-        publish_table(settings, "comparisons")
+        publish(settings)
         published = time.perf_counter()
         result = decide_gate([found], GatePolicy())
         ended = time.perf_counter()

@@ -37,11 +37,11 @@ def pin(run: str, reason: str) -> None:
     """
     from docmind_core.runs.run_names import pin_baselines
     from docmind_core.settings import load_settings
-    from docmind_core.tables.publish import publish_table
+    from docmind_core.tables.publish import publish
 
     settings = load_settings()
     pinned = pin_baselines(settings, run, reason)
-    publish_table(settings, "baselines")
+    publish(settings)
     _say("pinned", pinned)
 
 
@@ -79,11 +79,11 @@ def unpin(name: str) -> None:
     """
     from docmind_core.runs.run_names import unpin_baselines
     from docmind_core.settings import load_settings
-    from docmind_core.tables.publish import publish_table
+    from docmind_core.tables.publish import publish
 
     settings = load_settings()
     gone = unpin_baselines(settings, name)
-    publish_table(settings, "baselines")
+    publish(settings)
     _say("unpinned", gone)
 
 

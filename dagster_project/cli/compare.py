@@ -39,7 +39,7 @@ def compare(candidate: str, baseline: str, allowed: tuple[str, ...], arms: tuple
     from docmind_core.measurements.run_comparison import compare_runs, refuse_unknown_fields
     from docmind_core.runs.run_names import arm_of, paired_runs
     from docmind_core.settings import load_settings
-    from docmind_core.tables.publish import publish_table
+    from docmind_core.tables.publish import publish
 
     settings = load_settings()
     flips = shown["flips"] if isinstance(shown["flips"], int) else None
@@ -48,7 +48,7 @@ def compare(candidate: str, baseline: str, allowed: tuple[str, ...], arms: tuple
         raise UsageError(f"no arm {', '.join(arms)} in {candidate}. List the arms of each run: docmind runs")
     refuse_unknown_fields(settings, pairs[0][0], allowed)
     found = [compare_runs(settings, *pair, allowed=allowed) for pair in pairs]
-    publish_table(settings, "comparisons")
+    publish(settings)
     _PRINTERS[str(shown["form"])](found, flips, bool(shown["slices"]))
 
 

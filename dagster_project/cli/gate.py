@@ -78,7 +78,7 @@ def _decide(settings: "Settings", policy: "GatePolicy") -> "GateResult":
     from docmind_core.measurements.gate import decide_gate
     from docmind_core.measurements.run_comparison import compare_runs, refuse_unknown_fields
     from docmind_core.runs.run_names import arm_of, paired_runs
-    from docmind_core.tables.publish import publish_table
+    from docmind_core.tables.publish import publish
 
     pairs = paired_runs(settings, policy.candidate, policy.baseline)
     missing = sorted(set(policy.arms) - {arm_of(candidate) for candidate, _ in pairs})
@@ -87,7 +87,7 @@ def _decide(settings: "Settings", policy: "GatePolicy") -> "GateResult":
     chosen = [pair for pair in pairs if not policy.arms or arm_of(pair[0]) in policy.arms]
     refuse_unknown_fields(settings, chosen[0][0], policy.allow)
     found = [compare_runs(settings, *pair, allowed=policy.allow) for pair in chosen]
-    publish_table(settings, "comparisons")
+    publish(settings)
     return decide_gate(found, policy)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from docmind_core.reports.number_text import counted
 from docmind_core.settings import Settings
-from docmind_core.tables.publish import sql_text
+from docmind_core.tables.building import sql_text
 from docmind_core.tables.reading import query_rows
 
 ROUTER, PLANNER, VALIDATOR = "query_router", "query_planner", "response_validator"

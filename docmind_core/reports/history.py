@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.settings import Settings
-from docmind_core.tables.publish import sql_text
+from docmind_core.tables.building import sql_text
 from docmind_core.tables.reading import query_rows
 
 RUNS_SHOWN = 30

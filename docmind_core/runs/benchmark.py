@@ -38,7 +38,7 @@ from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings, turn_telemetry_off
 from docmind_core.suites.scorers import plugin_hashes
 from docmind_core.suites.suite import Suite
-from docmind_core.tables.publish import publish
+from docmind_core.tables.publish import publish, publish_while_cheap
 from docmind_core.tables.segments import remove_leftovers
 from docmind_core.telemetry.loop_lag import measured_loop
 
@@ -97,7 +97,10 @@ def _execute(
                     bench = Bench(
                         settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
                     )
-                    run_interruptibly(_run_arms(bench, waiting))
+                    try:
+                        run_interruptibly(_run_arms(bench, waiting))
+                    finally:
+                        publish(settings)
         else:
             journal.accept_changes(accepted=False)
             observer.announce(f"{benchmark_run} is finished; nothing is run again")
@@ -189,7 +192,7 @@ def _end_arm(bench: Bench, arm: str) -> None:
     bench.last_reading = None  # writing the tables takes a while, in which others may use a shared engine
     journal.end_arm(run_id, bench.clock.now())
     fold_arm(bench.settings, journal, run_id, bench.expected)
-    publish(bench.settings)
+    publish_while_cheap(bench.settings)
     tally = bench.open_arms[arm].tally if arm in bench.open_arms else open_tally(journal, run_id, arm, bench.expected)
     bench.observer.arm_finished(tally.progress)
 

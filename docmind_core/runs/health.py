@@ -127,7 +127,7 @@ def _database(settings: Settings) -> Finding:
     try:
         _, rows = query_rows(settings, "select count(*), (select count(*) from llm_calls) from runs")
     except DocMindError as error:
-        return Finding(what="database", text=str(error), advice="Publish it again: docmind bench SUITE --resume KEY")
+        return Finding(what="database", text=str(error), advice="Publish it again: docmind doctor --repair")
     arms, calls = rows[0]
     size = settings.metrics_database.stat().st_size
     return Finding(what="database", text=f"{arms:,} runs, {calls:,} calls, {size / 2**20:,.1f} MiB")

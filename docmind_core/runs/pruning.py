@@ -99,7 +99,7 @@ def _remove_runs(settings: Settings, chosen: Sequence[OldRun]) -> None:
     for run in chosen:
         for path in _results(settings, run.benchmark_run):
             _remove(path)
-    publish(settings)
+    publish(settings, rebuild=True)
     for run in chosen:
         _remove(settings.benchmarks / f"{run.benchmark_run}{_GIVEN_UP}")
 

@@ -93,7 +93,7 @@ def repair(settings: Settings) -> Iterator[str]:
             kept.mkdir(exist_ok=True)
             path.rename(kept / path.name)
             yield f"moved {path.name} to {kept}; its alerts are lost, new ones are evaluated with the next benchmark"
-    publish(settings)
+    publish(settings, rebuild=True)
     yield f"published {settings.metrics_database}"
 
 

@@ -136,10 +136,12 @@ ALERTING_HEALTH = View(
 
 
 def copy_alerts(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
-    """Fill the tables of alerts from `alerts.sqlite`; where it is missing or broken they stay empty.
+    """Fill the tables of alerts from `alerts.sqlite`; where it is missing or broken they are empty.
 
     A broken one must not take the metrics with it: the evaluation of alerts reports it.
     """
+    for table in ALERT_TABLES:
+        connection.execute(f"delete from {table.name}")
     if not database.exists():
         return
     try:

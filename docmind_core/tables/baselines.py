@@ -72,7 +72,8 @@ def change_baselines(settings: Settings, change: Callable[[tuple[Baseline, ...]]
 
 
 def copy_baselines(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Fill the table of baselines; where the file can't be read it stays empty, and who needs it hears of it."""
+    """Fill the table of baselines; where the file can't be read it is empty, and who needs it hears of it."""
+    connection.execute("delete from baselines")
     try:
         found = read_baselines(settings)
     except StoreError:

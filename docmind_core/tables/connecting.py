@@ -8,6 +8,8 @@ import duckdb
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    # Each segment is read once: kept in memory, they would take more of it the longer the history is.
+    "enable_external_file_cache": False,
 }
 
 

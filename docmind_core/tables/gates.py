@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from docmind_core.settings import Settings
-from docmind_core.tables.publish import sql_text
+from docmind_core.tables.building import sql_text
 from docmind_core.tables.reading import query_rows
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from docmind_core.errors import StoreError
+from docmind_core.tables.building import sql_text
 from docmind_core.tables.connecting import open_in_memory
-from docmind_core.tables.publish import sql_text
 
 _COLUMNS = {
     "run_id": pa.string(),

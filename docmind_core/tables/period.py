@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from docmind_core.settings import Settings
-from docmind_core.tables.publish import sql_text
+from docmind_core.tables.building import sql_text
 from docmind_core.tables.reading import query_rows
 
 Row = TypeVar("Row")

@@ -1,12 +1,12 @@
 """Building `metrics.duckdb` from the segments and putting it in place at once."""
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -15,26 +15,39 @@ import psutil
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.alert_tables import copy_alerts
-from docmind_core.tables.baselines import copy_baselines
-from docmind_core.tables.broken_rows import ROWS, broken_row, broken_segment, files_of, quoted
-from docmind_core.tables.connecting import open_new
-from docmind_core.tables.damage import damaged_runs, set_aside, unreadable_segments
-from docmind_core.tables.definitions import Table, View
-from docmind_core.tables.guide_views import MACROS
+from docmind_core.tables.baselines import baselines_path, copy_baselines
+from docmind_core.tables.building import SEGMENTS, create, definitions, delete, describe, insert
+from docmind_core.tables.connecting import open_new, open_read_only
+from docmind_core.tables.damage import set_aside, unreadable_segments
 from docmind_core.tables.measurement_tables import BASELINES
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import replace_durably
-from docmind_core.tables.views import VIEWS
+from docmind_core.tables.segments import Segments, mark_of, replace_durably, segments_on_disk
+
+log = logging.getLogger(__name__)
+
+CHEAP_BYTES = 128 * 2**20
+"""A database up to this size is published after each arm; a larger one when the benchmark run is done."""
 
 
-def publish(settings: Settings) -> Path:
-    """Build the database aside from all segments, then replace the published one.
+_ALERTS = "alerts"
+"""Names the source of all tables of alerts in `store.segments`."""
+
+
+def publish(settings: Settings, *, rebuild: bool = False) -> Path:
+    """Bring a copy of the published database up to the segments, then replace the published one.
+
+    Only segments that were written or removed since are read, so that it costs the same however long the history is.
+    All are where nothing was published yet, where another version published, and where most of the rows changed.
 
     Readers never wait and never fail: they see the old file until they open the new one. Of several processes that
     publish at once, each waits for the one before it, so that the file in place never lacks a segment that was there
     when its own publisher was called.
 
     A segment that cannot be read is set aside (`damage`), and its run is left out until it is repaired.
+
+    Args:
+        settings: The home.
+        rebuild: Read all segments, whatever is published: after a repair, or to make the file small again.
 
     Raises:
         StoreError: If a row breaks a key or a check; then the old file stays.
@@ -43,37 +56,21 @@ def publish(settings: Settings) -> Path:
     settings.make_home()
     with _one_at_a_time(target.parent):
         try:
-            _build_aside_and_replace(settings, target)
+            _publish(settings, rebuild=rebuild)
         except StoreError:
             damaged = list(unreadable_segments(settings.tables))
             if not damaged:
                 raise
             for path, _ in damaged:
                 set_aside(path)
-            _build_aside_and_replace(settings, target)
+            _publish(settings, rebuild=rebuild)
     return target
 
 
-def publish_table(settings: Settings, name: str) -> None:
-    """Fill one table of a copy of the published database again and put the copy in place; others stay as they are.
-
-    Where nothing was published yet, or by an earlier version, everything is.
-    """
+def publish_while_cheap(settings: Settings) -> None:
+    """Publish, unless the database is so large that copying it after each arm would be felt."""
     target = settings.metrics_database
-    if not target.exists():
-        publish(settings)
-        return
-
-    def refill(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(f"delete from {name}")
-        fill(connection, settings.tables, tables=(name,))
-        if name == BASELINES.name:
-            copy_baselines(connection, settings)
-
-    try:
-        with _one_at_a_time(target.parent):
-            _replace(target, refill, begin_with=target)
-    except (duckdb.Error, StoreError):
+    if not target.exists() or target.stat().st_size <= CHEAP_BYTES:
         publish(settings)
 
 
@@ -98,15 +95,83 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _build_aside_and_replace(settings: Settings, target: Path) -> None:
-    def build_all(connection: duckdb.DuckDBPyConnection) -> None:
-        build(connection, settings.tables)
-        copy_alerts(connection, settings.alerts_database)
-        copy_baselines(connection, settings)
-        _describe(connection)
-
+def _publish(settings: Settings, *, rebuild: bool) -> None:
+    target, found = settings.metrics_database, _sources(settings)
     _remove_parts_of_the_dead(target)
-    _replace(target, build_all)
+    recorded = None if rebuild else _recorded(target)
+    if recorded == found:
+        return
+
+    def build(connection: duckdb.DuckDBPyConnection) -> None:
+        create(connection)
+        _update(connection, settings, {}, found)
+        describe(connection)
+
+    # A file from which most rows are deleted stays as large as it was.
+    if recorded is not None and 2 * _count(_changed(found, recorded)) <= _count(recorded):
+        try:
+            _replace(target, lambda copy: _update(copy, settings, recorded, found), begin_with=target)
+        except duckdb.Error as error:
+            log.warning("%s can't be brought up to date (%s); it is built again", target, error)
+        else:
+            return
+    _replace(target, build)
+
+
+def _sources(settings: Settings) -> Segments:
+    """Return the marks of all that is published."""
+    found = segments_on_disk(settings.tables)
+    alerts = settings.alerts_database
+    found[_ALERTS] = {"": " ".join(mark_of(path) for path in (alerts, alerts.with_name(f"{alerts.name}-wal")))}
+    found[BASELINES.name] = {"": mark_of(baselines_path(settings))}
+    return found
+
+
+def _recorded(target: Path) -> Segments | None:
+    """Return the marks of what a published file holds; None when it is not there or another version has built it."""
+    if not target.exists():
+        return None
+    try:
+        with open_read_only(target) as connection:
+            if connection.execute("select store.definitions()").fetchall() != [(definitions(),)]:
+                return None
+            rows = connection.execute("select table_name, run_id, mark from store.segments").fetchall()
+    except duckdb.Error:
+        return None
+    marks: Segments = {name: {} for name in (*TABLES, _ALERTS)}
+    for name, run_id, mark in rows:
+        marks[name][run_id] = mark
+    return marks
+
+
+def _changed(now: Segments, before: Segments) -> dict[str, list[str]]:
+    """Return by table the runs of `before` that `now` lacks or has otherwise."""
+    return {
+        name: [run_id for run_id, mark in marks.items() if now.get(name, {}).get(run_id) != mark]
+        for name, marks in before.items()
+    }
+
+
+def _count(runs: Mapping[str, Collection[str]]) -> int:
+    return sum(map(len, runs.values()))
+
+
+def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded: Segments, found: Segments) -> None:
+    """Bring tables that hold what is recorded up to what was found."""
+    outdated, new = _changed(found, recorded), _changed(recorded, found)
+    for name in found:
+        if name in TABLES and name != BASELINES.name:
+            delete(connection, name, outdated.get(name, ()))
+            insert(connection, settings.tables, TABLES[name], new[name])
+        delete(connection, SEGMENTS.name, outdated.get(name, ()), table_name=name)
+        connection.execute(
+            "insert into store.segments select $name, unnest($runs), unnest($marks)",
+            {"name": name, "runs": new[name], "marks": [found[name][run_id] for run_id in new[name]]},
+        )
+    if new[_ALERTS]:
+        copy_alerts(connection, settings.alerts_database)
+    if new[BASELINES.name]:
+        copy_baselines(connection, settings)
 
 
 def _replace(
@@ -139,106 +204,6 @@ def _built(part: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="docmind-") as folder:
         yield (path := Path(folder) / part.name)
         shutil.copyfile(path, part)
-
-
-def build(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Create all tables and views in an empty database, and fill them from the segments under `folder`."""
-    create(connection)
-    fill(connection, folder)
-
-
-def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create all tables, views and macros in an empty database."""
-    for table in TABLES.values():
-        connection.execute(_create_table(table))
-    for view in VIEWS:
-        connection.execute(f"create view {view.name} as {sql_text(view.name)}")
-    for macro in MACROS:
-        connection.execute(f"create macro {macro.name}({macro.parameters}) as table {sql_text(macro.name)}")
-
-
-def fill(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    *,
-    run_ids: Sequence[str] | None = None,
-    tables: Sequence[str] | None = None,
-) -> None:
-    """Fill empty tables from segments.
-
-    Args:
-        connection: A database with all tables.
-        folder: Holds `<table>/<run_id>.parquet`.
-        run_ids: Take these runs alone; when None, all that have a segment of `runs`, which is written last: an arm
-            whose process died while it wrote its tables is left out until they are whole.
-        tables: Fill these alone and leave the others empty; all when None.
-    """
-    # Once and before all others: a run that ends meanwhile is wholly in or wholly out.
-    damaged = {f"{run_id}.parquet" for run_id in damaged_runs(folder)}
-    whole = frozenset(path.name for path in (folder / "runs").glob("*.parquet")) - damaged
-    for table in TABLES.values():
-        segments = _segments(folder / table.name, run_ids, whole)
-        if segments and (tables is None or table.name in tables):
-            _insert(connection, table, segments)
-
-
-def sql_text(name: str) -> str:
-    """Return the query in `sql/<name>.sql`."""
-    return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
-
-
-def _create_table(table: Table) -> str:
-    lines = [f"{quoted(name)} {kind}{' not null' * (name in table.key)}" for name, (kind, _) in table.columns.items()]
-    lines.extend(f"check ({check})" for check in table.checks)
-    return f"create table {table.name} ({', '.join(lines)})"
-
-
-def _segments(folder: Path, run_ids: Sequence[str] | None, whole: Set[str]) -> list[Path]:
-    if run_ids is None:
-        return sorted(path for path in folder.glob("*.parquet") if path.name in whole)
-    return [path for run_id in run_ids if (path := folder / f"{run_id}.parquet").exists()]
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: Table, segments: Sequence[Path]) -> None:
-    try:
-        connection.execute(f"insert into {table.name} by name {ROWS}", files_of(segments))
-    except duckdb.ConstraintException as error:
-        raise StoreError(broken_row(table, segments) or f"table {table.name}: {error}") from error
-    except duckdb.Error as error:
-        raise StoreError(broken_segment(table, segments) or f"table {table.name}: {error}") from error
-    # A primary key says the same, but its index makes the file ten times as large and publishing twice as slow.
-    key = ", ".join(quoted(name) for name in table.key)
-    if connection.execute(f"select 1 from {table.name} group by {key} having count(*) > 1 limit 1").fetchall():
-        raise StoreError(broken_row(table, segments) or f"table {table.name}: a row is there twice")
-
-
-def _describe(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in TABLES.values():
-        texts = {name: text for name, (_, text) in table.columns.items()}
-        _comment(connection, "table", table.name, f"{table.comment}. Key: {', '.join(table.key)}", texts)
-    for view in VIEWS:
-        _check_columns(connection, view)
-        _comment(connection, "view", view.name, view.comment, view.columns)
-    for macro in MACROS:
-        connection.execute(f"comment on macro table {macro.name} is {_literal(macro.comment)}")
-
-
-def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:
-    found = [row[0] for row in connection.execute(f"describe {view.name}").fetchall()]
-    if found != list(view.columns):
-        raise StoreError(f"view {view.name} has the columns {found}, its description has {list(view.columns)}")
-
-
-def _comment(
-    connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
-) -> None:
-    statements = [f"comment on {kind} {name} is {_literal(comment)}"]
-    statements += [f"comment on column {name}.{quoted(column)} is {_literal(text)}" for column, text in columns.items()]
-    connection.execute(";\n".join(statements))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _remove_parts_of_the_dead(target: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from docmind_core.tables.publish import sql_text
+from docmind_core.tables.building import sql_text
 from docmind_core.tables.reading import query_segments
 
 _TABLES = ("runs", "query_runs", "llm_calls", "measurements")

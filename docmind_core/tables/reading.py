@@ -17,8 +17,8 @@ import psutil
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
+from docmind_core.tables.building import create, fill
 from docmind_core.tables.connecting import bound, open_in_memory, open_read_only
-from docmind_core.tables.publish import create, fill
 
 Rows = tuple[list[str], list[tuple[object, ...]]]
 """Column names, then rows."""
@@ -173,7 +173,7 @@ def query_segments(
     with _empty_tables().cursor() as connection:
         connection.begin()
         try:
-            fill(connection, folder, run_ids=run_ids, tables=tables)
+            fill(connection, folder, run_ids, tables=tables)
             return _ask(connection, sql, parameters, None)
         finally:
             connection.rollback()

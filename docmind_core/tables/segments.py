@@ -4,7 +4,8 @@ import fcntl
 import math
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
+from docmind_core.tables.damage import SUFFIX as DAMAGED
 from docmind_core.tables.damage import forget_damage
 from docmind_core.tables.definitions import Table
 from docmind_core.tables.schema import TABLES
@@ -26,6 +28,8 @@ _ARROW_TYPES = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us"),
 }
+Segments = dict[str, dict[str, str]]
+"""By table and run, a mark of the file: another when it has been written again."""
 _WHOLE = frozenset({"integer", "bigint"})
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 
@@ -132,6 +136,40 @@ def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:
     prefix = f"{benchmark_run}."
     names = sorted(path.name.removesuffix(".parquet") for path in (folder / "runs").glob("*.parquet"))
     return tuple(name for name in names if name.startswith(prefix))
+
+
+def segments_on_disk(folder: Path) -> Segments:
+    """Return the segments of all runs that are whole.
+
+    A run is whole when it has a segment of `runs`, which is written last, and none of its segments was set aside.
+    """
+    found: Segments = {}
+    damaged: set[str] = set()
+    for table in TABLES:  # `runs` first: a run that ends meanwhile is wholly in or wholly out
+        found[table] = {}
+        for name, mark in _files(folder / table):
+            if name.endswith(".parquet"):
+                found[table][name.removesuffix(".parquet")] = mark
+            elif name.endswith(DAMAGED):
+                damaged.add(name.partition(".parquet.")[0])
+    whole = found["runs"].keys() - damaged
+    return {table: {run_id: mark for run_id, mark in runs.items() if run_id in whole} for table, runs in found.items()}
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # removed meanwhile
+                yield entry.name, _mark(entry.stat())
+
+
+def mark_of(path: Path) -> str:
+    """Return what tells a file from the one that had its name before; nothing where it is not there."""
+    return _mark(path.stat()) if path.exists() else ""
+
+
+def _mark(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -9,7 +9,7 @@ from scipy import optimize, stats
 
 from docmind_core.errors import UsageError
 from docmind_core.measurements.run_comparison import comparable_fields, compare_runs, refuse_other_conditions
-from docmind_core.tables.publish import publish, publish_table
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import read_segment
 from tests.builders import make_run_row
@@ -122,7 +122,7 @@ def test_the_rows_are_stored_and_the_comparisons_of_the_arms_stay_as_they_are(tw
     gaps = np.array(now[0]) - np.array(before[0])
     assert analysts["all", "billed_tokens"][2] == pytest.approx(stats.sem(gaps), rel=1e-9)
     compare_runs(settings, SECOND, FIRST)
-    publish_table(settings, "comparisons")
+    publish(settings)
     assert query_rows(settings, "select count(*) from comparisons")[1] == [(len(found.rows),)]
 
 

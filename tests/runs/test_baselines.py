@@ -8,7 +8,7 @@ from docmind_core.errors import StoreError, UsageError
 from docmind_core.runs.pruning import prune_runs
 from docmind_core.runs.run_names import baseline_of, paired_runs, pin_baselines, unpin_baselines
 from docmind_core.tables.baselines import baselines_path, read_baselines
-from docmind_core.tables.publish import publish, publish_table
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from tests.builders import make_run_row, write_rows
 
@@ -89,7 +89,7 @@ def test_prune_keeps_a_pinned_run_unless_it_is_forced(nights):
 def test_the_table_of_baselines_follows_each_pin(nights):
     publish(nights)
     pin_baselines(nights, f"{KEYS[0]}.tuned", "first")
-    publish_table(nights, "baselines")
+    publish(nights)
     assert query_rows(nights, "select suite, arm, run_id, reason from baselines")[1] == [
         ("smoke", "tuned", f"{KEYS[0]}.tuned", "first")
     ]

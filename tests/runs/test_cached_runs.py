@@ -23,7 +23,7 @@ from docmind_core.runs.progress import SilentObserver
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables import publish
-publish._describe = lambda connection: None  # as in tests/conftest.py
+publish.describe = lambda connection: None  # as in tests/conftest.py
 settings = Settings(home=Path(sys.argv[1]))
 for _ in range(int(sys.argv[3])):
     key = freeze_benchmark_run(Suite.model_validate(json.loads(sys.argv[2])), settings)

@@ -68,7 +68,7 @@ def docmind(*arguments):
 
 
 def main(folder):
-    publish._describe = lambda connection: None  # as in tests/conftest.py
+    publish.describe = lambda connection: None  # as in tests/conftest.py
     way_out, webhook = WayOut(), Webhook()
     os.environ |= {"DOCMIND_HOME": str(folder / "home"), "DOCMIND_CHANNEL_OPS": webhook.url}  # noqa: TID251
     try:

@@ -7,7 +7,7 @@ from docmind_core.tables import publish
 @pytest.fixture
 def with_comments(_quick, monkeypatch):
     """Publish as the product does, which describes each table, view and column."""
-    monkeypatch.setattr(publish, "_describe", _quick)
+    monkeypatch.setattr(publish, "describe", _quick)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from tests.documents import PROJECT
 
 def test_an_empty_home_publishes_every_table_and_view(settings, with_comments):
     publish(settings)
-    _, rows = query_rows(settings, "select table_name from information_schema.tables order by 1")
+    _, rows = query_rows(settings, "select table_name from information_schema.tables where table_schema = 'main'")
     assert {row[0] for row in rows} == {*TABLES, *(view.name for view in VIEWS)}
 
 
@@ -182,21 +183,103 @@ print("published", flush=True)
 
 def test_of_two_processes_that_publish_the_later_waits_and_shows_the_segments_of_both(settings, monkeypatch):
     write_rows(settings, {"llm_calls": [make_call_row()]})
-    build, shown = publish_module.build, []
+    create, shown = publish_module.create, []
     command = [sys.executable, "-c", PUBLISH, str(settings.home)]
     with ExitStack() as stack:
 
-        def build_while_another_publishes(connection, folder, **options):
-            build(connection, folder, **options)
+        def create_while_another_publishes(connection):
+            create(connection)
             write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2")]})
             other = stack.enter_context(subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True))
             shown.append(other.stdout.readline().strip())
 
-        monkeypatch.setattr(publish_module, "build", build_while_another_publishes)
+        monkeypatch.setattr(publish_module, "create", create_while_another_publishes)
         publish(settings)
 
     assert shown == ["waits"]
     assert query_rows(settings, "select count(*) from llm_calls")[1] == [(2,)]
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The tables and runs that are read from segments, in order."""
+    read, insert = [], publish_module.insert
+
+    def insert_noted(connection, folder, table, run_ids):
+        read.extend((table.name, run_id) for run_id in run_ids)
+        insert(connection, folder, table, run_ids)
+
+    monkeypatch.setattr(publish_module, "insert", insert_noted)
+    return read
+
+
+def test_only_segments_written_since_are_read(settings, read):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2")]}, "key.tuned")
+    read.clear()
+    publish(settings)
+    assert read == [("runs", "key.tuned"), ("llm_calls", "key.tuned")]
+    write_segment(settings.tables, "llm_calls", RUN_ID, [make_call_row("c3")])
+    read.clear()
+    publish(settings)
+    assert read == [("llm_calls", RUN_ID)]
+    _, rows = query_rows(settings, "select run_id, call_id from llm_calls order by all")
+    assert rows == [(RUN_ID, "c3"), ("key.tuned", "c1"), ("key.tuned", "c2")]
+
+
+def test_a_database_that_nothing_would_change_is_not_replaced(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    before = publish(settings).stat().st_ino
+    assert publish(settings).stat().st_ino == before
+
+
+def test_the_rows_of_a_removed_segment_go(settings, read):
+    for run_id in ("a.tuned", "b.tuned", "c.tuned"):
+        write_rows(settings, {"llm_calls": [make_call_row()]}, run_id)
+    publish(settings)
+    for table in ("runs", "llm_calls"):
+        segment_path(settings.tables, table, "b.tuned").unlink()
+    read.clear()
+    publish(settings)
+    _, rows = query_rows(settings, "select run_id from runs join llm_calls using (run_id) order by 1")
+    assert (rows, read) == ([("a.tuned",), ("c.tuned",)], [])
+
+
+@pytest.mark.parametrize("trouble", ["of another version", "damaged", "rebuild asked for"])
+def test_a_file_that_is_no_beginning_is_built_from_all_segments(settings, read, monkeypatch, trouble):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    if trouble == "of another version":
+        monkeypatch.setattr(publish_module, "definitions", lambda: "another")
+    elif trouble == "damaged":
+        settings.metrics_database.write_bytes(b"no database")
+    read.clear()
+    publish(settings, rebuild=trouble == "rebuild asked for")
+    assert read == [("runs", RUN_ID), ("llm_calls", RUN_ID)]
+    assert query_rows(settings, "select count(*) from llm_calls")[1] == [(1,)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from docmind_core.settings import Settings
+from docmind_core.tables import publish
+publish.replace_durably = lambda part, target: os.kill(os.getpid(), signal.SIGKILL)
+publish.publish(Settings(home=Path(sys.argv[1])))
+"""
+
+
+def test_a_publisher_killed_before_the_rename_leaves_the_old_file_and_the_next_one_publishes(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    publish(settings)
+    write_rows(settings, {"llm_calls": [make_call_row()]}, "key.tuned")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(settings.home)], cwd=PROJECT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert query_rows(settings, "select run_id from llm_calls")[1] == [(RUN_ID,)]
+    publish(settings)
+    assert query_rows(settings, "select count(*) from llm_calls")[1] == [(2,)]
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
 
 
 def test_many_runs_are_told_apart(settings):

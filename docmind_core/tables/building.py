@@ -1,0 +1,139 @@
+"""Tables, views and macros in a database, and the rows of segments in them."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from docmind_core.errors import StoreError
+from docmind_core.tables.broken_rows import ROWS, broken_row, broken_segment, files_of, quoted
+from docmind_core.tables.definitions import Table, View
+from docmind_core.tables.guide_views import MACROS
+from docmind_core.tables.schema import TABLES
+from docmind_core.tables.views import VIEWS
+
+SEGMENTS = Table(
+    name="store.segments",
+    comment="One row is a file of the home that this database holds the rows of: a segment, or one without a run",
+    key=("table_name", "run_id"),
+    columns={
+        "table_name": ("varchar", "Table that its rows belong to, or alerts"),
+        "run_id": ("varchar", "Run that they belong to; empty for alerts and baselines"),
+        "mark": ("varchar", "Size, time of writing and number of the file: others when it has been written again"),
+    },
+)
+"""What publishing compares with the segments on disk, so that it reads those alone that are new."""
+
+
+def sql_text(name: str) -> str:
+    """Return the query in `sql/<name>.sql`."""
+    return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create all tables, views and macros in an empty database."""
+    connection.execute("create schema store")
+    for table in (*TABLES.values(), SEGMENTS):
+        connection.execute(_create_table(table))
+    for view in VIEWS:
+        connection.execute(f"create view {view.name} as {sql_text(view.name)}")
+    for macro in MACROS:
+        connection.execute(f"create macro {macro.name}({macro.parameters}) as table {sql_text(macro.name)}")
+    connection.execute(f"create macro store.definitions() as '{definitions()}'")
+
+
+@cache
+def definitions() -> str:
+    """Return a digest of all that `create` and `describe` write: a file with another one has to be built again."""
+    queries = [sql_text(named.name) for named in (*VIEWS, *MACROS)]
+    described = repr(([*TABLES.values(), SEGMENTS], VIEWS, MACROS, queries))
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    run_ids: Sequence[str],
+    *,
+    tables: Sequence[str] | None = None,
+) -> None:
+    """Fill empty tables from the segments of some runs.
+
+    Args:
+        connection: A database with all tables.
+        folder: Holds `<table>/<run_id>.parquet`.
+        run_ids: The runs.
+        tables: Fill these alone and leave the others empty; all when None.
+    """
+    for name in TABLES if tables is None else tables:
+        written = [run_id for run_id in run_ids if (folder / name / f"{run_id}.parquet").exists()]
+        insert(connection, folder, TABLES[name], written)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, run_ids: Sequence[str]) -> None:
+    """Insert the segments of some runs into a table that has no row of them.
+
+    Raises:
+        StoreError: If a segment can't be read, or if a row breaks a key or a check.
+    """
+    if not run_ids:
+        return
+    segments = [folder / table.name / f"{run_id}.parquet" for run_id in run_ids]
+    try:
+        connection.execute(f"insert into {table.name} by name {ROWS}", files_of(segments))
+    except duckdb.ConstraintException as error:
+        raise StoreError(broken_row(table, segments) or f"table {table.name}: {error}") from error
+    except duckdb.Error as error:
+        raise StoreError(broken_segment(table, segments) or f"table {table.name}: {error}") from error
+    # A primary key says the same, but its index makes the file ten times as large and publishing twice as slow.
+    key, placeholders = ", ".join(quoted(name) for name in table.key), ", ".join("?" * len(run_ids))
+    twice = f"select 1 from {table.name} where run_id in ({placeholders}) group by {key} having count(*) > 1 limit 1"
+    if connection.execute(twice, list(run_ids)).fetchall():
+        raise StoreError(broken_row(table, segments) or f"table {table.name}: a row is there twice")
+
+
+def delete(connection: duckdb.DuckDBPyConnection, table: str, run_ids: Sequence[str], **also: str) -> None:
+    """Delete the rows of some runs, those alone whose other columns are as named."""
+    if run_ids:
+        # Values one by one: DuckDB skips the parts of the table that hold other runs, which it can't for a list.
+        condition = " and ".join([f"run_id in ({', '.join('?' * len(run_ids))})", *(f"{name} = ?" for name in also)])
+        connection.execute(f"delete from {table} where {condition}", [*run_ids, *also.values()])
+
+
+def describe(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the comments of all tables, views, macros and columns."""
+    for table in (*TABLES.values(), SEGMENTS):
+        texts = {name: text for name, (_, text) in table.columns.items()}
+        _comment(connection, "table", table.name, f"{table.comment}. Key: {', '.join(table.key)}", texts)
+    for view in VIEWS:
+        _check_columns(connection, view)
+        _comment(connection, "view", view.name, view.comment, view.columns)
+    for macro in MACROS:
+        connection.execute(f"comment on macro table {macro.name} is {_literal(macro.comment)}")
+
+
+def _create_table(table: Table) -> str:
+    lines = [f"{quoted(name)} {kind}{' not null' * (name in table.key)}" for name, (kind, _) in table.columns.items()]
+    lines.extend(f"check ({check})" for check in table.checks)
+    return f"create table {table.name} ({', '.join(lines)})"
+
+
+def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+    found = [row[0] for row in connection.execute(f"describe {view.name}").fetchall()]
+    if found != list(view.columns):
+        raise StoreError(f"view {view.name} has the columns {found}, its description has {list(view.columns)}")
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
+) -> None:
+    statements = [f"comment on {kind} {name} is {_literal(comment)}"]
+    statements += [f"comment on column {name}.{quoted(column)} is {_literal(text)}" for column, text in columns.items()]
+    connection.execute(";\n".join(statements))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
