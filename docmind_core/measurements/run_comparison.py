@@ -89,7 +89,7 @@ def compare_runs(
     rows = _compared(settings, pairs, ledger, rules, floors)
     if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
         replace_comparisons(settings.tables, candidate, rows, baseline_run_id=baseline)
-    gold, without = _gold(settings, runs[0])
+    gold, without = gold_of_run(settings, runs[0])
     return RunComparison(
         candidate_run_id=candidate,
         baseline_run_id=baseline,
@@ -266,8 +266,8 @@ def _without_false_findings(rows: Sequence[dict[str, object]]) -> list[dict[str,
     return found
 
 
-def _gold(settings: Settings, run: Mapping[str, object]) -> tuple[dict[str, Query], tuple[str, ...]]:
-    """Return the queries with what is right, where the query set is at hand as it was."""
+def gold_of_run(settings: Settings, run: Mapping[str, object]) -> tuple[dict[str, Query], tuple[str, ...]]:
+    """Return the queries of a run by id, where its query set is at hand as it was, and why there are none."""
     try:
         found = load_query_set(read_frozen_suite(settings, str(run["benchmark_run"])).query_set)
     except DocMindError as error:

@@ -26,15 +26,17 @@ from docmind_core.reports.headline import headline, no_passages_sentence, plumbi
 from docmind_core.reports.history import ArmHistory, read_history
 from docmind_core.reports.history_chart import HISTORY_KEY, history_png, history_svg
 from docmind_core.reports.limits_table import Scorecard, read_scorecard, scorecard_table
-from docmind_core.reports.number_text import counted
+from docmind_core.reports.number_text import counted, moment_text
 from docmind_core.reports.open_alerts import alert_content, read_alert_section
 from docmind_core.reports.opponents import budget_sentence, is_free, opponents_table, pareto_front, trade_offs
 from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence, write_metrics_page
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
+from docmind_core.reports.query_table import query_table
 from docmind_core.reports.rendering import html_environment, markdown_environment
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.summary import ledger_line, summary_text
 from docmind_core.reports.text_safety import shortened
+from docmind_core.reports.verdict_tiles import judged_arm_of, tiles_table, verdict_tiles
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.tables.damage import damaged_files, damaged_runs
@@ -79,8 +81,9 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
     with one_version(settings):
         records = read_benchmark(settings, benchmark_run)
         scorecard, grades = read_scorecard(settings, records), read_guide_grades(settings, records)
-        content = _content(settings, records) | _graded(scorecard, grades)
         histories = read_history(settings, records)
+        content = _content(settings, records) | _graded(scorecard, grades)
+        content |= _opening(settings, records, scorecard, histories)
     folder = settings.reports / records.arms[0].benchmark_run
     folder.mkdir(parents=True, exist_ok=True)
     html, markdown = folder / "index.html", folder / "report.md"
@@ -143,6 +146,7 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "example_rule": RULE,
         "shortened": shortened,
         "counted": counted,
+        "moment_text": moment_text,
         "failures": failures_table(records),
         "what_ran": what_ran_table(records, read_gpus(settings, records), read_loop_lag(settings, records)),
         "manifests": manifest_texts(records),
@@ -150,6 +154,18 @@ def _content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]
         "definitions": definitions(records),
         **baseline_content(settings, records),
         **alert_content(read_alert_section(settings, records.arms[0].suite)),
+    }
+
+
+def _opening(
+    settings: Settings, records: BenchmarkRecords, scorecard: Scorecard, histories: Sequence[ArmHistory]
+) -> dict[str, object]:
+    judged, tiles = judged_arm_of(records, scorecard), verdict_tiles(records, scorecard, histories)
+    return {
+        "judged": judged,
+        "tiles": tiles,
+        "tiles_table": tiles_table(judged, tiles),
+        "query_table": query_table(settings, records, judged),
     }
 
 

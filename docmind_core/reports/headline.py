@@ -33,10 +33,12 @@ class Finding:
     main: str
     """One sentence: the tokens."""
     rest: str = ""
-    """What became of quality, and whether the saving may be claimed."""
+    """What became of quality."""
+    claim: str = ""
+    """Whether the saving may be claimed, and why not."""
 
     def __str__(self) -> str:
-        return f"{self.main} {self.rest}".strip()
+        return " ".join(filter(None, (self.main, self.rest, self.claim)))
 
 
 def headline(records: BenchmarkRecords) -> tuple[Finding, ...]:
@@ -65,8 +67,8 @@ def nothing_answered(records: BenchmarkRecords) -> str:
 def _finding(records: BenchmarkRecords, arm: ArmRun) -> Finding:
     row = records.tokens_of_arms.get(arm.run_id)
     cost = "; ".join(part for part in (_against_baseline(records, arm, row), _against_one_call(records, row)) if part)
-    rest = " ".join(part for part in (_quality(records, arm), _failures(records, arm), _claim(records, row)) if part)
-    return Finding(main=f"{arm.arm} {cost}.", rest=rest)
+    rest = " ".join(filter(None, (_quality(records, arm), _failures(records, arm))))
+    return Finding(main=f"{arm.arm} {cost}.", rest=rest, claim=_claim(records, row))
 
 
 def plumbing_sentence(records: BenchmarkRecords) -> str | None:

@@ -72,11 +72,11 @@ def moment_text(moment: datetime | None) -> str:
 
 
 def duration_text(seconds: float | None, because: str | None = None) -> str:
-    """Return how long something took, for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Return how long something took, for people: `450 ms`, `6.4 s`, `42 s`, `3 min 05 s`, `2 h 10 min`."""
     if not _is_number(seconds):
         return not_measured(because)
     if seconds < 10:
-        return milliseconds_text(seconds)
+        return milliseconds_text(seconds) if seconds < 1 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes == 0:
         return f"{rest} s"

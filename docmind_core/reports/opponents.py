@@ -85,7 +85,8 @@ def _budget_of(arm: str, row: VoteSummary) -> str:
 def trade_offs(records: BenchmarkRecords) -> list[TradeOff]:
     """Return the arms whose tokens and quality are both known, in the order of the suite."""
     found = [
-        TradeOff(arm=arm.arm, tokens=_tokens(records, arm), quality=_quality(records, arm)) for arm in records.arms
+        TradeOff(arm=arm.arm, tokens=tokens_of_arm(records, arm), quality=quality_of_arm(records, arm))
+        for arm in records.arms
     ]
     return [each for each in found if each.tokens.value is not None and each.quality.value is not None]
 
@@ -124,7 +125,7 @@ def quality_of(point: TradeOff) -> float:
 
 def _against(records: BenchmarkRecords, tuned: ArmRun, name: str) -> list[Cell]:
     other = next(arm for arm in records.arms if arm.arm == name)
-    tokens, quality = _tokens(records, other), _quality(records, other)
+    tokens, quality = tokens_of_arm(records, other), quality_of_arm(records, other)
     return [
         _token_cell(records, tuned, name, tokens),
         _quality_cell(records, tuned, name),
@@ -159,7 +160,8 @@ def _quality_cell(records: BenchmarkRecords, tuned: ArmRun, name: str) -> Cell:
     return Cell(text=f"{row.delta:+.2f}", note=f"{interval}; {verdict_text(row)}; {pairs_text(row)}")
 
 
-def _tokens(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
+def tokens_of_arm(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
+    """Return the billed tokens per query; no value where those of a query are unknown."""
     queries = records.queries_of_arms[arm.run_id]
     unknown = next((query.tokens_missing_because for query in queries if query.billed_tokens is None), None)
     if unknown or not queries:
@@ -168,6 +170,7 @@ def _tokens(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
     return clustered_mean(billed, [query.cluster_id or query.query_id for query in queries])
 
 
-def _quality(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
+def quality_of_arm(records: BenchmarkRecords, arm: ArmRun) -> Estimate:
+    """Return the share of the queries that passed."""
     row = records.quality_of_arms.get((arm.run_id, QUALITY))
     return quality_estimate(row) if row else Estimate(value=None, n=0, because="not_scored")

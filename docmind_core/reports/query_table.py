@@ -1,0 +1,107 @@
+"""Every query of a benchmark run with what became of it in each arm: failed, disputed and wrong ones first."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from docmind_core.measurements.run_comparison import gold_of_run
+from docmind_core.query_sets.queries import Query
+from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.number_text import count_text
+from docmind_core.reports.run_records import ArmRun, QueryRun
+from docmind_core.reports.text_safety import one_line, shortened
+from docmind_core.reports.text_table import Cell, TextTable, text_row
+from docmind_core.settings import Settings
+from docmind_core.tables.reading import query_rows
+
+QUERIES_SHOWN = 300
+_TEXT_CHARACTERS = 120
+FAILED, NOT_FINISHED, FALLBACK, RIGHT, WRONG, NOT_JUDGED = (
+    "failed",
+    "not finished",
+    "fallback",
+    "✓ right",
+    "✗ wrong",
+    "not judged",
+)
+_PASSED = """
+select run_id, query_id, avg(value) as passed
+from measurements
+where run_id in $run_ids and metric = 'passed' and draw = 0
+group by all
+"""
+_TEXTS = """
+select query_id, any_value(query)
+from query_runs
+where run_id in $run_ids and phase is distinct from 'warmup'
+group by all
+"""
+
+
+def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -> TextTable:
+    """Return a row per query and a column per arm, sorted by what `judged` made of it; at most `QUERIES_SHOWN` rows."""
+    run_ids = {"run_ids": list(records.arm_names)}
+    passed = {(str(run), str(query)): value for run, query, value in query_rows(settings, _PASSED, run_ids)[1]}
+    texts = {str(query): str(text or "") for query, text in query_rows(settings, _TEXTS, run_ids)[1]}
+    found: dict[tuple[str, str], list[QueryRun]] = defaultdict(list)
+    for query in records.query_runs:
+        found[query.run_id, query.query_id].append(query)
+    cells = {
+        query_id: [
+            _cell(found.get((arm.run_id, query_id), []), passed.get((arm.run_id, query_id))) for arm in records.arms
+        ]
+        for query_id in texts
+    }
+    place = [arm.run_id for arm in records.arms].index(judged.run_id)
+    order = sorted(cells, key=lambda query_id: (_rank(cells[query_id], place), query_id))
+    gold, _ = gold_of_run(settings, {"query_set_hash": judged.query_set_hash, "benchmark_run": judged.benchmark_run})
+    return TextTable(
+        caption=_caption(len(order), judged.arm),
+        columns=("query", *(arm.arm for arm in records.arms), "gold answer"),
+        rows=tuple(
+            text_row(
+                f"{query_id}: {shortened(one_line(texts[query_id]), characters=_TEXT_CHARACTERS)}",
+                [*cells[query_id], _gold_text(gold.get(query_id))],
+            )
+            for query_id in order[:QUERIES_SHOWN]
+        ),
+    )
+
+
+def _caption(count: int, arm: str) -> str:
+    shown = f"The first {QUERIES_SHOWN} of {count:,} queries" if count > QUERIES_SHOWN else "All queries"
+    return f"{shown}: those that {arm} failed on, then those on which arms disagree, then wrong, then right ones"
+
+
+def _cell(runs: Sequence[QueryRun], passed: object) -> Cell:
+    if not runs:
+        return Cell(text=NOT_FINISHED)
+    if not any(query.answered for query in runs):
+        return Cell(text=FAILED, note=runs[0].error_type or "")
+    tokens = [query.billed_tokens for query in runs if query.billed_tokens is not None]
+    cost = f"{count_text(sum(tokens) / len(tokens))} tokens" if tokens else ""
+    fell_back = FALLBACK if any(query.fallback for query in runs) else ""
+    return Cell(text=_verdict(passed), note="; ".join(filter(None, (fell_back, cost))))
+
+
+def _verdict(value: object) -> str:
+    if value is None:
+        return NOT_JUDGED
+    share = float(str(value))
+    return RIGHT if share == 1 else WRONG if share == 0 else f"{share:.2f} of its passes right"
+
+
+def _rank(cells: Sequence[Cell], place: int) -> int:
+    own, verdicts = cells[place].text, {cell.text for cell in cells if cell.text in (RIGHT, WRONG)}
+    if own in (FAILED, NOT_FINISHED):
+        return 0
+    if len(verdicts) > 1:
+        return 1 if own != RIGHT else 2
+    return 3 if own == WRONG else 4 if own == NOT_JUDGED else 5
+
+
+def _gold_text(query: Query | None) -> str:
+    if query is None:
+        return "not at hand"
+    if query.expected_abstain:
+        return "not in the documents"
+    return shortened(one_line(" | ".join(query.gold_answers)), characters=_TEXT_CHARACTERS) or "none written down"

@@ -1,0 +1,174 @@
+"""The figures a report opens with: a tile each, coloured by the limit that the figure is held to."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from docmind_core.measurements.grades import Letter
+from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, worst_by_limit
+from docmind_core.metrics.limits import P95_N_MIN
+from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.history import ArmHistory
+from docmind_core.reports.limits_table import Scorecard
+from docmind_core.reports.number_text import count_text, duration_text, interval_text, ratio_text
+from docmind_core.reports.opponents import QUALITY, quality_of_arm, tokens_of_arm
+from docmind_core.reports.run_records import ArmRun
+from docmind_core.reports.text_table import TextTable, text_row
+
+GOOD, BAD, OPEN, PLAIN = "good", "bad", "open", "plain"
+_COLOURS = {MET: GOOD, MISSED: BAD, UNDECIDED: OPEN, NOT_MEASURED: OPEN}
+_ICONS = {GOOD: "✓", BAD: "✗", OPEN: "?", PLAIN: "•"}
+_NO_LIMIT = "no limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure of the judged arm, readable without its colour."""
+
+    label: str
+    value: str
+    note: str = ""
+    """Interval, count or reason."""
+    change: str = ""
+    """The same figure in an earlier run."""
+    colour: str = PLAIN
+    """`good`, `bad`, `open` (nothing decided) or `plain` (nothing to hold it to)."""
+    word: str = _NO_LIMIT
+    """What the colour says."""
+
+    @property
+    def icon(self) -> str:
+        """The colour as a sign."""
+        return _ICONS[self.colour]
+
+
+def judged_arm_of(records: BenchmarkRecords, scorecard: Scorecard) -> ArmRun:
+    """Return the arm that the limits hold for; the first one where no limits were measured."""
+    return next((arm for arm in records.arms if arm.arm == scorecard.arm), records.arms[0])
+
+
+def verdict_tiles(records: BenchmarkRecords, scorecard: Scorecard, histories: Sequence[ArmHistory]) -> tuple[Tile, ...]:
+    """Return the tiles of the judged arm: answered, passed, tokens, time, limits, ledger."""
+    arm = judged_arm_of(records, scorecard)
+    history = next((each for each in histories if each.arm == arm.arm), None)
+    states = {result.limit.metric: result.state for result in worst_by_limit(scorecard.results).values()}
+    return (
+        _answered(records, arm),
+        _passed(records, arm, history, states),
+        _tokens(records, arm, history, states),
+        _time(records, arm, history, states),
+        _limits(scorecard, list(states.values())),
+        _ledger(records, arm),
+    )
+
+
+def tiles_table(arm: ArmRun, tiles: Sequence[Tile]) -> TextTable:
+    """Return the tiles as rows, for a page without colour."""
+    rows = [text_row(tile.label, [tile.value, f"{tile.icon} {tile.word}", tile.note, tile.change]) for tile in tiles]
+    return TextTable(caption="", columns=(arm.arm, "value", "verdict", "note", "before"), rows=tuple(rows), prose=True)
+
+
+def _answered(records: BenchmarkRecords, arm: ArmRun) -> Tile:
+    queries = records.queries_of_arms[arm.run_id]
+    expected = arm.expected_queries if arm.expected_queries is not None else len(queries)
+    answered, own = sum(query.answered for query in queries), sum(q.answered and not q.fallback for q in queries)
+    fallbacks = f"{answered - own:,} by a fallback" if own < answered else ""
+    missing = expected - answered
+    colour, word = (GOOD, "all") if not missing else (BAD, f"{missing:,} without an answer")
+    if expected and not answered:
+        word = "none"
+    return Tile(label="answered", value=f"{answered:,} of {expected:,}", note=fallbacks, colour=colour, word=word)
+
+
+def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
+    found = quality_of_arm(records, arm)
+    if found.value is None:
+        return Tile(label=QUALITY, value="–", note=found.because or "not scored", colour=OPEN, word="not measured")
+    interval = interval_text(found.low, found.high, decimals=2)
+    model = "smoke-test model" if arm.plumbing else ""
+    return Tile(
+        label=QUALITY,
+        value=ratio_text(found.value),
+        note="; ".join(filter(None, (interval, f"{found.n:,} {'query' if found.n == 1 else 'queries'}", model))),
+        change=_earlier(history, "pass_ratio", ratio_text),
+        **_held(states, "pass_ratio"),
+    )
+
+
+def _tokens(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
+    label, found = "tokens per query", tokens_of_arm(records, arm)
+    if found.value is None:
+        return Tile(label=label, value="–", note=found.because or "", colour=OPEN, word="not measured")
+    return Tile(
+        label=label,
+        value=count_text(found.value),
+        note=interval_text(found.low, found.high, decimals=0),
+        change=_earlier(history, "billed_tokens", count_text),
+        **_held(states, "billed_tokens"),
+    )
+
+
+def _time(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
+    label, row = "median time per query", records.latencies_of_arms.get(arm.run_id)
+    if row is None or row.wall_p50_s is None:
+        return Tile(label=label, value="–", note="no query has a wall time", colour=OPEN, word="not measured")
+    tail = (
+        f"p95 {duration_text(row.wall_p95_s)}"
+        if (row.wall_n or 0) >= P95_N_MIN
+        else f"p95 needs {P95_N_MIN} queries, there are {row.wall_n or 0}"
+    )
+    return Tile(
+        label=label,
+        value=duration_text(row.wall_p50_s),
+        note=tail,
+        change=_earlier(history, "wall_p50_s", duration_text),
+        **_held(states, "wall_s", "wall_p95_s"),
+    )
+
+
+def _limits(scorecard: Scorecard, states: Sequence[str]) -> Tile:
+    counts = Counter(state for state in states if state in _COLOURS)
+    letter: Letter = scorecard.overall
+    if not counts:
+        return Tile(label="limits", value="–", note=letter.because, word="none judged")
+    rest = ", ".join(f"{counts[state]} {state}" for state in (MISSED, UNDECIDED, NOT_MEASURED) if counts[state])
+    colour, word = (
+        (BAD, "missed")
+        if counts[MISSED]
+        else (OPEN, "not all decided")
+        if counts.total() > counts[MET]
+        else (GOOD, "met")
+    )
+    return Tile(label="limits met", value=f"{counts[MET]} of {counts.total()}", note=rest, colour=colour, word=word)
+
+
+def _ledger(records: BenchmarkRecords, arm: ArmRun) -> Tile:
+    states = [row.state for row in records.ledger if row.run_id == arm.run_id]
+    if not states:
+        return Tile(label="ledger", value="–", note="no engine session was recorded", colour=OPEN, word="not measured")
+    odd = [str(state) for state in states if state != "balanced"]
+    if odd:
+        return Tile(label="ledger", value=odd[0], note="see Ledger", colour=OPEN, word="not balanced")
+    return Tile(label="ledger", value="balanced", note="tokens equal the engine's", colour=GOOD, word="to the token")
+
+
+def _held(states: Mapping[str, str], *metrics: str) -> dict[str, str]:
+    metric = next((metric for metric in metrics if states.get(metric) in _COLOURS), None)
+    if metric is None:
+        return {"colour": PLAIN, "word": _NO_LIMIT}
+    return {"colour": _COLOURS[states[metric]], "word": f"{metric} {states[metric]}"}
+
+
+def _earlier(history: ArmHistory | None, metric: str, text: Callable[[float | None], str]) -> str:
+    """Name the pinned baseline's value, else that of the previous run; nothing where conditions changed since."""
+    if history is None:
+        return ""
+    values, last = history.values[metric], len(history.run_ids) - 1
+    changed = max(history.new_series, default=0)
+    if history.baseline is not None and changed <= history.baseline < last:
+        name, place = "baseline", history.baseline
+    elif changed < last:
+        name, place = "previous run", last - 1
+    else:
+        return ""
+    return f"{name} {text(values[place])}" if values[place] is not None else ""
