@@ -25,7 +25,7 @@ from docmind_core.settings import Settings
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserver) -> None:
+def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserver, *, add_replicates: int = 0) -> None:
     """Run the job `benchmark` on the partition `benchmark_run`, in this process, and wait for its end.
 
     Raises:
@@ -42,7 +42,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
             _quiet_event_log(),
         ):
             defs.resolve_job_def("benchmark").execute_in_process(
-                run_config=_QUIET,
+                run_config={**_QUIET, "ops": {"agent_runs": {"config": {"add_replicates": add_replicates}}}},
                 instance=instance,
                 partition_key=benchmark_run,
                 run_id=dagster_run_id,

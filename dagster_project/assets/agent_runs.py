@@ -1,6 +1,7 @@
 """The benchmark itself: all arms of the suite, one after the other, on one engine."""
 
 import dagster as dg
+from pydantic import Field
 
 from dagster_project.assets.query_sets import documents, queries, retrieval_index
 from dagster_project.home_lock import hold_home
@@ -10,6 +11,15 @@ from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource
 from dagster_project.stops import canceled_when_stopped
 from docmind_core.runs.benchmark import execute_benchmark_run
+from docmind_core.suites.suite import REPLICATES_MAX
+
+
+class AgentRunsConfig(dg.Config):
+    """What a launch may ask for besides running what is left."""
+
+    add_replicates: int = Field(
+        default=0, ge=0, lt=REPLICATES_MAX, description="Ask each query of a finished benchmark run so many times more."
+    )
 
 
 @dg.asset(
@@ -21,7 +31,10 @@ from docmind_core.runs.benchmark import execute_benchmark_run
     metadata=column_schema("query_runs"),
 )
 def agent_runs(
-    context: dg.AssetExecutionContext, store: StoreResource, observers: dg.ResourceParam[ObserverFactory]
+    context: dg.AssetExecutionContext,
+    config: AgentRunsConfig,
+    store: StoreResource,
+    observers: dg.ResourceParam[ObserverFactory],
 ) -> dg.MaterializeResult[None]:
     """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks beside it."""
     observer = observers.create(context.log)
@@ -30,7 +43,11 @@ def agent_runs(
         hold_home(store.settings(), context.partition_key, observer.announce, tries_before=context.retry_number),
     ):
         outcome = execute_benchmark_run(
-            store.settings(), context.partition_key, dagster_run_id=context.run.run_id, observer=observer
+            store.settings(),
+            context.partition_key,
+            dagster_run_id=context.run.run_id,
+            observer=observer,
+            add_replicates=config.add_replicates,
         )
     observer.announce("scoring the answers and writing the report")
     return dg.MaterializeResult(metadata=described_outcome(outcome))

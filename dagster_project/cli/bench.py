@@ -1,12 +1,24 @@
 """`docmind bench`: run a suite, or go on with one that was interrupted."""
 
+import re
+
 import click
 
 NEWEST = "newest"
 
 
+class _More(click.ParamType[int]):
+    name = "+N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"\+([0-9]{1,4})", str(value))
+        if found is None or int(found[1]) == 0:
+            self.fail(f"{value!r} is not a number of replicates to add, such as +5", param, ctx)
+        return int(found[1])
+
+
 @click.command()
-@click.argument("suite")
+@click.argument("suite", metavar="SUITE|RUN")
 @click.option("--engine", metavar="URL|PROFILE", help="A running vLLM server, or a profile to start.")
 @click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
 @click.option(
@@ -28,6 +40,7 @@ NEWEST = "newest"
     type=click.Choice(["keyword_search", "semantic_search", "hybrid_search"]),
     help="Search this way in every arm; keyword_search needs no embeddings.",
 )
+@click.option("--replicates", type=_More(), metavar="+N", help="Ask each query of the finished RUN so many times more.")
 @click.option(
     "--resume",
     is_flag=False,
@@ -38,12 +51,15 @@ NEWEST = "newest"
 @click.option(
     "--resume-anyway", is_flag=True, help="With --resume: go on although something changed; not comparable then."
 )
-def bench(suite: str, resume: str | None, resume_anyway: bool, **changes: object) -> None:
+def bench(suite: str, replicates: int | None, resume: str | None, resume_anyway: bool, **changes: object) -> None:
     """Run a suite and write its report.
 
     SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
     schedules, so the run shows up there too. Finished model calls are kept whatever happens; after an
     interruption --resume goes on behind the last one.
+
+    With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query so many times
+    more, under the same conditions. Its scores, comparisons and report are then made of all replicates.
 
     \b
     Examples:
@@ -54,11 +70,17 @@ def bench(suite: str, resume: str | None, resume_anyway: bool, **changes: object
       docmind bench ./my-suite.yaml
       docmind bench smoke --limit 24 --aa tuned
       docmind bench smoke --resume
+      docmind bench --replicates +5 latest
     """
     # Dagster alone takes two seconds to import: only the command that needs it pays.
-    from dagster_project.cli.bench_run import resume_suite, start_suite
+    from dagster_project.cli.bench_run import add_replicates, resume_suite, start_suite
 
     given = {name: value for name, value in changes.items() if value is not None}
+    if replicates is not None:
+        if given or resume is not None or resume_anyway:
+            raise click.UsageError("--replicates adds to a run under its own conditions: leave out all other options.")
+        add_replicates(suite, replicates)
+        return
     if resume is None and resume_anyway:
         raise click.UsageError("--resume-anyway goes with --resume.")
     if "aa" in given and "arms" in given:

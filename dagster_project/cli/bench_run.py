@@ -1,6 +1,7 @@
 """What `docmind bench` does once its heavy imports are due."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 from dagster import DagsterExecutionInterruptedError
@@ -16,20 +17,27 @@ from docmind_core.errors import RunError, UsageError
 from docmind_core.measurements.times import BLOCKS_MIN
 from docmind_core.reports.benchmark import read_summary
 from docmind_core.reports.terminal_layout import terminal_width
-from docmind_core.runs.changed_suite import resume_benchmark_run
+from docmind_core.runs.adding_replicates import refuse_addition, with_additions
+from docmind_core.runs.changed_suite import refuse_lost_journal, resume_benchmark_run
 from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
+    journal_path,
     list_benchmark_runs,
+    named_source,
     read_frozen_suite,
 )
 from docmind_core.runs.input_check import read_suite
+from docmind_core.runs.journal import Journal
+from docmind_core.runs.keys import benchmark_run_of, is_benchmark_run
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.preflight import engine_request
+from docmind_core.runs.pruning import pinned_runs
+from docmind_core.runs.run_names import LATEST, latest_benchmark_run
 from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
-from docmind_core.suites.suite import Suite, lasting_name
+from docmind_core.suites.suite import Suite, bundled_suite_names, lasting_name
 
 
 def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
@@ -60,6 +68,32 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
         if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=anyway):
             click.echo(notice, err=True)
         _run(settings, benchmark_run, name_or_path)
+
+
+def add_replicates(name: str, count: int) -> None:
+    """Ask each query of a finished benchmark run `count` times more."""
+    settings = load_settings()
+    key = latest_benchmark_run(settings) if name == LATEST else name
+    if key != benchmark_run_of(key):
+        raise UsageError(
+            f"{key} is one arm; replicates are added to all arms of a benchmark run: "
+            f"docmind bench --replicates +{count} {benchmark_run_of(key)}"
+        )
+    if not is_benchmark_run(key) and (key in bundled_suite_names() or Path(key).exists()):
+        raise UsageError(f"{key} is a suite; name one of its finished runs, or latest. List them: docmind runs")
+    suite = read_frozen_suite(settings, key)
+    with lock_home(settings, f"docmind bench --replicates +{count} {key}"):
+        refuse_lost_journal(settings, key)
+        with Journal(journal_path(settings, key)) as journal:
+            suite = with_additions(suite, journal, count)
+            refuse_addition(settings, journal, key, suite)
+        _refuse_silent_engine(suite, settings)
+        if key in pinned_runs(settings):
+            _say(
+                f"{key} is a pinned baseline: it will have {suite.replicates} replicates, and only runs with as many "
+                "can be compared with it"
+            )
+        _run(settings, key, named_source(settings, key) or suite.name, more=count)
 
 
 def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
@@ -131,11 +165,11 @@ def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
     raise UsageError(f"no benchmark run of {name} is unfinished. Start one: docmind bench {name_or_path}")
 
 
-def _run(settings: Settings, benchmark_run: str, suite: str) -> None:
+def _run(settings: Settings, benchmark_run: str, suite: str, *, more: int = 0) -> None:
     click.echo(f"benchmark run {benchmark_run}", err=True)
     try:
         with progress_display() as observer:
-            launch_benchmark(settings, benchmark_run, observer)
+            launch_benchmark(settings, benchmark_run, observer, add_replicates=more)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         say(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
         raise KeyboardInterrupt(benchmark_run) from None

@@ -109,11 +109,11 @@ def open_tally(journal: Journal, run_id: str, arm: str, total: int) -> ArmTally:
 
 
 def unanswered(
-    journal: Journal, run_id: str, queries: Sequence[AskedQuery], replicates: int
+    journal: Journal, run_id: str, queries: Sequence[AskedQuery], replicates: Sequence[int]
 ) -> list[tuple[AskedQuery, int]]:
     """Return the queries that have no finished row yet, each with its replicate; the first replicates come first."""
     finished = journal.finished_keys(run_id)
-    pairs = ((query, replicate) for replicate in range(replicates) for query in queries)
+    pairs = ((query, replicate) for replicate in replicates for query in queries)
     return [(query, replicate) for query, replicate in pairs if (query.query_id, replicate) not in finished]
 
 

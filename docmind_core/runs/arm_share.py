@@ -16,7 +16,7 @@ from docmind_core.query_sets.selection import cluster_ids
 from docmind_core.retrieval.index import RetrievalIndex
 from docmind_core.runs.arm_run import ArmTally, RecordedCalls, open_tally, run_queries, unanswered, warm_up
 from docmind_core.runs.arm_switches import context_window
-from docmind_core.runs.blocks import QueryPlan, plan_queries
+from docmind_core.runs.blocks import QueryPlan, Share, plan_queries, plan_shares
 from docmind_core.runs.clock import ClockAnchor, read_anchor
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
@@ -79,6 +79,11 @@ class Bench:
         return plan_queries(self.inputs.query_set.queries, self.inputs.suite)
 
     @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        """What each arm answers in each block, replicates that were added later in blocks of their own."""
+        return plan_shares(self.plan, self.inputs.suite.replicates, self.journal.additions())
+
+    @cached_property
     def _clusters(self) -> dict[str, str]:
         return cluster_ids([query for block in self.plan.blocks for query in block])
 
@@ -122,8 +127,8 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
         engine=replace(opened.setting.engine, session=session),
         budgets=_budgets(bench, opened.setting.arm.spends_as),
     )
-    queries = bench.asked(bench.plan.blocks[block - 1])
-    todo = unanswered(journal, run_id, queries, bench.inputs.suite.replicates)
+    share = bench.shares[block - 1]
+    todo = unanswered(journal, run_id, bench.asked(share.queries), share.replicates)
     async with AsyncExitStack() as at_work:
         if todo:
             graph = await at_work.enter_async_context(_graph_at_work(bench, client, setting))
@@ -181,7 +186,7 @@ async def _book_after(
     bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
 ) -> CounterSnapshot | None:
     # Whether a balancer answers at the URL is looked for once for each arm, behind its last block.
-    quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.plan.blocks) else {}
+    quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.shares) else {}
     after = in_session_of(before, await read_settled_counters(bench.inputs.connection, **quick))
     book_counters(bench.journal, *place, "after", after, requests_sent=client.requests_sent)
     return after

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.retrieval.index import RetrievalIndex, open_index
+from docmind_core.runs.adding_replicates import (
+    SAME_CONDITIONS,
+    refuse_addition,
+    refuse_other_conditions,
+    with_additions,
+)
 from docmind_core.runs.arm_run import open_tally
 from docmind_core.runs.arm_share import Bench, run_share
 from docmind_core.runs.arm_switches import refuse_uncounted_budgets, result_caches
@@ -27,7 +33,7 @@ from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
-from docmind_core.runs.resume_guard import guard_resume, run_identity
+from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
 from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
@@ -54,28 +60,34 @@ class BenchmarkOutcome:
 
 
 def execute_benchmark_run(
-    settings: Settings, benchmark_run: str, *, dagster_run_id: str | None, observer: RunObserver
+    settings: Settings,
+    benchmark_run: str,
+    *,
+    dagster_run_id: str | None,
+    observer: RunObserver,
+    add_replicates: int = 0,
 ) -> BenchmarkOutcome:
-    """Run what is left of a benchmark run; of a finished one, nothing.
+    """Run what is left of a benchmark run; of a finished one, nothing, or `add_replicates` more of each query.
 
     Raises:
-        UsageError: If there is no such benchmark run.
+        UsageError: If there is no such benchmark run, or if it has not finished and replicates are to be added.
         HomeLocked: If another process runs a benchmark in this home.
         RunError: If what it was begun with has changed, or if its journal is gone.
         EngineError: If the engine can't be started or is gone; what is finished stays finished.
     """
     turn_telemetry_off()
     with named_disk_errors(settings):
-        return _execute(settings, benchmark_run, dagster_run_id, observer)
+        return _execute(settings, benchmark_run, dagster_run_id, observer, add_replicates)
 
 
 def _execute(
-    settings: Settings, benchmark_run: str, dagster_run_id: str | None, observer: RunObserver
+    settings: Settings, benchmark_run: str, dagster_run_id: str | None, observer: RunObserver, more: int
 ) -> BenchmarkOutcome:
     suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
     refuse_lost_journal(settings, benchmark_run)
     with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
-        if waiting := _waiting_arms(settings, journal, benchmark_run, suite):
+        suite = with_additions(suite, journal, more)
+        if waiting := _waiting_arms(settings, journal, benchmark_run, suite, more):
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
             with open_engine(engine_request(suite), settings, observer.announce) as opened:
@@ -89,7 +101,7 @@ def _execute(
                     dagster_run_id=dagster_run_id,
                     plugins={**plugin_hashes(suite), **profile_hashes(settings, suite.engine)},
                 )
-                _admit(settings, journal, inputs)
+                _admit(settings, journal, inputs, more)
                 with open_token_counts(connection) as counts:
                     refuse_uncounted_budgets(inputs, waiting, counts)
                     if counts is None:
@@ -97,6 +109,8 @@ def _execute(
                     bench = Bench(
                         settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
                     )
+                    if more:
+                        journal.begin_addition(more, bench.expected)
                     try:
                         run_interruptibly(_run_arms(bench, waiting))
                     finally:
@@ -107,21 +121,27 @@ def _execute(
         return _outcome(journal, benchmark_run, suite)
 
 
-def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> list[str]:
-    """Write the tables of arms that ended earlier; return those that have queries left."""
+def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite, more: int) -> list[str]:
+    """Write the tables of arms that ended earlier; return those that have queries left, or get `more` replicates."""
     remove_leftovers(settings.tables)
     fold_ended_arms(settings, journal, benchmark_run, suite)
+    if more:
+        refuse_addition(settings, journal, benchmark_run, suite)
+        refuse_changed_suite(settings, benchmark_run, journal, advice=SAME_CONDITIONS)
+        return list(suite.arms)
     waiting = [arm for arm in suite.arms if not has_ended(journal, benchmark_run, arm)]
     if waiting:
         refuse_changed_suite(settings, benchmark_run, journal)
     return waiting
 
 
-def _admit(settings: Settings, journal: Journal, inputs: RunInputs) -> None:
+def _admit(settings: Settings, journal: Journal, inputs: RunInputs, more: int) -> None:
     """Refuse what has changed; where it was accepted, the arms that had ended lose what they could be compared by."""
     systems = {f"system {name}": sha256 for name, sha256 in system_hashes(inputs.suite).items()}
     identity = run_identity(inputs.query_set, inputs.index_hash, inputs.connection, {**systems, **inputs.plugins})
-    guard_resume(journal, inputs.benchmark_run, identity)
+    guard_resume(journal, inputs.benchmark_run, identity, advice=SAME_CONDITIONS if more else RESUME_ANYWAY)
+    if more:
+        refuse_other_conditions(journal, inputs)
     mark_ended_arms(settings, journal, inputs.benchmark_run, inputs.suite)
 
 
@@ -170,7 +190,7 @@ async def _probe(bench: Bench, arms: Sequence[str]) -> None:
 
 
 async def _run_blocks(bench: Bench, client: ChatClient, arms: list[str]) -> None:
-    suite, last = bench.inputs.suite, bench.inputs.suite.blocks
+    suite, last = bench.inputs.suite, len(bench.shares)
     for block in range(1, last + 1):
         # The turns of all arms, also of those that had ended: a resumption must not change who follows whom.
         for arm in turns(suite.arms, block):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from docmind_core.agents.arm_names import AGAIN
 from docmind_core.agents.arms import ARMS
@@ -22,6 +22,16 @@ class QueryPlan:
     """Asked first, by each arm: queries that are not measured where the set has enough of them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What each arm answers in one block."""
+
+    block: int
+    """From 1."""
+    queries: tuple[Query, ...]
+    replicates: range
+
+
 def plan_queries(queries: Sequence[Query], suite: Suite) -> QueryPlan:
     """Choose the queries of a suite and cut them into its blocks.
 
@@ -36,6 +46,26 @@ def plan_queries(queries: Sequence[Query], suite: Suite) -> QueryPlan:
     # measured query would else find its own prompts there.
     spare = (*everything[len(measured) :], *reversed(measured))
     return QueryPlan(blocks=cut_into_blocks(measured, suite.blocks), warm_up=spare[: suite.warmup])
+
+
+def plan_shares(plan: QueryPlan, replicates: int, additions: Sequence[int]) -> tuple[Share, ...]:
+    """Return what each arm answers in each block: all queries first, and all of them again for each addition.
+
+    Replicates that were added later are blocks of their own: they have readings of the counters of their own, and
+    their times are independent of those of the first ones.
+
+    Args:
+        plan: The queries in their blocks.
+        replicates: Of each query, with those of the additions.
+        additions: How many replicates were added each time, oldest first.
+    """
+    firsts = [0, *accumulate(additions, initial=replicates - sum(additions))]
+    rounds = [range(first, after) for first, after in pairwise(firsts)]
+    shares = ((queries, of_round) for of_round in rounds for queries in plan.blocks)
+    return tuple(
+        Share(block=number, queries=queries, replicates=of_round)
+        for number, (queries, of_round) in enumerate(shares, start=1)
+    )
 
 
 def plan_problems(queries: Sequence[Query], suite: Suite) -> list[str]:

@@ -3,6 +3,7 @@
 from docmind_core.errors import RunError, UsageError
 from docmind_core.runs.frozen_suite import journal_path, named_source, read_source_suite
 from docmind_core.runs.journal import Journal
+from docmind_core.runs.resume_guard import RESUME_ANYWAY
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import reference_of
 from docmind_core.suites.suite import Suite, load_suite
@@ -30,7 +31,7 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
     """
     changed = _changes(settings, benchmark_run, suite)
     if changed and not anyway:
-        raise _suite_has_changed(benchmark_run, changed)
+        raise _suite_has_changed(benchmark_run, changed, RESUME_ANYWAY)
     with Journal(journal_path(settings, benchmark_run)) as journal:
         journal.accept_changes(accepted=anyway)
         if changed:
@@ -54,7 +55,9 @@ def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
         )
 
 
-def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journal) -> None:
+def refuse_changed_suite(
+    settings: Settings, benchmark_run: str, journal: Journal, *, advice: str = RESUME_ANYWAY
+) -> None:
     """Let a run that had begun go on only if the suite it was asked for by is still what it was.
 
     Dagster resumes a run by its key alone. Where the file of its suite is gone, the frozen suite is all there is.
@@ -70,14 +73,11 @@ def refuse_changed_suite(settings: Settings, benchmark_run: str, journal: Journa
     except UsageError:
         return
     if changed := _changes(settings, benchmark_run, suite):
-        raise _suite_has_changed(benchmark_run, changed)
+        raise _suite_has_changed(benchmark_run, changed, advice)
 
 
-def _suite_has_changed(benchmark_run: str, changed: str) -> RunError:
-    return RunError(
-        f"the suite of {benchmark_run} has changed since its start: {changed}. "
-        "Start a new run, or go on with --resume-anyway, which marks it not comparable."
-    )
+def _suite_has_changed(benchmark_run: str, changed: str, advice: str) -> RunError:
+    return RunError(f"the suite of {benchmark_run} has changed since its start: {changed}. {advice}")
 
 
 def _changes(settings: Settings, benchmark_run: str, suite: Suite) -> str:

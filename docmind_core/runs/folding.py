@@ -42,6 +42,7 @@ def fold_arm(
     A segment that is there and whole is better not written again: journals of earlier versions lack some of its rows.
     """
     (started_at, ended_at, facts), starts = _arm(journal, run_id), journal.starts(run_id)
+    interrupted = starts > 1 + len(journal.additions())
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
     attempts = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
@@ -56,7 +57,7 @@ def fold_arm(
         "started_at": started_at,
         "ended_at": ended_at,
         "process_starts": starts or None,
-        **_duration(measured, starts),
+        **_duration(measured, interrupted=interrupted),
         "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
         **_counts(query_rows, expected_queries, of_user=facts.get("system") is not None),
         "comparable": journal.comparable(),
@@ -121,13 +122,13 @@ def _unseen(row: Row) -> Row:
     }
 
 
-def _duration(query_rows: Sequence[Row], starts: int) -> Row:
+def _duration(query_rows: Sequence[Row], *, interrupted: bool) -> Row:
     """Seconds from the first start to the last end, summed over the blocks: between them other arms are at work.
 
     None for a resumed arm: the pause would count.
     """
     # A process that died between two queries leaves no replayed call behind, only the second start.
-    if starts > 1 or any(row["times_missing_because"] == "resumed" for row in query_rows):
+    if interrupted or any(row["times_missing_because"] == "resumed" for row in query_rows):
         return {"duration_s": None, "duration_missing_because": "resumed"}
     if not query_rows:
         return {"duration_s": None, "duration_missing_because": "failed_run"}

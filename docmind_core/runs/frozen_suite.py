@@ -187,7 +187,7 @@ def list_benchmark_runs(settings: Settings) -> tuple[BenchmarkRunState, ...]:
     if not settings.benchmarks.is_dir():
         return ()
     keys = (path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
-    return tuple(_state(settings, key) for key in in_order(settings.benchmarks, keys))
+    return tuple(benchmark_run_state(settings, key) for key in in_order(settings.benchmarks, keys))
 
 
 def journal_path(settings: Settings, benchmark_run: str) -> Path:
@@ -195,7 +195,8 @@ def journal_path(settings: Settings, benchmark_run: str) -> Path:
     return settings.journals / f"{benchmark_run}.sqlite"
 
 
-def _state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
+def benchmark_run_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
+    """Return how far a benchmark run is; of one that can't be read, why."""
     try:
         return _read_state(settings, benchmark_run)
     except (DocMindError, OSError, UnicodeDecodeError) as error:  # one broken folder must not hide all the others

@@ -4,17 +4,13 @@ One transaction per attempt that goes out, one per attempt that ended (before it
 finished query holding all its rows. A process killed at any moment loses no finished call.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from docmind_core.errors import RunError
-from docmind_core.runs.journal_entries import SCHEMA, FailedCall, decode, encode, open_for_reading
+from docmind_core.runs.journal_entries import FailedCall, decode, encode
+from docmind_core.runs.journal_file import JournalFile
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 Row = dict[str, Any]
@@ -35,33 +31,8 @@ class QueryKey:
         return "measured" if self.replicate >= 0 else "warmup"
 
 
-class Journal:
+class Journal(JournalFile):
     """The journal of one benchmark run; one process writes it, which holds the home's lock."""
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the journal at `path`, or create it; for reading alone, nothing is created or changed."""
-        self._path = path
-        try:
-            if read_only:
-                self._connection = open_for_reading(path)
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute("pragma synchronous = full")
-            self._connection.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise RunError(f"{path}: the journal can't be opened ({error}). Check the disk and the folder.") from error
-
-    def __enter__(self) -> Self:
-        """Return the journal itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self._connection.close()
 
     def book_attempt(
         self,
@@ -260,6 +231,24 @@ class Journal:
         """Note that an arm has ended."""
         self._write("update arms set ended_at = ? where run_id = ?", (ended_at.isoformat(), run_id))
 
+    def begin_addition(self, replicates: int, expected: int) -> None:
+        """Open the arms of a finished run again for more replicates, in one transaction.
+
+        Args:
+            replicates: How many are added.
+            expected: How many rows each arm has to have then.
+        """
+        with self._one_transaction():
+            self._write("insert into additions values (?)", (replicates,))
+            reopened = "update arms set ended_at = null, facts = json_set(facts, '$.expected_queries', ?)"
+            self._write(reopened, (expected,))
+
+    def additions(self) -> tuple[int, ...]:
+        """Return how many replicates each addition brought, oldest first; the last one may be under way."""
+        if not self._read("select 1 from sqlite_master where name = 'additions'", ()):
+            return ()  # a journal of an earlier version, opened for reading
+        return tuple(count for (count,) in self._read("select replicates from additions order by rowid", ()))
+
     def arm(self, run_id: str) -> tuple[datetime, datetime | None, Row] | None:
         """Return when an arm began and ended, and what it ran on; None when it has not begun."""
         found = self._read("select started_at, ended_at, facts from arms where run_id = ?", (run_id,))
@@ -267,32 +256,3 @@ class Journal:
             ended = None if ended_at is None else datetime.fromisoformat(ended_at)
             return datetime.fromisoformat(started_at), ended, decode(facts)
         return None
-
-    @contextmanager
-    def _one_transaction(self, *, waits: bool) -> Iterator[None]:
-        if not waits:
-            self._connection.execute("pragma synchronous = normal")
-        self._write("begin immediate", ())
-        try:
-            yield
-            self._write("commit", ())
-        except BaseException:
-            self._connection.rollback()
-            raise
-        finally:
-            if not waits:
-                self._connection.execute("pragma synchronous = full")
-
-    def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
-        try:
-            self._connection.execute(sql, parameters)
-        except sqlite3.Error as error:
-            raise RunError(
-                f"{self._path}: can't be written ({error}). Free some disk space, then go on with --resume."
-            ) from error
-
-    def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise RunError(f"{self._path}: can't be read ({error}).") from error

@@ -51,6 +51,9 @@ create table if not exists beginning (
     only_row integer primary key check (only_row = 1), identity text not null,
     accepts_changes integer not null default 0, comparable integer not null default 1
 );
+create table if not exists additions (
+    replicates integer not null
+);
 create table if not exists starts (
     run_id text not null, started_at text not null
 );

@@ -12,6 +12,8 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Journal
 from docmind_core.serving.connection import EngineConnection
 
+RESUME_ANYWAY = "Start a new run, or go on with --resume-anyway, which marks it not comparable."
+
 _CORE = Path(__file__).resolve().parents[1]
 
 
@@ -49,8 +51,10 @@ def run_identity(
     }
 
 
-def guard_resume(journal: Journal, benchmark_run: str, identity: Mapping[str, str | None]) -> None:
-    """Let a run begin, or go on if nothing has changed since its start.
+def guard_resume(
+    journal: Journal, benchmark_run: str, identity: Mapping[str, str | None], *, advice: str = RESUME_ANYWAY
+) -> None:
+    """Let a run begin, or go on if nothing has changed since its start; `advice` says what to do if something has.
 
     Raises:
         RunError: If something has changed; it is named, with both values.
@@ -70,10 +74,7 @@ def guard_resume(journal: Journal, benchmark_run: str, identity: Mapping[str, st
             journal.change_identity(identity)
         journal.accept_changes(accepted=False)  # it was given for this resumption alone
         return
-    raise RunError(
-        f"benchmark run {benchmark_run} was begun with something else: {', '.join(changed)}. "
-        "Start a new run, or go on with --resume-anyway, which marks it not comparable."
-    )
+    raise RunError(f"benchmark run {benchmark_run} was begun with something else: {', '.join(changed)}. {advice}")
 
 
 def _short(value: str | None) -> str:

@@ -38,6 +38,7 @@ LANGUAGES_WITHOUT_STEMMER = ("chinese", "korean", "none")
 """The two that have stop words alone, and `none`, which fits every language."""
 SUITE_BYTES_MAX = 64 * 1024
 PROBLEMS_SHOWN_MAX = 50
+REPLICATES_MAX = 100
 
 
 class AlertOverride(BaseModel):
@@ -70,7 +71,7 @@ class Suite(BaseModel):
     """What a router may choose from."""
     language: str = "english"
     """Of stop words and stemmer in keyword search; `none` has neither."""
-    replicates: Count = Field(default=1, ge=1, le=100)
+    replicates: Count = Field(default=1, ge=1, le=REPLICATES_MAX)
     concurrency: Count = Field(default=4, ge=1, le=1024)
     blocks: Count = Field(default=1, ge=1, le=1000)
     """Parts that the queries are cut into: the arms take turns in each, so that their times can be compared."""

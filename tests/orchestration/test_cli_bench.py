@@ -45,15 +45,17 @@ def test_data_that_is_given_for_a_suite_is_named_for_what_it_is(settings, tmp_pa
         assert f"{path} {what}" in refused(capsys, str(path), *options, settings=settings)
 
 
-def test_a_bundled_suite_runs_on_an_engine_that_wants_a_key(settings, monkeypatch, capsys):
+def test_a_bundled_suite_runs_on_an_engine_that_wants_a_key_and_gets_more_replicates(settings, monkeypatch, capsys):
     monkeypatch.setenv("TOY_KEY", KEY)
     with FakeEngine(api_key=KEY) as server:
         assert run(["bench", "smoke", "--engine", server.url, "--api-key-env", "TOY_KEY", *ONE_QUERY]) == 0
+        assert run(["bench", "--replicates", "+2", "latest"]) == 0
 
-    assert query_rows(settings, "select phase, status from query_runs order by 1")[1] == [
-        ("measured", "answered"),
-        ("warmup", "answered"),
+    assert query_rows(settings, "select phase, status, count(*) from query_runs group by all order by 1")[1] == [
+        ("measured", "answered", 3),
+        ("warmup", "answered", 1),
     ]
+    assert query_rows(settings, "select max(k), any_value(n_total) from replicate_summary")[1] == [(3, 1)]
     shown = capsys.readouterr()
     assert KEY not in shown.out + shown.err
 
@@ -61,6 +63,25 @@ def test_a_bundled_suite_runs_on_an_engine_that_wants_a_key(settings, monkeypatc
 def test_an_engine_that_wants_a_key_is_one_line_that_names_the_option(settings, capsys):
     with FakeEngine(api_key=KEY) as server:
         assert "--api-key-env NAME" in refused(capsys, "smoke", "--engine", server.url, *ONE_QUERY, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("+0", "latest"), "'+0' is not a number of replicates to add, such as +5"),
+        (("-2", "latest"), "'-2' is not a number of replicates"),
+        (("5", "latest"), "'5' is not a number of replicates"),
+        (("+5", "latest", "--limit", "2"), "leave out all other options"),
+        (("+5", "latest"), "no benchmark run has finished yet"),
+        (("+5", "smoke"), "smoke is a suite; name one of its finished runs"),
+        (("+5", "20261122T020000Z-smoke-7f3a"), "there is no benchmark run '20261122T020000Z-smoke-7f3a'"),
+        (("+5", "20261122T020000Z-smoke-7f3a.tuned"), "--replicates +5 20261122T020000Z-smoke-7f3a"),
+    ],
+)
+def test_replicates_that_can_not_be_added_are_refused_in_the_last_line(settings, capsys, given, said):
+    assert run(["bench", "--replicates", *given]) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not settings.benchmarks.exists(), "nothing was begun"
 
 
 @pytest.mark.parametrize(

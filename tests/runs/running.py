@@ -9,9 +9,9 @@ from docmind_core.serving.chat_client import ChatClient
 from docmind_core.tables.reading import query_rows
 
 
-def run(settings, suite, key=None):
+def run(settings, suite, key=None, **options):
     key = key or freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
+    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver(), **options)
     return key
 
 
@@ -23,7 +23,7 @@ class Killed(BaseException):
     """Ends the platform in the middle of a query, as a signal would."""
 
 
-def interrupt(home, suite, engine, monkeypatch, after=3, key=None):
+def interrupt(home, suite, engine, monkeypatch, after=3, key=None, **options):
     """Begin a run, or go on with `key`, and end it once there were so many calls in all; return its key."""
     key = key or freeze_benchmark_run(suite, home)
     complete = ChatClient.complete
@@ -36,5 +36,5 @@ def interrupt(home, suite, engine, monkeypatch, after=3, key=None):
     with monkeypatch.context() as patched:
         patched.setattr(ChatClient, "complete", complete_some)
         with pytest.raises(Killed):
-            run(home, suite, key)
+            run(home, suite, key, **options)
     return key
