@@ -37,17 +37,12 @@ def agent_runs(
     observers: dg.ResourceParam[ObserverFactory],
 ) -> dg.MaterializeResult[None]:
     """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks beside it."""
-    observer = observers.create(context.log)
+    settings, key, observer = store.settings(), context.partition_key, observers.create(context.log)
+    launch, more = context.run.run_id, config.add_replicates
     with (
-        canceled_when_stopped(context.instance, context.run.run_id),
-        hold_home(store.settings(), context.partition_key, observer.announce, tries_before=context.retry_number),
+        canceled_when_stopped(context.instance, launch),
+        hold_home(settings, key, observer.announce, tries_before=context.retry_number),
     ):
-        outcome = execute_benchmark_run(
-            store.settings(),
-            context.partition_key,
-            dagster_run_id=context.run.run_id,
-            observer=observer,
-            add_replicates=config.add_replicates,
-        )
+        outcome = execute_benchmark_run(settings, key, dagster_run_id=launch, observer=observer, add_replicates=more)
     observer.announce("scoring the answers and writing the report")
     return dg.MaterializeResult(metadata=described_outcome(outcome))

@@ -55,7 +55,9 @@ def suites() -> None:
             say(str(error), err=True)
             continue
         limit = "all" if suite.limit is None else str(suite.limit)
-        rows.append((source, suite.query_set, limit, ", ".join(suite.arms), suite.engine, suite.schedule or ""))
+        rows.append(
+            (source, ", ".join(suite.query_sets), limit, ", ".join(suite.arms), suite.engine, suite.schedule or "")
+        )
     print_table(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows)
 
 

@@ -79,7 +79,11 @@ class Routing:
             announce=lambda _: None,
             language=language,
         )
-        return Oracle(quality=strategy_quality(index, judged, depth.candidates_k))
+        quality: dict[str, StrategyQuality] = {}
+        for part in dict.fromkeys(index.of_query(query.query_id) for query in judged):
+            of_part = [query for query in judged if index.of_query(query.query_id) is part]
+            quality |= strategy_quality(part, of_part, depth.candidates_k)
+        return Oracle(quality=quality)
 
 
 def strategy_quality(index: RetrievalIndex, queries: Sequence[Query], candidates_k: int) -> dict[str, StrategyQuality]:

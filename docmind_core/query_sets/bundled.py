@@ -1,10 +1,12 @@
 """Query sets by name: the bundled ones, and folders in the normal form."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import QuerySetError, UsageError
 from docmind_core.query_sets.facts.questions import generated_facts
 from docmind_core.query_sets.formats import describe_file, describe_folder
+from docmind_core.query_sets.joining import join_query_sets
 from docmind_core.query_sets.plugged_readers import read_with_plugin
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import locate, written_queries
@@ -22,7 +24,30 @@ def bundled_query_set_names() -> tuple[str, ...]:
     return (FACTS, PYTHON_REFERENCE, PYTHON_CONVERSATIONS)
 
 
-def load_query_set(name_or_folder: str) -> QuerySet:
+def load_query_set(named: str | Sequence[str]) -> QuerySet:
+    """Load a query set, or join several: each question is then asked about the documents of its own set.
+
+    Args:
+        named: A bundled name, the path of a folder, or what a reader makes a set of; or several of them.
+
+    Raises:
+        UsageError: If one of them is none, or if two are the same.
+        QuerySetError: If what is there is not valid; every problem of every set is named.
+    """
+    if isinstance(named, str):
+        return _load(named)
+    sets, problems = [], []
+    for name in named:
+        try:
+            sets.append(_load(name))
+        except QuerySetError as error:
+            problems += [f"{name}: {line}" for line in str(error).splitlines()]
+    if problems:
+        raise QuerySetError("\n".join(problems))
+    return join_query_sets(sets)
+
+
+def _load(name_or_folder: str) -> QuerySet:
     """Load a bundled query set by its name, else the one in the folder of that path, else what a reader makes of it.
 
     Raises:

@@ -13,6 +13,18 @@ class Document:
     doc_id: str
     title: str
     text: str
+    query_set: str = ""
+    """Name of the set that it came with, where several were joined: it is searched for the questions of that set."""
+
+
+def joined_id(query_set: str, own_id: str) -> str:
+    """Return the id of a document or query among several sets: `facts/q12`."""
+    return f"{query_set}/{own_id}"
+
+
+def set_of(joined: str) -> str:
+    """Return the name of the set in an id that `joined_id` made."""
+    return joined.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

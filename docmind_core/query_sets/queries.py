@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 
 from docmind_core.query_sets.documents import Document, EarlierMessage, corpus_hash
 
@@ -62,6 +62,10 @@ class QuerySet:
     """sha256 over the documents alone."""
     notices: tuple[str, ...] = ()
     """What a reader of results should know about the set, one line each, such as queries left out."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Hash of each set by its name, where this one was joined from several."""
+    same_documents: Mapping[str, str] = field(default_factory=dict)
+    """Documents of joined sets that say the same as an earlier one: the id of that one by theirs."""
 
 
 def query_set_hash(documents_hash: str, queries: Iterable[Query]) -> str:
@@ -79,7 +83,7 @@ _LATER_FIELDS = ("history", "gold_grades", "rival_answers")
 def _normal_form(query: Query) -> dict[str, object]:
     """Return a query's fields; one without those that were added later has the hash that it had before them."""
     # Not asdict(), which copies each text and takes longer than reading the file.
-    values: dict[str, object] = {field.name: getattr(query, field.name) for field in fields(query)}
+    values: dict[str, object] = {one.name: getattr(query, one.name) for one in fields(query)}
     values["evidence"] = [asdict(span) for span in query.evidence]
     values["history"] = [asdict(message) for message in query.history]
     return {name: value for name, value in values.items() if value or name not in _LATER_FIELDS}

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from docmind_core.errors import RetrievalError
-from docmind_core.query_sets.documents import Document, corpus_hash
+from docmind_core.query_sets.documents import Document, corpus_hash, joined_id, set_of
 from docmind_core.retrieval.chunks import MAX_TOKENS, TITLE_END, chunk_documents
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS, weights_file
@@ -18,6 +19,8 @@ from docmind_core.retrieval.saved_parts import open_part
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES, Chunk, ComparingSearcher, Hit, Searcher
 
 CHUNKS_FILE = "chunks.jsonl"
+PARTS_FILE = "parts.json"
+"""In the folder of joined sets: the hashes of their indexes."""
 INDEX_SETTINGS: dict[str, object] = {
     "layout": 1,
     "chunks": {"max_tokens": MAX_TOKENS, "tokens": "bert-base-uncased WordPiece", "overlap": 0, "title": TITLE_END},
@@ -37,6 +40,7 @@ class RetrievalIndex:
         searchers: Mapping[str, Searcher],
         *,
         compares: ComparingSearcher | None = None,
+        prefix: str = "",
     ) -> None:
         self.index_hash = index_hash
         """sha256 over documents and settings: the same hash gives the same rankings."""
@@ -44,6 +48,12 @@ class RetrievalIndex:
         self.strategies = tuple(searchers)
         self._searchers = dict(searchers)
         self._compares = compares
+        self.prefix = prefix
+        """What the ids of its documents begin with, where its set was joined with others."""
+
+    def of_query(self, query_id: str) -> "RetrievalIndex":
+        """Return the index that is searched for a query: this one, or of several joined sets that of its own."""
+        return self
 
     def search(self, strategy: str, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
         """Return the `k` best hits and the next until `documents` documents are ranked, ties by `chunk_id`.
@@ -72,6 +82,21 @@ class RetrievalIndex:
         return None if self._compares is None else self._compares.cosines(chunk_ids)
 
 
+class JoinedIndex(RetrievalIndex):
+    """The indexes of several query sets; a query is answered from the documents of its own set alone."""
+
+    def __init__(self, index_hash: str, parts: Mapping[str, RetrievalIndex], nothing: RetrievalIndex) -> None:
+        chunks = [chunk for part in parts.values() for chunk in part.chunks.values()]
+        super().__init__(index_hash, chunks, {})
+        self.strategies = nothing.strategies
+        self._parts = parts
+        self._nothing = nothing
+
+    def of_query(self, query_id: str) -> RetrievalIndex:
+        """Return the index of the query's set; of a set without documents an empty one."""
+        return self._parts.get(set_of(query_id), self._nothing)
+
+
 def open_index(
     documents: Sequence[Document],
     *,
@@ -79,10 +104,12 @@ def open_index(
     strategies: Collection[str],
     announce: Callable[[str], None],
     language: str = DEFAULT_LANGUAGE,
+    prefix: str = "",
 ) -> RetrievalIndex:
     """Open the index of `documents` for `strategies`: load what is saved under `folder`, build and save the rest.
 
-    `language` names stop words and stemmer of keyword search; `none` has neither.
+    `language` names stop words and stemmer of keyword search; `none` has neither. Documents of joined query sets get an
+    index for each set.
 
     Raises:
         RetrievalError: If a strategy is unknown or can't run here, or a document stands twice.
@@ -92,8 +119,11 @@ def open_index(
             raise RetrievalError(f"unknown search strategy {strategy!r}. Choose from {', '.join(STRATEGIES)}")
     if len({document.doc_id for document in documents}) != len(documents):
         raise RetrievalError("a doc_id stands twice among the documents; give each document its own")
-    index_hash = hash_of_index(documents, language)
+    index_hash, sets = hash_of_index(documents, language), _by_set(documents)
     home = folder / index_hash
+    if list(sets) != [""]:
+        part_of = partial(open_index, folder=folder, strategies=strategies, announce=announce, language=language)
+        return _open_joined(index_hash, sets, home, part_of)
     chunks = _open_chunks(documents, home, announce)
     searchers: dict[str, Searcher] = {}
     compares: ComparingSearcher | None = None
@@ -105,13 +135,35 @@ def open_index(
         searchers[SEMANTIC] = compares = semantic
     if HYBRID in strategies:
         searchers[HYBRID] = HybridSearcher(keyword, semantic)
-    return RetrievalIndex(index_hash, chunks, searchers, compares=compares)
+    return RetrievalIndex(index_hash, chunks, searchers, compares=compares, prefix=prefix)
+
+
+def _open_joined(
+    index_hash: str, sets: Mapping[str, Sequence[Document]], home: Path, part_of: Callable[..., RetrievalIndex]
+) -> JoinedIndex:
+    parts = {
+        name: part_of([replace(document, query_set="") for document in of_set], prefix=joined_id(name, ""))
+        for name, of_set in sets.items()
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    (home / PARTS_FILE).write_text(json.dumps([part.index_hash for part in parts.values()]), "utf-8")
+    return JoinedIndex(index_hash, parts, part_of(()))
 
 
 def hash_of_index(documents: Sequence[Document], language: str = DEFAULT_LANGUAGE) -> str:
     """Return the hash that the index of `documents` has, whatever strategies it is opened for."""
-    settings = {"corpus": corpus_hash(documents), "settings": INDEX_SETTINGS, "language": language}
+    sets = _by_set(documents)
+    hashes = {name: corpus_hash(of_set) for name, of_set in sets.items()}
+    corpus = hashes[""] if list(hashes) == [""] else hashes
+    settings = {"corpus": corpus, "settings": INDEX_SETTINGS, "language": language}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _by_set(documents: Sequence[Document]) -> dict[str, list[Document]]:
+    found: dict[str, list[Document]] = {}
+    for document in documents:
+        found.setdefault(document.query_set, []).append(document)
+    return found or {"": []}
 
 
 def _open_chunks(documents: Sequence[Document], home: Path, announce: Callable[[str], None]) -> tuple[Chunk, ...]:

@@ -85,7 +85,8 @@ class Bench:
 
     @cached_property
     def _clusters(self) -> dict[str, str]:
-        return cluster_ids([query for block in self.plan.blocks for query in block])
+        queries = [query for block in self.plan.blocks for query in block]
+        return cluster_ids(queries, self.inputs.query_set.same_documents)
 
     def asked(self, queries: Sequence[Query]) -> list[AskedQuery]:
         """Return queries without what would give their answers away."""
@@ -158,7 +159,7 @@ async def _graph_at_work(bench: Bench, client: ChatClient, setting: ArmSetting) 
     )
     place = system_place(bench.settings, suite, setting.run_id)
     assert bench.proxy is not None
-    async with system_at_work(desk, bench.proxy, bench.index.chunks, client.engine_gone, place=place) as graph:
+    async with system_at_work(desk, bench.proxy, bench.index, client.engine_gone, place=place) as graph:
         yield graph
 
 

@@ -110,6 +110,7 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
 def _manifest(inputs: RunInputs) -> Row:
     return {
         "suite": inputs.suite.model_dump(mode="json"),
+        **({"query_sets": dict(inputs.query_set.parts)} if inputs.query_set.parts else {}),
         "query_set_notes": list(inputs.query_set.notices),
         "engine": {
             "url": inputs.connection.base_url,

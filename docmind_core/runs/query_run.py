@@ -107,15 +107,16 @@ def _of_unknown_usage(journal: Journal, key: QueryKey) -> set[str]:
 def _tools(
     setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, deque[Row]], *, resumed: bool
 ) -> RecordingTools:
+    index = setting.index.of_query(key.query_id)
     return RecordingTools(
         engine=setting.engine,
-        index=setting.index,
+        index=index,
         journal=setting.journal,
         clock=setting.clock,
         trace=QueryTrace(key=key, level=setting.suite.level),
         guard=ContextGuard(window=setting.context_window),
         prompts=PromptCounts(counts=setting.counts),
-        caches=setting.caches.of_query(key) if setting.caches else None,
+        caches=setting.caches.of_query(key, index.prefix) if setting.caches else None,
         recorded=recorded,
         late_before=setting.journal.late_calls(key),
         failed_before={call.match: call for call in setting.journal.failed_calls(key)},

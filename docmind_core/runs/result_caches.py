@@ -72,9 +72,9 @@ class ArmCaches:
         """`warm` when an earlier run of the arm has left results, else `cold`."""
         return "warm" if self.store.holds(namespace(self.facts)) else "cold"
 
-    def of_query(self, key: QueryKey) -> "ResultCaches":
-        """Return them for one query."""
-        return ResultCaches(store=self.store, facts=self.facts, key=key)
+    def of_query(self, key: QueryKey, prefix: str = "") -> "ResultCaches":
+        """Return them for one query; `prefix` is that of its set where several are asked together."""
+        return ResultCaches(store=self.store, facts=self.facts, key=key, prefix=prefix)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +84,8 @@ class ResultCaches:
     store: CacheStore
     facts: CacheFacts
     key: QueryKey
+    prefix: str = ""
+    """Of the ids in the query's set: the same words about other documents are another query."""
     rows: list[Row] = field(default_factory=list)
     """Rows of `cache_lookups`."""
     _new: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
@@ -109,7 +111,8 @@ class ResultCaches:
         **parameters: Any,
     ) -> Any:
         """Return the JSON value kept for the same thing, else do the work, and keep what it returns if worth it."""
-        key_hash = cache_key(cache, query, self.facts, **parameters)
+        of_set = {"set": self.prefix} if self.prefix else {}
+        key_hash = cache_key(cache, query, self.facts, **parameters, **of_set)
         found = self._look_up(cache, key_hash)
         if found.hit:
             return found.value

@@ -37,10 +37,11 @@ def run_identity(
         engine: What answers.
         own: sha256 of the user's own code that the run is made with: his systems and plug-ins.
     """
+    sets = {f"query set {name}": sha256 for name, sha256 in query_set.parts.items()}
     return {
         "code": code_hash(),
         "prompts": prompt_hash(),
-        "query set": query_set.query_set_hash,
+        **(sets or {"query set": query_set.query_set_hash}),
         "retrieval index": index_hash,
         "model": engine.model,
         "engine dialect": engine.dialect.name,

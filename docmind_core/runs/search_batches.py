@@ -13,6 +13,15 @@ from docmind_core.retrieval.search import RANKED_DOCUMENTS, Hit
 class Searches(Protocol):
     """What can search: the retrieval index, or a stand-in of a test."""
 
+    def of_query(self, query_id: str) -> "Searches":
+        """Return what is searched for a query."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of its documents begin with, where its set was joined with others."""
+        ...
+
     def search(self, strategy: str, query: str, k: int, *, documents: int = 0) -> tuple[Hit, ...]:
         """Return the `k` best hits, best first, and the next until `documents` documents are ranked."""
         ...

@@ -8,6 +8,7 @@ from pathlib import Path
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.errors import EngineUnreachable
+from docmind_core.retrieval.index import RetrievalIndex
 from docmind_core.retrieval.search import Chunk, Hit, candidate_ranking
 from docmind_core.runs.query_tools import RecordingTools
 from docmind_core.runs.system_calls import SystemDesk
@@ -49,7 +50,7 @@ class SystemGraph:
     proxy: RecordingProxy
     run_token: str
     model: str
-    chunks: Mapping[str, Chunk]
+    index: RetrievalIndex
     engine_gone: EngineGone
 
     async def ainvoke(self, question: str, _config: object, *, context: AgentContext) -> dict[str, ArmAnswer]:
@@ -78,21 +79,24 @@ class SystemGraph:
                 raise called.failed
             if called.lost is not None and (gone := await self.engine_gone(called.lost)) is not None:
                 raise gone
-        read = hits_of(answer.sources or (), self.chunks)
+        index = self.index.of_query(tools.trace.key.query_id)
+        read = hits_of(answer.sources or (), index.chunks, index.prefix)
         searched = candidate_ranking([search.hits for search in tools.searches]) if tools.searches else ()
         return {"result": read_answer(answer.text, read, first_chunks(read) or searched)}
 
 
-def hits_of(sources: Sequence[str], chunks: Mapping[str, Chunk]) -> tuple[Hit, ...]:
+def hits_of(sources: Sequence[str], chunks: Mapping[str, Chunk], prefix: str = "") -> tuple[Hit, ...]:
     """Return the passages that a system says it read, in its order.
 
-    A document represents all its passages. One that is not in the query set keeps its rank.
+    A document represents all its passages. One that is not in the query set keeps its rank. A system may leave the
+    `prefix` out, which ids have where several query sets are asked.
     """
     by_document: dict[str, list[Chunk]] = {}
     for chunk in chunks.values():
         by_document.setdefault(chunk.doc_id, []).append(chunk)
     found: list[Chunk] = []
-    for source in dict.fromkeys(sources):
+    for given in dict.fromkeys(sources):
+        source = given if given in chunks or given in by_document else f"{prefix}{given}"
         known = [chunks[source]] if source in chunks else by_document.get(source)
         found += known or [Chunk(chunk_id=f"{source}#0", doc_id=source, title="", text="", position=0)]
     return tuple(Hit(chunk=chunk, score=1.0 / rank) for rank, chunk in enumerate(found, start=1))
@@ -107,7 +111,7 @@ def first_chunks(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 async def system_at_work(
     desk: SystemDesk,
     proxy: RecordingProxy,
-    chunks: Mapping[str, Chunk],
+    index: RetrievalIndex,
     engine_gone: EngineGone,
     *,
     place: SystemPlace,
@@ -120,7 +124,7 @@ async def system_at_work(
             proxy=proxy,
             run_token=run_token,
             model=desk.engine.model,
-            chunks=chunks,
+            index=index,
             engine_gone=engine_gone,
         )
 

@@ -206,7 +206,7 @@ async def probe_system(probing: Probing, proxy: RecordingProxy, name: str) -> Pr
     suite, model = probing.inputs.suite, probing.inputs.connection.model
     plan = plan_queries(probing.inputs.query_set.queries, suite)
     query = (*plan.warm_up, *plan.blocks[0])[0]
-    find = partial(probing.index.search, suite.strategy)
+    find = partial(probing.index.of_query(query.query_id).search, suite.strategy)
     probed = ProbedSystem(name=name, spec=suite.systems[name], model=model, find=find)
     place = system_place(probing.settings, suite, f"probe.{name}")
     async with started_system(probed.spec, model, probed, proxy, place=place) as (system, run_token):

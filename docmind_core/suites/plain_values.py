@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1000}$")]
@@ -42,3 +42,25 @@ def _other_kind(wanted: str, given: str) -> PydanticCustomError:
 Count = Annotated[int, BeforeValidator(_number)]
 Measure = Annotated[float, BeforeValidator(_number)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
+ONE_SET, SEVERAL_SETS = "one query set", "several query sets"
+"""Which of the two a suite names: pydantic puts it into the place of an error."""
+
+
+def _each_once(named: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if isinstance(named, str):
+        return named
+    if not named:
+        raise ValueError("names no query set")
+    if len(set(named)) != len(named):
+        raise ValueError("a query set is named twice")
+    return named[0] if len(named) == 1 else named
+
+
+QuerySetNames = Annotated[
+    Annotated[PlainText, Tag(ONE_SET)] | Annotated[tuple[PlainText, ...], Tag(SEVERAL_SETS)],
+    Discriminator(lambda given: SEVERAL_SETS if isinstance(given, list | tuple) else ONE_SET),
+    AfterValidator(_each_once),
+]
+"""A query set, or several that are asked together."""

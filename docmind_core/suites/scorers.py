@@ -57,8 +57,8 @@ def load_scorer(reference: str) -> LoadedScorer:
 
 def plugin_hashes(suite: Suite) -> dict[str, str]:
     """Return by reference the sha256 of the user's code that a suite names, as it is now, or `not loadable`."""
-    reader = reader_of(suite.query_set)
-    references = [*map(reference_of, suite.metrics), *([reader[0]] if reader else [])]
+    readers = [reader[0] for named in suite.query_sets if (reader := reader_of(named))]
+    references = [*map(reference_of, suite.metrics), *readers]
     return {reference: _hash_now(reference) for reference in references}
 
 

@@ -26,7 +26,7 @@ from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
-from docmind_core.suites.plain_values import Count, Measure, PlainText, Switch
+from docmind_core.suites.plain_values import ONE_SET, SEVERAL_SETS, Count, Measure, PlainText, QuerySetNames, Switch
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
 from docmind_core.suites.systems import SystemName, SystemSpec
 
@@ -58,7 +58,7 @@ class Suite(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
-    query_set: PlainText
+    query_set: QuerySetNames
     limit: Count | None = Field(default=None, ge=1)
     arms: tuple[str, ...] = Field(default=("single_pass", "naive_supervisor"), min_length=1)
     systems: dict[SystemName, SystemSpec] = Field(default_factory=dict)
@@ -174,6 +174,11 @@ class Suite(BaseModel):
         """Every strategy that some arm may use, each once; the index is opened for these."""
         return tuple(dict.fromkeys((self.strategy, *self.strategies)))
 
+    @property
+    def query_sets(self) -> tuple[str, ...]:
+        """What `query_set` names, one or more."""
+        return (self.query_set,) if isinstance(self.query_set, str) else self.query_set
+
     def system(self, arm: str) -> SystemSpec | None:
         """Return the system that an arm is, its second run `NAME.again` among them; None for an arm of ours."""
         return self.systems.get(arm.removesuffix(".again"))
@@ -225,7 +230,8 @@ def load_suite(name_or_path: str) -> Suite:
         )
     suite = parse_suite(_read_text(path), source=str(path))
     systems = {name: system.placed_in(path.parent.resolve()) for name, system in suite.systems.items()}
-    query_set = absolute_query_set(suite.query_set, path.parent)
+    sets = tuple(absolute_query_set(named, path.parent) for named in suite.query_sets)
+    query_set = sets[0] if len(sets) == 1 else sets
     metrics = tuple(absolute_reference(reference_of(entry), path.parent) for entry in suite.metrics)
     return suite.model_copy(update={"query_set": query_set, "systems": systems, "metrics": metrics})
 
@@ -282,7 +288,8 @@ def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]
     for problem in errors:
         line = lines.of(problem["loc"])
         where = source if line is None else f"{source}:{line}"
-        field = ".".join(ascii(str(part))[1:-1][:80] for part in problem["loc"]) or "suite"
+        parts = (part for part in problem["loc"] if part not in {ONE_SET, SEVERAL_SETS})
+        field = ".".join(ascii(str(part))[1:-1][:80] for part in parts) or "suite"
         if problem["type"] == "extra_forbidden":
             fields = SystemSpec.model_fields if problem["loc"][0] == "systems" else Suite.model_fields
             close = get_close_matches(str(problem["loc"][-1]), fields, n=1)

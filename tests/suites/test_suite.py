@@ -32,6 +32,10 @@ def test_each_bundled_suite_is_valid_and_called_by_its_file_s_name(name):
         (MINIMAL + "arms: [tuned, tuned]\n", "an arm is named twice"),
         (MINIMAL + "strategies: [keyword_search, keyword_search]\n", "a strategy is named twice"),
         (MINIMAL + "strategies: []\n", "at least 1 item"),
+        ("name: toy\nquery_set:\n  - a\n  - a\n", r"toy\.yaml:2: query_set: a query set is named twice"),
+        ("name: toy\nquery_set: []\n", r"toy\.yaml:2: query_set: names no query set"),
+        ("name: toy\nquery_set:\n  - a\n  - 5\n", r"toy\.yaml:\d: query_set\.1: Input should be a valid string"),
+        ("name: toy\nquery_set: 5\n", r"toy\.yaml:2: query_set: Input should be a valid string"),
         (MINIMAL + "schedule: nightly\n", "cron expression of five fields"),
         (MINIMAL + "engine: http://user:pass@host:8000\n", "api_key_env"),
         ("name: ../evil\nquery_set: x\n", r"toy\.yaml:\d+: name: "),
@@ -136,3 +140,7 @@ def test_a_folder_in_a_suite_file_is_found_beside_that_file(tmp_path):
     path = tmp_path / "toy.yaml"
     path.write_text("name: toy\nquery_set: my-set\n", "utf-8")
     assert load_suite(str(path)).query_set == str(tmp_path / "my-set")
+    path.write_text("name: toy\nquery_set: [my-set, facts]\n", "utf-8")
+    assert load_suite(str(path)).query_set == (str(tmp_path / "my-set"), "facts")
+    path.write_text("name: toy\nquery_set: [facts]\n", "utf-8")
+    assert load_suite(str(path)).query_set == "facts"
