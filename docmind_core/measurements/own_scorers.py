@@ -8,13 +8,14 @@ from typing import Any
 from docmind_core.errors import UsageError
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.metrics.catalogue import REASONS
+from docmind_core.metrics.metric import SCORER_DEADLINE_S
 from docmind_core.plugins import described
 from docmind_core.query_sets.queries import Query
 from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.suites.scorers import load_scorer
 
 FAILED, IMPLAUSIBLE = "scorer_failed", "implausible"
-_DETAIL_MAX = 300
+DETAIL_MAX = 300
 _FIXED_AT_START = ("name", "unit", "range", "better")
 
 
@@ -28,6 +29,8 @@ class OwnScorer:
     """The scorer's own, and the beginning of its file's hash: a rescored run shows which formula it has."""
     score: Any = None
     broken: str | None = None
+    deadline_s: float = SCORER_DEADLINE_S
+    """Longest that one call may take."""
 
     def __call__(self, query: Query, run: QueryRun, /) -> Score:
         """Return the value that the scorer gives, or the reason for which there is none."""
@@ -56,7 +59,7 @@ class OwnScorer:
         return Score(metric=self.own.name, value=number)
 
     def _missing(self, because: str, detail: str) -> Score:
-        return Score(metric=self.own.name, missing_because=because, detail=detail[:_DETAIL_MAX])
+        return Score(metric=self.own.name, missing_because=because, detail=detail[:DETAIL_MAX])
 
 
 def open_own_scorer(own: OwnMetric) -> OwnScorer:
@@ -74,6 +77,7 @@ def open_own_scorer(own: OwnMetric) -> OwnScorer:
         own=own,
         version=f"{loaded.own.version}+{loaded.own.sha256[:8]}",
         score=loaded.score,
+        deadline_s=loaded.deadline_s,
         broken=f"another metric than when the run began ({', '.join(changed)}); start a new run" if changed else None,
     )
 

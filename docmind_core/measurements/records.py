@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from docmind_core.metrics.metric import Direction, Metric
+from docmind_core.metrics.metric import SCORER_DEADLINE_S, Direction, Metric
 from docmind_core.query_sets.queries import Query
 
 
@@ -81,6 +81,8 @@ class FormulaScorer:
     metric: Metric
     version: str
     formula: Formula
+    deadline_s: float = SCORER_DEADLINE_S
+    """Longest that one call may take where the scorer is the user's; a longer one is ended."""
 
     def __call__(self, query: Query, run: QueryRun, /) -> Score:
         """Return the value, or why there is none."""
@@ -88,7 +90,7 @@ class FormulaScorer:
         return found if isinstance(found, Score) else Score(metric=self.metric.name, value=found)  # type: ignore[arg-type]
 
 
-def scorer(
+def scorer(  # noqa: PLR0913 - one keyword for each fact of a metric
     *,
     unit: str,
     range: str,  # noqa: A002 - as in the catalogue
@@ -96,6 +98,7 @@ def scorer(
     definition: str,
     missing: str = "never",
     version: str = "1",
+    deadline_s: float = SCORER_DEADLINE_S,
 ) -> Callable[[Formula], FormulaScorer]:
     """Make a scorer of a function of a query and its run, which gives the metric its name.
 
@@ -108,6 +111,7 @@ def scorer(
         definition: What the number is, in words that a reader of a report understands.
         missing: When there is no value.
         version: Raise it whenever the formula changes.
+        deadline_s: Longest that one call may take, seconds; then it is ended and there is no value.
     """
 
     def made(formula: Formula) -> FormulaScorer:
@@ -121,6 +125,6 @@ def scorer(
             missing=missing,
             source="`measurements`",
         )
-        return FormulaScorer(metric=metric, version=version, formula=formula)
+        return FormulaScorer(metric=metric, version=version, formula=formula, deadline_s=deadline_s)
 
     return made

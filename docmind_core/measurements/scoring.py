@@ -3,12 +3,11 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.own_scorers import open_own_scorer
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.measurements.routing import Routing
+from docmind_core.measurements.scorer_process import ScorerProcess
 from docmind_core.measurements.scorers import SCORERS
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.chunks import chunk_documents
@@ -47,11 +46,12 @@ def score_benchmark_run(
     queries = {query.query_id: query for query in query_set.queries}
     gold_chunks, routing = _gold_chunks(query_set), Routing(settings, query_set)
     scorers: list[Versioned] = [(scorer.version, _alone(scorer)) for scorer in SCORERS]
-    of_the_user: list[Versioned] = [(scorer.version, _alone(scorer)) for scorer in map(open_own_scorer, own)]
     rows = 0
-    for run_id in run_ids:
-        of_run = [*scorers, (ROUTING_VERSION, routing.scorer_of(run_id)), *of_the_user]
-        rows += _score_run(settings.tables, run_id, queries, gold_chunks, of_run)
+    with ScorerProcess(own) as process:
+        of_the_user: list[Versioned] = [(version, _alone(scorer)) for version, scorer in process.scorers()]
+        for run_id in run_ids:
+            of_run = [*scorers, (ROUTING_VERSION, routing.scorer_of(run_id)), *of_the_user]
+            rows += _score_run(settings.tables, run_id, queries, gold_chunks, of_run)
     return rows
 
 
@@ -121,7 +121,6 @@ def _query_run(
     logged: object,
 ) -> QueryRun:
     answered = record["status"] == "answered"
-    passages = _as_read(record, gold_chunks)
     return QueryRun(
         query_id=str(record["query_id"]),
         replicate=int(str(record["replicate"])),
@@ -132,7 +131,7 @@ def _query_run(
         candidate_chunk_ids=tuple(candidates.get((record["query_id"], record["replicate"]), ())),
         ranking_known=logged != "nothing",
         reading_known=logged in {"passages", None} and not (answered and record["passages"] is None),
-        passages=MappingProxyType(passages),  # a scorer of the user's can't change what the next one reads
+        passages=_as_read(record, gold_chunks),
     )
 
 

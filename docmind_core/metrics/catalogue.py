@@ -46,8 +46,8 @@ REASONS: dict[str, str] = {
     "no_correct": "no query passed",
     "no_model_call": "the arm asked no model, so it has no cost of one: 0 tokens are not a saving",
     "not_scored": "the run was not scored yet: nobody compared its answers with the accepted ones",
-    "scorer_failed": "your own scorer raised an error, or could not be loaded when the run was scored; "
-    "`measurements.missing_detail` holds what it said",
+    "scorer_failed": "your own scorer raised an error, ran past its deadline_s, ended its process, or could not be "
+    "loaded; `measurements.missing_detail` holds what it said",
     "n_too_small": "too few values for this statistic",
     "judge_parse_error": "the judge's verdict could not be read",
     "judge_disabled": "it takes a judge, and none is configured",

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from docmind_core.errors import SuiteError, UsageError
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import LIMITS, MINIMUM_SUFFIX, find_limit
-from docmind_core.metrics.metric import Metric
+from docmind_core.metrics.metric import SCORER_DEADLINE_S, Metric
 from docmind_core.plugins import load_plugin, reader_of
 from docmind_core.suites.own_metrics import OwnMetric, reference_of
 from docmind_core.suites.suite import Suite, limit_problems_of
 
 _DECLARED = ("name", "unit", "range", "better", "definition", "missing")
+DEADLINE_S_MAX = 86_400
 _READS_LIKE_A_LIMIT = re.compile(rf"_p\d+(_|$)|{MINIMUM_SUFFIX}$")
 
 
@@ -27,6 +28,8 @@ class LoadedScorer:
     own: OwnMetric
     score: Any
     """Called with a query and its run; what it returns is not trusted."""
+    deadline_s: float
+    """Longest that one call may take."""
 
 
 def load_scorer(reference: str) -> LoadedScorer:
@@ -52,7 +55,14 @@ def load_scorer(reference: str) -> LoadedScorer:
         own = OwnMetric.model_validate(given | declared)
     except ValidationError as error:
         raise UsageError(f"{reference}: {'; '.join(_problems(error))}") from error
-    return LoadedScorer(own=own, score=found)
+    return LoadedScorer(own=own, score=found, deadline_s=_deadline_of(found, reference))
+
+
+def _deadline_of(found: Any, reference: str) -> float:
+    seconds = getattr(found, "deadline_s", SCORER_DEADLINE_S)
+    if not isinstance(seconds, int | float) or not 0 < seconds <= DEADLINE_S_MAX:
+        raise UsageError(f"{reference}: deadline_s should be a number of seconds from above 0 to {DEADLINE_S_MAX:,}")
+    return float(seconds)
 
 
 def plugin_hashes(suite: Suite) -> dict[str, str]:

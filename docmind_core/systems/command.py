@@ -77,7 +77,7 @@ class CommandSystem:
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
     """End what it left in the background too, which would call the model for no question."""
-    end_group(process)
+    end_group(process.pid)
     assert process.stdout is not None
     while await process.stdout.read(2**16):  # a pipe that is not read to its end stays open
         pass

@@ -43,7 +43,7 @@ class _Process:
         return self.waiting[number]
 
     async def end(self) -> None:
-        end_group(self.process)
+        end_group(self.process.pid)
         if self.listening is not None:
             await self.listening
 
@@ -185,7 +185,7 @@ class InProcessSystem:
                     f"the system's process was ended: it did not react for {CANCEL_S:g} s when query {query_id} had "
                     "run past its deadline. Something in it blocks the event loop."
                 )
-                end_group(worker.process)
+                end_group(worker.process.pid)
             except DocMindError:
                 pass
 

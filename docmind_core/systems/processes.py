@@ -1,16 +1,15 @@
-"""Ending the processes of a system of the user."""
+"""Ending processes that run code of the user's."""
 
-import asyncio
 import os
 import signal
 from contextlib import suppress
 
 
-def end_group(process: asyncio.subprocess.Process) -> None:
-    """End a process that leads its own session, and whatever it has started there."""
+def end_group(leader: int) -> None:
+    """End the process of this number, which leads its own session, and whatever it has started there."""
     # Its group may live on when it has ended itself, and keeps its number as long.
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(leader, signal.SIGKILL)
 
 
 def exit_text(code: int) -> str:

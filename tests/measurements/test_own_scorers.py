@@ -1,10 +1,12 @@
 """Whatever a scorer of the user's does, each query run has a value or a reason, and all other metrics stay."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from docmind_core.measurements import scorer_process
 from docmind_core.measurements.own_scorers import OwnScorer, open_own_scorer
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.measurements.scorers import SCORERS
@@ -128,12 +130,12 @@ def test_a_scorer_that_is_gone_or_means_something_else_now_costs_its_own_metric_
         (other, "another metric than when the run began (range '0 and above' → '0 to 1')"),
     ):
         own = OWN if source is None else declared(tmp_path, source)
-        score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET, [own])
-        rows = read_segment(settings.tables, "measurements", RUN_ID)
-        (failed,) = [row for row in rows if row["missing_because"] == "scorer_failed"]
-        assert failed["metric"] == "answer_words"
-        assert said in failed["missing_detail"]
-        assert [row["value"] for row in rows if row["metric"] == "exact_match"] == [1.0]
+        assert said in open_own_scorer(own).broken
+    score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET, [own])
+    rows = read_segment(settings.tables, "measurements", RUN_ID)
+    (failed,) = [row for row in rows if row["missing_because"] == "scorer_failed"]
+    assert (failed["metric"], said in failed["missing_detail"]) == ("answer_words", True)
+    assert [row["value"] for row in rows if row["metric"] == "exact_match"] == [1.0]
 
 
 def test_another_formula_of_the_same_metric_is_told_apart_by_its_version(tmp_path):
@@ -143,10 +145,83 @@ def test_another_formula_of_the_same_metric_is_told_apart_by_its_version(tmp_pat
     assert first.version != second.version
 
 
+ENDS = """
+import os, time
+from docmind_core.measurements.records import scorer
+said = dict(unit="words", range="0 and above", better="lower", definition="Words of the answer.")
+@scorer(**said, deadline_s=0.01)
+def hangs(query, run):
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:
+            pass
+@scorer(**said)
+def exits(query, run):
+    os._exit(7) if query.query_id == "q1" else None
+    return 5
+@scorer(**said)
+def answer_words(query, run):
+    print("to standard error")
+    return len(run.answer.split())
+"""
+
+
+def test_a_scorer_that_never_ends_or_ends_its_process_costs_its_own_values_alone(
+    settings, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setattr(scorer_process, "FAILURES_MAX", 2)
+    own = declared(tmp_path, ENDS)
+    path = own.scorer.rpartition(":")[0]
+    others = [own.model_copy(update={"name": name, "scorer": f"{path}:{name}"}) for name in ("hangs", "exits")]
+    ids = [f"q{number}" for number in range(1, 4)]
+    write_rows(settings, {"query_runs": [make_query_run_row(query_id) for query_id in ids]})
+    asked = replace(QUERY_SET, queries=tuple(make_query(query_id) for query_id in ids))
+
+    score_benchmark_run(settings, BENCHMARK_RUN, asked, [*others, own])
+
+    rows = read_segment(settings.tables, "measurements", RUN_ID)
+    found = {(row["metric"], row["query_id"]): row for row in rows}
+    late = "the scorer was not done within 0.01 s, its deadline_s"
+    assert [found["hangs", query_id]["missing_detail"] for query_id in ids] == [
+        *[late] * 2,
+        f"not called after 2 query runs on which {late}",
+    ]
+    assert [found["exits", query_id]["value"] for query_id in ids] == [None, 5.0, 5.0]
+    assert found["exits", "q1"]["missing_detail"] == "the scorer's process exited with code 7"
+    assert {found["hangs", "q1"]["missing_because"], found["exits", "q1"]["missing_because"]} == {"scorer_failed"}
+    assert [found["answer_words", query_id]["value"] for query_id in ids] == [1.0] * 3
+    said = capfd.readouterr()
+    assert (said.out, said.err.count("to standard error")) == ("", 3)
+
+
+def test_a_scorer_s_file_that_ends_the_process_while_it_is_loaded_is_left_out(settings, tmp_path):
+    write_rows(settings, {"query_runs": [make_query_run_row("q1")]})
+    ends = declared(tmp_path, "import os\nos._exit(3)")
+    score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET, [ends])
+    (row,) = [row for row in read_segment(settings.tables, "measurements", RUN_ID) if row["metric"] == ends.name]
+    assert row["missing_detail"] == "while it was loaded, the scorer's process exited with code 3"
+
+
+@pytest.mark.parametrize("seconds", ["0", "'soon'", "float('nan')", "1e9"])
+def test_a_deadline_that_is_no_length_of_time_is_refused(tmp_path, seconds):
+    own = declared(tmp_path, SOURCE.replace("version=", f"deadline_s={seconds}, version="))
+    assert "deadline_s should be a number of seconds from above 0 to 86,400" in open_own_scorer(own).broken
+
+
 def test_a_scorer_cannot_change_what_the_next_one_reads(settings, tmp_path):
     rows = [make_query_run_row("q1", answer="Paris", passages='["d1#0"]')]
     write_rows(settings, {"query_runs": rows})
-    source = SOURCE.replace("return len", "run.passages.clear()\n    return len")
-    score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET, [declared(tmp_path, source)])
-    (row,) = [r for r in read_segment(settings.tables, "measurements", RUN_ID) if r["metric"] == "answer_words"]
-    assert row["missing_because"] == "scorer_failed"
+    clearing = SOURCE.replace("return len", "run.passages.clear()\n    return len")
+    reading = SOURCE.replace("answer_words", "passages_read").replace("run.answer.split()", "run.passages")
+    own = declared(tmp_path, clearing + reading)
+    second = own.model_copy(
+        update={"name": "passages_read", "scorer": own.scorer.replace("answer_words", "passages_read")}
+    )
+    evident = replace(QUERY_SET, queries=QUERY_SET.queries[:1])
+    score_benchmark_run(settings, BENCHMARK_RUN, evident, [own, second])
+    rows = read_segment(settings.tables, "measurements", RUN_ID)
+    assert {row["metric"]: row["value"] for row in rows if row["metric"] in (own.name, second.name)} == {
+        own.name: 1.0,
+        second.name: 1.0,
+    }
