@@ -43,7 +43,7 @@ def condition_differences(baseline: Mapping[str, object], candidate: Mapping[str
 
 
 def origin_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:
-    """Return what a change between two comparable runs may come from: commit, prompts by file, engine, packages."""
+    """Return what a change between two comparable runs may come from: commit, engine, packages, code of the user's."""
     theirs, ours = (_origins(row) for row in (baseline, candidate))
     return tuple(_differences(theirs, ours))
 
@@ -87,7 +87,11 @@ def _origins(row: Mapping[str, object]) -> dict[str, object]:
         found["prompt_hash"] = row.get("prompt_hash")
     if "code" in manifest:
         found["code"] = manifest["code"]
-    return found | {f"package {name}": version for name, version in _object(manifest.get("packages")).items()}
+    found |= {f"package {name}": version for name, version in _object(manifest.get("packages")).items()}
+    found |= {f"plugin {name.rpartition('/')[2]}": sha for name, sha in _object(manifest.get("plugins")).items()}
+    arm = str(row.get("arm") or "").removesuffix(".again")
+    own = {name: sha for name, sha in _object(manifest.get("systems")).items() if name == arm}
+    return found | {f"system {name}": sha for name, sha in own.items()}
 
 
 def _leaves(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:

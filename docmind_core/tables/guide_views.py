@@ -108,8 +108,9 @@ METRIC_HISTORY = View(
         "has_clock": "True for times: they are shown over time and decide nothing between nights",
         "previous_run_id": "Run before it in the series",
         "previous_value": "Value of that run",
-        "changed_since_previous": "What a regression may come from, old → new: commit, prompts, engine version and "
-        "packages against the run before it; nothing, or NULL for the first run of the series",
+        "changed_since_previous": "What a regression may come from, old → new: commit, prompts, engine version, "
+        "packages, the user's own code (plugin, system) and the scorer's version against the run before it; "
+        "nothing, or NULL for the first run of the series",
         "comparable": "False when the run was resumed with a changed suite, code or prompt",
     },
 )

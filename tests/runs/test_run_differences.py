@@ -19,7 +19,7 @@ PROMPT = min(prompt_files.prompt_hashes())
 QUERY_SET = QuerySet(name="toy", documents=(), queries=(), query_set_hash="q", corpus_hash="c")
 
 
-def facts(arm="tuned", *, suite=None, engine=None, index_hash="i", query_set=QUERY_SET, key=KEYS[0]):
+def facts(arm="tuned", *, suite=None, engine=None, index_hash="i", query_set=QUERY_SET, key=KEYS[0], plugins=None):
     inputs = manifest.RunInputs(
         benchmark_run=key,
         suite=Suite.model_validate({"name": "toy", "query_set": "toy", **(suite or {})}),
@@ -27,6 +27,7 @@ def facts(arm="tuned", *, suite=None, engine=None, index_hash="i", query_set=QUE
         index_hash=index_hash,
         connection=EngineConnection(base_url="http://127.0.0.1:1", model="tiny", managed=True, **(engine or {})),
         dagster_run_id=key,
+        plugins=plugins or {},
     )
     return {**manifest.run_facts(inputs, arm, engine_session=key), "status": "finished"}
 
@@ -72,6 +73,19 @@ def test_a_changed_package_commit_and_code_are_named(monkeypatch):
     monkeypatch.setattr(manifest, "git_state", lambda: ("abc", False))
     monkeypatch.setattr(manifest, "code_hash", lambda: "f" * 64)
     assert fields(before, facts()) - {"git_dirty"} == {"git_sha", "code", "packages.vllm"}
+
+
+def test_changed_code_of_the_user_is_named_by_its_reference(monkeypatch):
+    monkeypatch.setattr(manifest, "system_hashes", lambda suite: {"mine": "a", "other": "a"})
+    suite = {"systems": {name: {"url": "http://127.0.0.1:1"} for name in ("mine", "other")}, "arms": []}
+    before = facts("mine", suite=suite, plugins={"/home/a/my_scorers.py:words": "1"})
+    monkeypatch.setattr(manifest, "system_hashes", lambda suite: {"mine": "b", "other": "b"})
+    after = facts("mine", suite=suite, plugins={"/home/a/my_scorers.py:words": "2"})
+
+    assert [one.text for one in origin_differences(before, after)] == [
+        "plugin my_scorers.py:words 1 → 2",
+        "system mine a → b",
+    ]
 
 
 def test_a_run_of_an_earlier_version_shows_what_it_has():

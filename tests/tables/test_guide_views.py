@@ -1,12 +1,13 @@
 """The guide's views over planted rows, and the macro `report_period`."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from docmind_core.tables.reading import query_segments
-from tests.builders import RUN_ID, make_call_row, make_query_run_row, make_run_row, write_rows
+from tests.builders import RUN_ID, make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
 from tests.guide_example import AGENTS, START, guide_example
 
 OTHER_DAY = "20261123T020000Z-smoke-aaaa.tuned"
@@ -206,6 +207,34 @@ def test_a_run_s_history_names_what_changed_since_the_run_before_it_in_its_serie
         "nothing",
         "engine_version 0.31 → unknown; prompt_hash unknown → abc",
     ]
+
+
+def test_a_changed_scorer_or_system_of_the_user_is_named_in_the_history(settings):
+    code = ({"m.py:words": "aaaa1111bbbb22223333"}, {"m.py:words": "cccc"}, {"m.py:words": "cccc"})
+    versions, systems = ("1+aaaa", "1+cccc", "1+dddd"), ("e" * 64, "e" * 64, "f" * 64)
+    run_ids = tuple(f"2026112{day}T020000Z-smoke-aaaa.mine" for day in range(len(code)))
+    for day, run_id in enumerate(run_ids):
+        made_with = {
+            "plugins": {f"/home/{name}": sha for name, sha in code[day].items()},
+            "systems": {"mine": systems[day], "other": str(day)},
+        }
+        started, manifest = START + timedelta(days=day), json.dumps(made_with)
+        row = make_run_row(run_id, arm="mine", series_key="s1", started_at=started, manifest=manifest)
+        score = make_score_row("words", 4.0, run_id=run_id, scorer_version=versions[day])
+        asked = make_query_run_row(run_id=run_id, wall_s=1.0)
+        write_rows(settings, {"runs": [row], "query_runs": [asked], "measurements": [score]}, run_id)
+
+    found = ask(settings, "from metric_history where metric in ('words', 'wall_p50_s')", run_ids=run_ids)
+    changed = {(row["metric"], row["run_id"]): row["changed_since_previous"] for row in found}
+    system = f"system mine {'e' * 12} → {'f' * 12}"
+    assert changed == {
+        ("wall_p50_s", run_ids[0]): None,
+        ("wall_p50_s", run_ids[1]): "plugin m.py:words aaaa1111bbbb → cccc",
+        ("wall_p50_s", run_ids[2]): system,
+        ("words", run_ids[0]): None,
+        ("words", run_ids[1]): "plugin m.py:words aaaa1111bbbb → cccc; scorer_version 1+aaaa → 1+cccc",
+        ("words", run_ids[2]): f"{system}; scorer_version 1+cccc → 1+dddd",  # rescored with a newer file
+    }
 
 
 def test_percentiles_by_agent_appear_from_their_n_on(settings):

@@ -60,6 +60,11 @@ figures as (
     left join call_reasons as c using (run_id)
     where l.agent = 'all'
 ),
+formulas as (
+    select run_id, metric, string_agg(distinct scorer_version, ', ' order by scorer_version) as version
+    from measurements
+    group by all
+),
 history as (
     select
         runs.run_id,
@@ -68,10 +73,13 @@ history as (
         figures.n,
         figures.missing_because,
         figures.has_clock,
+        formulas.version,
         lag(runs.run_id) over series as previous_run_id,
-        lag(figures.value) over series as previous_value
+        lag(figures.value) over series as previous_value,
+        lag(formulas.version) over series as previous_version
     from figures
     join runs using (run_id)
+    left join formulas on formulas.run_id = figures.run_id and formulas.metric = figures.metric
     window series as (partition by runs.series_key, figures.metric order by runs.run_number nulls first, runs.started_at, runs.run_id)
 ),
 -- What a regression may come from is no condition of its series: each run's values by name.
@@ -80,12 +88,16 @@ origins as (
         unnest([left(git_sha, 12), git_dirty::varchar, left(prompt_hash, 12), engine_version]) as value
     from runs
     union all by name
-    select run_id, 'package ' || package as field, json_extract_string(manifest, '$.packages."' || package || '"') as value
+    select
+        run_id,
+        kind || ' ' || regexp_extract(entry.key, '[^/]*$') as field,
+        if(kind = 'package', entry.value, left(entry.value, 12)) as value
     from (
-        select run_id, manifest, unnest(json_keys(manifest, '$.packages')) as package
-        from runs
-        where json_valid(manifest) and json_exists(manifest, '$.packages')
+        select run_id, arm, kind, unnest(map_entries(json_extract(manifest, '$.' || kind || 's')::map(varchar, varchar))) as entry
+        from runs, unnest(['package', 'plugin', 'system']) as kinds(kind)
+        where json_valid(manifest) and json_type(manifest, '$.' || kind || 's') = 'OBJECT'
     )
+    where kind <> 'system' or entry.key in (arm, regexp_replace(arm, '\.again$', ''))
 ),
 steps as (
     select distinct run_id, previous_run_id from history where previous_run_id is not null
@@ -116,7 +128,15 @@ select
     history.has_clock,
     history.previous_run_id,
     history.previous_value,
-    if(history.previous_run_id is null, null, coalesce(changes.changed, 'nothing')) as changed_since_previous,
+    case
+        when history.previous_run_id is not null
+            then coalesce(
+                nullif(concat_ws('; ', changes.changed, if(history.version is distinct from history.previous_version,
+                    format('scorer_version {} → {}', coalesce(history.previous_version, 'unknown'), coalesce(history.version, 'unknown')),
+                    null)), ''),
+                'nothing'
+            )
+    end as changed_since_previous,
     runs.comparable
 from history
 join runs using (run_id)
