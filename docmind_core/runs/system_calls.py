@@ -216,6 +216,9 @@ class SystemDesk:
             )
         return self._others[self.replicate]
 
+    def turned_away(self, what: str) -> None:
+        """Take no note: the system was given an error, and no engine computed anything."""
+
     async def search(self, query: str, text: str, k: int) -> Sequence[Mapping[str, Any]] | None:
         """Search the query set's index as an agent of ours would; the ranking is a row of `retrieved`."""
         called = self.questions[query]

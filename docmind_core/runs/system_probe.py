@@ -80,6 +80,8 @@ class ProbedSystem:
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     calls: list[SeenCall] = field(default_factory=list)
     searches: list[str] = field(default_factory=list)
+    asked_in_vain: list[str] = field(default_factory=list)
+    """What it asked the proxy for that is not served."""
     model: str = ""
     """The model that the engine serves."""
     answer: SystemAnswer | None = None
@@ -102,7 +104,8 @@ class ProbedSystem:
         """Why it can't be measured, and what to set; None when its calls are seen."""
         if self.calls:
             return None
-        failed = f" It failed: {self.problem}" if self.problem else ""
+        failed = f" It asked for {self._in_vain}." if self.asked_in_vain else ""
+        failed += f" It failed: {self.problem}" if self.problem else ""
         return (
             f"system {self.name}: no call of the model came through the recording proxy when it was asked a question, "
             f"so its tokens could not be counted.{failed} Let its client take its base URL from the environment "
@@ -123,6 +126,7 @@ class ProbedSystem:
             "client for each question, or let the graph be a function that returns it": self.unattributed > 0,
             f"it asks for the model {', '.join(sorted(filter(None, others)))}, and the engine serves {self.model}: "
             'hand the name over, for example env: {MODEL: "{model}"}': bool(others),
+            f"it asked for {self._in_vain}": bool(self.asked_in_vain),
             "agents known by a fingerprint: name them under `agents` of the system": any(
                 agent.name.startswith("fp:") for agent in self.agents
             ),
@@ -138,6 +142,12 @@ class ProbedSystem:
             *(() if limited or not self.calls else ("limit of the answer: it sets no max_tokens in some calls",)),
         )
 
+    @property
+    def _in_vain(self) -> str:
+        """Name what is not served."""
+        asked = ", ".join(dict.fromkeys(self.asked_in_vain))
+        return f"{asked}, which the proxy does not serve: let it use OpenAI's API (/v1/chat/completions)"
+
     def knows(self, query: str) -> bool:
         """Whether a token is that of the one question."""
         return query == self.token
@@ -149,6 +159,10 @@ class ProbedSystem:
         seen = SeenCall(request=request, agent=UNATTRIBUTED if query is None else named or request.fingerprint)
         self.calls.append(seen)
         yield OpenCall(book=seen, attempt=1, report=lambda error: None)
+
+    def turned_away(self, what: str) -> None:
+        """Keep it for what the probe found."""
+        self.asked_in_vain.append(what)
 
     async def quiet(self, within_s: float) -> None:
         """Wait for nothing: a probe is not measured."""

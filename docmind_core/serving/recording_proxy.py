@@ -37,6 +37,10 @@ class CallDesk(Protocol):
         """Open a call; of which question, None says that nothing in the request tells."""
         ...
 
+    def turned_away(self, what: str) -> None:
+        """Note a request for something that is not served, such as `POST /v1/messages`: it reached no engine."""
+        ...
+
     async def quiet(self, within_s: float) -> None:
         """Wait for the calls that are under way, and cut off those that take longer than `within_s` seconds."""
         ...
@@ -118,17 +122,17 @@ class RecordingProxy:
                 return said(404, "this address is of no question of the arm that is at work")
         if rest == "search" and query is not None and http.method == "GET":
             return await _search(desk, query, http)
-        if not rest.startswith("v1/"):
-            return said(404, f"the proxy serves /v1/{', /v1/'.join((*ROUTES, 'models'))}, nothing else")
-        return await self._route(desk, query or _told_by(http, desk), rest.removeprefix("v1/"), http)
-
-    async def _route(self, desk: CallDesk, query: str | None, route: str, http: web.BaseRequest) -> web.StreamResponse:
+        route = rest.removeprefix("v1/")
         if http.method == "GET" and (route == "models" or route.startswith("models/")):
             return await self._models(route)
-        if http.method != "POST" or route not in ROUTES:
+        if http.method != "POST" or route not in ROUTES or route == rest:
+            desk.turned_away(f"{http.method} /{rest}")
             return said(
                 404, f"the proxy serves POST to /v1/{', /v1/'.join(ROUTES)} and GET of /v1/models, nothing else"
             )
+        return await self._call(desk, query or _told_by(http, desk), route, http)
+
+    async def _call(self, desk: CallDesk, query: str | None, route: str, http: web.BaseRequest) -> web.StreamResponse:
         payload = await http.read()
         window = self._client.connection.max_model_len
         try:

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from docmind_core.errors import UsageError
 from docmind_core.query_sets.importers.importing import ImportRequest, import_query_set
 from docmind_core.query_sets.readers import read_query_set
 from docmind_core.runs.input_check import check_input
-from tests.documents import PROJECT, shared_data
+from tests.documents import PROJECT
 
 
 def request(source, folder, **options):
@@ -255,24 +254,3 @@ def test_a_question_without_labels_is_not_taken_for_an_unanswerable_one(tmp_path
     query_set, _ = import_query_set(request(source, tmp_path / "set"))
 
     assert (query_set.queries[0].expected_abstain, query_set.queries[0].gold_answers) == (abstains, ())
-
-
-def raw_sources():
-    raw = shared_data("hotpotqa").parent / "raw"
-    if not raw.is_dir():
-        pytest.skip(f"there are no files of published formats in {raw}")
-    return [path for path in sorted(raw.rglob("*")) if path.name not in ("README.md", "qrels")]
-
-
-def test_every_published_file_at_hand_imports_passes_the_check_and_is_named_by_it(tmp_path):
-    found = {}
-    for number, source in enumerate(raw_sources()):
-        with pytest.raises(UsageError, match=r"Import it: docmind import .* FOLDER"):
-            check_input(str(source))
-        _, origin = import_query_set(request(source, tmp_path / str(number)))
-        assert check_input(str(tmp_path / str(number))).summary.endswith("no problem found")
-        found[source.name] = (origin.format, origin.counts["documents"], origin.counts["queries"])
-        shutil.rmtree(tmp_path / str(number))
-    assert found["hotpot_dev_distractor_v1_sample50.json"] == ("hotpotqa", 492, 50)
-    assert found["squad_v1.1_xquad.en_sample.json"] == ("squad", 60, 322)
-    assert {name for name, _, _ in found.values()} == {"beir", "clapnq", "hotpotqa", "multihop-rag", "squad"}

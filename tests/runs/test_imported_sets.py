@@ -2,10 +2,15 @@
 
 import json
 
+import pytest
+
+from docmind_core.errors import UsageError
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.importers.importing import ImportRequest, import_query_set
 from docmind_core.reports.benchmark import write_benchmark_report
+from docmind_core.runs.input_check import check_input
 from docmind_core.tables.publish import publish
+from tests.documents import shared_data
 from tests.runs.running import run, select
 
 
@@ -48,3 +53,32 @@ def test_grades_of_an_imported_set_are_the_gain_of_its_ndcg(home, make_suite, tm
     ((ndcg,),) = select(home, "select value from measurements where metric = 'ndcg@10'")
     # "most" is found first, though "some" is graded higher: (1 + 3/log2(3)) / (3 + 1/log2(3))
     assert round(ndcg, 4) == 0.7967
+
+
+def raw_sources():
+    raw = shared_data("hotpotqa").parent / "raw"
+    if not raw.is_dir():
+        pytest.skip(f"there are no files of published formats in {raw}")
+    return [path for path in sorted(raw.rglob("*")) if path.name not in ("README.md", "qrels")]
+
+
+def test_every_published_file_at_hand_imports_passes_the_check_and_runs(home, make_suite, tmp_path):
+    formats, ran = {}, {}
+    for number, source in enumerate(raw_sources()):
+        with pytest.raises(UsageError, match=r"Import it: docmind import .* FOLDER"):
+            check_input(str(source))
+        folder = tmp_path / str(number)
+        query_set, origin = import_query_set(ImportRequest(source=source, folder=folder, mapping={}))
+        assert check_input(str(folder)).summary.endswith("no problem found")
+        formats[source.name] = (origin.format, len(query_set.documents), len(query_set.queries))
+        if query_set.query_set_hash not in ran:  # the files of a folder are one set
+            suite = make_suite(query_set=str(folder), arms=["single_pass"], limit=2, strategy="keyword_search")
+            ran[query_set.query_set_hash] = run(home, suite)
+
+    assert formats["hotpot_dev_distractor_v1_sample50.json"] == ("hotpotqa", 492, 50)
+    assert formats["squad_v1.1_xquad.en_sample.json"] == ("squad", 60, 322)
+    assert {name for name, _, _ in formats.values()} == {"beir", "clapnq", "hotpotqa", "multihop-rag", "squad"}
+    answered = select(home, "select benchmark_run, count(*) from query_runs join runs using (run_id) "
+                            "where query_runs.status = 'answered' group by 1")  # fmt: skip
+    assert dict(answered) == dict.fromkeys(ran.values(), 2)
+    assert len(ran) == 7

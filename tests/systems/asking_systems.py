@@ -63,6 +63,15 @@ def around_the_proxy(question):
     return chat(question, base_url=os.environ["ENGINE_URL"])
 
 
+def another_api(question):
+    """As a client of Anthropic's API asks."""
+    url = f"{os.environ['OPENAI_BASE_URL']}/messages"
+    asked = {"model": "fake-model", "max_tokens": 32, "messages": [{"role": "user", "content": question}]}
+    request = urllib.request.Request(url, json.dumps(asked).encode(), {"x-api-key": os.environ["OPENAI_API_KEY"]})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())["content"][0]["text"]
+
+
 ASKED = []
 
 

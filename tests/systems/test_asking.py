@@ -4,6 +4,7 @@ import asyncio
 import sys
 from dataclasses import replace
 
+import aiohttp.web
 import pytest
 
 from docmind_core import settings
@@ -15,6 +16,7 @@ from docmind_core.systems.asking import Question
 from docmind_core.systems.command import CommandSystem
 from docmind_core.systems.in_process import InProcessSystem
 from docmind_core.systems.results import filled_in, read_result
+from docmind_core.systems.url import UrlSystem
 
 ADDRESS = Address(base_url="http://b/q/v1", api_key="t" * 32, run_url="http://b/run/v1", search_url="http://b/search")
 HISTORY = [{"role": "user", "content": "Hello"}]
@@ -140,6 +142,47 @@ async def test_a_command_that_goes_wrong_says_how(make, script, error, said):
 async def test_a_command_that_is_not_installed_is_refused(make):
     with pytest.raises(UsageError, match=r"no-such-program can't be started in .*: No such file"):
         await make("", command=["no-such-program"]).ask(question())
+
+
+REPLIES = {
+    "/broken": (503, b"overloaded"),
+    "/moved": (307, b"elsewhere"),
+    "/garbage": (200, b"<html>hello</html>"),
+    "/silent": (200, b'{"thought": 1}'),
+    "/endless": (200, b"x" * 9_000_000),
+}
+
+
+@pytest.fixture
+async def service():
+    async def answer(request):
+        status, body = REPLIES[request.path]
+        return aiohttp.web.Response(status=status, body=body)
+
+    runner = aiohttp.web.ServerRunner(aiohttp.web.Server(answer))
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "said"),
+    [
+        ("/broken", SystemFailed, "answers HTTP 503: overloaded"),
+        ("/moved", SystemFailed, "answers HTTP 307: elsewhere"),
+        ("/garbage", SystemFailed, "answers something that is no JSON: '<html>hello</html>'"),
+        ("/silent", NoAnswer, "it holds thought"),
+        ("/endless", SystemFailed, "sends more than 8,388,608 bytes"),
+        (None, SystemFailed, r"can't be reached \(.*\). Start the service first."),
+    ],
+)
+async def test_a_url_that_goes_wrong_says_how(service, path, error, said):
+    system = UrlSystem(SystemSpec(url=f"{service}{path}" if path else "http://127.0.0.1:1/"))
+    await system.start()
+    with pytest.raises(error, match=said):
+        await system.ask(question())
+    await system.close()
 
 
 def test_the_input_of_a_graph_is_filled_in_and_the_question_is_left_as_it_is():

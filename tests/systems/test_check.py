@@ -23,6 +23,9 @@ systems:
     callable: asking_systems.py:two_agents
     folder: {here}
     compared_with: two_agents
+  another_api:
+    callable: asking_systems.py:another_api
+    folder: {here}
   around:
     callable: asking_systems.py:around_the_proxy
     folder: {here}
@@ -43,7 +46,7 @@ def suite(tmp_path, monkeypatch):
 def test_a_check_shows_agents_and_unknowns_and_refuses_what_goes_around_the_proxy(suite, capsys):
     assert run(["systems", "check", str(suite), "--json"]) == 1
 
-    named, nameless, around = json.loads(capsys.readouterr().out)
+    named, nameless, another_api, around = json.loads(capsys.readouterr().out)
     assert [(agent["name"], agent["calls"]) for agent in named["agents"]] == [("planner", 1), ("writer", 1)]
     assert named["agents"][1]["first_words"] == "You write answers."
     assert named["agents"][1]["tokens"] > 0
@@ -52,6 +55,11 @@ def test_a_check_shows_agents_and_unknowns_and_refuses_what_goes_around_the_prox
     assert nameless["agents"][1]["name"] == named["agents"][1]["fingerprint"]
     assert any("passages read" in what for what in nameless["unknown"])
     assert not any("passages read" in what for what in named["unknown"])
+    assert (
+        "It asked for POST /v1/messages, which the proxy does not serve: let it use OpenAI's API"
+        in (another_api["refusal"])
+    )
+    assert "HTTP Error 404: Not Found" in another_api["refusal"]
     assert 'env: {NAME: "{base_url}"}' in around["refusal"]
 
 

@@ -11,6 +11,7 @@ from tests.conftest import PROJECT
 from tests.fakes.openai_engine import OpenaiEngine
 from tests.runs.running import run, select
 
+pytestmark = pytest.mark.usefixtures("unprobed")
 EXAMPLES = PROJECT / "examples"
 AGENTS = ("planner", "retriever", "supervisor", "synthesizer", "validator")
 

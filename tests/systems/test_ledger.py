@@ -22,13 +22,17 @@ COMMAND = [sys.executable, str(HERE / "asking_systems.py")]
 class Service(BaseHTTPRequestHandler):
     """A service of the user's: JSON in, JSON out, the model at the base URL that it is given."""
 
+    when_waiting = staticmethod(lambda: None)
+    """Called when a question about apples is not answered."""
+
     def do_POST(self):
         import json
 
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path == "/broken":
-            return self.send_error(503)
         said = asking_systems.chat(asked["question"], base_url=asked["base_url"], api_key=asked["api_key"])
+        if self.path == "/hangs" and "apples" in asked["question"]:
+            self.when_waiting()
+            return self.rfile.read(1)  # until the client gives up
         body = json.dumps({"answer": said}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -45,6 +49,17 @@ def service():
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def suite_of(folder, engine: OpenaiEngine, **changes) -> Suite:
+    documents = [{"doc_id": f"d_{topic}", "title": topic, "text": f"All about {topic}: blue."} for topic in TOPICS]
+    queries = [
+        {"query_id": topic, "query": f"What is the colour of {topic}?", "answers": ["blue"],
+         "gold_doc_ids": [f"d_{topic}"]}
+        for topic in TOPICS
+    ]  # fmt: skip
+    query_set = str(write_query_set(folder / "set", documents=documents, queries=queries))
+    return Suite.model_validate({"name": "all", "query_set": query_set, "engine": engine.url, "arms": [], **changes})
 
 
 def systems(service: str, engine: OpenaiEngine) -> dict[str, dict]:
@@ -68,26 +83,11 @@ def systems(service: str, engine: OpenaiEngine) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="module")
-def home(service, tmp_path_factory) -> Settings:
+def home(service, unprobed, tmp_path_factory) -> Settings:
     folder = tmp_path_factory.mktemp("systems")
     settings = Settings(home=folder / "home")
-    documents = [{"doc_id": f"d_{topic}", "title": topic, "text": f"All about {topic}: blue."} for topic in TOPICS]
-    queries = [
-        {"query_id": topic, "query": f"What is the colour of {topic}?", "answers": ["blue"],
-         "gold_doc_ids": [f"d_{topic}"]}
-        for topic in TOPICS
-    ]  # fmt: skip
     with OpenaiEngine(reply=reply) as engine:
-        suite = Suite.model_validate(
-            {
-                "name": "all",
-                "query_set": str(write_query_set(folder / "set", documents=documents, queries=queries)),
-                "engine": engine.url,
-                "arms": [],
-                "systems": systems(service, engine),
-            }
-        )
-        run(settings, suite)
+        run(settings, suite_of(folder, engine, systems=systems(service, engine)))
     return settings
 
 
@@ -169,7 +169,25 @@ def test_what_the_client_set_is_recorded(home):
     assert of(home, "late", "distinct parameters", "llm_calls", "true") == [('{"max_tokens": 32}',)]
 
 
-def test_the_system_is_a_fact_of_the_run(home):
+def test_the_system_is_a_fact_of_the_run_and_what_it_prints_is_in_its_log(home):
     kinds = dict(select(home, "select arm, system from runs"))
     assert (kinds["command"], kinds["url"], kinds["late"]) == ("command", "url", "callable")
-    assert list((home.logs / "systems").glob("2*.two_agents.log"))
+    (log,) = (home.logs / "systems").glob("2*.two_agents.log")
+    assert log.read_text("utf-8").splitlines() == ["a line on standard output"] * ASKED
+
+
+def test_a_url_that_hangs_fails_its_question_at_the_deadline_and_the_next_one_is_asked(
+    service, tmp_path, deadlines, monkeypatch
+):
+    monkeypatch.setattr(Service, "when_waiting", staticmethod(deadlines.pass_now))
+    home = Settings(home=tmp_path / "home")
+    with OpenaiEngine(reply=reply) as engine:
+        hangs = {"url": {"url": f"{service}/hangs"}}
+        run(home, suite_of(tmp_path, engine, systems=hangs, deadline_s=5, concurrency=1, warmup=0))
+
+    found = {row[0]: row[1:] for row in of(home, "url", "query_id, status, error_type, error_message, calls")}
+    assert found == {
+        "apples": ("failed", "CallTimeout", "no answer within the deadline of 5 s (deadline_s of the suite).", 1),
+        "bridges": ("answered", None, None, 1),
+    }
+    assert of(home, "url", "state, because", "ledger_balance", "true") == [("balanced", None)]
