@@ -14,6 +14,10 @@ from docmind_core.runs.journal_file import JournalFile
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 Row = dict[str, Any]
+_BOOK = (
+    "insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "on conflict (call_id, attempt) do update set ended = excluded.ended, row = excluded.row"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,11 @@ class Journal(JournalFile):
             *(row["agent"], row["task"], row["request_hash"], row["call_id"], row["attempt"]),
             *(int(ended), encode(row)),
         )
+        if sent_on is None and not failed:
+            self._write(_BOOK, attempt, waits=waits)  # a transaction of its own
+            return
         with self._one_transaction(waits=waits):
-            self._write("insert or replace into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", attempt)
+            self._write(_BOOK, attempt)
             if sent_on is not None:
                 self._write("insert into replies values (?, ?, ?, ?)", (row["call_id"], row["attempt"], *sent_on))
             if failed:

@@ -78,13 +78,16 @@ class FailedCall:
 
 def encode(value: Any) -> str:
     """Return a value as JSON; times keep that they are times."""
-    return json.dumps(value, default=_encode_time, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _encode_time(value: Any) -> dict[str, str]:
     if isinstance(value, datetime):
         return {"utc": value.isoformat()}
     raise TypeError(f"{type(value).__name__} has no place in the journal")
+
+
+_ENCODER = json.JSONEncoder(default=_encode_time, ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(text: str) -> Any:

@@ -12,11 +12,13 @@ from docmind_core.runs.journal_entries import SCHEMA, open_for_reading
 
 
 class JournalFile:
-    """One SQLite file; each statement, or each block of `_one_transaction`, is durable when it returns."""
+    """One SQLite file; each statement, or block of `_one_transaction`, is on disk when it returns if it waits."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the journal at `path`, or create it; for reading alone, nothing is created or changed."""
         self._path = path
+        self._waits = True
+        """Whether a transaction is on disk when it is committed."""
         try:
             if read_only:
                 self._connection = open_for_reading(path)
@@ -41,21 +43,19 @@ class JournalFile:
 
     @contextmanager
     def _one_transaction(self, *, waits: bool = True) -> Iterator[None]:
-        if not waits:
-            self._connection.execute("pragma synchronous = normal")
-        self._write("begin immediate", ())
+        self._write("begin immediate", (), waits=waits)
         try:
             yield
             self._write("commit", ())
         except BaseException:
             self._connection.rollback()
             raise
-        finally:
-            if not waits:
-                self._connection.execute("pragma synchronous = full")
 
-    def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
+    def _write(self, sql: str, parameters: tuple[Any, ...], *, waits: bool = True) -> None:
         try:
+            if waits is not self._waits and not self._connection.in_transaction:
+                self._connection.execute(f"pragma synchronous = {'full' if waits else 'normal'}")
+                self._waits = waits
             self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise RunError(

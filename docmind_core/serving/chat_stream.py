@@ -192,17 +192,18 @@ class StreamedReply:
 
     def _take_event(self, event: Event) -> bool:
         """Take one event; return whether it is the end."""
-        if event.data.strip() == _DONE:
+        data = event.data
+        if data.strip() == _DONE:
             wrote = self.times.first_token_ns is not None
             if not self.is_whole and (not wrote or self.finish_reason is not None):
                 raise Retryable(f"ended a reply unfinished (finish_reason {self.finish_reason})")
             return True
-        if len(event.lines) > 1 and not _is_json(event.data) and all(map(_is_json, event.lines)):
+        if len(event.lines) > 1 and not _is_json(data) and all(map(_is_json, event.lines)):
             # A server that forgets the blank line between events.
             return any([self._take_event(Event(event.name, (line,))) for line in event.lines])  # noqa: C419 - all of them
-        if event.name and event.name != "error" and not _is_json(event.data):
+        if event.name and event.name != "error" and not _is_json(data):
             return False  # `event: ping` and its like
-        self._take_data(event.data, is_error=event.name == "error")
+        self._take_data(data, is_error=event.name == "error")
         return False
 
     def _take_data(self, data: str, *, is_error: bool = False) -> None:
@@ -212,25 +213,25 @@ class StreamedReply:
             delta = read_delta(chunk, whole_allowed=not self.pieces)
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise OutputInvalid(f"the engine sent a chunk that is no chat completion: {self._shown(data)}") from error
-        self.finish_reason = finish_reason_of(delta.finish_reason) or self.finish_reason
-        self._take_delta(delta)
-        self._take_usage(chunk.get("usage"), is_last=bool(self.finish_reason) or not chunk.get("choices"))
+        if delta.finish_reason:
+            self.finish_reason = finish_reason_of(delta.finish_reason)
+        if delta.has_token:
+            self._take_delta(delta)
+        if (usage := chunk.get("usage")) is not None:
+            self._take_usage(usage, is_last=bool(self.finish_reason) or not chunk.get("choices"))
 
     def _take_delta(self, delta: Delta) -> None:
-        if not delta.has_token:
-            return
         self._final = NO_USAGE  # what was counted before this is not all
         self.times = self.times.with_token(self._now_ns, of_answer=bool(delta.text))
         self.called_tools = self.called_tools or bool(delta.tool_text)
-        for said, pieces in (
-            (delta.text, self.pieces),
-            (delta.reasoning, self.reasoning_pieces),
-            (delta.refusal, self.refusal_pieces),
-        ):
-            if said:
-                pieces.append(said)
+        if delta.text:
+            self.pieces.append(delta.text)
+        if delta.reasoning:
+            self.reasoning_pieces.append(delta.reasoning)
+        if delta.refusal:
+            self.refusal_pieces.append(delta.refusal)
         written = f"{delta.text}{delta.reasoning}{delta.refusal}{delta.tool_text}"
-        self._written_bytes += len(written.encode("utf-8", "surrogatepass"))
+        self._written_bytes += len(written) if written.isascii() else len(written.encode("utf-8", "surrogatepass"))
 
     def _take_usage(self, found: object, *, is_last: bool) -> None:
         """Keep what a chunk counts. It counts from the start: the last one is the count, never the sum."""

@@ -1,16 +1,14 @@
 """What one chunk of a chat completion adds to the reply, in the dialects of OpenAI-compatible servers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-_REASONING_FIELDS = ("reasoning_content", "reasoning")
+_REASONING, _REASONING_TOO = "reasoning_content", "reasoning"
 """vLLM, SGLang and DeepSeek; OpenRouter, Ollama and newer vLLM, which sends both with the same text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
-    """What a chunk adds; "" where it adds nothing of the kind."""
+class Delta(NamedTuple):
+    """What a chunk adds; "" where it adds nothing of the kind. A tuple, since there is one per chunk."""
 
     text: str = ""
     reasoning: str = ""
@@ -38,18 +36,19 @@ def read_delta(chunk: Mapping[str, Any], *, whole_allowed: bool) -> Delta:
     choices = chunk.get("choices") or []
     if not isinstance(choices, list):
         raise TypeError("choices that are no list")
-    choice = next((choice for choice in choices if (choice.get("index") or 0) == 0), None)
-    if choice is None:
+    for choice in choices:
+        if (choice.get("index") or 0) == 0:
+            break
+    else:
         return Delta()
     delta = choice.get("delta") or (choice.get("message") if whole_allowed else None) or {}
     text, thought = _content(delta.get("content"))
-    reasoning = next((said for name in _REASONING_FIELDS if (said := _text(delta.get(name)))), "")
     return Delta(
-        text=text,
-        reasoning=reasoning or thought,
-        refusal=_text(delta.get("refusal")),
-        tool_text=_tool_text(delta),
-        finish_reason=_text(choice.get("finish_reason")) or None,
+        text,
+        _text(delta.get(_REASONING)) or _text(delta.get(_REASONING_TOO)) or thought,
+        _text(delta.get("refusal")),
+        _tool_text(delta) if "tool_calls" in delta or "function_call" in delta else "",
+        _text(choice.get("finish_reason")) or None,
     )
 
 

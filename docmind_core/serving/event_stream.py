@@ -22,7 +22,7 @@ class Event:
     @property
     def data(self) -> str:
         """The data, joined."""
-        return "\n".join(self.lines)
+        return self.lines[0] if len(self.lines) == 1 else "\n".join(self.lines)
 
 
 @dataclass(slots=True)

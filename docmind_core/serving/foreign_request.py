@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from docmind_core.serving.chat import ChatRequest
@@ -14,11 +15,12 @@ ROUTES = (CHAT, RESPONSES, EMBEDDINGS)
 AGENT_HEADER, NODE_HEADER, CHECKPOINT_HEADER = "x-docmind-agent", "x-docmind-node", "x-docmind-checkpoint-ns"
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _UNLIMITED = 2**17
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _TEXTS = ("model", "input", "instructions", "user")
 _AGENT_CHARACTERS_MAX = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ForeignRequest(ChatRequest):
     """One request; `user` is its whole body, since every text of the prompt is in it."""
 
@@ -30,8 +32,7 @@ class ForeignRequest(ChatRequest):
     @property
     def limit(self) -> int | None:
         """Completion limit that the client set, tokens; None where it set none."""
-        found = next((self.asked[name] for name in _LIMITS if self.asked.get(name) is not None), None)
-        return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**31 else None
+        return _limit_of(self.asked)
 
     def asked_model(self, served: str) -> str | None:
         """Return the model that the client named; None where it named none."""
@@ -40,7 +41,11 @@ class ForeignRequest(ChatRequest):
 
     def digest(self, model: str) -> str:
         """Return the sha256 of route and body: equal requests have equal digests, in any process."""
-        canonical = json.dumps(self.asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        canonical = _CANONICAL.encode(self.asked)
         return hashlib.sha256(f"{self.route} {canonical}".encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
@@ -59,7 +64,7 @@ class ForeignRequest(ChatRequest):
         """The agent that the request's header names: the client's own, or what LangGraph knows of the caller."""
         return self.headers.get(AGENT_HEADER, "").strip()[:_AGENT_CHARACTERS_MAX] or None
 
-    @property
+    @cached_property
     def system_prompt(self) -> str:
         """The instructions of the request: system and developer messages, joined."""
         instructions = self.asked.get("instructions")
@@ -67,7 +72,7 @@ class ForeignRequest(ChatRequest):
         told = (message for message in self._messages() if message.get("role") in ("system", "developer"))
         return "\n".join([*found, *(_content_text(message.get("content")) for message in told)])
 
-    @property
+    @cached_property
     def tools(self) -> frozenset[str]:
         """Names of the tools that the model may call."""
         given = self.asked.get("tools")
@@ -108,13 +113,21 @@ def read_foreign_request(
         raise ValueError("the body of the request is not JSON") from error
     if not isinstance(asked, dict):
         raise ValueError("the body of the request is not a JSON object")  # noqa: TRY004 - of a value, not of a caller
-    request = ForeignRequest(
-        system="", user=payload.decode("utf-8", "replace"), max_tokens=0, route=route, asked=asked, headers=headers
-    )
-    copies = asked.get("n")
+    copies, limit = asked.get("n"), _limit_of(asked)
     several = copies if isinstance(copies, int) and 1 <= copies <= 1024 else 1
-    bound = (request.limit if request.limit is not None else window or _UNLIMITED) * several
-    return ForeignRequest(system="", user=request.user, max_tokens=bound, route=route, asked=asked, headers=headers)
+    return ForeignRequest(
+        system="",
+        user=payload.decode("utf-8", "replace"),
+        max_tokens=(limit if limit is not None else window or _UNLIMITED) * several,
+        route=route,
+        asked=asked,
+        headers=headers,
+    )
+
+
+def _limit_of(asked: Mapping[str, Any]) -> int | None:
+    found = next((asked[name] for name in _LIMITS if asked.get(name) is not None), None)
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**31 else None
 
 
 def with_usage_asked(request: ForeignRequest, payload: bytes) -> bytes:

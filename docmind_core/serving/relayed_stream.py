@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
 _DONE = b"[DONE]"
+_NOT_PASSED_ON = re.compile(rb"\[DONE\]|\"choices\"\s*:\s*\[\s*\]")
+"""In every event that is held back or taken out: what comes before it is passed on without a look at its events."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,9 +26,11 @@ class RelayedStream:
         return b"".join(self._passed)
 
     def feed(self, data: bytes) -> bytes:
-        """Return what of the stream up to now goes to the client."""
-        buffered, begin, now = self._rest + data, 0, []
-        for end in _EVENT_END.finditer(buffered):
+        """Return what of the stream up to now goes to the client; nothing of a read that holds the end."""
+        buffered = self._rest + data if self._rest else data
+        begin = 0 if self._held_back else _end_of_last_event(buffered, _NOT_PASSED_ON.search(buffered))
+        now = [buffered[:begin]] if begin else []
+        for end in _EVENT_END.finditer(buffered, begin):
             event = buffered[begin : end.end()]
             begin = end.end()
             if self._held_back or event.strip() == b"data: " + _DONE:
@@ -34,6 +38,9 @@ class RelayedStream:
             elif not (self.hides_usage and _only_counts(event)):
                 now.append(event)
         self._rest = buffered[begin:]
+        if self._held_back:  # one write less: the client has its end as soon as the attempt is booked
+            self._held_back[:0] = now
+            return b""
         self._passed += now
         return b"".join(now)
 
@@ -43,6 +50,13 @@ class RelayedStream:
         self._held_back, self._rest = [], b""
         self._passed += left
         return b"".join(left)
+
+
+def _end_of_last_event(buffered: bytes, before: re.Match[bytes] | None) -> int:
+    """Return where the last event ends that is whole before a place; 0 where there is none."""
+    until = before.start() if before else len(buffered)
+    ends = (at + len(mark) for mark in (b"\n\n", b"\n\r\n") if (at := buffered.rfind(mark, 0, until)) >= 0)
+    return max(ends, default=0)
 
 
 def _only_counts(event: bytes) -> bool:

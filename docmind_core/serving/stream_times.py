@@ -36,6 +36,8 @@ class StreamTimes:
 
     def with_token(self, now_ns: int, *, of_answer: bool) -> "StreamTimes":
         """Return the times after a chunk with something that the model wrote."""
+        if self.last_token_ns == now_ns and (self.first_answer_ns or not of_answer):
+            return self  # another chunk of the same read
         return StreamTimes(  # once per chunk: `replace` takes three times as long
             first_token_ns=self.first_token_ns or now_ns,
             last_token_ns=now_ns,

@@ -26,7 +26,7 @@ class Desk:
     """Books in memory."""
 
     def __init__(self):
-        self.queries, self.requests, self.ended, self.replay = [], [], [], None
+        self.queries, self.requests, self.ended, self.replay, self.refused = [], [], [], None, []
 
     def knows(self, query):
         return query == TOKEN
@@ -36,6 +36,9 @@ class Desk:
         self.queries.append(query)
         self.requests.append(request)
         yield self.replay or OpenCall(book=self, attempt=1, report=self.ended.append)
+
+    def turned_away(self, what):
+        self.refused.append(what)
 
     async def search(self, query, text, k):
         return None
@@ -212,6 +215,7 @@ async def test_of_what_is_read_models_are_served_and_nothing_else(engine, path, 
         async with session.get(address.base_url.replace("/q/", "/elsewhere/")) as response:
             assert response.status == 404
     assert desk.requests == []
+    assert (f"GET {path}" in desk.refused) == (status == 404 and "search" not in path)
 
 
 async def test_a_body_that_is_no_json_is_refused_and_sent_nowhere(engine):
@@ -244,6 +248,8 @@ async def test_a_client_that_has_gone_is_not_taken_for_an_engine_that_has(engine
         raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
 
     monkeypatch.setattr(aiohttp.web.StreamResponse, at, fail)
+    if at == "write":  # of a stream whose end has come, all is sent at once when it is booked
+        engine.faults = deque(["cut"])
     async with proxied(engine) as (desk, session, address):
         with pytest.raises(aiohttp.ClientError):
             await asyncio.wait_for(post(session, f"{address.base_url}/chat/completions", {**BODY, "stream": True}), 5)
