@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -44,37 +45,35 @@ async def ask(session: aiohttp.ClientSession, base: str, calls: int, concurrency
     return seconds
 
 
-async def measure(engine: str, stats: str, options: argparse.Namespace) -> None:
+async def measure(engine: str, proxies: dict[str, str], options: argparse.Namespace) -> None:
     """Measure latency in turns, CPU per call, calls in flight and memory, and print them."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
-        async def proxy_stats() -> dict[str, Any]:
-            async with session.get(stats) as response:
+        async def stats(name: str) -> dict[str, Any]:
+            async with session.get(proxies[name]) as response:
                 found: dict[str, Any] = await response.json()
                 return found
 
-        proxied = f"{(await proxy_stats())['base']}/q/"
-        print("| calls | straight, ms | through the proxy, ms | added | CPU of the proxy, ms a call |")
-        print("|---|---|---|---|---|")
-        for name, stream, concurrency in (
-            ("in one piece", False, 1),
-            ("streamed", True, 1),
-            ("streamed, 8 at once", True, 8),
-        ):
-            straight, through, cpu_ms = [], [], []
+        bases = {name: f"{(await stats(name))['base']}/q/" for name in proxies}
+        print("| calls | straight, ms | through the proxy, ms | its CPU, ms a call | bare, ms | its CPU, ms a call |")
+        print("|---|---|---|---|---|---|")
+        for name, stream, concurrency in CALLS:
+            took: dict[str, list[float]] = {"straight": [], **{kind: [] for kind in proxies}}
+            cpu: dict[str, list[float]] = {kind: [] for kind in proxies}
+            calls = options.calls // options.rounds
             for _ in range(options.rounds):  # in turns: a shared machine is slower now and faster then
-                straight += await ask(session, engine, options.calls // options.rounds, concurrency, stream=stream)
-                before = (await proxy_stats())["cpu_s"]
-                calls = options.calls // options.rounds
-                through += await ask(session, proxied, calls, concurrency, stream=stream)
-                cpu_ms.append(1000 * ((await proxy_stats())["cpu_s"] - before) / calls)
-            ours, theirs = statistics.median(through) * 1000, statistics.median(straight) * 1000
-            cpu = f"{statistics.median(cpu_ms):.2f} ({min(cpu_ms):.2f} to {max(cpu_ms):.2f})"
-            print(f"| {name} | {theirs:.2f} | {ours:.2f} | {100 * (ours / theirs - 1):+.1f} % | {cpu} |")
-        await ask(session, proxied, 4 * IN_FLIGHT, IN_FLIGHT, stream=True)
+                took["straight"] += await ask(session, engine, calls, concurrency, stream=stream)
+                for kind, base in bases.items():
+                    before = (await stats(kind))["cpu_s"]
+                    took[kind] += await ask(session, base, calls, concurrency, stream=stream)
+                    cpu[kind].append(1000 * ((await stats(kind))["cpu_s"] - before) / calls)
+            cells = [f"{1000 * statistics.median(took[kind]):.1f}" for kind in took]
+            spent = [f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in cpu.values()]
+            print(f"| {name} | {cells[0]} | {cells[1]} | {spent[0]} | {cells[2]} | {spent[1]} |", flush=True)
+        await ask(session, bases["proxy"], 4 * IN_FLIGHT, IN_FLIGHT, stream=True)
         async with session.get(f"{engine}/peak") as response:
             print(f"\nmost calls in flight at the engine: {await response.json()} of {IN_FLIGHT} asked for")
-        await _memory(session, proxied, proxy_stats, options.many)
+        await _memory(session, bases["proxy"], partial(stats, "proxy"), options.many)
 
 
 async def _memory(session: aiohttp.ClientSession, proxied: str, proxy_stats: Any, many: int) -> None:
@@ -95,7 +94,8 @@ def main() -> None:
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, calls of {1000 * LATENCY_S:g} ms\n")
     with ExitStack() as stack:
         engine = _start(stack, "engine", str(LATENCY_S))
-        asyncio.run(measure(engine, _start(stack, "proxy", engine), options))
+        proxies = {kind: _start(stack, kind, engine) for kind in ("proxy", "bare")}
+        asyncio.run(measure(engine, proxies, options))
 
 
 def _start(stack: ExitStack, kind: str, argument: str) -> str:

@@ -1,4 +1,4 @@
-"""The two servers of the benchmark, each a process of its own: `-m benchmarks.recording_proxy.servers engine|proxy`."""
+"""The servers of the benchmark, each a process of its own: `benchmarks.recording_proxy.servers engine|proxy|bare`."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import psutil
 from aiohttp import web
 
@@ -25,8 +26,8 @@ from docmind_core.suites.systems import SystemSpec
 WORDS = 16
 
 
-async def serve_engine(latency_s: float) -> None:
-    """Serve replies of 16 tokens that take `latency_s`, in one piece or as a stream of 16 chunks."""
+async def serve_engine(latency: str) -> None:
+    """Serve replies of 16 tokens that take `latency` seconds, in one piece or as a stream of 16 chunks."""
     usage = {"prompt_tokens": 200, "completion_tokens": WORDS, "total_tokens": 200 + WORDS}
     chunks = [{"choices": [{"index": 0, "delta": {"content": " word"}, "finish_reason": None}]}] * WORDS
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -46,7 +47,7 @@ async def serve_engine(latency_s: float) -> None:
         running += 1
         peak = max(peak, running)
         try:
-            await asyncio.sleep(latency_s)
+            await asyncio.sleep(float(latency))
             if not asked.get("stream"):
                 return web.Response(body=whole, content_type="application/json")
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -77,16 +78,30 @@ async def serve_proxy(engine: str) -> None:
             token = proxy.open(desk)
 
             async def stats(_request: web.BaseRequest) -> web.StreamResponse:
-                used = resource.getrusage(resource.RUSAGE_SELF)
-                return web.json_response(
-                    {
-                        "cpu_s": used.ru_utime + used.ru_stime,
-                        "rss_mib": psutil.Process().memory_info().rss / 2**20,
-                        "base": f"http://127.0.0.1:{proxy.port}/{token}",
-                    }
-                )
+                return _used(f"http://127.0.0.1:{proxy.port}/{token}")
 
             await _serve(stats)
+
+
+async def serve_bare(engine: str) -> None:
+    """Pass calls on and do nothing else: what the HTTP library alone costs. `/stats` says what it has used."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
+            if request.method == "GET":
+                return _used(f"http://{request.host}")
+            payload = await request.read()
+            async with session.post(engine + request.path, data=payload) as response:
+                kind = {"Content-Type": response.headers["Content-Type"]}
+                return web.Response(body=await response.read(), status=response.status, headers=kind)
+
+        await _serve(pass_on)
+
+
+def _used(base: str) -> web.Response:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    rss_mib = psutil.Process().memory_info().rss / 2**20
+    return web.json_response({"cpu_s": used.ru_utime + used.ru_stime, "rss_mib": rss_mib, "base": base})
 
 
 async def _serve(answer: Any) -> None:
@@ -101,4 +116,5 @@ async def _serve(answer: Any) -> None:
 
 if __name__ == "__main__":
     kind, argument = sys.argv[1:]
-    asyncio.run(serve_engine(float(argument)) if kind == "engine" else serve_proxy(argument))
+    serve = {"engine": serve_engine, "proxy": serve_proxy, "bare": serve_bare}[kind]
+    asyncio.run(serve(argument))
