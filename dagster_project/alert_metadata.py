@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_project.metadata import ROW_COUNT, table_of
 from docmind_core.alerts.evaluating import AlertOutcome
 from docmind_core.alerts.listing import evaluations_of, open_alerts
-from docmind_core.measurements.limit_results import MET, NOT_MEASURED, WORST_FIRST, LimitResult, worst_by_limit
+from docmind_core.measurements.limit_results import MISSED, NOT_MEASURED, WORST_FIRST, LimitResult, worst_by_limit
 from docmind_core.measurements.limit_series import ALL_AGENTS
 from docmind_core.settings import Settings
 
@@ -32,9 +32,9 @@ def described_alerts(settings: Settings, outcome: AlertOutcome) -> dict[str, Any
 
 
 def limit_check_result(results: Sequence[LimitResult], **place: Any) -> dg.AssetCheckResult:
-    """Return the check of one limit, or of several: green only when every series is shown to keep it.
+    """Return the check of one limit, or of several: it warns when a series misses its limit.
 
-    A limit that is broken, undecided or not measured warns; the description begins with which of them it is.
+    What is undecided or not measured does not warn, and is not called met: the description begins with the state.
 
     Args:
         results: One per series, at least one.
@@ -42,7 +42,7 @@ def limit_check_result(results: Sequence[LimitResult], **place: Any) -> dg.Asset
     """
     worst = min(worst_by_limit(results).values(), key=lambda result: WORST_FIRST.index(result.state))
     return dg.AssetCheckResult(
-        passed=all(result.state == MET for result in results),
+        passed=all(result.state != MISSED for result in results),
         severity=dg.AssetCheckSeverity.WARN,
         description=_description(worst),
         metadata={**_numbers(worst), "series": table_of([result.row for result in results])},

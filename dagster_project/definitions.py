@@ -11,6 +11,7 @@ from dagster_project.schedules import suite_schedules
 from dagster_project.sensors.alert_delivery import alert_delivery, deliver_alerts
 from dagster_project.sensors.failed_benchmarks import failed_benchmarks
 from dagster_project.sensors.overdue_benchmarks import overdue_benchmarks
+from dagster_project.sensors.started_benchmarks import start_benchmark, started_benchmarks
 from docmind_core.settings import load_settings, turn_telemetry_off
 
 turn_telemetry_off()  # what a code server or a run's process of Dagster begins with is this module
@@ -18,8 +19,8 @@ turn_telemetry_off()  # what a code server or a run's process of Dagster begins 
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=[ledger_balanced, run_complete, limit_checks],
-    jobs=[benchmark_job, deliver_alerts],
-    sensors=[alert_delivery, failed_benchmarks, overdue_benchmarks],
+    jobs=[benchmark_job, start_benchmark, deliver_alerts],
+    sensors=[alert_delivery, failed_benchmarks, overdue_benchmarks, started_benchmarks],
     schedules=suite_schedules(load_settings()),
     resources={"store": StoreResource(), "observers": ObserverFactory()},
     executor=dg.in_process_executor,

@@ -15,6 +15,7 @@ from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
+from dagster_project.sensors.started_benchmarks import LAUNCHED_BY_TAG
 from dagster_project.stops import canceled_when_stopped
 from docmind_core.errors import RunError
 from docmind_core.runs.frozen_suite import resume_command
@@ -46,6 +47,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
                 instance=instance,
                 partition_key=benchmark_run,
                 run_id=dagster_run_id,
+                tags={LAUNCHED_BY_TAG: "command line"},
                 resources={"store": StoreResource(home=str(settings.home)), "observers": GivenObserver(observer)},
             )
 

@@ -6,8 +6,26 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.instance import fail_dead_runs, mark_process
-from docmind_core.errors import RunError
+from dagster_project.partitions import benchmark_runs
+from dagster_project.stops import PARTITION_TAG
+from docmind_core.errors import RunError, UsageError
+from docmind_core.runs.frozen_suite import suite_path
 from docmind_core.settings import Settings, load_settings
+
+
+def refuse_unknown_key(instance: dg.DagsterInstance, settings: Settings, key: str | None) -> None:
+    """Refuse a partition key without a frozen suite, and forget it: the form of the UI lets you type any.
+
+    Raises:
+        UsageError: If there is no such benchmark run.
+    """
+    if key is None:
+        return
+    try:
+        suite_path(settings, key)
+    except UsageError:
+        instance.delete_dynamic_partition(str(benchmark_runs.name), key)
+        raise
 
 
 class StoreResource(dg.ConfigurableResource[Settings]):
@@ -27,6 +45,7 @@ class StoreResource(dg.ConfigurableResource[Settings]):
         configured = context.run.run_config.get("resources")
         if isinstance(configured, Mapping) and "store" in configured:
             raise RunError("a run can't choose its home. Remove `resources: store` from its config.")
+        refuse_unknown_key(context.instance, self.settings(), context.run.tags.get(PARTITION_TAG))
         mark_process(context.instance, context.run.run_id)
         for run_id in fail_dead_runs(context.instance, besides=context.run.run_id):
             dg.get_dagster_logger().warning(f"the process of run {run_id} had died; its pool slot is free again")

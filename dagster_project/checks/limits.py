@@ -1,4 +1,4 @@
-"""One check per limit: the number next to its bound; a breach warns and blocks nothing."""
+"""One check per limit: the number next to its bound; a limit that is missed warns and blocks nothing."""
 
 from collections.abc import Iterator
 

@@ -1,20 +1,18 @@
 """What `docmind bench` does once its heavy imports are due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 from dagster import DagsterExecutionInterruptedError
-from pydantic import ValidationError
 
 from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.cli.terminal_text import say
 from dagster_project.launch import launch_benchmark
-from docmind_core.agents.arm_names import AGAIN
+from dagster_project.suite_changes import changed_suite, option_of
 from docmind_core.alerts.listing import open_alerts_line
 from docmind_core.errors import RunError, UsageError
-from docmind_core.measurements.times import BLOCKS_MIN
 from docmind_core.reports.benchmark import read_summary
 from docmind_core.reports.terminal_layout import terminal_width
 from docmind_core.runs.adding_replicates import refuse_addition, with_additions
@@ -59,7 +57,7 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
 def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> None:
     """Go on with a benchmark run under its frozen suite."""
     if changes:
-        options = ", ".join(_option(name) for name in changes)
+        options = ", ".join(option_of(name) for name in changes)
         raise UsageError(f"--resume goes on with the suite as it was frozen; leave out {options}.")
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
@@ -94,35 +92,6 @@ def add_replicates(name: str, count: int) -> None:
                 "can be compared with it"
             )
         _run(settings, key, named_source(settings, key) or suite.name, more=count)
-
-
-def changed_suite(suite: Suite, changes: Mapping[str, object]) -> Suite:
-    """Return `suite` with what the command line says instead, validated again."""
-    values = dict(changes)
-    if isinstance(arms := values.get("arms"), str):
-        names = [name.strip() for name in arms.split(",") if name.strip()]
-        values |= {"arms": names, "systems": _systems_of(suite, names)}
-    if (arm := values.pop("aa", None)) is not None:
-        values |= {"arms": [str(arm), f"{arm}{AGAIN}"], "blocks": max(suite.blocks, BLOCKS_MIN)}
-        values["systems"] = _systems_of(suite, [str(arm)])
-    if "strategy" in values:
-        values["strategies"] = [values["strategy"]]
-    try:
-        return Suite.model_validate({**suite.model_dump(), **values})
-    except ValidationError as error:
-        problems = (
-            ": ".join([*(_option(name) for name in problem["loc"][:1]), problem["msg"]]) for problem in error.errors()
-        )
-        raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
-
-
-def _systems_of(suite: Suite, arms: Sequence[str]) -> dict[str, object]:
-    """Return the systems that are asked for: any other in the suite would be added to the arms."""
-    return {name: spec for name, spec in suite.systems.items() if name in {arm.removesuffix(AGAIN) for arm in arms}}
-
-
-def _option(field: object) -> str:
-    return f"--{field}".replace("_", "-")
 
 
 def _refuse_silent_engine(suite: Suite, settings: Settings) -> None:

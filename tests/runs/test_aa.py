@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagster_project.cli.bench_run import changed_suite
+from dagster_project.suite_changes import changed_suite
 from docmind_core.agents.arms import find_arm
 from docmind_core.errors import SuiteError, UsageError
 from docmind_core.measurements.comparing_arms import compare_arms

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.cli.bench_run import changed_suite
+from dagster_project.suite_changes import changed_suite
 from docmind_core.errors import SuiteError
 from docmind_core.measurements.comparing_arms import baselines_of
 from docmind_core.runs.manifest import system_hashes
