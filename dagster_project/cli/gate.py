@@ -40,6 +40,7 @@ def gate(context: click.Context, /, **given: object) -> None:
         passed: {margin: 0.03}      # points of the queries
         good_ratio:                 # 0.05 by default
         billed_tokens: {margin: 0.1}  # share of the baseline's
+        answer_words: {margin: 10}  # a metric of your own, in its unit
       min_n: 300
       allow: [model]                # the comparison is about it
 
@@ -63,12 +64,10 @@ def gate(context: click.Context, /, **given: object) -> None:
 
 
 def _policy(given: "dict[str, object]") -> "GatePolicy":
-    from docmind_core.measurements.gate import refuse_ungated
     from docmind_core.suites.gate_policy import read_policy
 
     path = given["policy"]
     policy = read_policy(path if isinstance(path, Path) else None)
-    refuse_ungated(policy)
     named = {name: given[name] for name in ("candidate", "baseline") if given[name] is not None}
     return policy.model_copy(update=named)
 

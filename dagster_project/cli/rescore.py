@@ -41,7 +41,8 @@ def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
         print_table(["metric", "scores changed"], list(found.changed.items()))
     say(
         f"rescored {key}: {found.rows} scores, {sum(found.changed.values())} of them changed; "
-        f"{found.kept} earlier ones kept in earlier_measurements"
+        f"{found.kept['measurements']} earlier ones kept in earlier_measurements, "
+        f"{found.kept['limit_results']} rows of limits in earlier_limit_results"
     )
     if found.suite_keys:
         say(f"judged from now on by other {', '.join(found.suite_keys)}")

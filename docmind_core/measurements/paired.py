@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docmind_core.measurements.arm_values import INCOMPLETE, ArmValues, Marks, Numbers, QueryValues
+from docmind_core.metrics.metric import Metric
 from docmind_core.statistics.clusters import connected_components
 
 NO_RATIO = "no tokens to take a ratio of"
@@ -61,6 +62,12 @@ class PairedRuns:
                 for query in self.queries
             ]
         )
+
+    @cached_property
+    def own_metrics(self) -> dict[str, Metric]:
+        """The user's metrics that both runs were scored by, as the candidate declares them."""
+        theirs = self.baseline.own_metrics
+        return {name: metric for name, metric in self.candidate.own_metrics.items() if name in theirs}
 
     @cached_property
     def other_formulas(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Scoring a finished benchmark run again: with newer scorers, or with other limits, and without a call of a model."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +27,18 @@ from docmind_core.settings import Settings
 from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
+from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import read_segment, run_ids_of, update_segment
 
 JUDGING_KEYS = ("limits", "min_n", "alerts", "metrics", "claim_without_ledger")
 """Keys of a suite that judge its answers and change none: a finished run may be judged by others."""
 SCHEDULING_KEYS = ("schedule", "timezone", "channels")
 """Keys that say when a suite runs and who hears of it."""
+KEPT = {"measurements": ("value", "missing_because", "scorer_version"), "limit_results": ()}
+"""Tables whose replaced rows are kept, and the columns in which a row differs then: any, where none is named."""
 Key = tuple[object, ...]
+Rows = Mapping[str, Sequence[Mapping[str, object]]]
+"""By run id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +49,8 @@ class Rescored:
     """Scores now."""
     changed: Mapping[str, int]
     """How many scores of each metric are other than before, or new."""
-    kept: int
-    """Earlier scores that went to `earlier_measurements`."""
+    kept: Mapping[str, int]
+    """By table, how many earlier rows went to `earlier_<table>`."""
     suite_keys: tuple[str, ...]
     """Keys of the suite by which the run is judged otherwise now."""
 
@@ -52,8 +58,9 @@ class Rescored:
 def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = None) -> Rescored:
     """Score all arms of a finished benchmark run again, and everything that rests on the scores.
 
-    Scores that change are kept in `earlier_measurements` with the version of their formula. Answers, tokens and times
-    stay as they are, and alerts are not evaluated again.
+    Scores that change are kept in `earlier_measurements` with the version of their formula, limits that come out
+    otherwise in `earlier_limit_results`; both with the time, which is the same for what changed together. Answers,
+    tokens and times stay as they are, and alerts are not evaluated again.
 
     Args:
         settings: The home; hold its lock.
@@ -73,22 +80,28 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
         raise RunError(f"run {missing[0]} has not finished. Finish it: {resume_command(settings, benchmark_run)}")
     if newer is not None:
         suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), with_own_metrics(newer))
-    before = {run_id: read_segment(settings.tables, "measurements", run_id) for run_id in run_ids}
+    before = {table: _read(settings, table, run_ids) for table in KEPT}
     rows = score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set), suite.defined_metrics)
     for run_id in run_ids if "metrics" in changed_keys else ():
         _declare(settings, run_id, suite)
+    _measure_again(settings, benchmark_run, suite)
     changed: Counter[str] = Counter()
-    kept = sum(_keep(settings, run_id, before[run_id], changed) for run_id in run_ids)
+    moment = datetime.now(UTC)
+    kept = {table: _keep(settings, table, rows, changed, moment) for table, rows in before.items()}
+    if changed_keys:
+        replace_frozen_suite(settings, benchmark_run, suite)
+    publish(settings)
+    return Rescored(rows=rows, changed=dict(sorted(changed.items())), kept=kept, suite_keys=changed_keys)
+
+
+def _measure_again(settings: Settings, benchmark_run: str, suite: Suite) -> None:
+    """Write what rests on the scores."""
     compare_arms(settings, benchmark_run, suite)
     compare_times(settings, benchmark_run)
     compare_with_baselines(settings, benchmark_run)
     measure_noise(settings, benchmark_run)
     write_limits(settings.tables, benchmark_run, suite)
     measure_levers(settings, benchmark_run)
-    if changed_keys:
-        replace_frozen_suite(settings, benchmark_run, suite)
-    publish(settings)
-    return Rescored(rows=rows, changed=dict(sorted(changed.items())), kept=kept, suite_keys=changed_keys)
 
 
 def _judged_by(frozen: Suite, source: Suite, newer: Suite) -> tuple[Suite, tuple[str, ...]]:
@@ -117,30 +130,47 @@ def _declare(settings: Settings, run_id: str, suite: Suite) -> None:
     update_segment(settings.tables, "runs", run_id, lambda rows: [declared(row) for row in rows])
 
 
-def _keep(settings: Settings, run_id: str, before: Sequence[Mapping[str, object]], changed: Counter[str]) -> int:
-    """Move the scores that were replaced by others to `earlier_measurements`; return how many."""
-    now = {_key(row): row for row in read_segment(settings.tables, "measurements", run_id)}
-    was = {_key(row): row for row in before}
-    replaced = [row for key, row in was.items() if key not in now or _said(row) != _said(now[key])]
-    changed.update(str(row["metric"]) for key, row in now.items() if key not in was or _said(was[key]) != _said(row))
-    if replaced:
-        moment = datetime.now(UTC)
-        added = [{**row, "replaced_at": moment} for row in replaced]
-        update_segment(
-            settings.tables,
-            "earlier_measurements",
-            run_id,
-            lambda earlier: [*({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in earlier), *added],
-        )
-    return len(replaced)
+def _read(settings: Settings, table: str, run_ids: Sequence[str]) -> Rows:
+    return {run_id: read_segment(settings.tables, table, run_id) for run_id in run_ids}
 
 
-def _key(row: Mapping[str, object]) -> Key:
-    return tuple(row[name] for name in ("query_id", "replicate", "metric", "draw"))
+def _keep(settings: Settings, table: str, before: Rows, changed: Counter[str], moment: datetime) -> int:
+    """Move the rows that were replaced by others to the table `earlier_<table>`; return how many."""
+    replaced = 0
+    for run_id, rows in before.items():
+        now = {_key(table, row): row for row in read_segment(settings.tables, table, run_id)}
+        was = {_key(table, row): row for row in rows}
+        gone = [row for key, row in was.items() if key not in now or _differ(table, row, now[key])]
+        if table == "measurements":
+            new = (row for key, row in now.items() if key not in was or _differ(table, was[key], row))
+            changed.update(str(row["metric"]) for row in new)
+        if gone:
+            _append(settings, f"earlier_{table}", run_id, [{**row, "replaced_at": moment} for row in gone])
+        replaced += len(gone)
+    return replaced
 
 
-def _said(row: Mapping[str, object]) -> Key:
-    return tuple(row[name] for name in ("value", "missing_because", "scorer_version"))
+def _append(settings: Settings, table: str, run_id: str, added: Sequence[Mapping[str, object]]) -> None:
+    def appended(earlier: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+        return [*({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in earlier), *added]
+
+    update_segment(settings.tables, table, run_id, appended)
+
+
+def _key(table: str, row: Mapping[str, object]) -> Key:
+    return tuple(row[name] for name in TABLES[table].key)
+
+
+def _differ(table: str, was: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """Whether two rows of one key say something else; the last digits of a number are rounding."""
+    for name in KEPT[table] or TABLES[table].columns:
+        first, second = was[name], now[name]
+        if isinstance(first, float) and isinstance(second, float):
+            if not math.isclose(first, second, rel_tol=1e-9, abs_tol=1e-12):
+                return True
+        elif first != second:
+            return True
+    return False
 
 
 def _in_utc(moment: object) -> object:

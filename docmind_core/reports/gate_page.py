@@ -35,15 +35,16 @@ def cells(test: GateTest) -> tuple[str, ...]:
     """Return a test in words, in the order of `COLUMNS`."""
     estimate = test.estimate
     low, high = (None if end is None else _scaled(test, end) for end in (estimate.low, estimate.high))
-    unit = "%" if test.is_ratio else "points"
     return (
         test.arm,
         test.metric,
         test.state,
         _with_unit(test, estimate.value),
-        f"{interval_text(low, high, decimals=1)} {unit}" if low is not None and high is not None else "none",
+        f"{interval_text(low, high, decimals=_decimals(test))} {test.unit}"
+        if low is not None and high is not None
+        else "none",
         _with_unit(test, test.bound),
-        f"{100 * test.margin:g} {unit}",
+        f"{test.margin if _is_amount(test) else 100 * test.margin:g} {test.unit}",
         str(estimate.n),
         because(test),
     )
@@ -109,11 +110,19 @@ def _junit_text(cases: Sequence[TestCase]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + str(document.tostring(), "utf-8") + "\n"  # type: ignore[no-untyped-call]
 
 
+def _is_amount(test: GateTest) -> bool:
+    return test.unit not in {"%", "points"}
+
+
+def _decimals(test: GateTest) -> int:
+    return 3 if _is_amount(test) else 1
+
+
 def _scaled(test: GateTest, value: float) -> float:
-    return 100.0 * (math.expm1(value) if test.is_ratio else value)
+    return value if _is_amount(test) else 100.0 * (math.expm1(value) if test.is_ratio else value)
 
 
 def _with_unit(test: GateTest, value: float | None) -> str:
     if value is None:
         return "unknown"
-    return f"{_scaled(test, value):+.1f} {'%' if test.is_ratio else 'points'}".replace("-", "−")
+    return f"{_scaled(test, value):+.{_decimals(test)}f} {test.unit}".replace("-", "−")

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from docmind_core.errors import UsageError
+from docmind_core.metrics.catalogue import METRICS
 from docmind_core.suites.plain_values import Count, Measure, PlainText, Switch
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
 
@@ -20,8 +21,9 @@ class MetricPolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    margin: Measure = Field(default=MARGIN, gt=0, lt=1)
-    """How much worse the candidate may be: a share of the queries, for tokens and calls a share of the baseline's."""
+    margin: Measure = Field(default=MARGIN, gt=0)
+    """How much worse the candidate may be: a share of the queries, for tokens and calls a share of the baseline's, for
+    a metric of the user's that is no share in its own unit."""
 
 
 class GatePolicy(BaseModel):
@@ -53,6 +55,15 @@ class GatePolicy(BaseModel):
         return (
             {name: {} if one is None else one for name, one in value.items()} if isinstance(value, Mapping) else value
         )
+
+    @field_validator("metrics")
+    @classmethod
+    def _refuse_whole_margins(cls, metrics: dict[str, MetricPolicy]) -> dict[str, MetricPolicy]:
+        """A margin of a metric of the catalogue is a share: 0.05, not 5."""
+        whole = [name for name, asked in metrics.items() if name in METRICS and asked.margin >= 1]
+        if whole:
+            raise ValueError(f"{whole[0]}.margin: a share less than 1, such as 0.05")
+        return metrics
 
 
 def read_policy(path: Path | None) -> GatePolicy:

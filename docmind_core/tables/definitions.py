@@ -6,6 +6,7 @@ WARM_UP_BLOCK = 0
 """Block of the queries that warm an arm up; those that are measured begin with block 1."""
 KEY = ("run_id", "query_id", "replicate")
 RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
+REPLACED_COLUMN = {"replaced_at": ("timestamp", "UTC time of the rescoring")}
 QUERY_COLUMNS = {
     **RUN_COLUMN,
     "query_id": ("varchar", "Id of the query in its query set"),

@@ -1,6 +1,6 @@
 """The tables of what a benchmark run is judged by: its limits, and the grades that follow from them."""
 
-from docmind_core.tables.definitions import RUN_COLUMN, Table
+from docmind_core.tables.definitions import REPLACED_COLUMN, RUN_COLUMN, Table
 
 LIMIT_RESULTS = Table(
     name="limit_results",
@@ -40,6 +40,14 @@ LIMIT_RESULTS = Table(
         "value is not null or because is not null",
         "state in ('met', 'missed') or because is not null",
     ),
+)
+
+EARLIER_LIMIT_RESULTS = Table(
+    name="earlier_limit_results",
+    comment="One row is a row of limit_results that docmind rescore replaced; scores replaced with it have its time",
+    key=(*LIMIT_RESULTS.key, "replaced_at"),
+    columns={**LIMIT_RESULTS.columns, **REPLACED_COLUMN},
+    checks=LIMIT_RESULTS.checks,
 )
 
 GRADES = Table(

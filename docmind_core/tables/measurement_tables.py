@@ -1,6 +1,6 @@
 """The tables of what was measured: scores of query runs, figures of runs, comparisons of two runs."""
 
-from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
+from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, REPLACED_COLUMN, RUN_COLUMN, Table
 
 MEASUREMENTS = Table(
     name="measurements",
@@ -28,10 +28,7 @@ EARLIER_MEASUREMENTS = Table(
     name="earlier_measurements",
     comment="One row is a row of measurements that docmind rescore replaced: another scorer_version or another value",
     key=(*KEY, "metric", "draw", "replaced_at"),
-    columns={
-        **MEASUREMENTS.columns,
-        "replaced_at": ("timestamp", "UTC time of the rescoring"),
-    },
+    columns={**MEASUREMENTS.columns, **REPLACED_COLUMN},
     checks=MEASUREMENTS.checks,
 )
 

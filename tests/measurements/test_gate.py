@@ -5,9 +5,14 @@ import json
 import pytest
 
 from docmind_core.errors import UsageError
-from docmind_core.measurements.gate import GATED, decide_gate, refuse_ungated
+from docmind_core.measurements.gate import (
+    GATED,
+    decide_gate,
+    refuse_ungated,
+)
 from docmind_core.measurements.run_comparison import compare_runs
 from docmind_core.suites.gate_policy import GatePolicy, read_policy
+from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.tables.segments import read_segment, write_segment
 from tests.measurements.written_nights import FIRST, SECOND, THIRD, write_night
 
@@ -141,11 +146,64 @@ def test_a_night_without_gold_is_refused_where_quality_is_asked_for(settings):
     assert decide(settings, none, none, {"metrics": ["billed_tokens"]})[0].state == "pass"
 
 
+def with_own(settings, own, values):
+    """Score both nights with a metric of the user's, too."""
+    manifest = json.dumps({"suite": {"metrics": [own.model_dump(mode="json")]}})
+    for run_id, scores in zip((FIRST, SECOND), values, strict=True):
+        write_night(settings, run_id, *flat(), manifest=manifest)
+        rows = read_segment(settings.tables, "measurements", run_id)
+        added = [{**row, "metric": own.name, "value": value} for row, value in zip(rows, scores, strict=True)]
+        write_segment(settings.tables, "measurements", run_id, [*rows, *added])
+    return compare_runs(settings, SECOND, FIRST, store=False)
+
+
+OWN = OwnMetric(
+    scorer="my.py:words", sha256="0", name="answer_words", version="1", unit="words", range="0 and above",
+    better="lower", definition="Words of the answer.", missing="never",
+)  # fmt: skip
+SHORT, LONG = [20.0 + at % 3 for at in range(N)], [32.0 + at % 3 for at in range(N)]
+POLITE = OWN.model_copy(update={"name": "polite", "unit": "1", "range": "0 or 1", "better": "higher"})
+
+
+@pytest.mark.parametrize(
+    ("own", "values", "margin", "state", "loss"),
+    [
+        (OWN, (SHORT, LONG), 15, "pass", 12.0),
+        (OWN, (SHORT, LONG), 10, "block", 12.0),
+        (OWN, (LONG, SHORT), 1, "pass", -12.0),
+        (POLITE, (flat()[1], flat(lost=40)[1]), 0.05, "block", -0.125),
+        (POLITE, (flat()[1], flat(lost=2)[1]), 0.05, "pass", -0.00625),
+    ],
+)
+def test_a_metric_of_the_users_is_gated_by_name_in_its_own_unit_and_direction(
+    settings, own, values, margin, state, loss
+):
+    policy = GatePolicy.model_validate({"metrics": {own.name: {"margin": margin}}})
+    (test,) = decide_gate([with_own(settings, own, values)], policy).tests
+    assert (test.state, test.unit) == (state, "words" if own is OWN else "points")
+    assert test.estimate.value == pytest.approx(loss)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, "Say how much worse it may be"),
+        ({"better": "none"}, "no run is worse in it"),
+        ({"unit": "s"}, "is a time"),
+        ({"name": "other"}, "there is no metric 'answer_words' to gate on. Known: .*, other"),
+    ],
+)
+def test_a_metric_of_the_users_that_shows_no_loss_is_refused(change, problem):
+    own = OWN.model_copy(update=change).metric
+    with pytest.raises(UsageError, match=problem):
+        refuse_ungated(GatePolicy.model_validate({"metrics": ["answer_words"]}), {own.name: own})
+
+
 @pytest.mark.parametrize("metric", ["wall_s", "ttft_s", "agent_latency_p95_s", "pased", "reduction_pct"])
 def test_a_metric_that_two_nights_are_not_compared_in_is_refused(metric):
     with pytest.raises(UsageError, match=metric):
-        refuse_ungated(GatePolicy.model_validate({"metrics": [metric]}))
-    refuse_ungated(GatePolicy.model_validate({"metrics": list(GATED)}))
+        refuse_ungated(GatePolicy.model_validate({"metrics": [metric]}), {})
+    refuse_ungated(GatePolicy.model_validate({"metrics": list(GATED)}), {})
 
 
 @pytest.mark.parametrize(

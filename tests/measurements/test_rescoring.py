@@ -59,9 +59,14 @@ def test_another_limit_judges_the_run_from_now_on_and_the_earlier_suite_is_kept(
     newer = tmp_path / "small.yaml"
     newer.write_text(f"{SUITE}limits: {{pass_ratio_min: 0.2}}\nmin_n: 3\n")
     assert run(["rescore", KEY, "--suite", str(newer)]) == 0
-    assert "judged from now on by other limits, min_n" in capsys.readouterr().out
-    asked = "select set_to from limit_results where limit_name = 'pass_ratio_min'"
-    assert query_rows(home, asked)[1] == [(0.2,)]
+    shown = capsys.readouterr().out
+    assert "judged from now on by other limits, min_n" in shown
+    assert " rows of limits in earlier_limit_results" in shown
+    asked = "select set_to from {} where limit_name = 'pass_ratio_min'"
+    assert query_rows(home, asked.format("limit_results"))[1] == [(0.2,)]
+    assert query_rows(home, asked.format("earlier_limit_results"))[1] == [(None,)]
+    assert run(["rescore", KEY]) == 0
+    assert query_rows(home, asked.format("earlier_limit_results"))[1] == [(None,)]
     frozen = read_frozen_suite(home, KEY)
     assert (frozen.limit, dict(frozen.limits)) == (3, {"pass_ratio_min": 0.2})
     assert len(list((home.benchmarks / KEY).glob("suite.*Z.yaml"))) == 1
