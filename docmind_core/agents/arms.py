@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from typing import Any
 
-from docmind_core.agents import guide_dag, naive_supervisor, opponents, single_agent, single_pass, tuned
 from docmind_core.agents.arm_names import LeverArm, first_of, parse_lever_arm
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
+from docmind_core.agents.messages import USER, Message
+from docmind_core.agents.routing import HANDOFFS_MAX, SEARCHES_MAX
 from docmind_core.errors import AgentError, UsageError
 
 
@@ -38,39 +40,59 @@ def _plain_opening(question: str, _context: AgentContext) -> dict[str, str]:
     return {"question": question}
 
 
+def _conversation_opening(question: str, context: AgentContext) -> dict[str, Any]:
+    """Return the state a conversation starts with: what was said before, and the question."""
+    return {"question": question, "history": [*context.earlier, Message(speaker=USER, text=question)]}
+
+
+def _graph(module: str, builder: str) -> Callable[..., Any]:
+    """Return what builds a graph; its module is imported then, as LangGraph takes a second that few commands need."""
+
+    def build(*arguments: Any) -> Any:
+        return getattr(import_module(f"docmind_core.agents.{module}"), builder)(*arguments)
+
+    return build
+
+
+_BUILDERS = {
+    "naive_supervisor": _graph("naive_supervisor", "build_naive_supervisor"),
+    "tuned": _graph("tuned", "build_tuned"),
+}
+
+
 ARMS = {
     arm.name: arm
     for arm in (
         Arm(
             name="single_pass",
             shows="One search and one call: what a question costs without agents.",
-            build=single_pass.build_single_pass,
+            build=_graph("single_pass", "build_single_pass"),
             opening=_plain_opening,
         ),
         Arm(
             name="single_pass@budget",
             shows="As many single passes as the tokens of tuned on the same query allow, and what most of them say.",
-            build=opponents.build_single_pass_at_budget,
+            build=_graph("opponents", "build_single_pass_at_budget"),
             opening=_plain_opening,
             spends_as="tuned",
         ),
         Arm(
             name="extractive",
             shows="The best sentence of the passages found, and no model: the floor.",
-            build=opponents.build_extractive,
+            build=_graph("opponents", "build_extractive"),
             opening=_plain_opening,
         ),
         Arm(
             name="single_agent",
             shows="One agent with a search tool: it searches until it has read enough, at most three times.",
-            build=single_agent.build_single_agent,
+            build=_graph("single_agent", "build_single_agent"),
             opening=_plain_opening,
-            steps_max=single_agent.SINGLE_AGENT_STEPS_MAX,
+            steps_max=2 * SEARCHES_MAX + 4,
         ),
         Arm(
             name="guide_dag",
             shows="The guide's own dependency graph: nobody reads the plan, nobody acts on the verdict.",
-            build=guide_dag.build_guide_dag,
+            build=_graph("guide_dag", "build_guide_dag"),
             opening=_plain_opening,
             levers=frozenset(
                 {
@@ -85,26 +107,21 @@ ARMS = {
         Arm(
             name="naive_supervisor",
             shows="The baseline: a supervisor call picks each next agent, every agent reads the whole history.",
-            build=naive_supervisor.build_naive_supervisor,
+            build=_BUILDERS["naive_supervisor"],
             compared_with="",
-            opening=naive_supervisor.opening,
-            steps_max=naive_supervisor.SUPERVISOR_STEPS_MAX,
+            opening=_conversation_opening,
+            steps_max=2 * HANDOFFS_MAX + 4,  # hand-off and agent alternate, then the rewrite
         ),
         Arm(
             name="tuned",
             shows="Fixed edges, parallel searches, typed decisions, an answer from the best passage of each search.",
-            build=tuned.build_tuned,
+            build=_BUILDERS["tuned"],
             opening=_plain_opening,
             levers=TUNED_LEVERS,
         ),
     )
 }
 """The arms without a lever in their name."""
-
-_BUILDERS: dict[str, Callable[[frozenset[Lever]], Any]] = {
-    "naive_supervisor": naive_supervisor.build_naive_supervisor,
-    "tuned": tuned.build_tuned,
-}
 
 
 def find_arm(name: str) -> Arm:

@@ -22,7 +22,7 @@ from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.handoffs import ROUTING_TASK, transfer_to
 from docmind_core.agents.history import reading_request, render_history
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.messages import USER, Message
+from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_specialists import SPECIALISTS
 from docmind_core.agents.naive_workers import WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
@@ -32,8 +32,6 @@ from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
 from docmind_core.serving.chat import ChatRequest
 
-SUPERVISOR_STEPS_MAX = 2 * HANDOFFS_MAX + 4
-"""Graph steps of the longest conversation: hand-off and agent alternate, then the rewrite."""
 ANSWER = "rewrite"
 
 
@@ -111,11 +109,6 @@ def _result(state: NaiveState, text: str, reasoning: str | None) -> ArmAnswer:
 
 def _laid_out(request: ChatRequest, state: NaiveState) -> ChatRequest:
     return laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
-
-
-def opening(question: str, context: AgentContext) -> NaiveState:
-    """Return the state a conversation starts with: what was said before, and the question."""
-    return {"question": question, "history": [*context.earlier, Message(speaker=USER, text=question)]}
 
 
 def _agents(levers: frozenset[Lever]) -> tuple[str, ...]:

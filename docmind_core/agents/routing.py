@@ -6,6 +6,8 @@ from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SYNT
 
 FINISH = "FINISH"
 HANDOFFS_MAX = 8
+SEARCHES_MAX = 3
+"""Searches of `single_agent`."""
 TOGETHER = " and "
 """Between the names of agents that are dispatched at once."""
 

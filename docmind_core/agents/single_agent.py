@@ -18,11 +18,10 @@ from docmind_core.agents.graph_nodes import guarded
 from docmind_core.agents.history import after_earlier_turns, reading_request
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
 from docmind_core.agents.passages import render_passages
+from docmind_core.agents.routing import SEARCHES_MAX
 from docmind_core.retrieval.search import Hit, candidate_ranking
 
-SEARCHES_MAX = 3
 ANSWER = "answer"
-SINGLE_AGENT_STEPS_MAX = 2 * SEARCHES_MAX + 4
 
 
 class SingleAgentState(TypedDict, total=False):

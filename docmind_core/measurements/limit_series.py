@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import special
 
 from docmind_core.measurements.comparability import NOT_OWN_MAX
 from docmind_core.measurements.paired import number
@@ -168,6 +167,8 @@ def _percentile(values: list[float], clusters: list[str], limit: float | None) -
 
 
 def _mean_p(estimate: Estimate, limit: float | None, *, is_minimum: bool) -> float | None:
+    from scipy import special
+
     if estimate.value is None or limit is None or not estimate.standard_error or estimate.freedom is None:
         return None
     score = (estimate.value - limit) / estimate.standard_error

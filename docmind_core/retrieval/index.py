@@ -197,7 +197,7 @@ def _open_keyword(
 def _open_semantic(chunks: Sequence[Chunk], home: Path, announce: Callable[[str], None]) -> ComparingSearcher:
     weights_file()
     # Only here: importing torch takes seconds, and keyword search works without the extra `embeddings`.
-    from docmind_core.retrieval.semantic import SemanticSearcher, save_vectors  # noqa: PLC0415
+    from docmind_core.retrieval.semantic import SemanticSearcher, save_vectors
 
     def build(folder: Path) -> None:
         save_vectors(folder, chunks, announce)

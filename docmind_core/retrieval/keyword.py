@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-
-import bm25s
+from typing import TYPE_CHECKING
 
 from docmind_core.retrieval.chunks import indexed_text
 from docmind_core.retrieval.ranking import best_hits
 from docmind_core.retrieval.search import Chunk, Hit
 from docmind_core.retrieval.words import WORDS_SETTINGS, indexed_words, searched_words
 
+if TYPE_CHECKING:
+    import bm25s
+
 KEYWORD_SETTINGS: dict[str, object] = {
     "method": "lucene",
     "k1": 1.5,
     "b": 0.75,
-    "bm25s": bm25s.__version__,
+    "bm25s": version("bm25s"),
     **WORDS_SETTINGS,
 }
 DEFAULT_LANGUAGE = "english"
@@ -28,7 +31,7 @@ class KeywordSearcher:
     `_` parts words, in chunks and in queries, so that `__getattr__` is found by `getattr`. Safe to share by threads.
     """
 
-    def __init__(self, chunks: Sequence[Chunk], scorer: bm25s.BM25 | None, language: str) -> None:
+    def __init__(self, chunks: Sequence[Chunk], scorer: "bm25s.BM25 | None", language: str) -> None:
         self._chunks = chunks
         self._scorer = scorer
         self._language = language
@@ -39,6 +42,8 @@ class KeywordSearcher:
         words = indexed_words([indexed_text(chunk) for chunk in chunks], language)
         if not any(words):
             return cls(chunks, None, language)
+        import bm25s
+
         scorer = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
         scorer.index(words, show_progress=False)
         return cls(chunks, scorer, language)
@@ -53,6 +58,8 @@ class KeywordSearcher:
     @classmethod
     def load(cls, folder: Path, chunks: Sequence[Chunk]) -> "KeywordSearcher":
         """Read what `save` wrote for the same chunks."""
+        import bm25s
+
         about = json.loads((folder / "keyword.json").read_text(encoding="utf-8"))
         scorer = bm25s.BM25.load(folder, show_progress=False) if about["words"] else None
         return cls(chunks, scorer, about["language"])

@@ -8,7 +8,6 @@ from functools import cache
 from itertools import pairwise
 
 import Stemmer
-from bm25s import stopwords
 
 from docmind_core.suites.suite import LANGUAGES_WITHOUT_STEMMER
 
@@ -17,24 +16,25 @@ WORDS_SETTINGS: dict[str, object] = {
     "scripts without spaces": "pairs of neighbouring characters",
     "stemmer": Stemmer.version(),
 }
-STOP_WORDS: dict[str, Sequence[str]] = {
-    "chinese": stopwords.STOPWORDS_CHINESE,
-    "danish": stopwords.STOPWORDS_DANISH,
-    "dutch": stopwords.STOPWORDS_DUTCH,
-    "dutch_porter": stopwords.STOPWORDS_DUTCH,
-    "english": stopwords.STOPWORDS_EN,
-    "french": stopwords.STOPWORDS_FRENCH,
-    "german": stopwords.STOPWORDS_GERMAN,
-    "italian": stopwords.STOPWORDS_ITALIAN,
-    "korean": stopwords.STOPWORDS_KOREAN,
-    "norwegian": stopwords.STOPWORDS_NORWEGIAN,
-    "porter": stopwords.STOPWORDS_EN,
-    "portuguese": stopwords.STOPWORDS_PORTUGUESE,
-    "russian": stopwords.STOPWORDS_RUSSIAN,
-    "spanish": stopwords.STOPWORDS_SPANISH,
-    "swedish": stopwords.STOPWORDS_SWEDISH,
-    "turkish": stopwords.STOPWORDS_TURKISH,
+_STOP_WORDS = {
+    "chinese": "CHINESE",
+    "danish": "DANISH",
+    "dutch": "DUTCH",
+    "dutch_porter": "DUTCH",
+    "english": "EN",
+    "french": "FRENCH",
+    "german": "GERMAN",
+    "italian": "ITALIAN",
+    "korean": "KOREAN",
+    "norwegian": "NORWEGIAN",
+    "porter": "EN",
+    "portuguese": "PORTUGUESE",
+    "russian": "RUSSIAN",
+    "spanish": "SPANISH",
+    "swedish": "SWEDISH",
+    "turkish": "TURKISH",
 }
+"""The names of their lists in bm25s, which is imported where words are taken apart: it takes a while."""
 
 # Thai, Lao; Myanmar; Khmer; Tai Le, New Tai Lue, Khmer symbols, Tai Tham; Balinese; kana, bopomofo; ideographs;
 # Javanese, more Myanmar, Tai Viet; more ideographs. Hangul has spaces, but its words end in particles: pairs find the
@@ -65,13 +65,22 @@ def searched_words(texts: Sequence[str], language: str) -> list[list[str]]:
 
 
 def _words(texts: Sequence[str], language: str, *, singles: bool) -> list[list[str]]:
-    stop_words = frozenset(STOP_WORDS.get(language, ()))
+    stop_words = _stop_words(language)
     found = [[word for word in _split(_plain(text, language), singles) if word not in stop_words] for text in texts]
     if language in LANGUAGES_WITHOUT_STEMMER:
         return found
     # A stemmer of its own for each call: PyStemmer's objects are not thread-safe, and making one takes a microsecond.
     stem = Stemmer.Stemmer(language).stemWords
     return [stem(words) for words in found]
+
+
+@cache
+def _stop_words(language: str) -> frozenset[str]:
+    from bm25s import stopwords
+
+    return (
+        frozenset(getattr(stopwords, f"STOPWORDS_{_STOP_WORDS[language]}")) if language in _STOP_WORDS else frozenset()
+    )
 
 
 def _plain(text: str, language: str) -> str:

@@ -35,6 +35,7 @@ from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
 from docmind_core.runs.structured_arms import admit_engine
+from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
@@ -164,6 +165,8 @@ def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunO
 
 async def _run_arms(bench: Bench, arms: list[str]) -> None:
     in_flight = bench.inputs.suite.concurrency
+    for arm in arms:
+        suite_arm(bench.inputs.suite, arm).build()  # imports LangGraph, which takes a second, before any time is taken
     with measured_loop():
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ChatClient(bench.inputs.connection, in_flight=in_flight))

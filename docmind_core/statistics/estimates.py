@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 N_TOO_SMALL = "n_too_small"
 NO_SPREAD = 1e-12
@@ -132,10 +131,14 @@ def clustered_mean(values: Values, clusters: Clusters | None = None, *, confiden
 
 def t_quantile(freedom: float, probability: float) -> float:
     """Return the quantile of Student's t; degrees of freedom need not be whole, and infinity is the normal."""
+    from scipy import special
+
     return float(special.ndtri(probability) if math.isinf(freedom) else special.stdtrit(freedom, probability))
 
 
 def two_sided_p(score: float, freedom: float) -> float:
     """Return the two-sided p of a t score; infinite degrees of freedom are the normal."""
+    from scipy import special
+
     tail = special.ndtr(-abs(score)) if math.isinf(freedom) else special.stdtr(freedom, -abs(score))
     return float(min(1.0, 2.0 * tail))

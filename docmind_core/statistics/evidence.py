@@ -16,7 +16,6 @@ from math import log
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 Values = NDArray[np.float64]
 
@@ -45,6 +44,8 @@ def log_payoffs(runs: Values, clusters: NDArray[np.int64]) -> Values:
             turn the sign.
         clusters: Cluster of each query, from 0.
     """
+    from scipy import special
+
     usable = np.isfinite(runs[0]) & np.isfinite(runs[-1])
     codes = np.unique(clusters[usable], return_inverse=True)[1]
     if not len(codes) or len(runs) < 2:
@@ -67,6 +68,8 @@ def collected(payoffs: Sequence[Values]) -> Evidence:
     The stake is spread over the runs that a change may begin with, 1 / (k (k + 1)) on run k, and over the rates; what
     is on later runs is kept. So a hundred quiet runs cost a change that comes after them a factor, not everything.
     """
+    from scipy import special
+
     if not payoffs:
         return Evidence(value=1.0, changed_at=None)
     runs = np.arange(1, len(payoffs) + 1)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from docmind_core.statistics.estimates import (
     NO_SPREAD,
@@ -152,4 +151,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def false_discovery_rate(p_values: Sequence[float]) -> list[float]:
     """Return the p values corrected by Benjamini and Hochberg's method, in the same order: for exploring."""
+    from scipy import stats
+
     return [float(p) for p in stats.false_discovery_control(p_values)] if len(p_values) else []

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
 
 from docmind_core.statistics.estimates import (
     N_TOO_SMALL,
@@ -38,6 +37,8 @@ def percentile(
     Returns:
         Without values the estimate is None; where the sample is too small the interval is (`n_too_small`).
     """
+    from scipy import stats
+
     sample = np.asarray(values, dtype=float)
     n = len(sample)
     if n == 0:
@@ -65,6 +66,8 @@ def percentile_above_p(
     For independent values it is scipy's `quantile_test`: for the 95th percentile the binomial test of "more than 5 %
     of the values lie above". For all other values it is that of the effective n, see `percentile`.
     """
+    from scipy import stats
+
     sample = np.asarray(values, dtype=float)
     n = len(sample)
     codes = cluster_codes(clusters, n)
@@ -85,6 +88,8 @@ def _ranks(
     sample: NDArray[np.float64], codes: NDArray[np.int64], probability: float, confidence: float
 ) -> tuple[float, float]:
     """Return the lowest and the highest value whose share of values below it agrees with `probability`."""
+    from scipy import special
+
     ordered, n, tail = np.sort(sample), len(sample), (1.0 - confidence) / 2
     effective = _effective_n(sample, codes, probability, 1.0 - tail)
     below = np.arange(n + 1) / n
@@ -98,6 +103,8 @@ def _ranks(
 
 def _at_most(share: ArrayLike, effective: float, probability: float) -> NDArray[np.float64]:
     """Return the binomial chance of at most this share of the values below the quantile, of `effective`."""
+    from scipy import special
+
     part = np.asarray(share, dtype=float) * effective
     return np.asarray(special.betainc(np.maximum(effective - part, 1e-9), part + 1.0, 1.0 - probability))
 

@@ -1,13 +1,12 @@
 """What a sample can show: smallest detectable differences, and how many values a percentile needs."""
 
 import math
+from statistics import NormalDist
 
-from scipy import stats
-
-TWO_SIDED_80 = float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
+TWO_SIDED_80 = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 """2.802: alpha 0.05 two-sided, 80 % power, normal approximation."""
 
-ONE_SIDED_80 = float(stats.norm.ppf(0.95) + stats.norm.ppf(0.8))
+ONE_SIDED_80 = NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.8)
 """2.486: alpha 0.05 one-sided, 80 % power, normal approximation."""
 
 PERCENTILE_CONFIDENCE = 0.99
@@ -48,6 +47,8 @@ def power_of_non_inferiority(discordance: float, margin: float, n: int) -> float
     Returns:
         0.80 for a discordance of 0.12, a margin of 0.05 and 300 pairs (normal approximation).
     """
+    from scipy import stats
+
     return float(stats.norm.cdf(margin / math.sqrt(discordance / n) - stats.norm.ppf(0.95)))
 
 
@@ -81,6 +82,8 @@ def n_for_percentile(probability: float, allowed_beyond: int = 1) -> int:
 
     The rule of MLPerf endpoints: binom.cdf(allowed_beyond, n, 1 - probability) <= 0.01.
     """
+    from scipy import stats
+
     n = allowed_beyond + 1
     while stats.binom.cdf(allowed_beyond, n, 1.0 - probability) > 1.0 - PERCENTILE_CONFIDENCE:
         n += 1

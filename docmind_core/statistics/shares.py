@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
 
 from docmind_core.statistics.estimates import (
     N_TOO_SMALL,
@@ -104,6 +103,8 @@ def share_p(
         against: A share in (0, 1).
         alternative: What the truth would be if the share is not `against`.
     """
+    from scipy import special, stats
+
     n = len(values)
     mean = math.fsum(values) / n if n else 0.0
     design = _design(values, clusters, mean * (1.0 - mean)) if n else None
@@ -183,6 +184,8 @@ def tango_interval(gains: float, losses: float, n: float, *, critical: float) ->
 
 def mcnemar_p(gains: int, losses: int) -> float:
     """Return the exact two-sided p of McNemar's test: do both pass equally often? 1 when no pair differs."""
+    from scipy import special
+
     return float(min(1.0, 2.0 * special.bdtr(min(gains, losses), gains + losses, 0.5))) if gains + losses else 1.0
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from docmind_core.tables.definitions import Table, View
 
@@ -140,6 +139,8 @@ def copy_alerts(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
 
     A broken one must not take the metrics with it: the evaluation of alerts reports it.
     """
+    import pyarrow as pa
+
     for table in ALERT_TABLES:
         connection.execute(f"delete from {table.name}")
     if not database.exists():

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from docmind_core.settings import without_syntax
 from docmind_core.tables.connecting import open_in_memory
 from docmind_core.tables.definitions import Table
@@ -44,6 +42,8 @@ def broken_row(table: Table, segments: Sequence[Path]) -> str | None:
 
 def broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
     """Name the first segment that can't be read or has columns that `table` lacks."""
+    import pyarrow.parquet as pq
+
     for path in segments:
         try:
             with pq.ParquetFile(path) as file:

@@ -11,9 +11,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from docmind_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,6 +53,9 @@ def forget_damage(segment: Path) -> None:
 
 def segment_problem(path: Path) -> str | None:
     """Return why a segment can't be read; None when its footer can."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:

@@ -3,21 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from docmind_core.errors import StoreError
 from docmind_core.tables.building import sql_text
 from docmind_core.tables.connecting import open_in_memory
 
 _COLUMNS = {
-    "run_id": pa.string(),
-    "query_id": pa.string(),
-    "replicate": pa.int32(),
-    "span_id": pa.string(),
-    "op": pa.string(),
-    "t0": pa.int64(),
-    "t1": pa.int64(),
-    "attributes": pa.string(),
+    "run_id": "string",
+    "query_id": "string",
+    "replicate": "int32",
+    "span_id": "string",
+    "op": "string",
+    "t0": "int64",
+    "t1": "int64",
+    "attributes": "string",
 }
 
 
@@ -51,10 +49,14 @@ def coordination(spans: Sequence[Mapping[str, object]]) -> dict[tuple[str, int],
     Raises:
         StoreError: If a query run has no root or several, or two spans of one id.
     """
+    import pyarrow as pa
+
     if not spans:
         return {}
     _require_one_root(spans)
-    table = pa.table({name: pa.array([span.get(name) for span in spans], kind) for name, kind in _COLUMNS.items()})
+    table = pa.table(
+        {name: pa.array([span.get(name) for span in spans], pa.type_for_alias(kind)) for name, kind in _COLUMNS.items()}
+    )
     with open_in_memory() as connection:
         connection.register("spans", table)
         rows = connection.execute(sql_text("overhead")).fetchall()

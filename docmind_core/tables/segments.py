@@ -8,11 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from docmind_core.errors import StoreError
 from docmind_core.tables.damage import SUFFIX as DAMAGED
@@ -20,14 +18,18 @@ from docmind_core.tables.damage import forget_damage
 from docmind_core.tables.definitions import Table
 from docmind_core.tables.schema import TABLES
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ARROW_TYPES = {
-    "varchar": pa.string(),
-    "integer": pa.int32(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
+    "varchar": "string",
+    "integer": "int32",
+    "bigint": "int64",
+    "double": "double",
+    "boolean": "bool",
+    "timestamp": "timestamp[us]",
 }
+"""By their names: PyArrow is imported by what reads or writes a segment, as `docmind runs` does neither."""
 Segments = dict[str, dict[str, str]]
 """By table and run, a mark of the file: another when it has been written again."""
 _WHOLE = frozenset({"integer", "bigint"})
@@ -56,6 +58,8 @@ def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[
     Raises:
         StoreError: If a row has a column the table lacks, another run's id, or a value of the wrong type.
     """
+    import pyarrow.parquet as pq
+
     target = segment_path(folder, table, run_id)
     content = _arrow_table(TABLES[table], run_id, rows)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +100,9 @@ def read_columns(
         columns: Their names. One that an older version did not write is all None.
         where: A column of text, and the values of it whose rows are wanted. All rows when None.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     needed = columns if where is None else dict.fromkeys((*columns, where[0]))
     content = _read(folder, table, run_id, tuple(needed))
     if content is None:
@@ -106,7 +113,10 @@ def read_columns(
     return {name: content[name].to_pylist() if name in written else [None] * content.num_rows for name in columns}
 
 
-def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) -> pa.Table | None:
+def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) -> "pa.Table | None":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = segment_path(folder, table, run_id)
     if not path.exists():
         return None
@@ -197,7 +207,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]) -> "pa.Table":
+    import pyarrow as pa
+
     for row in rows:
         unknown = [name for name in row if name not in table.columns]
         if unknown:
@@ -211,9 +223,11 @@ def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]
     return pa.table(columns)
 
 
-def _arrow_column(table: str, column: str, kind: str, values: list[object]) -> pa.Array:
+def _arrow_column(table: str, column: str, kind: str, values: list[object]) -> "pa.Array":
+    import pyarrow as pa
+
     try:
-        return pa.array([_plain(value, kind) for value in values], type=_ARROW_TYPES[kind])
+        return pa.array([_plain(value, kind) for value in values], type=pa.type_for_alias(_ARROW_TYPES[kind]))
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"table {table}, column {column} ({kind}): {error}") from error
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from docmind_core.agents.arms import answer_question, find_arm
-from docmind_core.agents.single_agent import SEARCHES_MAX
+from docmind_core.agents.routing import SEARCHES_MAX
 from tests.fakes.scripted_tools import ScriptedTools, make_context
 
 QUESTION = "what is a frobnicator"

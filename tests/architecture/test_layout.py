@@ -2,18 +2,21 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from docmind_core.settings import child_environment
 from tests.architecture import source_rules as rules
 
 PACKAGES = ("docmind_core", "dagster_project")
 EVERYTHING = (*PACKAGES, "tests", "scripts", "benchmarks")
 HEAVY = (
-    "apprise", "bm25s", "dagster", "duckdb", "httpx", "jinja2", "langgraph", "matplotlib", "numpy", "pandas", "pyarrow",
-    "pynvml", "scipy", "statsmodels", "tokenizers", "torch", "transformers", "vllm",
+    "apprise", "bm25s", "dagster", "duckdb", "httpx", "jinja2", "langgraph", "matplotlib", "numpy", "pandas", "psutil",
+    "pyarrow", "pydantic", "pynvml", "rich", "scipy", "statsmodels", "tokenizers", "torch", "transformers", "vllm",
 )  # fmt: skip
+
+RUNNING = ("bm25s", "langchain_core", "langgraph", "pyarrow", "scipy", "statsmodels", "torch", "transformers")
+"""What answers, searches, scores and writes tables; slow to import, and large."""
 
 
 @pytest.mark.parametrize(
@@ -38,16 +41,22 @@ def test_every_package_has_an_init():
     assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
-def test_docmind_help_loads_nothing_heavy():
+@pytest.mark.parametrize(
+    ("done", "unwanted"),
+    [
+        pytest.param("run(['--help'])", HEAVY, id="docmind --help"),
+        pytest.param("run(['runs']), run(['alerts', 'list'])", RUNNING, id="docmind runs, docmind alerts list"),
+        # Seconds, as it imports Dagster: its code server and daemon do no more, and stay that small all night.
+        pytest.param("import_module('dagster_project.definitions')", RUNNING, id="sensors and schedules"),
+    ],
+)
+def test_what_runs_nothing_does_not_import_what_runs_need(tmp_path, done, unwanted):
     code = (
-        "import sys\n"
-        "sys.argv = ['docmind', '--help']\n"
-        "from dagster_project.cli.main import main\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
-        f"print('loaded:', *sorted(set(sys.modules) & set({HEAVY!r})))"
+        "import sys\nfrom importlib import import_module\nfrom dagster_project.cli.main import run\n"
+        f"{done}\nprint('loaded:', *sorted(set(sys.modules) & set({unwanted!r})))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(rules.PROJECT), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["loaded:"]
+    environment = child_environment(DOCMIND_HOME=str(tmp_path))
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=rules.PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1].split() == ["loaded:"]
