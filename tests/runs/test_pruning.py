@@ -72,7 +72,7 @@ def test_an_empty_home_has_nothing_to_prune(home):
 def test_a_pruning_that_died_is_finished_by_the_next(home, make_runs, monkeypatch):
     first, second = make_runs("toy", 2)
     with monkeypatch.context() as patched:
-        patched.setattr("docmind_core.runs.pruning.publish", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("docmind_core.runs.pruning.publish", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             prune_runs(home, keep=1)
 
