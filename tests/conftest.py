@@ -40,10 +40,11 @@ def _quick():
     """Leave out what costs time and hardly a test looks at; yields what writes comments, for those that do.
 
     DuckDB gets one thread, as the tables of tests are small; nothing waits until it would survive a power failure; no
-    comments are written, which are half the time of publishing; certificates, which nobody on loopback needs, are
-    read once instead of once per client; and it is asked again soon whether counters still move or an engine is up.
+    comments are written, which are half the time of publishing; runs are published when they end, not after each arm;
+    certificates, which nobody on loopback needs, are read once instead of once per client; and it is asked again soon
+    whether counters still move or an engine is up.
     """
-    from docmind_core.runs import arm_share
+    from docmind_core.runs import arm_share, benchmark
     from docmind_core.serving import managed
     from docmind_core.serving.counters import read_settled_counters
     from docmind_core.tables import connecting, publish
@@ -54,6 +55,7 @@ def _quick():
         patched.setitem(connecting._CONFIG, "threads", 1)
         patched.setattr(os, "fsync", lambda file: None)
         patched.setattr(publish, "describe", lambda connection: None)
+        patched.setattr(benchmark, "publish_while_cheap", lambda settings: None)
         patched.setattr(arm_share, "read_settled_counters", soon)
         patched.setattr(managed, "_POLL_S", 0.02)
         patched.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))

@@ -17,6 +17,7 @@ from docmind_core.settings import Settings
 from docmind_core.tables.baselines import change_baselines, read_baselines
 from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
+from docmind_core.tables.summaries import SUMMARIES
 
 PART = ".part"
 """Ends the name of the folder of a suite that is being frozen, after the number of the process."""
@@ -144,6 +145,7 @@ def _results(settings: Settings, key: str) -> Iterator[Path]:
     """Yield what a run has besides its frozen suite; `runs` last, as it was written last."""
     for table in sorted(TABLES, key=lambda table: table == "runs"):
         yield from sorted((settings.tables / table).glob(f"{key}.*"))
+    yield from sorted((settings.home / SUMMARIES).glob(f"{key}.*"))
     for suffix in (".sqlite-wal", ".sqlite-shm", ".sqlite"):
         yield settings.journals / f"{key}{suffix}"
     yield from sorted((settings.logs / "systems").glob(f"{key}.*"))

@@ -13,6 +13,7 @@ from docmind_core.tables.broken_rows import ROWS, broken_row, broken_segment, fi
 from docmind_core.tables.definitions import Table, View
 from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
+from docmind_core.tables.stored_views import STORED
 from docmind_core.tables.views import VIEWS
 
 SEGMENTS = Table(
@@ -33,13 +34,27 @@ def sql_text(name: str) -> str:
     return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
 
 
-def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create all tables, views and macros in an empty database."""
+def create(connection: duckdb.DuckDBPyConnection, *, stored: bool) -> None:
+    """Create all tables, views and macros in an empty database.
+
+    Args:
+        connection: To the database.
+        stored: Whether the rows of the views in `STORED` are inserted (`summaries`), or computed for each question.
+    """
     connection.execute("create schema store")
     for table in (*TABLES.values(), SEGMENTS):
         connection.execute(_create_table(table))
+    public = {view.name for view in VIEWS}
+    for view in STORED:
+        query = sql_text(view.name)
+        form = f"table store.{view.name} as from ({query}) limit 0" if stored else f"view store.{view.name} as {query}"
+        connection.execute(f"create {form}")
+        if view.name in public:
+            order = f" order by {view.order}" if view.order else ""
+            connection.execute(f"create view {view.name} as from store.{view.name}{order}")
     for view in VIEWS:
-        connection.execute(f"create view {view.name} as {sql_text(view.name)}")
+        if view not in STORED:
+            connection.execute(f"create view {view.name} as {sql_text(view.name)}")
     for macro in MACROS:
         connection.execute(f"create macro {macro.name}({macro.parameters}) as table {sql_text(macro.name)}")
     connection.execute(f"create macro store.definitions() as '{definitions()}'")
@@ -48,8 +63,8 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 @cache
 def definitions() -> str:
     """Return a digest of all that `create` and `describe` write: a file with another one has to be built again."""
-    queries = [sql_text(named.name) for named in (*VIEWS, *MACROS)]
-    described = repr(([*TABLES.values(), SEGMENTS], VIEWS, MACROS, queries))
+    queries = [sql_text(named.name) for named in (*VIEWS, *STORED, *MACROS)]
+    described = repr(([*TABLES.values(), SEGMENTS], VIEWS, STORED, MACROS, queries))
     return hashlib.sha256(described.encode()).hexdigest()
 
 
@@ -108,8 +123,11 @@ def describe(connection: duckdb.DuckDBPyConnection) -> None:
     for table in (*TABLES.values(), SEGMENTS):
         texts = {name: text for name, (_, text) in table.columns.items()}
         _comment(connection, "table", table.name, f"{table.comment}. Key: {', '.join(table.key)}", texts)
+    for view in STORED:
+        _check_columns(connection, f"store.{view.name}", view)
+        _comment(connection, "table", f"store.{view.name}", f"Stored: {view.comment}", view.columns)
     for view in VIEWS:
-        _check_columns(connection, view)
+        _check_columns(connection, view.name, view)
         _comment(connection, "view", view.name, view.comment, view.columns)
     for macro in MACROS:
         connection.execute(f"comment on macro table {macro.name} is {_literal(macro.comment)}")
@@ -121,10 +139,10 @@ def _create_table(table: Table) -> str:
     return f"create table {table.name} ({', '.join(lines)})"
 
 
-def _check_columns(connection: duckdb.DuckDBPyConnection, view: View) -> None:
-    found = [row[0] for row in connection.execute(f"describe {view.name}").fetchall()]
+def _check_columns(connection: duckdb.DuckDBPyConnection, name: str, view: View) -> None:
+    found = [row[0] for row in connection.execute(f"describe {name}").fetchall()]
     if found != list(view.columns):
-        raise StoreError(f"view {view.name} has the columns {found}, its description has {list(view.columns)}")
+        raise StoreError(f"view {name} has the columns {found}, its description has {list(view.columns)}")
 
 
 def _comment(

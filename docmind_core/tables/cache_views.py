@@ -4,6 +4,7 @@ from docmind_core.tables.definitions import ARM_COLUMNS, View
 
 CACHE_SUMMARY = View(
     name="cache_summary",
+    order="benchmark_run, arm, cache",
     comment="One row is a cache of an arm with the lever result_cache: how often it answered",
     columns={
         **ARM_COLUMNS,

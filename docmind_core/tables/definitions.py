@@ -42,6 +42,8 @@ class View:
     """Says what one row is."""
     columns: dict[str, str]
     """Name to comment, with the unit."""
+    order: str = ""
+    """What its rows are sorted by, where they are stored (`summaries.STORED`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ AGENT_EXECUTIONS = View(
 
 AGENT_PERFORMANCE = View(
     name="agent_performance",
+    order="benchmark_run, run_id, agent_name",
     comment="One row is an agent of a run: time, tokens and VRAM of its executions",
     columns={
         **ARM_COLUMNS,
@@ -54,6 +55,7 @@ AGENT_PERFORMANCE = View(
 
 SYSTEM_PERFORMANCE = View(
     name="system_performance",
+    order="benchmark_run, run_id, counted",
     comment="Two rows are a run: one counts agent executions as the guide does, one counts queries",
     columns={
         **ARM_COLUMNS,

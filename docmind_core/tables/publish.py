@@ -22,6 +22,7 @@ from docmind_core.tables.damage import set_aside, unreadable_segments
 from docmind_core.tables.measurement_tables import BASELINES
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import Segments, mark_of, replace_durably, segments_on_disk
+from docmind_core.tables.summaries import SUMMARIES, replace_summaries, summary_marks
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def _publish(settings: Settings, *, rebuild: bool) -> None:
         return
 
     def build(connection: duckdb.DuckDBPyConnection) -> None:
-        create(connection)
+        create(connection, stored=True)
         _update(connection, settings, {}, found)
         describe(connection)
 
@@ -124,6 +125,7 @@ def _sources(settings: Settings) -> Segments:
     alerts = settings.alerts_database
     found[_ALERTS] = {"": " ".join(mark_of(path) for path in (alerts, alerts.with_name(f"{alerts.name}-wal")))}
     found[BASELINES.name] = {"": mark_of(baselines_path(settings))}
+    found[SUMMARIES] = summary_marks(found)
     return found
 
 
@@ -138,7 +140,7 @@ def _recorded(target: Path) -> Segments | None:
             rows = connection.execute("select table_name, run_id, mark from store.segments").fetchall()
     except duckdb.Error:
         return None
-    marks: Segments = {name: {} for name in (*TABLES, _ALERTS)}
+    marks: Segments = {name: {} for name in (*TABLES, _ALERTS, SUMMARIES)}
     for name, run_id, mark in rows:
         marks[name][run_id] = mark
     return marks
@@ -168,6 +170,8 @@ def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded:
             "insert into store.segments select $name, unnest($runs), unnest($marks)",
             {"name": name, "runs": new[name], "marks": [found[name][run_id] for run_id in new[name]]},
         )
+    marks = {run_id: found[SUMMARIES][run_id] for run_id in new[SUMMARIES]}
+    replace_summaries(connection, settings, outdated.get(SUMMARIES, ()), marks)
     if new[_ALERTS]:
         copy_alerts(connection, settings.alerts_database)
     if new[BASELINES.name]:

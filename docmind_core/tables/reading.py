@@ -170,7 +170,7 @@ def query_segments(
         parameters: Values for these names.
         tables: Those that the question and its views read; the others stay empty. All when None.
     """
-    with _empty_tables().cursor() as connection:
+    with empty_tables(stored=False).cursor() as connection:
         connection.begin()
         try:
             fill(connection, folder, run_ids, tables=tables)
@@ -180,10 +180,10 @@ def query_segments(
 
 
 @cache
-def _empty_tables() -> duckdb.DuckDBPyConnection:
+def empty_tables(*, stored: bool) -> duckdb.DuckDBPyConnection:
     """Keep a database of empty tables for the whole process: making it takes longer than most questions."""
     connection = open_in_memory()
-    create(connection)
+    create(connection, stored=stored)
     return connection
 
 

@@ -4,6 +4,7 @@ from docmind_core.tables.definitions import ARM_COLUMNS, View
 
 ROUTER_SUMMARY = View(
     name="router_summary",
+    order="benchmark_run, arm",
     comment="One row is a run that routes: who decided, and how right the decisions were; a query run counts once",
     columns={
         **ARM_COLUMNS,

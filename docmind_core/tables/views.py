@@ -64,6 +64,7 @@ TOKEN_EFFICIENCY = View(
 
 LEDGER_BALANCE = View(
     name="ledger_balance",
+    order="run_id, engine_session",
     comment="One row is an engine session of a run: tokens we booked against tokens the engine counted",
     columns={
         "run_id": ARM_COLUMNS["run_id"],
@@ -89,6 +90,7 @@ LEDGER_BALANCE = View(
 
 LATENCY_SUMMARY = View(
     name="latency_summary",
+    order="benchmark_run, arm, agent = 'all', agent",
     comment="One row is an agent of a run, agent = 'all' every call: times of a closed loop, not latency under load",
     columns={
         **ARM_COLUMNS,
@@ -123,6 +125,7 @@ LATENCY_SUMMARY = View(
 
 QUALITY_SUMMARY = View(
     name="quality_summary",
+    order="benchmark_run, arm, metric, query_type = 'all' desc, query_type",
     comment="One row is a metric of a run for a query type, a tag, or all: its mean over the query runs that have it",
     columns={
         **ARM_COLUMNS,

@@ -40,7 +40,7 @@ def test_rows_are_published_and_asked_for_as_they_were_written_wherever_the_home
     assert query_rows(settings, sql)[1] == wanted
     assert query_segments(settings.tables, [RUN_ID], sql)[1] == wanted
     assert read_segment(settings.tables, "query_runs", RUN_ID)[0]["run_id"] == RUN_ID
-    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "summaries", "tables"}
 
 
 def test_a_pattern_in_a_path_takes_no_rows_of_its_neighbours(tmp_path):

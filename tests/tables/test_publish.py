@@ -34,7 +34,7 @@ def test_every_table_view_and_column_has_a_comment_in_the_database(settings, wit
 def test_no_write_ahead_log_and_no_temporary_file_remain(settings, with_comments):
     write_rows(settings, {"llm_calls": [make_call_row()]})
     publish(settings)
-    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "summaries", "tables"}
 
 
 def test_publishing_again_shows_the_new_rows(settings):
@@ -54,7 +54,7 @@ def test_a_row_that_is_there_twice_is_named_with_table_run_and_key_and_the_old_f
     ):
         publish(settings)
     assert query_rows(settings, "select count(*) from llm_calls")[1] == [(1,)]
-    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "summaries", "tables"}
 
 
 def test_a_null_in_a_key_is_named(settings):
@@ -187,8 +187,8 @@ def test_of_two_processes_that_publish_the_later_waits_and_shows_the_segments_of
     command = [sys.executable, "-c", PUBLISH, str(settings.home)]
     with ExitStack() as stack:
 
-        def create_while_another_publishes(connection):
-            create(connection)
+        def create_while_another_publishes(connection, **options):
+            create(connection, **options)
             write_rows(settings, {"llm_calls": [make_call_row(), make_call_row("c2")]})
             other = stack.enter_context(subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True))
             shown.append(other.stdout.readline().strip())
@@ -279,7 +279,7 @@ def test_a_publisher_killed_before_the_rename_leaves_the_old_file_and_the_next_o
     assert query_rows(settings, "select run_id from llm_calls")[1] == [(RUN_ID,)]
     publish(settings)
     assert query_rows(settings, "select count(*) from llm_calls")[1] == [(2,)]
-    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "tables"}
+    assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "summaries", "tables"}
 
 
 def test_many_runs_are_told_apart(settings):

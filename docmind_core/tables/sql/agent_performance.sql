@@ -21,4 +21,3 @@ select
     end                                                                     as because
 from agent_executions
 group by run_id, benchmark_run, arm, agent_name
-order by benchmark_run, run_id, agent_name

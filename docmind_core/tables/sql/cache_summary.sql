@@ -17,4 +17,3 @@ join query_runs as q using (run_id, query_id, replicate)
 join runs using (run_id)
 where coalesce(q.phase, 'measured') <> 'warmup'
 group by runs.run_id, runs.benchmark_run, runs.arm, runs.cache_state, l.cache
-order by runs.benchmark_run, runs.arm, l.cache

@@ -158,4 +158,3 @@ select
 from together
 join runs using (run_id)
 left join prefill using (run_id, agent)
-order by runs.benchmark_run, runs.arm, together.agent = 'all', together.agent

@@ -292,4 +292,3 @@ select
     prefill_computed_difference
 from judged
 left join suspects using (run_id, engine_session)
-order by run_id, engine_session

@@ -1,23 +1,8 @@
 -- One row per run and metric, beside the run before it in the same series. What has a clock in it is shown, not judged:
 -- all queries of a night share its conditions.
-with query_reasons as (
-    select
-        run_id,
-        mode(times_missing_because order by times_missing_because)
-            filter (where wall_s is null and phase is distinct from 'warmup') as because,
-        bool_and(phase is not distinct from 'warmup') as warmup_only
-    from query_runs
-    group by all
-),
-call_reasons as (
-    select run_id, mode(times_missing_because order by times_missing_because) as because
-    from llm_calls
-    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge' and ttft_s is null
-    group by all
-),
-figures as (
+with figures as (
     select run_id, metric, value, n_defined as n, missing_because, false as has_clock
-    from quality_summary
+    from store.quality_summary
     where query_type = 'all'
     union all by name
     select
@@ -51,19 +36,13 @@ figures as (
         case
             when value is not null then null
             when n > 0 then 'n_too_small'
-            when metric like 'ttft%' then coalesce(c.because, if(q.warmup_only, 'warmup_only', 'failed_run'))
-            else coalesce(q.because, if(q.warmup_only, 'warmup_only', 'failed_run'))
+            else coalesce(if(metric like 'ttft%', r.no_call_time_because, r.no_query_time_because),
+                if(r.warmup_only, 'warmup_only', 'failed_run'))
         end as missing_because,
         true as has_clock
-    from latency_summary as l
-    left join query_reasons as q using (run_id)
-    left join call_reasons as c using (run_id)
+    from store.latency_summary as l
+    left join store.time_reasons as r using (run_id)
     where l.agent = 'all'
-),
-formulas as (
-    select run_id, metric, string_agg(distinct scorer_version, ', ' order by scorer_version) as version
-    from measurements
-    group by all
 ),
 history as (
     select
@@ -79,25 +58,8 @@ history as (
         lag(formulas.version) over series as previous_version
     from figures
     join runs using (run_id)
-    left join formulas on formulas.run_id = figures.run_id and formulas.metric = figures.metric
+    left join store.scorer_versions as formulas on formulas.run_id = figures.run_id and formulas.metric = figures.metric
     window series as (partition by runs.series_key, figures.metric order by runs.run_number nulls first, runs.started_at, runs.run_id)
-),
--- What a regression may come from is no condition of its series: each run's values by name.
-origins as (
-    select run_id, unnest(['git_sha', 'git_dirty', 'prompt_hash', 'engine_version']) as field,
-        unnest([left(git_sha, 12), git_dirty::varchar, left(prompt_hash, 12), engine_version]) as value
-    from runs
-    union all by name
-    select
-        run_id,
-        kind || ' ' || regexp_extract(entry.key, '[^/]*$') as field,
-        if(kind = 'package', entry.value, left(entry.value, 12)) as value
-    from (
-        select run_id, arm, kind, unnest(map_entries(json_extract(manifest, '$.' || kind || 's')::map(varchar, varchar))) as entry
-        from runs, unnest(['package', 'plugin', 'system']) as kinds(kind)
-        where json_valid(manifest) and json_type(manifest, '$.' || kind || 's') = 'OBJECT'
-    )
-    where kind <> 'system' or entry.key in (arm, regexp_replace(arm, '\.again$', ''))
 ),
 steps as (
     select distinct run_id, previous_run_id from history where previous_run_id is not null
@@ -109,8 +71,8 @@ changes as (
         string_agg(format('{} {} → {}', now.field, coalesce(before.value, 'unknown'), coalesce(now.value, 'unknown')),
             '; ' order by now.field) filter (where before.value is distinct from now.value) as changed
     from steps
-    join origins as now on now.run_id = steps.run_id
-    left join origins as before on before.run_id = steps.previous_run_id and before.field = now.field
+    join store.run_origins as now on now.run_id = steps.run_id
+    left join store.run_origins as before on before.run_id = steps.previous_run_id and before.field = now.field
     group by all
 )
 select

@@ -125,4 +125,3 @@ select
     together.missing_because
 from together
 join runs using (run_id)
-order by runs.benchmark_run, runs.arm, together.metric, together.query_type = 'all' desc, together.query_type

@@ -65,4 +65,3 @@ from scored as s
 join runs using (run_id)
 left join calibration as c using (run_id)
 group by runs.run_id, runs.benchmark_run, runs.arm, runs.level
-order by runs.benchmark_run, runs.arm

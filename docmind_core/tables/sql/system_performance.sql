@@ -79,4 +79,3 @@ select
         then format('n_too_small: a p95 needs 130 values; there are {}', with_vram.total_executions) end as because
 from with_vram
 join runs using (run_id)
-order by runs.benchmark_run, runs.run_id, with_vram.counted

@@ -1,48 +1,7 @@
--- One row per run and agent, agent 'all' for their sum: tokens of the measured calls, every attempt, without the
--- judge's. A sum is NULL as soon as one call lacks its usage.
-with calls as (
-    select
-        run_id, agent, query_id, replicate, prompt_tokens, completion_tokens, cached_tokens, billed_tokens,
-        prefill_computed_tokens, prefill_computed_tokens + completion_tokens as computed_tokens,
-        tokens_missing_because, est_error_ratio,
-        case when cached_tokens is null then coalesce(cached_missing_because, tokens_missing_because,
-            if(status = 'finished', 'flag_off', 'unreconciled')) end as cached_missing_because
-    from llm_calls
-    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
-),
-agents as (
-    select run_id, agent, * exclude (run_id, agent) from calls
-    union all by name
-    select run_id, 'all' as agent, * exclude (run_id, agent) from calls
-),
-sums as (
-    select
-        run_id,
-        agent,
-        count(*) as calls,
-        case when count(*) = count(prompt_tokens) then sum(prompt_tokens)::bigint end as prompt_tokens,
-        case when count(*) = count(completion_tokens) then sum(completion_tokens)::bigint end as completion_tokens,
-        case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as cached_tokens,
-        case when count(*) = count(billed_tokens) then sum(billed_tokens)::bigint end as billed_tokens,
-        case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
-            as prefill_computed_tokens,
-        case when count(*) = count(computed_tokens) then sum(computed_tokens)::bigint end as computed_tokens,
-        min(tokens_missing_because) as missing_because,
-        min(cached_missing_because) as cached_missing_because,
-        count(est_error_ratio) as est_error_n,
-        case when count(est_error_ratio) >= 130 then quantile_cont(est_error_ratio, 0.95) end as est_error_p95_ratio
-    from agents
-    group by all
-),
-queries as (
-    select run_id, count(distinct query_id) as n_queries, count(*) as n_query_runs
-    from query_runs
-    where coalesce(phase, 'measured') <> 'warmup'
-    group by all
-),
-correct as (
+-- One row per run and agent, agent 'all' for their sum: the tokens of `store.token_sums`, and what comparisons say of them.
+with correct as (
     select run_id, value as tokens_per_correct, missing_because
-    from quality_summary
+    from store.quality_summary
     where metric = 'tokens_per_correct' and query_type = 'all'
 ),
 estimates as (
@@ -68,8 +27,8 @@ select
     runs.arm,
     sums.agent,
     runs.routing,
-    queries.n_queries,
-    queries.n_query_runs,
+    sums.n_queries,
+    sums.n_query_runs,
     sums.calls,
     sums.prompt_tokens,
     sums.completion_tokens,
@@ -125,8 +84,7 @@ select
     exp(single.delta_low)                                       as single_pass_ratio_low,
     exp(single.delta_high)                                      as single_pass_ratio_high
 from runs
-join sums using (run_id)
-left join queries using (run_id)
+join store.token_sums as sums using (run_id)
 left join correct on correct.run_id = runs.run_id and sums.agent = 'all'
 left join estimates on estimates.run_id = runs.run_id and sums.agent = 'all'
 left join compared as billed on billed.run_id = runs.run_id and sums.agent = 'all'

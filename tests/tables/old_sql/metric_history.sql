@@ -1,0 +1,145 @@
+-- One row per run and metric, beside the run before it in the same series. What has a clock in it is shown, not judged:
+-- all queries of a night share its conditions.
+with query_reasons as (
+    select
+        run_id,
+        mode(times_missing_because order by times_missing_because)
+            filter (where wall_s is null and phase is distinct from 'warmup') as because,
+        bool_and(phase is not distinct from 'warmup') as warmup_only
+    from query_runs
+    group by all
+),
+call_reasons as (
+    select run_id, mode(times_missing_because order by times_missing_because) as because
+    from llm_calls
+    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge' and ttft_s is null
+    group by all
+),
+figures as (
+    select run_id, metric, value, n_defined as n, missing_because, false as has_clock
+    from quality_summary
+    where query_type = 'all'
+    union all by name
+    select
+        run_id,
+        unnest(['prompt_tokens', 'completion_tokens', 'billed_tokens', 'cached_tokens']) as metric,
+        unnest([prompt_tokens, completion_tokens, billed_tokens, cached_tokens])::double as value,
+        n_query_runs as n,
+        unnest([missing_because, missing_because, missing_because, cached_missing_because]) as missing_because,
+        false as has_clock
+    from token_efficiency
+    where agent = 'all'
+    union all by name
+    select
+        run_id, 'reduction_pct' as metric, reduction_pct as value, coalesce(n_compared, 0) as n,
+        case
+            when reduction_pct is not null then null
+            when n_compared is null then 'not_compared'
+            else coalesce(missing_because, 'not_compared')
+        end as missing_because,
+        false as has_clock
+    from token_efficiency
+    where agent = 'all' and arm <> 'naive_supervisor'
+    union all by name
+    select
+        l.run_id,
+        unnest(['wall_p50_s', 'wall_p95_s', 'coordination_overhead_p50_s', 'coordination_overhead_p95_s',
+            'agent_latency_p50_s', 'agent_latency_p95_s', 'ttft_p50_s', 'ttft_p95_s']) as metric,
+        unnest([wall_p50_s, wall_p95_s, coordination_overhead_p50_s, coordination_overhead_p95_s,
+            agent_latency_p50_s, agent_latency_p95_s, ttft_p50_s, ttft_p95_s]) as value,
+        unnest([wall_n, wall_n, wall_n, wall_n, agent_executions, agent_executions, ttft_n, ttft_n]) as n,
+        case
+            when value is not null then null
+            when n > 0 then 'n_too_small'
+            when metric like 'ttft%' then coalesce(c.because, if(q.warmup_only, 'warmup_only', 'failed_run'))
+            else coalesce(q.because, if(q.warmup_only, 'warmup_only', 'failed_run'))
+        end as missing_because,
+        true as has_clock
+    from latency_summary as l
+    left join query_reasons as q using (run_id)
+    left join call_reasons as c using (run_id)
+    where l.agent = 'all'
+),
+formulas as (
+    select run_id, metric, string_agg(distinct scorer_version, ', ' order by scorer_version) as version
+    from measurements
+    group by all
+),
+history as (
+    select
+        runs.run_id,
+        figures.metric,
+        figures.value,
+        figures.n,
+        figures.missing_because,
+        figures.has_clock,
+        formulas.version,
+        lag(runs.run_id) over series as previous_run_id,
+        lag(figures.value) over series as previous_value,
+        lag(formulas.version) over series as previous_version
+    from figures
+    join runs using (run_id)
+    left join formulas on formulas.run_id = figures.run_id and formulas.metric = figures.metric
+    window series as (partition by runs.series_key, figures.metric order by runs.run_number nulls first, runs.started_at, runs.run_id)
+),
+-- What a regression may come from is no condition of its series: each run's values by name.
+origins as (
+    select run_id, unnest(['git_sha', 'git_dirty', 'prompt_hash', 'engine_version']) as field,
+        unnest([left(git_sha, 12), git_dirty::varchar, left(prompt_hash, 12), engine_version]) as value
+    from runs
+    union all by name
+    select
+        run_id,
+        kind || ' ' || regexp_extract(entry.key, '[^/]*$') as field,
+        if(kind = 'package', entry.value, left(entry.value, 12)) as value
+    from (
+        select run_id, arm, kind, unnest(map_entries(json_extract(manifest, '$.' || kind || 's')::map(varchar, varchar))) as entry
+        from runs, unnest(['package', 'plugin', 'system']) as kinds(kind)
+        where json_valid(manifest) and json_type(manifest, '$.' || kind || 's') = 'OBJECT'
+    )
+    where kind <> 'system' or entry.key in (arm, regexp_replace(arm, '\.again$', ''))
+),
+steps as (
+    select distinct run_id, previous_run_id from history where previous_run_id is not null
+),
+changes as (
+    select
+        steps.run_id,
+        steps.previous_run_id,
+        string_agg(format('{} {} → {}', now.field, coalesce(before.value, 'unknown'), coalesce(now.value, 'unknown')),
+            '; ' order by now.field) filter (where before.value is distinct from now.value) as changed
+    from steps
+    join origins as now on now.run_id = steps.run_id
+    left join origins as before on before.run_id = steps.previous_run_id and before.field = now.field
+    group by all
+)
+select
+    runs.series_key,
+    runs.suite,
+    history.metric,
+    history.run_id,
+    runs.benchmark_run,
+    runs.arm,
+    runs.run_number,
+    runs.started_at,
+    history.value,
+    history.n,
+    history.missing_because,
+    history.has_clock,
+    history.previous_run_id,
+    history.previous_value,
+    case
+        when history.previous_run_id is not null
+            then coalesce(
+                nullif(concat_ws('; ', changes.changed, if(history.version is distinct from history.previous_version,
+                    format('scorer_version {} → {}', coalesce(history.previous_version, 'unknown'), coalesce(history.version, 'unknown')),
+                    null)), ''),
+                'nothing'
+            )
+    end as changed_since_previous,
+    runs.comparable
+from history
+join runs using (run_id)
+left join changes on changes.run_id = history.run_id and changes.previous_run_id = history.previous_run_id
+order by runs.suite, runs.series_key, history.metric, runs.run_number nulls first, runs.started_at,
+    history.run_id

@@ -1,0 +1,138 @@
+-- One row per run and agent, agent 'all' for their sum: tokens of the measured calls, every attempt, without the
+-- judge's. A sum is NULL as soon as one call lacks its usage.
+with calls as (
+    select
+        run_id, agent, query_id, replicate, prompt_tokens, completion_tokens, cached_tokens, billed_tokens,
+        prefill_computed_tokens, prefill_computed_tokens + completion_tokens as computed_tokens,
+        tokens_missing_because, est_error_ratio,
+        case when cached_tokens is null then coalesce(cached_missing_because, tokens_missing_because,
+            if(status = 'finished', 'flag_off', 'unreconciled')) end as cached_missing_because
+    from llm_calls
+    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
+),
+agents as (
+    select run_id, agent, * exclude (run_id, agent) from calls
+    union all by name
+    select run_id, 'all' as agent, * exclude (run_id, agent) from calls
+),
+sums as (
+    select
+        run_id,
+        agent,
+        count(*) as calls,
+        case when count(*) = count(prompt_tokens) then sum(prompt_tokens)::bigint end as prompt_tokens,
+        case when count(*) = count(completion_tokens) then sum(completion_tokens)::bigint end as completion_tokens,
+        case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as cached_tokens,
+        case when count(*) = count(billed_tokens) then sum(billed_tokens)::bigint end as billed_tokens,
+        case when count(*) = count(prefill_computed_tokens) then sum(prefill_computed_tokens)::bigint end
+            as prefill_computed_tokens,
+        case when count(*) = count(computed_tokens) then sum(computed_tokens)::bigint end as computed_tokens,
+        min(tokens_missing_because) as missing_because,
+        min(cached_missing_because) as cached_missing_because,
+        count(est_error_ratio) as est_error_n,
+        case when count(est_error_ratio) >= 130 then quantile_cont(est_error_ratio, 0.95) end as est_error_p95_ratio
+    from agents
+    group by all
+),
+queries as (
+    select run_id, count(distinct query_id) as n_queries, count(*) as n_query_runs
+    from query_runs
+    where coalesce(phase, 'measured') <> 'warmup'
+    group by all
+),
+correct as (
+    select run_id, value as tokens_per_correct, missing_because
+    from quality_summary
+    where metric = 'tokens_per_correct' and query_type = 'all'
+),
+estimates as (
+    select run_id, low, high, interval_missing_because
+    from run_estimates
+    where metric = 'tokens_per_correct' and slice = 'all'
+),
+compared as (
+    select
+        c.candidate_run_id as run_id, c.baseline_run_id, b.arm as baseline_arm, c.metric, c.delta, c.delta_low,
+        c.delta_high, c.ratio_of_totals, c.ratio_of_totals_low, c.ratio_of_totals_high, c.claimable, c.claimable_because, c.because,
+        c.mde, c.n, c.n_left_out, c.n_failed, c.left_out_because, c.all_delta, c.all_delta_low, c.all_delta_high,
+        c.worst_case_delta, c.worst_case_delta_low, c.worst_case_delta_high
+    from comparisons as c
+    join runs as b on b.run_id = c.baseline_run_id
+    -- A comparison with another night (docmind compare) says nothing about the arms of this one.
+    join runs as a on a.run_id = c.candidate_run_id and a.benchmark_run = b.benchmark_run
+    where c.agent = 'all' and c.slice = 'all'
+)
+select
+    runs.run_id,
+    runs.benchmark_run,
+    runs.arm,
+    sums.agent,
+    runs.routing,
+    queries.n_queries,
+    queries.n_query_runs,
+    sums.calls,
+    sums.prompt_tokens,
+    sums.completion_tokens,
+    sums.cached_tokens,
+    sums.billed_tokens,
+    sums.prefill_computed_tokens,
+    sums.computed_tokens,
+    sums.missing_because,
+    sums.cached_missing_because,
+    sums.est_error_n,
+    sums.est_error_p95_ratio,
+    case when sums.est_error_p95_ratio is null
+        then if(sums.est_error_n = 0, 'not_supported', 'n_too_small') end
+                                                                as est_error_missing_because,
+    correct.tokens_per_correct,
+    estimates.low                                               as tokens_per_correct_low,
+    estimates.high                                              as tokens_per_correct_high,
+    case when sums.agent = 'all' and correct.tokens_per_correct is null
+        then coalesce(correct.missing_because, 'not_scored') end
+                                                                as tokens_per_correct_missing_because,
+    case when sums.agent = 'all' and (estimates.low is null or estimates.high is null)
+        then coalesce(estimates.interval_missing_because, correct.missing_because, 'not_scored') end
+                                                                as tokens_per_correct_interval_missing_because,
+    100 * (1 - exp(billed.delta))                               as reduction_pct,
+    100 * (1 - exp(billed.delta_high))                          as reduction_low,
+    100 * (1 - exp(billed.delta_low))                           as reduction_high,
+    100 * (exp(billed.mde) - 1)                                 as reduction_mde_pct,
+    billed.n                                                    as n_compared,
+    billed.n_left_out,
+    billed.n_failed,
+    billed.left_out_because,
+    100 * (1 - exp(billed.all_delta))                           as reduction_all_pct,
+    100 * (1 - exp(billed.all_delta_high))                      as reduction_all_low,
+    100 * (1 - exp(billed.all_delta_low))                       as reduction_all_high,
+    100 * (1 - exp(billed.worst_case_delta))                    as reduction_worst_pct,
+    100 * (1 - exp(billed.worst_case_delta_high))               as reduction_worst_low,
+    100 * (1 - exp(billed.worst_case_delta_low))                as reduction_worst_high,
+    100 * (1 - billed.ratio_of_totals)                          as reduction_of_totals_pct,
+    100 * (1 - billed.ratio_of_totals_high)                     as reduction_of_totals_low,
+    100 * (1 - billed.ratio_of_totals_low)                      as reduction_of_totals_high,
+    100 * (1 - exp(computed.delta))                             as computed_reduction_pct,
+    100 * (1 - exp(computed.delta_high))                        as computed_reduction_low,
+    100 * (1 - exp(computed.delta_low))                         as computed_reduction_high,
+    billed.baseline_run_id,
+    billed.claimable,
+    case
+        when sums.agent <> 'all' then null
+        when runs.arm = 'naive_supervisor' then 'this arm is the baseline'
+        when billed.run_id is not null then billed.claimable_because
+        else 'not compared with naive_supervisor'
+    end                                                         as claimable_because,
+    exp(single.delta)                                           as single_pass_ratio,
+    exp(single.delta_low)                                       as single_pass_ratio_low,
+    exp(single.delta_high)                                      as single_pass_ratio_high
+from runs
+join sums using (run_id)
+left join queries using (run_id)
+left join correct on correct.run_id = runs.run_id and sums.agent = 'all'
+left join estimates on estimates.run_id = runs.run_id and sums.agent = 'all'
+left join compared as billed on billed.run_id = runs.run_id and sums.agent = 'all'
+    and billed.metric = 'billed_tokens' and billed.baseline_arm = 'naive_supervisor'
+left join compared as computed on computed.run_id = runs.run_id and sums.agent = 'all'
+    and computed.metric = 'computed_tokens' and computed.baseline_arm = 'naive_supervisor'
+left join compared as single on single.run_id = runs.run_id and sums.agent = 'all'
+    and single.metric = 'billed_tokens' and single.baseline_arm = 'single_pass'
+order by runs.benchmark_run, runs.arm, sums.agent = 'all', sums.agent

@@ -1,0 +1,131 @@
+"""Summaries: what is stored of a run is what its facts say, and it is computed once."""
+
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from docmind_core.settings import Settings
+from docmind_core.tables import summaries as summaries_module
+from docmind_core.tables.building import create, fill, sql_text
+from docmind_core.tables.connecting import open_in_memory, open_read_only
+from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows
+from docmind_core.tables.segments import run_ids_of, segment_path, update_segment
+from docmind_core.tables.stored_views import STORED
+from docmind_core.tables.views import VIEWS
+from tests.builders import write_rows
+from tests.tables.random_history import night
+
+OLD_SQL = Path(__file__).parent / "old_sql"
+SELECTING = ("token_efficiency", "hourly_trends", "metric_history")
+"""Views that were queries over facts too and select from stored rows now."""
+
+
+@pytest.fixture(scope="module")
+def three_nights(tmp_path_factory):
+    """Three nights, the last one published when the others had been."""
+    settings = Settings(home=tmp_path_factory.mktemp("nights"))
+    for number in range(3):
+        for run_id, tables in night(number, queries=10):
+            write_rows(settings, tables, run_id)
+        if number:
+            publish(settings)
+    return settings
+
+
+@pytest.fixture
+def history(three_nights, settings):
+    """A copy that a test may change; its files are as old as those of the original."""
+    shutil.copytree(three_nights.home, settings.home)
+    return settings
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """The runs of which summaries are written, in order."""
+    written, write = [], summaries_module._write
+
+    def write_noted(settings, paths, marks):
+        written.extend(run_id.rpartition(".")[2] for run_id in paths)
+        write(settings, paths, marks)
+
+    monkeypatch.setattr(summaries_module, "_write", write_noted)
+    return written
+
+
+def in_order(rows):
+    """Rows in an order that numbers which differ in their last digits don't change."""
+    return sorted(rows, key=lambda row: repr([value for value in row if not isinstance(value, float)]))
+
+
+def test_stored_rows_are_those_of_the_queries_over_facts(history):
+    run_ids = [path.stem for path in sorted((history.tables / "runs").glob("*.parquet"))]
+    public = {view.name for view in VIEWS}
+    with open_in_memory() as facts, open_read_only(history.metrics_database) as published:
+        create(facts, stored=False)
+        fill(facts, history.tables, run_ids)
+        for name in (*(view.name for view in STORED), *SELECTING):
+            query = (OLD_SQL / f"{name}.sql").read_text("utf-8") if name in SELECTING else sql_text(name)
+            old = in_order(facts.execute(query).fetchall())
+            new = in_order(published.execute(f"from {name if name in public else f'store.{name}'}").fetchall())
+            assert len(new) == len(old) > 0, name
+            for row_of_old, row_of_new in zip(old, new, strict=True):
+                for one, other in zip(row_of_old, row_of_new, strict=True):
+                    assert one == other or math.isclose(one, other, rel_tol=1e-9), (name, row_of_old, row_of_new)
+
+
+def test_a_summary_is_written_once_and_again_when_its_run_is_scored_again(settings, written):
+    for run_id, tables in night(0, queries=3):
+        write_rows(settings, tables, run_id)
+    publish(settings)
+    assert written == ["naive_supervisor", "single_pass", "tuned"]
+    [tuned] = [run_id for run_id in run_ids_of(settings.tables, run_id.rpartition(".")[0]) if run_id.endswith("tuned")]
+    update_segment(settings.tables, "comparisons", tuned, lambda rows: rows[:1])
+    publish(settings)
+    assert len(written) == 3
+    update_segment(
+        settings.tables,
+        "measurements",
+        tuned,
+        lambda rows: [{**row, "value": 1.0, "missing_because": None} for row in rows],
+    )
+    publish(settings)
+    assert written[3:] == ["tuned"]
+    asked = "select value from quality_summary where arm = 'tuned' and metric = 'passed' and query_type = 'all'"
+    assert query_rows(settings, asked)[1] == [(1.0,)]
+
+
+def test_a_rebuilt_database_takes_summaries_as_they_are_and_writes_those_that_are_damaged(history, written):
+    before = query_rows(history, "from quality_summary")[1]
+    publish(history, rebuild=True)
+    assert written == []
+    damaged, *_ = sorted((history.home / "summaries").glob("*.naive_supervisor.parquet"))
+    damaged.write_bytes(b"no parquet")
+    publish(history, rebuild=True)
+    assert written == ["naive_supervisor"]
+    shutil.rmtree(history.home / "summaries")
+    publish(history, rebuild=True)
+    assert len(written) == 10
+    assert query_rows(history, "from quality_summary")[1] == before
+
+
+def test_the_rows_of_a_removed_run_go_from_the_views(history):
+    for path in (history.tables / "runs").glob("20260301*"):
+        path.unlink()
+    publish(history)
+    for view in ("quality_summary", "ledger_balance", "agent_executions", "metric_history"):
+        _, rows = query_rows(history, f"select distinct run_id[:8] from {view} order by all")
+        assert rows == [("20260302",), ("20260303",)], view
+
+
+def test_a_segment_that_can_t_be_read_is_named_before_anything_is_published(settings):
+    for run_id, tables in night(0, queries=2):
+        write_rows(settings, tables, run_id)
+    damaged = segment_path(settings.tables, "llm_calls", run_id)
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    publish(settings)
+    assert query_rows(settings, "select distinct arm from ledger_balance join runs using (run_id) order by 1")[1] == [
+        ("naive_supervisor",), ("single_pass",),
+    ]  # fmt: skip
