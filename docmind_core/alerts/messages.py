@@ -9,7 +9,7 @@ from docmind_core.alerts.lifecycle import CLOSED, ENDED, EXPIRED, FIRING, REPEAT
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 
 LINES_MAX = 50
-TEXT_CHARACTERS = 400
+TEXT_CHARACTERS = 800
 NEXT_STEPS = {
     "run_failed": "go on with it: docmind bench SUITE --resume {run}",
     "report_failed": "make the report again: docmind report {run}",

@@ -13,6 +13,7 @@ from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import Numbers
 from docmind_core.measurements.nights import BILLED, PASSED, Nights, judge, read_nights, worst_queries
 from docmind_core.measurements.noise_floor import read_floors
+from docmind_core.reports.text_safety import shortened
 from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import condition_differences, origin_differences
 from docmind_core.settings import Settings
@@ -22,6 +23,8 @@ from docmind_core.suites.suite import Suite
 from docmind_core.tables.baselines import Baseline, read_baselines
 from docmind_core.tables.segments import read_segment, run_ids_of
 
+CHANGED_CHARACTERS, WORST_CHARACTERS = 240, 120
+"""What a message holds of them, so that the command that shows the rest is always in it."""
 QUIET_NIGHTS = 5
 """Runs in a row without an alarm after which a metric may alert; one A/A does as well."""
 _METRICS = {QUALITY_WORSE.rule_id: PASSED, TOKENS_WORSE.rule_id: BILLED}
@@ -108,8 +111,8 @@ def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
     changed = "; ".join(one.text for one in origin_differences(before.row, bad.row)) or "nothing that is recorded"
     parts = [
         f"{_shown(metric, estimate)} against the baseline, n {estimate.n}",
-        f"first bad run {bad.run_id}, changed with it: {changed}",
-        *([f"worst queries: {', '.join(worst)}"] if worst else []),
+        f"first bad run {bad.run_id}, changed with it: {shortened(changed, characters=CHANGED_CHARACTERS)}",
+        *([f"worst queries: {shortened(', '.join(worst), characters=WORST_CHARACTERS)}"] if worst else []),
         f"docmind compare {nights.runs[-1].run_id} baseline",
     ]
     return replace(

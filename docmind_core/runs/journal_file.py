@@ -59,7 +59,7 @@ class JournalFile:
             self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise RunError(
-                f"{self._path}: can't be written ({error}). Free some disk space, then go on with --resume."
+                f"{self._path}: can't be written ({error}). Free some disk space, then continue with --resume."
             ) from error
 
     def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:

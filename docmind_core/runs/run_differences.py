@@ -10,6 +10,8 @@ OF_THE_RUN_ITSELF = frozenset({"engine_session", "dagster_run_id", "started_at"}
 CONDITIONS = "conditions"
 """The field that differs where one run was written before conditions were."""
 _UNKNOWN = object()
+GIT_SHA = 40
+"""Characters of the name of a commit, and of the shortest values that are cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +73,11 @@ def manifest_fields(row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def shown_value(value: object) -> str:
-    """Return a value of a field on one line, long ones cut: hashes are told apart by their first digits."""
+    """Return a value of a field on one line, long ones cut: the first digits of a hash identify it."""
     if value is None:
         return "unknown"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 40 else f"{text[:12]}…"
+    return text if len(text) < GIT_SHA else f"{text[:12]}…"
 
 
 def _origins(row: Mapping[str, object]) -> dict[str, object]:

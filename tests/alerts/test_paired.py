@@ -1,5 +1,6 @@
 """The rules against the pinned baseline: `quality_worse` and `tokens_worse`."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
@@ -53,6 +54,12 @@ def evaluation(home, night, rule):
         )
 
 
+def message_of(home, night):
+    with open_alerts_database(home) as connection:
+        asked = "select body from due_notifications where benchmark_run = ?"
+        return str(connection.execute(asked, (key_of(night),)).fetchone()["body"])
+
+
 @pytest.fixture
 def quiet(home):
     """A pinned baseline and five quiet nights after it: those before night 6."""
@@ -71,7 +78,8 @@ def plant_aa(home, night, **floor):
 
 
 def test_a_night_of_ten_percent_more_tokens_fires_at_once_and_says_what_changed(quiet):
-    plant(quiet, 6, tokens=1.1, git_sha="bbbb")
+    commit, prompts = "b" * 40, {f"prompt_{number}": f"{number}" * 16 for number in range(20)}
+    plant(quiet, 6, tokens=1.1, git_sha=commit, manifest=json.dumps({"prompts": prompts}))
     assert evaluate(quiet, 6) == ({"tokens_worse"}, set())
 
     found = evaluation(quiet, 6, "tokens_worse")
@@ -79,11 +87,12 @@ def test_a_night_of_ten_percent_more_tokens_fires_at_once_and_says_what_changed(
     assert 0.05 < found["value"] < 0.15
     for said in (
         f"first bad run {key_of(6)}.single_pass",
-        "git_sha aaaa → bbbb",
-        "worst queries: q",
-        "docmind compare",
+        "git_sha aaaa → bbbbbbbbbbbb…",
+        "more characters]; worst queries: q",
+        f"docmind compare {key_of(6)}.single_pass baseline",
     ):
         assert said in found["reason"]
+        assert said in message_of(quiet, 6)
 
 
 def test_fewer_passes_fire_and_a_revert_resolves_them_with_evidence(quiet):
