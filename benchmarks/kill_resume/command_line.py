@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from benchmarks.kill_resume.killing import PROJECT, KilledRun
-from docmind_core.runs.frozen_suite import journal_path, list_benchmark_runs
+from docmind_core.runs.frozen_suite import journal_path
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.serving.counters import CounterSnapshot, counters_of
 from docmind_core.serving.engine import engine_status
 from docmind_core.settings import Settings, child_environment

@@ -17,7 +17,8 @@ from benchmarks.token_reduction.page import RoutingResult, page_text
 from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.reports.benchmark_records import read_benchmark
 from docmind_core.reports.opponents import budget_sentence, opponents_table
-from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, read_frozen_suite
+from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.runs.run_states import BenchmarkRunState, list_benchmark_runs
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, load_suite
 from docmind_core.tables.reading import query_rows

@@ -18,13 +18,7 @@ from docmind_core.reports.terminal_layout import terminal_width
 from docmind_core.runs.adding_replicates import refuse_addition, with_additions
 from docmind_core.runs.changed_suite import refuse_lost_journal, resume_benchmark_run
 from docmind_core.runs.failures import nothing_answered
-from docmind_core.runs.frozen_suite import (
-    freeze_benchmark_run,
-    journal_path,
-    list_benchmark_runs,
-    named_source,
-    read_frozen_suite,
-)
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, named_source, read_frozen_suite
 from docmind_core.runs.input_check import read_suite
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import benchmark_run_of, is_benchmark_run
@@ -32,6 +26,7 @@ from docmind_core.runs.lock import lock_home
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.pruning import pinned_runs
 from docmind_core.runs.run_names import LATEST, latest_benchmark_run
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from docmind_core.runs.frozen_suite import BenchmarkRunState
+    from docmind_core.runs.run_states import BenchmarkRunState
 
 
 @click.command()
@@ -17,7 +17,7 @@ def runs() -> None:
       docmind runs
     """
     from dagster_project.cli.terminal_text import print_table
-    from docmind_core.runs.frozen_suite import list_benchmark_runs
+    from docmind_core.runs.run_states import list_benchmark_runs
     from docmind_core.settings import load_settings
 
     states = list_benchmark_runs(load_settings())[::-1]

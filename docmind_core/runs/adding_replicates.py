@@ -1,11 +1,12 @@
 """Adding replicates to a finished benchmark run: the same queries asked again, under the same conditions."""
 
 from docmind_core.errors import RunError, UsageError
-from docmind_core.runs.frozen_suite import benchmark_run_state, resume_command
+from docmind_core.runs.frozen_suite import resume_command
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.manifest import RunInputs, run_facts
 from docmind_core.runs.run_differences import condition_differences
+from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import REPLICATES_MAX, Suite
 

@@ -3,22 +3,18 @@
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmind_core.errors import DocMindError, RunError, SuiteError, UsageError
+from docmind_core.errors import RunError, SuiteError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.disk_space import named_disk_errors
-from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import (
     NUMBER,
-    in_order,
     is_benchmark_run,
     new_benchmark_run,
     next_number,
-    run_id_of,
     suite_of,
 )
 from docmind_core.runs.preflight import refuse_unready
@@ -30,25 +26,9 @@ from docmind_core.suites.plain_yaml import write_plain_yaml
 from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite, parse_suite
 from docmind_core.tables.publish import publish_first
-from docmind_core.tables.segments import replace_durably, segment_path, sync_folder
+from docmind_core.tables.segments import replace_durably, sync_folder
 
 _NAMED = "named.txt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkRunState:
-    """A benchmark run of this home, as `docmind runs` lists it."""
-
-    benchmark_run: str
-    suite: str
-    arms: tuple[str, ...]
-    finished: bool
-    """True when every arm has ended and its tables are written."""
-    queries_done: int
-    queries_total: int | None
-    """Over all arms; None before the run has begun."""
-    unreadable: str | None = None
-    """Why nothing more is known of it than its key; None when its suite and its journal can be read."""
 
 
 def check_suite(suite: Suite) -> None:
@@ -182,55 +162,6 @@ def suite_path(settings: Settings, benchmark_run: str) -> Path:
     return path
 
 
-def list_benchmark_runs(settings: Settings) -> tuple[BenchmarkRunState, ...]:
-    """Return the benchmark runs of this home, oldest first."""
-    if not settings.benchmarks.is_dir():
-        return ()
-    keys = (path.name for path in settings.benchmarks.iterdir() if is_benchmark_run(path.name))
-    return tuple(benchmark_run_state(settings, key) for key in in_order(settings.benchmarks, keys))
-
-
 def journal_path(settings: Settings, benchmark_run: str) -> Path:
     """Return where a benchmark run's journal is."""
     return settings.journals / f"{benchmark_run}.sqlite"
-
-
-def benchmark_run_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
-    """Return how far a benchmark run is; of one that can't be read, why."""
-    try:
-        return _read_state(settings, benchmark_run)
-    except (DocMindError, OSError, UnicodeDecodeError) as error:  # one broken folder must not hide all the others
-        return BenchmarkRunState(
-            benchmark_run=benchmark_run,
-            suite=suite_of(benchmark_run),
-            arms=(),
-            finished=False,
-            queries_done=0,
-            queries_total=None,
-            unreadable=" ".join(str(error).split()),
-        )
-
-
-def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
-    if not (settings.benchmarks / benchmark_run / "suite.yaml").is_file():
-        raise RunError(f"{settings.benchmarks / benchmark_run}: its suite.yaml is not there")
-    suite = read_frozen_suite(settings, benchmark_run)
-    path = journal_path(settings, benchmark_run)
-    done, total, ended = 0, None, 0
-    if path.exists():
-        with Journal(path, read_only=True) as journal:
-            for arm in suite.arms:
-                run_id = run_id_of(benchmark_run, arm)
-                done += len(journal.finished_keys(run_id))
-                if (begun := journal.arm(run_id)) is not None:
-                    total = begun[2]["expected_queries"] * len(suite.arms)
-                    # Without its tables it would go missing from everything that is read; a resumption writes them.
-                    ended += begun[1] is not None and segment_path(settings.tables, "runs", run_id).exists()
-    return BenchmarkRunState(
-        benchmark_run=benchmark_run,
-        suite=suite.name,
-        arms=suite.arms,
-        finished=ended == len(suite.arms),
-        queries_done=done,
-        queries_total=total,
-    )

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from docmind_core.errors import DocMindError
 from docmind_core.runs.disk_space import files_left, nearest_folder
-from docmind_core.runs.frozen_suite import BenchmarkRunState, list_benchmark_runs, resume_command
+from docmind_core.runs.frozen_suite import resume_command
 from docmind_core.runs.lock import home_holder
 from docmind_core.runs.manifest import package_versions
 from docmind_core.runs.pruning import half_frozen
 from docmind_core.runs.repair import find_damage
+from docmind_core.runs.run_states import BenchmarkRunState, list_benchmark_runs
 from docmind_core.serving.bundled_model import BUNDLED_MODEL, damage
 from docmind_core.serving.engine import engine_status
 from docmind_core.serving.launcher import installed_engine

@@ -6,14 +6,9 @@ from pathlib import Path
 
 from docmind_core.errors import DocMindError
 from docmind_core.runs.folding import FOLDED, fold_arm
-from docmind_core.runs.frozen_suite import (
-    journal_path,
-    list_benchmark_runs,
-    read_source_suite,
-    restore_source_suite,
-    resume_command,
-)
+from docmind_core.runs.frozen_suite import journal_path, read_source_suite, restore_source_suite, resume_command
 from docmind_core.runs.journal import Journal
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.settings import Settings
 from docmind_core.tables.damage import (
     damaged_files,

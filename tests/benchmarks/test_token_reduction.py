@@ -7,7 +7,7 @@ import pytest
 from benchmarks.token_reduction import __main__ as token_reduction
 from benchmarks.token_reduction.page import RoutingResult, page_text
 from docmind_core.agents.prompt_files import prompt_hash
-from docmind_core.runs.frozen_suite import BenchmarkRunState
+from docmind_core.runs.run_states import BenchmarkRunState
 
 EMBEDDED = argparse.Namespace(limit=40, engine=None, model=None)
 REMOTE = argparse.Namespace(limit=40, engine="http://gpu:8000", model="big")

@@ -14,9 +14,10 @@ import pytest
 from dagster_project.cli.main import run
 from dagster_project.instance import open_instance
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import journal_path, list_benchmark_runs
+from docmind_core.runs.frozen_suite import journal_path
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.settings import child_environment
 from tests.documents import PROJECT
 from tests.faults.consistency import assert_consistent, select

@@ -11,7 +11,8 @@ from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.launch import defs
 from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.tables.reading import query_rows
 from tests.faults.consistency import assert_consistent
 from tests.runs.running import interrupt

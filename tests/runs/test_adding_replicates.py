@@ -5,7 +5,7 @@ import pytest
 from docmind_core.errors import RunError, UsageError
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
-from docmind_core.runs.frozen_suite import benchmark_run_state
+from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.tables.publish import publish
 from tests.runs.running import interrupt, run, select
 

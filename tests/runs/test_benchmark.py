@@ -6,13 +6,10 @@ import pytest
 from docmind_core.agents.context import AGENTS
 from docmind_core.errors import EngineUnreachable, HomeLocked, UsageError
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import (
-    freeze_benchmark_run,
-    list_benchmark_runs,
-    read_frozen_suite,
-)
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, read_frozen_suite
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.tables.segments import read_segment
 from tests.runs.running import run, select
 

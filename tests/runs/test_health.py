@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.health import examine
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.settings import Settings
 
 
@@ -58,7 +59,7 @@ def test_a_damaged_database_and_model_are_problems(home):
 
     found = findings(home)
     assert "can't be opened" in found["database"].text
-    assert "--resume" in found["database"].advice
+    assert "docmind doctor --repair" in found["database"].advice
     assert "Delete" in found["bundled model"].advice
 
 

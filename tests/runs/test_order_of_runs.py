@@ -9,11 +9,12 @@ import pytest
 from dagster_project.cli.main import run as docmind
 from docmind_core.alerts.freshness import Expected, book_overdue
 from docmind_core.alerts.listing import open_alerts
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.health import examine
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import benchmark_runs_of, new_benchmark_run
 from docmind_core.runs.pruning import half_frozen, old_runs
+from docmind_core.runs.run_states import list_benchmark_runs
 
 NOW = datetime.now(UTC)
 AHEAD = NOW + timedelta(days=900)

@@ -5,10 +5,11 @@ import pytest
 
 from docmind_core.errors import HomeLocked
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.lock import home_holder, lock_home
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.pruning import old_runs, prune_runs
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.tables.reading import query_rows
 
 

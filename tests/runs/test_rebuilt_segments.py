@@ -6,7 +6,8 @@ import pytest
 
 from docmind_core.runs import ended_arms
 from docmind_core.runs.folding import FOLDED
-from docmind_core.runs.frozen_suite import journal_path, list_benchmark_runs
+from docmind_core.runs.frozen_suite import journal_path
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import read_segment, segment_path
 from tests.runs.running import run, select

@@ -6,8 +6,9 @@ from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.blocks import plan_queries
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, list_benchmark_runs
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.tables.publish import publish
 from tests.runs.running import interrupt, run, select
 
