@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,11 @@ class Page:
     height: int = 1000
     click_in_row: str | None = None
     """First cell of the metadata row whose button opens what the picture is of."""
+    media: str = ""
+    """`dark`, or `print`; by default a light screen."""
 
 
+REPORT, TILE = "reports/NEWEST/index.html", "answered"
 CHECKS = "assets/limits?view=checks&checkDetail="
 PAGES = {
     "asset-graph.png": Page(path=f"asset-groups?expanded={GROUPS}", shows="alert_states", width=2600, height=1200),
@@ -60,13 +63,20 @@ PAGES = {
         path="assets/performance_report?view=events", shows="guide_grade", width=3200, height=1100
     ),
     "report-chart.png": Page(path="assets/performance_report?view=events", shows="guide_grade", click_in_row="chart"),
+    "report-first-screen.png": Page(path=REPORT, shows=TILE, width=1280, height=1000),
+    "report-dark.png": Page(path=REPORT, shows=TILE, width=1280, height=1000, media="dark"),
+    "report-390px.png": Page(path=REPORT, shows=TILE, width=390, height=844),
+    "report-print.png": Page(path=REPORT, shows=TILE, width=794, height=1123, media="print"),
+    "start-benchmark.png": Page(
+        path=f"{LOCATION}/jobs/start_benchmark/playground", shows="No missing config", width=1280, height=800
+    ),
 }
 AUTOMATION_PAGES = {
     "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
     "schedule.png": Page(path=f"{LOCATION}/schedules/suite_minutely", shows="Execution timezone"),
 }
 CHECK_STATES = """{assetNodes {assetChecksOrError {... on AssetChecks {checks {
-    name executionForLatestMaterialization {evaluation {success}}}}}}}"""
+    name executionForLatestMaterialization {evaluation {description}}}}}}}"""
 STARTUP_S = 180
 DRAWN_WITHIN_S = 60
 # After its text a page still loads its pictures and numbers.
@@ -96,7 +106,9 @@ def main() -> None:
             if "asset-check-not-met.png" in wanted:
                 check = check_not_met(address)
                 wanted["asset-check-not-met.png"] = Page(path=f"{CHECKS}{check}", shows=check)
-            take(browser, address, wanted, arguments.out)
+            newest = max(path.parent.name for path in load_settings().reports.glob("*Z-*/index.html"))
+            pages = {name: replace(page, path=page.path.replace("NEWEST", newest)) for name, page in wanted.items()}
+            take(browser, address, pages, arguments.out)
     if wanted := {name: AUTOMATION_PAGES[name] for name in names if name in AUTOMATION_PAGES}:
         with automated_home() as environment, running_ui(**environment) as address:
             wait_for_delivery(address, environment)
@@ -115,11 +127,11 @@ def take(browser: str, address: str, pages: Mapping[str, Page], folder: Path = P
 
 
 def check_not_met(address: str) -> str:
-    """Return the name of a limit that was evaluated and not met: missed, or undecided."""
+    """Return the name of a limit that was evaluated and not met: missed, undecided, or without data."""
     for node in ask_ui(address, CHECK_STATES)["assetNodes"]:
         for check in node["assetChecksOrError"].get("checks", ()):
             evaluation = (check["executionForLatestMaterialization"] or {}).get("evaluation")
-            if check["name"].startswith("limit_") and evaluation and not evaluation["success"]:
+            if check["name"].startswith("limit_") and evaluation and not evaluation["description"].startswith("met"):
                 return str(check["name"])
     sys.exit("every limit of this home's newest run is met; there is no other to be pictured")
 
@@ -211,6 +223,14 @@ async def picture_of(port: int, url: str, page: Page) -> bytes:
         async with session.get(f"http://127.0.0.1:{port}/json") as response:
             target = next(entry for entry in await response.json() if entry["type"] == "page")
         async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket_:
+            # A window of Chromium is at least 500 pixels wide.
+            size = {"width": page.width, "height": page.height, "deviceScaleFactor": 1, "mobile": False}
+            await ask(socket_, "Emulation.setDeviceMetricsOverride", **size)
+            if page.media == "dark":
+                dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+                await ask(socket_, "Emulation.setEmulatedMedia", features=dark)
+            elif page.media:
+                await ask(socket_, "Emulation.setEmulatedMedia", media=page.media)
             await ask(socket_, "Page.navigate", url=url)
             await wait_for_text(socket_, page.shows)
             if page.click_in_row is not None:

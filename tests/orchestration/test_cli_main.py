@@ -95,7 +95,7 @@ def test_an_interruption_has_the_shells_exit_code_and_at_most_one_line(failing, 
     ("arguments", "words"),
     [
         (["nonsense"], "No such command 'nonsense'"),
-        (["bench"], "Missing argument 'SUITE'"),
+        (["bench"], "Missing argument 'SUITE|RUN'"),
         (
             ["bench", "nope"],
             "there is no suite 'nope'. Name a bundled one (ablation, conversations, nightly, retrieval, smoke)",

@@ -85,6 +85,7 @@ def test_a_run_that_waits_for_the_home_leaves_the_slot_to_the_run_that_has_it(se
         return BenchmarkOutcome(benchmark_run=benchmark_run, arms=())
 
     monkeypatch.setattr(agent_runs, "execute_benchmark_run", execute)
+    monkeypatch.setattr("dagster_project.resources.suite_path", lambda settings, key: None)
     monkeypatch.setattr(home_lock, "SECONDS_BETWEEN_TRIES", 0.05)
     monkeypatch.setattr(home_lock, "SECONDS_BETWEEN_TRIES_MAX", 0.05)
     with open_instance(settings) as instance, another_process_has_the_home() as holder:
