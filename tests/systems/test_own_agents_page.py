@@ -17,7 +17,7 @@ FILES = dict(re.findall(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```$", PAGE, flags=re.M
 COMMANDS = re.findall(r"^    (docmind .+)$", PAGE, flags=re.MULTILINE)
 
 
-def test_each_command_of_the_page_runs_in_its_order(home, tmp_path, monkeypatch, capsys):
+def test_each_command_of_the_page_runs_in_its_order(home, unprobed, tmp_path, monkeypatch, capsys):
     if not all(importlib.util.find_spec(name) for name in ("langchain", "langchain_openai")):
         pytest.skip("langchain and langchain-openai are not installed; make install installs them")
     monkeypatch.setenv("DOCMIND_HOME", str(home.home))
