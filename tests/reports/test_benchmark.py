@@ -196,7 +196,7 @@ def test_a_passage_is_shown_as_the_model_read_it(settings):
     _, html, markdown = write(settings, tables)
 
     assert "shortened for the model" in html
-    assert "<pre>what was left of it &lt;b&gt;</pre>" in html
+    assert '<pre tabindex="0">what was left of it &lt;b&gt;</pre>' in html
     assert "topic-x#2 (shortened)" in markdown
     assert Tags(html).open == []
 
