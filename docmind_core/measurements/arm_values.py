@@ -149,9 +149,9 @@ class ArmValues:
 
     @cached_property
     def blocks(self) -> NDArray[np.int64]:
-        """Block that each query was answered in; 0 where none was written."""
-        found = np.zeros(len(self.queries), dtype=np.int64)
-        found[self.places] = np.nan_to_num(_floats(self.rows["block"])).astype(np.int64)
+        """Block that each query was first answered in, the cluster of its times; 0 where none was written."""
+        found = np.full(len(self.queries), np.iinfo(np.int64).max)
+        np.minimum.at(found, self.places, np.nan_to_num(_floats(self.rows["block"])).astype(np.int64))
         return found
 
     def mean(self, values: Numbers) -> Numbers:

@@ -1,12 +1,17 @@
 """Replicates added to a finished run: each query is asked so many times more, and all is read from all of them."""
 
+import json
+
 import pytest
 
 from docmind_core.errors import RunError, UsageError
+from docmind_core.measurements.arm_values import read_arm_values
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.tables.publish import publish
+from docmind_core.tables.query_values import read_query_values
 from tests.runs.running import interrupt, run, select
 
 
@@ -33,6 +38,9 @@ def test_added_replicates_are_blocks_of_their_own_whose_ledger_balances_whoever_
     assert rows == [(arm, one, blocks[one], 2) for arm in suite.arms for one in range(4)]
     facts = "select replicates, expected_queries, status, comparable, duration_s > 0 from runs"
     assert select(home, f"{facts} where suite = 'toy'") == [(4, 8, "finished", True, True)] * 2
+    run_id = f"{key}.single_pass"
+    assert sorted(read_arm_values(home.tables, run_id, [], unscored=True).blocks) == [1, 2]
+    assert {one.block for one in read_query_values(home.tables, [run_id])[run_id]["wall_s"].values()} == {1, 2}
     assert select(home, "select state, prompt_difference from ledger_balance") == [("balanced", 0)] * 3
     assert select(home, "select count(*) from llm_calls") == [(len(engine.requests),)]
 
@@ -68,9 +76,11 @@ def test_pass_k_and_flips_are_of_all_replicates(home, suite, engine):
 
 
 def test_replicates_under_other_conditions_or_too_many_are_refused_and_the_run_stays_as_it_was(
-    home, suite, engine, monkeypatch
+    home, suite, engine, monkeypatch, tmp_path
 ):
-    key = run(home, suite)
+    file = tmp_path / "toy.yaml"
+    file.write_text(json.dumps(suite.model_dump(mode="json")))
+    key = run(home, suite, freeze_benchmark_run(suite, home, named=str(file)))
     asked = len(engine.requests)
     for place, said in (
         ("docmind_core.runs.resume_guard.prompt_hash", r"prompts \([0-9a-f]{12} → another\)"),
@@ -80,6 +90,12 @@ def test_replicates_under_other_conditions_or_too_many_are_refused_and_the_run_s
             patched.setattr(place, lambda: "another")
             with pytest.raises(RunError, match=rf"{said}.*under the same conditions alone"):
                 run(home, suite, key, add_replicates=1)
+    file.write_text(json.dumps(suite.model_copy(update={"name": "other"}).model_dump(mode="json")))
+    with pytest.raises(
+        RunError, match=r"has changed since its start: name: 'toy' → 'other'\. Replicates are added under"
+    ):
+        run(home, suite, key, add_replicates=1)
+    file.unlink()
     with pytest.raises(UsageError, match="would have 101 replicates of each query; 100 are the most"):
         run(home, suite, key, add_replicates=100)
 

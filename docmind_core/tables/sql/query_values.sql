@@ -1,5 +1,6 @@
 -- One row per run, query and metric: its mean over the query's replicates, NULL when one of them lacks it or is missing;
--- warm-up left out. Times of a query that failed or was resumed say nothing about its arm.
+-- warm-up left out. Times of a query that failed or was resumed say nothing about its arm. Replicates that were added later
+-- are in blocks of their own, the same for all queries of the first block, which is therefore their cluster.
 with measured as (
     select
         *,
@@ -49,7 +50,7 @@ select
 from figures
 join (
     select
-        run_id, query_id, any_value(block) as block, any_value(cluster_id) as cluster_id,
+        run_id, query_id, min(block) as block, any_value(cluster_id) as cluster_id,
         bool_and(status = 'answered' and not coalesce(fallback, false)) as is_own
     from measured
     group by all
