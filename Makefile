@@ -1,5 +1,5 @@
 # Two commands matter: `make bench` runs a benchmark, `make test` passes the tests. Both install what they need.
-.PHONY: help bench test test-fast check ui install install-base install-remote format clean
+.PHONY: help bench test test-fast check docs ui install install-base install-remote format clean
 
 SUITE ?= smoke
 BIN := .venv/bin
@@ -25,6 +25,10 @@ check: ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: ## Build the documentation as a site, build/site, and check its links
+	@scripts/install.sh docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 ui: ## Open Dagster's web UI on http://127.0.0.1:3000
 	@scripts/install.sh base

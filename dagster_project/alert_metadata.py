@@ -1,4 +1,4 @@
-"""Metadata of alerts and limits: what a person sees in the UI beside them."""
+"""Metadata of alerts and limits: what the UI shows next to them."""
 
 from collections.abc import Sequence
 from typing import Any

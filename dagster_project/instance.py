@@ -47,7 +47,7 @@ EARLIER_DAGSTER_YAML = (
     DAGSTER_YAML.partition("run_retries")[0]
     + "run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}\n"
 )
-"""What a home of an earlier version holds; where nobody has touched it, it is replaced."""
+"""What a home of an earlier version holds; unless the user changed it, it is replaced."""
 
 _FILES = {
     "dagster.yaml": DAGSTER_YAML,

@@ -55,7 +55,7 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
 def _tell_of_dead_runs(
     instance: dg.DagsterInstance, settings: Settings, benchmark_run: str, observer: RunObserver
 ) -> None:
-    """Fail runs whose process died, and say how to go on with those that nobody goes on with here."""
+    """Fail runs whose process died, and say how to resume those that are not resumed here."""
     died = {
         run.tags["dagster/partition"]
         for run_id in fail_dead_runs(instance)
@@ -64,7 +64,7 @@ def _tell_of_dead_runs(
     for key in sorted(died - {benchmark_run}):
         observer.announce(
             f"the process of {key} had died: its Dagster run is failed now, its slot free. "
-            f"Go on with it later: {resume_command(settings, key)}"
+            f"Resume it later: {resume_command(settings, key)}"
         )
     if benchmark_run in died:
         observer.announce("the process of its last run had died: that Dagster run is failed now, its slot free")

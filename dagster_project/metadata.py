@@ -1,4 +1,4 @@
-"""Metadata of materialisations: what a person sees in the UI beside each asset."""
+"""Metadata of materialisations: what the UI shows next to each asset."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ from docmind_core.runs.progress import ArmProgress, RunObserver
 
 SECONDS_BETWEEN_LINES = 30.0
 QUERIES_BETWEEN_LINES = 50
-BEHIND_SHOWN_S = 0.25
+LAG_SHOWN_S = 0.25
 """Below it the event loop is only at work."""
 
 
@@ -23,7 +23,7 @@ class ObserverFactory:
     """Makes the observer of a run: its log by default; the command line puts its own in this place."""
 
     def create(self, log: Log) -> RunObserver:
-        """Return what is told of the progress of one run."""
+        """Return the observer of one run's progress."""
         return LogObserver(log)
 
 
@@ -86,8 +86,8 @@ def describe(progress: ArmProgress) -> str:
         parts.append("unknown tokens/s")
     if progress.eta_s is not None and progress.done < progress.total:
         parts.append(f"{duration(progress.eta_s)} left")
-    if progress.behind_s >= BEHIND_SHOWN_S:
-        parts.append(f"platform busy: {progress.behind_s:.1f} s behind")
+    if progress.lag_s >= LAG_SHOWN_S:
+        parts.append(f"platform busy: {progress.lag_s:.1f} s late")
     return ", ".join(parts)
 
 

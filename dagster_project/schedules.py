@@ -12,7 +12,7 @@ from dagster_project.resources import StoreResource
 from docmind_core.errors import DocMindError
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.settings import Settings
-from docmind_core.suites.suite import Suite, bundled_suite_names, lasting_name, load_suite
+from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite, persistent_name
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def readable_suites(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
     """Yield each suite that can be read, with its source; what can't be read is logged."""
     for source in sources:
         try:
-            yield source, load_suite(lasting_name(source))
+            yield source, load_suite(persistent_name(source))
         except (DocMindError, OSError) as error:
             log.error("suite %s is left out: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback
 
@@ -89,7 +89,7 @@ def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinitio
     )
     def tick(context: dg.ScheduleEvaluationContext, store: StoreResource) -> dg.RunRequest:
         benchmark_run = freeze_benchmark_run(
-            load_suite(lasting_name(source)), store.settings(), named=lasting_name(source)
+            load_suite(persistent_name(source)), store.settings(), named=persistent_name(source)
         )
         add_benchmark_run(context.instance, benchmark_run)
         return dg.RunRequest(run_key=benchmark_run, partition_key=benchmark_run)

@@ -1,4 +1,4 @@
-"""The process behind `docmind ui`: Dagster's web UI behind a guard, its daemon, and the reports on the same port.
+"""The process of `docmind ui`: Dagster's web UI with a guard in front, its daemon, and the reports on the same port.
 
 python -m dagster_project.web_server PORT READY_FD [read-only] [HOST ...]
 """
@@ -51,7 +51,7 @@ class _Reports(StaticFiles):
 
 
 def guarded_app(dagster_app: ASGIApp, settings: Settings, *, port: int, hosts: Sequence[str] = ()) -> Guard:
-    """Return what `docmind ui` serves: Dagster's app and `/reports/`, behind the guard.
+    """Return what `docmind ui` serves: Dagster's app and `/reports/`, guarded.
 
     Args:
         dagster_app: Dagster's own web app.

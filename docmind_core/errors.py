@@ -15,11 +15,11 @@
     ├── AgentError              an agent could not do its task
     │   ├── AgentTimeout        an agent ran past its deadline
     │   ├── BudgetUnknown       an arm that spends what another one spent does not know how much that was
-    │   ├── SystemFailed        a system of the user raised, or answered with a status that is no answer
+    │   ├── SystemFailed        a system of the user raised, or answered with an error status
     │   ├── SystemExited        the process of a system of the user ended before it had answered
     │   ├── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
-    │   └── NoAnswer            the model's last reply holds no answer, or is none that ended by itself
-    ├── RunError                a benchmark run can't go on
+    │   └── NoAnswer            the model's last reply holds no answer, or did not end by itself
+    ├── RunError                a benchmark run cannot continue
     │   └── HomeLocked          another process is running in the same home
     ├── StoreError              the tables can't be read or written
     └── DeliveryError           a channel did not take an alert's message
@@ -93,7 +93,7 @@ class BudgetUnknown(AgentError):
 
 
 class SystemFailed(AgentError):
-    """A system of the user raised an exception, or what it sent is no answer."""
+    """A system of the user raised an exception, or what it sent is not an answer."""
 
 
 class SystemExited(AgentError):
@@ -109,7 +109,7 @@ class NoAnswer(AgentError):
 
 
 class RunError(DocMindError):
-    """A benchmark run can't go on."""
+    """A benchmark run cannot continue."""
 
 
 class HomeLocked(RunError):

@@ -30,7 +30,7 @@ TELEMETRY_OFF = {
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
 }
-"""What keeps dependencies from telling others about runs, whatever the user's environment says."""
+"""Keeps dependencies from reporting runs to third parties, whatever the user's environment says."""
 
 _outside: dict[str, str] = {}  # what the user's own environment said of them
 
@@ -255,7 +255,7 @@ def read_secret(name: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return the URL that alerts of `channel` go to; it holds a token, so it appears nowhere else.
+    """Return the URL that alerts of `channel` go to; it holds a token, so it is never shown.
 
     Raises:
         SettingsError: If it is not set, or if no channel can have this name.
@@ -295,5 +295,5 @@ def foreign_environment(*secrets: str | None, **changes: str) -> dict[str, str]:
 
 
 def child_environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment with `changes`, for a child process; its dependencies tell nobody, too."""
+    """Return this process's environment with `changes`, for a child process, telemetry off."""
     return {**os.environ, **TELEMETRY_OFF, **changes}

@@ -1,4 +1,4 @@
-"""A home in which a suite runs every minute on the stand-in engine, misses a limit, and tells a webhook on loopback."""
+"""A home in which a suite runs every minute on the stand-in engine, misses a limit, and alerts a local webhook."""
 
 import json
 import sys

@@ -3,7 +3,7 @@
     .venv/bin/python scripts/guide_coverage.py
 
 A test covers an item when it names it, in its docstring or in a comment inside it; what its file names says nothing
-about the one test. `S13`, `S13-S16` and `S13, S15` are understood. The sentences stand in docs/guide-items.csv.
+about the one test. `S13`, `S13-S16` and `S13, S15` are understood. The sentences are in docs/guide-items.csv.
 """
 
 import ast
@@ -20,7 +20,7 @@ _NAMED = re.compile(r"\bS(\d{1,2})(?:\s?[-–]\s?S?(\d{1,2}))?\b")
 _HEAD = """# What the guide says, and the tests of it
 
 Generated: `.venv/bin/python scripts/guide_coverage.py`. "The guide" is DocMind AI's *Multi-Agent Performance Tuning
-Guide*; the numbers are those of its acceptance list (S47 to S50 are not assigned). A test stands here because it names
+Guide*; the numbers are those of its acceptance list (S47 to S50 are not assigned). A test is listed here if it names
 the item.
 
 | item | the guide says | tests |

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs this project into .venv, step by step; a finished step is not repeated until its inputs change.
-# Usage: scripts/install.sh base|remote|fast|bench|all
+# Usage: scripts/install.sh base|remote|fast|bench|docs|all
 #   base     the platform: enough for a remote engine with keyword search
 #   remote   base + torch and embeddings: a remote engine with semantic search
 #   fast     base + what the tests and checks need
+#   docs     base + what the documentation's site needs
 #   bench    base + torch and embeddings + the embedded engine
 #   all      all of it
 set -euo pipefail
@@ -11,8 +12,8 @@ cd "$(dirname "$0")/.."
 
 profile="${1:-all}"
 case "$profile" in
-    base | remote | fast | bench | all) ;;
-    *) echo "install: unknown profile '$profile'. Use base, remote, fast, bench or all." >&2; exit 2 ;;
+    base | remote | fast | bench | docs | all) ;;
+    *) echo "install: unknown profile '$profile'. Use base, remote, fast, bench, docs or all." >&2; exit 2 ;;
 esac
 
 venv=.venv
@@ -85,7 +86,7 @@ give_up() { # what, hint
     echo "install: $1 failed; the end of $log says why:" >&2
     tail -n 25 "$log" >&2
     [ -z "${2:-}" ] || echo "install: $2" >&2
-    echo "install: repeat the same command to go on where it stopped." >&2
+    echo "install: repeat the same command to continue where it stopped." >&2
     exit 1
 }
 
@@ -101,8 +102,8 @@ step() { # stamp, label, command...
 pip_install=("$python" -m pip install --disable-pip-version-check --no-input --progress-bar off --no-compile
     -c constraints.txt)
 
-# On all cores; pip compiles on one. Their tests are left out. A few packages carry templates that are no valid Python:
-# no error of ours.
+# On all cores; pip compiles on one. Their tests are left out. A few packages carry templates that are not valid Python:
+# not an error of ours.
 compile_packages() { "$python" -m compileall -qq -j 0 -x '/tests?/' "$venv/lib" || true; }
 
 make_venv() {
@@ -165,6 +166,9 @@ if [ "$with_engine" = yes ]; then
 fi
 if [ "$with_examples" = yes ]; then
     step examples "what the examples need" "${pip_install[@]}" --no-build-isolation -e '.[examples]'
+fi
+if [ "$profile" = docs ]; then
+    step docs "the documentation's generator" "${pip_install[@]}" --no-build-isolation -e '.[docs]'
 fi
 if [ -e "$venv/.stamps/to-compile" ]; then
     run_logged "byte code" compile_packages

@@ -41,7 +41,7 @@ def main() -> int:
         with running_ui(DOCMIND_HOME=str(stage.home)) as address:
             problems += history_problems(ask_ui(address, QUESTION, key=key), key)
             take(browser, address, pages(key))
-    print("\n".join(problems) or "one dead run, one that went on, one key; every asset once, every query once")
+    print("\n".join(problems) or "one dead run, one that resumed, one key; every asset once, every query once")
     return 1 if problems else 0
 
 
@@ -67,7 +67,7 @@ def history_problems(answer: dict[str, Any], key: str) -> list[str]:
         if asset["partitionKeys"] != [key]:
             problems.append(f"{name}: keys {asset['partitionKeys']}; expected {key} alone")
         if not runs or made.count(runs[-1][1]) != 1:
-            problems.append(f"{name}: materialised by {made}; expected once by the run that went on")
+            problems.append(f"{name}: materialised by {made}; expected once by the resumed run")
     return problems
 
 

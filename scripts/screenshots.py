@@ -137,7 +137,7 @@ def check_not_met(address: str) -> str:
 
 
 def ask_ui(address: str, question: str, **variables: object) -> dict[str, Any]:
-    """Return what the interface behind the UI answers."""
+    """Return what the UI's GraphQL interface answers."""
     content = json.dumps({"query": question, "variables": variables}).encode()
     headers = {"Content-Type": "application/json"}
     reply = httpx.post(f"{address}/graphql", content=content, headers=headers, timeout=60, trust_env=False).json()

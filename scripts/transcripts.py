@@ -60,7 +60,7 @@ def main() -> None:
         print(f"{name}\n{shown}\n")
         block = f"<!-- transcript: {name} -->\n```\n{shown}\n```\n<!-- end -->"
         pattern = rf"<!-- transcript: {name} -->.*?<!-- end -->"
-        text = PAGE.read_text("utf-8")  # somebody may have written into it meanwhile
+        text = PAGE.read_text("utf-8")  # it may have changed meanwhile
         PAGE.write_text(re.sub(pattern, lambda _, block=block: block, text, flags=re.DOTALL), "utf-8")
 
 

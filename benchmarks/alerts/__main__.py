@@ -65,7 +65,7 @@ def took(before: os.times_result, after: os.times_result) -> tuple[float, float]
 
 
 def write_arm(settings: Settings, run_id: str, queries: int) -> None:
-    """Write what a finished arm leaves behind."""
+    """Write what a finished arm leaves."""
     ids = [f"q{number}" for number in range(queries)]
     calls = [row for query_id in ids for row in call_rows(run_id, query_id)]
     growth = {"prompt_tokens": 10.0 * len(calls), "generation_tokens": 3.0 * len(calls), "request_success": len(calls)}

@@ -1,1 +1,1 @@
-"""What the platform itself costs a query, beside an engine that answers at once."""
+"""What the platform itself costs a query, with an engine that answers at once."""

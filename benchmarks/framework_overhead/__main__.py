@@ -1,4 +1,4 @@
-"""Time of one query per arm beside a stand-in engine that answers at once, one query at a time.
+"""Time of one query per arm with a stand-in engine that answers at once, one query at a time.
 
 Usage: python -m benchmarks.framework_overhead [--limit 92] [--replicates 2] [--arms single_pass,naive_supervisor,tuned]
 """

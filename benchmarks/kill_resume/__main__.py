@@ -73,7 +73,7 @@ def all_rounds(options: argparse.Namespace, settings: Settings) -> Iterator[Loss
 
 
 def sometimes_garbage(body: Mapping[str, Any]) -> str | None:
-    """Answer one request in sixteen with garbage, the same ones in each run: its agent fails, and others go on."""
+    """Answer one request in sixteen with garbage, the same ones in each run: its agent fails, and others continue."""
     return "garbage" if sha256(json.dumps(body, sort_keys=True).encode()).digest()[0] < 256 // 16 else None
 
 

@@ -12,7 +12,7 @@ from docmind_core.tables.segments import read_segment
 
 Bag = Counter[tuple[object, ...]]
 
-# Not the samples of devices, which nobody takes twice, nor what these arms have no rows of: lever_effects, alerts.
+# Not the device samples, which are never the same twice, nor what these arms have no rows of: lever_effects, alerts.
 COMPARED = (
     *("runs", "query_runs", "llm_calls", "spans", "retrieved", "engine_counters", "context_reductions"),
     *("cache_lookups", "route_decisions", "reranks", "agent_failures", "measurements", "comparisons"),
@@ -23,7 +23,7 @@ TIMED = {
     *("coordination_overhead_ratio", "parallelism_ratio", "concurrency_ratio", "critical_path_tokens", "decode_tps"),
     *("guide_parallel_savings", "times_missing_because", "decode_missing_because", "t0", "t1", "attributes"),
 }
-"""Columns made of times, beside those whose name or type says so."""
+"""Columns made of times, besides those whose name or type says so."""
 MARKS = {"process_starts", "duration_missing_because"}
 """What a run says of having been interrupted."""
 SUMS = (

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.journal import Journal, QueryKey
-from docmind_core.runs.query_tools import EngineSeat
+from docmind_core.runs.query_tools import EngineBinding
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.system_calls import CalledFor, SystemDesk
 from docmind_core.serving.chat_client import ChatClient
@@ -68,7 +68,7 @@ async def serve_proxy(engine: str) -> None:
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal.sqlite") as journal:
         async with ChatClient(connection, in_flight=1024) as client, RecordingProxy(client) as proxy:
             spec = SystemSpec(callable="a:b")
-            seat = EngineSeat(client=client, model="fake-model", session="s1")
+            seat = EngineBinding(client=client, model="fake-model", session="s1")
             clock = read_anchor()
             desk = SystemDesk(spec=spec, run_id="r.a", journal=journal, clock=clock, engine=seat)
             for number in range(64):

@@ -52,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def print_table(name: str, unit: str, strategy: str, result: Result) -> bool:
-    """Print ours beside the anchor's figures; False when nDCG@10 breaks its rule."""
+    """Print our figures next to the anchor's; False when nDCG@10 breaks its rule."""
     anchor = ANCHORS.get((name, unit, strategy))
     accepted = accepted_range(name, unit, strategy)
     print(f"\n{name} {unit} {strategy}: {result.search_ms:.1f} ms per search (median)")

@@ -36,7 +36,7 @@ def agent_runs(
     store: StoreResource,
     observers: dg.ResourceParam[ObserverFactory],
 ) -> dg.MaterializeResult[None]:
-    """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks beside it."""
+    """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks."""
     settings, key, observer = store.settings(), context.partition_key, observers.create(context.log)
     launch, more = context.run.run_id, config.add_replicates
     with (

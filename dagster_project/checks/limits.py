@@ -22,7 +22,7 @@ _SPECS = [
 ]
 
 
-# can_subset: a check without a result is skipped, neither green nor red. That is what a limit nobody set deserves.
+# can_subset: a check without a result is skipped, neither green nor red, as a limit that is not set should be.
 @dg.multi_asset_check(specs=_SPECS, can_subset=True, name="limit_checks")
 def limit_checks(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
     """Value, bound, interval and n of each limit that is set, or why there is no data."""

@@ -1,4 +1,4 @@
-"""`docmind bench`: run a suite, or go on with one that was interrupted."""
+"""`docmind bench`: run a suite, or resume one that was interrupted."""
 
 import re
 
@@ -46,17 +46,19 @@ class _More(click.ParamType[int]):
     is_flag=False,
     flag_value=NEWEST,
     metavar="[KEY]",
-    help="Go on with a benchmark run of SUITE: the newest unfinished one, or KEY.",
+    help="Resume a benchmark run of SUITE: the newest unfinished one, or KEY.",
 )
 @click.option(
-    "--resume-anyway", is_flag=True, help="With --resume: go on although something changed; not comparable then."
+    "--resume-anyway",
+    is_flag=True,
+    help="Resume even if something changed; the run is then not comparable.",
 )
 def bench(suite: str, replicates: int | None, resume: str | None, resume_anyway: bool, **changes: object) -> None:
     """Run a suite and write its report.
 
     SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
     schedules, so the run shows up there too. Finished model calls are kept whatever happens; after an
-    interruption --resume goes on behind the last one.
+    interruption, --resume continues after the last one.
 
     With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query so many times
     more, under the same conditions. Its scores, comparisons and report are then made of all replicates.

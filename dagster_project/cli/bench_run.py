@@ -30,7 +30,7 @@ from docmind_core.runs.run_states import list_benchmark_runs
 from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
-from docmind_core.suites.suite import Suite, bundled_suite_names, lasting_name
+from docmind_core.suites.suite import Suite, bundled_suite_names, persistent_name
 
 
 def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
@@ -43,17 +43,17 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
             suite,
             settings,
             source=source,
-            named=lasting_name(name_or_path),
+            named=persistent_name(name_or_path),
             prepare=lambda: _refuse_unfit_engine(suite, settings),
         )
         _run(settings, benchmark_run, name_or_path)
 
 
 def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> None:
-    """Go on with a benchmark run under its frozen suite."""
+    """Resume a benchmark run under its frozen suite."""
     if changes:
         options = ", ".join(option_of(name) for name in changes)
-        raise UsageError(f"--resume goes on with the suite as it was frozen; leave out {options}.")
+        raise UsageError(f"--resume uses the frozen suite; leave out {options}.")
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
@@ -119,12 +119,12 @@ def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
         newer = len(states) - 1 - states.index(state)
         passed = f"; {newer} newer of {name} finished" if newer else ""
         _say(
-            f"going on with {state.benchmark_run}, {state.queries_done} of {state.queries_total or '?'} queries{passed}"
+            f"resuming {state.benchmark_run}: {state.queries_done} of {state.queries_total or '?'} queries done{passed}"
         )
         return state.benchmark_run
     # An older run without a report is one whose report a gate stopped: it would be stopped again, for ever.
     if states and not (settings.reports / states[-1].benchmark_run / "index.html").exists():
-        _say(f"going on with {states[-1].benchmark_run}, whose queries are done and which has no report")
+        _say(f"resuming {states[-1].benchmark_run}: all queries are done, the report is missing")
         return states[-1].benchmark_run
     raise UsageError(f"no benchmark run of {name} is unfinished. Start one: docmind bench {name_or_path}")
 
@@ -135,7 +135,7 @@ def _run(settings: Settings, benchmark_run: str, suite: str, *, more: int = 0) -
         with progress_display() as observer:
             launch_benchmark(settings, benchmark_run, observer, add_replicates=more)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        say(f"interrupted; go on with: docmind bench {suite} --resume {benchmark_run}", err=True)
+        say(f"interrupted; resume with: docmind bench {suite} --resume {benchmark_run}", err=True)
         raise KeyboardInterrupt(benchmark_run) from None
     say(read_summary(settings, benchmark_run, width=terminal_width()))
     if alerts := open_alerts_line(settings):

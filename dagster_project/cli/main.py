@@ -36,7 +36,7 @@ EXIT_INTERRUPTED = 130
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="docmind-eval")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error; works behind any command too.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; also works after any command.")
 def docmind(debug: bool) -> None:
     """Measure a five-agent LangGraph supervisor on vLLM: tokens, time, memory and quality.
 

@@ -63,7 +63,7 @@ def _mib(size: int) -> str:
 
 
 def _refuse_while_dagster_works(settings: "Settings") -> None:
-    """A run of the UI or of a schedule holds the home while its arms run, and goes on without it to its report."""
+    """A run of the UI or of a schedule holds the home while its arms run, and continues without it to its report."""
     from dagster_project.instance import living_benchmark, open_instance
     from docmind_core.errors import HomeLocked
 

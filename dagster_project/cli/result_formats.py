@@ -1,4 +1,4 @@
-"""Rows as CSV and JSON on stdout, for programs; neither a terminal nor a spreadsheet obeys what stands in them."""
+"""Rows as CSV and JSON on stdout, for programs; text that a terminal or spreadsheet could execute is made harmless."""
 
 import csv
 import json

@@ -25,7 +25,7 @@ def systems() -> None:
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(suite: str, as_json: bool, **changes: object) -> None:
-    """Put one question to each system of SUITE and show what was seen of it.
+    """Ask each system of SUITE one question and show what was seen.
 
     Shows its calls of the model by agent, the fingerprints that have no name yet with the first words of their
     instructions, and what will be unknown. Nothing is measured. Exit code 0: every system can be measured. 1: one

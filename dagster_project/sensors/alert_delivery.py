@@ -22,7 +22,7 @@ class DueNotification(dg.Config):
 def deliver(context: dg.OpExecutionContext, config: DueNotification, store: StoreResource) -> None:
     """Send one message to every channel that has not taken it."""
     outcome = deliver_notice(store.settings(), config.benchmark_run, config.seq)
-    context.log.info("delivered to: %s", ", ".join(outcome.delivered) or "nobody new")
+    context.log.info("delivered to: %s", ", ".join(outcome.delivered) or "no new channel")
     if outcome.failed:
         raise dg.Failure(
             description=f"not delivered to {'; '.join(outcome.failed)}",

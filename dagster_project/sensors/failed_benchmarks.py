@@ -60,7 +60,7 @@ def settle_failures(
 
 
 def looks_back_to(last_tick: float | None, now: datetime) -> datetime:
-    """Return since when launches are looked at: a week, or all the time in which nobody has looked."""
+    """Return since when launches are looked at: a week, or all the time since the last look."""
     week = now - LOOKED_BACK
     return week if last_tick is None else min(week, datetime.fromtimestamp(last_tick, UTC) - timedelta(hours=1))
 
@@ -75,7 +75,7 @@ def launches(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, since: d
 
 
 def failed_launches(instance: dg.DagsterInstance, since: datetime) -> Iterator[Launch]:
-    """Yield the launches that failed and that nobody has launched again, oldest first."""
+    """Yield the launches that failed and have not been launched again, oldest first."""
     for launch in launches(instance, FAILURE, since):
         of_run = dg.RunsFilter(tags={PARTITION_TAG: launch.benchmark_run})
         newest_first = (record.dagster_run for record in instance.get_run_records(of_run, limit=RECORDS_MAX))

@@ -62,12 +62,12 @@ def _look(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> st
 
 
 def has_just_begun(last_tick: float | None, now: datetime) -> bool:
-    """Return whether nobody watched for a while: then a schedule may still begin what was due meanwhile."""
+    """Return whether the daemon was off for a while: then a schedule may still begin what was due meanwhile."""
     return last_tick is None or now - datetime.fromtimestamp(last_tick, UTC) > GRACE
 
 
 def expected_benchmarks(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Expected]:
-    """Yield what is due of each suite whose schedule somebody has started, whether or not the suite can be read now."""
+    """Yield what is due of each suite whose schedule is active, whether or not the suite can be read now."""
     started = {
         state.name: state.instigator_data
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)

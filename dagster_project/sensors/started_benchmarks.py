@@ -9,7 +9,7 @@ from dagster_project.resources import StoreResource
 from dagster_project.suite_changes import changed_suite
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.input_check import read_suite
-from docmind_core.suites.suite import lasting_name
+from docmind_core.suites.suite import persistent_name
 
 STARTED_TAG = "docmind/benchmark_run"
 LAUNCHED_BY_TAG = "docmind/launched_by"
@@ -30,7 +30,7 @@ def freeze(context: dg.OpExecutionContext, config: BenchmarkForm, store: StoreRe
     source = read_suite(config.suite)
     changes = {"engine": config.engine, "arms": config.arms, "limit": config.limit}
     suite = changed_suite(source, {name: value for name, value in changes.items() if value is not None})
-    key = freeze_benchmark_run(suite, store.settings(), source=source, named=lasting_name(config.suite))
+    key = freeze_benchmark_run(suite, store.settings(), source=source, named=persistent_name(config.suite))
     add_benchmark_run(context.instance, key)
     context.instance.add_run_tags(context.run_id, {STARTED_TAG: key})
     context.log.info("%s starts as soon as no other benchmark runs", key)

@@ -10,7 +10,7 @@ EQUAL_IN_ALL = (
     "instruction for an answer and its limit of tokens. "
     "Which are read differs only as the column says: dedupe replaces a passage that repeats another one by the next, "
     "passage_choice reads the best one for each search, "
-    "a rerank at thorough orders the candidates anew, context_budget shortens what is read. With the routing free, the "
+    "a rerank at thorough reorders the candidates, context_budget shortens what is read. With the routing free, the "
     "supervisor of naive arms may search several times, and its answer reads the passages of each of these searches."
 )
 """What no arm and no lever changes; tested."""

@@ -91,7 +91,7 @@ ARMS = {
         ),
         Arm(
             name="guide_dag",
-            shows="The guide's own dependency graph: nobody reads the plan, nobody acts on the verdict.",
+            shows="The guide's own dependency graph: no agent reads the plan or acts on the verdict.",
             build=_graph("guide_dag", "build_guide_dag"),
             opening=_plain_opening,
             levers=frozenset(
@@ -161,7 +161,7 @@ def _with_levers(name: str, found: LeverArm) -> Arm:
 
 
 async def answer_question(arm: Arm, graph: Any, question: str, context: AgentContext) -> ArmAnswer:
-    """Put one question to a compiled graph.
+    """Ask a compiled graph one question.
 
     Raises:
         AgentError: If the graph ended without an answer.

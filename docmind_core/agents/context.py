@@ -99,7 +99,7 @@ class QueryTools(Protocol):
         ...
 
     def record_rerank(self, record: RerankRecord) -> None:
-        """Record how candidates were ordered anew."""
+        """Record how candidates were reordered."""
         ...
 
     def record_vote(self, record: VoteRecord) -> None:

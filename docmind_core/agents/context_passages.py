@@ -73,7 +73,7 @@ def _cut(passage: NumberedPassage, tokens: int, query: str, count: CountText) ->
 def drop_duplicates(lists: Lists) -> list[tuple[NumberedPassage, ...]]:
     """Leave out chunks that nearly repeat an earlier one, and sentences that an earlier passage has word for word.
 
-    The passage that stays names the chunks it stands for, so that nothing is said to come from nowhere.
+    The passage that stays names the chunks it represents, so that every statement keeps its source.
     """
     taken, said = KeptTexts(), set[str]()
     kept: list[list[NumberedPassage]] = []
@@ -87,11 +87,11 @@ def drop_duplicates(lists: Lists) -> list[tuple[NumberedPassage, ...]]:
                 kept[number].append(_without_repeats(passage, said))
             else:
                 among, position = places[twin]
-                kept[among][position] = _standing_for(kept[among][position], passage)
+                kept[among][position] = _representing(kept[among][position], passage)
     return [tuple(passages) for passages in kept]
 
 
-def _standing_for(passage: NumberedPassage, left_out: NumberedPassage) -> NumberedPassage:
+def _representing(passage: NumberedPassage, left_out: NumberedPassage) -> NumberedPassage:
     named = dict.fromkeys((*passage.same_as, left_out.hit.chunk.chunk_id, *left_out.same_as))
     return replace(passage, same_as=tuple(each for each in named if each != passage.hit.chunk.chunk_id))
 

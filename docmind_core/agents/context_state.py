@@ -10,7 +10,7 @@ from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
 
 PASSAGES, HISTORY, PLAN, ROUTE = "\0passages", "\0history", "\0plan", "\0route"
-"""Places in a layout; what else stands in one is text that is never shortened."""
+"""Places in a layout; everything else in one is text that is never shortened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ContextState:
 
     @property
     def shown(self) -> Mapping[str, str]:
-        """Text by chunk id as the prompt shows it; a chunk that another passage stands for has that one's text."""
+        """Text by chunk id as the prompt shows it; a chunk that another passage represents has that one's text."""
         texts: dict[str, str] = {}
         for passage in self.all_passages:
             chunk = passage.hit.chunk
@@ -78,11 +78,11 @@ def laid_out(
     history: Sequence[Message] = (),
     passages: Sequence[Hit | NumberedPassage] = (),
 ) -> ChatRequest:
-    """Find the conversation and the passages that a rendered request is made of, in whatever order they stand.
+    """Find the conversation and the passages that a rendered request is made of, in any order.
 
     Args:
         request: The request as it was written.
-        query: What must stay whole, wherever it stands.
+        query: What must stay whole, wherever it is.
         history: The conversation in it, if there is one.
         passages: The passages in it or in its conversation, under their numbers, or numbered from 1 in this order.
 
@@ -110,7 +110,7 @@ def laid_out(
 
 
 def _with_place(layout: tuple[str, ...], place: str, text: str) -> tuple[str, ...]:
-    """Put a place where a text stands at the edge of a part or between empty lines."""
+    """Put a place where a text is at the edge of a part or between empty lines."""
     for position, part in enumerate(layout):
         before, found, after = part.partition(text) if text else (part, "", "")
         if found:

@@ -19,7 +19,7 @@ CountText = Callable[[str], int]
 Strategy = Callable[[ContextState, int, CountText], ContextState]
 
 LATEST_TURNS = 5
-"""Turns kept beside the first one."""
+"""Turns kept in addition to the first one."""
 COMPRESSED_SHARE_MIN = 0.5
 """Share of the passages' tokens that compression leaves at least."""
 

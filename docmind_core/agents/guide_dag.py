@@ -1,7 +1,7 @@
-"""The arm `guide_dag`: the guide's own dependency graph, with real calls instead of its stand-ins.
+"""The arm `guide_dag`: the guide's own dependency graph, with real calls instead of its placeholders.
 
 Router and planner depend on nothing, retrieval on the router alone, the synthesizer on retrieval, the validator on
-the synthesizer. So nobody reads the plan, and nobody acts on the verdict: both are paid for and lost. The level is
+the synthesizer. So no agent reads the plan or acts on the verdict: both are paid for and lost. The level is
 honoured as in `tuned`: it says whether a question is planned, how it is routed, ranked and checked.
 """
 
@@ -57,7 +57,7 @@ def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) ->
     """Compile a dependency graph of the five agents.
 
     Raises:
-        AgentError: If it is no graph that can run: an unknown agent, or a circle.
+        AgentError: If the graph cannot run: an unknown agent, or a cycle.
     """
     graph = StateGraph(TunedState, context_schema=AgentContext)
     if unknown := [agent for agent in dependencies if agent not in NODES]:

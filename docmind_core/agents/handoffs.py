@@ -24,5 +24,5 @@ def hand_back_from(agent: str) -> Message:
 
 
 def handoff_lines(prompt: str) -> list[str]:
-    """Return the hand-off messages that a prompt shows, each as it stands there."""
+    """Return the hand-off messages that a prompt shows, each verbatim."""
     return _LINE.findall(prompt)

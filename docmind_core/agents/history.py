@@ -20,7 +20,7 @@ def render_history(history: Sequence[Message]) -> str:
 
 
 def after_earlier_turns(text: str, context: AgentContext) -> str:
-    """Return a text behind the turns that the user and the assistant had before, where there were any."""
+    """Return a text preceded by the earlier turns of user and assistant, if any."""
     return "\n\n".join(filter(None, [render_history(context.earlier), text]))
 
 

@@ -26,11 +26,11 @@ class LevelEffort:
     confidence_threshold: float
     """A route of less confidence is used and not kept for the next time."""
     routes_by_model: bool
-    """Whether the router asks the model, with `max_analysis_s` for its reply; the rules stand in for it."""
+    """Whether the router asks the model, with `max_analysis_s` for its reply; the rules are the fallback."""
     plans: Literal["never", "composite", "always"]
     """Which questions the planner asks the model about."""
     reranks: bool
-    """Whether the retrieval expert orders its candidates anew before they are cut to `final_k`."""
+    """Whether the retrieval expert reorders its candidates before they are cut to `final_k`."""
     checks: Literal["nothing", "cited", "all"]
     """Against which passages the validator checks an answer; `nothing` costs no call and rejects no answer."""
 

@@ -72,7 +72,7 @@ LEVERS: dict[Lever, LeverFacts] = {
         changes="Routes and searches are kept for the next time, across processes; each lookup is a row.",
     ),
     Lever.PREFIX_ORDER: LeverFacts(
-        changes="What prompts have in common stands first, for the engine's prefix cache: computed tokens fall, "
+        changes="What prompts have in common comes first, for the engine's prefix cache: computed tokens fall, "
         "billed ones don't.",
     ),
     Lever.NO_VALIDATION: LeverFacts(changes="No validator and no second try."),
@@ -112,7 +112,7 @@ ADDED_TO_TUNED = frozenset({Lever.CONTEXT_BUDGET, Lever.RESULT_CACHE})
 """What `tuned` lacks and can be given; docs/adr/0008-levers-that-tuned-lacks.md says why."""
 
 _CONTRADICTIONS = (
-    (Lever.FIXED_EDGES, Lever.FORWARD_MESSAGE, "without a supervisor nobody writes the answer again"),
+    (Lever.FIXED_EDGES, Lever.FORWARD_MESSAGE, "without a supervisor no agent rewrites the answer"),
     (Lever.FIXED_EDGES, Lever.NO_HANDOFF_MESSAGES, "without a supervisor there are no hand-off messages to leave out"),
 )
 

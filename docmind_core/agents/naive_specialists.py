@@ -1,6 +1,6 @@
 """The naive supervisor's agents under the lever `specialization`: each by its own means, the model where it must.
 
-Where they must is the level's matter, as in `tuned`: who routes, what is planned, whether candidates are ranked anew
+As in `tuned`, the level decides where they must: who routes, what is planned, whether candidates are reranked
 and whether an answer is checked; a check reads what the arm gives its validator.
 """
 
@@ -24,7 +24,7 @@ from docmind_core.retrieval.search import candidate_ranking
 
 
 async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Choose the search strategy by rules, at THOROUGH by the model with the rules behind it."""
+    """Choose the search strategy by rules, at THOROUGH by the model with the rules as fallback."""
     context = runtime.context
     began_s = context.tools.now_s()
 

@@ -96,7 +96,7 @@ async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
 
 
 async def forward_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Take the synthesizer's answer as it is; where nobody has answered, it is still to be written."""
+    """Take the synthesizer's answer as it is; where there is none yet, it is still to be written."""
     if "draft" not in state:
         return await rewrite_answer(state, runtime=runtime)
     return {"result": _result(state, state["draft"], state.get("draft_reasoning"))}

@@ -40,7 +40,7 @@ def hand_back(
 
 
 def conversation(state: dict[str, Any], context: AgentContext, *, with_passages: bool) -> str:
-    """Return the conversation; the passages stand beside it where the retrieval expert left them out of it."""
+    """Return the conversation, and the passages after it if the retrieval expert left them out of it."""
     said = render_history(state["history"])
     if with_passages and Lever.LAST_MESSAGE_ONLY in context.levers and state.get("passages"):
         return f"{said}\n\n{render_passages(state['passages'])}"
@@ -50,13 +50,13 @@ def conversation(state: dict[str, Any], context: AgentContext, *, with_passages:
 def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentContext) -> tuple[Hit, ...]:
     """Return what of a ranking is read, at most `final_k` passages; with `dedupe` the next one replaces a repeat."""
     if Lever.DEDUPE in context.levers:
-        hits = without_near_duplicates(hits, beside=state.get("passages", []))
+        hits = without_near_duplicates(hits, already_read=state.get("passages", []))
     found = hits[: context.depth.final_k]
     return chosen_passages([state["question"]], found) if Lever.PASSAGE_CHOICE in context.levers else found
 
 
 def show_passages(state: dict[str, Any], kept: tuple[Hit, ...]) -> str:
-    """Return the output of the search tool; numbers go on where those of an earlier search ended."""
+    """Return the output of the search tool; numbers continue those of an earlier search."""
     first_number = len(state.get("passages", [])) + 1
     return render_passages(kept, first_number=first_number) if kept else NOTHING_FOUND
 
@@ -167,7 +167,7 @@ async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> d
 
 
 async def validate(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Say whether the answer is supported; nobody but the supervisor acts on it."""
+    """Say whether the answer is supported; only the supervisor acts on it."""
     context = runtime.context
     choices = tuple(verdict.value for verdict in Supported)
     task = "say whether the passages support the answer: yes or no."

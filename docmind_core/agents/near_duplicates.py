@@ -9,7 +9,7 @@ from docmind_core.retrieval.search import Hit
 
 SHINGLE_WORDS = 5
 CONTAINMENT = 0.8
-"""A passage is a repeat when so many of its runs of five words stand in one passage kept before it."""
+"""A passage is a repeat when one passage kept before it contains this share of its runs of five words."""
 
 _WORD = re.compile(r"\w+")
 _Shingle = tuple[str, ...]
@@ -19,7 +19,7 @@ _Shingle = tuple[str, ...]
 class KeptTexts:
     """Texts that say something new, in the order in which they were taken.
 
-    A containment, not a Jaccard ratio: a short text that stands whole in a long one is a repeat.
+    A containment, not a Jaccard ratio: a short text that a long one contains in full is a repeat.
     """
 
     _kept: list[frozenset[_Shingle]] = field(default_factory=list)
@@ -38,17 +38,17 @@ class KeptTexts:
     def _repeated(self, shingles: frozenset[_Shingle]) -> int | None:
         needed = math.ceil(CONTAINMENT * len(shingles))
         # Who holds all but a few of them holds one of any few more: the rarest are asked, so that boilerplate, which
-        # stands everywhere, leads to no comparison.
+        # is everywhere, leads to no comparison.
         rarest = sorted(shingles, key=lambda shingle: len(self._holders.get(shingle, ())))
         asked = rarest[: len(shingles) - needed + 1]
         candidates = {holder for shingle in asked for holder in self._holders.get(shingle, ())}
         return next((each for each in sorted(candidates) if len(shingles & self._kept[each]) >= needed), None)
 
 
-def without_near_duplicates(passages: Sequence[Hit], *, beside: Iterable[Hit] = ()) -> tuple[Hit, ...]:
-    """Return the passages that say something new, best first; `beside` are read already and are not returned."""
+def without_near_duplicates(passages: Sequence[Hit], *, already_read: Iterable[Hit] = ()) -> tuple[Hit, ...]:
+    """Return the passages that say something new, best first; hits `already_read` are not returned."""
     kept = KeptTexts()
-    for hit in beside:
+    for hit in already_read:
         kept.take(hit.chunk.text)
     return tuple(hit for hit in passages if kept.take(hit.chunk.text) is None)
 

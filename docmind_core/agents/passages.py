@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from docmind_core.retrieval.search import Hit
 
 CITATION_RULES_VERSION = "3"
-"""Stored in the manifest of each run, so that counts of two versions can be told apart."""
+"""Stored in the manifest of each run, so that counts of two versions can be distinguished."""
 
 _NUMBERS = r"\d+(?:\s*(?:[,;&\N{EN DASH}-]|and|to)\s*\d+)*"
 _LABEL = r"(?:see|source|passage|document|doc|ref|reference|citation)s?"
@@ -22,7 +22,7 @@ _CITATION = re.compile(
 _RANGE = re.compile(r"(\d{1,9})(?:\s*(?:[\N{EN DASH}-]|to)\s*(\d{1,9}))?")
 _RANGE_MAX = 100
 _SUBSCRIPTED = re.compile(r"[\w)\]}\"'`]")
-"""What a subscript stands behind without a space: a name, a call, another subscript, a literal."""
+"""What a subscript follows without a space: a name, a call, another subscript, a literal."""
 _ENDING = re.compile(r"[\s.,;:!?*_\"'`)]*")
 _FENCE = re.compile(r"<(?=\s*/?\s*passages\b)", re.IGNORECASE)
 
@@ -45,7 +45,7 @@ def numbered(passages: Sequence[Hit], *, first_number: int = 1) -> tuple[Numbere
 
 
 def render_passage(passage: NumberedPassage) -> str:
-    """Return one passage with its number; a cut text says so, and no tag of the fence stands in it."""
+    """Return one passage with its number; a cut text says so, and tags of the fence are removed from it."""
     chunk = passage.hit.chunk
     mark = " [...]" if passage.whole_tokens is not None else ""
     # Escaped, not taken out: what is left when a tag goes may be a tag. Title and text together may be one, too.
@@ -66,7 +66,7 @@ def render_passages(passages: Sequence[Hit], *, first_number: int = 1) -> str:
 def split_citations(text: str, passages: Sequence[Hit]) -> tuple[str, tuple[str, ...]]:
     """Return the answer without its citation marks, and the ids of the chunks it cites, each once.
 
-    A mark directly behind a name, a bracket or a quote is a subscript (`x[0]`), unless it ends the answer and points
+    A mark directly after a name, a bracket or a quote is a subscript (`x[0]`), unless it ends the answer and points
     at passages (`Paris[1]`). Other numbers that point at no passage are dropped: they cite nothing.
     """
     marks = _citation_marks(text, len(passages))
@@ -89,9 +89,9 @@ def _citation_marks(text: str, passages: int) -> list[re.Match[str]]:
     for mark in found:
         if mark[2] and not mark[2].isdigit() and "," not in mark[2] and not _points(mark, passages):
             continue  # an interval that the answer is about
-        behind_a_mark = bool(marks) and marks[-1].end() == mark.start()
+        follows_a_mark = bool(marks) and marks[-1].end() == mark.start()
         before = text[: mark.start()][-1:]
-        if mark[1] or behind_a_mark or mark in closing or not _SUBSCRIPTED.match(before):
+        if mark[1] or follows_a_mark or mark in closing or not _SUBSCRIPTED.match(before):
             marks.append(mark)
     return marks
 

@@ -5,7 +5,7 @@ import re
 
 REFUSAL_SENTENCE = "The documents do not answer this."
 REFUSAL_RULES_VERSION = "5"
-"""Stored in the manifest of each run, so that counts of two versions can be told apart."""
+"""Stored in the manifest of each run, so that counts of two versions can be distinguished."""
 _LENGTH_MAX = 2_000
 """Characters; a longer text answers something."""
 

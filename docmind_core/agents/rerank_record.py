@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankRecord:
-    """How the candidates of a query were ordered anew."""
+    """How the candidates of a query were reordered."""
 
     candidates: int
     """How many were."""

@@ -1,4 +1,4 @@
-"""Ordering what a search found anew: by the model's judgement, or by maximal marginal relevance where it gives none."""
+"""Reordering what a search found: by the model's judgement, or by maximal marginal relevance where it gives none."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
 
 RERANKED_MAX = 20
-"""Candidates that are ordered anew; what a suite's `top_k` asks for beyond them follows in the search's order."""
+"""Candidates that are reordered; what a suite's `top_k` asks for beyond them follows in the search's order."""
 WORDS_SHOWN = 60
 """Words of each passage that the model sees: 20 of them then take about 2,000 tokens."""
 

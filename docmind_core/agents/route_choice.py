@@ -13,8 +13,8 @@ from docmind_core.agents.routing_rules import RouteDecision, route_by_rules
 from docmind_core.errors import CallTimeout, ContextOverflow, EngineError, EngineUnreachable
 from docmind_core.serving.chat import ChatRequest
 
-_LASTING = frozenset({None, "one_strategy", "not_open"})
-"""Why a choice may be what it is and still be the same next time."""
+_REPEATABLE = frozenset({None, "one_strategy", "not_open"})
+"""Reasons for a choice that would be the same next time."""
 
 
 def route_request(question: str, context: AgentContext, **form: Any) -> ChatRequest:
@@ -28,7 +28,7 @@ def route_request(question: str, context: AgentContext, **form: Any) -> ChatRequ
 
 
 async def decide_route(question: str, context: AgentContext, *, task: str = "route") -> RouteRecord:
-    """Choose by the level's rules; where the level asks the model, they stand in for a reply that doesn't come in time.
+    """Choose by the level's rules; where the level asks the model, they are the fallback for a late reply.
 
     Raises:
         EngineUnreachable: If the engine is gone; any other failure of the call is answered by the rules.
@@ -89,7 +89,7 @@ async def remembered_route(
 def is_worth_keeping(record: RouteRecord, context: AgentContext) -> bool:
     """Return whether a choice is the same next time, and as sure as its level asks; the model states no confidence."""
     sure = record.confidence is None or record.confidence >= LEVEL_EFFORT[context.level].confidence_threshold
-    return sure and record.fell_back_because in _LASTING
+    return sure and record.fell_back_because in _REPEATABLE
 
 
 def _rules(question: str, context: AgentContext) -> RouteDecision:

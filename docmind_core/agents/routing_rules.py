@@ -13,11 +13,11 @@ The strategy rules are the guide's own, with its boundaries and confidences; the
               more than 2 commas, semicolons and words "and"     hybrid    0.95
               else                                               semantic  0.9
 
-Beside strategy and confidence a decision carries the guide's parameters: top_k 10, 15 or 20, and at THOROUGH rerank.
+Besides strategy and confidence, a decision carries the guide's parameters: top_k 10, 15 or 20, and at THOROUGH rerank.
 
-The number of words is the guide's own: what stands between spaces, so `asyncio.gather` is one. Two other things are
+The number of words is the guide's own: the text between spaces, so `asyncio.gather` is one. Two other things are
 read otherwise than in the guide: listed words are looked for without the punctuation and apostrophes around them, so
-"exact?" and "'exact'" are markers and "sand" holds no "and"; and which and whose are question words beside what, how,
+"exact?" and "'exact'" are markers and "sand" holds no "and"; and which and whose are question words besides what, how,
 why, when, where and who. An imperative ("List the ...") has no question word, so THOROUGH searches by keyword for it,
 as in the guide.
 """
@@ -54,7 +54,7 @@ class RouteParameters:
     top_k: int
     """Candidates asked for; a suite's own `top_k` may ask for more."""
     rerank: bool
-    """Whether they are ordered anew before they are cut to what is read."""
+    """Whether they are reordered before they are cut to what is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class _Question:
     """What the rules know of a question, or of as much of it as was read."""
 
     length: int
-    """Words as the guide counts them: what stands between spaces."""
+    """Words as the guide counts them: the text between spaces."""
     words: Sequence[str]
     """Lower case, without the punctuation and apostrophes around them."""
     separators: int

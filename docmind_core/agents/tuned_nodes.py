@@ -25,7 +25,7 @@ from docmind_core.serving.chat import ChatRequest
 
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Choose the search strategy: by rules, at THOROUGH by the model with the rules behind it."""
+    """Choose the search strategy: by rules, at THOROUGH by the model with the rules as fallback."""
     context, question = runtime.context, state["question"]
     began_s = context.tools.now_s()
 
@@ -73,7 +73,7 @@ async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str
 
 
 async def rerank(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-    """Order anew what the searches found, before it is cut to what is read."""
+    """Reorder what the searches found, before it is cut to what is read."""
     candidates = candidate_ranking(state.get("rankings", []))
     return {"reranked": await reranked(state["question"], candidates, runtime.context)}
 
@@ -111,7 +111,7 @@ async def refine(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str,
 
 
 def _candidates(state: TunedState) -> tuple[Hit, ...]:
-    """Return what the searches amount to; a second try is fused with what was ordered anew, not with the searches."""
+    """Return what the searches amount to; a second try is fused with the reordered hits, not the searches."""
     rankings = state.get("rankings", [])
     if "reranked" in state:
         rankings = [state["reranked"], *(rankings[-1:] if state.get("refined") else [])]
@@ -128,7 +128,7 @@ def _passages(state: TunedState, candidates: tuple[Hit, ...], context: AgentCont
         cited = tuple(hit for hit in candidates if hit.chunk.chunk_id in state["result"].citations)
         unread = tuple(hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", []))
     if Lever.DEDUPE in context.levers:
-        unread = without_near_duplicates(unread, beside=read)
+        unread = without_near_duplicates(unread, already_read=read)
     found = (*cited, *unread)[: context.depth.final_k]
     if Lever.PASSAGE_CHOICE not in context.levers:
         return found

@@ -22,7 +22,7 @@ from docmind_core.agents.tuned_state import TunedState, said_before
 from docmind_core.serving.chat import ChatRequest
 
 UNCHECKED = "unchecked"
-"""The verdict where nobody gave one: it accepts the answer and claims nothing."""
+"""The verdict where none was given: it accepts the answer and claims nothing."""
 UNCITED_CHECKED = 1
 """Passages shown to the validator when an answer cites none: the one that shares most words with it."""
 

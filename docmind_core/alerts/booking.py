@@ -27,8 +27,8 @@ from docmind_core.alerts.silences import active_silences, silence_of, withhold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressees:
-    """Who is told, and where the message is filed."""
+class Recipients:
+    """Who gets the message, and where it is filed."""
 
     channels: Sequence[str]
     benchmark_run: str
@@ -51,7 +51,7 @@ def book(
     benchmark_run: str,
     evaluations: Sequence[Evaluation],
     *,
-    told: Addressees,
+    recipients: Recipients,
     at: datetime,
     compose: Callable[[Sequence[Transition]], Message],
 ) -> Booked:
@@ -61,9 +61,9 @@ def book(
 
     Args:
         connection: Of the database of alerts.
-        benchmark_run: Its key, or what stands for a run that never was.
+        benchmark_run: Its key, or a stand-in key for a run that never began.
         evaluations: One per rule and series; the outcome `gone` does not count as one and ends an open episode.
-        told: Who is told, and where the message is filed.
+        recipients: Who gets the message, and where it is filed.
         at: Time of the evaluation.
         compose: Makes one message of all transitions that are worth one.
     """
@@ -75,8 +75,8 @@ def book(
         transitions += [end_episode(connection, benchmark_run, series, EXPIRED, at) for series in gone]
         changed = tuple(change for change in transitions if change is not None)
         _insert_rules(connection, benchmark_run, new)
-        worth_telling = [change for change in changed if change.notice is not None]
-        seq = write_due(connection, told, worth_telling, compose, at)
+        notable = [change for change in changed if change.notice is not None]
+        seq = write_due(connection, recipients, notable, compose, at)
     return Booked(evaluations=len(new), transitions=changed, seq=seq)
 
 
@@ -190,13 +190,13 @@ def _insert_event(connection: sqlite3.Connection, benchmark_run: str, change: Tr
 
 def write_due(
     connection: sqlite3.Connection,
-    told: Addressees,
+    recipients: Recipients,
     changes: Sequence[Transition],
     compose: Callable[[Sequence[Transition]], Message],
     at: datetime,
 ) -> int | None:
     """Put one message of all changes in line, but for those that a silence covers; return its number."""
-    channels, silences, loud = named_channels(told.channels), active_silences(connection, at), []
+    channels, silences, loud = named_channels(recipients.channels), active_silences(connection, at), []
     for change in changes:
         evaluation = change.evaluation
         silence = silence_of(silences, evaluation.rule.rule_id, evaluation.rule.severity, evaluation.labels)
@@ -204,14 +204,14 @@ def write_due(
             loud.append(change)
         else:
             alert = (evaluation.fingerprint, change.first_seen)
-            withhold(connection, silence, alert, told.benchmark_run, channels, at.isoformat())
+            withhold(connection, silence, alert, recipients.benchmark_run, channels, at.isoformat())
     if not loud or not channels:
         return None
-    seq, message = next_seq(connection, told.benchmark_run), compose(loud)
+    seq, message = next_seq(connection, recipients.benchmark_run), compose(loud)
     for channel in channels:
-        insert_due(connection, told.benchmark_run, seq, channel, message, at.isoformat())
+        insert_due(connection, recipients.benchmark_run, seq, channel, message, at.isoformat())
     for fingerprint in dict.fromkeys(change.evaluation.fingerprint for change in loud):
-        connection.execute("insert into due_alerts values (?, ?, ?)", (told.benchmark_run, seq, fingerprint))
+        connection.execute("insert into due_alerts values (?, ?, ?)", (recipients.benchmark_run, seq, fingerprint))
     return seq
 
 

@@ -98,7 +98,7 @@ def send_by_apprise(url: str, message: Message) -> str | None:
 def redacted(text: str, url: str) -> str:
     """Return `text` without the URL and without any part of it but the scheme, and the host where it is one.
 
-    In `slack://token/...` and `pover://user@token` the token stands where a web address has its host.
+    In `slack://token/...` and `pover://user@token` the token is where a web address has its host.
     """
     hidden = text.replace(url, HIDDEN)
     scheme, _, rest = url.partition("://")

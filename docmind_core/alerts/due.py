@@ -27,8 +27,8 @@ def insert_due(
 
 
 def named_channels(channels: Sequence[str]) -> tuple[str, ...]:
-    """Return the channels, each once, without an entry that is no name: it may be a URL with its token."""
+    """Return the channels, each once, without an entry that is not a name: it may be a URL with its token."""
     named = tuple(dict.fromkeys(channel for channel in channels if CHANNEL_NAME.fullmatch(channel)))
-    if strange := len(set(channels)) - len(named):
-        log.error("%d channels of a suite are no names and get no message; see docmind check SUITE", strange)
+    if invalid := len(set(channels)) - len(named):
+        log.error("%d channels of a suite have invalid names and get no message; run docmind check SUITE", invalid)
     return named

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmind_core.alerts.booking import Addressees, end_episode, write_due
+from docmind_core.alerts.booking import Recipients, end_episode, write_due
 from docmind_core.alerts.database import open_alerts_database, transaction
 from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import CLOSED, EXPIRED, GONE, NO_DATA
@@ -24,11 +24,11 @@ from docmind_core.suites.suite import Suite, bundled_suite_names
 
 _SCHEDULE_RULE_IDS = frozenset(rule.rule_id for rule in SCHEDULE_RULES)
 _PAIRED_RULE_IDS = frozenset(rule.rule_id for rule in PAIRED_RULES)
-_TOLD = """
+_NOTIFIED = """
 select due.benchmark_run, due.channel
-from due_alerts as told
+from due_alerts as notified
 join due_notifications as due using (benchmark_run, seq)
-where told.fingerprint = ? and due.written_at >= ?
+where notified.fingerprint = ? and due.written_at >= ?
 order by due.written_at
 """
 
@@ -114,10 +114,10 @@ def _end(settings: Settings, row: sqlite3.Row, state: str, because: str, now: da
         change = end_episode(connection, row["benchmark_run"], _series(row, because), state, now)
         if change is None or change.notice is None:
             return
-        told = connection.execute(_TOLD, (row["fingerprint"], change.first_seen)).fetchall()
-        if told:
-            run = told[-1]["benchmark_run"]
-            to = Addressees(channels=[message["channel"] for message in told], benchmark_run=run)
+        notified = connection.execute(_NOTIFIED, (row["fingerprint"], change.first_seen)).fetchall()
+        if notified:
+            run = notified[-1]["benchmark_run"]
+            to = Recipients(channels=[message["channel"] for message in notified], benchmark_run=run)
             report = settings.reports / run / "index.html"
             write_due(connection, to, [change], lambda changes: compose(run, changes, report), now)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from docmind_core.alerts.booking import Addressees, Booked, book
+from docmind_core.alerts.booking import Booked, Recipients, book
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.ending import unevaluated_alerts
 from docmind_core.alerts.evaluation import Evaluation, evaluate_limit
@@ -123,7 +123,7 @@ def book_failure(
 def book_launch(
     settings: Settings, launch: Launch, suite: Suite, because: str | None, *, now: datetime | None = None
 ) -> AlertOutcome:
-    """Say how a launch ended behind the evaluation of its benchmark run: `report_failed`, or all is well.
+    """Say how a launch ended after the evaluation of its benchmark run: `report_failed`, or all is well.
 
     Args:
         settings: The home.
@@ -164,17 +164,17 @@ def _book(
     *,
     filed_under: str | None = None,
 ) -> AlertOutcome:
-    told = Addressees(channels=suite.channels, benchmark_run=filed_under or benchmark_run)
+    recipients = Recipients(channels=suite.channels, benchmark_run=filed_under or benchmark_run)
 
     def message(changes: Sequence[Transition]) -> Message:
-        return compose(told.benchmark_run, changes, settings.reports / told.benchmark_run / "index.html")
+        return compose(recipients.benchmark_run, changes, settings.reports / recipients.benchmark_run / "index.html")
 
     with open_alerts_database(settings) as connection:
         booked = book(
             connection,
             benchmark_run,
             evaluations,
-            told=told,
+            recipients=recipients,
             at=now or datetime.now(UTC),
             compose=message,
         )

@@ -47,14 +47,14 @@ def fingerprint(rule_id: str, labels: Mapping[str, str]) -> str:
 
 
 def evaluate_limit(rule: AlertRule, found: LimitResult, suite_name: str, inhibited_by: str | None) -> Evaluation:
-    """Decide one limit; an inhibited one is no data, since its numbers are not trusted."""
+    """Decide one limit; an inhibited one gives no data, since its numbers are not trusted."""
     labels = {"suite": suite_name, "arm": found.arm}
     if found.agent != ALL_AGENTS:
         labels["agent"] = found.agent
     outcome, reason = decide(rule, found)
     if inhibited_by is not None:
         outcome, reason = NO_DATA, f"inhibited by {inhibited_by}"
-    # The p95 of too few values is no number, unless the suite itself asked for so few.
+    # The p95 of too few values is not usable, unless the suite itself asked for so few.
     measured = found.shown if reason == N_TOO_SMALL else found.measured
     if found.refused:
         rule = replace(rule, severity=CRITICAL, patience=replace(rule.patience, for_evals=1))

@@ -1,4 +1,4 @@
-"""Finding what a schedule made due and nobody saw: a benchmark that never began, or one without an end."""
+"""Finding scheduled benchmarks that never began, or that have not ended in time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people ask about alerts; it reads the database of alerts itself and is never behind."""
+"""What people ask about alerts; it reads the alerts database itself, so it is always current."""
 
 import json
 import sqlite3
@@ -34,7 +34,7 @@ limit 20
 _EVENTS = "select * from alert_events where fingerprint = ? order by first_seen desc, event_no desc limit 50"
 # Messages that an earlier version put in line don't say which alerts they are about: those of its benchmark runs.
 _DELIVERIES = """
-with told as (
+with messages as (
     select benchmark_run, seq from due_alerts where fingerprint = ?1
     union
     select due.benchmark_run, due.seq from due_notifications as due
@@ -45,7 +45,7 @@ with told as (
 )
 select due.benchmark_run, due.seq, due.channel, done.attempt, coalesce(done.status, 'waiting') as status, done.error,
     coalesce(done.attempted_at, due.written_at) as attempted_at
-from told
+from messages
 join due_notifications as due using (benchmark_run, seq)
 left join alert_deliveries as done
     on done.benchmark_run = due.benchmark_run and done.seq = due.seq and done.channel = due.channel
@@ -70,7 +70,7 @@ class AlertHistory:
     evaluations: Rows
     events: Rows
     deliveries: Rows
-    """One row per attempt to send a message about it; one that nobody has tried yet is `waiting`."""
+    """One row per attempt to send a message about it; one not tried yet is `waiting`."""
 
 
 def open_alerts(settings: Settings) -> Rows:

@@ -1,4 +1,4 @@
-"""What people are told: one message per benchmark run and channel, plain and as Markdown."""
+"""Alert messages: one per benchmark run and channel, as plain text and Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 LINES_MAX = 50
 TEXT_CHARACTERS = 800
 NEXT_STEPS = {
-    "run_failed": "go on with it: docmind bench SUITE --resume {run}",
-    "report_failed": "make the report again: docmind report {run}",
+    "run_failed": "resume it: docmind bench SUITE --resume {run}",
+    "report_failed": "write the report again: docmind report {run}",
     "ledger_unbalanced": 'see who counted what: docmind sql "from ledger_balance"',
     "benchmark_missing": "see whether the daemon runs and the suite can be read: docmind check SUITE",
     "alerting_stale": "see why no benchmark comes to its end: docmind runs",
@@ -84,7 +84,7 @@ def compose_still_firing(benchmark_run: str, alert: OpenAlert, because: str) -> 
 
 def compose_test(channel: str) -> Message:
     """Return the message that only shows that a channel works."""
-    text = f"Test of the channel {one_line(channel)}: nothing is wrong, somebody asked whether this arrives."
+    text = f"Test of the channel {one_line(channel)}: nothing is wrong; this only checks that messages arrive."
     return Message(title="DocMind Eval: test message", text=text, markdown=markdown_text(text))
 
 

@@ -11,9 +11,9 @@ from docmind_core.settings import Settings
 
 DELIVERED, FAILED, GAVE_UP = "delivered", "failed", "gave_up"
 TEST_RUN = "test"
-"""Stands for the benchmark run of test messages."""
+"""The benchmark run that test messages are filed under."""
 ATTEMPTS_MAX = 96
-"""After so many a channel is given up for a message: four in each of 24 hours in which somebody tried."""
+"""After this many attempts a message is given up on a channel: four in each of 24 hours with attempts."""
 CLAIM_HOLDS = timedelta(minutes=5)
 """How long a message is left to the process that took it; one that died has then lost it to the next."""
 
@@ -146,11 +146,11 @@ def record_delivery(
             "where benchmark_run = ? and seq = ? and channel = ?",
             (benchmark_run, seq, waiting.channel),
         ).fetchone()[0]
-        behind = max(0, taken + 1 - waiting.attempt)
+        offset = max(0, taken + 1 - waiting.attempt)
         connection.executemany(
             "insert into alert_deliveries values (?, ?, ?, ?, ?, ?, ?)",
             [
-                (benchmark_run, seq, waiting.channel, attempt + behind, status, text, at)
+                (benchmark_run, seq, waiting.channel, attempt + offset, status, text, at)
                 for attempt, status, text in ends
             ],
         )

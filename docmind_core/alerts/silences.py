@@ -30,7 +30,7 @@ order by w.id desc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Which alerts are not told about, until when, and who said so."""
+    """Which alerts are silenced, until when, and by whom."""
 
     silence_id: int
     matcher: Mapping[str, str]
@@ -55,7 +55,7 @@ def add_silence(
     """Withhold the messages of the alerts that `matcher` fits; return the number of the silence.
 
     Raises:
-        UsageError: Nothing or something unknown to match, an end that has passed, nobody who says so, or no reason.
+        UsageError: Nothing or something unknown to match, an end in the past, no author, or no reason.
     """
     moment = now or datetime.now(UTC)
     unknown = [name for name in matcher if name not in MATCHED]
@@ -150,7 +150,7 @@ def announce_ended_silences(settings: Settings, *, now: datetime | None = None) 
                 episode = (row["fingerprint"], row["first_seen"])
                 is_firing = row["state"] == FIRING and episode not in seen
                 if is_firing and silence_of(silences, row["rule_id"], row["severity"], json.loads(row["labels"])):
-                    continue  # another silence covers it: told when that one ends
+                    continue  # another silence covers it: notified when that one ends
                 seen.add(episode)
                 if is_firing:
                     _announce(connection, row, moment.isoformat())

@@ -56,7 +56,7 @@ def answer_contained(prediction: str, golds: Sequence[str], *, rivals: Sequence[
     """Return 1 when a short answer holds an accepted one as whole words, and nothing else of its kind, else 0.
 
     Of its kind are the `rivals`, any other number where the accepted answer is one, and `no` next to `yes`. What the
-    question names itself is no rival. For exploring: a lenient sister of `exact_match`, never the pass rule.
+    question names itself is not a rival. For exploring: a lenient sister of `exact_match`, never the pass rule.
 
     Args:
         prediction: The answer; one of more than 30 words scores 0.

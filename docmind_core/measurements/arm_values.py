@@ -49,7 +49,7 @@ class QueryValues:
     reasons: Mapping[int, str]
     """Why a query has no value, by its place."""
     is_pass_fail: bool = False
-    """Whether every score behind the means is 0 or 1."""
+    """Whether every score in the means is 0 or 1."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -23,7 +23,7 @@ MUST_BE_EQUAL = (
 """Columns of `runs`; a comparison of two runs that differ in one of them says nothing about the arms."""
 
 _BEFORE_IT_WAS_WRITTEN = {"context_budget": 2048}
-"""What a column stood at in runs of a version that did not write it yet."""
+"""Value of a column in runs of a version that did not write it yet."""
 
 NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
 """Why cached tokens of two arms are not compared where `cache_is_unknown`."""

@@ -110,7 +110,7 @@ def refuse_ungated(policy: GatePolicy, own: Mapping[str, Metric]) -> None:
             raise UsageError(f"metrics: of {name} neither higher nor lower is better, so that no run is worse in it")
         if mine.bounds != SHARE and "margin" not in asked.model_fields_set:
             raise UsageError(
-                f"metrics: {name} is no share of the queries. Say how much worse it may be: "
+                f"metrics: {name} is not a share of the queries. Say how much worse it may be: "
                 f"{name}: {{margin: ...}}, in its unit ({mine.unit})"
             )
 

@@ -46,7 +46,7 @@ class ExecutionStatistics:
 
     @property
     def graded_vram_gb(self) -> float | None:
-        """The mean where it is that of all executions; of some of them it is no number of the whole."""
+        """The mean where it is that of all executions; a mean of some of them does not describe the whole."""
         return self.avg_vram_gb if self.vram_n is None or self.vram_n == self.executions else None
 
 
@@ -126,7 +126,7 @@ def guide_grade_v1(system: ExecutionStatistics) -> GuideGrade:
     """Grade all executions of a period; bounds are inclusive and compared with unrounded values."""
     rate = tokens_per_second(system)
     return GuideGrade(
-        # Zero is no time that an execution takes: nothing was measured.
+        # No execution takes zero seconds: nothing was measured.
         execution_time=_at_most(system.avg_execution_time_s or None, _EXECUTION_TIME_S, otherwise=5),
         vram=_at_most(system.graded_vram_gb, _VRAM_GB, otherwise=5),
         executions=_at_least(system.executions, _EXECUTIONS, otherwise=10) if system.executions else None,

@@ -54,7 +54,7 @@ class LimitResult:
 
     @property
     def bound(self) -> float | None:
-        """What the value is held against: the limit, or the share of queries that may lie above it."""
+        """What the value is held against: the limit, or the share of queries that may be above it."""
         allowed = self.limit.allowed_share
         return self.set_to if allowed is None or self.set_to is None else allowed
 

@@ -46,7 +46,7 @@ class _Run:
 
     @cached_property
     def asks_no_model(self) -> bool:
-        """Whether no query cost a token: then 0 tokens are no saving, and meet no limit."""
+        """Whether no query cost a token: then 0 tokens are not a saving, and meet no limit."""
         return bool(self.query_runs) and all(row["billed_tokens"] == 0 for row in self.query_runs)
 
     @cached_property

@@ -148,7 +148,7 @@ def _currency(found: re.Match[str]) -> str:
 
 
 def _letters(letters: str, *, money: bool) -> tuple[int, str] | None:
-    """Return scale and unit of letters right behind the digits; None when they make it a name: 3D, 1990s."""
+    """Return scale and unit of letters right after the digits; None when they make it a name: 3D, 1990s."""
     if money and letters in _MONEY_SCALES:
         return _MONEY_SCALES[letters], ""
     if letters in _LETTER_SCALES or letters.lower() in _SCALES:

@@ -36,7 +36,7 @@ REASONS: dict[str, str] = {
     "not_sampled": "no device sample was taken at that time",
     "not_supported": "the device or the engine can't report it",
     "zero_denominator": "the ratio is over a part of the queries that this one, or every one, is not in",
-    "no_gold": "nobody wrote down the right answer, document or span",
+    "no_gold": "the query set does not give the right answer, document or span",
     "not_logged": "a system of the user does not say what it read (its `sources`) or found (`search_tool`)",
     "no_citation": "the answer cites nothing",
     "not_all_open": "the suite does not open every search strategy: there is no best one to compare a choice with",
@@ -45,7 +45,7 @@ REASONS: dict[str, str] = {
     "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",
     "no_model_call": "the arm asked no model, so it has no cost of one: 0 tokens are not a saving",
-    "not_scored": "the run was not scored yet: nobody compared its answers with the accepted ones",
+    "not_scored": "the run has not been scored yet: its answers were not compared with the accepted ones",
     "scorer_failed": "your own scorer raised an error, ran past its deadline_s, ended its process, or could not be "
     "loaded; `measurements.missing_detail` holds what it said",
     "n_too_small": "too few values for this statistic",
@@ -59,9 +59,9 @@ REASONS: dict[str, str] = {
     "failed_run": "the query failed",
     "clock_mismatch": "the time stamps come from different clocks",
     "resumed": "the query was finished from replayed calls, or the arm by several processes: its times mean nothing; "
-    "tokens, answer and quality stand",
+    "tokens, answer and quality are valid",
     "unreconciled": "the call was cut off before its usage was known; every sum over it is missing too",
-    "not_exclusive": "other traffic used the engine: its own counters can't be put down to this run",
+    "not_exclusive": "other traffic used the engine: its own counters can't be attributed to this run",
     "not_exclusive_cache": "the prefix cache was shared or its state is unknown: cached tokens and times of two arms "
     "are not compared",
     "not_judged": "a difference of times between arms that did not run interleaved, in at least 6 blocks",

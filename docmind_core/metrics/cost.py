@@ -261,8 +261,8 @@ TIMES = (
         range="0 to wall_s",
         better="lower",
         level="query",
-        definition="Longest chain of leaf work in which each piece waited for the one before; inferred: a piece "
-        "waited for the latest other that had ended when it began. `critical_path_tokens` is the heaviest chain in "
+        definition="Longest chain of leaf work in which each piece started after the one before; inferred: a piece "
+        "depends on the latest other that had ended when it began. `critical_path_tokens` is the heaviest chain in "
         "prompt + completion tokens.",
         missing="no work: `zero_denominator`; `resumed`, `failed_run`; its tokens also where one call's are unknown: "
         "`no_usage` or `unreconciled`",

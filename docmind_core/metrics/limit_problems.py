@@ -80,7 +80,7 @@ def _undecidable(limit: Limit, value: float) -> str | None:
         return f"{value} is not a number"
     if (low, high) == (0.0, 1.0) and not 0 <= value <= 1:
         percent = f"; for {value:g} % write {value / 100:g}" if 1 < value <= 100 else ""
-        return f"{value:g} lies outside 0 to 1{percent}"
+        return f"{value:g} is outside 0 to 1{percent}"
     side, always, never = (
         ("at least", value <= low, value >= high)
         if limit.is_minimum

@@ -1,4 +1,4 @@
-"""What a limit is: the one table of all that may stand under `limits:` of a suite."""
+"""What a limit is: the one table of all keys that a suite may set under `limits:`."""
 
 import re
 from collections.abc import Mapping
@@ -204,7 +204,7 @@ def _allowed(metric: Metric, *, is_minimum: bool, **known: object) -> Limit | No
 
 
 def limit_names(own: Own = NO_OWN) -> tuple[str, ...]:
-    """Return every name that may stand under `limits:`."""
+    """Return every name that may be used under `limits:`."""
     names = dict.fromkeys(LIMITS)
     for metric in (*METRICS.values(), *own.values()):
         if metric.rows is not None:

@@ -34,7 +34,7 @@ MECHANISMS = (
         definition="`billed_tokens` of the supervisor's routing calls (tasks `choose_*`), and the tokens of transfer "
         "and return messages in the prompts of all other calls, each message counted by itself by the served model's "
         "tokenizer. 0 in an arm without a supervisor. What edge B → K of the guide is measured by.",
-        missing="there are such messages and nobody can count tokens: `not_supported`; a routing call without usage: "
+        missing="there are such messages and tokens can't be counted: `not_supported`; a routing call without usage: "
         "its reason",
         source="`query_runs`, with `handoff_missing_because`",
         rows="query_runs",
@@ -46,7 +46,7 @@ MECHANISMS = (
         range="0 to 1",
         better="lower",
         level="query",
-        definition="Share of a query's prompt tokens that lie in a run of 16 tokens which another agent had been "
+        definition="Share of a query's prompt tokens that are in a run of 16 tokens which another agent had been "
         "sent before in the query: a block of 16 from its prompt's start, found at any place.",
         missing="the model's tokenizer is not in this process, as with an engine given by URL: `not_supported`; "
         "nothing was sent: `zero_denominator`",
@@ -62,7 +62,7 @@ MECHANISMS = (
         level="call",
         definition="Tokens of the prompt as it was sent, by the served model's tokenizer and chat template. It takes "
         "no request: with an engine given by URL, which counts over HTTP, only prompts that might not fit are counted.",
-        missing="nobody counted it: `not_supported`, without a reason column",
+        missing="not counted: `not_supported`, without a reason column",
         source="`llm_calls`",
         rows="llm_calls",
     ),
@@ -145,7 +145,7 @@ MECHANISMS = (
         range="0 to 1",
         better="lower",
         level="run",
-        definition="Wrong hits / hits, of caches that match by meaning. Ours match exact keys: always missing.",
+        definition="Wrong hits / hits, of caches that match semantically. Ours match exact keys: always missing.",
         missing="keys are exact: `not_supported`",
         source="`cache_summary`",
     ),

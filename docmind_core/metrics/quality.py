@@ -69,8 +69,8 @@ ANSWERS = (
         better="higher",
         level="query",
         definition="An answer of at most 30 words holds an accepted answer as whole normalised words and nothing else "
-        "of its kind: no rival answer of the query set (`rival_answers`), no other number where the accepted answer is "
-        "one, no `no` next to `yes`. What the question names is no rival. A right answer wrapped in a sentence counts "
+        "of its kind: no rival answer of the query set (`rival_answers`), no other number where the accepted answer "
+        "is one, no `no` next to `yes`. What the question names is not a rival. A right answer in a sentence counts "
         "here and not in `exact_match`. For exploring, never the pass rule. A refusal and a failed query score 0.",
         missing=_NO_GOLD,
         source=_ROW,
@@ -216,7 +216,7 @@ CITATIONS = (
         range="0 to 1",
         better="higher",
         level="query",
-        definition="Share of the gold spans of which at least 80 % of the words (multiplicity counted) stand in one "
+        definition="Share of the gold spans of which at least 80 % of the words (multiplicity counted) are in one "
         "passage of the right document that reached the synthesizer. A span listed for several documents counts once.",
         missing="no gold span: `no_gold`",
         source=_ROW,

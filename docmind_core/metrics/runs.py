@@ -64,7 +64,7 @@ RUNS = (
         better="higher",
         level="run",
         definition="Tokens of the arm, prompt and completion, / its seconds by the clock on the wall. The guide "
-        "divides by the summed times of its agents instead, which is no throughput; its report shows both.",
+        "divides by the summed times of its agents instead, which is not a throughput; its report shows both.",
         missing="a resumed arm: `resumed`; one call's tokens unknown: `no_usage` or `unreconciled`",
         source="`system_performance`, with `tokens_per_second_missing_because`",
     ),
@@ -83,7 +83,7 @@ RUNS = (
 
 NOT_MEASURED: dict[str, str] = {
     "itl_s": "gaps between chunks: the stream's chunks are not kept one by one; `tpot_s` is their mean",
-    "prefill_tps by the client": "(prompt - cached tokens) / TTFT is no substitute where the engine has no counters: "
+    "prefill_tps by the client": "(prompt - cached tokens) / TTFT can't replace the engine's counters: "
     "waiting for other requests is in it",
     "ttft_from_sched_s": "`queue_wait_s` + `ttft_s` of a call gives it",
     "engine_queue_s": "the engine tells it for all requests together, not for one",
@@ -95,4 +95,4 @@ NOT_MEASURED: dict[str, str] = {
     "energy_j_run, joules_per_query, joules_per_passed, energy_j_apportioned": "no GPU was at hand to try it on; "
     "`device_samples` keeps `energy_j` of each",
 }
-"""Names the design defines and nothing computes, with why; no number stands under them anywhere."""
+"""Names the design defines and nothing computes, with why; no number is shown under them."""

@@ -1,4 +1,4 @@
-"""How much of the gold evidence stands in a set of passages."""
+"""How much of the gold evidence a set of passages contains."""
 
 import re
 from collections import Counter
@@ -13,9 +13,9 @@ _WORD = re.compile(r"\w+")
 
 
 def evidence_recall(evidence: Sequence[Evidence], passages: Mapping[str, str]) -> float:
-    """Return the share of the gold spans that stand in a passage, in [0, 1].
+    """Return the share of the gold spans that a passage contains, in [0, 1].
 
-    A span stands in a passage that belongs to its document and holds at least 80 % of its words (multiplicity
+    A passage contains a span if it belongs to its document and has at least 80 % of its words (multiplicity
     counted). Spans of the same need, among them a span listed for several documents, count once.
 
     Args:

@@ -14,7 +14,7 @@ from docmind_core.query_sets.set_files import FILE_BYTES_MAX, opened, too_large
 LINE_BYTES_MAX = 8 * 1024 * 1024
 LINES_MAX = 1_000_000
 OBJECTS_MAX = 1_000_000
-"""In one file, nested ones counted: each is looked at for keys that stand twice."""
+"""In one file, nested ones counted: each is checked for duplicate keys."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE = {b"[": "one JSON array", b"{": "one JSON object over several lines"}
 """What a file is whose first line begins or consists of this, by the character."""

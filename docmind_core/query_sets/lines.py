@@ -67,7 +67,7 @@ def _id(text: str) -> str:
     if found := UNSEEN.search(text):
         raise ValueError(f"U+{ord(found.group()):04X} at character {found.start() + 1} can't be seen in an id")
     if ".." in text and ".." in re.split(r"[/\\\\]", text):
-        raise ValueError("an id is no path; leave out '..'")
+        raise ValueError("an id is not a path; remove '..'")
     return text
 
 

@@ -65,7 +65,7 @@ class Repairs:
 
 
 def shown(value: object) -> str:
-    """Return `value` as it may stand in a message: quoted, escaped, and not too long."""
+    """Return `value` ready for a message: quoted, escaped, and not too long."""
     text = ascii(value[:VALUE_SHOWN_MAX]) if isinstance(value, str) else _brief.repr(value)
     return text if len(text) <= VALUE_SHOWN_MAX else text[: VALUE_SHOWN_MAX - 3] + "..."
 

@@ -15,18 +15,18 @@ class Evidence:
     doc_id: str
     text: str
     need: str = ""
-    """Spans of the same need say the same, and having read any one of them is enough; empty stands for the text, so
+    """Spans of the same need say the same, and having read any one of them is enough; empty means the text itself, so
     that a span listed for several documents is one need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One question, what counts as a right answer, and where the answer stands."""
+    """One question, what counts as a right answer, and where the answer is."""
 
     query_id: str
     text: str
     gold_answers: tuple[str, ...] = ()
-    """Accepted short answers; empty when the documents don't answer the query, or when nobody wrote one."""
+    """Accepted short answers; empty when the documents don't answer the query, or when none was given."""
     gold_doc_ids: tuple[str, ...] = ()
     """Every document that holds the evidence."""
     gold_grades: tuple[int, ...] = ()
@@ -39,7 +39,7 @@ class Query:
     evidence: tuple[Evidence, ...] = ()
     tags: tuple[str, ...] = ()
     history: tuple[EarlierMessage, ...] = ()
-    """What user and assistant said before, whole turns; the query goes on from there."""
+    """What user and assistant said before, whole turns; the query continues from there."""
     rival_answers: tuple[str, ...] = ()
     """Wrong answers of the same kind, such as the other towns: an answer that names one as well names several."""
 

@@ -178,7 +178,7 @@ def _with_evidence_found(
 
 
 def _check_history(line: QueryLine, place: str, problems: ProblemList) -> None:
-    """Refuse what is no conversation: turns are whole, a user's message and the assistant's reply to it."""
+    """Refuse what is not a conversation: turns are whole, a user's message and the assistant's reply to it."""
     for index, item in enumerate(line.history):
         wanted = ("user", "assistant")[index % 2]
         if item.role != wanted:

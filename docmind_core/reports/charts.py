@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.statistics.estimates import Estimate
 
-# Okabe & Ito's palette, told apart by every common form of colour blindness, and a grey.
+# Okabe & Ito's palette, distinct in every common form of colour blindness, and a grey.
 _AGENT_COLOURS = {
     "supervisor": "#D55E00",
     "query_router": "#56B4E9",

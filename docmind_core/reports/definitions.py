@@ -10,7 +10,7 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("billed tokens", "prompt + completion; cached tokens are not subtracted"),
     (
         "cached, computed prompt tokens",
-        "what the engine's prefix cache served, and the rest; shown beside, never subtracted",
+        "what the engine's prefix cache served, and the rest; shown separately, never subtracted",
     ),
     (
         "tokens saved against naive_supervisor",
@@ -44,7 +44,7 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("95th percentile", "interpolated over raw values; shown from 130 values on"),
     ("balanced", "tokens booked here equal the growth of the engine's own counters, to the token"),
 )
-"""What stands in every report."""
+"""Definitions that every report lists."""
 
 
 def definitions(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:

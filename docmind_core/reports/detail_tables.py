@@ -1,4 +1,4 @@
-"""The tables behind the headline: agents, query types, ledger and failures."""
+"""The tables after the headline: agents, query types, ledger and failures."""
 
 from collections.abc import Mapping
 

@@ -67,7 +67,7 @@ def _route(strategy: object, decided_by: object, reasoning: object, fell_back_be
 
 
 def _plan(reply: str) -> str:
-    """Return the searches of a plan in words; nothing for a reply that is none, which stands among the replies."""
+    """Return the searches of a plan in words; nothing for an invalid reply, which is among the replies."""
     try:
         searches = json.loads(reply)["sub_queries"]
         return "planned " + "; ".join(f"“{search}”" for search in searches)

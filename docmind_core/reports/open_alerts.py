@@ -96,7 +96,7 @@ def alert_content(section: AlertSection) -> dict[str, object]:
 def alerts_table(section: AlertSection) -> TextTable:
     """One row per open alert."""
     return TextTable(
-        caption="Open alerts when the database was published last; docmind alerts list is never behind",
+        caption="Open alerts as of the last publish; docmind alerts list shows the current ones",
         columns=("rule", "state", "series", "since", "age", "value", "how it came about"),
         rows=tuple(text_row(alert.rule_id, _alert_cells(alert)) for alert in section.alerts),
     )

@@ -22,7 +22,7 @@ order by 2
 
 
 def own_heading(own: Own, metric: str) -> str:
-    """Return what a row of scores is called: a metric of the user's with its unit, where it is no share or score."""
+    """Return what a row of scores is called: a metric of the user's with its unit, unless it is a share or score."""
     unit = own[metric].unit if metric in own else "1"
     return metric if unit == "1" else f"{metric} ({unit})"
 

@@ -46,7 +46,7 @@ RECORDS_EXPORTED = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodReport:
-    """Where a period report stands, and what it says."""
+    """The paths of a period report, and its content."""
 
     path: Path
     document: Document
@@ -69,7 +69,7 @@ def write_period_report(
         now: Aware end of the window; by default this moment.
 
     Raises:
-        UsageError: If `hours` is no such number.
+        UsageError: If `hours` is not such a number.
     """
     if not (math.isfinite(hours) and 0 < hours <= HOURS_MAX):
         raise UsageError(f"a report needs a number of hours above 0 and at most {HOURS_MAX:,.0f}, not {hours}")
@@ -171,7 +171,7 @@ def _write_new(folder: Path, stem: str, suffix: str, text: str) -> Path:
             os.fsync(handle.fileno())
         for number in itertools.count(1):
             target = folder / f"{stem}{f'_{number}' if number > 1 else ''}.{suffix}"
-            # A link of the finished file: unlike a rename it never takes a name that somebody else has.
+            # A link of the finished file: unlike a rename it never overwrites another report.
             with suppress(FileExistsError):
                 target.hardlink_to(part)
                 return target

@@ -1,4 +1,4 @@
-"""The guide's report as a document: its seven keys, and beside them what the guide leaves out."""
+"""The guide's report as a document: its seven keys, plus what the guide leaves out."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

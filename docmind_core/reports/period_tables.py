@@ -33,7 +33,7 @@ def arms_table(statistics: PeriodStatistics) -> TextTable:
 
 
 def queries_table(statistics: PeriodStatistics) -> TextTable:
-    """The queries behind the executions."""
+    """The queries that the executions belong to."""
     queries = statistics.queries
     seconds, because = queries.wall_clock_s, queries.tokens_missing_because
     left_out = f"{count_text(queries.resumed_runs)} resumed left out" if queries.resumed_runs else ""
@@ -90,7 +90,7 @@ def grade_table(grade: GuideGrade) -> TextTable:
 def devices_table(statistics: PeriodStatistics) -> TextTable:
     """What the machine was; without a GPU it says so."""
     return TextTable(
-        caption="Devices sampled while the runs went on",
+        caption="Devices sampled during the runs",
         columns=(
             "source",
             "device",

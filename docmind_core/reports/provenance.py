@@ -36,7 +36,7 @@ def _commit(arm: ArmRun) -> str:
 def _engine(arm: ArmRun) -> str:
     engine = parse_object(arm.manifest).get("engine")
     profile = engine.get("profile") if isinstance(engine, dict) else None
-    by_whom = {True: "started by this project", False: "run by somebody else", None: UNKNOWN}[arm.engine_managed]
+    by_whom = {True: "started by this project", False: "run by someone else", None: UNKNOWN}[arm.engine_managed]
     return f"{by_whom}, profile {profile}" if profile else by_whom
 
 
@@ -115,7 +115,7 @@ def read_gpus(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
 
 
 def read_loop_lag(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
-    """Return by run_id how far the platform itself was behind at most."""
+    """Return by run_id the largest lag of the platform itself."""
     _, rows = query_rows(
         settings,
         "select run_id, max(loop_lag_s) from device_samples join runs using (run_id) "
@@ -134,7 +134,7 @@ def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str], loop_lag:
     facts: tuple[Fact, ...] = (
         *_FACTS,
         ("GPU", lambda arm: gpus.get(arm.run_id, "no GPU measured")),
-        ("platform behind, at most", lambda arm: loop_lag.get(arm.run_id, "not measured")),
+        ("largest lag of the platform", lambda arm: loop_lag.get(arm.run_id, "not measured")),
     )
     for heading, fact in facts:
         values = {arm.arm: fact(arm) for arm in records.arms}

@@ -26,7 +26,7 @@ class Recommendation:
     value: float
     threshold: float
     n: int
-    """Executions behind the value."""
+    """Executions in the value."""
     lever: str | None = None
     """What it asks to switch on."""
     held_back: bool = False
@@ -44,7 +44,7 @@ def recommend(
 ) -> tuple[Recommendation, ...]:
     """Return the sentences whose rules fire, in the guide's order; what was not measured fires none.
 
-    The rule on few tokens is inverted (the less a system spends, the sooner it fires); it is kept as it stands.
+    The rule on few tokens is inverted (the less a system spends, the sooner it fires); it is kept as written.
     """
     found = [one for name, agent in agents.items() for one in _of_agent(name, agent)]
     if _above(system.avg_vram_gb, VRAM_GB_MAX):
@@ -80,7 +80,7 @@ def levers_on(arm: str, profile: str | None) -> frozenset[str]:
 
     Args:
         arm: Name of the arm; one of another version has none that is known.
-        profile: Name of the engine's profile; None on a remote engine, whose flags nobody here knows.
+        profile: Name of the engine's profile; None on a remote engine, whose flags are unknown.
     """
     try:
         found = {str(lever) for lever in find_arm(arm).levers}

@@ -1,4 +1,4 @@
-"""Queries whose reply was no whole answer, counted apart, with what to raise."""
+"""Queries whose reply was not a complete answer, counted by cause, with the limit to raise."""
 
 from collections import Counter
 

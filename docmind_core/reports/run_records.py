@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 TOKENS_PER_CORRECT = "tokens_per_correct"
-"""The one metric of `quality_summary` that is a cost: it stands with the tokens."""
+"""The one metric of `quality_summary` that is a cost: it is listed with the tokens."""
 ALL = "all"
 
 

@@ -10,7 +10,7 @@ class Cell:
 
     text: str
     note: str = ""
-    """Interval, count or reason; smaller, behind the value."""
+    """Interval, count or reason; smaller, after the value."""
 
     def __str__(self) -> str:
         return f"{self.text} ({self.note})" if self.note else self.text

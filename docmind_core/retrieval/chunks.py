@@ -60,7 +60,7 @@ def _packed(text: str, budget: int) -> Iterator[str]:
     passage: tuple[int, int] | None = None
     used = 0
     for start, end, tokens in _pieces(text, 0, len(text), budget):
-        # A piece that begins inside a word stays alone: joined to its neighbour, it would be tokenized anew.
+        # A piece that begins inside a word stays alone: joined to its neighbour, it would be tokenized differently.
         inside_word = start > 0 and not text[start - 1].isspace() and not text[start].isspace()
         if passage is not None and used + tokens <= budget and not inside_word:
             passage, used = (passage[0], end), used + tokens

@@ -1,4 +1,4 @@
-"""Relevance and diversity together: an order of passages in which none repeats what stands before it."""
+"""Relevance and diversity together: an order of passages in which none repeats an earlier one."""
 
 import re
 from collections.abc import Sequence

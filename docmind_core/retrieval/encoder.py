@@ -35,7 +35,7 @@ def shared_encoder() -> "Encoder":
 
 @cache
 def _loaded() -> "Encoder":
-    # One thread per operation: torch's own threads wait for each other in a spin, and beside a busy engine
+    # One thread per operation: torch's own threads wait for each other in a spin, and next to a busy engine
     # one query then took 400 ms instead of 30. Batches run in parallel instead.
     torch.set_num_threads(1)
     return Encoder(load_file(weights_file()))

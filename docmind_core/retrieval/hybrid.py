@@ -1,4 +1,4 @@
-"""Search by words and by meaning at once: reciprocal rank fusion of the two."""
+"""Keyword and semantic search at once: reciprocal rank fusion of the two."""
 
 from collections.abc import Sequence
 
@@ -31,11 +31,10 @@ class HybridSearcher:
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
-        by_meaning = self._semantic.search_many(queries, DEPTH, documents=documents)
-        by_words = self._keyword.search_many(queries, DEPTH, documents=documents)
+        semantic = self._semantic.search_many(queries, DEPTH, documents=documents)
+        keyword = self._keyword.search_many(queries, DEPTH, documents=documents)
         return tuple(
-            cut_ranking(_fused(words, meaning), k, documents)
-            for words, meaning in zip(by_words, by_meaning, strict=True)
+            cut_ranking(_fused(words, meaning), k, documents) for words, meaning in zip(keyword, semantic, strict=True)
         )
 
 

@@ -112,13 +112,13 @@ def open_index(
     index for each set.
 
     Raises:
-        RetrievalError: If a strategy is unknown or can't run here, or a document stands twice.
+        RetrievalError: If a strategy is unknown or can't run here, or a doc_id occurs twice.
     """
     for strategy in strategies:
         if strategy not in STRATEGIES:
             raise RetrievalError(f"unknown search strategy {strategy!r}. Choose from {', '.join(STRATEGIES)}")
     if len({document.doc_id for document in documents}) != len(documents):
-        raise RetrievalError("a doc_id stands twice among the documents; give each document its own")
+        raise RetrievalError("duplicate doc_id among the documents; give each document its own")
     index_hash, sets = hash_of_index(documents, language), _by_set(documents)
     home = folder / index_hash
     if list(sets) != [""]:

@@ -32,7 +32,7 @@ def open_part(
         name: The part's folder in it.
         build: Writes the part's files, without folders, into the empty folder it is given.
         load: Reads what `build` wrote.
-        announce: Told, in one line, when a damaged part is built again.
+        announce: Called with one line when a damaged part is built again.
     """
     part = folder / name
     try:
@@ -43,7 +43,7 @@ def open_part(
             _build_aside(part, build)
     except OSError as error:
         raise RetrievalError(
-            f"the index {part} can't be saved: {error.strerror or error}. Make room or set DOCMIND_HOME elsewhere"
+            f"the index {part} can't be saved: {error.strerror or error}. Free up disk space, or move DOCMIND_HOME"
         ) from error
     return load(part)
 

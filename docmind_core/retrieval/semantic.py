@@ -1,4 +1,4 @@
-"""Search by meaning: the cosine between the vectors of query and chunk, for every chunk."""
+"""Semantic search: the cosine between the vectors of query and chunk, for every chunk."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -61,15 +61,15 @@ class SemanticSearcher:
 
 def save_vectors(folder: Path, chunks: Sequence[Chunk], announce: Callable[[str], None]) -> None:
     """Embed chunks, saying how far it is and how long it takes, and write the vectors into `folder`."""
-    started_s = told_s = time.monotonic()
+    started_s = announced_s = time.monotonic()
 
     def report(done: int, share: float) -> None:
-        nonlocal told_s
+        nonlocal announced_s
         now_s = time.monotonic()
-        if now_s - told_s >= ANNOUNCE_EVERY_S and done < len(chunks):
+        if now_s - announced_s >= ANNOUNCE_EVERY_S and done < len(chunks):
             left_s = (now_s - started_s) / share * (1 - share)
             announce(f"embedding chunks: {done:,} of {len(chunks):,}, about {left_s:.0f} s left")
-            told_s = now_s
+            announced_s = now_s
 
     announce(f"embedding {len(chunks):,} chunks; this is done once for these documents")
     vectors = shared_encoder().embed([indexed_text(chunk) for chunk in chunks], report=report)

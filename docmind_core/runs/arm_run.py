@@ -21,7 +21,7 @@ RecordedCalls = Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]]
 """Calls that earlier processes finished, by query and replicate: what is left of an interrupted query replays them."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
-"""How often an observer is told that an arm is still running; it decides itself what to show of it."""
+"""How often an observer hears that an arm is still running; it decides itself what to show of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class ArmTally:
     completion_tokens: int | None = 0
     by_query: bool = False
     """Whether calls are counted when their query has ended, as those of a system of the user are."""
-    behind_s: float = 0.0
+    lag_s: float = 0.0
     """Largest lag of the event loop in the last second, seconds."""
     _worked_s: float = 0.0
     _since_s: float | None = None
@@ -84,7 +84,7 @@ class ArmTally:
             completion_tokens=self.completion_tokens,
             elapsed_s=self._elapsed_s,
             calls=self.calls,
-            behind_s=self.behind_s,
+            lag_s=self.lag_s,
         )
 
 
@@ -102,7 +102,7 @@ class _CountedCalls:
 
 
 def open_tally(journal: Journal, run_id: str, arm: str, total: int) -> ArmTally:
-    """Begin to count what this process does of an arm, behind what earlier ones finished of its `total` queries."""
+    """Begin to count what this process does of an arm, after what earlier ones finished of its `total` queries."""
     rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"] if row["phase"] != "warmup"]
     failed = sum(row["status"] == "failed" for row in rows)
     return ArmTally(arm=arm, total=total, done_before=len(rows), failed=failed)
@@ -139,7 +139,7 @@ async def run_queries(
         observer.query_finished(tally.progress)
 
     with tally.working():
-        async with _told_regularly(tally, observer):
+        async with _reporting_regularly(tally, observer):
             await _answer_all(replace(setting, engine=engine), todo, recorded, ended)
 
 
@@ -178,24 +178,24 @@ async def _answer_all(
 
 
 @asynccontextmanager
-async def _told_regularly(tally: ArmTally, observer: RunObserver) -> AsyncIterator[None]:
+async def _reporting_regularly(tally: ArmTally, observer: RunObserver) -> AsyncIterator[None]:
     """Tell the observer of the progress while the block runs: all queries may be under way for minutes."""
     lag_peak = lag_peak_reader()
 
     async def tell() -> None:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-            tally.behind_s = lag_peak() if lag_peak else 0.0
+            tally.lag_s = lag_peak() if lag_peak else 0.0
             observer.still_running(tally.progress)
 
-    telling = asyncio.create_task(tell())
+    reporting = asyncio.create_task(tell())
     try:
         yield
     finally:
-        telling.cancel()
+        reporting.cancel()
         with suppress(asyncio.CancelledError):
-            await telling
-        tally.behind_s = 0.0
+            await reporting
+        tally.lag_s = 0.0
 
 
 def _first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -26,7 +26,7 @@ from docmind_core.runs.manifest import RunInputs, run_facts
 from docmind_core.runs.progress import RunObserver
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
-from docmind_core.runs.query_tools import EngineSeat, finished_calls
+from docmind_core.runs.query_tools import EngineBinding, finished_calls
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
@@ -186,7 +186,7 @@ async def _with_last_reading(
 async def _book_after(
     bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
 ) -> CounterSnapshot | None:
-    # Whether a balancer answers at the URL is looked for once for each arm, behind its last block.
+    # Whether a balancer answers at the URL is checked once for each arm, after its last block.
     quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.shares) else {}
     after = in_session_of(before, await read_settled_counters(bench.inputs.connection, **quick))
     book_counters(bench.journal, *place, "after", after, requests_sent=client.requests_sent)
@@ -240,7 +240,7 @@ def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
         arm=arm,
         graph=arm.build(),
         suite=inputs.suite,
-        engine=EngineSeat(
+        engine=EngineBinding(
             client=client,
             model=inputs.connection.model,
             session=None,
@@ -258,7 +258,7 @@ def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
 
 
 def _budgets(bench: Bench, arm: str) -> dict[tuple[str, int], int | None]:
-    """Return what an arm has spent so far, by query and replicate; unknown tokens are no budget."""
+    """Return what an arm has spent so far, by query and replicate; None for unknown tokens."""
     if not arm:
         return {}
     rows = (row for rows in bench.journal.finished_rows(bench.run_id(arm)) for row in rows["query_runs"])

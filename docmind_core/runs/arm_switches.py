@@ -15,7 +15,7 @@ from docmind_core.runs.result_caches import ArmCaches, CacheFacts
 
 
 def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> ContextWindow | None:
-    """Return the window that an arm's prompts are made to fit; None when nobody can count the model's tokens."""
+    """Return the window that an arm's prompts are made to fit; None when the model's tokens can't be counted."""
     length = inputs.connection.max_model_len
     if counts is None or length is None:
         return None

@@ -179,7 +179,7 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
 
 
 async def _probe(bench: Bench, arms: Sequence[str]) -> None:
-    """Refuse systems of the user whose calls are not seen; what that asks is booked nowhere.
+    """Refuse systems of the user whose calls are not seen; what that asks is not booked.
 
     An arm that was interrupted has readings of the counters around its pause: only arms that have not begun are probed
     then, each when its turn comes.
@@ -230,7 +230,7 @@ def _arm_outcome(journal: Journal, benchmark_run: str, suite: Suite, arm: str) -
     run_id = run_id_of(benchmark_run, arm)
     begun = journal.arm(run_id)
     rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"] if row["phase"] != "warmup"]
-    several = journal.starts(run_id) > 1 or suite.blocks > 1  # the time between them was no work on this arm
+    several = journal.starts(run_id) > 1 or suite.blocks > 1  # the time between them was not spent on this arm
     elapsed_s = (begun[1] - begun[0]).total_seconds() if begun and begun[1] and not several else None
     return ArmProgress(
         arm=arm,

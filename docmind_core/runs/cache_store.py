@@ -36,11 +36,11 @@ class CacheLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class CacheAnswer:
     """What a lookup found: a value, or why there is none."""
 
     value: Any = None
-    """A copy: parsed anew for each lookup, so that nobody can change what the next one gets."""
+    """A copy: parsed again for each lookup, so that no caller can change what the next one gets."""
     missed_because: str | None = None
     """absent, expired or unavailable; None for a hit."""
     negative: bool = False
@@ -84,13 +84,13 @@ class CacheStore:
         except (OSError, sqlite3.Error):
             return False
 
-    def look_up(self, cache: str, key_hash: str) -> Found:
+    def look_up(self, cache: str, key_hash: str) -> CacheAnswer:
         """Return what is kept under a key."""
         try:
             with self._open() as connection:
                 return self._read(connection, cache, key_hash)
         except (OSError, sqlite3.Error, ValueError):
-            return Found(missed_because="unavailable")
+            return CacheAnswer(missed_because="unavailable")
 
     def keep(self, cache: str, key_hash: str, value: Any, *, negative: bool = False) -> bool:
         """Keep a JSON value, for a shorter time when it is an empty result; False when it could not be written."""
@@ -112,20 +112,20 @@ class CacheStore:
             return False
         return True
 
-    def _read(self, connection: sqlite3.Connection, cache: str, key_hash: str) -> Found:
+    def _read(self, connection: sqlite3.Connection, cache: str, key_hash: str) -> CacheAnswer:
         where = "where cache = ? and key_hash = ?"
         row = connection.execute(
             f"select value, negative, written_at, expires_at from entries {where}", (cache, key_hash)
         ).fetchone()
         if row is None:
-            return Found(missed_because="absent")
+            return CacheAnswer(missed_because="absent")
         value, negative, written_at, expires_at = row
         now = self._now()
         if now >= expires_at:
             connection.execute(f"delete from entries {where}", (cache, key_hash))
-            return Found(missed_because="expired")
+            return CacheAnswer(missed_because="expired")
         connection.execute(f"update entries set used = (select max(used) + 1 from entries) {where}", (cache, key_hash))
-        return Found(value=json.loads(value), negative=bool(negative), age_s=max(0.0, now - written_at))
+        return CacheAnswer(value=json.loads(value), negative=bool(negative), age_s=max(0.0, now - written_at))
 
     def _make_room(self, connection: sqlite3.Connection, now: float) -> None:
         connection.execute("delete from entries where expires_at <= ?", (now,))

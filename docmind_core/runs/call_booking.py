@@ -14,7 +14,7 @@ from docmind_core.serving.token_usage import IMPLAUSIBLE, NO_USAGE, UNRECONCILED
 
 NS_PER_S = 1e9
 FOR_GOOD = frozenset(kind.__name__ for kind in (CallTimeout, OutputInvalid, RequestRejected))
-"""What ends a call at its first attempt: nothing is tried again, and its agent is told."""
+"""Errors that end a call at its first attempt: they go to its agent, without a retry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class CallBook:
     waits: bool = True
     """Whether an attempt is on disk before its answer is used; see `Journal.book_attempt`."""
     late: bool = False
-    """Whether its query had been answered, or is not known: it has no spans then, which would lie outside a query's."""
+    """Whether its query had been answered, or is unknown: then it has no spans, which would be outside the query's."""
     _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
     """Attempts that have begun and not ended, with the ids of their spans."""
     _free_ns: int = field(default_factory=monotonic_ns)
@@ -73,10 +73,10 @@ class CallBook:
             self._add_wait("backoff" if self._attempts else "queue", self._free_ns, monotonic_ns())
 
     def begin(self, start: AttemptStart) -> None:
-        """Book that an attempt goes out: if nobody sees its end, its usage is unknown.
+        """Book that an attempt goes out: until its end is booked, its usage is unknown.
 
         Raises:
-            CallTimeout: If nobody waits for the call any more.
+            CallTimeout: If nothing waits for the call any more.
         """
         if self._given_up:
             raise CallTimeout(f"{self.origin.agent} does not wait for {self.origin.task} any more.")

@@ -14,13 +14,13 @@ _AROUND_A_RUN = frozenset({"schedule", "timezone", "channels"})
 
 
 def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
-    """Let an interrupted run go on, if its suite is still what it was.
+    """Let an interrupted run resume, if its suite is still what it was.
 
     Args:
         settings: The home of the run.
         benchmark_run: Its key.
         suite: The suite as its file has it now.
-        anyway: Go on although suite, code, prompts or engine have changed; the run is marked not comparable.
+        anyway: Resume although suite, code, prompts or engine have changed; the run is marked not comparable.
 
     Returns:
         Which suite is resumed, if the file now has another one and `anyway` is given; else None.
@@ -58,12 +58,12 @@ def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
 def refuse_changed_suite(
     settings: Settings, benchmark_run: str, journal: Journal, *, advice: str = RESUME_ANYWAY
 ) -> None:
-    """Let a run that had begun go on only if the suite it was asked for by is still what it was.
+    """Let a run that had begun resume only if the suite it was started with is still what it was.
 
     Dagster resumes a run by its key alone. Where the file of its suite is gone, the frozen suite is all there is.
 
     Raises:
-        RunError: If the suite has changed and `resume_benchmark_run` was not asked to go on anyway.
+        RunError: If the suite has changed and `resume_benchmark_run` was not asked to resume anyway.
     """
     named = named_source(settings, benchmark_run)
     if named is None or journal.identity() is None or journal.accepts_changes():

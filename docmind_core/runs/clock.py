@@ -19,7 +19,7 @@ class ClockAnchor:
         return self.wall + timedelta(microseconds=(at_ns - self.monotonic_ns) / 1000)
 
     def now(self) -> datetime:
-        """Return the UTC time as of the anchor: it goes on evenly whatever is done to the wall clock."""
+        """Return the UTC time as of the anchor: it advances evenly whatever happens to the wall clock."""
         return self.utc(monotonic_ns())
 
     def jumped_s(self) -> float:
@@ -28,7 +28,7 @@ class ClockAnchor:
 
 
 def read_wall_clock() -> datetime:
-    """Return what the machine says the time is; somebody may set it."""
+    """Return what the machine says the time is; it may be set at any moment."""
     return datetime.now(UTC)
 
 
@@ -43,5 +43,5 @@ def clock_notice(jumped_s: float) -> str | None:
         return None
     return (
         f"the system clock moved by {jumped_s:+,.0f} s during this run (set, or the machine slept); "
-        "durations are not affected, and times of day go on from the clock as it was at the start"
+        "durations are not affected, and times of day continue from the clock as it was at the start"
     )

@@ -16,7 +16,7 @@ ANSWER_TASKS = ("answer", "rewrite", "fallback_answer")
 
 
 def no_gold(_query_id: str, _passages: Mapping[str, str]) -> None:
-    """Return the recall of a run whose gold spans nobody gave."""
+    """Return the recall of a run without gold spans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class ContextGuard:
     """Fits the requests of one query, and remembers what that took."""
 
     window: ContextWindow | None
-    """None when nobody can count the model's tokens; then the engine alone refuses what is too long."""
+    """None when the model's tokens can't be counted; then the engine alone refuses what is too long."""
     _steps: list[_Step] = field(default_factory=list)
     _shortened: dict[str, Shortened] = field(default_factory=dict)
     _asked: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Device samples of an arm: taken beside it and kept in the journal, so that an interruption costs only the last."""
+"""Device samples of an arm, taken while it runs and kept in the journal: an interruption costs only the last."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -16,7 +16,7 @@ FULL_BYTES = 2**20
 
 _QUOTA = re.compile(r"quota exceeded", re.IGNORECASE)
 _FULL = re.compile(r"no space left|database or disk is full|disk is full|out of disk space", re.IGNORECASE)
-_NEXT = "Make room (docmind prune --keep N --dry-run shows what old runs take), then go on with --resume."
+_NEXT = "Free up disk space (docmind prune --keep N --dry-run shows what old runs take), then rerun with --resume."
 
 
 def full_disk(settings: Settings, error: BaseException | None = None) -> str | None:

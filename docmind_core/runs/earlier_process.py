@@ -21,15 +21,15 @@ def without_doubled(
     """Return the attempts of a query as its sums may see them: what would count a call twice is of unknown usage.
 
     A call that an ended process did not finish was made again in full: the part of it that was booked is cost of the
-    interruption, not of the query, and nobody knows how much the engine had computed. An attempt that was tried again
+    interruption, not of the query, and how much the engine had computed is unknown. An attempt that was tried again
     in its own process is the query's cost. The journal keeps all as they are.
 
     Args:
         calls: Every attempt booked for the query.
         earlier: Those of them that were there when this process began it.
         recorded: What is left of the finished calls that could be replayed.
-        late: Agent and task of calls whose replies were not waited for: nothing takes their place.
-        failed: Ids of calls that failed for good: nothing takes their place either.
+        late: Agent and task of calls whose replies came too late: they are not made again.
+        failed: Ids of calls that failed for good: they are not made again either.
     """
     settled = failed | {row["call_id"] for row in earlier if row["status"] == "finished"}
     doubled = {_name(row) for row in earlier if row["call_id"] not in settled and row.get("billed_tokens") != 0}
@@ -37,7 +37,7 @@ def without_doubled(
     return [_unknown(row) if _name(row) in doubled else row for row in calls]
 
 
-def raised_again(call: FailedCall) -> DocMindError:
+def recreated_error(call: FailedCall) -> DocMindError:
     """Return the error that a call of an ended process failed with."""
     kind: type[DocMindError] = getattr(errors, call.error_type)
     return kind(call.error_message)

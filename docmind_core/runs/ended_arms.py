@@ -20,7 +20,7 @@ def has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
 def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
     """Write the tables that arms which ended lack; the engine isn't needed for that.
 
-    Either the process died just after the end, or somebody deleted a segment that was damaged.
+    Either the process died just after the end, or a damaged segment was deleted.
     """
     for arm in suite.arms:
         run_id = run_id_of(benchmark_run, arm)

@@ -30,7 +30,7 @@ FOLDED = ("llm_calls", "spans", *_PER_QUERY, "engine_counters", "device_samples"
 
 
 def unfolded_tables(settings: Settings, run_id: str) -> tuple[str, ...]:
-    """Return the tables of an arm that have no segment: the process died before, or somebody deleted a damaged one."""
+    """Return the tables of an arm that have no segment: the process died before, or a damaged one was deleted."""
     return tuple(table for table in FOLDED if not segment_path(settings.tables, table, run_id).exists())
 
 
@@ -114,7 +114,7 @@ def _counts(query_rows: Sequence[Row], expected_queries: int, *, of_user: bool) 
 
 
 def _unseen(row: Row) -> Row:
-    """A call that was under way when the process died: nobody knows what it used."""
+    """A call that was under way when the process died: its usage is unknown."""
     return {
         **row,
         "error_type": "ProcessDied",
@@ -127,7 +127,7 @@ def _duration(query_rows: Sequence[Row], *, interrupted: bool) -> Row:
 
     None for a resumed arm: the pause would count.
     """
-    # A process that died between two queries leaves no replayed call behind, only the second start.
+    # A process that died between two queries leaves no replayed call, only the second start.
     if interrupted or any(row["times_missing_because"] == "resumed" for row in query_rows):
         return {"duration_s": None, "duration_missing_because": "resumed"}
     if not query_rows:

@@ -110,7 +110,7 @@ def replace_frozen_suite(settings: Settings, benchmark_run: str, suite: Suite) -
 
 
 def resume_command(settings: Settings, benchmark_run: str) -> str:
-    """Return the command that goes on with a benchmark run, in whatever folder it is typed."""
+    """Return the command that resumes a benchmark run, in whatever folder it is typed."""
     suite = named_source(settings, benchmark_run) or suite_of(benchmark_run)
     return f"docmind bench {shlex.quote(suite)} --resume {benchmark_run}"
 
@@ -155,7 +155,7 @@ def _read_suite(path: Path) -> Suite:
 
 
 def suite_path(settings: Settings, benchmark_run: str) -> Path:
-    """Return where a benchmark run's suite is frozen; a name that is no key never becomes a path."""
+    """Return where a benchmark run's suite is frozen; a name that is not a key never becomes a path."""
     path = settings.benchmarks / benchmark_run / "suite.yaml"
     if not is_benchmark_run(benchmark_run) or not path.is_file():
         raise UsageError(f"there is no benchmark run {benchmark_run!r} in {settings.home}. List them: docmind runs")

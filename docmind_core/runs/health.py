@@ -143,7 +143,7 @@ def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
         yield Finding(what="run", text=f"{folder}: left by a process that died while it began a run", advice=advice)
     for state in states:
         if state.unreadable is not None and settings.benchmarks / state.benchmark_run not in left:
-            advice = f"Mend that, or move {settings.benchmarks / state.benchmark_run} away"
+            advice = f"Fix that, or move {settings.benchmarks / state.benchmark_run} away"
             yield Finding(what="run", text=f"{state.benchmark_run}: {state.unreadable}", advice=advice)
     readable = [state for state in states if state.unreadable is None]
     for state in readable[: -RUNS_SHOWN - 1 : -1]:
@@ -155,5 +155,5 @@ def _described(settings: Settings, state: BenchmarkRunState, *, busy: bool) -> s
         return f"{state.benchmark_run}, finished"
     done = f"{state.queries_done} of {state.queries_total or '?'} queries"
     # Whoever holds the lock may be at work on it.
-    then = "" if busy else f"; go on: {resume_command(settings, state.benchmark_run)}"
+    then = "" if busy else f"; resume it: {resume_command(settings, state.benchmark_run)}"
     return f"{state.benchmark_run}, {done}{then}"

@@ -26,7 +26,7 @@ class CheckedInput:
 
     summary: str
     notices: tuple[str, ...] = ()
-    """What is no fault of the file and still worth knowing, one line each."""
+    """What is not wrong but worth knowing, one line each."""
 
 
 def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None = None) -> CheckedInput:

@@ -1,7 +1,7 @@
 """Interrupting asynchronous work in order.
 
 A signal handler that raises does so wherever the event loop happens to be, in the middle of writing to a socket too:
-asyncio takes that for a broken connection, prints a traceback and goes on. So a signal cancels the work first.
+asyncio takes that for a broken connection, prints a traceback and continues. So a signal cancels the work first.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, T], caught: list[int])
         loop.add_signal_handler(number, cancel, number)
     try:
         result = await work
-        for _ in range(_TURNS_TO_SEE_A_SIGNAL):  # one that came in the work's last step, which waited for nothing
+        for _ in range(_TURNS_TO_SEE_A_SIGNAL):  # one that came in the work's last step, which did not await anything
             await asyncio.sleep(0)
         if caught:
             raise asyncio.CancelledError

@@ -67,11 +67,11 @@ class Journal(JournalFile):
                 self._write("insert into replies values (?, ?, ?, ?)", (row["call_id"], row["attempt"], *sent_on))
             if failed:
                 match = (row["agent"], row["task"], row["request_hash"])
-                told = {"error_type": row["error_type"], "error_message": row["error_message"]}
-                self.note_failed(key, FailedCall(call_id=row["call_id"], match=match, **told))
+                error = {"error_type": row["error_type"], "error_message": row["error_message"]}
+                self.note_failed(key, FailedCall(call_id=row["call_id"], match=match, **error))
 
     def attempts(self, run_id: str, key: QueryKey | None = None) -> list[tuple[Row, bool]]:
-        """Return the attempts of a run, or of one query, oldest first; False marks one whose end nobody saw."""
+        """Return the attempts of a run, or of one query, oldest first; False marks one without a recorded end."""
         sql = "select row, ended from attempts where run_id = ?"
         parameters: tuple[Any, ...] = (run_id,)
         if key is not None:
@@ -85,12 +85,12 @@ class Journal(JournalFile):
         return kind, body
 
     def note_late(self, key: QueryKey, agent: str, task: str) -> None:
-        """Write that a call's reply was not waited for: what was decided without it is decided."""
+        """Write that a call's reply came too late: what was decided without it stays decided."""
         place = (key.run_id, key.query_id, key.replicate, agent, task)
         self._write("insert or ignore into late_calls values (?, ?, ?, ?, ?)", place)
 
     def late_calls(self, key: QueryKey) -> frozenset[tuple[str, str]]:
-        """Return agent and task of the calls of a query whose replies were not waited for."""
+        """Return agent and task of the calls of a query whose replies came too late."""
         rows = self._read(
             "select agent, task from late_calls where run_id = ? and query_id = ? and replicate = ?",
             (key.run_id, key.query_id, key.replicate),
@@ -116,7 +116,7 @@ class Journal(JournalFile):
         ]
 
     def forget_failed(self, key: QueryKey) -> None:
-        """Let a query's failed calls be made again: the engine was gone, which is no fault of theirs."""
+        """Let a query's failed calls be made again: the engine was gone, which is not their fault."""
         self._write(
             "delete from failed_calls where run_id = ? and query_id = ? and replicate = ?",
             (key.run_id, key.query_id, key.replicate),
@@ -197,15 +197,15 @@ class Journal(JournalFile):
         self._write("insert into beginning (only_row, identity) values (1, ?)", (encode(identity),))
 
     def accept_changes(self, *, accepted: bool = True) -> None:
-        """Let the next resumption, and no later one, go on although something has changed; or not even that one."""
+        """Let the next resumption, and no later one, proceed although something has changed; or not even that one."""
         self._write("update beginning set accepts_changes = ?", (int(accepted),))
 
     def accepts_changes(self) -> bool:
-        """Return whether the next resumption may go on although something has changed."""
+        """Return whether the next resumption may proceed although something has changed."""
         return self._read("select accepts_changes from beginning", ()) == [(1,)]
 
     def change_identity(self, identity: Mapping[str, Any]) -> None:
-        """Go on with something else: from now on the run is not comparable."""
+        """Continue under another identity: from now on the run is not comparable."""
         self._write("update beginning set identity = ?", (encode(identity),))
         self.mark_not_comparable()
 

@@ -1,4 +1,4 @@
-"""What stands in a journal beside the rows of the tables, and how a value is written there."""
+"""What a journal holds besides the rows of the tables, and how a value is written there."""
 
 import json
 import sqlite3
@@ -68,7 +68,7 @@ CallMatch = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedCall:
-    """A call that failed for good, and what its agent was told."""
+    """A call that failed for good, and the error its agent got."""
 
     call_id: str
     match: CallMatch

@@ -1,4 +1,4 @@
-"""Calls whose reply came too late to be used: they go on, so that what the engine counted for them is booked."""
+"""Calls whose reply came too late to be used: they run to their end, so that what the engine counted is booked."""
 
 import asyncio
 from collections import defaultdict
@@ -29,7 +29,7 @@ class LateCalls:
         self._calls.extend(calls)
 
     async def wait_for(self, call: Coroutine[Any, Any, ChatReply], book: CallBook) -> ChatReply:
-        """Return the reply; when this wait is cancelled, the attempt under way goes on without it.
+        """Return the reply; when this wait is cancelled, the attempt under way continues without it.
 
         No other attempt follows, and a call that was still waiting for its turn is withdrawn.
         """
@@ -53,7 +53,7 @@ class LateCalls:
         await self.cancel()
 
     async def cancel(self) -> None:
-        """Cut off all that go on; each is booked on return."""
+        """Cut off all that are still running; each is booked on return."""
         for call in self._calls:
             call.cancel()
         ends = await asyncio.gather(*self._calls, return_exceptions=True)

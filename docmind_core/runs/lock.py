@@ -44,11 +44,11 @@ def lock_home(settings: Settings, purpose: str) -> Iterator[None]:
             yield
         finally:
             del _held[path]
-            handle.truncate(0)  # what stands there names a holder
+            handle.truncate(0)  # its content names a holder
 
 
 def home_holder(settings: Settings) -> str | None:
-    """Return who holds the home's lock, such as `process 7, which runs docmind bench smoke`; None when nobody does."""
+    """Return who holds the home's lock, such as `process 7, which runs docmind bench smoke`; None if it is free."""
     try:
         with (settings.home / "lock").open(encoding="utf-8") as handle:
             try:
@@ -79,7 +79,7 @@ def _take(handle: IO[str], settings: Settings, purpose: str) -> None:
         except BlockingIOError as error:
             handle.seek(0)
             content = handle.read()
-            # Without a living holder it is somebody who looks whether the home is free, for a moment.
+            # Without a living holder it is another process that checks, for a moment, whether the home is free.
             if _names_a_living_process(content) or not tries_left:
                 raise HomeLocked(
                     f"{settings.home} is in use by {_holder(content)}. "

@@ -21,14 +21,14 @@ def refuse_unready(suite: Suite) -> None:
     Raises:
         SettingsError: The engine's key is not in the environment.
         EngineStartError: vLLM would have to be started, and is not installed.
-        RetrievalError: The suite searches by meaning, and what that needs is not installed, or damaged.
+        RetrievalError: The suite uses semantic search, and what that needs is not installed, or damaged.
     """
     if suite.api_key_env:
         read_secret(suite.api_key_env)
     if not suite.engine_is_remote:
         require_vllm(engine_profile(suite.engine))
-    if by_meaning := [name for name in suite.searched_strategies if name != KEYWORD_SEARCH]:
-        _refuse_missing_encoder(suite, by_meaning)
+    if embedding := [name for name in suite.searched_strategies if name != KEYWORD_SEARCH]:
+        _refuse_missing_encoder(suite, embedding)
 
 
 def _refuse_missing_encoder(suite: Suite, strategies: list[str]) -> None:

@@ -21,8 +21,8 @@ class ArmProgress:
     """Seconds of this process on the arm; None for an ended arm that several processes worked on."""
     calls: int = 0
     """Calls finished by this process, those of queries under way among them."""
-    behind_s: float = 0.0
-    """Seconds by which the platform itself was late at most, since an observer was informed last."""
+    lag_s: float = 0.0
+    """Largest lag of the platform itself since an observer was last informed."""
 
     @property
     def eta_s(self) -> float | None:

@@ -99,7 +99,7 @@ class PromptCounts:
         return [{"request_hash": key, "prompt_tokens_est": tokens} for key, tokens in self._estimates.items()]
 
     def _count_reread(self) -> int | None:
-        """Count the hand-off messages in prompts that don't route; None when there are some and nobody can count."""
+        """Count the hand-off messages in prompts that don't route; None when they can't be counted."""
         lines = [line for each in self._sent if not each.routes for line in handoff_lines(each.request.user)]
         if not lines:
             return 0
@@ -107,7 +107,7 @@ class PromptCounts:
             return None
         try:
             return sum(self.counts.text(f"{line}\n\n") for line in lines)
-        except EngineError:  # the query has ended: its numbers stand without this one
+        except EngineError:  # the query has ended: its other numbers are valid
             return None
 
 

@@ -22,7 +22,7 @@ from docmind_core.tables.summaries import SUMMARIES
 PART = ".part"
 """Ends the name of the folder of a suite that is being frozen, after the number of the process."""
 _GIVEN_UP = ".pruned"
-"""Ends the name of a folder whose run is being removed: it is no key any more."""
+"""Ends the name of a folder whose run is being removed: it is no longer a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class OldRun:
 
 
 def old_runs(settings: Settings, *, keep: int, force: bool = False) -> tuple[OldRun, ...]:
-    """Return the benchmark runs beyond the newest `keep` of each suite, and what a pruning that died left behind.
+    """Return the benchmark runs beyond the newest `keep` of each suite, and what an interrupted pruning left.
 
     Args:
         settings: The home.
@@ -66,8 +66,8 @@ def pinned_runs(settings: Settings) -> frozenset[str]:
 def prune_runs(settings: Settings, *, keep: int, force: bool = False) -> tuple[OldRun, ...]:
     """Remove what `old_runs` returns, publish the database without it, and return it.
 
-    The folder of the frozen suite, which makes a run a run, gets another name first, so that nobody goes on with a run
-    that is half gone; it goes last, so that the next pruning removes what a process that died in the middle left.
+    The folder of the frozen suite, which makes a run a run, gets another name first, so that a half-removed run can't
+    be resumed; it goes last, so that the next pruning removes what a process that died in the middle left.
 
     Raises:
         HomeLocked: If a benchmark is running in this home; nothing is removed then.
@@ -86,7 +86,7 @@ def prune_runs(settings: Settings, *, keep: int, force: bool = False) -> tuple[O
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
-                f"{error.filename}: can't be removed ({error.strerror}). Mend that, then prune again."
+                f"{error.filename}: can't be removed ({error.strerror}). Fix that, then prune again."
             ) from error
         return chosen
 

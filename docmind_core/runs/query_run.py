@@ -22,7 +22,7 @@ from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.late_calls import LATE
 from docmind_core.runs.prompt_counts import HANDOFFS_UNKNOWN, PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
-from docmind_core.runs.query_tools import EngineSeat, RecordingTools
+from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.search_batches import Searches
@@ -38,7 +38,7 @@ class ArmSetting:
     arm: Arm
     graph: Any
     suite: Suite
-    engine: EngineSeat
+    engine: EngineBinding
     engine_gone: Callable[[Exception], Awaitable[EngineUnreachable | None]]
     """Asked about each error that the engine may have caused: what ends the run, or None while the engine answers."""
     window: int | None
@@ -46,7 +46,7 @@ class ArmSetting:
     counts: CountsTokens | None = None
     """What counts the served model's tokens; None when nothing does."""
     context_window: ContextWindow | None = None
-    """What prompts are made to fit; None when nobody can count the model's tokens."""
+    """What prompts are made to fit; None when the model's tokens can't be counted."""
     block: int = 1
     """Which block of the benchmark run is under way."""
     recall_of: RecallOf = no_gold
@@ -64,7 +64,7 @@ async def run_query(
 ) -> tuple[Row, ArmAnswer | None]:
     """Answer one query and book everything about it in one transaction.
 
-    An error ends the query, not the run: it becomes the query's row. What is no fault of the query leaves it
+    An error ends the query, not the run: it becomes the query's row. A fault outside the query leaves it
     unfinished, to be answered on resume.
 
     Raises:
@@ -190,7 +190,7 @@ async def _answer(
         return None, CallTimeout(f"no answer within the deadline of {deadline_s:g} s (deadline_s of the suite).")
     except (RunError, StoreError):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever one query does, the others go on; the error is its row
+    except Exception as error:  # noqa: BLE001 - whatever one query does, the others continue; the error is its row
         return None, error
 
 

@@ -22,7 +22,7 @@ from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.decision_log import DecisionLog
-from docmind_core.runs.earlier_process import raised_again
+from docmind_core.runs.earlier_process import recreated_error
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.journal_entries import CallMatch, FailedCall
 from docmind_core.runs.late_calls import LateCalls
@@ -44,7 +44,7 @@ class Completes(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSeat:
+class EngineBinding:
     """The engine as one arm sees it."""
 
     client: Completes
@@ -58,7 +58,7 @@ class EngineSeat:
 class RecordingTools:
     """Implements `agents.context.QueryTools` for one query of one arm."""
 
-    engine: EngineSeat
+    engine: EngineBinding
     index: Searches
     journal: Journal
     clock: ClockAnchor
@@ -72,7 +72,7 @@ class RecordingTools:
     late_before: Set[tuple[str, str]] = frozenset()
     """Agent and task of the calls that an interrupted process did not wait for until their reply came."""
     failed_before: Mapping[CallMatch, FailedCall] = field(default_factory=dict)
-    """Calls that failed for good in an interrupted process: what was done without a reply stands."""
+    """Calls that failed for good in an interrupted process: what was done without a reply is kept."""
     late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
     searches: list[Search] = field(default_factory=list)
@@ -99,8 +99,8 @@ class RecordingTools:
 
         Raises:
             ContextOverflow: If the prompt can't be made to fit the engine's window; nothing is sent.
-            CallTimeout: If there is no reply within `deadline_s`; what was sent goes on, to be booked with its usage.
-            RunError: If another agent than `agent` is at work: its tokens would be somebody else's.
+            CallTimeout: If there is no reply within `deadline_s`; what was sent runs on, to be booked with its usage.
+            RunError: If another agent than `agent` is at work: its tokens would be booked to the wrong agent.
         """
         at_work = self.trace.frame.agent
         if at_work != agent:
@@ -111,7 +111,7 @@ class RecordingTools:
         if deadline_s is None:
             return await self._ask(agent, task, request, role)
         late = CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.")
-        if (agent, task) in self.late_before:  # what was decided without it stands, though its reply may be here now
+        if (agent, task) in self.late_before:  # what was decided without it is kept, though its reply may be here now
             self.resumed = True
             raise late
         limit = Deadline(deadline_s)
@@ -137,7 +137,7 @@ class RecordingTools:
             return _replay(request, rows.popleft())
         if failed := self.failed_before.get(match):
             self.resumed = True
-            raise raised_again(failed)
+            raise recreated_error(failed)
         book = self._book(agent, role or ("supervisor" if agent == SUPERVISOR else "agent"), task)
         call = self.engine.client.complete(request, book)
         try:
@@ -170,7 +170,7 @@ class RecordingTools:
     async def search(
         self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()
     ) -> tuple[Hit, ...]:
-        """Search and record the ranking; encoders run in a thread, so that calls go on meanwhile.
+        """Search and record the ranking; encoders run in a thread, so that calls continue meanwhile.
 
         The ranking that is kept for the metrics is as deep as they need; an agent is given `depth.candidates_k` hits.
         """
@@ -223,15 +223,15 @@ class RecordingTools:
         if failure.error_type == AgentTimeout.__name__:
             for call_id, match in self._cut_off.items():
                 if match[0] == failure.agent:
-                    told = {"error_type": failure.error_type, "error_message": failure.message}
-                    self.journal.note_failed(self.trace.key, FailedCall(call_id=call_id, match=match, **told))
+                    error = {"error_type": failure.error_type, "error_message": failure.message}
+                    self.journal.note_failed(self.trace.key, FailedCall(call_id=call_id, match=match, **error))
 
     def record_skipped(self, agents: Sequence[str]) -> None:
         """Keep, for the same table, those of `agents` that have not run."""
         self.decisions.skipped.extend(agent for agent in agents if agent not in self.trace.agent_sequence)
 
     def record_rerank(self, record: RerankRecord) -> None:
-        """Keep how candidates were ordered anew for the table `reranks`."""
+        """Keep how candidates were reordered for the table `reranks`."""
         self.decisions.reranks.append(record)
 
     def record_vote(self, record: VoteRecord) -> None:

@@ -55,7 +55,7 @@ class QueryTrace:
 
     @contextmanager
     def span(self, op: str, name: str, attributes: Mapping[str, object] | None = None) -> Iterator[OpenSpan]:
-        """Record an interval; an exception marks it as an error and goes on."""
+        """Record an interval; an exception marks it as an error and propagates."""
         opened = OpenSpan(span_id=self.new_id(op), attributes=dict(attributes or {}))
         parent, t0, status = self.frame.span_id, monotonic_ns(), "ok"
         try:

@@ -10,13 +10,13 @@ from typing import Any
 
 from docmind_core.agents.context import always
 from docmind_core.retrieval.search import Chunk, Hit
-from docmind_core.runs.cache_store import CacheStore, Found
+from docmind_core.runs.cache_store import CacheAnswer, CacheStore
 from docmind_core.runs.journal import QueryKey, Row
 
 ROUTER_CACHE = "router"
 RETRIEVAL_CACHE = "retrieval"
 CACHE_VERSION = 4
-"""Raised when the form of a value changes: older entries are then found by nobody."""
+"""Raised when the form of a value changes: older entries are then never found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class ResultCaches:
     async def hits(
         self, query: str, work: Callable[[], Awaitable[tuple[Hit, ...]]], **parameters: Any
     ) -> tuple[Hit, ...]:
-        """Return the hits kept for the same search, else search; either way they are nobody else's objects."""
+        """Return the hits kept for the same search, else search; either way the caller owns the objects."""
 
         async def search() -> list[Mapping[str, Any]]:
             return [asdict(hit) for hit in await work()]
@@ -135,14 +135,14 @@ class ResultCaches:
     def _place(self, cache: str) -> str:
         return f"{namespace(self.facts)}:{cache}"
 
-    def _own(self, place: str, key_hash: str) -> Found | None:
+    def _own(self, place: str, key_hash: str) -> CacheAnswer | None:
         found = self._new.get((place, key_hash))
         if found is None:
             return None
         value = json.loads(found[0])
-        return Found(value=value, negative=not value, age_s=monotonic() - found[1])
+        return CacheAnswer(value=value, negative=not value, age_s=monotonic() - found[1])
 
-    def _look_up(self, cache: str, key_hash: str) -> Found:
+    def _look_up(self, cache: str, key_hash: str) -> CacheAnswer:
         began = monotonic()
         found = self._own(self._place(cache), key_hash) or self.store.look_up(self._place(cache), key_hash)
         self.rows.append(

@@ -12,7 +12,7 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Journal
 from docmind_core.serving.connection import EngineConnection
 
-RESUME_ANYWAY = "Start a new run, or go on with --resume-anyway, which marks it not comparable."
+RESUME_ANYWAY = "Start a new run, or rerun with --resume-anyway, which marks it not comparable."
 
 _CORE = Path(__file__).resolve().parents[1]
 
@@ -55,7 +55,7 @@ def run_identity(
 def guard_resume(
     journal: Journal, benchmark_run: str, identity: Mapping[str, str | None], *, advice: str = RESUME_ANYWAY
 ) -> None:
-    """Let a run begin, or go on if nothing has changed since its start; `advice` says what to do if something has.
+    """Let a run begin, or resume if nothing has changed since its start; `advice` says what to do if something has.
 
     Raises:
         RunError: If something has changed; it is named, with both values.

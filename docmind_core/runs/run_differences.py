@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 ORIGINS = ("git_sha", "git_dirty", "engine_version", "engine_session", "dagster_run_id", "started_at")
-"""Columns of `runs` that are no conditions; the last three name the run itself."""
+"""Columns of `runs` that are not conditions; the last three name the run itself."""
 OF_THE_RUN_ITSELF = frozenset({"engine_session", "dagster_run_id", "started_at"})
 CONDITIONS = "conditions"
 """The field that differs where one run was written before conditions were."""

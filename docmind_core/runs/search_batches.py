@@ -41,7 +41,7 @@ class Searches(Protocol):
 class _Batch:
     work: asyncio.Future[tuple[tuple[Hit, ...], ...]]
     waiting: set[str]
-    """Queries whose hits nobody has asked for yet: a search that is made again is made anew."""
+    """Queries whose hits have not been asked for yet: a repeated search is computed again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,13 +52,13 @@ class SearchBatches:
     _batches: dict[tuple[str, tuple[str, ...], int], _Batch] = field(default_factory=dict)
 
     async def ranked(self, strategy: str, queries: Sequence[str], query: str, k: int) -> tuple[Hit, ...]:
-        """Return the ranking for `query`, one of `queries`; it is made in a thread, so that calls go on meanwhile."""
+        """Return the ranking for `query`, one of `queries`; made in a thread, so that calls continue meanwhile."""
         key = (strategy, tuple(queries), k)
         batch = self._batches.get(key)
         if batch is None or query not in batch.waiting:
             search = partial(self.index.search_many, strategy, queries, k, documents=RANKED_DOCUMENTS)
             work = asyncio.ensure_future(asyncio.to_thread(search))
-            # All who wait may be cancelled before it fails; then nobody else looks at its error.
+            # All who wait may be cancelled before it fails; then its error must be read here.
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
             batch = self._batches[key] = _Batch(work=work, waiting=set(queries))
         batch.waiting.discard(query)

@@ -18,7 +18,7 @@ def admit_engine(
     Args:
         suite: With its arms and its level.
         connection: To the engine.
-        announce: Told once what the engine makes of structured output.
+        announce: Called once with what the engine makes of structured output.
 
     Raises:
         UsageError: If the engine ignores it and an arm needs it: each of its decisions would be read as none.

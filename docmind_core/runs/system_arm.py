@@ -54,7 +54,7 @@ class SystemGraph:
     engine_gone: EngineGone
 
     async def ainvoke(self, question: str, _config: object, *, context: AgentContext) -> dict[str, ArmAnswer]:
-        """Put one question to the system; its calls are booked while it works, and after that as late.
+        """Ask the system one question; its calls are booked while it works, and after that as late.
 
         Raises:
             EngineUnreachable: If the engine is gone.

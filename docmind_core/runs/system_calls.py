@@ -16,7 +16,7 @@ from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.late_calls import LATE
-from docmind_core.runs.query_tools import EngineSeat, RecordingTools
+from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import ROOT_SPAN, QueryTrace
 from docmind_core.serving.chat import AttemptEnd, AttemptStart
 from docmind_core.serving.foreign_request import CHAT, CHECKPOINT_HEADER, NODE_HEADER, RESPONSES, ForeignRequest
@@ -55,7 +55,7 @@ class CalledFor:
     journal: Journal
     trace: QueryTrace
     clock: ClockAnchor
-    engine: EngineSeat
+    engine: EngineBinding
     tools: RecordingTools | None = None
     """Of the question until it is answered; None for unattributed calls."""
     context: AgentContext | None = None
@@ -167,7 +167,7 @@ class SystemDesk:
     run_id: str
     journal: Journal
     clock: ClockAnchor
-    engine: EngineSeat
+    engine: EngineBinding
     replicate: int = 0
     """Of the calls that are not attributed: below 0 while the arm warms up."""
     questions: dict[str, CalledFor] = field(default_factory=dict)
@@ -195,7 +195,7 @@ class SystemDesk:
     @contextmanager
     def call(self, query: str | None, request: ForeignRequest) -> Iterator[OpenCall | Replay]:
         """Open a call and know that it is under way until it has ended."""
-        called = self.questions[query] if query is not None else self._of_nobody()
+        called = self.questions[query] if query is not None else self._unattributed()
         task = asyncio.current_task()
         assert task is not None
         called.under_way.add(task)
@@ -204,7 +204,7 @@ class SystemDesk:
         finally:
             called.under_way.discard(task)
 
-    def _of_nobody(self) -> CalledFor:
+    def _unattributed(self) -> CalledFor:
         if self.replicate not in self._others:
             key = QueryKey(run_id=self.run_id, query_id="", replicate=self.replicate)
             self._others[self.replicate] = CalledFor(

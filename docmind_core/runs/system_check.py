@@ -1,4 +1,4 @@
-"""Checking the systems of a suite without measuring them: the engine is opened, and each is put one question."""
+"""Checking the systems of a suite without measuring them: the engine is opened, and each gets one question."""
 
 from collections.abc import Callable, Mapping
 
@@ -33,7 +33,7 @@ def on_engine(suite: Suite, changes: Mapping[str, object]) -> Suite:
 
 
 def check_systems(settings: Settings, suite: Suite, announce: Callable[[str], None]) -> tuple[ProbedSystem, ...]:
-    """Put one question to each system of a suite and return what was seen of it.
+    """Ask each system of a suite one question and return what was seen.
 
     Raises:
         UsageError: If the suite has no systems, or names what is not there.

@@ -29,7 +29,7 @@ _WORDS_SHOWN = 60
 
 @dataclass(slots=True, kw_only=True)
 class SeenCall:
-    """One request of a probed system; implements `serving.chat.AttemptBook` and keeps what it is told."""
+    """One request of a probed system; implements `serving.chat.AttemptBook` and keeps what it receives."""
 
     request: ForeignRequest
     agent: str
@@ -154,7 +154,7 @@ class ProbedSystem:
 
     @contextmanager
     def call(self, query: str | None, request: ForeignRequest) -> Iterator[OpenCall]:
-        """Note the call; it is passed on, and booked nowhere."""
+        """Note the call; it is passed on, and not booked."""
         named = request.named_agent or self.spec.agent_of(request.system_prompt, request.tools)
         seen = SeenCall(request=request, agent=UNATTRIBUTED if query is None else named or request.fingerprint)
         self.calls.append(seen)
@@ -176,7 +176,7 @@ class ProbedSystem:
 
 
 def unknown_of(spec: SystemSpec) -> tuple[str, ...]:
-    """Return what nobody can know of a system, one clause each: what an arm of ours has equal to the others."""
+    """Return what cannot be known of a system, one clause each: what an arm of ours has equal to the others."""
     found = {
         "passages read: it does not say its `sources`": spec.sources is None,
         "searches: it has no `search_tool`, so what it finds is its own": not spec.search_tool,
@@ -244,7 +244,7 @@ async def probe_system(probing: Probing, proxy: RecordingProxy, name: str) -> Pr
 async def refuse_unseen_systems(
     probing: Probing, proxy: RecordingProxy, arms: Sequence[str], announce: Callable[[str], None]
 ) -> None:
-    """Put a question to each system that is about to be measured, and refuse one whose calls are not seen.
+    """Ask each system that is about to be measured a question, and refuse one whose calls are not seen.
 
     Raises:
         UsageError: If a system can't be started, or no call of it came through the proxy.

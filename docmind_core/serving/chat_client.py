@@ -41,7 +41,7 @@ DETAIL_SHOWN = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Refusal:
-    """A response that is no reply."""
+    """A response that is not a reply."""
 
     status: int
     detail: str
@@ -171,7 +171,7 @@ class ChatClient:
             RequestRejected: A redirect, or an HTTP status that a retry would not change.
             EngineUnreachable: No attempt got through.
             CallTimeout: An attempt took longer than the client's limit for one call.
-            OutputInvalid: The engine answered with something that is no chat completion.
+            OutputInvalid: The engine answered with something that is not a chat completion.
         """
         number, began_s = 0, self._clock()
         while True:
@@ -231,7 +231,7 @@ class ChatClient:
     async def _exchange(self, request: ChatRequest, streamed: StreamedReply) -> ChatReply | _Refusal:
         connection = self.connection
         body, url = connection.dialect.body(request, connection.model), f"{connection.base_url}/v1/chat/completions"
-        # A redirect is not followed: it would carry the key, and the questions, to somebody else.
+        # A redirect is not followed: it would carry the key and the questions to another server.
         async with self._pool.post(url, json=body, allow_redirects=False) as response:
             streamed.http_status = response.status
             if response.status >= HTTP_REDIRECT:
@@ -263,7 +263,7 @@ class ChatClient:
         )
 
     def _refused(self, attempt: Attempt, refusal: _Refusal) -> RequestRejected | Retryable:
-        """Book a response that is no reply and return what follows from it."""
+        """Book a response that is not a reply and return the error to raise or retry."""
         what = f"answers HTTP {refusal.status}: {refusal.detail}"
         if refusal.status < HTTP_SERVER_ERROR:
             self.heard()
@@ -282,12 +282,12 @@ class ChatClient:
         return Retryable(f"can't be reached ({text})")
 
     def _garbled(self, attempt: Attempt, error: Exception) -> OutputInvalid:
-        """Book something that is no reply, whatever it did to us, and return what it is called."""
+        """Book something that is not a reply, and return the error to raise."""
         # Of an unforeseen error only the name: its text may hold a piece of the reply that ends within the key.
-        told = (
+        shown = (
             str(error)
             if isinstance(error, OutputInvalid)
             else f"the engine's reply can't be read ({type(error).__name__})"
         )
-        attempt.cut("OutputInvalid", told)
-        return OutputInvalid(told)
+        attempt.cut("OutputInvalid", shown)
+        return OutputInvalid(shown)

@@ -28,7 +28,7 @@ REPLY_BYTES_MIN = 2**16
 BYTES_PER_TOKEN = 2**12
 """What a chunk of one token takes with its frame and usage is 200 to 700 bytes; some proxies send one per letter."""
 TAIL_S = 10.0
-"""How long the rest of a stream is waited for once the reply has its finish_reason."""
+"""Time limit for the rest of a stream once the reply has its finish_reason."""
 
 _SHOWN = 200
 _DONE = "[DONE]"
@@ -177,9 +177,7 @@ class StreamedReply:
             return
         nothing = self.times.first_token_ns is None and self._latest is None
         if nothing and self._events.strange is not None:
-            raise OutputInvalid(
-                f"the engine sent something that is no event stream: {self._shown(self._events.strange)}"
-            )
+            raise OutputInvalid(f"the engine sent no stream: {self._shown(self._events.strange)}")
         raise Retryable("closed a stream before the reply had ended")
 
     def _take_one_piece(self) -> None:
@@ -212,7 +210,7 @@ class StreamedReply:
             self._refuse_error(chunk, is_error=is_error)
             delta = read_delta(chunk, whole_allowed=not self.pieces)
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-            raise OutputInvalid(f"the engine sent a chunk that is no chat completion: {self._shown(data)}") from error
+            raise OutputInvalid(f"the engine's chunk is not a chat completion: {self._shown(data)}") from error
         if delta.finish_reason:
             self.finish_reason = finish_reason_of(delta.finish_reason)
         if delta.has_token:

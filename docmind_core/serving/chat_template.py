@@ -33,7 +33,7 @@ class ChatTemplate:
         self._tokens = _special_tokens(config)
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """Return the prompt of a request, up to where the model goes on.
+        """Return the prompt of a request, up to where the model continues.
 
         Raises:
             EngineError: If the template takes no such messages: the engine would refuse each of them as well.

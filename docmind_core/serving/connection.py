@@ -17,7 +17,7 @@ _SECRET_LENGTH_MIN = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConnection:
-    """One engine that answers, managed by this project or run by somebody else."""
+    """One engine that answers, managed by this project or run by someone else."""
 
     base_url: str
     """`http://127.0.0.1:8123`: without `/v1`, without a trailing slash."""
@@ -53,7 +53,7 @@ class EngineConnection:
         return authorization(self.api_key)
 
     def redact(self, text: str) -> str:
-        """Take the key out of a text that somebody may read."""
+        """Remove the key from a text that is shown or stored."""
         return text.replace(self.api_key, "[key]") if self.api_key else text
 
     def redact_reply(self, text: str) -> str:

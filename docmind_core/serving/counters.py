@@ -55,7 +55,7 @@ async def read_settled_counters(
 ) -> CounterSnapshot | None:
     """Scrape until nothing runs or waits and two scrapes agree; None when the engine offers no counters of vLLM's.
 
-    After `timeout_s` the last scrape is returned as it is: its `idle` says whether requests were still going on. An
+    After `timeout_s` the last scrape is returned as it is: its `idle` says whether requests were still running. An
     engine that others run may be several: then the scrapes disagree although nothing runs, which is found out here, on
     `looks` new connections.
 
@@ -108,7 +108,7 @@ def _went_back(earlier: CounterSnapshot, later: CounterSnapshot) -> bool:
 
 
 def open_client(connection: EngineConnection) -> httpx.AsyncClient:
-    """Return a client for the routes beside the calls."""
+    """Return a client for all routes other than the calls."""
     return httpx.AsyncClient(
         headers=connection.headers,
         timeout=_TIMEOUT_S,

@@ -35,7 +35,7 @@ def read_delta(chunk: Mapping[str, Any], *, whole_allowed: bool) -> Delta:
     """
     choices = chunk.get("choices") or []
     if not isinstance(choices, list):
-        raise TypeError("choices that are no list")
+        raise TypeError("choices is not a list")
     for choice in choices:
         if (choice.get("index") or 0) == 0:
             break

@@ -125,7 +125,7 @@ def stop_engine(settings: Settings, announce: Announce) -> bool:
     """Stop the engine of this home; False when none runs.
 
     Raises:
-        UsageError: If it belongs to a benchmark that is still going on.
+        UsageError: If it belongs to a benchmark that is still running.
     """
     state = read_state(settings.home)
     if state is None:

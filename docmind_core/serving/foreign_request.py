@@ -1,4 +1,4 @@
-"""A request that somebody else's client makes of the model: what it says, recorded as it is."""
+"""A request that a client other than ours sends to the model, recorded as it is."""
 
 import hashlib
 import json
@@ -69,8 +69,8 @@ class ForeignRequest(ChatRequest):
         """The instructions of the request: system and developer messages, joined."""
         instructions = self.asked.get("instructions")
         found = [instructions] if isinstance(instructions, str) else []
-        told = (message for message in self._messages() if message.get("role") in ("system", "developer"))
-        return "\n".join([*found, *(_content_text(message.get("content")) for message in told)])
+        instructing = (message for message in self._messages() if message.get("role") in ("system", "developer"))
+        return "\n".join([*found, *(_content_text(message.get("content")) for message in instructing)])
 
     @cached_property
     def tools(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""One request of somebody else's client on its way to the engine and back, booked like a call of our own."""
+"""One request of another client on its way to the engine and back, booked like a call of our own."""
 
 import asyncio
 import json
@@ -112,7 +112,7 @@ class Forwarding:
         return web.Response(body=body, status=response.status, headers=_passed_on(response))
 
     async def _pass_stream(self, response: aiohttp.ClientResponse) -> web.StreamResponse:
-        """Pass on a stream as it comes; its end, which lets the client go on, is sent when the attempt is booked."""
+        """Pass on a stream as it comes; its end, which lets the client continue, is sent when the attempt is booked."""
         relayed = RelayedStream(hides_usage=self.request.route == CHAT and not self.request.wants_usage)
         to_client = web.StreamResponse(status=response.status, headers=_passed_on(response))
         with _noticing_its_end(to_client):
@@ -161,7 +161,7 @@ class Forwarding:
             self._attempt.cut("OutputInvalid", str(found))
 
     async def _refused(self, response: aiohttp.ClientResponse) -> web.StreamResponse:
-        """Book a response that is no reply, and pass it on; a redirect would lead the client past the proxy."""
+        """Book a response that is not a reply, and pass it on; a redirect would lead the client past the proxy."""
         status, body = response.status, self._without_key(await response.content.read(DETAIL_BYTES_MAX))
         if status < HTTP_CLIENT_ERROR:
             body = b"a redirect"

@@ -4,7 +4,7 @@ Usage: `python -m docmind_core.serving.keeper --grace 35 (--pipe FD | --detached
 
 The keeper leads its own session; the engine and all it starts are in its process group. With `--pipe` it holds
 the read end of a pipe whose write end only the platform has: a byte asks for an orderly stop, the end of the
-pipe without a byte says that the platform is gone. With `--detached` it lives until somebody sends SIGTERM.
+pipe without a byte says that the platform is gone. With `--detached` it lives until it receives SIGTERM.
 Measured with vLLM: a watchdog inside the API process isn't enough, since its workers survive it when it is killed.
 
 Standard library only: it lives as long as the engine does, in about 10 MB.
@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import NoReturn
 
 ORPHAN_GRACE_S = 3.0
-"""How long requests in flight get after the platform died: nobody waits for their answers."""
+"""How long requests in flight get after the platform died: their answers are of no use."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -44,7 +44,7 @@ def keep(command: list[str], *, pipe: int | None, grace_s: float) -> NoReturn:
         grace_s: Seconds that an orderly stop may take.
     """
     if os.getpgrp() != os.getpid():
-        os.setsid()  # started by hand: never kill the group of somebody's shell
+        os.setsid()  # started by hand: never kill the group of the user's shell
     # A SimpleQueue, unlike an Event, may be used by a signal handler that interrupts its own reader.
     reasons: SimpleQueue[float] = SimpleQueue()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: reasons.put(grace_s))

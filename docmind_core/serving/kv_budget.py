@@ -66,7 +66,7 @@ def kv_budget(folder: Path, *, gpu_gib: float, utilisation: float) -> KvBudget:
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if weights == 0:
         raise EngineStartError(
-            f"{folder}: there are no weights beside config.json. Put the model's *.safetensors there as well."
+            f"{folder}: there are no weights next to config.json. Put the model's *.safetensors there as well."
         )
     halved = weights if config.quantization_config else weights / 2
     return KvBudget(
@@ -85,7 +85,7 @@ def prepare_local_model(
         folder = settings.models / name
         budget = kv_budget(folder, gpu_gib=gpu_gib, utilisation=utilisation)
         refuse_what_does_not_fit(budget, _read_config(folder).max_position_embeddings, folder, window)
-        announce(f"the KV cache holds about {budget.tokens:,} tokens beside {budget.weights_gib:.1f} GiB of weights")
+        announce(f"the KV cache holds about {budget.tokens:,} tokens next to {budget.weights_gib:.1f} GiB of weights")
         return PreparedModel(folder=folder, revision=f"local:{name}", weights_hash=_weights_hash(folder))
 
     return prepare
@@ -100,8 +100,8 @@ def refuse_what_does_not_fit(budget: KvBudget, positions: int, folder: Path, win
     if budget.tokens < window:
         raise EngineStartError(
             f"{folder}: one sequence of {window:,} tokens needs {budget.sequence_gib(window):.1f} GiB of KV cache; "
-            f"beside {budget.weights_gib:.1f} GiB of weights {max(0.0, budget.kv_gib):.1f} GiB of "
-            f"{budget.memory_gib:.1f} are left. Use a smaller model, or one with fewer KV heads."
+            f"{budget.weights_gib:.1f} GiB of weights leave {max(0.0, budget.kv_gib):.1f} GiB of "
+            f"{budget.memory_gib:.1f}. Use a smaller model, or one with fewer KV heads."
         )
 
 

@@ -75,13 +75,13 @@ def start_engine(
 ) -> ManagedEngine:
     """Start an engine on loopback and wait until it is healthy.
 
-    A group that a dead owner left behind is ended first. The engine's output goes to a file in `settings.logs`.
+    A group that a dead owner left running is ended first. The engine's output goes to a file in `settings.logs`.
 
     Args:
         profile: How to start it.
         model_folder: The model to serve.
         settings: The home, for the log and the record of the engine.
-        announce: Told every few seconds how far the start is.
+        announce: Called every few seconds with the progress of the start.
         port: A free one by default.
         detached: Whether the engine lives on after this process.
 
@@ -105,12 +105,12 @@ def start_engine(
 
 
 def end_stale_group(settings: Settings, announce: Announce) -> None:
-    """End the engine that a dead owner of this home has left behind, if there is one."""
+    """End the engine that a dead owner of this home has left running, if there is one."""
     state = read_state(settings.home)
     if state is None or state.owner_lives or (state.detached and state.keeper_lives):
         return
     if group_members(state):
-        announce(f"ending the engine that a dead process left behind (process group {state.pgid})")
+        announce(f"ending the engine that a dead process left running (process group {state.pgid})")
         # With a dead owner the keeper is already stopping the group, within its own grace.
         end_group(state, grace_s=10.0)
     forget_state(settings.home, state)

@@ -22,7 +22,7 @@ class Sample:
 
 
 def read_samples(text: str) -> Iterator[Sample]:
-    """Yield every sample of a scrape; lines that are no samples are passed over."""
+    """Yield every sample of a scrape; lines that are not samples are skipped."""
     kinds: dict[str, str] = {}
     for line in text.splitlines():
         declared = _TYPE.match(line)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 _START_TICKS = 19
-"""Place of field 22, `starttime`, among those behind the name, which may itself hold blanks and brackets."""
+"""Place of field 22, `starttime`, among those after the name, which may itself contain blanks and brackets."""
 
 
 def start_mark(pid: int) -> str | None:

@@ -67,7 +67,7 @@ class ProfileFile(BaseModel):
     @classmethod
     def _refuse_a_command_without_a_port(cls, command: tuple[str, ...]) -> tuple[str, ...]:
         if command and not any("{port}" in word for word in command):
-            raise ValueError("no word holds {port}: the server has to listen where it is told to")
+            raise ValueError("no word contains {port}: the server must listen on the port it is given")
         return command
 
     @field_validator("limits")

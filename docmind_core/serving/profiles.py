@@ -42,7 +42,7 @@ class EngineProfile:
     """How long the server lets requests in flight finish once it is asked to stop."""
     start_timeout_s: float = 900.0
     prepare_model: Callable[[Settings, Callable[[str], None]], PreparedModel] = field(repr=False)
-    """Makes the model available; told where the home is and whom to tell about progress."""
+    """Makes the model available; gets the settings and a function that shows progress."""
     launcher: tuple[str, ...] = field(default=LAUNCHER, repr=False)
     server: tuple[str, ...] = ()
     """Command of a server that is not vLLM, with {model} and {port} in it; then `launcher` is not used."""

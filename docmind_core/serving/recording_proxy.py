@@ -130,7 +130,7 @@ class RecordingProxy:
             return said(
                 404, f"the proxy serves POST to /v1/{', /v1/'.join(ROUTES)} and GET of /v1/models, nothing else"
             )
-        return await self._call(desk, query or _told_by(http, desk), route, http)
+        return await self._call(desk, query or _query_of(http, desk), route, http)
 
     async def _call(self, desk: CallDesk, query: str | None, route: str, http: web.BaseRequest) -> web.StreamResponse:
         payload = await http.read()
@@ -158,7 +158,7 @@ class RecordingProxy:
             return said(BAD_GATEWAY, "the engine does not list its models")
 
 
-def _told_by(http: web.BaseRequest, desk: CallDesk) -> str | None:
+def _query_of(http: web.BaseRequest, desk: CallDesk) -> str | None:
     """Return the question that a request to the run's own address names: its trace, or its key."""
     trace = _TRACEPARENT.fullmatch(http.headers.get("traceparent", "").strip())
     if trace is not None and desk.knows(trace[1]):

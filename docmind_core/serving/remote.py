@@ -52,7 +52,7 @@ class EngineFacts:
 
 
 def engine_url(url: str) -> str:
-    """Normalise the URL of an engine: without `/v1`, a route behind it, and a trailing slash.
+    """Normalise the URL of an engine: without `/v1`, a route after it, and a trailing slash.
 
     Raises:
         UsageError: If it is not the URL of an HTTP server, or holds a key.

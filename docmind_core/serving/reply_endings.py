@@ -48,7 +48,7 @@ ADVICE: dict[str, str] = {
     TOOL_CALLS: "start the server without automatic tool calls: no tools are offered in the request",
     REFUSAL: "read `reply` in llm_calls: the model or the server refuses these questions",
     EMPTY: "check the model's chat template and stop words: it ends before it writes anything",
-    UNFINISHED: "check what lies between here and the server: it should pass finish_reason on",
+    UNFINISHED: "check proxies between here and the server: they should pass finish_reason on",
 }
 """What to change so that more queries are answered."""
 

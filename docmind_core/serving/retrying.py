@@ -28,9 +28,9 @@ class RetryPolicy:
     attempts: int = 4
     first_wait_s: float = 0.5
     longest_wait_s: float = 10.0
-    """Of the waits that nobody asked for."""
+    """Longest wait that the engine did not ask for."""
     longest_asked_s: float = 300.0
-    """An engine that asks for a longer wait than this is not waited for."""
+    """Longest wait that an engine may ask for; beyond it, the call fails."""
 
     def wait_s(self, attempt: int, asked_for_s: float | None) -> float:
         """Return the seconds to wait after failed attempt number `attempt` (from 1): never less than asked for.
@@ -45,12 +45,10 @@ class RetryPolicy:
         return attempt >= self.attempts or bool(self.objection(asked_for_s))
 
     def objection(self, asked_for_s: float | None) -> str:
-        """Say why a wait that was asked for is not waited out; "" for one that is."""
+        """Say why a requested wait is refused; "" for one that is granted."""
         if asked_for_s is None or asked_for_s <= self.longest_asked_s:
             return ""
-        return (
-            f"; it asks for a wait of {asked_for_s:,.0f} s, and no more than {self.longest_asked_s:,.0f} s are waited"
-        )
+        return f"; it asked us to wait {asked_for_s:,.0f} s; the maximum is {self.longest_asked_s:,.0f} s"
 
 
 class Retryable(Exception):

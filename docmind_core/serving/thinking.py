@@ -1,4 +1,4 @@
-"""Telling a model's thinking from its reply, where the engine leaves both in one text.
+"""Separating a model's thinking from its reply, where the engine leaves both in one text.
 
 An engine with a reasoning parser sends the thinking in a field of its own. Without one it arrives inside the text,
 between tags that depend on the model; many chat templates write the opening tag themselves, so that the text has only

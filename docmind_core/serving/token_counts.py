@@ -30,7 +30,7 @@ _PROMPTS_REMEMBERED = 32
 
 
 class _Bounded(ABC):
-    """A bound on a prompt's tokens: a token stands for at least one byte, the template costs what it costs.
+    """A bound on a prompt's tokens: a token is at least one byte, and the template costs a fixed number.
 
     It holds for every tokenizer that doesn't lengthen the text first, as byte-level BPE never does.
     """

@@ -17,12 +17,12 @@ def unreachable(connection: EngineConnection, what: str) -> EngineUnreachable:
     happened = f"the engine at {connection.base_url} {_short(connection.redact(what))}."
     if connection.log is None:
         return EngineUnreachable(
-            f"{happened} Check that it runs there and what its log says, then go on with --resume."
+            f"{happened} Check that it runs there and what its log says, then rerun with --resume."
         )
     said = "; ".join(last_words(connection.log)) or "nothing"
     return EngineUnreachable(
         f"{happened} Its log says: {_short(said)} (log: {connection.log}). "
-        "Go on with --resume; that starts the engine again if it has ended."
+        "Rerun with --resume, which starts the engine again if it has ended."
     )
 
 

@@ -16,7 +16,7 @@ def warm_up(url: str, model: str) -> None:
     """Have an engine on loopback fill in a tiny JSON schema, and forget it again.
 
     vLLM loads its chat template and its grammar compiler with the first request that needs them; measured on two
-    cores that took 3 s, and 16 s beside other work. The tokens are counted by the engine before a run begins.
+    cores that took 3 s, and 16 s alongside other work. The tokens are counted by the engine before a run begins.
 
     Raises:
         EngineStartError: If the engine can't do that.

@@ -22,7 +22,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CriticalPath:
-    """The longest chain of work in one query run, and what ran beside it."""
+    """The longest chain of work in one query run, and how much ran in parallel."""
 
     critical_path_s: float
     critical_path_tokens: int | None
@@ -39,21 +39,21 @@ class CriticalPath:
 def critical_path(work: Sequence[Work]) -> CriticalPath | None:
     """Measure one query run; None without work that took time.
 
-    What a piece of work waited for is inferred: the latest other piece that had ended when it began.
+    What a piece of work depends on is inferred: the latest other piece that had ended when it began.
     """
     ordered = sorted(
         (piece for piece in work if piece.t1 > piece.t0), key=lambda piece: (piece.t0, piece.t1, piece.span_id)
     )
     if not ordered:
         return None
-    waited_for = _predecessors(ordered)
-    seconds = _longest([(piece.t1 - piece.t0) / 1e9 for piece in ordered], waited_for)
+    predecessors = _predecessors(ordered)
+    seconds = _longest([(piece.t1 - piece.t0) / 1e9 for piece in ordered], predecessors)
     tokens = [piece.tokens for piece in ordered if piece.tokens is not None]
     known = len(tokens) == len(ordered)
     makespan = max(piece.t1 for piece in ordered) - ordered[0].t0
     return CriticalPath(
         critical_path_s=seconds,
-        critical_path_tokens=round(_longest(tokens, waited_for)) if known else None,
+        critical_path_tokens=round(_longest(tokens, predecessors)) if known else None,
         concurrency_ratio=sum(piece.t1 - piece.t0 for piece in ordered) / makespan,
         guide_parallel_savings=sum(map(_savings, _groups(ordered))) if known else None,
     )
@@ -67,10 +67,10 @@ def _predecessors(ordered: Sequence[Work]) -> list[int | None]:
     return [by_end[count - 1] if count else None for count in ended]
 
 
-def _longest(weights: Sequence[float], waited_for: Sequence[int | None]) -> float:
-    """Return the weight of the heaviest chain; a predecessor stands before its successor."""
+def _longest(weights: Sequence[float], predecessors: Sequence[int | None]) -> float:
+    """Return the weight of the heaviest chain; a predecessor comes before its successor."""
     chains: list[float] = []
-    for weight, number in zip(weights, waited_for, strict=True):
+    for weight, number in zip(weights, predecessors, strict=True):
         chains.append(weight + (chains[number] if number is not None else 0))
     return max(chains)
 

@@ -50,7 +50,7 @@ def log_payoffs(runs: Values, clusters: NDArray[np.int64]) -> Values:
     codes = np.unique(clusters[usable], return_inverse=True)[1]
     if not len(codes) or len(runs) < 2:
         return np.zeros(len(RATES))
-    # A run that lacks one of a cluster's values has NaN as its sum, and is no run of that cluster.
+    # A run that lacks one of a cluster's values has NaN as its sum, and does not count for that cluster.
     sums = np.array([np.bincount(codes, weights=row) for row in runs[:, usable]])
     counts = np.isfinite(sums).sum(axis=0)
     deviations = sums - np.nansum(sums, axis=0) / counts

@@ -61,7 +61,7 @@ class OwnMetric(BaseModel):
         )
 
     def allows(self, value: float) -> bool:
-        """Say whether a value lies in the range that the scorer declares."""
+        """Say whether a value is in the range that the scorer declares."""
         if self.range == "0 or 1":
             return value in (0.0, 1.0)
         low, high = bounds_of(self.range)

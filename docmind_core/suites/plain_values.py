@@ -10,12 +10,12 @@ PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1000}$")]
 """A name, a path or a URL: no control characters, which a terminal would obey."""
 
 
-_TOLD = re.compile(r"[-+.0-9]{1,20}|yes|no|on|off|true|false", re.IGNORECASE)
-"""Texts that an error may repeat; any other may be a key that stands in the wrong place."""
+_SHOWABLE = re.compile(r"[-+.0-9]{1,20}|yes|no|on|off|true|false", re.IGNORECASE)
+"""Texts that an error may repeat; any other may be a secret key in the wrong place."""
 
 
 def _text(value: str) -> str:
-    return f"the text {value!r}; write it without quotes" if _TOLD.fullmatch(value) else "text"
+    return f"the text {value!r}; write it without quotes" if _SHOWABLE.fullmatch(value) else "text"
 
 
 def _number(value: object) -> object:

@@ -1,4 +1,4 @@
-"""YAML as far as a suite needs it: plain data, each key once, and the line that each value stands on."""
+"""YAML as far as a suite needs it: plain data, each key once, and the line of each value."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 
 
 class PlainYamlError(Exception):
-    """The text is no plain YAML; carries the line, from 1, where one is to blame."""
+    """The text is not plain YAML; carries the line, from 1, where one is to blame."""
 
     def __init__(self, problem: str, line: int | None) -> None:
         super().__init__(problem)
@@ -32,7 +32,7 @@ class PlainYamlError(Exception):
 
 
 def read_plain_yaml(text: str) -> tuple[Any, "Lines"]:
-    """Return the content of a YAML text, and where its parts stand.
+    """Return the content of a YAML text, and the lines of its parts.
 
     Raises:
         PlainYamlError: Not YAML, or more than plain data: aliases (they can blow up to gigabytes), tags, keys that
@@ -74,7 +74,7 @@ _PlainDumper.add_representer(str, _quoted_if_ambiguous)
 
 
 class Lines:
-    """On which line of a YAML text each part stands."""
+    """The line of each part of a YAML text."""
 
     def __init__(self, root: yaml.Node | None) -> None:
         """Remember the tree that the text was read into."""

@@ -54,7 +54,7 @@ class AlertOverride(BaseModel):
 class Suite(BaseModel):
     """One suite file, validated; unknown keys are refused."""
 
-    # Inputs are hidden in errors: a key that stands in the wrong place would be stored with the traceback.
+    # Inputs are hidden in errors: a secret key in the wrong place would be stored with the traceback.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
@@ -103,7 +103,7 @@ class Suite(BaseModel):
     """A saving may be claimed though the ledger could not be balanced; the report says so. A wrong ledger never."""
     alerts: dict[str, AlertOverride] = Field(default_factory=dict)
     schedule: str | None = None
-    """Cron expression; the schedule exists in Dagster and is stopped until somebody starts it."""
+    """Cron expression; the schedule exists in Dagster and is stopped until it is started."""
     timezone: str = "UTC"
     channels: tuple[str, ...] = ()
 
@@ -147,7 +147,7 @@ class Suite(BaseModel):
     def _refuse_urls_of_channels(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
         if all(CHANNEL_NAME.fullmatch(channel) for channel in channels):
             return channels
-        # The text is not shown: somebody may have written the URL itself, and its token, here.
+        # The text is not shown: it may be the URL itself, with its token.
         raise ValueError(
             "an entry is not a name of lower-case letters, digits, - and _. Write a name here, "
             "and its URL into the environment: DOCMIND_CHANNEL_<NAME>"
@@ -195,7 +195,7 @@ class Suite(BaseModel):
 
     @property
     def engine_is_remote(self) -> bool:
-        """Whether `engine` is the URL of a server that somebody else runs."""
+        """Whether `engine` is the URL of a server that someone else runs."""
         return self.engine.startswith(("http://", "https://"))
 
 
@@ -236,7 +236,7 @@ def load_suite(name_or_path: str) -> Suite:
     return suite.model_copy(update={"query_set": query_set, "systems": systems, "metrics": metrics})
 
 
-def lasting_name(name_or_path: str) -> str:
+def persistent_name(name_or_path: str) -> str:
     """Return what names the same suite from every folder: a bundled name as it is, a path in full."""
     return name_or_path if name_or_path in bundled_suite_names() else str(Path(name_or_path).resolve())
 

@@ -32,7 +32,7 @@ ALERT_EVALUATIONS = Table(
         "value": ("double", "In the metric's unit; NULL when there is no data"),
         "value_low": ("double", "Lower end of its 95 % interval"),
         "value_high": ("double", "Upper end of its 95 % interval"),
-        "n": ("integer", "Values behind it"),
+        "n": ("integer", "Number of values"),
         "threshold": ("double", "The limit"),
         "test": ("varchar", "What decided: quantile_test, binomtest, ci_bound, point or failure"),
         "outcome": ("varchar", "bad, ok, band (neither) or nodata, which never fires and never resolves"),
@@ -70,7 +70,7 @@ ALERT_DELIVERIES = Table(
     columns={
         **_BENCHMARK_RUN,
         "seq": ("integer", "Message of the benchmark run, from 1"),
-        "channel": ("varchar", "Name of the channel; its URL is stored nowhere"),
+        "channel": ("varchar", "Name of the channel; its URL is never stored"),
         "attempt": ("integer", "From 1"),
         "status": ("varchar", "delivered, failed, or gave_up: the last row of a message that is not sent again"),
         "error": ("varchar", "Why it failed, secrets left out"),
@@ -90,7 +90,7 @@ DUE_NOTIFICATIONS = Table(
 )
 WATCHED_SCHEDULES = Table(
     name="watched_schedules",
-    comment="One row is a suite whose schedule somebody has started, as the daemon saw it last",
+    comment="One row is a suite with an active schedule, as the daemon saw it last",
     key=("suite",),
     columns={
         "suite": ("varchar", "Name of the suite"),

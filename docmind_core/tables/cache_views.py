@@ -14,7 +14,7 @@ CACHE_SUMMARY = View(
         "cache_hits": "Of them, answered by the cache",
         "cache_misses": "Of them, not answered; cache_lookups says why",
         "cache_hit_ratio": "cache_hits / lookups, in [0, 1]",
-        "wrong_hit_ratio": "Wrong hits / hits, of caches that match by meaning; NULL for exact keys",
+        "wrong_hit_ratio": "Wrong hits / hits, of caches that match semantically; NULL for exact keys",
         "lookup_p50_s": "Median seconds of a lookup",
     },
 )

@@ -19,7 +19,7 @@ def open_new(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def open_in_memory() -> duckdb.DuckDBPyConnection:
-    """Open an empty database that no file stands behind."""
+    """Open an empty database in memory, without a file."""
     return _quiet(duckdb.connect(config=_CONFIG))
 
 
@@ -32,7 +32,7 @@ def bound(connection: duckdb.DuckDBPyConnection, *, memory: str, folder: Path, s
     """Keep a connection from taking the machine, and from every file but its own; it can't lift these bounds itself.
 
     Args:
-        connection: Of a question of somebody's own.
+        connection: Of a query that the user wrote.
         memory: What it may hold, as DuckDB writes sizes.
         folder: Empty; what does not fit into memory goes there.
         spilled: How much of that there may be.

@@ -52,6 +52,6 @@ class Macro:
 
     name: str
     parameters: str
-    """As they stand in `create macro`, defaults included."""
+    """As in `create macro`, defaults included."""
     comment: str
     """Says what one row is and what the parameters mean."""

@@ -1,4 +1,4 @@
-"""The questions behind the two gates of a benchmark run: is its ledger balanced, is it complete."""
+"""The queries of the two gates of a benchmark run: is its ledger balanced, is it complete."""
 
 from dataclasses import dataclass
 

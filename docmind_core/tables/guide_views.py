@@ -105,7 +105,7 @@ METRIC_HISTORY = View(
         "run_number": "Place of the benchmark run in this home, from 1: the order of the series",
         "started_at": "UTC start of the run",
         "value": "In the metric's unit: mean over queries for quality, sum for tokens, percentile for times",
-        "n": "Query runs behind the value; for calls and agents, their number",
+        "n": "Query runs in the value; for calls and agents, their number",
         "missing_because": "Why there is no value",
         "has_clock": "True for times: they are shown over time and decide nothing between nights",
         "previous_run_id": "Run before it in the series",

@@ -53,7 +53,7 @@ CALLER_COLUMNS = {
 """Of `llm_calls`."""
 
 EARLIER_COLUMN = {
-    "earlier_turns": ("integer", "Turns of user and assistant before the query; 0 for a query that stands alone"),
+    "earlier_turns": ("integer", "Turns of user and assistant before the query; 0 for a query without history"),
 }
 """Of `query_runs`."""
 
@@ -94,7 +94,7 @@ ESTIMATE_COLUMNS = {
 READ_AS_COLUMN = {
     "passages_read_as": (
         "varchar",
-        "Text by chunk id of the passages that the context window cut or that a near-duplicate stood for, JSON; "
+        "Text by chunk id of the passages that the context window cut or that a near-duplicate represents, JSON; "
         "NULL when each was read as it was found",
     ),
 }

@@ -27,7 +27,7 @@ CONTEXT_REDUCTIONS = Table(
         "evidence_missing_because": ("varchar", "no_gold where the query has no gold spans"),
         "outcome": (
             "varchar",
-            "fits; over, when the next strategy had to go on; refused, when none was left: nothing was sent",
+            "fits; over, when the next strategy was needed; refused, when none was left: nothing was sent",
         ),
     },
     checks=(
@@ -52,14 +52,14 @@ CACHE_LOOKUPS = Table(
         "key_hash": ("varchar", "sha256 over normalised query, level, versions, model and corpus"),
         "age_s": ("double", "Seconds since the entry was written; NULL for a miss"),
         "duration_s": ("double", "Seconds of the lookup alone"),
-        "wrong_hit": ("boolean", "Of caches that match by meaning alone; NULL for exact keys, which can't be wrong"),
+        "wrong_hit": ("boolean", "Only of caches that match semantically; NULL for exact keys, which can't be wrong"),
     },
     checks=("hit = (missed_because is null)", "hit = (age_s is not null)"),
 )
 
 ROUTE_DECISIONS = Table(
     name="route_decisions",
-    comment="One row is a router's decision how to search, beside what the level's rules say",
+    comment="One row is a router's decision how to search, with what the level's rules say",
     key=(*KEY, "decision"),
     columns={
         **QUERY_COLUMNS,
@@ -76,7 +76,7 @@ ROUTE_DECISIONS = Table(
         "fell_back_because": (
             "varchar",
             "late: a cheaper level's rules decided; deadline, invalid_output or call_failed: not the model; "
-            "one_strategy: nothing to ask about; not_open; NULL when nothing stood in for anything",
+            "one_strategy: nothing to ask about; not_open; NULL when there was no fallback",
         ),
         "reasoning": ("varchar", "Which rule fitted, or that the model chose"),
         "top_k": ("integer", "Candidates that the level asks for: 10, 15 or 20; a suite's own top_k may ask for more"),
@@ -94,7 +94,7 @@ ROUTE_DECISIONS = Table(
 AGENT_FAILURES = Table(
     name="agent_failures",
     comment="One row is an agent that failed in a query, or that had not run yet when another one failed: skipped. "
-    "What was skipped is no execution: it has no span. A single pass answered instead, see query_runs.fallback",
+    "What was skipped is not an execution: it has no span. A single pass answered instead, see query_runs.fallback",
     key=(*KEY, "failure"),
     columns={
         **QUERY_COLUMNS,
@@ -109,7 +109,7 @@ AGENT_FAILURES = Table(
 
 RERANKS = Table(
     name="reranks",
-    comment="One row is the candidates of a query ordered anew, by the model or, where it failed, by MMR",
+    comment="One row is the reordered candidates of a query, by the model or, where it failed, by MMR",
     key=(*KEY, "rerank"),
     columns={
         **QUERY_COLUMNS,
@@ -133,7 +133,7 @@ RERANKS = Table(
 RETRIEVED = Table(
     name="retrieved",
     comment="One row is a ranked chunk, of one search or of the candidates fused from a query's searches; "
-    "candidates go on until 10 documents are ranked",
+    "candidates continue until 10 documents are ranked",
     key=(*KEY, "ranking", "span_id", "rank"),
     columns={
         **QUERY_COLUMNS,

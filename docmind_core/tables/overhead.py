@@ -21,7 +21,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordination:
-    """Where the time of one query run went; the fields stand in the order of `sql/overhead.sql`."""
+    """Where the time of one query run went; the fields are in the order of `sql/overhead.sql`."""
 
     wall_s: float
     busy_s: float

@@ -164,7 +164,7 @@ QUERY_RUNS = Table(
         "parallelism_ratio": ("double", "Sum of leaf work / its union"),
         "critical_path_s": (
             "double",
-            "Seconds of the longest chain of leaf work that waited for each other (inferred)",
+            "Seconds of the longest chain of leaf work that depends on each other (inferred)",
         ),
         "critical_path_tokens": ("bigint", "Prompt + completion tokens of the heaviest such chain"),
         "concurrency_ratio": ("double", "Sum of leaf work / time from its first start to its last end"),

@@ -37,7 +37,7 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 
 
 def segment_path(folder: Path, table: str, run_id: str) -> Path:
-    """Return where the rows of `table` for `run_id` stand.
+    """Return the path of the rows of `table` for `run_id`.
 
     Raises:
         StoreError: If there is no such table, or if `run_id` can't be a file name.

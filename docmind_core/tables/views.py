@@ -1,4 +1,4 @@
-"""The views of the published database: their columns and comments; their queries stand in `sql/`."""
+"""The views of the published database: their columns and comments; their queries are in `sql/`."""
 
 from docmind_core.tables.ablation_tables import ABLATION
 from docmind_core.tables.alert_tables import ALERTING_HEALTH, OPEN_ALERTS

@@ -1,4 +1,4 @@
-"""Samples of GPUs, host and KV cache while an arm runs, taken by a thread beside it."""
+"""Samples of GPUs, host and KV cache while an arm runs, taken by a thread in the background."""
 
 import json
 import platform

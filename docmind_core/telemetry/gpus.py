@@ -33,7 +33,7 @@ class Gpus:
 
 
 def open_gpus() -> Gpus:
-    """Load NVML and find the GPUs; without driver, library or GPU there are none, which is no error."""
+    """Load NVML and find the GPUs; without driver, library or GPU there are none, which is not an error."""
     try:
         pynvml.nvmlInit()
         devices = tuple(_open(index) for index in range(pynvml.nvmlDeviceGetCount()))

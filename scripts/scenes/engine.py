@@ -15,7 +15,7 @@ from tests.serving.server_habits import HABITS
 
 
 def engine_gone(stage: Stage) -> str:
-    """The engine dies in the middle, comes back, and the run goes on."""
+    """The engine dies in the middle, comes back, and the run continues."""
     stage.write_suite()
     stage.engine.faults = deque([None, None, *["drop"] * 40])
     stage.engine.healthy = False
@@ -59,7 +59,7 @@ def engine_killed(stage: Stage) -> str:
 
 
 def stale_engine(stage: Stage) -> str:
-    """The platform and the engine's keeper are killed with -9: nobody is left to end the engine."""
+    """The platform and the engine's keeper are killed with -9: nothing is left to end the engine."""
     stage.write_suite(engine="cpu-smollm2")
     with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
         stage.read_until(process, "queries\n")
@@ -71,7 +71,7 @@ def stale_engine(stage: Stage) -> str:
 
 
 def shared_engine(stage: Stage) -> str:
-    """Somebody else asks the engine something during the run."""
+    """Another client asks the engine something during the run."""
     others = iter([True])
 
     def reply(body: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
 
 
 def disk_full(stage: Stage) -> str:
-    """The disk fills up during the third call; with room the run goes on."""
+    """The disk fills up during the third call; with space freed the run resumes."""
     with mounted(stage.folder / "small", "-t", "tmpfs", "-o", "size=24m", "tmpfs") as folder:
         home, calls = str(folder / "home"), iter(range(1, 1000))
 

@@ -1,4 +1,4 @@
-"""What a user sees when a run is interrupted, and when it goes on."""
+"""What a user sees when a run is interrupted, and when it resumes."""
 
 import signal
 from collections import deque
@@ -20,7 +20,7 @@ def killed(stage: Stage) -> str:
 
 
 def platform_killed(stage: Stage) -> str:
-    """The platform is killed with -9 in the middle; then it goes on."""
+    """The platform is killed with -9 in the middle; then it is resumed."""
     first = killed(stage)
     return f"{first}\n{stage.shown('bench', 'toy.yaml', '--resume')}"
 
@@ -67,7 +67,7 @@ clock.read_wall_clock = read_wall_clock
 
 
 def clock_jump(stage: Stage) -> str:
-    """Somebody sets the clock an hour forward during the run."""
+    """The clock is set an hour forward during the run."""
     stage.write_suite()
     with stage.start("bench", "toy.yaml", first=CLOCK_SET) as process:
         return stage.block(("bench", "toy.yaml"), process.communicate()[0], process.returncode)

@@ -33,7 +33,7 @@ def error_500(stage: Stage) -> str:
 
 
 def busy_429(stage: Stage) -> str:
-    """The server asks for patience: a second."""
+    """The server asks us to wait a second."""
     waited = (
         "select query_id, attempt, status, http_status, "
         "round(epoch(sent_at - lag(sent_at) over (partition by query_id order by attempt)), 1) as after_s "
@@ -63,7 +63,7 @@ def cut_off(stage: Stage) -> str:
 
 
 def garbage(stage: Stage) -> str:
-    """Something that is no engine answers once."""
+    """Something that is not an engine answers once."""
     stage.engine.faults = deque(["garbage"])
     stage.shown("bench", "toy.yaml")
     return stage.shown("sql", "select query_id, status, error_type, error_message from query_runs order by 1")

@@ -45,7 +45,10 @@ def test_a_lever_that_is_added_is_found_wherever_it_stands_in_a_name(arm, has):
         ("naive+speed", "there is no lever 'speed'. Known levers: fixed_edges, parallel_tools"),
         ("naive+dedupe+dedupe", "a lever is named twice"),
         ("naive+dedupe+fixed_edges", r"one name; write it naive\+fixed_edges\+dedupe"),
-        ("naive+fixed_edges+forward_message", "contradict each other: without a supervisor nobody writes the answer"),
+        (
+            "naive+fixed_edges+forward_message",
+            "contradict each other: without a supervisor no agent rewrites the answer",
+        ),
         ("naive+fixed_edges+no_handoff_messages", "contradict each other: without a supervisor there are no hand-off"),
         ("naive-dedupe", r"no lever to leave out; add one: naive\+dedupe"),
         ("naive+fp8_kv_cache", "the embedded CPU engine has no FP8 KV cache"),

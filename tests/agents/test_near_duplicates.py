@@ -42,7 +42,7 @@ def test_short_passages_are_repeats_only_when_they_are_equal():
 
 def test_what_was_read_before_is_not_returned():
     first, second = make_hit(1, text=LONG), make_hit(2, text=LONG)
-    assert without_near_duplicates([second], beside=[first]) == ()
+    assert without_near_duplicates([second], already_read=[first]) == ()
 
 
 def test_the_search_for_a_repeat_finds_what_comparing_each_with_each_finds():

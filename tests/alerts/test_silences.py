@@ -93,4 +93,4 @@ def test_a_url_in_the_place_of_a_channels_name_is_stored_nowhere_and_the_other_c
     assert [waiting.channel for waiting in waiting_messages(home, key_of(1), 1)] == ["ops"]
     with open_alerts_database(home) as connection:
         assert "token-a" not in "".join(connection.iterdump()) + caplog.text
-    assert "1 channels of a suite are no names" in caplog.text
+    assert "1 channels of a suite have invalid names" in caplog.text

@@ -60,8 +60,8 @@ def vague_name(path: str, text: str) -> Iterator[str]:
 
 
 def code_in_init(path: str, text: str) -> Iterator[str]:
-    """An `__init__.py` with anything beside its docstring."""
-    if PurePosixPath(path).name != "__init__.py":
+    """An `__init__.py` with anything but its docstring; `docmind_core` has `open_home`, which notebooks import."""
+    if PurePosixPath(path).name != "__init__.py" or path == "docmind_core/__init__.py":
         return
     body = ast.parse(text).body
     docstring = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)

@@ -51,8 +51,8 @@ def test_the_suite_for_those_who_come_from_another_tool_is_valid():
         assert Suite.model_validate(yaml.safe_load(text)).systems
 
 
-def test_the_engine_profile_of_the_readme_is_valid():
-    text = (PROJECT / "README.md").read_text("utf-8")
+def test_the_engine_profile_of_the_page_is_valid():
+    text = (PROJECT / "docs" / "engines.md").read_text("utf-8")
     (profile,) = [block for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL) if "flags:" in block]
     assert ProfileFile.model_validate(read_plain_yaml(profile)[0]).limits == {"vram_process_peak_gb": 22}
     assert ProfileFile.model_validate(read_plain_yaml(profile.replace("# command", "command"))[0]).command

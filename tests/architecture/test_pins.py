@@ -31,7 +31,7 @@ def engine_requirements() -> list[Requirement]:
 
 def installed_needs() -> dict[str, str]:
     """Name to installed version, of every package that this project's requirements lead to here."""
-    waiting = [("docmind-eval", extra) for extra in ("", "dev", "embeddings", "examples")]
+    waiting = [("docmind-eval", extra) for extra in ("", "dev", "docs", "embeddings", "examples")]
     waiting += [(need.name, extra) for need in engine_requirements() for extra in ("", *need.extras)]
     seen: set[tuple[str, str]] = set()
     found: dict[str, str] = {}

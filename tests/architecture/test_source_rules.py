@@ -18,8 +18,10 @@ CORE = "docmind_core/runs/example.py"
         pytest.param(rules.vague_name, "docmind_core/runs/utils.py", "", id="utils"),
         pytest.param(rules.vague_name, "docmind_core/common/names.py", "", id="folder common"),
         pytest.param(rules.vague_name, "docmind_core/runs/string_helpers.py", "", id="string_helpers"),
-        pytest.param(rules.code_in_init, "docmind_core/__init__.py", '"""Doc."""\nfrom a import b\n', id="re-export"),
-        pytest.param(rules.code_in_init, "docmind_core/__init__.py", "", id="empty __init__"),
+        pytest.param(
+            rules.code_in_init, "docmind_core/runs/__init__.py", '"""Doc."""\nfrom a import b\n', id="re-export"
+        ),
+        pytest.param(rules.code_in_init, "docmind_core/runs/__init__.py", "", id="empty __init__"),
         pytest.param(rules.environment_reads, CORE, "import os\nos.environ['A']\n", id="os.environ"),
         pytest.param(rules.environment_reads, CORE, "import os\nos.getenv('A')\n", id="os.getenv"),
         pytest.param(rules.environment_reads, CORE, "from os import environ\n", id="from os import environ"),
@@ -43,7 +45,7 @@ def test_a_planted_violation_is_caught(rule, path, text):
         pytest.param(rules.long_file, CORE, "x = 1\n" * 300, id="file of 300 lines"),
         pytest.param(rules.long_functions, CORE, "def f():\n" + "    x = 1\n" * 39, id="function of 40 lines"),
         pytest.param(rules.vague_name, "docmind_core/runs/stream_timing.py", "", id="telling name"),
-        pytest.param(rules.code_in_init, "docmind_core/__init__.py", '"""Doc."""\n', id="docstring only"),
+        pytest.param(rules.code_in_init, "docmind_core/runs/__init__.py", '"""Doc."""\n', id="docstring only"),
         pytest.param(rules.environment_reads, "docmind_core/settings.py", "import os\nos.environ\n", id="settings"),
         pytest.param(rules.environment_reads, CORE, "import os\nos.replace(a, b)\n", id="other names of os"),
         pytest.param(rules.homeless_imports, "docmind_core/tables/x.py", "import duckdb\n", id="duckdb at home"),

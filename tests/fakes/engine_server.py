@@ -219,7 +219,7 @@ class FakeEngine:
         writer = streams[1]
         begin_stream(writer)
         planted = {
-            "garbage": "<html>this is no event stream</html>\n\n",
+            "garbage": "<html>not an event stream</html>\n\n",
             "error": 'data: {"error": {"message": "planted"}}\n\n',
         }
         if isinstance(fault, Stream):

@@ -86,7 +86,7 @@ def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
     (state,) = list_benchmark_runs(home)
     assert code == EXIT_INTERRUPTED, shown
     told = [line for line in shown.splitlines() if line][-1]  # click ends an interruption with a blank line
-    assert told == f"interrupted; go on with: docmind bench {suite} --resume {state.benchmark_run}"
+    assert told == f"interrupted; resume with: docmind bench {suite} --resume {state.benchmark_run}"
     assert "Traceback" not in shown
     assert (state.finished, state.queries_done) == (False, 2)
     with open_instance(home) as instance:
@@ -132,7 +132,7 @@ def test_a_platform_killed_with_9_is_told_of_by_the_next_run_and_goes_on(bench_h
 
     assert run(["bench", suite]) == 0
     told = f"the process of {killed.benchmark_run} had died: its Dagster run is failed now, its slot free. "
-    assert f"{told}Go on with it later: docmind bench {suite} --resume {killed.benchmark_run}" in capfd.readouterr().err
+    assert f"{told}Resume it later: docmind bench {suite} --resume {killed.benchmark_run}" in capfd.readouterr().err
     assert run(["bench", suite, "--resume", killed.benchmark_run]) == 0
     assert "had died" not in capfd.readouterr().err
 

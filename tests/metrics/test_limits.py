@@ -97,9 +97,9 @@ def test_a_point_on_enough_values_and_one_on_no_percentile_are_taken(changes):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("pass_ratio_min", 80, "80 lies outside 0 to 1; for 80 % write 0.8"),
-        ("context_utilisation_ratio", 90, "90 lies outside 0 to 1; for 90 % write 0.9"),
-        ("ndcg@10_min", -0.1, "-0.1 lies outside 0 to 1"),
+        ("pass_ratio_min", 80, "80 is outside 0 to 1; for 80 % write 0.8"),
+        ("context_utilisation_ratio", 90, "90 is outside 0 to 1; for 90 % write 0.9"),
+        ("ndcg@10_min", -0.1, "-0.1 is outside 0 to 1"),
         ("exact_match_min", 0, "at least 0 is always met"),
         ("pass_ratio_min", 1, "at least 1 is never met"),
         ("over_abstention", 0, "at most 0 is never met"),

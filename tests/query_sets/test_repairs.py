@@ -120,7 +120,7 @@ def test_a_set_without_documents_is_read_with_a_note(tmp_path):
         ([{"text": "Paris"}], "evidence.0.doc_id: is missing"),
         ([{"doc_id": "d1"}], "evidence.0.text: is missing"),
         ([{"doc_id": 1, "text": "Paris"}], "evidence.0.doc_id: should be text in quotes, got 1"),
-        ([{"doc_id": "..", "text": "Paris"}], "evidence.0.doc_id: an id is no path"),
+        ([{"doc_id": "..", "text": "Paris"}], "evidence.0.doc_id: an id is not a path"),
         ([["France", 0]], "evidence.0: should be an object, got ['France', 0]"),
         (["Paris"], "evidence.0: should be an object, got 'Paris'"),
     ],

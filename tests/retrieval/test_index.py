@@ -104,7 +104,7 @@ def test_what_a_dead_process_left_is_removed_and_a_living_one_is_left_alone(open
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(RetrievalError, match=r"can't be saved: .* Make room or set DOCMIND_HOME elsewhere"):
+    with pytest.raises(RetrievalError, match=r"can't be saved: .* Free up disk space, or move DOCMIND_HOME"):
         open_index(DOCUMENTS, folder=tmp_path / "file", strategies=[KEYWORD], announce=print)
 
 
@@ -121,7 +121,7 @@ def test_an_unknown_strategy_is_refused(opened):
 
 
 def test_a_document_that_stands_twice_is_refused(opened):
-    with pytest.raises(RetrievalError, match="a doc_id stands twice"):
+    with pytest.raises(RetrievalError, match="duplicate doc_id"):
         opened([make_document("d"), make_document("d")])
 
 

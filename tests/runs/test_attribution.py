@@ -10,7 +10,7 @@ from docmind_core.errors import RunError
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.journal import Journal, QueryKey
-from docmind_core.runs.query_tools import EngineSeat, RecordingTools
+from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.chat_client import ChatClient
@@ -26,7 +26,7 @@ async def tools(tmp_path, engine):
     with Journal(tmp_path / "journal.sqlite") as journal:
         async with ChatClient(connection, in_flight=1) as client:
             yield RecordingTools(
-                engine=EngineSeat(client=client, model="fake-model", session="s"),
+                engine=EngineBinding(client=client, model="fake-model", session="s"),
                 index=None,
                 journal=journal,
                 clock=read_anchor(),

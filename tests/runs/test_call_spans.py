@@ -11,7 +11,7 @@ from docmind_core.agents.context import ROUTER
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.journal import Journal, QueryKey
-from docmind_core.runs.query_tools import EngineSeat, RecordingTools
+from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.serving.chat_client import ChatClient
@@ -33,7 +33,7 @@ async def asking(engine, folder, **changes):
     with Journal(folder / "journal.sqlite") as journal:
         async with ChatClient(connect(engine), **{"in_flight": 4, **changes}) as client:
             tools = RecordingTools(
-                engine=EngineSeat(client=client, model=engine.model, session=None),
+                engine=EngineBinding(client=client, model=engine.model, session=None),
                 index=None,
                 journal=journal,
                 clock=read_anchor(),

@@ -30,12 +30,12 @@ def test_runs_and_tables_are_counted_and_an_unfinished_run_says_how_to_go_on(hom
 
     runs = [finding.text for finding in examine(home) if finding.what == "run"]
     assert f"{key}, finished" in runs
-    assert f"{started}, 0 of ? queries; go on: docmind bench later --resume {started}" in runs
+    assert f"{started}, 0 of ? queries; resume it: docmind bench later --resume {started}" in runs
     assert findings(home)["database"].text.startswith("1 runs, 6 calls, ")
 
     of_a_file = freeze_benchmark_run(make_suite(name="of-a-file"), home, named="/my suites/toy.yaml")
     runs = [finding.text for finding in examine(home) if finding.what == "run"]
-    assert f"{of_a_file}, 0 of ? queries; go on: docmind bench '/my suites/toy.yaml' --resume {of_a_file}" in runs
+    assert f"{of_a_file}, 0 of ? queries; resume it: docmind bench '/my suites/toy.yaml' --resume {of_a_file}" in runs
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, which nobody can write to, root neither")

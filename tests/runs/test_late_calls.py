@@ -16,7 +16,7 @@ from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.journal import Journal, QueryKey
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.runs.query_tools import EngineSeat, RecordingTools
+from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.chat_client import ChatClient
@@ -36,7 +36,7 @@ async def asking(engine, folder, *, in_flight=2, **changes):
     with Journal(folder / "journal.sqlite") as journal:
         async with ChatClient(connection, in_flight=in_flight) as client:
             tools = RecordingTools(
-                engine=EngineSeat(client=client, model="fake-model", session="s"),
+                engine=EngineBinding(client=client, model="fake-model", session="s"),
                 index=None,
                 journal=journal,
                 clock=read_anchor(),

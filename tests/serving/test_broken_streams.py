@@ -151,7 +151,7 @@ async def test_an_engine_that_asks_for_an_hour_is_not_waited_for():
 
     assert len(book.ends) == 1
     assert "HTTP 429" in text
-    assert "asks for a wait of 3,600 s, and no more than 300 s are waited" in text
+    assert "asked us to wait 3,600 s; the maximum is 300 s" in text
 
 
 async def test_a_redirect_is_refused_and_not_followed():

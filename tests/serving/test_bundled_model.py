@@ -167,7 +167,9 @@ def test_a_file_that_cant_be_read_is_damage_and_not_a_lack_of_room(home, worksho
     assert damage(folder) is None
 
 
-@pytest.mark.parametrize(("number", "advice"), [(errno.ENOSPC, "Make room there"), (errno.EACCES, "See who may write")])
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "Free up disk space there"), (errno.EACCES, "See who may write")]
+)
 def test_room_is_asked_for_only_where_it_is_lacking(home, workshop, number, advice):
     workshop.failure = OSError(number, "planted")
 

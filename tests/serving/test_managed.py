@@ -140,7 +140,7 @@ def test_what_a_dead_run_left_behind_is_ended_at_the_next_start(home, tmp_path, 
     engine.stop()
 
     assert len(left_behind) == 2
-    assert said[0] == f"ending the engine that a dead process left behind (process group {stale.pgid})"
+    assert said[0] == f"ending the engine that a dead process left running (process group {stale.pgid})"
     assert group_members(stale) == []
 
 

@@ -60,7 +60,7 @@ def test_the_limits_of_a_profile_go_before_the_guide_s_and_after_the_suite_s(hom
         (MINE.replace("20,", "-1,"), "mine.yaml:5: limits: at most -1 is never met"),
         (MINE.replace("vram_process_peak_gb", "vram"), "mine.yaml:5: limits: there is no limit 'vram'"),
         (f"{MINE}plumbing: yes", "mine.yaml:6: yes is true to some readers of YAML"),
-        (f"{MINE}command: [serve]", "mine.yaml:6: command: no word holds {port}"),
+        (f"{MINE}command: [serve]", "mine.yaml:6: command: no word contains {port}"),
         (f"{MINE}model: again", "mine.yaml:6: not valid YAML: duplicate key 'model'"),
         (f"{MINE}dialect: my_dialect.py:Mine", "my_dialect.py can't be read"),
         (f"{MINE}dialect: json:dumps", "json:dumps is not a dialect: it lacks name, choices"),

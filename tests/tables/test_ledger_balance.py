@@ -184,7 +184,7 @@ def test_somebody_else_on_a_remote_engine_is_not_exclusive(settings):
     counted = {"prompt_tokens": 90, "generation_tokens": 30, "request_success": 3}
     row = only(ledger(settings, TWO_CALLS, make_counter_rows(counted), engine_managed=False))
     assert row["state"] == "not_exclusive"
-    assert row["because"] == "the engine finished 3 requests, this run sent 2: somebody else used it"
+    assert row["because"] == "the engine finished 3 requests, this run sent 2: another client used it"
 
 
 def test_a_managed_engine_is_ours_alone_so_foreign_requests_are_unbalanced(settings):

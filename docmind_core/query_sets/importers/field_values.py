@@ -53,7 +53,7 @@ def list_in(value: object) -> list[object]:
 
 
 def python_list(text: object) -> list[object] | None:
-    """Return the list that a text is as Python or JSON writes it; None where it is no list."""
+    """Return the list that a text is as Python or JSON writes it; None where it is not a list."""
     if not isinstance(text, str) or not (text.strip().startswith("[") and text.strip().endswith("]")):
         return None
     for parse in (json.loads, ast.literal_eval):

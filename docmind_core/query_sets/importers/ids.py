@@ -22,7 +22,7 @@ class Ids:
         self._found: dict[str, bytes] = {}
 
     def name(self, wanted: str) -> str:
-        """Return an id as it is kept: one that no set may hold is made one, told from similar ones by a hash."""
+        """Return an id as it is kept: one that a set can't use is made valid, with a hash to keep it unique."""
         if wanted in self._found or is_id(wanted):
             return wanted
         digest = hashlib.blake2b(wanted.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).hexdigest()

@@ -27,7 +27,7 @@ def json_records(file: BinaryIO, name: str, problems: ProblemList, *, lines: boo
     Args:
         file: Can be read from its beginning again.
         name: Of the file, for problems.
-        problems: Takes each record that is no object, and damage, which ends the reading.
+        problems: Collects each record that is not an object, and damage, which ends the reading.
         lines: Whether the name of the file says that it holds one object a line.
     """
     if _holds_lines(file, named_so=lines):

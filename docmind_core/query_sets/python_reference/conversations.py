@@ -1,4 +1,4 @@
-"""Conversations about the topics: threads of questions that go on from each other, for trimming a history.
+"""Conversations about the topics: threads of questions that build on each other, for trimming a history.
 
 In `conversations.jsonl` each turn names the query of `queries.jsonl` that it asks in other words, so that its gold
 answers and its evidence are those of that query. Of each thread the last question is asked, with what was said before

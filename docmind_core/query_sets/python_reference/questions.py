@@ -27,7 +27,7 @@ class WrittenQuery(BaseModel):
     tags: list[str] = []
     answers: list[str] = []
     free_wording: list[str] = []
-    """Those of the answers that no topic words so; all others stand beside the evidence."""
+    """The answers that no topic words so; all others are found near the evidence."""
     evidence: list[list[str]] = []
     """Spans that are all needed; each is a list of wordings, of other topics or other versions of Python."""
     expected_abstain: bool = False
@@ -39,7 +39,7 @@ class LocatedQueries:
 
     queries: tuple[Query, ...]
     notices: tuple[str, ...]
-    """One line for each query left out, because its evidence stands in no topic."""
+    """One line for each query left out, because no topic contains its evidence."""
 
 
 def written_queries() -> tuple[WrittenQuery, ...]:
@@ -52,7 +52,7 @@ def written_queries() -> tuple[WrittenQuery, ...]:
 def locate(written: Sequence[WrittenQuery], documents: Sequence[Document]) -> LocatedQueries:
     """Give each query every document that holds its evidence as gold.
 
-    Topics stand inside others (`for` in `compound`), so a span has several documents, and finding any is right.
+    Topics are nested (`for` in `compound`), so a span has several documents, and finding any is right.
 
     Raises:
         QuerySetError: If so much evidence is missing that the set would no longer be the same.
@@ -72,7 +72,7 @@ def locate(written: Sequence[WrittenQuery], documents: Sequence[Document]) -> Lo
     if len(queries) < FOUND_SHARE_MIN * len(written):
         raise QuerySetError(
             f"`python-reference` does not fit this Python: the evidence of {len(notices)} of {len(written)} queries "
-            f"stands in no topic (the first: {notices[0]}). The queries were written for the reference of Python 3.11"
+            f"is in no topic (the first: {notices[0]}). The queries were written for the reference of Python 3.11"
         )
     return LocatedQueries(queries=tuple(queries), notices=tuple(notices))
 

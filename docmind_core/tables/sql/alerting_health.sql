@@ -1,5 +1,5 @@
--- One row per suite and channel: the heartbeat of the alerting. The same view stands in alerts.sqlite, never behind; here
--- it is as old as the last publish, but for the clock. An absence (suite@due time) is no evaluation.
+-- One row per suite and channel: the heartbeat of the alerting. The same view is in alerts.sqlite, always current; here
+-- it is as old as the last publish, but for the clock. An absence (suite@due time) is not an evaluation.
 with moment as (
     select make_timestamp(epoch_us(now())) as at
 ),

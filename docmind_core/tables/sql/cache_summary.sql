@@ -1,5 +1,5 @@
 -- One row per run with a result cache, and cache: how often it answered, and how long it took to say so.
--- Warm-up is left out. Exact keys can't be wrong: wrong_hit_ratio stays NULL until a cache matches by meaning.
+-- Warm-up is left out. Exact keys can't be wrong: wrong_hit_ratio stays NULL until a cache matches semantically.
 select
     runs.run_id,
     runs.benchmark_run,

@@ -1,5 +1,5 @@
 -- The error that most queries of a benchmark run ended with, and how many were answered and failed.
--- Of an error's texts the most frequent one stands for all.
+-- Of an error's texts the most frequent one represents all.
 with ended as (
     select query_runs.status, query_runs.error_type, query_runs.error_message
     from query_runs

@@ -265,7 +265,7 @@ select
                 'at a reading, {} finished, {} of this run', prompt_difference, completion_difference,
                 requests_under_way, coalesce(engine_requests::varchar, 'unknown'), finished_requests)
         when state = 'not_exclusive'
-            then format('the engine finished {} requests, this run sent {}: somebody else used it',
+            then format('the engine finished {} requests, this run sent {}: another client used it',
                 engine_requests, own_requests)
         when state = 'unreconciled' and is_explained
             then format('{} calls whose usage is unknown or incomplete: {}', unreconciled_calls, named_calls)

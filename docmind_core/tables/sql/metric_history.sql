@@ -1,4 +1,4 @@
--- One row per run and metric, beside the run before it in the same series. What has a clock in it is shown, not judged:
+-- One row per run and metric, with the run before it in the same series. What has a clock in it is shown, not judged:
 -- all queries of a night share its conditions.
 with figures as (
     select run_id, metric, value, n_defined as n, missing_because, false as has_clock

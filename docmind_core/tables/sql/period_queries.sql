@@ -1,6 +1,6 @@
 -- One row: the query runs that ended in the window, warm-up left out. Throughput is over the wall clock of each run,
 -- from its first query in the window to its last, block by block: summed times of parallel work say nothing about speed. Runs that were
--- resumed are left out of it, tokens and seconds both, and counted: nobody worked in the pause.
+-- resumed are left out of it, tokens and seconds both, and counted: the pause is not work.
 with period as (
     select *
     from query_runs
