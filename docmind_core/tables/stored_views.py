@@ -62,7 +62,7 @@ TIME_REASONS = View(
 
 RUN_ORIGINS = View(
     name="run_origins",
-    comment="One row is a run and a thing that a regression may come from, though it is no condition of a series",
+    comment="One row is a run and a thing that a regression may come from, though it is not a condition of a series",
     columns={
         **_RUN_ID,
         "field": "git_sha, git_dirty, prompt_hash, engine_version, or package, plugin or system and its name",
