@@ -44,22 +44,30 @@ with figures as (
     left join store.time_reasons as r using (run_id)
     where l.agent = 'all'
 ),
+-- Numbers, so that the rows of all metrics are sorted by few bytes.
+places as (
+    select
+        run_id,
+        dense_rank() over (order by series_key) as series,
+        row_number() over (partition by series_key order by run_number nulls first, started_at, run_id) as place
+    from runs
+),
 history as (
     select
-        runs.run_id,
+        figures.run_id,
         figures.metric,
         figures.value,
         figures.n,
         figures.missing_because,
         figures.has_clock,
         formulas.version,
-        lag(runs.run_id) over series as previous_run_id,
-        lag(figures.value) over series as previous_value,
-        lag(formulas.version) over series as previous_version
+        lag(figures.run_id) over in_series as previous_run_id,
+        lag(figures.value) over in_series as previous_value,
+        lag(formulas.version) over in_series as previous_version
     from figures
-    join runs using (run_id)
+    join places using (run_id)
     left join store.scorer_versions as formulas on formulas.run_id = figures.run_id and formulas.metric = figures.metric
-    window series as (partition by runs.series_key, figures.metric order by runs.run_number nulls first, runs.started_at, runs.run_id)
+    window in_series as (partition by places.series, figures.metric order by places.place)
 ),
 steps as (
     select distinct run_id, previous_run_id from history where previous_run_id is not null
