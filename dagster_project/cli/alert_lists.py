@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from dagster_project.cli.result_formats import write_json
 from dagster_project.cli.terminal_text import print_table
 from docmind_core.alerts.listing import (
     alerting_health,
@@ -55,6 +56,16 @@ def print_alerts(settings: Settings) -> None:
          row["because"] if row["stale"] else ""]
         for row in health
     ])  # fmt: skip
+
+
+def print_open_alerts_as_json(settings: Settings) -> None:
+    """Print the open alerts as a list of objects."""
+    silenced = silenced_fingerprints(settings)
+    rows = [
+        [*(row[name] for name in COLUMNS), row["age_h"], row["fingerprint"] in silenced]
+        for row in open_alerts(settings)
+    ]
+    write_json((*COLUMNS, "age_h", "silenced"), rows)
 
 
 def _print_ended(settings: Settings) -> None:

@@ -19,17 +19,18 @@ def alerts() -> None:
 
 
 @alerts.command("list")
-def list_alerts() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects: the open alerts.")
+def list_alerts(as_json: bool) -> None:
     """List the alerts that are pending or firing, and whether the alerting itself is alive.
 
     \b
     Example:
       docmind alerts list
     """
-    from dagster_project.cli.alert_lists import print_alerts
+    from dagster_project.cli.alert_lists import print_alerts, print_open_alerts_as_json
     from docmind_core.settings import load_settings
 
-    print_alerts(load_settings())
+    (print_open_alerts_as_json if as_json else print_alerts)(load_settings())
 
 
 @alerts.command()

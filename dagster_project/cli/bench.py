@@ -53,7 +53,12 @@ class _More(click.ParamType[int]):
     is_flag=True,
     help="Resume even if something changed; the run is then not comparable.",
 )
-def bench(suite: str, replicates: int | None, resume: str | None, resume_anyway: bool, **changes: object) -> None:
+@click.option(
+    "--fail-on", type=click.Choice(["missed"]), help="missed: end with exit code 1 where a limit is missed, for CI."
+)
+def bench(
+    suite: str, replicates: int | None, resume: str | None, resume_anyway: bool, fail_on: str | None, **changes: object
+) -> None:
     """Run a suite and write its report.
 
     SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
@@ -72,22 +77,21 @@ def bench(suite: str, replicates: int | None, resume: str | None, resume_anyway:
       docmind bench ./my-suite.yaml
       docmind bench smoke --limit 24 --aa tuned
       docmind bench smoke --resume
+      docmind bench ./my-suite.yaml --fail-on missed
       docmind bench --replicates +5 latest
     """
     # Dagster alone takes two seconds to import: only the command that needs it pays.
-    from dagster_project.cli.bench_run import add_replicates, resume_suite, start_suite
+    from dagster_project.cli.bench_run import add_replicates, refuse_missed_limits, resume_suite, start_suite
 
     given = {name: value for name, value in changes.items() if value is not None}
     if replicates is not None:
         if given or resume is not None or resume_anyway:
             raise click.UsageError("--replicates adds to a run under its own conditions: leave out all other options.")
-        add_replicates(suite, replicates)
+        refuse_missed_limits(add_replicates(suite, replicates), fail_on)
         return
     if resume is None and resume_anyway:
         raise click.UsageError("--resume-anyway goes with --resume.")
     if "aa" in given and "arms" in given:
         raise click.UsageError("--aa names the arm; leave out --arms.")
-    if resume is None:
-        start_suite(suite, given)
-    else:
-        resume_suite(suite, resume, given, anyway=resume_anyway)
+    key = start_suite(suite, given) if resume is None else resume_suite(suite, resume, given, anyway=resume_anyway)
+    refuse_missed_limits(key, fail_on)

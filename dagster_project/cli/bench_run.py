@@ -31,10 +31,11 @@ from docmind_core.runs.structured_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, bundled_suite_names, persistent_name
+from docmind_core.tables.reading import query_rows
 
 
-def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
-    """Freeze the suite with `changes` under a new key and run it."""
+def start_suite(name_or_path: str, changes: Mapping[str, object]) -> str:
+    """Freeze the suite with `changes` under a new key, run it, and return the key."""
     settings = load_settings()
     source = read_suite(name_or_path)
     suite = changed_suite(source, changes)
@@ -47,10 +48,11 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> None:
             prepare=lambda: _refuse_unfit_engine(suite, settings),
         )
         _run(settings, benchmark_run, name_or_path)
+    return benchmark_run
 
 
-def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> None:
-    """Resume a benchmark run under its frozen suite."""
+def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> str:
+    """Resume a benchmark run under its frozen suite, and return its key."""
     if changes:
         options = ", ".join(option_of(name) for name in changes)
         raise UsageError(f"--resume uses the frozen suite; leave out {options}.")
@@ -61,10 +63,11 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
         if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=anyway):
             click.echo(notice, err=True)
         _run(settings, benchmark_run, name_or_path)
+    return benchmark_run
 
 
-def add_replicates(name: str, count: int) -> None:
-    """Ask each query of a finished benchmark run `count` times more."""
+def add_replicates(name: str, count: int) -> str:
+    """Ask each query of a finished benchmark run `count` times more, and return its key."""
     settings = load_settings()
     key = latest_benchmark_run(settings) if name == LATEST else name
     if key != benchmark_run_of(key):
@@ -87,6 +90,28 @@ def add_replicates(name: str, count: int) -> None:
                 "can be compared with it"
             )
         _run(settings, key, named_source(settings, key) or suite.name, more=count)
+    return key
+
+
+def refuse_missed_limits(benchmark_run: str, fail_on: str | None) -> None:
+    """End with an error where `fail_on` asks for it and a limit of the run is missed.
+
+    Raises:
+        RunError: Each missed limit with its value, for exit code 1.
+    """
+    if fail_on is None:
+        return
+    _, rows = query_rows(
+        load_settings(),
+        "select runs.arm, limit_name, agent, value, bound from limit_results join runs using (run_id) "
+        "where benchmark_run = $run and state = 'missed' order by runs.arm, limit_name, agent",
+        {"run": benchmark_run},
+    )
+    if rows:
+        missed = "; ".join(
+            f"{arm} {name} {value:g} (limit {bound:g}, agent {agent})" for arm, name, agent, value, bound in rows
+        )
+        raise RunError(f"limits missed in {benchmark_run}: {missed}.")
 
 
 def _refuse_silent_engine(suite: Suite, settings: Settings) -> None:

@@ -7,47 +7,57 @@ import click
 if TYPE_CHECKING:
     from docmind_core.runs.run_states import BenchmarkRunState
 
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+
+
+def _print_rows(names: list[str], rows: list[tuple[object, ...]], *, as_json: bool) -> None:
+    from dagster_project.cli.result_formats import write_json
+    from dagster_project.cli.terminal_text import print_table
+
+    (write_json if as_json else print_table)(names, rows)
+
 
 @click.command()
-def runs() -> None:
+@_JSON
+def runs(as_json: bool) -> None:
     """List the benchmark runs, newest first.
 
     \b
     Example:
       docmind runs
     """
-    from dagster_project.cli.terminal_text import print_table
     from docmind_core.runs.run_states import list_benchmark_runs
     from docmind_core.settings import load_settings
 
     states = list_benchmark_runs(load_settings())[::-1]
-    if not states:
+    if not states and not as_json:
         click.echo("no benchmark run yet; start one: docmind bench smoke")
         return
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (state.benchmark_run, ", ".join(state.arms), _done(state), "yes" if state.finished else "no")
         if state.unreadable is None
         else (state.benchmark_run, "", "", f"unreadable: {state.unreadable}")
         for state in states
     ]
-    print_table(["benchmark_run", "arms", "queries", "finished"], rows)
+    _print_rows(["benchmark_run", "arms", "queries", "finished"], rows, as_json=as_json)
 
 
 @click.command()
-def suites() -> None:
+@_JSON
+def suites(as_json: bool) -> None:
     """List the bundled suites and those of this home.
 
     \b
     Example:
       docmind suites
     """
-    from dagster_project.cli.terminal_text import print_table, say
+    from dagster_project.cli.terminal_text import say
     from docmind_core.errors import SuiteError
     from docmind_core.settings import load_settings
     from docmind_core.suites.suite import bundled_suite_names, load_suite
 
     files = sorted(str(path) for path in (load_settings().home / "suites").glob("*.yaml"))
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for source in (*bundled_suite_names(), *files):
         try:
             suite = load_suite(source)
@@ -58,12 +68,13 @@ def suites() -> None:
         rows.append(
             (source, ", ".join(suite.query_sets), limit, ", ".join(suite.arms), suite.engine, suite.schedule or "")
         )
-    print_table(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows)
+    _print_rows(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows, as_json=as_json)
 
 
 @click.command()
 @click.argument("suite", required=False)
-def arms(suite: str | None) -> None:
+@_JSON
+def arms(suite: str | None, as_json: bool) -> None:
     """List the arms that a suite may name, and the levers they are varied by.
 
     With SUITE, a bundled name or the path of a file, list its own arms: what each is compared with, and what is unknown
@@ -75,18 +86,18 @@ def arms(suite: str | None) -> None:
       docmind arms ./my-suite.yaml
     """
     if suite is None:
-        _print_all_arms()
+        _print_all_arms(as_json=as_json)
     else:
-        _print_arms_of(suite)
+        _print_arms_of(suite, as_json=as_json)
 
 
-def _print_all_arms() -> None:
+def _print_all_arms(*, as_json: bool) -> None:
     from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
     from docmind_core.agents.arms import ARMS, lever_arms
     from docmind_core.agents.levers import LEVERS
 
-    listed = [
+    listed: list[tuple[object, ...]] = [
         (
             arm.name,
             ", ".join(sorted(arm.levers)),
@@ -98,7 +109,9 @@ def _print_all_arms() -> None:
         for arm in (*ARMS.values(), *lever_arms())
     ]
     names = ["arm", "levers", "compared with", "reads otherwise", "of the level", "what it shows"]
-    print_table(names, listed)
+    _print_rows(names, listed, as_json=as_json)
+    if as_json:
+        return
     say(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
     named = {(arm.compared_with, lever): arm.name for arm in lever_arms() for lever in arm.changed}
     print_table(
@@ -115,18 +128,17 @@ def _print_all_arms() -> None:
     )
 
 
-def _print_arms_of(name_or_path: str) -> None:
-    from dagster_project.cli.terminal_text import print_table
+def _print_arms_of(name_or_path: str, *, as_json: bool) -> None:
     from docmind_core.runs.input_check import read_suite
     from docmind_core.runs.suite_arms import suite_arm
     from docmind_core.runs.system_probe import unknown_of
 
     suite = read_suite(name_or_path)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for arm in (suite_arm(suite, name) for name in suite.arms):
         system = suite.system(arm.name)
         rows.append((arm.name, arm.compared_with, "; ".join(unknown_of(system)) if system else "", arm.shows))
-    print_table(["arm", "compared with", "unknown", "what it shows"], rows)
+    _print_rows(["arm", "compared with", "unknown", "what it shows"], rows, as_json=as_json)
 
 
 def _done(state: "BenchmarkRunState") -> str:

@@ -15,6 +15,7 @@ from dagster_project.cli.doctor import doctor
 from dagster_project.cli.engine import engine
 from dagster_project.cli.gate import gate
 from dagster_project.cli.importing import import_
+from dagster_project.cli.init import init
 from dagster_project.cli.listing import arms, runs, suites
 from dagster_project.cli.manifest import manifest
 from dagster_project.cli.prune import prune
@@ -52,6 +53,7 @@ def docmind(debug: bool) -> None:
 
 
 COMMANDS = (
+    init,
     bench,
     check,
     import_,

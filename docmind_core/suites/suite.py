@@ -224,9 +224,10 @@ def load_suite(name_or_path: str) -> Suite:
     except OSError as error:  # a name that is too long, a folder that is closed
         raise UsageError(f"{name_or_path} can't be reached: {error.strerror}.") from error
     if not is_file:
-        known = ", ".join(bundled_suite_names())
+        known, close = ", ".join(bundled_suite_names()), get_close_matches(name_or_path, bundled_suite_names(), n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
         raise UsageError(
-            f"there is no suite {name_or_path!r}. Name a bundled one ({known}) or the path of a YAML file."
+            f"there is no suite {name_or_path!r}.{meant} Name a bundled one ({known}) or the path of a YAML file."
         )
     suite = parse_suite(_read_text(path), source=str(path))
     systems = {name: system.placed_in(path.parent.resolve()) for name, system in suite.systems.items()}

@@ -4,10 +4,14 @@ from collections import deque
 
 import pytest
 
+from dagster_project.cli.bench_run import refuse_missed_limits
 from dagster_project.cli.main import run
+from docmind_core.errors import RunError
 from docmind_core.retrieval import encoder_files
 from docmind_core.serving import bundled_model, engine, profiles
+from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
+from tests.builders import BENCHMARK_RUN, write_rows
 from tests.documents import write_query_set
 from tests.fakes.engine_server import FakeEngine
 from tests.serving.engines import fake_profile
@@ -150,3 +154,13 @@ def test_a_run_in_which_no_query_was_answered_fails_with_the_cause_and_still_has
         ("warmup", "failed"),
     ]
     assert list(settings.reports.glob("*/index.html"))
+
+
+def test_fail_on_missed_names_each_missed_limit_and_passes_without_one(settings):
+    limit = {"metric": "pass_ratio", "agent": "all", "value": 0.5, "bound": 0.8}
+    write_rows(settings, {"limit_results": [{**limit, "limit_name": "pass_ratio_min", "state": "missed"}]})
+    publish(settings)
+    with pytest.raises(RunError, match=r"naive_supervisor pass_ratio_min 0\.5 \(limit 0\.8, agent all\)"):
+        refuse_missed_limits(BENCHMARK_RUN, "missed")
+    refuse_missed_limits(BENCHMARK_RUN, None)
+    refuse_missed_limits(BENCHMARK_RUN.replace("7f3a", "aaaa"), "missed")

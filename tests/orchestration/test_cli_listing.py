@@ -1,5 +1,7 @@
 """What there is: benchmark runs, suites, arms."""
 
+import json
+
 import pytest
 import yaml
 
@@ -88,3 +90,26 @@ def test_without_an_engine_status_and_stop_say_so(settings, capsys):
     assert run(["engine", "status"]) == 0
     assert run(["engine", "stop"]) == 0
     assert capsys.readouterr().out == "no engine is running\nno engine was running\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        (("runs",), None),
+        (("suites",), {"suite": "ablation"}),
+        (("arms",), {"arm": "single_pass"}),
+        (("arms", "smoke"), {"arm": "extractive"}),
+        (("alerts", "list"), None),
+        (("baseline", "list"), None),
+        (("schedule", "list"), None),
+    ],
+)
+def test_a_listing_is_json_too(settings, capsys, arguments, first):
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (first or {}).items() <= (found[0].items() if found else {}.items())
+
+
+def test_a_suite_that_is_nearly_named_is_suggested(capsys):
+    assert run(["arms", "smok"]) == 2
+    assert "there is no suite 'smok'. Did you mean smoke?" in capsys.readouterr().err
