@@ -93,7 +93,7 @@ def _replace(path: Path, row: "pa.Table") -> None:
     import pyarrow.parquet as pq
 
     part = path.with_name(f"{path.name}.tmp")  # one at a time: whoever publishes holds the home's folder locked
-    pq.write_table(row, part, compression="zstd")
+    pq.write_table(row, part, compression="zstd", write_page_checksum=True)
     replace_durably(part, path)
 
 
@@ -102,7 +102,7 @@ def _made_from(path: Path) -> str | None:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_table(path, page_checksum_verification=True).schema.metadata or {}
     except (pa.ArrowException, OSError):  # not there, or damaged
         return None
     return str(metadata.get(_MADE_FROM, b""), "ascii")
