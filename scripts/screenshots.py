@@ -155,18 +155,20 @@ def find_browser() -> str:
 
 
 @contextmanager
-def running_ui(**environment: str) -> Iterator[str]:
-    """Run `docmind ui` on a free port until the block ends; yield its address."""
+def running_ui(*, cwd: Path | None = None, **environment: str) -> Iterator[str]:
+    """Run `docmind ui` on a free port until the block ends, that of the checkout `cwd`; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "dagster_project.cli", "ui", "--port", str(port)]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
-            command, stdout=log, stderr=log, env=child_environment(**environment), start_new_session=True
+            command, stdout=log, stderr=log, cwd=cwd, env=child_environment(**environment), start_new_session=True
         )
         try:
-            wait_until_up(f"http://127.0.0.1:{port}", server)
+            if not is_up(f"http://127.0.0.1:{port}", server):
+                log.seek(0)
+                sys.exit(f"Dagster's UI did not come up:\n{log.read().decode()[-2000:]}")
             yield f"http://127.0.0.1:{port}"
         finally:
             server.send_signal(signal.SIGINT)
@@ -176,8 +178,8 @@ def running_ui(**environment: str) -> Iterator[str]:
                 os.killpg(server.pid, signal.SIGKILL)
 
 
-def wait_until_up(address: str, server: "subprocess.Popen[bytes]") -> None:
-    """Wait until the code location answers through the web server."""
+def is_up(address: str, server: "subprocess.Popen[bytes]") -> bool:
+    """Wait until the code location answers through the web server; False where it does not."""
     until = time.monotonic() + STARTUP_S
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -185,8 +187,8 @@ def wait_until_up(address: str, server: "subprocess.Popen[bytes]") -> None:
         except httpx.HTTPError:
             time.sleep(1)
         else:
-            return
-    sys.exit("Dagster's UI did not come up; try: docmind ui")
+            return True
+    return False
 
 
 @contextmanager
