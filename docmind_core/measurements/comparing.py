@@ -116,7 +116,7 @@ def _both(values: BothValues, metric: str) -> Sides:
 
 
 def _row(runs: PairedRuns, metric: str, name: str, sides: Sides, only: Marks, rules: ClaimRules) -> Judged:
-    """Judge one metric over some queries: its row of `comparisons`, and the verdict behind it."""
+    """Judge one metric over some queries: its row of `comparisons`, and its verdict."""
     is_tokens = metric in TOKEN_METRICS
     if is_tokens:
         pairs = runs.pairs(*sides, only=only, own=True, positive=True)

@@ -48,7 +48,7 @@ class Score:
 
     @classmethod
     def missing(cls, metric: str, *, because: str) -> "Score":
-        """Build a score without a value; `because` stands in the list of `catalogue.REASONS`."""
+        """Build a score without a value; `because` is one of `catalogue.REASONS`."""
         return cls(metric=metric, missing_because=because)
 
 
@@ -66,7 +66,7 @@ class Scorer(Protocol):
 
     @property
     def version(self) -> str:
-        """Raised whenever the formula changes, so that old and new rows can be told apart."""
+        """Raised whenever the formula changes, so that old and new rows can be distinguished."""
         ...
 
     def __call__(self, query: Query, run: QueryRun, /) -> Score:

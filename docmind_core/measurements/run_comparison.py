@@ -55,7 +55,7 @@ class RunComparison:
     notes: tuple[str, ...]
     """What a reader has to know, one line each."""
     pairs: PairedRuns
-    """The values behind the rows."""
+    """The values of the rows."""
     rules: ClaimRules
     ledger: Mapping[str, str]
     """State of the ledger by run id."""

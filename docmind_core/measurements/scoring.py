@@ -62,7 +62,7 @@ def _alone(scorer: Callable[[Query, QueryRun], Score]) -> Callable[[Query, Query
 def _refuse_other_queries(folder: Path, run_id: str, query_set: QuerySet) -> None:
     for run in read_segment(folder, "runs", run_id, columns=("query_set_hash", "comparable")):
         asked, now = run["query_set_hash"], query_set.query_set_hash
-        # A run that goes on with --resume-anyway was asked both, and says that it can't be compared.
+        # A run resumed with --resume-anyway was asked both, and says that it can't be compared.
         if asked is not None and asked != now and run["comparable"] is not False:
             raise StoreError(
                 f"the query set {query_set.name} has changed since {run_id} was asked "

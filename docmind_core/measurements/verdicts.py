@@ -100,7 +100,7 @@ def judge_quality(pairs: Pairs, *, is_pass_fail: bool, min_n: int, lower_is_bett
 
 
 def judge_amounts(pairs: Pairs, *, better: Direction) -> Verdict:
-    """Judge a number per query that is no share: the clustered mean of the differences, which has no margin.
+    """Judge a number per query that is not a share: the clustered mean of the differences, which has no margin.
 
     Args:
         pairs: Values of both runs.

@@ -27,7 +27,7 @@ NOT_CLAIMABLE = "not claimable: "
 NO_CALL = "no model call finished"
 NO_SCORE = "not scored"
 QUALITY_METRICS = ("passed", "exact_match", "token_f1")
-"""The first of these that two arms have values of stands for quality in the headline."""
+"""The first of these that two arms have values of represents quality in the headline."""
 NO_SCORE_IN_BOTH = "no query has a score in both arms"
 NO_COUNT_IN_BOTH = "no query with cached tokens in both arms"
 NO_INTERVAL = "no interval"

@@ -21,8 +21,8 @@ from docmind_core.reports.run_records import ArmRun, NoPassages, TokenEfficiency
 
 TUNED = "tuned"
 PLUMBING = (
-    "Made with {model}, a model that is here to check the plumbing: tokens, times and the ledger are real, "
-    "the quality says nothing about any system, and it gets no letter."
+    "Ran on {model}, a smoke-test model: tokens, times and the ledger are real; quality figures are not meaningful, "
+    "and there is no letter."
 )
 
 

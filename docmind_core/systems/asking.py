@@ -27,19 +27,19 @@ class Question:
 
     def as_json(self, *, with_address: bool) -> dict[str, object]:
         """Return what a command and a url are given."""
-        told: dict[str, object] = {
+        fields: dict[str, object] = {
             "query_id": self.query_id,
             "question": self.text,
             "history": [dict(said) for said in self.history],
         }
         if with_address:
-            told |= {
+            fields |= {
                 "base_url": self.address.base_url,
                 "api_key": self.address.api_key,
                 "model": self.model,
                 "search_url": self.address.search_url,
             }
-        return told
+        return fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class SystemUnderTest(Protocol):
         """Put one question to it; may be called again before it has answered.
 
         Raises:
-            SystemFailed: An exception of its own, or a status that is no answer.
+            SystemFailed: An exception of its own, or an error status.
             SystemExited: Its process ended.
             NoAnswer: It returned something without an answer.
         """

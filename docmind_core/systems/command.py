@@ -16,7 +16,7 @@ _SHOWN = 300
 
 
 class CommandSystem:
-    """Starts the command for each question, with the question's own environment, and ends all that it left behind."""
+    """Starts the command for each question, with the question's own environment, and ends all that it left running."""
 
     def __init__(self, spec: SystemSpec, *, log: Path, key_name: str | None) -> None:
         """Prepare to start it.

@@ -62,7 +62,7 @@ class _Process:
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # nobody may wait for it any more
+                future.exception()  # its reader may be gone
 
 
 class InProcessSystem:

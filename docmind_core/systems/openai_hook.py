@@ -44,7 +44,7 @@ def attribute_calls(run_path: str, query_token: Callable[[], str | None]) -> Non
 
 
 class _WhenImported(importlib.abc.MetaPathFinder):
-    """Calls `hook` with the module of OpenAI's client when somebody has imported it."""
+    """Calls `hook` with the module of OpenAI's client when it has been imported."""
 
     def __init__(self, hook: Callable[[ModuleType], None]) -> None:
         self._hook = hook

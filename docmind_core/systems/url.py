@@ -17,7 +17,7 @@ _OK = 200
 
 
 class UrlSystem:
-    """Asks a service that somebody else has started."""
+    """Asks a service that runs already."""
 
     def __init__(self, spec: SystemSpec) -> None:
         """Prepare to ask it."""
@@ -43,7 +43,7 @@ class UrlSystem:
         """Post the question and read the answer.
 
         Raises:
-            SystemFailed: It is not reached, answers another status than 200, or something that is no JSON.
+            SystemFailed: It is not reached, answers another status than 200, or something that is not JSON.
             NoAnswer: There is no answer in what it sent.
         """
         assert self._session is not None
@@ -67,7 +67,7 @@ class UrlSystem:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise SystemFailed(f"{self._spec.url} answers something that is no JSON: {text[:_SHOWN]!r}") from error
+            raise SystemFailed(f"{self._spec.url} answers something that is not JSON: {text[:_SHOWN]!r}") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -49,7 +49,7 @@ class Worker:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one line; a result that is no JSON is sent as text."""
+        """Send one line; a result that is not JSON is sent as text."""
         line = json.dumps(message, ensure_ascii=True, default=str).encode() + b"\n"
         with self._sending:
             self._channel.sendall(line)
@@ -61,8 +61,8 @@ class Worker:
         self._spec = json.loads(await lines.get())
         try:
             self._answer = await _load(self._spec)
-        except BaseException as error:  # noqa: BLE001 - SystemExit too: the other side is told
-            self.send({"refused": _told(error)})
+        except BaseException as error:  # noqa: BLE001 - SystemExit too: it is reported to the other side
+            self.send({"refused": _in_one_line(error)})
             return
         self.send({"ready": True})
         while True:
@@ -98,7 +98,7 @@ class Worker:
         except asyncio.CancelledError:
             return
         except BaseException as error:  # noqa: BLE001 - sys.exit() in the middle of a question is one question's error
-            found = {"error": _told(error)}
+            found = {"error": _in_one_line(error)}
         self._tasks.pop(number, None)
         self.send({"id": number, **found})
 
@@ -155,7 +155,7 @@ async def _of_graph(target: Any, template: Any) -> Callable[[str, list[dict[str,
             graph = await graph if inspect.isawaitable(graph) else graph
         graph = graph.compile() if not hasattr(graph, "ainvoke") and hasattr(graph, "compile") else graph
         if not hasattr(graph, "ainvoke"):
-            raise TypeError(f"{type(graph).__name__} is no graph: it has no ainvoke")
+            raise TypeError(f"{type(graph).__name__} is not a graph: it has no ainvoke")
         return graph
 
     await built()
@@ -198,7 +198,7 @@ async def _in_thread(target: Any, *arguments: Any) -> Any:
     return await future
 
 
-def _told(error: BaseException) -> str:
+def _in_one_line(error: BaseException) -> str:
     """Return an exception in one line, with the line of the user's code that raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     own = [frame for frame in frames if "site-packages" not in frame.filename and "<frozen" not in frame.filename]

@@ -103,7 +103,7 @@ def test_the_report_answers_cost_quality_and_claim_first(undisturbed):
 def test_a_plumbing_model_is_named_as_such_everywhere(undisturbed):
     report, html, markdown = undisturbed
     for text in (without_markup(html), markdown, " ".join(report.summary.split())):
-        assert "a model that is here to check the plumbing" in text
+        assert "a smoke-test model" in text
 
 
 def test_a_real_model_carries_no_warning(rough):

@@ -171,7 +171,7 @@ async def service():
     [
         ("/broken", SystemFailed, "answers HTTP 503: overloaded"),
         ("/moved", SystemFailed, "answers HTTP 307: elsewhere"),
-        ("/garbage", SystemFailed, "answers something that is no JSON: '<html>hello</html>'"),
+        ("/garbage", SystemFailed, "answers something that is not JSON: '<html>hello</html>'"),
         ("/silent", NoAnswer, "it holds thought"),
         ("/endless", SystemFailed, "sends more than 8,388,608 bytes"),
         (None, SystemFailed, r"can't be reached \(.*\). Start the service first."),
