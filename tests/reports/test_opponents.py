@@ -1,6 +1,7 @@
 """`tuned` against its opponents: the table, the front and the picture."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -81,6 +82,17 @@ def test_the_picture_names_every_arm_its_front_and_the_floor():
     assert svg == trade_off_chart(points, front=["tuned"], floor="extractive", description="passed against tokens")
 
 
+def test_the_picture_draws_an_interval_each_way():
+    tokens, quality = Estimate(value=450, low=430, high=470, n=8), Estimate(value=0.6, low=0.4, high=0.8, n=8)
+
+    def lines(tokens, quality):
+        return trade_off_chart({"tuned": (tokens, quality)}, front=[], floor=None, description="").count("<path")
+
+    neither = lines(replace(tokens, low=None), replace(quality, high=None))
+    assert [lines(tokens, replace(quality, low=None)), lines(replace(tokens, high=None), quality)] == [neither + 1] * 2
+    assert lines(tokens, quality) == neither + 2
+
+
 SAME_ARM = (
     "single_pass@budget is the same arm as single_pass here: its budget bought a second pass for 0 of 3 query runs (in "
     "2 the first pass alone cost more than tuned), so the comparison shows nothing about a vote."
@@ -121,7 +133,9 @@ def test_summary_and_report_count_the_votes_that_were_cast_in_measured_queries(t
     counted = query_rows(settings, "select * exclude (run_id, benchmark_run) from vote_summary")[1]
     assert counted == [(VOTING, 3, 2, 1, pytest.approx(7 / 3))]
     assert SOME in " ".join(report.summary.split())
-    assert SOME in report.html.read_text("utf-8")
+    page = report.html.read_text("utf-8")
+    assert SOME in page
+    assert "passed against billed tokens per query; on the front: single_pass" in page
     assert SOME in report.markdown.read_text("utf-8").replace("\\", "")
 
 
