@@ -158,7 +158,9 @@ def test_a_kill_between_the_last_answer_and_the_last_reading_still_balances(home
             run(home, suite, key)
     run(home, suite, key)
     assert select(
-        home, "select arm, status, (select count(*) from query_runs as q where q.run_id = runs.run_id) from runs"
+        home,
+        "select arm, status, (select count(*) from query_runs as q where q.run_id = runs.run_id) from runs "
+        "order by arm",
     ) == [(arm, "finished", 6) for arm in sorted(TWO)]
     assert select(home, "select state from ledger_balance") == [("balanced",)] * 2
 
