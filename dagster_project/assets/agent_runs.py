@@ -10,6 +10,7 @@ from dagster_project.partitions import benchmark_runs
 from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource
 from dagster_project.stops import canceled_when_stopped
+from docmind_core.measurements.sequential_gate import open_looks
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.suites.suite import REPLICATES_MAX
 
@@ -37,12 +38,12 @@ def agent_runs(
     observers: dg.ResourceParam[ObserverFactory],
 ) -> dg.MaterializeResult[None]:
     """One row is one query in one replicate of one arm, with its calls, spans and ranked chunks."""
-    settings, key, observer = store.settings(), context.partition_key, observers.create(context.log)
-    launch, more = context.run.run_id, config.add_replicates
+    settings, key, log = store.settings(), context.partition_key, observers.create(context.log)
+    run, more, looks = context.run.run_id, config.add_replicates, open_looks(settings, key)
     with (
-        canceled_when_stopped(context.instance, launch),
-        hold_home(settings, key, observer.announce, tries_before=context.retry_number),
+        canceled_when_stopped(context.instance, run),
+        hold_home(settings, key, log.announce, tries_before=context.retry_number),
     ):
-        outcome = execute_benchmark_run(settings, key, dagster_run_id=launch, observer=observer, add_replicates=more)
-    observer.announce("scoring the answers and writing the report")
-    return dg.MaterializeResult(metadata=described_outcome(outcome))
+        ran = execute_benchmark_run(settings, key, dagster_run_id=run, observer=log, add_replicates=more, looks=looks)
+    log.announce("scoring the answers and writing the report")
+    return dg.MaterializeResult(metadata=described_outcome(ran))

@@ -45,7 +45,7 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> str:
             settings,
             source=source,
             named=persistent_name(name_or_path),
-            prepare=lambda: _refuse_unfit_engine(suite, settings),
+            prepare=lambda: refuse_unfit_engine(suite, settings),
         )
         _run(settings, benchmark_run, name_or_path)
     return benchmark_run
@@ -121,10 +121,10 @@ def _refuse_silent_engine(suite: Suite, settings: Settings) -> None:
         EngineError: If it does not answer, refuses the key, or serves another model.
     """
     if suite.engine_is_remote:
-        _refuse_unfit_engine(suite, settings)
+        refuse_unfit_engine(suite, settings)
 
 
-def _refuse_unfit_engine(suite: Suite, settings: Settings) -> None:
+def refuse_unfit_engine(suite: Suite, settings: Settings) -> None:
     """Refuse, before a run is begun, an engine that does not answer or ignores what the suite's arms need."""
     connection = prepare_engine(engine_request(suite), settings, _say)
     if connection is not None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from docmind_core.settings import Settings
     from docmind_core.suites.gate_policy import GatePolicy
 
+OF_BASELINE = "that of the baseline"
 EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
 
 
@@ -17,6 +18,16 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
 @click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML; see below.")
 @click.option("--candidate", metavar="RUN", help="The run judged; else the policy's, else latest.")
 @click.option("--baseline", metavar="RUN", help="Compared against; else the policy's, else the pinned baseline.")
+@click.option(
+    "--sequential",
+    is_flag=False,
+    flag_value=OF_BASELINE,
+    metavar="[SUITE]",
+    help="Ask SUITE, else that of the baseline, and stop once that decides.",
+)
+@click.option("--engine", metavar="URL|PROFILE", help="With --sequential: as of docmind bench.")
+@click.option("--model", metavar="NAME", help="With --sequential: as of docmind bench.")
+@click.option("--api-key-env", metavar="NAME", help="With --sequential: as of docmind bench.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
@@ -27,6 +38,8 @@ def gate(context: click.Context, /, **given: object) -> None:
     All metrics of the policy must hold: by default passed, good_ratio and billed_tokens, each with a margin of 5 %.
     A metric holds when the one-sided 95 % bound of its loss lies within the margin, and blocks when its whole 95 %
     interval is worse than the baseline. A run that lacks a query never passes.
+
+    With --sequential the candidate is a run that begins now; four looks stop it once they decide (docs/sequential.md).
 
     Exit code 0: pass. 10: block. 11: inconclusive, with the number of queries that would decide. 2: the two runs
     can't be compared, or the policy is not valid.
@@ -41,21 +54,19 @@ def gate(context: click.Context, /, **given: object) -> None:
         good_ratio:                 # 0.05 by default
         billed_tokens: {margin: 0.1}  # share of the baseline's
         answer_words: {margin: 10}  # a metric of your own, in its unit
-      min_n: 300
       allow: [model]                # the comparison is about it
 
     \b
     Examples:
-      docmind gate
       docmind gate --policy gate.yaml --junit gate.xml --markdown gate.md
-      docmind gate --candidate latest --baseline 20261122T020000Z-smoke-7f3a
+      docmind gate --sequential my-suite.yaml --engine http://127.0.0.1:8000
     """
     from docmind_core.errors import UsageError
     from docmind_core.reports.gate_page import junit_of_refusal
     from docmind_core.settings import load_settings
 
     try:
-        result = _decide(load_settings(), _policy(given))
+        result = _result(load_settings(), _policy(given), given)
     except UsageError as refusal:
         _write(given["junit"], junit_of_refusal(str(refusal)))
         raise
@@ -70,6 +81,38 @@ def _policy(given: "dict[str, object]") -> "GatePolicy":
     policy = read_policy(path if isinstance(path, Path) else None)
     named = {name: given[name] for name in ("candidate", "baseline") if given[name] is not None}
     return policy.model_copy(update=named)
+
+
+def _result(settings: "Settings", policy: "GatePolicy", given: "dict[str, object]") -> "GateResult":
+    from docmind_core.errors import UsageError
+    from docmind_core.measurements.sequential_gate import decide_sequential, read_plan
+    from docmind_core.runs.keys import benchmark_run_of
+    from docmind_core.runs.run_names import BASELINE, find_runs
+
+    changes = {name: given[name] for name in ("engine", "model", "api_key_env") if given[name] is not None}
+    suite = given["sequential"]
+    if suite is not None:
+        # Dagster alone takes two seconds to import: only a gate that starts a run pays.
+        from dagster_project.cli.sequential import run_sequential
+
+        if given["candidate"] is not None:
+            raise UsageError("--sequential starts the candidate; leave out --candidate")
+        policy = policy.model_copy(update={"candidate": "latest"})
+        run_id = run_sequential(settings, policy, None if suite == OF_BASELINE else str(suite), changes)
+    elif changes:
+        raise UsageError(f"--{next(iter(changes)).replace('_', '-')} goes with --sequential")
+    elif policy.candidate == BASELINE:
+        return _decide(settings, policy)
+    else:
+        run_id = find_runs(settings, policy.candidate)[0]
+    plan = read_plan(settings, benchmark_run_of(run_id))
+    if plan is None:
+        return _decide(settings, policy)
+    if suite is None and (given["policy"] is not None or given["baseline"] is not None):
+        raise UsageError(
+            f"{run_id} was begun with a policy, against {plan.baseline}: leave out --policy and --baseline"
+        )
+    return decide_sequential(settings, run_id, plan)
 
 
 def _decide(settings: "Settings", policy: "GatePolicy") -> "GateResult":

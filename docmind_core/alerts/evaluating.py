@@ -24,6 +24,7 @@ from docmind_core.alerts.rules import (
 from docmind_core.errors import DocMindError
 from docmind_core.measurements.comparability import unbalanced_runs
 from docmind_core.measurements.limit_results import read_limit_results
+from docmind_core.runs.folding import DECIDED, FINISHED
 from docmind_core.runs.frozen_suite import read_source_suite
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
@@ -224,7 +225,7 @@ def _run_failed(settings: Settings, benchmark_run: str, suite: Suite) -> Evaluat
         rows = read_segment(settings.tables, "runs", f"{benchmark_run}.{arm}")
         if not rows:
             problems.append(f"{arm} has no rows")
-        elif rows[0]["status"] not in {"finished", None}:
+        elif rows[0]["status"] not in {FINISHED, DECIDED, None}:
             problems.append(f"{arm} is {rows[0]['status']}")
     return _happened(RUN_FAILED, suite, problems)
 

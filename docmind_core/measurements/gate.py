@@ -69,6 +69,8 @@ class GateTest:
     """As the policy has it: a share of the queries, of the baseline's tokens, or in the unit of the user's metric."""
     n_needed: int | None
     """Queries that would decide with 80 % power if the truth is what was measured; None where none would."""
+    is_futile: bool = False
+    """Whether a look of a sequential gate found that it can hardly hold any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class GateResult:
 
     tests: tuple[GateTest, ...]
     comparisons: tuple[RunComparison, ...]
+    look: str | None = None
+    """At which look a sequential gate decided, and what was not asked; None of a gate that waits for the end."""
 
     @property
     def state(self) -> str:

@@ -1,7 +1,8 @@
 """Two runs, query by query: what belongs together, and what has no partner."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -183,3 +184,14 @@ def _spread(values: NDArray[Any], places: NDArray[np.int64], *, fill: float) -> 
     there = places >= 0
     found[there] = values[places[there]]
     return found
+
+
+def without_queries(arm: ArmValues, queries: Collection[object]) -> ArmValues:
+    """Return an arm as if it had not been asked some of its queries."""
+    rows = [at for at, query in enumerate(arm.rows["query_id"]) if query not in queries]
+    scores = [at for at, query in enumerate(arm.scores["query_id"]) if query not in queries]
+    return replace(
+        arm,
+        rows={name: [values[at] for at in rows] for name, values in arm.rows.items()},
+        scores={name: [values[at] for at in scores] for name, values in arm.scores.items()},
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from docmind_core.errors import DocMindError, UsageError
 from docmind_core.measurements.arm_values import ArmValues, read_arm_values
@@ -11,11 +11,12 @@ from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRu
 from docmind_core.measurements.comparing_arms import is_of_one_benchmark_run, replace_comparisons
 from docmind_core.measurements.flipped_queries import FlippedQuery, flipped_queries
 from docmind_core.measurements.noise_floor import Floor, read_floors
-from docmind_core.measurements.paired import PairedRuns, number
+from docmind_core.measurements.paired import PairedRuns, number, without_queries
 from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks
 from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, WORSE
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.queries import Query
+from docmind_core.runs.folding import DECIDED, FINISHED
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import (
@@ -64,7 +65,13 @@ class RunComparison:
 
 
 def compare_runs(
-    settings: Settings, candidate: str, baseline: str, *, allowed: Collection[str] = (), store: bool = True
+    settings: Settings,
+    candidate: str,
+    baseline: str,
+    *,
+    allowed: Collection[str] = (),
+    store: bool = True,
+    asked_alone: bool = False,
 ) -> RunComparison:
     """Compare two finished runs, and write the rows to `comparisons`.
 
@@ -76,19 +83,30 @@ def compare_runs(
         baseline: Run id of the run compared against.
         allowed: Fields that may differ, since the comparison is about them.
         store: Whether to write the rows.
+        asked_alone: Compare the queries that the candidate was asked, also where a gate stopped it.
 
     Raises:
         UsageError, StoreError: If the two can't be compared, each reason is named; if a run was not scored.
     """
     runs = [read_segment(settings.tables, "runs", run_id)[0] for run_id in (candidate, baseline)]
-    refuse_other_conditions(runs[0], runs[1], allowed)
-    pairs, notes = _paired(settings, runs, allowed)
-    rules = _rules(settings, candidate, frozenset(allowed) | {"engine_version"})
+    shown = runs[0] | {"status": FINISHED} if asked_alone and runs[0]["status"] == DECIDED else runs[0]
+    refuse_other_conditions(shown, runs[1], allowed)
+    read = _paired(settings, runs, allowed, asked_alone=asked_alone)
+    found = _comparison(settings, runs, read, allowed)
+    if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
+        replace_comparisons(settings.tables, candidate, found.rows, baseline_run_id=baseline)
+    return found
+
+
+def _comparison(
+    settings: Settings, runs: Sequence[Mapping[str, object]], read: tuple[PairedRuns, list[str]], about: Collection[str]
+) -> RunComparison:
+    pairs, notes = read
+    candidate, baseline = (str(run["run_id"]) for run in runs)
+    rules = _rules(settings, candidate, frozenset(about) | {"engine_version"})
     ledger = ledger_states(settings.tables, tuple(dict.fromkeys((candidate, baseline))))
     floors = read_floors(settings, candidate)
     rows = _compared(settings, pairs, ledger, rules, floors)
-    if store and not is_of_one_benchmark_run({"candidate_run_id": candidate, "baseline_run_id": baseline}):
-        replace_comparisons(settings.tables, candidate, rows, baseline_run_id=baseline)
     gold, without = gold_of_run(settings, runs[0])
     return RunComparison(
         candidate_run_id=candidate,
@@ -121,9 +139,11 @@ def compare_with_baselines(settings: Settings, benchmark_run: str) -> int:
 
 
 def _paired(
-    settings: Settings, runs: Sequence[Mapping[str, object]], allowed: Collection[str]
+    settings: Settings, runs: Sequence[Mapping[str, object]], allowed: Collection[str], *, asked_alone: bool
 ) -> tuple[PairedRuns, list[str]]:
     arms = [read_arm_values(settings.tables, str(run["run_id"]), QUALITY_METRICS) for run in runs]
+    if asked_alone:
+        arms[1] = without_queries(arms[1], set(arms[1].queries) - set(arms[0].queries))
     arms, notes = _of_one_text(arms) if runs[0][QUERY_SET] != runs[1][QUERY_SET] else (arms, [])
     pairs = PairedRuns(candidate=arms[0], baseline=arms[1])
     _refuse_unlike(pairs, allowed)
@@ -182,7 +202,12 @@ def refuse_other_conditions(
             named, with both values.
     """
     for run in (candidate, baseline):
-        if run["status"] not in {"finished", None}:
+        if run["status"] == DECIDED:
+            raise UsageError(
+                f"run {run['run_id']} was {run['stopped_because']}. An interval that knows of no looks is wrong here. "
+                f"Its verdict: docmind gate --candidate {run['run_id']}"
+            )
+        if run["status"] not in {FINISHED, None}:
             raise UsageError(f"run {run['run_id']} is {run['status']}: compare runs that have finished")
     found = {one.field: one for one in condition_differences(baseline, candidate) if one.field not in allowed}
     problems = [
@@ -231,18 +256,9 @@ def _of_one_text(arms: Sequence[ArmValues]) -> tuple[list[ArmValues], list[str]]
     other = {query for query in texts[0].keys() & texts[1].keys() if texts[0][query] != texts[1][query]}
     if not other:
         return list(arms), []
-    kept = []
-    for arm in arms:
-        rows = [at for at, query in enumerate(arm.rows["query_id"]) if query not in other]
-        scores = [at for at, query in enumerate(arm.scores["query_id"]) if query not in other]
-        kept.append(
-            replace(
-                arm,
-                rows={name: [values[at] for at in rows] for name, values in arm.rows.items()},
-                scores={name: [values[at] for at in scores] for name, values in arm.scores.items()},
-            )
-        )
-    return kept, [f"{len(other)} queries have one id and two texts in the two query sets: left out"]
+    return [without_queries(arm, other) for arm in arms], [
+        f"{len(other)} queries have one id and two texts in the two query sets: left out"
+    ]
 
 
 def _rules(settings: Settings, candidate: str, about: frozenset[str]) -> ClaimRules:

@@ -21,7 +21,8 @@ FLIPS_SHOWN = 5
 def verdict_line(result: GateResult) -> str:
     """Say what the gate decided, and what kept it from passing."""
     shown = [f"{test.metric} of {test.arm}: {because(test)}" for test in result.tests if test.state == result.state]
-    return f"gate: {result.state}" + (f" ({'; '.join(shown)})" if result.state != PASS else "")
+    at = f" at {result.look}" if result.look else ""
+    return f"gate: {result.state}{at}" + (f" ({'; '.join(shown)})" if result.state != PASS else "")
 
 
 def because(test: GateTest) -> str:
@@ -73,6 +74,7 @@ def junit(result: GateResult) -> str:
     for test in result.tests:
         case = TestCase(test.metric, classname=f"docmind.gate.{test.arm}")
         text = "; ".join(f"{name}: {value}" for name, value in zip(COLUMNS, cells(test), strict=True))
+        text += f"; decided at {result.look}" if result.look else ""
         if test.state == BLOCK:
             case.result = [Failure(because(test), "worse")]
         elif test.state == INCONCLUSIVE:
@@ -93,6 +95,7 @@ def as_json(result: GateResult) -> dict[str, object]:
     """Return the gate with all its numbers, for `json.dumps`."""
     return {
         "state": result.state,
+        "look": result.look,
         "tests": [asdict(test) for test in result.tests],
         "runs": [
             {"candidate_run_id": one.candidate_run_id, "baseline_run_id": one.baseline_run_id}

@@ -14,7 +14,7 @@ HISTORY_METRICS = ("pass_ratio", "good_ratio", "billed_tokens", "wall_p50_s")
 _RUNS = f"""
 select run_id, arm, series_key, git_sha, prompt_hash, engine_version
 from runs
-where suite = $suite and arm in $arms and comparable is distinct from false
+where suite = $suite and arm in $arms and comparable is distinct from false and status is distinct from 'decided'
     and (started_at, run_id) <= (select (max(started_at), max(run_id)) from runs where benchmark_run = $benchmark_run)
 qualify row_number() over (partition by arm order by started_at desc, run_id desc) <= {RUNS_SHOWN}
 order by arm, started_at, run_id

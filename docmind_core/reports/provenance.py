@@ -63,7 +63,7 @@ def _loop(arm: ArmRun) -> str:
 
 _FACTS: tuple[Fact, ...] = (
     ("suite", lambda arm: _known(arm.suite)),
-    ("status", lambda arm: _known(arm.status)),
+    ("status", lambda arm: f"{_known(arm.status)}{f', {arm.stopped_because}' if arm.stopped_because else ''}"),
     ("comparable with other runs", lambda arm: _yes_or_no(arm.comparable)),
     ("model", lambda arm: _known(arm.model)),
     ("model revision", lambda arm: _known(arm.model_revision)),

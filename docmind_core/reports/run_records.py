@@ -52,6 +52,7 @@ class ArmRun:
     expected_queries: int | None
     comparable: bool | None
     manifest: str | None
+    stopped_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

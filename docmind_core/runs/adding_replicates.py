@@ -38,6 +38,10 @@ def refuse_addition(settings: Settings, journal: Journal, benchmark_run: str, su
             f"{benchmark_run} has not finished ({done}), so that no replicates can be added. "
             f"Finish it first: {resume_command(settings, benchmark_run)}"
         )
+    if any(journal.facts(run_id_of(benchmark_run, arm)).get("stopped_because") for arm in suite.arms):
+        raise UsageError(
+            f"{benchmark_run} was stopped by its gate: more replicates would be of the queries asked alone"
+        )
     if suite.replicates > REPLICATES_MAX:
         raise UsageError(
             f"{benchmark_run} would have {suite.replicates} replicates of each query; {REPLICATES_MAX} are the most"

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any
 
 from docmind_core.agents.context_window import CountsTokens
-from docmind_core.agents.messages import Message
 from docmind_core.errors import EngineUnreachable
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
@@ -16,7 +15,7 @@ from docmind_core.query_sets.selection import cluster_ids
 from docmind_core.retrieval.index import RetrievalIndex
 from docmind_core.runs.arm_run import ArmTally, RecordedCalls, open_tally, run_queries, unanswered, warm_up
 from docmind_core.runs.arm_switches import context_window
-from docmind_core.runs.blocks import QueryPlan, Share, plan_queries, plan_shares
+from docmind_core.runs.blocks import Looks, QueryPlan, Share, look_sizes, plan_queries, plan_shares
 from docmind_core.runs.clock import ClockAnchor, read_anchor
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
@@ -24,7 +23,7 @@ from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.manifest import RunInputs, run_facts
 from docmind_core.runs.progress import RunObserver
-from docmind_core.runs.query_row import AskedQuery
+from docmind_core.runs.query_row import AskedQuery, asked_query
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.query_tools import EngineBinding, finished_calls
 from docmind_core.runs.result_caches import ArmCaches
@@ -63,6 +62,10 @@ class Bench:
     observer: RunObserver
     counts: CountsTokens | None
     """What counts the served model's tokens; None when the engine offers no way to."""
+    looks: Looks | None = None
+    """What may end an arm before all queries are asked; None where nothing may."""
+    decided: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By arm, how many queries were asked when a look ended it, and why."""
     clock: ClockAnchor = field(default_factory=read_anchor)
     """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
     open_arms: dict[str, OpenArm] = field(default_factory=dict)
@@ -90,7 +93,7 @@ class Bench:
 
     def asked(self, queries: Sequence[Query]) -> list[AskedQuery]:
         """Return queries without what would give their answers away."""
-        return [_asked(query, self._clusters.get(query.query_id, query.query_id)) for query in queries]
+        return [asked_query(query, self._clusters.get(query.query_id, query.query_id)) for query in queries]
 
     @property
     def expected(self) -> int:
@@ -139,12 +142,28 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
         journal.begin_block(run_id, block, session, was_reset=was_reset)
         book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
         with sampled_devices(journal, run_id, connection, bench.clock) as keep_samples:
-            work = run_queries(
-                setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=keep_samples
-            )
+            work = _answer(bench, opened, setting, share, keep_samples)
             work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
             bench.last_reading = await _with_last_reading(work, bench, client, (run_id, block), before)
     journal.end_block(run_id, block, session)
+
+
+async def _answer(
+    bench: Bench, opened: OpenArm, setting: ArmSetting, share: Share, after_query: Callable[[], None]
+) -> None:
+    """Answer what is left of a share, its queries in their order; a look in between may end the arm."""
+    queries, start = bench.asked(share.queries), 0
+    looks = bench.looks if share.block == 1 else None  # replicates that are added later are asked as they are
+    for end in look_sizes(len(queries), looks.fractions) if looks else (len(queries),):
+        if looks and (because := looks.decide(bench.journal, setting.run_id, start)):
+            bench.observer.announce(because)
+            bench.decided[setting.arm.name] = start, because
+            return
+        todo = unanswered(bench.journal, setting.run_id, queries[start:end], share.replicates)
+        await run_queries(
+            setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=after_query
+        )
+        start = end
 
 
 @asynccontextmanager
@@ -271,14 +290,3 @@ def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str
     if begun is not None:
         return begun[2].get("cache_state")
     return caches.state if caches else None
-
-
-def _asked(query: Query, cluster_id: str) -> AskedQuery:
-    return AskedQuery(
-        query_id=query.query_id,
-        text=query.text,
-        query_type=query.query_type,
-        cluster_id=cluster_id,
-        earlier=tuple(Message(speaker=said.role, text=said.content) for said in query.history),
-        tags=query.tags,
-    )

@@ -16,7 +16,7 @@ from docmind_core.runs.adding_replicates import (
 from docmind_core.runs.arm_run import open_tally
 from docmind_core.runs.arm_share import Bench, run_share
 from docmind_core.runs.arm_switches import refuse_uncounted_budgets, result_caches
-from docmind_core.runs.blocks import turns
+from docmind_core.runs.blocks import Looks, turns
 from docmind_core.runs.changed_suite import refuse_changed_suite, refuse_lost_journal
 from docmind_core.runs.clock import clock_notice
 from docmind_core.runs.disk_space import named_disk_errors
@@ -67,8 +67,11 @@ def execute_benchmark_run(
     dagster_run_id: str | None,
     observer: RunObserver,
     add_replicates: int = 0,
+    looks: Looks | None = None,
 ) -> BenchmarkOutcome:
     """Run what is left of a benchmark run; of a finished one, nothing, or `add_replicates` more of each query.
+
+    `looks` may end it before all queries are asked.
 
     Raises:
         UsageError: If there is no such benchmark run, or if it has not finished and replicates are to be added.
@@ -78,23 +81,23 @@ def execute_benchmark_run(
     """
     turn_telemetry_off()
     with named_disk_errors(settings):
-        return _execute(settings, benchmark_run, dagster_run_id, observer, add_replicates)
+        return _execute(settings, benchmark_run, dagster_run_id, observer, add_replicates, looks)
 
 
 def _execute(
-    settings: Settings, benchmark_run: str, dagster_run_id: str | None, observer: RunObserver, more: int
+    settings: Settings, key: str, dagster_run_id: str | None, observer: RunObserver, more: int, looks: Looks | None
 ) -> BenchmarkOutcome:
-    suite, locked_by = read_frozen_suite(settings, benchmark_run), f"benchmark run {benchmark_run}"
-    refuse_lost_journal(settings, benchmark_run)
-    with lock_home(settings, locked_by), Journal(journal_path(settings, benchmark_run)) as journal:
+    suite, locked_by = read_frozen_suite(settings, key), f"benchmark run {key}"
+    refuse_lost_journal(settings, key)
+    with lock_home(settings, locked_by), Journal(journal_path(settings, key)) as journal:
         suite = with_additions(suite, journal, more)
-        if waiting := _waiting_arms(settings, journal, benchmark_run, suite, more):
+        if waiting := _waiting_arms(settings, journal, key, suite, more):
             query_set = _load_query_set(suite, observer)
             index = _index(settings, suite, query_set, observer)
             with open_engine(engine_request(suite), settings, observer.announce) as opened:
                 connection = admit_engine(suite, opened, observer.announce)
                 inputs = RunInputs(
-                    benchmark_run=benchmark_run,
+                    benchmark_run=key,
                     suite=suite,
                     query_set=query_set,
                     index_hash=index.index_hash,
@@ -110,6 +113,7 @@ def _execute(
                     bench = Bench(
                         settings=settings, inputs=inputs, index=index, journal=journal, observer=observer, counts=counts
                     )
+                    bench.looks = looks
                     if more:
                         journal.begin_addition(more, bench.expected)
                     try:
@@ -118,8 +122,8 @@ def _execute(
                         publish(settings)
         else:
             journal.accept_changes(accepted=False)
-            observer.announce(f"{benchmark_run} is finished; nothing is run again")
-        return _outcome(journal, benchmark_run, suite)
+            observer.announce(f"{key} is finished; nothing is run again")
+        return _outcome(journal, key, suite)
 
 
 def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite, more: int) -> list[str]:
@@ -213,10 +217,12 @@ async def _work_on(bench: Bench, client: ChatClient, arm: str, block: int) -> No
 def _end_arm(bench: Bench, arm: str) -> None:
     run_id, journal = bench.run_id(arm), bench.journal
     bench.last_reading = None  # writing the tables takes a while, in which others may use a shared engine
-    journal.end_arm(run_id, bench.clock.now())
-    fold_arm(bench.settings, journal, run_id, bench.expected)
+    asked, because = bench.decided.get(arm, (None, None))
+    expected = bench.expected if asked is None else asked * bench.inputs.suite.replicates
+    journal.end_arm(run_id, bench.clock.now(), {"expected_queries": expected, "stopped_because": because})
+    fold_arm(bench.settings, journal, run_id, expected)
     publish_while_cheap(bench.settings)
-    tally = bench.open_arms[arm].tally if arm in bench.open_arms else open_tally(journal, run_id, arm, bench.expected)
+    tally = bench.open_arms[arm].tally if arm in bench.open_arms else open_tally(journal, run_id, arm, expected)
     bench.observer.arm_finished(tally.progress)
 
 

@@ -1,6 +1,6 @@
 """Blocks: the queries cut into parts, in each of which the arms take turns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -9,7 +9,19 @@ from docmind_core.agents.arms import ARMS
 from docmind_core.errors import SuiteError
 from docmind_core.query_sets.queries import Query
 from docmind_core.query_sets.selection import select_queries
+from docmind_core.runs.journal import Journal
 from docmind_core.suites.suite import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """What looks at a run in between, and may end it: what it needs no answers for is not asked."""
+
+    fractions: tuple[float, ...]
+    """Share of the queries at each look, ascending."""
+    decide: Callable[[Journal, str, int], str | None]
+    """Given the journal, the run id and how many queries are answered: why no more is asked, or None. Asked first with
+    none: it may refuse the run then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +101,11 @@ def cut_into_blocks(queries: Sequence[Query], blocks: int) -> tuple[tuple[Query,
     """Cut into so many runs of neighbours, whose sizes differ by at most one."""
     ends = [len(queries) * number // blocks for number in range(blocks + 1)]
     return tuple(tuple(queries[start:end]) for start, end in pairwise(ends))
+
+
+def look_sizes(queries: int, fractions: Sequence[float]) -> tuple[int, ...]:
+    """Return how many queries are answered at each look: at least two, at the last one all."""
+    return tuple(sorted({max(2, round(fraction * queries)) for fraction in fractions if fraction < 1} | {queries}))
 
 
 def turns(arms: Sequence[str], block: int) -> tuple[str, ...]:

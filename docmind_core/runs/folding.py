@@ -25,6 +25,8 @@ _PER_QUERY = (
 )
 """Tables whose rows a query collects and nothing changes afterwards."""
 
+FINISHED, DECIDED = "finished", "decided"
+"""Status of an arm with a row for each query, and of one whose gate needed no further query."""
 FOLDED = ("llm_calls", "spans", *_PER_QUERY, "engine_counters", "device_samples", "query_runs", "runs")
 """Tables that are written from the journal; `runs` comes last, so that a run with a row has all its others."""
 
@@ -59,7 +61,7 @@ def fold_arm(
         "process_starts": starts or None,
         **_duration(measured, interrupted=interrupted),
         "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
-        **_counts(query_rows, expected_queries, of_user=facts.get("system") is not None),
+        **_counts(query_rows, expected_queries, facts),
         "comparable": journal.comparable(),
     }
     folded: dict[str, Sequence[Row]] = {
@@ -103,11 +105,13 @@ def _query_rows(finished: Sequence[dict[str, list[Row]]], calls: Sequence[Row]) 
     return with_late_calls([row for rows in finished for row in rows["query_runs"]], calls)
 
 
-def _counts(query_rows: Sequence[Row], expected_queries: int, *, of_user: bool) -> Row:
+def _counts(query_rows: Sequence[Row], expected_queries: int, facts: Row) -> Row:
     measured = sum(row["phase"] != "warmup" for row in query_rows)
     unseen = sum(row["status"] == "answered" and row["attempts"] == 0 for row in query_rows)
+    ended = DECIDED if facts.get("stopped_because") else FINISHED
+    of_user = facts.get("system") is not None
     return {
-        "status": "finished" if measured == expected_queries else "incomplete",
+        "status": ended if measured == expected_queries else "incomplete",
         "expected_queries": expected_queries,
         "queries_without_calls": unseen if of_user else None,
     }

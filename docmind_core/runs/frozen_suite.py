@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def freeze_benchmark_run(
     *,
     source: Suite | None = None,
     named: str | None = None,
-    prepare: Callable[[], object] | None = None,
+    prepare: Callable[[], object] = lambda: None,
+    further: Callable[[Suite], Mapping[str, str]] = lambda frozen: {},
 ) -> str:
     """Check a suite, write it aside under a new key, and return the key; from then on there is a database to read.
 
@@ -66,11 +67,12 @@ def freeze_benchmark_run(
         source: The suite as its file has it, where the command line changed something.
         named: The bundled name or the path that the suite was asked for by; None when it can't be asked for again.
         prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
+        further: Given the frozen suite, returns further files to write next to it, by name; may refuse by raising.
     """
     check_suite(suite)
     written, suite = with_own_metrics(source or suite), with_own_metrics(suite)
-    if prepare is not None:
-        prepare()
+    files = further(suite)
+    prepare()
     remove_half_frozen(settings)
     key = new_benchmark_run(suite.name, datetime.now(UTC))
     # Under another name until it is whole: a process that dies in the middle leaves no run that can't be read.
@@ -78,11 +80,9 @@ def freeze_benchmark_run(
     try:
         settings.make_home()
         folder.mkdir(parents=True)
-        (folder / NUMBER).write_text(str(next_number(settings.benchmarks)), "ascii")
-        if named is not None:
-            (folder / _NAMED).write_text(named, "utf-8", "surrogateescape")
         _write_suite(folder / "source.yaml", written)
         _write_suite(folder / "suite.yaml", suite)
+        _write_others(folder, next_number(settings.benchmarks), named, files)
         folder.rename(settings.benchmarks / key)
         sync_folder(settings.benchmarks)
     except OSError as error:
@@ -90,6 +90,14 @@ def freeze_benchmark_run(
     with named_disk_errors(settings):
         publish_first(settings)
     return key
+
+
+def _write_others(folder: Path, number: int, named: str | None, files: Mapping[str, str]) -> None:
+    (folder / NUMBER).write_text(str(number), "ascii")
+    if named is not None:
+        (folder / _NAMED).write_text(named, "utf-8", "surrogateescape")
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
 
 
 def _write_suite(path: Path, suite: Suite) -> None:

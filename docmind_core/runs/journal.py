@@ -234,9 +234,10 @@ class Journal(JournalFile):
         ((count,),) = self._read("select count(*) from starts where run_id = ?", (run_id,))
         return int(count)
 
-    def end_arm(self, run_id: str, ended_at: datetime) -> None:
-        """Note that an arm has ended."""
-        self._write("update arms set ended_at = ? where run_id = ?", (ended_at.isoformat(), run_id))
+    def end_arm(self, run_id: str, ended_at: datetime, facts: Row | None = None) -> None:
+        """Note that an arm has ended, and which facts of it are others than at its start."""
+        known = encode({**self.facts(run_id), **(facts or {})})
+        self._write("update arms set ended_at = ?, facts = ? where run_id = ?", (ended_at.isoformat(), known, run_id))
 
     def begin_addition(self, replicates: int, expected: int) -> None:
         """Open the arms of a finished run again for more replicates, in one transaction.
@@ -255,6 +256,11 @@ class Journal(JournalFile):
         if not self._read("select 1 from sqlite_master where name = 'additions'", ()):
             return ()  # a journal of an earlier version, opened for reading
         return tuple(count for (count,) in self._read("select replicates from additions order by rowid", ()))
+
+    def facts(self, run_id: str) -> Row:
+        """Return what an arm ran on, and how it ended; nothing of one that has not begun."""
+        begun = self.arm(run_id)
+        return {} if begun is None else begun[2]
 
     def arm(self, run_id: str) -> tuple[datetime, datetime | None, Row] | None:
         """Return when an arm began and ended, and what it ran on; None when it has not begun."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from docmind_core.agents.context import ArmAnswer
 from docmind_core.agents.messages import Message
 from docmind_core.errors import NoAnswer
+from docmind_core.query_sets.queries import Query
 from docmind_core.runs.context_guard import ANSWER_TASKS, NOT_SHORTENED, Shortened
 from docmind_core.runs.journal import QueryKey, Row
 from docmind_core.serving.reply_endings import ADVICE, ANSWERED, EMPTY, ENDINGS, FAILED, NO_CALL, STOP
@@ -24,6 +25,18 @@ class AskedQuery:
     earlier: tuple[Message, ...] = ()
     """What user and assistant said before it."""
     tags: tuple[str, ...] = ()
+
+
+def asked_query(query: Query, cluster_id: str) -> AskedQuery:
+    """Return a query without what would give its answer away."""
+    return AskedQuery(
+        query_id=query.query_id,
+        text=query.text,
+        query_type=query.query_type,
+        cluster_id=cluster_id,
+        earlier=tuple(Message(speaker=said.role, text=said.content) for said in query.history),
+        tags=query.tags,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,17 @@ import yaml
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from dagster_project.cli.main import docmind, run
+from docmind_core.measurements.scoring import score_benchmark_run
+from docmind_core.query_sets.bundled import load_query_set
+from docmind_core.runs.run_names import pin_baselines
 from docmind_core.settings import Settings
 from docmind_core.suites.gate_policy import read_policy
+from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
+from tests.documents import write_query_set
+from tests.fakes.engine_server import FakeEngine
 from tests.measurements.written_nights import FIRST, SECOND, THIRD, write_night
+from tests.runs.running import run as run_benchmark
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLES = PROJECT / "docs" / "examples"
@@ -91,6 +98,47 @@ def test_markdown_and_json_hold_every_test(gate, tmp_path):
     found = json.loads(shown.out)
     assert (found["state"], [test["state"] for test in found["tests"]]) == ("block", ["pass", "pass", "block"])
     assert {line.count(" | ") for line in page.read_text().splitlines() if line.startswith("| tuned")} == {8}
+
+
+def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_decides(
+    settings, schema, tmp_path, capsys
+):
+    texts = [f"The colour of thing {at:02} is blue." for at in range(24)]
+    folder = write_query_set(
+        tmp_path / "set",
+        documents=[{"doc_id": f"d{at}", "title": "", "text": text} for at, text in enumerate(texts)],
+        queries=[
+            {
+                "query_id": f"q{at}",
+                "query": f"Which colour has thing {at:02}?",
+                "answers": ["blue"],
+                "gold_doc_ids": [f"d{at}"],
+            }
+            for at in range(24)
+        ],
+    )
+    junit, policy = tmp_path / "gate.xml", tmp_path / "gate.yaml"
+    policy.write_text("metrics: [passed]\nmin_n: 24\n")
+    with FakeEngine(reply=lambda body: "blue [1]") as server:
+        suite = Suite(
+            name="toy", query_set=str(folder), arms=["single_pass"], strategies=["keyword_search"], engine=server.url
+        )
+        key = run_benchmark(settings, suite)
+        score_benchmark_run(settings, key, load_query_set(suite.query_set))
+        pin_baselines(settings, key, "first")
+        server.reply, before = lambda body: "red [1]", len(server.requests)
+        code = run(["gate", "--sequential", "--policy", str(policy), "--junit", str(junit)])
+
+    said = "gate: block at look 3 of 4, 13 of 24 queries asked, 11 not asked"
+    assert (code, capsys.readouterr().out.splitlines()[0].startswith(said)) == (10, True)
+    assert len(server.requests) - before == 13 + suite.warmup
+    schema.validate(junit)
+    assert "decided at look 3 of 4" in junit.read_text()
+    assert (run(["gate"]), capsys.readouterr().out.startswith(said)) == (10, True)
+    assert run(["gate", "--baseline", key]) == 2
+    assert "leave out --policy and --baseline" in capsys.readouterr().err
+    assert run(["gate", "--engine", "http://127.0.0.1:1"]) == 2
+    assert "--engine goes with --sequential" in capsys.readouterr().err
 
 
 def test_every_command_of_the_ci_example_is_one_that_exists():
