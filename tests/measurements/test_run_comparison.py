@@ -263,13 +263,19 @@ def test_a_run_against_itself_never_blocks_and_two_hundred_equal_nights_hardly_e
     assert {row["verdict"] for row in itself.rows} <= {"inconclusive", "non_inferior", "not_judged"}
     assert decide_gate([itself], GatePolicy()).state == "pass"
 
-    states = Counter()
+    def gate(now, before):
+        rows = compare(now, before, itself.ledger, itself.rules)
+        found = replace(itself, pairs=PairedRuns(candidate=now, baseline=before), rows=tuple(rows))
+        return decide_gate([found], GatePolicy()).state, rows
+
+    states, of_itself = Counter(), Counter()
     for seed in range(200):
         now, before = (drawn_again(itself.pairs.candidate, *drawn(1000 + 2 * seed + side)) for side in (0, 1))
-        rows = compare(now, before, itself.ledger, itself.rules)
+        state, rows = gate(now, before)
         worse = [row["metric"] for row in rows if row["verdict"] == "worse" and row["metric"] in GATING]
-        found = replace(itself, pairs=PairedRuns(candidate=now, baseline=before), rows=tuple(rows))
-        states.update([decide_gate([found], GatePolicy()).state, *(f"{metric} worse" for metric in worse)])
+        states.update([state, *(f"{metric} worse" for metric in worse)])
+        of_itself[gate(now, now)[0]] += 1
+    assert of_itself == {"pass": 200}
     # Nominal 2.5 % on the bad side in each of two metrics that vary: 200 · 2.5 %, and three standard deviations.
     assert all(states[f"{metric} worse"] <= 11 for metric in GATING)
     assert states["block"] <= 11
