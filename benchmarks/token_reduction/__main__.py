@@ -31,7 +31,7 @@ ROUTINGS = ("dependencies", "fixed", "free")
 ARMS = """
 select
     runs.arm, q.n_queries, q.calls_per_query, q.tokens_per_query, q.passages_read, q.missing_because,
-    e.reduction_pct, e.reduction_low, e.reduction_high, e.claimable, e.claimable_because,
+    e.n_compared, e.reduction_pct, e.reduction_low, e.reduction_high, e.claimable, e.claimable_because,
     e.single_pass_ratio, e.single_pass_ratio_low, e.single_pass_ratio_high,
     p.value as passed_ratio, a.value as contained_ratio, l.state as ledger,
     c.baseline_value as passed_of_baseline, c.delta as passed_delta, c.delta_low as passed_low,
@@ -71,14 +71,16 @@ def main() -> int:
     for routing in ROUTINGS if options.routing is None else (options.routing,):
         wanted = wanted_suite(routing, options)
         run = newest_run(settings, wanted)
-        if run is None or not run.finished:
+        if (run is None or not run.finished) and not options.finished:
             bench(routing, options, run)
             run = newest_run(settings, wanted)
+        if (run is None or not run.finished) and options.finished:
+            continue
         if run is None or not run.finished:
             print(f"routing {routing} did not finish; start this command again to continue", file=sys.stderr)
             return 1
         results.append(read_result(settings, routing, run.benchmark_run))
-    if options.routing is None:
+    if options.routing is None and results:
         PAGE.write_text(page_text(results), "utf-8")
         print(PAGE)
     return 0
@@ -146,6 +148,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the guide's headline and write docs/token-reduction.md.")
     parser.add_argument("--limit", type=int, default=20, help="questions of facts (default 20)")
     parser.add_argument("--routing", choices=ROUTINGS, help="run this rule alone, and write no page")
+    parser.add_argument("--finished", action="store_true", help="run nothing: write the page of the finished rules")
     parser.add_argument("--engine", help="URL of a running vLLM server; default: the embedded engine")
     parser.add_argument("--model", help="model to ask for, where the server has several")
     return parser.parse_args()

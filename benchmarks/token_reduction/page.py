@@ -84,6 +84,8 @@ def page_text(results: Sequence[RoutingResult]) -> str:
         "## The answer\n",
     ]
     parts.append("\n".join(f"- `routing: {result.routing}`: {_answer(result)}" for result in results) + "\n")
+    if absent := [f"`{routing}`" for routing in _MEANING if routing not in {result.routing for result in results}]:
+        parts.append(f"Not measured on this engine yet: `routing:` {', '.join(absent)}.\n")
     parts += [_section(result) for result in results]
     return "\n".join([*parts, _SQL.strip(), ""])
 
@@ -93,7 +95,7 @@ def _opening(result: RoutingResult) -> str | None:
     row = next((row for row in result.arms if row["arm"] == TUNED and row["reduction_pct"] is not None), None)
     if row is None:
         return None
-    saved = f"`{TUNED}` spends {percent_text(row['reduction_pct'])} fewer tokens than `{BASELINE}`"
+    saved = f"`{TUNED}` spends {percent_text(row['reduction_pct'])} fewer tokens than `{BASELINE}`{_known(row)}"
     asked = f"On {row['n_queries']} questions of `{result.ran['query_set']}` with `routing: {result.routing}`"
     return f"{asked}, {saved}, and {_quality(row)}.\n"
 
@@ -115,7 +117,7 @@ def _against_guide(row: dict[str, Any]) -> str:
         return f"`{row['arm']}` {not_measured(row['missing_because'] or row['claimable_because'])}."
     low, high = row["reduction_low"], row["reduction_high"]
     interval = interval_text(low, high, decimals=1)
-    saved = f"`{row['arm']}` {percent_text(row['reduction_pct'])} fewer"
+    saved = f"`{row['arm']}` {percent_text(row['reduction_pct'])} fewer{_known(row)}"
     if low is None or high is None:
         return f"{saved}, without an interval, so nothing can be said about the range; {_quality(row)}."
     where = (
@@ -128,6 +130,12 @@ def _against_guide(row: dict[str, Any]) -> str:
         else "across the edge of what is promised"
     )
     return f"{saved} ({interval}): {where}; {_quality(row)}."
+
+
+def _known(row: dict[str, Any]) -> str:
+    if row["n_compared"] in (None, row["n_queries"]):
+        return ""
+    return f", over the {row['n_compared']} questions whose tokens are known in both arms"
 
 
 def _quality(row: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ REMOTE = argparse.Namespace(limit=40, engine="http://gpu:8000", model="big")
 
 
 ROW = {
-    "n_queries": 40, "calls_per_query": 2.0, "tokens_per_query": 450.0, "missing_because": None,
+    "n_queries": 40, "n_compared": 40, "calls_per_query": 2.0, "tokens_per_query": 450.0, "missing_because": None,
     "reduction_pct": 80.0, "reduction_low": 75.0, "reduction_high": 84.0,
     "claimable": False, "claimable_because": "not claimable: quality inconclusive", "single_pass_ratio": 2.0,
     "single_pass_ratio_low": 1.5, "single_pass_ratio_high": 2.5, "contained_ratio": 0.3, "passed_ratio": 0.25,
@@ -102,6 +102,12 @@ def test_the_page_opens_with_what_the_saving_does_to_the_answers(delta, low, hig
     assert said in opening
 
 
+def test_a_saving_over_fewer_questions_than_were_asked_says_over_how_many():
+    text = page([{**ROW, "n_compared": 9, "arm": "tuned"}])
+
+    assert text.count("over the 9 questions whose tokens are known in both arms") == 2
+
+
 def test_an_arm_without_a_model_has_no_saving_and_no_claim():
     free = {"tokens_per_query": 0.0, "calls_per_query": 0.0, "reduction_pct": None, "claimable_because": None}
     text = page([{**ROW, **free, "arm": "extractive", "ledger": None}, {**ROW, "arm": "tuned"}])
@@ -120,3 +126,4 @@ def test_the_page_shows_what_passed_how_many_passages_were_read_and_what_the_bud
     assert "| 5 | not measured | the baseline | 0.30 |" in text
     assert "- `tuned`: not claimable: quality inconclusive" in text
     assert "The budget bought a vote for 0 of 40 queries." in text
+    assert "Not measured on this engine yet: `routing:` `dependencies`, `fixed`." in text
