@@ -57,7 +57,7 @@ class Core:
         self.state = "balanced"
         self.error = None
 
-    def execute_benchmark_run(self, settings, benchmark_run, *, dagster_run_id, observer, add_replicates):
+    def execute_benchmark_run(self, settings, benchmark_run, *, dagster_run_id, observer, **_):
         self.asked.append(("execute", benchmark_run))
         observer.announce("engine starting")
         if self.error is not None:
