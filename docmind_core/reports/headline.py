@@ -16,7 +16,16 @@ from docmind_core.reports.comparison_rows import (
     pairs_text,
     verdict_text,
 )
-from docmind_core.reports.number_text import counted, interval_text, percent_text, ratio_text, times_text
+from docmind_core.reports.number_text import (
+    count_text,
+    counted,
+    interval_text,
+    not_measured,
+    percent_text,
+    ratio_text,
+    times_text,
+)
+from docmind_core.reports.opponents import quality_of_arm, tokens_of_arm
 from docmind_core.reports.run_records import ArmRun, NoPassages, TokenEfficiency
 
 TUNED = "tuned"
@@ -45,12 +54,35 @@ def headline(records: BenchmarkRecords) -> tuple[Finding, ...]:
     """Answer the reader's first question for each arm, `tuned` first; at least one finding."""
     if not any(query.answered for query in records.query_runs):
         return (Finding(main="No query was answered.", rest=nothing_answered(records)),)
+    if len(records.arms) == 1:
+        return (_of_one_arm(records, records.arms[0]),)
     judged = sorted(
         (arm for arm in records.arms if arm.arm != BASELINE), key=lambda arm: (arm.arm != TUNED, arm.arm == SINGLE_PASS)
     )
-    if not judged:
-        return (Finding(main=f"Only {BASELINE} ran, so there is nothing to compare it with."),)
     return tuple(_finding(records, arm) for arm in judged)
+
+
+def _of_one_arm(records: BenchmarkRecords, arm: ArmRun) -> Finding:
+    queries, tokens, quality = (
+        records.queries_of_arms[arm.run_id],
+        tokens_of_arm(records, arm),
+        quality_of_arm(records, arm),
+    )
+    answered = f"{arm.arm} answered {sum(query.answered for query in queries):,} of {counted_queries(len(queries))}"
+    passed = (
+        f"{ratio_text(quality.value)} passed ({interval_text(quality.low, quality.high, decimals=2) or NO_INTERVAL})"
+        if quality.value is not None
+        else f"passed is {not_measured(quality.because)}"
+    )
+    spent = count_text(tokens.value, tokens.because)
+    cost = f"{spent} billed tokens per query" if tokens.value is not None else f"tokens are {spent}"
+    rest = " ".join(filter(None, (_failures(records, arm), "Compare it with another run: docmind compare.")))
+    return Finding(main=f"{answered}; {passed}; {cost}.", rest=rest)
+
+
+def counted_queries(count: int) -> str:
+    """Return `1 query`, `2 queries`."""
+    return f"{count:,} {'query' if count == 1 else 'queries'}"
 
 
 def nothing_answered(records: BenchmarkRecords) -> str:

@@ -8,6 +8,7 @@ from docmind_core.measurements.grades import Letter
 from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, worst_by_limit
 from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.headline import counted_queries
 from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.limits_table import Scorecard
 from docmind_core.reports.number_text import count_text, duration_text, interval_text, ratio_text
@@ -89,7 +90,7 @@ def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
     return Tile(
         label=QUALITY,
         value=ratio_text(found.value),
-        note="; ".join(filter(None, (interval, f"{found.n:,} {'query' if found.n == 1 else 'queries'}", model))),
+        note="; ".join(filter(None, (interval, counted_queries(found.n), model))),
         change=_earlier(history, "pass_ratio", ratio_text),
         **_held(states, "pass_ratio"),
     )

@@ -124,7 +124,8 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
         hidden = len(problems) - PROBLEMS_SHOWN_MAX
         more = [f"... and {hidden} more"] if hidden > 0 else []
         raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more]))
-    summary = f"suite {suite.name!r}: {len(suite.arms)} arms on {' and '.join(suite.query_sets)}; no problem found"
+    arms = f"{len(suite.arms)} {'arm' if len(suite.arms) == 1 else 'arms'}"
+    summary = f"suite {suite.name!r}: {arms} on {' and '.join(suite.query_sets)}; no problem found"
     unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
     measured = (f"metric {own.name}: {own.unit}, {own.range}, from {own.scorer}" for own in metrics)
     return CheckedInput(summary=summary, notices=(*_missing_here(suite), *measured, *unnormalised))

@@ -112,13 +112,12 @@ def test_a_claim_is_made_with_its_grounds(records_of):
     assert finding.claim == "A saving may be claimed: 70 % fewer tokens."
 
 
-def test_without_a_baseline_no_reduction_is_stated_and_failures_are_counted(records_of):
+def test_one_arm_alone_is_summed_up_and_failures_are_counted(records_of):
     assert headline(records_of("no_baseline")) == (
         Finding(
-            main="single_pass can't be compared in tokens: no naive_supervisor arm in this run.",
-            rest="Quality was not compared: no naive_supervisor arm in this run. "
-            "1 of 4 query runs of single_pass failed: in quality they count as not passed, and what is known of "
-            "their tokens is only in the line over all queries.",
+            main="single_pass answered 3 of 4 queries; 0.50 passed (0.15 to 0.85); 430 billed tokens per query.",
+            rest="1 of 4 query runs of single_pass failed: in quality they count as not passed, and what is known of "
+            "their tokens is only in the line over all queries. Compare it with another run: docmind compare.",
         ),
     )
 
@@ -138,10 +137,9 @@ def test_without_any_score_quality_was_not_compared_and_says_with_what(records_o
     assert finding.rest.startswith("Quality was not compared with naive_supervisor: no query has a score in both arms.")
 
 
-def test_a_baseline_alone_has_nothing_to_be_compared_with(records_of):
-    assert headline(records_of("baseline_alone")) == (
-        Finding(main="Only naive_supervisor ran, so there is nothing to compare it with."),
-    )
+def test_a_baseline_alone_is_summed_up_as_any_other_arm(records_of):
+    (finding,) = headline(records_of("baseline_alone"))
+    assert finding.main.startswith("naive_supervisor answered 4 of 4 queries; 0.50 passed")
 
 
 def test_only_plumbing_models_are_warned_about(records_of):
