@@ -16,7 +16,7 @@ WORDS_SETTINGS: dict[str, object] = {
     "scripts without spaces": "pairs of neighbouring characters",
     "stemmer": Stemmer.version(),
 }
-_STOP_WORDS = {
+STOP_WORDS = {
     "chinese": "CHINESE",
     "danish": "DANISH",
     "dutch": "DUTCH",
@@ -78,9 +78,7 @@ def _words(texts: Sequence[str], language: str, *, singles: bool) -> list[list[s
 def _stop_words(language: str) -> frozenset[str]:
     from bm25s import stopwords
 
-    return (
-        frozenset(getattr(stopwords, f"STOPWORDS_{_STOP_WORDS[language]}")) if language in _STOP_WORDS else frozenset()
-    )
+    return frozenset(getattr(stopwords, f"STOPWORDS_{STOP_WORDS[language]}")) if language in STOP_WORDS else frozenset()
 
 
 def _plain(text: str, language: str) -> str:
