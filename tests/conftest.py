@@ -10,11 +10,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from docmind_core.settings import Settings, turn_telemetry_off
 
 turn_telemetry_off()  # as each entry point does: no test may send a prompt to a tracing service
+
+# A slow moment of a busy machine is not a counterexample. Set before the tests are imported: `given` reads it then.
+hypothesis.settings.register_profile("docmind", deadline=None)
+hypothesis.settings.load_profile("docmind")
 
 PROJECT = Path(__file__).resolve().parents[1]
 LONGEST_FOLDERS = ("faults", "security", "orchestration", "runs", "serving")
@@ -93,15 +98,6 @@ def _keys_in_order():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(keys, "_suffix", lambda: f"{next(numbers):04x}")
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _patient():
-    """Take no slow moment of a busy machine for a counterexample."""
-    from hypothesis import settings
-
-    settings.register_profile("docmind", deadline=None)
-    settings.load_profile("docmind")
 
 
 @pytest.fixture(autouse=True)
