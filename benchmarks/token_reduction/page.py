@@ -95,7 +95,7 @@ def _opening(result: RoutingResult) -> str | None:
     row = next((row for row in result.arms if row["arm"] == TUNED and row["reduction_pct"] is not None), None)
     if row is None:
         return None
-    saved = f"`{TUNED}` spends {percent_text(row['reduction_pct'])} fewer tokens than `{BASELINE}`{_known(row)}"
+    saved = f"`{TUNED}` spends {_reduction(row['reduction_pct'], 'tokens ')}than `{BASELINE}`{_known(row)}"
     asked = f"On {row['n_queries']} questions of `{result.ran['query_set']}` with `routing: {result.routing}`"
     return f"{asked}, {saved}, and {_quality(row)}.\n"
 
@@ -116,8 +116,9 @@ def _against_guide(row: dict[str, Any]) -> str:
     if row["reduction_pct"] is None:
         return f"`{row['arm']}` {not_measured(row['missing_because'] or row['claimable_because'])}."
     low, high = row["reduction_low"], row["reduction_high"]
-    interval = interval_text(low, high, decimals=1)
-    saved = f"`{row['arm']}` {percent_text(row['reduction_pct'])} fewer{_known(row)}"
+    ends = (low, high) if row["reduction_pct"] >= 0 or low is None or high is None else (-high, -low)
+    interval = interval_text(*ends, decimals=1)
+    saved = f"`{row['arm']}` {_reduction(row['reduction_pct'])}{_known(row)}"
     if low is None or high is None:
         return f"{saved}, without an interval, so nothing can be said about the range; {_quality(row)}."
     where = (
@@ -130,6 +131,11 @@ def _against_guide(row: dict[str, Any]) -> str:
         else "across the edge of what is promised"
     )
     return f"{saved} ({interval}): {where}; {_quality(row)}."
+
+
+def _reduction(percent: float, noun: str = "") -> str:
+    end = f" {noun}" if noun else ""
+    return f"{percent_text(abs(percent))} {'fewer' if percent >= 0 else 'more'}{end}"
 
 
 def _known(row: dict[str, Any]) -> str:
