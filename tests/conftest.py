@@ -42,12 +42,11 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick():
-    """Leave out what costs time and hardly a test looks at; yields what writes comments, for those that do.
+    """Leave out what costs time and few tests look at; yields the function that writes comments, for those that do.
 
-    DuckDB gets one thread, as the tables of tests are small; nothing waits until it would survive a power failure; no
-    comments are written, which are half the time of publishing; runs are published when they end, not after each arm;
-    certificates, which nobody on loopback needs, are read once instead of once per client; and it is asked again soon
-    whether counters still move or an engine is up.
+    DuckDB gets one thread, as the tables of tests are small; nothing waits for the disk; no comments are written,
+    which take half the time of publishing; certificates, which loopback does not need, are read once instead of once
+    per client; counters and a starting engine are polled at short intervals; and a run publishes once, when it ends.
     """
     from docmind_core.runs import arm_share, benchmark
     from docmind_core.serving import managed

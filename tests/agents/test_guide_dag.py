@@ -4,8 +4,7 @@ import pytest
 
 from docmind_core.agents.arms import answer_question, find_arm
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SINGLE_PASS, SYNTHESIZER, VALIDATOR
-from docmind_core.agents.guide_dag import DEPENDENCIES, build_guide_dag
-from docmind_core.agents.waves import execution_waves
+from docmind_core.agents.guide_dag import DEPENDENCIES, build_guide_dag, execution_waves
 from docmind_core.errors import AgentError, OutputInvalid
 from tests.fakes.scripted_tools import ScriptedTools, make_context
 

@@ -44,7 +44,7 @@ def test_the_form_freezes_the_suite_with_its_changes_and_the_sensor_launches_it(
     ("form", "problem"),
     [
         ({"suite": "smok"}, "smok"),
-        ({"suite": "smoke", "arms": ["nobody"]}, "nobody"),
+        ({"suite": "smoke", "arms": ["no_such_arm"]}, "no_such_arm"),
         ({"suite": "smoke", "limit": 0}, "limit"),
     ],
 )
