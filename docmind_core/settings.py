@@ -61,7 +61,7 @@ class Settings:
 
     @property
     def tables(self) -> Path:
-        """Parquet segments, `tables/<table>/<run_id>.parquet`: the truth."""
+        """Parquet segments, `tables/<table>/<run_id>.parquet` or, packed, `<benchmark_run>.parquet`: the truth."""
         return self.home / "tables"
 
     @property

@@ -21,6 +21,7 @@ from docmind_core.runs.keys import NUMBER, started_at
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
+from docmind_core.tables.packing import pack
 from tests.fakes.engine_server import FakeEngine
 
 ARMS = ("single_pass", "naive_supervisor", "tuned")
@@ -40,6 +41,7 @@ def first_run(settings: Settings, queries: int) -> str:
     compare_arms(settings, key, suite)
     compare_times(settings, key)
     write_limits(settings.tables, key, suite)
+    pack(settings.tables, key, complete=True)
     return key
 
 
@@ -47,11 +49,18 @@ def copy_run(settings: Settings, key: str, place: int) -> str:
     """Write a benchmark run again as the one `place` days later; return its key."""
     days = timedelta(days=place)
     copied = f"{started_at(key) + days:%Y%m%dT%H%M%SZ}-history-{place:04x}"
-    for path in sorted(settings.tables.glob(f"*/{key}.*.parquet"), key=lambda path: path.parent.name == "runs"):
-        rows = _moved(pq.read_table(path), key, copied, days)
-        if "run_number" in rows.column_names:
-            rows = _with(rows, "run_number", pa.array([place + 1] * len(rows), pa.int32()))
-        pq.write_table(rows, path.with_name(path.name.replace(key, copied)), compression="zstd")
+    for path in sorted(settings.tables.glob(f"*/{key}.*"), key=lambda path: path.parent.name == "runs"):
+        with (
+            pq.ParquetFile(path) as file,
+            pq.ParquetWriter(
+                path.with_name(path.name.replace(key, copied)), file.schema_arrow, compression="zstd"
+            ) as writer,
+        ):
+            for group in range(file.num_row_groups):  # each of one arm, where the file is packed
+                rows = _moved(file.read_row_group(group), key, copied, days)
+                if "run_number" in rows.column_names:
+                    rows = _with(rows, "run_number", pa.array([place + 1] * len(rows), pa.int32()))
+                writer.write_table(rows)
     folder = settings.benchmarks / copied
     shutil.copytree(settings.benchmarks / key, folder)
     (folder / NUMBER).write_text(str(place + 1), "ascii")

@@ -14,7 +14,7 @@ from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.statistics.pairs import holm
-from docmind_core.tables.segments import run_ids_of, segment_path, write_segment
+from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
 
 AS_CLAIMED = "moved as claimed"
 DID_NOT_MOVE = "did not move"
@@ -67,7 +67,8 @@ def measure_levers(settings: Settings, benchmark_run: str) -> int:
     ]
     write_segment(settings.tables, "lever_effects", holder, rows)
     for other in run_ids[1:]:  # held them while the arm that comes first now was missing
-        segment_path(settings.tables, "lever_effects", other).unlink(missing_ok=True)
+        if read_segment(settings.tables, "lever_effects", other, columns=("run_id",)):
+            write_segment(settings.tables, "lever_effects", other, [])
     return len(rows)
 
 

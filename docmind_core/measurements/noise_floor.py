@@ -83,13 +83,12 @@ def read_floors(settings: Settings, run_id: str) -> dict[str, Floor]:
     """
     key, _, arm = run_id.partition(".")
     again = f"{arm}{AGAIN}"
-    names = [path.name.removesuffix(".parquet") for path in (settings.tables / "noise_floor").glob("*.parquet")]
-    runs = [name.partition(".")[0] for name in names if name.partition(".")[2] == again]
-    for found in reversed(in_order(settings.benchmarks, [one for one in runs if suite_of(one) == suite_of(key)])):
+    keys = {path.name.partition(".")[0] for path in (settings.tables / "noise_floor").glob("*.parquet")}
+    for found in reversed(in_order(settings.benchmarks, [one for one in keys if suite_of(one) == suite_of(key)])):
         rows = [read_segment(settings.tables, "runs", one) for one in (run_id, f"{found}.{arm}")]
-        if all(rows) and all(rows[0][0][name] == rows[1][0][name] for name in _SAME):
-            rows_of = read_segment(settings.tables, "noise_floor", f"{found}.{again}")
-            return {str(row["metric"]): _read_floor(row, found) for row in rows_of if _has_floor(row)}
+        floors = read_segment(settings.tables, "noise_floor", f"{found}.{again}")
+        if floors and all(rows) and all(rows[0][0][name] == rows[1][0][name] for name in _SAME):
+            return {str(row["metric"]): _read_floor(row, found) for row in floors if _has_floor(row)}
     return {}
 
 

@@ -1,7 +1,7 @@
 """Scoring a benchmark run: from its segments and the gold answers to the segment `measurements`."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from docmind_core.errors import StoreError
@@ -13,13 +13,17 @@ from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import OwnMetric
-from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+from docmind_core.tables.segments import read_columns, read_parts, read_segment, run_ids_of, write_segment
 
 Row = Mapping[str, object]
 Versioned = tuple[str, Callable[[Query, QueryRun], tuple[Score, ...]]]
 """The version of a formula, and what it gives for one query run."""
 
 ROUTING_VERSION = "4"
+_OF_QUERY_RUNS = (
+    *("query_id", "replicate", "phase", "status", "answer", "ended_because", "abstained"),
+    *("citations", "passages", "passages_read_as"),
+)
 
 
 def score_benchmark_run(
@@ -78,23 +82,37 @@ def _score_run(
     gold_chunks: Mapping[str, str],
     scorers: Sequence[Versioned],
 ) -> int:
-    candidates = _candidates(read_segment(folder, "retrieved", run_id))
-    rows: list[dict[str, object]] = []
-    logged = next((row["retrieval_logged"] for row in read_segment(folder, "runs", run_id)), None)
-    for record in read_segment(folder, "query_runs", run_id):
-        if record["phase"] == "warmup":
-            continue
-        query = queries.get(str(record["query_id"]))
-        if query is None:
-            raise StoreError(
-                f"run {run_id} answered the query {record['query_id']!r}, which the query set lacks: it has changed. "
-                "Score with the query set of that run."
-            )
-        run = _query_run(record, candidates, gold_chunks, logged)
-        for version, scores_of in scorers:
-            rows += _rows(run_id, run, version, scores_of(query, run))
-    write_segment(folder, "measurements", run_id, rows)
-    return len(rows)
+    count = 0
+
+    def rows() -> Iterator[dict[str, object]]:
+        nonlocal count
+        for query, run in _query_runs(folder, run_id, queries, gold_chunks):
+            for version, scores_of in scorers:
+                scored = _rows(run_id, run, version, scores_of(query, run))
+                count += len(scored)
+                yield from scored
+
+    write_segment(folder, "measurements", run_id, rows())
+    return count
+
+
+def _query_runs(
+    folder: Path, run_id: str, queries: Mapping[str, Query], gold_chunks: Mapping[str, str]
+) -> Iterator[tuple[Query, QueryRun]]:
+    """Yield the measured query runs with their queries; no more than a part of them is held at once."""
+    [logged] = read_columns(folder, "runs", run_id, ("retrieval_logged",))["retrieval_logged"] or [None]
+    for records in read_parts(folder, "query_runs", run_id, _OF_QUERY_RUNS):
+        candidates = _candidates(folder, run_id, [str(record["query_id"]) for record in records])
+        for record in records:
+            if record["phase"] == "warmup":
+                continue
+            query = queries.get(str(record["query_id"]))
+            if query is None:
+                raise StoreError(
+                    f"run {run_id} answered the query {record['query_id']!r}, which the query set lacks: it has "
+                    "changed. Score with the query set of that run."
+                )
+            yield query, _query_run(record, candidates, gold_chunks, logged)
 
 
 def _rows(run_id: str, run: QueryRun, version: str, scores: Sequence[Score]) -> list[dict[str, object]]:
@@ -146,11 +164,14 @@ def _names(text: object) -> tuple[str, ...]:
     return tuple(json.loads(str(text))) if text else ()
 
 
-def _candidates(rows: Sequence[Row]) -> dict[tuple[object, object], list[str]]:
-    ranked = sorted((row for row in rows if row["ranking"] == "candidates"), key=lambda row: int(str(row["rank"])))
+def _candidates(folder: Path, run_id: str, query_ids: Collection[str]) -> dict[tuple[object, object], list[str]]:
+    """Return the ranked chunks that each query run had to choose from."""
+    columns = ("query_id", "replicate", "ranking", "rank", "chunk_id")
+    found = read_columns(folder, "retrieved", run_id, columns, where=("query_id", query_ids))
+    rows = [row for row in zip(*found.values(), strict=True) if row[2] == "candidates"]
     by_query: dict[tuple[object, object], list[str]] = {}
-    for row in ranked:
-        by_query.setdefault((row["query_id"], row["replicate"]), []).append(str(row["chunk_id"]))
+    for query, replicate, _, _, chunk in sorted(rows, key=lambda row: int(str(row[3]))):
+        by_query.setdefault((query, replicate), []).append(str(chunk))
     return by_query
 
 

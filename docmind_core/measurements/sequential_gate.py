@@ -243,7 +243,7 @@ def _home_with(settings: Settings, baseline: str, folder: Path) -> Iterator[Sett
             (folder / path.name).symlink_to(path)
     scratch = Settings(home=folder)
     for path in settings.tables.absolute().glob("*/*.parquet"):
-        if path.stem == baseline or path.parent.name == "noise_floor":
+        if path.stem in {baseline, benchmark_run_of(baseline)} or path.parent.name == "noise_floor":
             (scratch.tables / path.parent.name).mkdir(parents=True, exist_ok=True)
             (scratch.tables / path.parent.name / path.name).symlink_to(path)
     yield scratch

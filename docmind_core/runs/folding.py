@@ -12,7 +12,7 @@ from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
 from docmind_core.tables.overhead import coordination
-from docmind_core.tables.segments import segment_path, write_segment
+from docmind_core.tables.segments import has_segment, write_segment
 
 _PER_QUERY = (
     "retrieved",
@@ -33,7 +33,7 @@ FOLDED = ("llm_calls", "spans", *_PER_QUERY, "engine_counters", "device_samples"
 
 def unfolded_tables(settings: Settings, run_id: str) -> tuple[str, ...]:
     """Return the tables of an arm that have no segment: the process died before, or a damaged one was deleted."""
-    return tuple(table for table in FOLDED if not segment_path(settings.tables, table, run_id).exists())
+    return tuple(table for table in FOLDED if not has_segment(settings.tables, table, run_id))
 
 
 def fold_arm(

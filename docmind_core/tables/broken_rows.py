@@ -1,41 +1,75 @@
 """Reading segments into the database, and naming the row or the file that can't be."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.settings import without_syntax
 from docmind_core.tables.connecting import open_in_memory
 from docmind_core.tables.definitions import Table
+from docmind_core.tables.segments import packed_path, segment_path
 
 # No column comes from the path: a folder `run_id=7` above the home would otherwise be the id of every run.
-ROWS = "select * from read_parquet($files, union_by_name = true, hive_partitioning = false)"
+_READ = "select * from read_parquet(${}, union_by_name = true, hive_partitioning = false)"
 
 
-def files_of(segments: Sequence[Path]) -> dict[str, list[str]]:
-    """Return the parameters of `ROWS`; DuckDB takes each path for a pattern, which must match that file alone."""
-    return {"files": [str(without_syntax(path.parent) / path.name) for path in segments]}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRows:
+    """The rows of a table for some runs, as a query over files."""
+
+    sql: str
+    parameters: dict[str, list[str]]
+    paths: tuple[Path, ...]
 
 
-def broken_row(table: Table, segments: Sequence[Path]) -> str | None:
+def rows_of(folder: Path, table: str, run_ids: Sequence[str]) -> SegmentRows | None:
+    """Return the rows of `table` for some runs, each from its own file or from the packed one; None without any."""
+    paths = {run_id: segment_path(folder, table, run_id) for run_id in run_ids}
+    own = {run_id: path for run_id, path in paths.items() if path.exists()}
+    rest = [run_id for run_id in run_ids if run_id not in own]
+    packed = [path for path in dict.fromkeys(packed_path(folder, table, one) for one in rest) if path.exists()]
+    parts, parameters = [], {}
+    if own:
+        parts.append(_READ.format("own"))
+        parameters["own"] = _patterns(list(own.values()))
+    if packed:
+        parts.append(f"{_READ.format('packed')} where run_id in (select unnest($run_ids))")
+        parameters |= {"packed": _patterns(packed), "run_ids": rest}
+    sql = " union all by name ".join(f"({part})" for part in parts)
+    return SegmentRows(sql=sql, parameters=parameters, paths=(*own.values(), *packed)) if parts else None
+
+
+def _patterns(paths: Sequence[Path]) -> list[str]:
+    """Return paths as DuckDB takes them: each for a pattern, which must match that file alone."""
+    return [str(without_syntax(path.parent) / path.name) for path in paths]
+
+
+def read_files(paths: Sequence[Path]) -> tuple[str, dict[str, list[str]]]:
+    """Return a query for all rows of some files, and its parameters."""
+    return _READ.format("own"), {"own": _patterns(paths)}
+
+
+def broken_row(table: Table, rows: SegmentRows) -> str | None:
     """Name the run and the key of the first row that breaks the key or a check of `table`."""
     key = ", ".join(quoted(name) for name in table.key)
     questions = {
-        "is there twice": f"select run_id, {key} from ({ROWS}) group by all having count(*) > 1",
-        "has a NULL in its key": f"select run_id, {key} from ({ROWS}) where "
+        "is there twice": f"select run_id, {key} from ({rows.sql}) group by all having count(*) > 1",
+        "has a NULL in its key": f"select run_id, {key} from ({rows.sql}) where "
         + " or ".join(f"{quoted(name)} is null" for name in table.key),
     }
     for check in table.checks:
-        questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({ROWS}) where not ({check})"
+        questions[f"breaks the rule {check}"] = f"select run_id, {key} from ({rows.sql}) where not ({check})"
     # A failed insert has ended its transaction, so these are asked elsewhere.
     with open_in_memory() as connection:
         for problem, question in questions.items():
-            for run_id, *values in connection.execute(
-                f"{question} order by all limit 1", files_of(segments)
-            ).fetchall():
+            found = connection.execute(f"{question} order by all limit 1", rows.parameters).fetchall()
+            for run_id, *values in found:
                 named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
+                stems = (str(run_id), str(run_id).partition(".")[0])
+                file = next(path.name for stem in stems for path in rows.paths if path.stem == stem)
                 return (
                     f"table {table.name}, run {run_id}: the row {named} {problem}. "
-                    f"Its segment is {table.name}/{run_id}.parquet; nothing was published."
+                    f"Its segment is {table.name}/{file}; nothing was published."
                 )
     return None
 
@@ -47,9 +81,12 @@ def broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
     for path in segments:
         try:
             with pq.ParquetFile(path) as file:
-                names = file.read().schema.names
+                names = file.schema_arrow.names
+                for group in range(file.num_row_groups):
+                    file.read_row_group(group)
         except (OSError, ValueError) as error:
-            return f"{path} can't be read ({error}). Delete it and resume its benchmark run; nothing was published."
+            aside = f"{path.name}.1.damaged"
+            return f"{path} can't be read ({error}). Rename it to {aside}, then: docmind doctor --repair"
         strange = [name for name in names if name not in table.columns]
         if strange:
             return f"{path} has columns this version does not know: {', '.join(strange)}. A newer one wrote it."

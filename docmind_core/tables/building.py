@@ -9,10 +9,11 @@ from pathlib import Path
 import duckdb
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.broken_rows import ROWS, broken_row, broken_segment, files_of, quoted
+from docmind_core.tables.broken_rows import SegmentRows, broken_row, broken_segment, quoted, rows_of
 from docmind_core.tables.definitions import Table, View
 from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
+from docmind_core.tables.segments import locked
 from docmind_core.tables.stored_views import STORED
 from docmind_core.tables.views import VIEWS
 
@@ -27,6 +28,8 @@ SEGMENTS = Table(
     },
 )
 """What publishing compares with the segments on disk, so that it reads those alone that are new."""
+_AT_ONCE = 64
+"""Runs whose files are open at once."""
 
 
 def sql_text(name: str) -> str:
@@ -79,13 +82,14 @@ def fill(
 
     Args:
         connection: A database with all tables.
-        folder: Holds `<table>/<run_id>.parquet`.
+        folder: Of the segments.
         run_ids: The runs.
         tables: Fill these alone and leave the others empty; all when None.
     """
     for name in TABLES if tables is None else tables:
-        written = [run_id for run_id in run_ids if (folder / name / f"{run_id}.parquet").exists()]
-        insert(connection, folder, TABLES[name], written)
+        if (folder / name).is_dir():
+            with locked(folder, name, shared=True):  # packing may remove a file between finding and reading it
+                insert(connection, folder, TABLES[name], run_ids)
 
 
 def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, run_ids: Sequence[str]) -> None:
@@ -94,20 +98,24 @@ def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, ru
     Raises:
         StoreError: If a segment can't be read, or if a row breaks a key or a check.
     """
-    if not run_ids:
-        return
-    segments = [folder / table.name / f"{run_id}.parquet" for run_id in run_ids]
+    for first in range(0, len(run_ids), _AT_ONCE):
+        if (rows := rows_of(folder, table.name, run_ids[first : first + _AT_ONCE])) is not None:
+            _insert(connection, table, rows)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name {ROWS}", files_of(segments))
+        connection.execute(f"insert into {table.name} by name {rows.sql}", rows.parameters)
     except duckdb.ConstraintException as error:
-        raise StoreError(broken_row(table, segments) or f"table {table.name}: {error}") from error
+        raise StoreError(broken_row(table, rows) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:
-        raise StoreError(broken_segment(table, segments) or f"table {table.name}: {error}") from error
-    # A primary key says the same, but its index makes the file ten times as large and publishing twice as slow.
-    key, placeholders = ", ".join(quoted(name) for name in table.key), ", ".join("?" * len(run_ids))
-    twice = f"select 1 from {table.name} where run_id in ({placeholders}) group by {key} having count(*) > 1 limit 1"
-    if connection.execute(twice, list(run_ids)).fetchall():
-        raise StoreError(broken_row(table, segments) or f"table {table.name}: a row is there twice")
+        raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
+    # A primary key says the same, but its index makes the file ten times as large and publishing twice as slow. The
+    # files are asked, because the table may be as large as the whole history.
+    key = ", ".join(quoted(name) for name in table.key)
+    twice = f"select 1 from ({rows.sql}) group by {key} having count(*) > 1 limit 1"
+    if connection.execute(twice, rows.parameters).fetchall():
+        raise StoreError(broken_row(table, rows) or f"table {table.name}: a row is there twice")
 
 
 def delete(connection: duckdb.DuckDBPyConnection, table: str, run_ids: Sequence[str], **also: str) -> None:

@@ -38,11 +38,27 @@ def damaged_files(settings: Settings) -> tuple[Path, ...]:
 
 
 def damaged_runs(folder: Path) -> dict[str, list[str]]:
-    """Return the runs of which a segment under `folder` was set aside, with the tables that lack it."""
+    """Return the runs of which a segment under `folder` was set aside, with the tables that lack it.
+
+    Of a packed file these are all arms of its benchmark run that have no file of their own again.
+    """
     found: dict[str, list[str]] = {}
     for path in sorted(folder.glob(f"*/*{SUFFIX}")):
-        found.setdefault(path.name.partition(".parquet.")[0], []).append(path.parent.name)
-    return found
+        name, table = path.name.partition(".parquet.")[0], path.parent.name
+        arms = (
+            [name]
+            if "." in name
+            else sorted({one.name.partition(".parquet")[0] for one in (folder / "runs").glob(f"{name}.*")})
+        )
+        for run_id in arms:
+            if not (folder / table / f"{run_id}.parquet").exists() and table not in found.setdefault(run_id, []):
+                found[run_id].append(table)
+    return {run_id: tables for run_id, tables in found.items() if tables}
+
+
+def is_set_aside(segment: Path) -> bool:
+    """Whether a file of this name was set aside and not written again."""
+    return any(segment.parent.glob(f"{segment.name}.*{SUFFIX}"))
 
 
 def forget_damage(segment: Path) -> None:

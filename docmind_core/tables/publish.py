@@ -20,8 +20,9 @@ from docmind_core.tables.building import SEGMENTS, create, definitions, delete, 
 from docmind_core.tables.connecting import open_new, open_read_only
 from docmind_core.tables.damage import set_aside, unreadable_segments
 from docmind_core.tables.measurement_tables import BASELINES
+from docmind_core.tables.packing import pack, segments_on_disk
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import Segments, mark_of, replace_durably, segments_on_disk
+from docmind_core.tables.segments import Segments, mark_of, replace_durably
 from docmind_core.tables.summaries import SUMMARIES, replace_summaries, summary_marks
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ _ALERTS = "alerts"
 """Names the source of all tables of alerts in `store.segments`."""
 
 
-def publish(settings: Settings, *, rebuild: bool = False) -> Path:
+def publish(settings: Settings, *, rebuild: bool = False, ended: str | None = None) -> Path:
     """Bring a copy of the published database up to the segments, then replace the published one.
 
     Only segments that were written or removed since are read, so that it costs the same however long the history is.
@@ -49,6 +50,7 @@ def publish(settings: Settings, *, rebuild: bool = False) -> Path:
     Args:
         settings: The home.
         rebuild: Read all segments, whatever is published: after a repair, or to make the file small again.
+        ended: A benchmark run of which all tables were written by now; its segments are packed.
 
     Raises:
         StoreError: If a row breaks a key or a check; then the old file stays.
@@ -57,14 +59,14 @@ def publish(settings: Settings, *, rebuild: bool = False) -> Path:
     settings.make_home()
     with _one_at_a_time(target.parent):
         try:
-            _publish(settings, rebuild=rebuild)
+            _publish(settings, rebuild=rebuild, ended=ended)
         except StoreError:
             damaged = list(unreadable_segments(settings.tables))
             if not damaged:
                 raise
             for path, _ in damaged:
                 set_aside(path)
-            _publish(settings, rebuild=rebuild)
+            _publish(settings, rebuild=rebuild, ended=ended)
     return target
 
 
@@ -96,7 +98,9 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _publish(settings: Settings, *, rebuild: bool) -> None:
+def _publish(settings: Settings, *, rebuild: bool, ended: str | None) -> None:
+    if ended is not None:
+        pack(settings.tables, ended, complete=True)
     target, found = settings.metrics_database, _sources(settings)
     _remove_parts_of_the_dead(target)
     recorded = None if rebuild else _recorded(target)
@@ -120,8 +124,13 @@ def _publish(settings: Settings, *, rebuild: bool) -> None:
 
 
 def _sources(settings: Settings) -> Segments:
-    """Return the marks of all that is published."""
-    found = segments_on_disk(settings.tables)
+    """Return the marks of all that is published, once all that was packed before is packed again."""
+    on_disk = segments_on_disk(settings.tables)
+    if on_disk.loose:
+        for benchmark_run in on_disk.loose:
+            pack(settings.tables, benchmark_run, complete=False)
+        on_disk = segments_on_disk(settings.tables)
+    found = on_disk.segments
     alerts = settings.alerts_database
     found[_ALERTS] = {"": " ".join(mark_of(path) for path in (alerts, alerts.with_name(f"{alerts.name}-wal")))}
     found[BASELINES.name] = {"": mark_of(baselines_path(settings))}

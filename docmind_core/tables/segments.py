@@ -1,38 +1,36 @@
-"""Segments: one Parquet file per (table, run). They are the truth; the database is built from them."""
+"""Segments: the rows of a table for a run (an arm), in Parquet. They are the truth; the database is built from them.
+
+A segment is a file of its own, `<table>/<run_id>.parquet`, until its benchmark run has ended: then `packing` puts those
+of all arms into one, `<table>/<benchmark_run>.parquet`. A file of its own that is there counts before the packed one,
+so that a run that was packed can be scored or folded again. `runs` stays apart: its names say which arms have ended.
+"""
 
 import fcntl
-import math
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.damage import SUFFIX as DAMAGED
-from docmind_core.tables.damage import forget_damage
-from docmind_core.tables.definitions import Table
+from docmind_core.tables.arrow_rows import arrow_table, schema_of
+from docmind_core.tables.damage import forget_damage, is_set_aside
 from docmind_core.tables.schema import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-_ARROW_TYPES = {
-    "varchar": "string",
-    "integer": "int32",
-    "bigint": "int64",
-    "double": "double",
-    "boolean": "bool",
-    "timestamp": "timestamp[us]",
-}
-"""By their names: PyArrow is imported by what reads or writes a segment, as `docmind runs` does neither."""
 Segments = dict[str, dict[str, str]]
-"""By table and run, a mark of the file: another when it has been written again."""
-_WHOLE = frozenset({"integer", "bigint"})
+"""By table and run, a mark of the file that has its rows: another when it has been written again."""
+ROW_GROUP = 2**13
+"""Rows that are written, and read again by packing, at once."""
+PACKED_LAST = "query_runs"
+"""The table that always has rows: where it is packed, all others are."""
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 
 
@@ -49,8 +47,26 @@ def segment_path(folder: Path, table: str, run_id: str) -> Path:
     return folder / table / f"{run_id}.parquet"
 
 
-def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[str, object]]) -> Path:
+def packed_path(folder: Path, table: str, run_id: str) -> Path:
+    """Return the path of the rows of `table` for all arms of the benchmark run of `run_id`, once it is packed."""
+    return segment_path(folder, table, run_id.partition(".")[0])
+
+
+def has_segment(folder: Path, table: str, run_id: str) -> bool:
+    """Whether the rows of `table` for `run_id` were written, if only to say that there are none, and not set aside."""
+    own, packed = segment_path(folder, table, run_id), packed_path(folder, table, run_id)
+    if own.exists():
+        return True
+    if table == "runs" or is_set_aside(own) or is_set_aside(packed):
+        return False
+    # A table without rows has no file once it is packed.
+    return packed.exists() or packed_path(folder, PACKED_LAST, run_id).exists()
+
+
+def write_segment(folder: Path, table: str, run_id: str, rows: Iterable[Mapping[str, object]]) -> Path:
     """Write all rows of `table` for `run_id`, in place of those written before.
+
+    Rows may come from a generator: no more than `ROW_GROUP` of them are held at once.
 
     A column that a row lacks becomes NULL. Times must be aware and are stored in UTC. The file appears
     whole or not at all, also when the power fails.
@@ -58,16 +74,31 @@ def write_segment(folder: Path, table: str, run_id: str, rows: Sequence[Mapping[
     Raises:
         StoreError: If a row has a column the table lacks, another run's id, or a value of the wrong type.
     """
+    target = segment_path(folder, table, run_id)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _written(target, table, run_id, rows) as part, locked(folder, table):
+        _put(part, target)
+    return target
+
+
+@contextmanager
+def _written(target: Path, table: str, run_id: str, rows: Iterable[Mapping[str, object]]) -> Iterator[Path]:
+    """Yield a file of these rows next to `target`; it is removed unless it was renamed."""
     import pyarrow.parquet as pq
 
-    target = segment_path(folder, table, run_id)
-    content = _arrow_table(TABLES[table], run_id, rows)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    pq.write_table(content, part, compression="zstd")
+    part, left = target.with_name(f"{target.name}.{os.getpid()}.tmp"), iter(rows)
+    try:
+        with pq.ParquetWriter(part, schema_of(table), compression="zstd") as writer:
+            while batch := list(islice(left, ROW_GROUP)):
+                writer.write_table(arrow_table(table, run_id, batch), row_group_size=ROW_GROUP)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _put(part: Path, target: Path) -> None:
     replace_durably(part, target)
     forget_damage(target)
-    return target
 
 
 def read_segment(
@@ -114,29 +145,73 @@ def read_columns(
 
 
 def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) -> "pa.Table | None":
+    with _opened(folder, table, run_id) as (file, groups):
+        names = None if columns is None else list(columns)
+        return None if file is None else file.read_row_groups(groups, columns=names)
+
+
+@contextmanager
+def _opened(folder: Path, table: str, run_id: str) -> Iterator[tuple["pq.ParquetFile | None", list[int]]]:
+    """Open the file that holds the rows of a run, with the row groups that are its own; None when there is none.
+
+    A column that an older version did not write is passed over when it is read.
+
+    Raises:
+        StoreError: If it can't be read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = segment_path(folder, table, run_id)
-    if not path.exists():
-        return None
     try:
-        with pq.ParquetFile(path) as file:  # a column that an older version did not write is passed over
-            return file.read(columns=None if columns is None else list(columns))
+        with ExitStack() as stack:
+            file = None
+            for path in (path, packed_path(folder, table, run_id)):  # noqa: B020 - named in the error
+                with suppress(FileNotFoundError):  # packed meanwhile, or never written
+                    file = stack.enter_context(pq.ParquetFile(path))
+                    break
+            groups = list(range(file.num_row_groups)) if file is not None else []
+            yield file, row_groups(file).get(run_id, []) if file is not None and path.stem != run_id else groups
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path} cannot be read: {error}. Write it again: docmind doctor --repair") from error
+
+
+def row_groups(file: "pq.ParquetFile") -> dict[str, list[int]]:
+    """Return the row groups of a packed file by run: each holds rows of one run alone."""
+    found: dict[str, list[int]] = {}
+    at = file.schema_arrow.get_field_index("run_id")
+    for group in range(file.num_row_groups):
+        found.setdefault(file.metadata.row_group(group).column(at).statistics.min, []).append(group)
+    return found
+
+
+def read_parts(folder: Path, table: str, run_id: str, columns: Sequence[str]) -> Iterator[list[dict[str, object]]]:
+    """Yield the rows of `table` for `run_id` in the order they were written, at most `ROW_GROUP` at once."""
+    with _opened(folder, table, run_id) as (file, groups):
+        if file is not None:
+            for part in file.iter_batches(ROW_GROUP, groups, list(columns)):
+                yield [{name: row.get(name) for name in columns} for row in part.to_pylist()]
 
 
 def update_segment(
     folder: Path, table: str, run_id: str, change: Callable[[list[dict[str, object]]], Sequence[Mapping[str, object]]]
 ) -> None:
     """Replace the rows of `table` for `run_id` by what `change` makes of them; other processes that do so wait."""
-    target = segment_path(folder, table, run_id)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    with locked(folder, table):
+        rows = change(read_segment(folder, table, run_id))
+        target = segment_path(folder, table, run_id)
+        with _written(target, table, run_id, rows) as part:
+            _put(part, target)
+
+
+@contextmanager
+def locked(folder: Path, table: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold the folder of a table while its files are replaced or removed, or, `shared`, while they are read by name."""
+    (folder / table).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / table, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        write_segment(folder, table, run_id, change(read_segment(folder, table, run_id)))
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 
@@ -148,37 +223,13 @@ def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:
     return tuple(name for name in names if name.startswith(prefix))
 
 
-def segments_on_disk(folder: Path) -> Segments:
-    """Return the segments of all runs that are whole.
-
-    A run is whole when it has a segment of `runs`, which is written last, and none of its segments was set aside.
-    """
-    found: Segments = {}
-    damaged: set[str] = set()
-    for table in TABLES:  # `runs` first: a run that ends meanwhile is wholly in or wholly out
-        found[table] = {}
-        for name, mark in _files(folder / table):
-            if name.endswith(".parquet"):
-                found[table][name.removesuffix(".parquet")] = mark
-            elif name.endswith(DAMAGED):
-                damaged.add(name.partition(".parquet.")[0])
-    whole = found["runs"].keys() - damaged
-    return {table: {run_id: mark for run_id, mark in runs.items() if run_id in whole} for table, runs in found.items()}
-
-
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):  # removed meanwhile
-                yield entry.name, _mark(entry.stat())
-
-
 def mark_of(path: Path) -> str:
     """Return what tells a file from the one that had its name before; nothing where it is not there."""
-    return _mark(path.stat()) if path.exists() else ""
+    return mark(path.stat()) if path.exists() else ""
 
 
-def _mark(status: os.stat_result) -> str:
+def mark(status: os.stat_result) -> str:
+    """Return `mark_of` from what is known of the file."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
@@ -205,43 +256,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _arrow_table(table: Table, run_id: str, rows: Sequence[Mapping[str, object]]) -> "pa.Table":
-    import pyarrow as pa
-
-    for row in rows:
-        unknown = [name for name in row if name not in table.columns]
-        if unknown:
-            raise StoreError(f"table {table.name} has no column {', '.join(unknown)}. Add it to tables/schema.py.")
-        if row.get("run_id") != run_id:
-            raise StoreError(f"a row for the segment {table.name}/{run_id} belongs to run {row.get('run_id')!r}.")
-    columns = {
-        name: _arrow_column(table.name, name, kind, [row.get(name) for row in rows])
-        for name, (kind, _) in table.columns.items()
-    }
-    return pa.table(columns)
-
-
-def _arrow_column(table: str, column: str, kind: str, values: list[object]) -> "pa.Array":
-    import pyarrow as pa
-
-    try:
-        return pa.array([_plain(value, kind) for value in values], type=pa.type_for_alias(_ARROW_TYPES[kind]))
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise StoreError(f"table {table}, column {column} ({kind}): {error}") from error
-
-
-def _plain(value: object, kind: str) -> object:
-    if kind in _WHOLE and value is not None and type(value) is not int:
-        raise ValueError(f"{value!r} is not a whole number")
-    if isinstance(value, str):
-        # A reply may hold half of a surrogate pair, which is not valid Unicode text.
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"the time {value} has no time zone; use an aware datetime")
-        return value.astimezone(UTC).replace(tzinfo=None)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is not a measurement; store NULL with a reason")
-    return value

@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 
 from docmind_core.errors import StoreError
+from docmind_core.tables.broken_rows import rows_of
 from docmind_core.tables.connecting import open_in_memory
-from docmind_core.tables.segments import segment_path
 
 
 def single_values(
@@ -25,15 +25,15 @@ def single_values(
     Raises:
         StoreError: If a formula can't be computed; its text is named.
     """
-    path = segment_path(folder, table, run_id)
-    if not path.exists():
+    found = rows_of(folder, table, [run_id])
+    if found is None:
         return []
     selected = ", ".join(f'{formula} as "{name}"' for name, formula in formulas.items())
     with open_in_memory() as connection:
         try:
             rows = connection.execute(
-                f"select {selected} from read_parquet($path) where {where}", {"path": str(path)}
+                f"select {selected} from ({found.sql}) where {where}", found.parameters
             ).fetchall()
         except duckdb.Error as error:
-            raise StoreError(f"{path}: {selected}: {str(error).strip().splitlines()[0]}") from error
+            raise StoreError(f"{found.paths[0]}: {selected}: {str(error).strip().splitlines()[0]}") from error
     return [dict(zip(formulas, row, strict=True)) for row in rows]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from docmind_core.settings import Settings
-from docmind_core.tables.broken_rows import files_of
+from docmind_core.tables.broken_rows import read_files
 from docmind_core.tables.building import delete, fill, sql_text
 from docmind_core.tables.reading import empty_tables
 from docmind_core.tables.segments import Segments, replace_durably
@@ -32,6 +32,8 @@ _SOURCES = (
 )
 """The tables that the queries of `STORED` read."""
 _MADE_FROM = b"docmind:made_from"
+_AT_ONCE = 256
+"""Files that are open at once."""
 
 
 def summary_marks(found: Segments) -> dict[str, str]:
@@ -62,12 +64,19 @@ def replace_summaries(
         _write(settings, {run_id: paths[run_id] for run_id in runs}, marks)
     for view in STORED:
         delete(connection, f"store.{view.name}", outdated)
-        if paths:
-            connection.execute(
-                f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) "
-                "from read_parquet($files, hive_partitioning = false)",
-                files_of(list(paths.values())),
-            )
+    for first in range(0, len(paths), _AT_ONCE):
+        _insert(connection, list(paths.values())[first : first + _AT_ONCE])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """Insert the rows of summaries; each file is opened once, however many views there are."""
+    sql, parameters = read_files(paths)
+    connection.execute(f"create or replace temp table summaries as {sql}", parameters)
+    for view in STORED:
+        connection.execute(
+            f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) from summaries"
+        )
+    connection.execute("drop table temp.summaries")
 
 
 def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, str]) -> None:
