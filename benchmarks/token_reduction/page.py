@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from docmind_core.reports.cells import Table
 from docmind_core.reports.number_text import (
     count_text,
     interval_text,
@@ -13,7 +14,6 @@ from docmind_core.reports.number_text import (
     times_text,
 )
 from docmind_core.reports.rendering import markdown_table
-from docmind_core.reports.text_table import TextTable
 
 GUIDE_LOW, GUIDE_HIGH = 50.0, 87.0
 BASELINE, TUNED = "naive_supervisor", "tuned"
@@ -67,7 +67,7 @@ class RoutingResult:
     """Row of `runs`: model, engine, times."""
     arms: list[dict[str, Any]]
     """A row an arm, the cheapest first: its tokens, its quality, and both against the baseline."""
-    opponents: TextTable | None = None
+    opponents: Table | None = None
     """`tuned` against each of its opponents, paired by query."""
     budget: str | None = None
     """For how many queries the budget bought a vote."""

@@ -1,10 +1,11 @@
 """`docmind report`: write the report of a benchmark run again, or the guide's report of the last hours."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 if TYPE_CHECKING:
+    from docmind_core.reports.benchmark import ReportFormat
     from docmind_core.reports.period import PeriodFormat
     from docmind_core.settings import Settings
 
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["html", "md", "json"]),
-    help="Of the report of the last hours; html by default, json goes to stdout too.",
+    type=click.Choice(["html", "md", "json", "junit"]),
+    help="json and junit go to stdout too; junit holds the limits of a benchmark run as test cases.",
 )
-def report(benchmark_run: str | None, hours: float | None, file_format: "PeriodFormat | None") -> None:
+def report(benchmark_run: str | None, hours: float | None, file_format: "ReportFormat | None") -> None:
     """Write the report of a benchmark run again, or of the last hours.
 
-    It is made from the database; without BENCHMARK_RUN and --hours, of the newest run.
+    It is made from the database; without BENCHMARK_RUN and --hours, of the newest run. Without --format, that of a
+    benchmark run is written as HTML and as Markdown.
 
     \b
     Examples:
       docmind report
-      docmind report 20261122T020000Z-smoke-7f3a
+      docmind report 20261122T020000Z-smoke-7f3a --format json
+      docmind report --format junit > limits.xml
       docmind report --hours 24 --format json
     """
     from docmind_core.errors import UsageError
@@ -34,13 +37,13 @@ def report(benchmark_run: str | None, hours: float | None, file_format: "PeriodF
 
     if hours is not None and benchmark_run is not None:
         raise UsageError("name a benchmark run or --hours, not both")
-    if hours is None and file_format is not None:
-        raise UsageError("--format goes with --hours; the report of a benchmark run is written as HTML and Markdown")
+    if hours is not None and file_format == "junit":
+        raise UsageError("the last hours have no limits; --format junit is for the report of a benchmark run")
     settings = load_settings()
     if hours is not None:
-        _report_period(settings, hours, file_format or "html")
+        _report_period(settings, hours, cast("PeriodFormat", file_format or "html"))
     else:
-        _report_benchmark(settings, benchmark_run)
+        _report_benchmark(settings, benchmark_run, file_format)
 
 
 def _report_period(settings: "Settings", hours: float, file_format: "PeriodFormat") -> None:
@@ -56,10 +59,11 @@ def _report_period(settings: "Settings", hours: float, file_format: "PeriodForma
         say(written.summary)
 
 
-def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
+def _report_benchmark(settings: "Settings", benchmark_run: str | None, file_format: "ReportFormat | None") -> None:
+    from dagster_project.cli.result_formats import plain_json
     from dagster_project.cli.terminal_text import say
     from docmind_core.errors import UsageError
-    from docmind_core.reports.benchmark import write_benchmark_report
+    from docmind_core.reports.benchmark import write_benchmark_report, write_rendered
     from docmind_core.reports.terminal_layout import terminal_width
     from docmind_core.runs.keys import in_order
     from docmind_core.tables.reading import query_rows
@@ -70,6 +74,12 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None) -> None:
         if not known:
             raise UsageError("the database holds no benchmark run yet. Run one: docmind bench smoke")
         benchmark_run = known[-1]
+    if file_format is not None:
+        path = write_rendered(settings, benchmark_run, file_format)
+        if file_format in ("json", "junit"):
+            click.echo(plain_json(path.read_text("utf-8")), nl=False)
+        say(f"Report: {path}", err=file_format in ("json", "junit"))
+        return
     paths = write_benchmark_report(settings, benchmark_run, width=terminal_width())
     say(paths.summary)
     say(f"Markdown: {paths.markdown}")

@@ -1,73 +1,96 @@
 """The arms of a benchmark run side by side."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from docmind_core.metrics.limits import NO_OWN, P95_N_MIN, Own
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Cell, Row, Source, Table, figure, missing, run_source, table_row
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
-from docmind_core.reports.estimates import estimate_cell, mean_estimate, most_frequent, quality_estimate
-from docmind_core.reports.number_text import count_text, milliseconds_text, not_measured, ratio_text
+from docmind_core.reports.estimates import mean_estimate, most_frequent, quality_estimate
 from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.reply_endings import ending_rows
-from docmind_core.reports.run_records import ArmRun, Latency, QualitySummary, QueryRun
-from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
+from docmind_core.reports.run_records import ArmRun, QualitySummary, QueryRun
+from docmind_core.statistics.estimates import Estimate
 
 QueryValue = Callable[[QueryRun], float | None]
+_HEADINGS = {
+    "calls": "model calls per query",
+    "prompt_tokens": "prompt tokens",
+    "completion_tokens": "completion tokens",
+    "billed_tokens": "billed tokens",
+    "supervisor_tokens": "of these the supervisor's",
+    "cached_tokens": "cached prompt tokens",
+    "prefill_computed_tokens": "computed prompt tokens",
+    "computed_tokens": "computed tokens",
+}
+MEASURED = "query_runs.phase is distinct from 'warmup'"
 
 
-def arm_table(records: BenchmarkRecords) -> TextTable:
+def arm_table(records: BenchmarkRecords) -> Table:
     """Put one column per arm and one row per measure, in groups."""
-    return TextTable(
+    return Table(
         caption="Means over the queries that have a value; where some have none, n says how many",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=(
-            TextRow(heading="Queries"),
+            Row(heading="Queries"),
             *_query_rows(records),
-            TextRow(heading="Tokens per query (mean)"),
+            Row(heading="Tokens per query (mean)"),
             *_token_rows(records),
-            TextRow(heading="Compared with the other arms"),
+            Row(heading="Compared with the other arms"),
             *comparison_rows(records),
-            TextRow(heading="Quality (mean and 95 % interval)"),
+            Row(heading="Quality (mean and 95 % interval)"),
             *_quality_rows(records),
-            TextRow(heading="Time per query"),
+            Row(heading="Time per query"),
             *_time_rows(records),
         ),
     )
 
 
-def _query_rows(records: BenchmarkRecords) -> list[TextRow]:
+def _query_rows(records: BenchmarkRecords) -> list[Row]:
     return [
-        text_row("answered", [_answered(arm, records.queries_of_arms[arm.run_id]) for arm in records.arms]),
-        text_row("failed", _counted(records, lambda query: query.status == "failed")),
+        table_row(
+            "answered",
+            [_answered(arm, records.queries_of_arms[arm.run_id]) for arm in records.arms],
+            key="answered",
+            source=_of_queries(records, "count(*) filter (where query_runs.status = 'answered')"),
+        ),
+        _counted(records, "failed", lambda query: query.status == "failed", "query_runs.status = 'failed'"),
         *ending_rows(records),
-        text_row("answered by a fallback", _counted(records, lambda query: bool(query.fallback))),
-        text_row("model calls per query", _means(records, lambda query: query.calls)),
+        _counted(records, "answered by a fallback", lambda query: bool(query.fallback), "fallback"),
+        _means(records, "calls", lambda query: query.calls),
     ]
 
 
 def _answered(arm: ArmRun, queries: Sequence[QueryRun]) -> Cell:
     expected = arm.expected_queries if arm.expected_queries is not None else len(queries)
     answered = sum(query.answered for query in queries)
-    missing = expected - len(queries)
-    return Cell(text=f"{answered:,} of {expected:,}", note=f"{missing:,} never finished" if missing > 0 else "")
+    never = expected - len(queries)
+    return figure(
+        answered,
+        "count",
+        total=expected,
+        words=f"{answered:,} of {expected:,}",
+        remark=f"{never:,} never finished" if never > 0 else "",
+    )
 
 
-def _counted(records: BenchmarkRecords, holds: Callable[[QueryRun], bool]) -> list[str]:
-    return [count_text(sum(map(holds, records.queries_of_arms[arm.run_id]))) for arm in records.arms]
+def _counted(records: BenchmarkRecords, heading: str, holds: Callable[[QueryRun], bool], where: str) -> Row:
+    counts = [sum(map(holds, records.queries_of_arms[arm.run_id])) for arm in records.arms]
+    source = _of_queries(records, f"count(*) filter (where {where})")
+    return table_row(heading, [figure(count, "count") for count in counts], key=heading, source=source)
 
 
-def _token_rows(records: BenchmarkRecords) -> list[TextRow]:
+def _token_rows(records: BenchmarkRecords) -> list[Row]:
+    cached = partial(_means, records, because=_cached_because)
     return [
-        text_row("prompt tokens", _means(records, lambda query: query.prompt_tokens)),
-        text_row("completion tokens", _means(records, lambda query: query.completion_tokens)),
-        text_row("billed tokens", _means(records, lambda query: query.billed_tokens)),
-        text_row("of these the supervisor's", _means(records, lambda query: query.supervisor_tokens)),
-        text_row("cached prompt tokens", _means(records, lambda query: query.cached_tokens, because=_cached_because)),
-        text_row(
-            "computed prompt tokens",
-            _means(records, lambda query: query.prefill_computed_tokens, because=_cached_because),
-        ),
-        text_row("computed tokens", _means(records, _computed_tokens, because=_cached_because)),
+        _means(records, "prompt_tokens", lambda query: query.prompt_tokens),
+        _means(records, "completion_tokens", lambda query: query.completion_tokens),
+        _means(records, "billed_tokens", lambda query: query.billed_tokens),
+        _means(records, "supervisor_tokens", lambda query: query.supervisor_tokens),
+        cached("cached_tokens", lambda query: query.cached_tokens),
+        cached("prefill_computed_tokens", lambda query: query.prefill_computed_tokens),
+        cached("computed_tokens", _computed_tokens, column="prefill_computed_tokens + completion_tokens"),
     ]
 
 
@@ -85,62 +108,75 @@ def _cached_because(query: QueryRun) -> str | None:
 
 
 def _means(
-    records: BenchmarkRecords, value: QueryValue, *, because: Callable[[QueryRun], str | None] = _tokens_because
-) -> list[Cell]:
+    records: BenchmarkRecords,
+    key: str,
+    value: QueryValue,
+    *,
+    because: Callable[[QueryRun], str | None] = _tokens_because,
+    column: str = "",
+) -> Row:
+    unit = "count" if key == "calls" else "tokens"
     cells = []
     for arm in records.arms:
         queries = records.queries_of_arms[arm.run_id]
         reasons = [because(query) for query in queries] or ["no query finished"]
-        cells.append(
-            estimate_cell(mean_estimate([value(query) for query in queries], reasons), len(queries), count_text)
-        )
-    return cells
+        cells.append(figure(mean_estimate([value(query) for query in queries], reasons), unit, total=len(queries)))
+    return table_row(_HEADINGS[key], cells, key=key, source=_of_queries(records, f"avg({column or key})"))
 
 
-def _quality_rows(records: BenchmarkRecords) -> list[TextRow]:
+def _of_queries(records: BenchmarkRecords, column: str) -> Source:
+    return run_source(records.arms[0].benchmark_run, "query_runs", column, MEASURED)
+
+
+def _quality_rows(records: BenchmarkRecords) -> list[Row]:
     rows = []
     for metric in records.quality_metrics:
         found = [records.quality_of_arms.get((arm.run_id, metric)) for arm in records.arms]
-        heading = own_heading(records.own_metrics, metric)
-        rows.append(text_row(heading, [quality_cell(row, records.own_metrics) for row in found]))
-    return rows or [text_row("all metrics", [not_measured(NO_SCORE)] * len(records.arms))]
+        rows.append(
+            table_row(
+                own_heading(records.own_metrics, metric),
+                [quality_cell(row, records.own_metrics) for row in found],
+                key=metric,
+                source=run_source(
+                    records.arms[0].benchmark_run,
+                    "quality_summary",
+                    "quality_summary.value",
+                    f"metric = '{metric}' and query_type = 'all'",
+                ),
+            )
+        )
+    return rows or [table_row("all metrics", [missing(NO_SCORE, "1")] * len(records.arms))]
 
 
 def quality_cell(row: QualitySummary | None, own: Own = NO_OWN) -> Cell:
     """Show a score with its interval, or why there is none."""
     if row is None:
-        return Cell(text=not_measured(NO_SCORE))
-    return estimate_cell(quality_estimate(row, own), row.n_total, ratio_text, decimals=2)
+        return missing(NO_SCORE, "1")
+    return figure(quality_estimate(row, own), own[row.metric].unit if row.metric in own else "1", total=row.n_total)
 
 
-def _time_rows(records: BenchmarkRecords) -> list[TextRow]:
+def _time_rows(records: BenchmarkRecords) -> list[Row]:
     return [
-        text_row("wall time, median", _times(records, lambda row: row.wall_p50_s)),
-        text_row("wall time, 95th percentile", _times(records, lambda row: row.wall_p95_s, n_min=P95_N_MIN)),
-        text_row("coordination overhead, median", _times(records, lambda row: row.coordination_overhead_p50_s)),
-        text_row(
-            "coordination overhead, 95th percentile",
-            _times(records, lambda row: row.coordination_overhead_p95_s, n_min=P95_N_MIN),
-        ),
-        text_row(
-            "the same with supervisor calls, median",
-            _times(records, lambda row: row.coordination_incl_supervisor_p50_s),
-        ),
-        text_row("time to first token of a call, median", _times(records, lambda row: row.ttft_p50_s)),
+        _times(records, "wall time, median", "wall_p50_s"),
+        _times(records, "wall time, 95th percentile", "wall_p95_s", n_min=P95_N_MIN),
+        _times(records, "coordination overhead, median", "coordination_overhead_p50_s"),
+        _times(records, "coordination overhead, 95th percentile", "coordination_overhead_p95_s", n_min=P95_N_MIN),
+        _times(records, "the same with supervisor calls, median", "coordination_incl_supervisor_p50_s"),
+        _times(records, "time to first token of a call, median", "ttft_p50_s"),
     ]
 
 
-def _times(records: BenchmarkRecords, value: Callable[[Latency], float | None], *, n_min: int = 1) -> list[Cell]:
+def _times(records: BenchmarkRecords, heading: str, column: str, *, n_min: int = 1) -> Row:
     cells = []
     for arm in records.arms:
         queries = records.queries_of_arms[arm.run_id]
         reason = most_frequent(query.times_missing_because for query in queries)
         row = records.latencies_of_arms.get(arm.run_id)
         if row is None:
-            cells.append(Cell(text=not_measured(reason or NO_CALL)))
+            cells.append(missing(reason or NO_CALL, "s"))
             continue
-        left_out = len(queries) - (row.wall_n or 0)
         because = f"n too small, {row.wall_n} of {n_min}" if row.wall_n and row.wall_n < n_min else reason
-        note = f"n {row.wall_n or 0} of {len(queries)}" if left_out > 0 and value(row) is not None else ""
-        cells.append(Cell(text=milliseconds_text(value(row), because), note=note))
-    return cells
+        found = Estimate(value=getattr(row, column), n=row.wall_n or 0, because=because)
+        cells.append(figure(found, "s", total=len(queries)))
+    source = run_source(records.arms[0].benchmark_run, "latency_summary", column, "agent = 'all'")
+    return table_row(heading, cells, key=column, source=source)

@@ -6,8 +6,9 @@ from docmind_core.errors import UsageError
 from docmind_core.measurements.comparing import GATING
 from docmind_core.measurements.run_comparison import refuse_other_conditions
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Table, table_row
+from docmind_core.reports.document import Section, Text
 from docmind_core.reports.run_comparison_page import COLUMNS, cells
-from docmind_core.reports.text_table import TextTable, text_row
 from docmind_core.runs.run_differences import origin_differences
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
@@ -16,21 +17,22 @@ Row = Mapping[str, object]
 _SHOWN = tuple(place for place, name in enumerate(COLUMNS) if name not in {"metric", "agent", "slice"})
 
 
-def baseline_content(settings: Settings, records: BenchmarkRecords) -> dict[str, object]:
-    """Return what a template says of the pinned baselines: `baseline_table` and `baseline_lines`, empty without one."""
+def baseline_part(settings: Settings, records: BenchmarkRecords) -> Section | None:
+    """Return what a report says of the pinned baselines; None without one."""
     suite, arms = records.arms[0].suite, records.arm_names
     pinned = {
         str(row["arm"]): str(row["run_id"])
         for row in _rows(settings, "select arm, run_id from baselines where suite = $suite", {"suite": suite})
     }
     pairs = {run_id: pinned[arm] for run_id, arm in arms.items() if arm in pinned}
-    return {
-        "baseline_table": _table(settings, pairs, arms),
-        "baseline_lines": list(_lines(settings, pairs, arms)),
-    }
+    if not pairs:
+        return None
+    table, lines = _table(settings, pairs, arms), Text(style="list", lines=tuple(_lines(settings, pairs, arms)))
+    blocks = (table, lines) if table.rows else (lines,)
+    return Section(key="baseline", title="Against the baseline", link="Baseline", blocks=blocks)
 
 
-def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> TextTable:
+def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> Table:
     found = _rows(
         settings,
         "select * from comparisons where agent = 'all' and slice = 'all' and metric in $metrics "
@@ -38,12 +40,12 @@ def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]
         {"metrics": list(GATING), "runs": list(pairs)},
     )
     rows = [
-        text_row(f"{row['metric']}, {arms[str(row['candidate_run_id'])]}", [cells(row)[place] for place in _SHOWN])
+        table_row(f"{row['metric']}, {arms[str(row['candidate_run_id'])]}", [cells(row)[place] for place in _SHOWN])
         for row in sorted(found, key=lambda row: (str(row["candidate_run_id"]), GATING.index(str(row["metric"]))))
         if pairs[str(row["candidate_run_id"])] == row["baseline_run_id"]
     ]
     columns = ("metric, arm", *(COLUMNS[place] for place in _SHOWN))
-    return TextTable(caption="Against the pinned baselines", columns=columns, rows=tuple(rows))
+    return Table(caption="Against the pinned baselines", columns=columns, rows=tuple(rows))
 
 
 def _lines(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> Iterator[str]:

@@ -1,22 +1,17 @@
 """What each arm costs and what became of quality, against the baseline and against one call."""
 
 import math
-from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE
 from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.estimates import estimate_cell, quality_estimate
-from docmind_core.reports.number_text import (
-    count_text,
-    interval_text,
-    not_measured,
-    percent_text,
-    ratio_text,
-    times_text,
-)
+from docmind_core.reports.cells import Cell, Row, figure, joined, missing, run_source, table_row
+from docmind_core.reports.estimates import quality_estimate
+from docmind_core.reports.number_text import count_text, interval_text, percent_text, ratio_text
 from docmind_core.reports.run_records import TOKENS_PER_CORRECT, ArmRun, Comparison, TokenEfficiency
-from docmind_core.reports.text_table import Cell, TextRow, text_row
+from docmind_core.statistics.estimates import Estimate
 
 BASELINE = "naive_supervisor"
 SINGLE_PASS = "single_pass"  # noqa: S105 - an arm
@@ -70,90 +65,110 @@ def pairs_text(row: Comparison) -> str:
     return f"{row.n or 0:,} {'query' if row.n == 1 else 'queries'}{left_out}; MDE {mde or UNKNOWN}"
 
 
-def comparison_rows(records: BenchmarkRecords) -> list[TextRow]:
-    """Return the rows of the arm table that compare each arm with the others."""
-    arms = records.arms
-    return [
-        text_row("tokens saved against naive_supervisor", [_reduction(records, arm, _billed) for arm in arms]),
-        text_row("the same over all queries, failed ones too", [_reduction(records, arm, _all) for arm in arms]),
-        text_row("the same with unknown tokens at their worst", [_reduction(records, arm, _worst) for arm in arms]),
-        text_row("the same over the whole bill", [_reduction(records, arm, _bill) for arm in arms]),
-        text_row("the same in computed tokens", [_reduction(records, arm, _computed) for arm in arms]),
-        text_row("tokens against one call", [_single_pass_ratio(records, arm) for arm in arms]),
-        text_row("tokens per correct answer", [_per_correct(records, arm) for arm in arms]),
-        text_row("quality against naive_supervisor", [_quality(records, arm, BASELINE) for arm in arms]),
-        text_row("quality against one call", [_quality(records, arm, SINGLE_PASS) for arm in arms]),
-        text_row("may be claimed", [_claimable(records.tokens_of_arms.get(arm.run_id)) for arm in arms]),
-    ]
-
-
-Saving = Callable[[TokenEfficiency], tuple[float | None, float | None, float | None]]
-"""A saving in percent with the ends of its interval."""
-
-
-def _billed(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
-    return row.reduction_pct, row.reduction_low, row.reduction_high
-
-
-def _all(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
-    return row.reduction_all_pct, row.reduction_all_low, row.reduction_all_high
-
-
-def _worst(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
-    return row.reduction_worst_pct, row.reduction_worst_low, row.reduction_worst_high
-
-
-def _bill(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
-    return row.reduction_of_totals_pct, row.reduction_of_totals_low, row.reduction_of_totals_high
-
-
-def _computed(row: TokenEfficiency) -> tuple[float | None, float | None, float | None]:
-    return row.computed_reduction_pct, row.computed_reduction_low, row.computed_reduction_high
-
-
-_TOKENS_OF: dict[Saving, str] = {_billed: "billed_tokens", _computed: "computed_tokens"}
+_SAVINGS = {
+    "reduction": "tokens saved against naive_supervisor",
+    "reduction_all": "the same over all queries, failed ones too",
+    "reduction_worst": "the same with unknown tokens at their worst",
+    "reduction_of_totals": "the same over the whole bill",
+    "computed_reduction": "the same in computed tokens",
+}
+"""Columns of `token_efficiency`, each with `_pct`, `_low` and `_high`, and how they are called."""
+_TOKENS_OF = {"reduction": "billed_tokens", "computed_reduction": "computed_tokens"}
 """What the pairs of a saving are of; all others are over other queries, or have no typical one."""
 
 
-def _reduction(records: BenchmarkRecords, arm: ArmRun, saving: Saving) -> Cell:
+def delta_of(row: Comparison) -> Estimate:
+    """Return the difference of a comparison with its interval."""
+    return Estimate(value=row.delta, low=row.delta_low, high=row.delta_high, n=row.n or 0)
+
+
+def comparison_rows(records: BenchmarkRecords) -> list[Row]:
+    """Return the rows of the arm table that compare each arm with the others."""
+    arms = records.arms
+    efficiency = partial(run_source, arms[0].benchmark_run, "token_efficiency", where="agent = 'all'")
+    return [
+        *(
+            table_row(
+                heading,
+                [_reduction(records, arm, saving) for arm in arms],
+                key=f"{saving}_pct",
+                source=efficiency(column=f"{saving}_pct"),
+            )
+            for saving, heading in _SAVINGS.items()
+        ),
+        table_row(
+            "tokens against one call",
+            [_single_pass_ratio(records, arm) for arm in arms],
+            key="single_pass_ratio",
+            source=efficiency(column="single_pass_ratio"),
+        ),
+        table_row(
+            "tokens per correct answer",
+            [_per_correct(records, arm) for arm in arms],
+            key=TOKENS_PER_CORRECT,
+            source=efficiency(column="tokens_per_correct"),
+        ),
+        _quality_row(records, "quality against naive_supervisor", BASELINE),
+        _quality_row(records, "quality against one call", SINGLE_PASS),
+        table_row(
+            "may be claimed",
+            [_claimable(records.tokens_of_arms.get(arm.run_id)) for arm in arms],
+            key="claimable",
+            source=efficiency(column="claimable"),
+        ),
+    ]
+
+
+def _reduction(records: BenchmarkRecords, arm: ArmRun, saving: str) -> Cell:
     row = records.tokens_of_arms.get(arm.run_id)
-    value, low, high = saving(row) if row else (None, None, None)
+    value, low, high = (getattr(row, f"{saving}_{part}", None) for part in ("pct", "low", "high"))
     if (because := did_not_run(records, arm.run_id, BASELINE)) is not None:
-        return Cell(text=not_measured(because))
+        return missing(because, "%")
     if value is None:
-        return Cell(text=_why_no_reduction(records, arm, saving))
+        return _why_no_reduction(records, arm, saving)
     found = find_comparison(records, arm.run_id, BASELINE, (_TOKENS_OF[saving],)) if saving in _TOKENS_OF else None
-    interval = interval_text(low, high, decimals=0) or NO_INTERVAL
     # The MDE is that of the typical query; nothing says it of the sums.
-    pairs = pairs_text(found) if found else ""
-    return Cell(text=percent_text(value), note="; ".join(filter(None, (interval, pairs))))
+    remark = joined("" if low is not None and high is not None else NO_INTERVAL, pairs_text(found) if found else "")
+    return figure(Estimate(value=value, low=low, high=high, n=(found.n or 0) if found else 0), "%", remark=remark)
 
 
-def _quality(records: BenchmarkRecords, arm: ArmRun, other: str) -> Cell:
+def _quality_row(records: BenchmarkRecords, heading: str, other: str) -> Row:
+    found = {arm.run_id: find_comparison(records, arm.run_id, other, QUALITY_METRICS) for arm in records.arms}
+    cells = [_quality(records, arm, other, found[arm.run_id]) for arm in records.arms]
+    metrics = {row.metric for row in found.values() if row}
+    benchmark_run = records.arms[0].benchmark_run
+    where = f"baseline_run_id = '{benchmark_run}.{other}' and agent = 'all' and slice = 'all' and metric = "
+    one = run_source(benchmark_run, "comparisons", "delta", f"{where}'{min(metrics, default='')}'")
+    return table_row(heading, cells, key=f"quality_against_{other}", source=one if len(metrics) == 1 else None)
+
+
+def _quality(records: BenchmarkRecords, arm: ArmRun, other: str, found: Comparison | None) -> Cell:
     if arm.arm == other:
-        return Cell(text="is the baseline" if other == BASELINE else "is the one call")
+        return Cell(words="is the baseline" if other == BASELINE else "is the one call")
     if other not in records.arm_names.values():
-        return Cell(text=not_measured(NO_BASELINE if other == BASELINE else NO_SINGLE_PASS))
-    found = find_comparison(records, arm.run_id, other, QUALITY_METRICS)
+        return missing(NO_BASELINE if other == BASELINE else NO_SINGLE_PASS, "1")
     if found is None:
-        return Cell(text=not_measured(NO_SCORE_IN_BOTH))
+        return missing(NO_SCORE_IN_BOTH, "1")
     interval = interval_text(found.delta_low, found.delta_high, decimals=2) or NO_INTERVAL
-    return Cell(
-        text=verdict_text(found), note=f"{found.metric} {ratio_text(found.delta)} ({interval}); {pairs_text(found)}"
+    return figure(
+        delta_of(found),
+        "1",
+        words=verdict_text(found),
+        remark=f"{found.metric} {ratio_text(found.delta)} ({interval}); {pairs_text(found)}",
     )
 
 
-def _why_no_reduction(records: BenchmarkRecords, arm: ArmRun, saving: Saving) -> str:
+def _why_no_reduction(records: BenchmarkRecords, arm: ArmRun, saving: str) -> Cell:
     if arm.arm == BASELINE:
-        return "is the baseline"
+        return Cell(words="is the baseline")
     if BASELINE not in records.arm_names.values():
-        return not_measured(NO_BASELINE)
+        return missing(NO_BASELINE, "%")
     row = records.tokens_of_arms.get(arm.run_id)
     if row is None:
-        return not_measured(NO_CALL)
-    if saving is _computed and row.reduction_pct is not None:
-        return not_measured(row.cached_missing_because or _why_not_computed(records, arm) or NO_COUNT_IN_BOTH)
-    return not_measured(row.claimable_because)
+        return missing(NO_CALL, "%")
+    if saving == "computed_reduction" and row.reduction_pct is not None:
+        return missing(row.cached_missing_because or _why_not_computed(records, arm) or NO_COUNT_IN_BOTH, "%")
+    return missing(row.claimable_because, "%")
 
 
 def _why_not_computed(records: BenchmarkRecords, arm: ArmRun) -> str | None:
@@ -172,33 +187,30 @@ def _why_not_computed(records: BenchmarkRecords, arm: ArmRun) -> str | None:
 def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:
     row = records.tokens_of_arms.get(arm.run_id)
     if row is not None and row.single_pass_ratio is not None:
-        note = interval_text(row.single_pass_ratio_low, row.single_pass_ratio_high, decimals=2)
-        return Cell(text=times_text(row.single_pass_ratio), note=note)
+        low, high = row.single_pass_ratio_low, row.single_pass_ratio_high
+        return figure(Estimate(value=row.single_pass_ratio, low=low, high=high, n=0), "×")
     if arm.arm == SINGLE_PASS:
-        return Cell(text="is the one call")
+        return Cell(words="is the one call")
     if SINGLE_PASS not in records.arm_names.values():
-        return Cell(text=not_measured(NO_SINGLE_PASS))
-    return Cell(
-        text=not_measured(NO_CALL if row is None else row.missing_because or "no query with tokens in both arms")
-    )
+        return missing(NO_SINGLE_PASS, "×")
+    return missing(NO_CALL if row is None else row.missing_because or "no query with tokens in both arms", "×")
 
 
 def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
     row, scored = records.tokens_of_arms.get(arm.run_id), records.quality_of_arms.get((arm.run_id, TOKENS_PER_CORRECT))
     if row is None or scored is None:
-        return Cell(text=not_measured(NO_CALL if row is None else NO_SCORE))
-    cell = estimate_cell(quality_estimate(scored), scored.n_total, count_text)
-    if scored.value is None:
-        return cell
+        return missing(NO_CALL if row is None else NO_SCORE, "tokens")
     low, high = row.tokens_per_correct_low, row.tokens_per_correct_high
-    interval = interval_text(low, high, decimals=0)
-    if not interval:
+    why = ""
+    if low is None or high is None:
         ends = NO_INTERVAL if low is None else f"from {count_text(low)}, no upper end"
-        interval = f"{ends}: {row.tokens_per_correct_interval_missing_because}"
-    return Cell(text=cell.text, note="; ".join(filter(None, (interval, cell.note))))
+        why = f"{ends}: {row.tokens_per_correct_interval_missing_because}"
+    estimate = replace(quality_estimate(scored), low=low, high=high)
+    return figure(estimate, "tokens", total=scored.n_total, remark=why if scored.value is not None else "")
 
 
 def _claimable(row: TokenEfficiency | None) -> Cell:
     if row is None or row.claimable is None:
-        return Cell(text="–")
-    return Cell(text="yes" if row.claimable else "no", note=(row.claimable_because or "").removeprefix(NOT_CLAIMABLE))
+        return Cell(words="–")
+    because = (row.claimable_because or "").removeprefix(NOT_CLAIMABLE)
+    return Cell(words="yes" if row.claimable else "no", remark=because)

@@ -1,16 +1,16 @@
 """The tables after the headline: agents, query types, ledger and failures."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from docmind_core.metrics.limits import Own
 from docmind_core.reports.arm_table import quality_cell
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Cell, Row, Table, figure, joined, table_row
 from docmind_core.reports.charts import in_palette_order
-from docmind_core.reports.number_text import count_text, milliseconds_text
 from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.run_records import ALL, LedgerBalance, QualitySummary
 from docmind_core.reports.text_safety import one_line, shortened
-from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 
 FAILURES_SHOWN = 100
 ERROR_CHARACTERS = 300
@@ -35,34 +35,36 @@ def unknown_agents(records: BenchmarkRecords) -> Mapping[str, str]:
     return {arm: ", ".join(agents) for arm, agents in found.items()}
 
 
-def agents_table(records: BenchmarkRecords) -> TextTable:
+def agents_table(records: BenchmarkRecords) -> Table:
     """One row per arm and agent: its calls, tokens per query and times per call."""
     latencies = {(row.run_id, row.agent): row for row in records.latencies}
     order = [*in_palette_order(row.agent for row in records.tokens if row.agent != ALL), ALL]
     rows = []
     for arm in records.arms:
-        rows.append(TextRow(heading=arm.arm))
+        rows.append(Row(heading=arm.arm))
         of_arm = [row for row in records.tokens if row.run_id == arm.run_id]
         for row in sorted(of_arm, key=lambda row: order.index(row.agent)):
             queries = row.n_query_runs or 0
             latency = latencies.get((row.run_id, row.agent))
             sums = (
-                (row.calls, None),
-                (row.prompt_tokens, row.missing_because),
-                (row.completion_tokens, row.missing_because),
-                (row.cached_tokens, row.cached_missing_because),
-                (row.billed_tokens, row.missing_because),
+                (row.calls, "count", None),
+                (row.prompt_tokens, "tokens", row.missing_because),
+                (row.completion_tokens, "tokens", row.missing_because),
+                (row.cached_tokens, "tokens", row.cached_missing_because),
+                (row.billed_tokens, "tokens", row.missing_because),
             )
             per_query = [
-                count_text(None if value is None or not queries else value / queries, reason) for value, reason in sums
+                figure(None if value is None or not queries else value / queries, unit, because=reason)
+                for value, unit, reason in sums
             ]
             times = [
-                milliseconds_text(latency.ttft_p50_s if latency else None),
-                milliseconds_text(latency.e2e_latency_p50_s if latency else None),
+                figure(latency.ttft_p50_s if latency else None, "s"),
+                figure(latency.e2e_latency_p50_s if latency else None, "s"),
             ]
-            rows.append(text_row("all agents" if row.agent == ALL else row.agent, [*per_query, *times]))
-    return TextTable(
+            rows.append(table_row("all agents" if row.agent == ALL else row.agent, [*per_query, *times]))
+    return Table(
         caption="Tokens per query and times per call, by agent",
+        folded="Figures by agent",
         columns=(
             "agent", "calls", "prompt", "completion", "cached", "billed", "first token, median", "whole call, median",
         ),
@@ -70,26 +72,27 @@ def agents_table(records: BenchmarkRecords) -> TextTable:
     )  # fmt: skip
 
 
-def quality_by_type_table(records: BenchmarkRecords) -> TextTable:
+def quality_by_type_table(records: BenchmarkRecords) -> Table:
     """One row per metric and query type, one column per arm."""
     found = {(row.run_id, row.metric, row.query_type): row for row in records.quality}
     types = sorted({row.query_type for row in records.quality if row.query_type != ALL})
-    rows: list[TextRow] = []
+    rows: list[Row] = []
     for metric in records.quality_metrics:
         of_metric = []
         for query_type in types:
             cells = [found.get((arm.run_id, metric, query_type)) for arm in records.arms]
             if any(cell is not None and cell.n_defined for cell in cells):
-                of_metric.append(text_row(query_type, [_type_cell(cell, records.own_metrics) for cell in cells]))
-        rows += [TextRow(heading=own_heading(records.own_metrics, metric)), *of_metric] if of_metric else []
-    return TextTable(
+                of_metric.append(table_row(query_type, [_type_cell(cell, records.own_metrics) for cell in cells]))
+        rows += [Row(heading=own_heading(records.own_metrics, metric)), *of_metric] if of_metric else []
+    return Table(
         caption="Mean score, its 95 % interval, and the number of query runs that have it",
+        folded="Quality by type of query",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=tuple(rows),
     )
 
 
-def ledger_table(records: BenchmarkRecords) -> TextTable:
+def ledger_table(records: BenchmarkRecords) -> Table:
     """One row per arm and engine session: our tokens against the engine's own counters."""
     order = list(records.arm_names)
     rows = sorted(records.ledger, key=lambda row: order.index(row.run_id))
@@ -98,49 +101,49 @@ def ledger_table(records: BenchmarkRecords) -> TextTable:
         "arm", "state", "prompt, ledger", "prompt, engine", "difference", "completion, ledger", "completion, engine",
         "difference", "calls without usage",
     )  # fmt: skip
-    return TextTable(
+    return Table(
         caption="Tokens booked here against the growth of the engine's counters; differences are engine minus ledger",
         columns=(*columns, "because") if explained else columns,
         rows=tuple(
-            text_row(records.arm_names[row.run_id], [*_ledger_cells(row), *([row.because or ""] if explained else [])])
+            table_row(records.arm_names[row.run_id], [*_ledger_cells(row), *([row.because or ""] if explained else [])])
             for row in rows
         ),
     )
 
 
-def _ledger_cells(row: LedgerBalance) -> tuple[str, ...]:
+def _ledger_cells(row: LedgerBalance) -> tuple[str | Cell, ...]:
     return (
         row.state or "unknown",
-        count_text(row.ledger_prompt_tokens),
-        count_text(row.engine_prompt_tokens, row.state),
-        count_text(row.prompt_difference, row.state),
-        count_text(row.ledger_completion_tokens),
-        count_text(row.engine_completion_tokens, row.state),
-        count_text(row.completion_difference, row.state),
-        count_text(row.unreconciled_calls),
+        figure(row.ledger_prompt_tokens, "tokens"),
+        figure(row.engine_prompt_tokens, "tokens", because=row.state),
+        figure(row.prompt_difference, "tokens", because=row.state),
+        figure(row.ledger_completion_tokens, "tokens"),
+        figure(row.engine_completion_tokens, "tokens", because=row.state),
+        figure(row.completion_difference, "tokens", because=row.state),
+        figure(row.unreconciled_calls, "count"),
     )
 
 
-def failures_table(records: BenchmarkRecords) -> TextTable:
+def failures_table(records: BenchmarkRecords) -> Table:
     """One row per failed query or fallback, at most `FAILURES_SHOWN`; the caption says how many there are."""
     failed = [query for query in records.query_runs if query.status == "failed"]
     fallbacks = [query for query in records.query_runs if query.status != "failed" and query.fallback]
     rows = [
-        text_row(
+        table_row(
             records.arm_names[query.run_id],
             [query.query_id, "failed", shown_error(query.error_type, query.error_message)],
         )
         for query in failed
     ]
     rows += [
-        text_row(
+        table_row(
             records.arm_names[query.run_id],
             [query.query_id, "fallback", shown_error(query.fallback_because, None)],
         )
         for query in fallbacks
     ]
     more = f"; the first {FAILURES_SHOWN} are shown" if len(rows) > FAILURES_SHOWN else ""
-    return TextTable(
+    return Table(
         caption=f"{len(failed):,} failed, {len(fallbacks):,} answered by a fallback{more}",
         columns=("arm", "query", "what happened", "error"),
         rows=tuple(rows[:FAILURES_SHOWN]),
@@ -158,4 +161,4 @@ def _type_cell(row: QualitySummary | None, own: Own) -> Cell:
     cell = quality_cell(row, own)
     if row is None or row.value is None or row.n_defined != row.n_total:
         return cell
-    return Cell(text=cell.text, note="; ".join(part for part in (cell.note, f"n {row.n_defined}") if part))
+    return replace(cell, remark=joined(cell.remark, f"n {row.n_defined}"))

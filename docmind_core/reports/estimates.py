@@ -2,16 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.limits import NO_OWN, Own
-from docmind_core.reports.number_text import interval_text, not_measured
 from docmind_core.reports.run_records import QualitySummary
-from docmind_core.reports.text_table import Cell
 from docmind_core.statistics.estimates import NO_SPREAD, Estimate, Spread, t_quantile
 from docmind_core.statistics.shares import share_of_spread
 
@@ -64,17 +62,3 @@ def most_frequent(reasons: Iterable[str | None]) -> str | None:
     """Return the reason named most often, or None."""
     counted = Counter(reason for reason in reasons if reason)
     return counted.most_common(1)[0][0] if counted else None
-
-
-def estimate_cell(
-    estimate: Estimate, total: int | None, text: Callable[..., str], *, decimals: int | None = None
-) -> Cell:
-    """Show an estimate with its interval and, unless all of `total` rows count, how many do."""
-    if estimate.value is None:
-        return Cell(text=not_measured(estimate.because))
-    notes = []
-    if decimals is not None:
-        notes.append(interval_text(estimate.low, estimate.high, decimals=decimals))
-    if estimate.n < (total or 0):
-        notes.append(f"n {estimate.n} of {total}")
-    return Cell(text=text(estimate.value), note="; ".join(note for note in notes if note))

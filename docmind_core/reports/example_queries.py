@@ -58,13 +58,13 @@ class ArmAnswer:
     """What one arm made of the query."""
 
     arm: str
-    answer: str | None
+    answer: str | None = None
     outcome: str
     """`answered`, or how it failed, or why a fallback answered."""
     scores: tuple[tuple[str, str], ...]
     cost: str
     citations: tuple[str, ...]
-    passages: tuple["Passage", ...] | None
+    passages: tuple["Passage", ...] | None = None
     """None when no passages were asked for."""
     agent_sequence: tuple[str, ...]
     steps: tuple[Step, ...]
@@ -77,8 +77,8 @@ class ExampleQuery:
     """One query in all arms."""
 
     query_id: str
-    query_type: str | None
-    text: str | None
+    query_type: str | None = None
+    text: str | None = None
     answers: tuple[ArmAnswer, ...]
 
 

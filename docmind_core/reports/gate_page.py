@@ -1,17 +1,16 @@
 """A gate as text for a terminal, as Markdown for a pull request, as JUnit XML for CI, and as JSON for programs."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser import Error, Failure, Skipped, TestCase
 
 from docmind_core.measurements.gate import BLOCK, INCONCLUSIVE, PASS, GateResult, GateTest
+from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import interval_text
-from docmind_core.reports.rendering import markdown_table
+from docmind_core.reports.rendering import junit_text, markdown_table
 from docmind_core.reports.run_comparison_page import changed_lines, flip_texts
 from docmind_core.reports.text_safety import markdown_text, visible_text
-from docmind_core.reports.text_table import TextTable, text_row
 
 COLUMNS = ("arm", "metric", "state", "difference", "95 % interval", "worst loss", "margin", "n", "because")
 SUITE_NAME = "docmind gate"
@@ -54,8 +53,8 @@ def cells(test: GateTest) -> tuple[str, ...]:
 def markdown(result: GateResult) -> str:
     """Return the gate as Markdown: the decision, every test, what changed, and the worst broken queries."""
     sign = {PASS: "✅", BLOCK: "❌", INCONCLUSIVE: "⚠️"}[result.state]
-    rows = tuple(text_row(first, rest) for first, *rest in map(cells, result.tests))
-    table = TextTable(caption="", columns=COLUMNS, rows=rows, prose=True)
+    rows = tuple(table_row(first, rest) for first, *rest in map(cells, result.tests))
+    table = Table(caption="", columns=COLUMNS, rows=rows, prose=True)
     lines = [f"### {sign} {markdown_text(verdict_line(result))}", "", str(markdown_table(table))]
     for one in result.comparisons:
         lines += ["", f"**{markdown_text(one.candidate_run_id)}** against {markdown_text(one.baseline_run_id)}", ""]
@@ -81,14 +80,14 @@ def junit(result: GateResult) -> str:
             case.result = [Skipped(because(test), "inconclusive")]
         case.system_out = visible_text(text)
         cases.append(case)
-    return _junit_text(cases)
+    return junit_text(SUITE_NAME, cases)
 
 
 def junit_of_refusal(problem: str) -> str:
     """Return JUnit XML with one error: the two runs could not be compared."""
     case = TestCase("comparable", classname="docmind.gate")
     case.result = [Error(visible_text(problem), "not comparable")]
-    return _junit_text([case])
+    return junit_text(SUITE_NAME, [case])
 
 
 def as_json(result: GateResult) -> dict[str, object]:
@@ -102,15 +101,6 @@ def as_json(result: GateResult) -> dict[str, object]:
             for one in result.comparisons
         ],
     }
-
-
-def _junit_text(cases: Sequence[TestCase]) -> str:
-    suite = TestSuite(SUITE_NAME)
-    for case in cases:
-        suite.add_testcase(case)
-    document = JUnitXml(SUITE_NAME)
-    document.add_testsuite(suite)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + str(document.tostring(), "utf-8") + "\n"  # type: ignore[no-untyped-call]
 
 
 def _is_amount(test: GateTest) -> bool:

@@ -11,10 +11,9 @@ from docmind_core.measurements.guide_grade import (
     token_block,
 )
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.number_text import NOT_MEASURED, count_text, milliseconds_text, not_measured
+from docmind_core.reports.cells import Cell, Row, Table, figure, table_row
 from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
 from docmind_core.reports.run_records import ArmRun, parse_object
-from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -57,27 +56,27 @@ def read_guide_grades(settings: Settings, records: BenchmarkRecords) -> tuple[Ar
     return tuple(_graded(arm, systems.get(arm.run_id, {}), agents.get(arm.run_id, {})) for arm in records.arms)
 
 
-def guide_grades_table(grades: tuple[ArmGrade, ...]) -> TextTable:
+def guide_grades_table(grades: tuple[ArmGrade, ...]) -> Table:
     """One column per arm: the grade, its parts, and the token block."""
     parts = [
-        text_row(f"points for {name}", [_points(arm.grade.parts[name]) for arm in grades])
+        table_row(f"points for {name}", [figure(arm.grade.parts[name], "count") for arm in grades])
         for name in grades[0].grade.parts
     ]
-    return TextTable(
+    return Table(
         caption="Guide grade, kept to the letter over the arm's agent executions; nothing is decided by it",
         columns=("", *(arm.arm for arm in grades)),
         rows=(
-            text_row("guide grade", [_grade_cell(arm) for arm in grades]),
+            table_row("guide grade", [_grade_cell(arm) for arm in grades]),
             *parts,
-            TextRow(heading="What it is made of"),
-            text_row("agent executions", [count_text(arm.system.executions) for arm in grades]),
-            text_row("mean time", [milliseconds_text(arm.system.avg_execution_time_s) for arm in grades]),
-            text_row("mean VRAM", [_vram(arm) for arm in grades]),
-            text_row("tokens", [count_text(arm.system.total_tokens, arm.tokens_because) for arm in grades]),
-            text_row("tokens per second of summed time", [_rate(arm) for arm in grades]),
-            text_row(
+            Row(heading="What it is made of"),
+            table_row("agent executions", [figure(arm.system.executions, "count") for arm in grades]),
+            table_row("mean time", [figure(arm.system.avg_execution_time_s, "s") for arm in grades]),
+            table_row("mean VRAM", [_vram(arm) for arm in grades]),
+            table_row("tokens", [_tokens(arm, arm.system.total_tokens) for arm in grades]),
+            table_row("tokens per second of summed time", [_rate(arm) for arm in grades]),
+            table_row(
                 "tokens per execution",
-                [count_text(arm.tokens.avg_tokens_per_execution, arm.tokens_because) for arm in grades],
+                [_tokens(arm, arm.tokens.avg_tokens_per_execution) for arm in grades],
             ),
         ),
     )
@@ -118,24 +117,21 @@ def _text(value: object) -> str | None:
 
 
 def _grade_cell(arm: ArmGrade) -> Cell:
-    return Cell(text=arm.grade.grade, note=f"{arm.grade.points} of {arm.grade.points_possible} points")
-
-
-def _points(points: int | None) -> str:
-    return NOT_MEASURED if points is None else str(points)
+    return Cell(words=arm.grade.grade, remark=f"{arm.grade.points} of {arm.grade.points_possible} points")
 
 
 def _vram(arm: ArmGrade) -> Cell:
     system = arm.system
-    if system.avg_vram_gb is None:
-        return Cell(text=not_measured(arm.vram_because))
-    partly = system.graded_vram_gb is None
-    note = f"known for {system.vram_n:,} of {system.executions:,}, so not graded" if partly else ""
-    return Cell(text=f"{system.avg_vram_gb:.2f} GB", note=note)
+    partly = system.avg_vram_gb is not None and system.graded_vram_gb is None
+    remark = f"known for {system.vram_n:,} of {system.executions:,}, so not graded" if partly else ""
+    return figure(system.avg_vram_gb, "GB", because=arm.vram_because, remark=remark)
 
 
 def _rate(arm: ArmGrade) -> Cell:
     rate = arm.tokens.tokens_per_second
-    if rate is None:
-        return Cell(text=not_measured(arm.tokens_because))
-    return Cell(text=f"{rate:,.1f}", note=arm.tokens.token_processing_efficiency)
+    remark = arm.tokens.token_processing_efficiency if rate is not None else ""
+    return figure(rate, "tokens/s", because=arm.tokens_because, remark=remark)
+
+
+def _tokens(arm: ArmGrade, tokens: float | None) -> Cell:
+    return figure(tokens, "tokens", because=arm.tokens_because)

@@ -18,15 +18,14 @@ from docmind_core.measurements.limit_results import NOT_MEASURED as LIMIT_NOT_ME
 from docmind_core.measurements.limit_series import ALL_AGENTS
 from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Cell, Row, Table, figure, run_source, table_row
 from docmind_core.reports.number_text import (
     count_text,
     interval_text,
     milliseconds_text,
-    not_measured,
     percent_text,
     ratio_text,
 )
-from docmind_core.reports.text_table import Cell, TextRow, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import N_TOO_SMALL
 from docmind_core.tables.reading import query_rows
@@ -86,45 +85,56 @@ def read_scorecard(settings: Settings, records: BenchmarkRecords) -> Scorecard:
     return Scorecard(results=results, overall=overall, of_dimensions=letters, guide_grades=guide)
 
 
-def scorecard_table(scorecard: Scorecard) -> TextTable:
+def scorecard_table(scorecard: Scorecard) -> Table:
     """One row per limit, under its dimension with that dimension's letter."""
-    rows: list[TextRow] = []
+    rows: list[Row] = []
     for dimension, letter in scorecard.of_dimensions.items():
         results = [result for result in scorecard.results if result.limit.dimension == dimension]
         is_judged = any(result.state != NOT_JUDGED for result in results)
-        rows.append(TextRow(heading=f"{dimension}: {letter if is_judged else letter.because}"))
+        rows.append(Row(heading=f"{dimension}: {letter if is_judged else letter.because}"))
         rows += [_row(result) for result in results]
-    return TextTable(
+    return Table(
         caption="Limits of the suite, the guide's five where it sets none, decided by interval and never by the point",
         columns=("metric", "value", "95 % interval", "limit", "state", "headroom", "n"),
         rows=tuple(rows),
     )
 
 
-def _row(result: LimitResult) -> TextRow:
+def _row(result: LimitResult) -> Row:
     metric, shown, n = result.limit.metric, result.shown, result.shown.n
     is_judged, headroom = result.state != NOT_JUDGED, result.headroom_pct
-    return text_row(
+    return table_row(
         metric if result.agent == ALL_AGENTS else f"{metric}, {result.agent}",
         [
-            Cell(text=_value_text(result), note="; ".join(result.notes)),
+            _value(result),
             _interval(result) or "–",
-            f"{result.side} {_number_text(result, result.bound)}" if is_judged and result.bound is not None else "none",
-            Cell(text=result.state, note=result.because or "") if is_judged else "–",
-            percent_text(headroom) if headroom is not None else "–",
-            f"{n:,}" if n or shown.value is not None else "–",
+            _bound(result, result.bound) if is_judged and result.bound is not None else "none",
+            Cell(words=result.state, remark=result.because or "") if is_judged else "–",
+            figure(headroom, "%") if headroom is not None else "–",
+            figure(n, "count", words=f"{n:,}") if n or shown.value is not None else "–",
         ],
+        key=metric,
+        source=run_source(
+            result.run_id.partition(".")[0],
+            "limit_results",
+            "limit_results.value",
+            f"metric = '{metric}' and agent = '{result.agent}'",
+        ),
     )
 
 
-def _value_text(result: LimitResult) -> str:
-    shown = result.shown
-    if shown.value is not None:
-        return _number_text(result, shown.value)
-    if shown.because == N_TOO_SMALL and shown.n:
+def _bound(result: LimitResult, bound: float) -> Cell:
+    return figure(bound, result.limit.unit, words=f"{result.side} {_number_text(result, bound)}")
+
+
+def _value(result: LimitResult) -> Cell:
+    shown, unit, remark = result.shown, result.limit.unit, "; ".join(result.notes)
+    if shown.value is None and shown.because == N_TOO_SMALL and shown.n:
         needed = f" of {P95_N_MIN}" if result.limit.statistic == "p95" else ""
-        return f"n too small, {shown.n:,}{needed}"
-    return not_measured(shown.because)
+        words = f"n too small, {shown.n:,}{needed}"
+        return Cell(unit=unit, n=shown.n, because=shown.because, words=words, remark=remark)
+    words = "" if shown.value is None else _number_text(result, shown.value)
+    return figure(shown, unit, words=words, remark=remark)
 
 
 def _number_text(result: LimitResult, number: float) -> str:

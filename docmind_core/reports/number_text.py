@@ -1,6 +1,7 @@
 """Numbers as a report shows them: rounded to what their noise allows, with a unit, and never 0 for "not measured"."""
 
 import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeGuard
 
@@ -63,6 +64,18 @@ def interval_text(low: float | None, high: float | None, *, decimals: int) -> st
     return f"{_signed(low, decimals)} to {_signed(high, decimals)}"
 
 
+def unit_text(value: float, unit: str) -> str:
+    """Return a finite number in its unit: shares and scores (`1`) with two decimals, seconds as milliseconds."""
+    return _BY_UNIT.get(unit, ratio_text)(value)
+
+
+def unit_interval_text(low: float | None, high: float | None, unit: str) -> str:
+    """Return both ends as their unit is shown, or nothing when one is unknown."""
+    if unit == "s" and _is_number(low) and _is_number(high):
+        return f"{milliseconds_text(low)} to {milliseconds_text(high)}"
+    return interval_text(low, high, decimals=0 if unit in {"count", "tokens", "%"} else 2)
+
+
 def moment_text(moment: datetime | None) -> str:
     """Return a time to the second, in UTC; the tables hold UTC without saying so."""
     if moment is None:
@@ -90,3 +103,15 @@ def _is_number(value: float | None) -> TypeGuard[float]:
 def _signed(value: float, decimals: int) -> str:
     text = f"{value:,.{decimals}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
+
+
+_BY_UNIT: Mapping[str, Callable[[float], str]] = {
+    "count": count_text,
+    "tokens": count_text,
+    "%": percent_text,
+    "×": times_text,
+    "s": milliseconds_text,
+    "GB": lambda value: f"{value:.2f} GB",
+    "GiB": lambda value: f"{value:.1f} GiB",
+    "tokens/s": lambda value: f"{value:,.1f}",
+}

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from docmind_core.reports.cells import Cell, Table, figure, table_row
+from docmind_core.reports.document import Section, Text
 from docmind_core.reports.number_text import moment_text
-from docmind_core.reports.text_table import Cell, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -84,37 +85,34 @@ def _read(settings: Settings, record: type[Record], sql: str, suite: str | None)
     return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
 
 
-def alert_content(section: AlertSection) -> dict[str, object]:
-    """Return what the templates show of it."""
-    return {
-        "alerts": section,
-        "alerts_table": alerts_table(section),
-        "heartbeat_table": heartbeat_table(section),
-    }
+def alert_part(alerts: AlertSection) -> Section:
+    """Return what a report shows of it."""
+    tables = [table for table in (alerts_table(alerts), heartbeat_table(alerts)) if table.rows]
+    return Section(key="alerts", title="Alerts", blocks=(Text(lines=(alerts.line,)), *tables))
 
 
-def alerts_table(section: AlertSection) -> TextTable:
+def alerts_table(section: AlertSection) -> Table:
     """One row per open alert."""
-    return TextTable(
+    return Table(
         caption="Open alerts as of the last publish; docmind alerts list shows the current ones",
         columns=("rule", "state", "series", "since", "age", "value", "how it came about"),
-        rows=tuple(text_row(alert.rule_id, _alert_cells(alert)) for alert in section.alerts),
+        rows=tuple(table_row(alert.rule_id, _alert_cells(alert)) for alert in section.alerts),
     )
 
 
-def heartbeat_table(section: AlertSection) -> TextTable:
+def heartbeat_table(section: AlertSection) -> Table:
     """One row per suite and channel."""
-    return TextTable(
+    return Table(
         caption="Heartbeat of the alerting: each suite's last evaluation, each channel's last delivery",
         columns=("", "name", "last", "waiting", "state"),
         rows=tuple(
-            text_row(
+            table_row(
                 one.subject,
                 [
                     one.name,
                     moment_text(last) if (last := one.last_evaluated_at or one.last_delivered_at) else "never",
                     "–" if one.waiting is None else f"{one.waiting:,}",
-                    Cell(text="stale" if one.stale else "alive", note=one.because or ""),
+                    Cell(words="stale" if one.stale else "alive", remark=one.because or ""),
                 ],
             )
             for one in section.heartbeats
@@ -141,10 +139,10 @@ def alert_rows(section: AlertSection) -> list[dict[str, object]]:
 def _alert_cells(alert: OpenAlert) -> list[str | Cell]:
     labels = json.loads(alert.labels)
     return [
-        Cell(text=alert.state, note=alert.severity),
+        Cell(words=alert.state, remark=alert.severity),
         ", ".join(f"{name} {value}" for name, value in labels.items()),
         moment_text(alert.first_seen),
         f"{alert.age_h:,.1f} h",
-        "–" if alert.value is None else f"{alert.value:.4g}",
+        "–" if alert.value is None else figure(alert.value, "count", words=f"{alert.value:.4g}"),
         f"docmind alerts show {alert.fingerprint[:FINGERPRINT_SHOWN]}",
     ]

@@ -6,25 +6,19 @@ from dataclasses import dataclass
 
 from docmind_core.measurements.comparing_arms import TUNED, opponents_of
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Cell, Table, figure, missing, table_row
 from docmind_core.reports.comparison_rows import (
     NO_INTERVAL,
     SINGLE_PASS,
+    delta_of,
     did_not_run,
     find_comparison,
     pairs_text,
     verdict_text,
 )
 from docmind_core.reports.estimates import quality_estimate
-from docmind_core.reports.number_text import (
-    count_text,
-    counted,
-    interval_text,
-    not_measured,
-    percent_text,
-    ratio_text,
-)
+from docmind_core.reports.number_text import counted, interval_text, percent_text
 from docmind_core.reports.run_records import ArmRun, VoteSummary
-from docmind_core.reports.text_table import Cell, TextTable, text_row
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 
 QUALITY = "passed"
@@ -43,14 +37,15 @@ class TradeOff:
     """Share of the queries that passed."""
 
 
-def opponents_table(records: BenchmarkRecords) -> TextTable | None:
+def opponents_table(records: BenchmarkRecords) -> Table | None:
     """Put `tuned` against each opponent; None where `tuned` or every opponent is missing."""
     tuned = next((arm for arm in records.arms if arm.arm == TUNED), None)
     names = list(records.arm_names.values())
     opponents = opponents_of(TUNED)
+    absent = [missing(_NOT_IN_RUN, unit) for unit in ("%", "1", "tokens", "1")]
     if tuned is None or not set(opponents) & set(names):
         return None
-    return TextTable(
+    return Table(
         caption="Differences are those of tuned, paired by query; fewer tokens and more quality are better",
         columns=(
             "tuned against",
@@ -60,7 +55,10 @@ def opponents_table(records: BenchmarkRecords) -> TextTable | None:
             "it passed",
         ),
         rows=tuple(
-            text_row(name, _against(records, tuned, name) if name in names else [not_measured(_NOT_IN_RUN)] * 4)
+            table_row(
+                name,
+                _against(records, tuned, name) if name in names else absent,
+            )
             for name in opponents
         ),
     )
@@ -129,35 +127,41 @@ def _against(records: BenchmarkRecords, tuned: ArmRun, name: str) -> list[Cell]:
     return [
         _token_cell(records, tuned, name, tokens),
         _quality_cell(records, tuned, name),
-        Cell(text=not_measured(tokens.because) if tokens.value is None else count_text(tokens.value)),
-        Cell(
-            text=not_measured(quality.because) if quality.value is None else ratio_text(quality.value),
-            note=interval_text(quality.low, quality.high, decimals=2),
-        ),
+        figure(tokens, "tokens"),
+        figure(quality, "1"),
     ]
 
 
 def _token_cell(records: BenchmarkRecords, tuned: ArmRun, name: str, tokens: Estimate) -> Cell:
     if tokens.value == 0:
-        return Cell(text=NO_MODEL_CALL)
+        return Cell(words=NO_MODEL_CALL)
     if (because := did_not_run(records, tuned.run_id, name)) is not None:
-        return Cell(text=not_measured(because))
+        return missing(because, "%")
     row = find_comparison(records, tuned.run_id, name, ("billed_tokens",))
     if row is None or row.delta is None:
-        return Cell(text=not_measured("no query with tokens in both arms"))
+        return missing("no query with tokens in both arms", "%")
     saved = -100 * math.expm1(row.delta)
-    sign = 1 if saved >= 0 else -1
-    ends = sorted(-100 * sign * math.expm1(end) for end in (row.delta_low, row.delta_high) if end is not None)
-    interval = interval_text(*ends, decimals=0) if len(ends) == 2 else NO_INTERVAL
-    return Cell(text=f"{percent_text(abs(saved))} {'fewer' if saved >= 0 else 'more'}", note=interval)
+    low, high = (None if end is None else -100 * math.expm1(end) for end in (row.delta_high, row.delta_low))
+    shown = (low, high) if saved >= 0 or low is None or high is None else (-high, -low)
+    return figure(
+        Estimate(value=saved, low=low, high=high, n=row.n or 0),
+        "%",
+        words=f"{percent_text(abs(saved))} {'fewer' if saved >= 0 else 'more'}",
+        remark=interval_text(*shown, decimals=0) or NO_INTERVAL,
+    )
 
 
 def _quality_cell(records: BenchmarkRecords, tuned: ArmRun, name: str) -> Cell:
     row = find_comparison(records, tuned.run_id, name, (QUALITY,))
     if row is None or row.delta is None:
-        return Cell(text=not_measured("no score in both arms"))
+        return missing("no score in both arms", "1")
     interval = interval_text(row.delta_low, row.delta_high, decimals=2) or NO_INTERVAL
-    return Cell(text=f"{row.delta:+.2f}", note=f"{interval}; {verdict_text(row)}; {pairs_text(row)}")
+    return figure(
+        delta_of(row),
+        "1",
+        words=f"{row.delta:+.2f}",
+        remark=f"{interval}; {verdict_text(row)}; {pairs_text(row)}",
+    )
 
 
 def tokens_of_arm(records: BenchmarkRecords, arm: ArmRun) -> Estimate:

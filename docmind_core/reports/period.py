@@ -4,17 +4,19 @@ import itertools
 import json
 import math
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from docmind_core.errors import UsageError
 from docmind_core.measurements.guide_grade import KNOWN_FAULTS, RULES, guide_grade_v1
+from docmind_core.reports.document import Report, Section, Text
 from docmind_core.reports.guide_grades import recommendation_line
-from docmind_core.reports.number_text import duration_text, moment_text
-from docmind_core.reports.open_alerts import AlertSection, alert_content, alert_rows, read_alert_section
+from docmind_core.reports.number_text import NOT_MEASURED, duration_text, moment_text
+from docmind_core.reports.open_alerts import AlertSection, alert_part, alert_rows, read_alert_section
 from docmind_core.reports.period_document import (
     EMPTY,
     Document,
@@ -32,12 +34,13 @@ from docmind_core.reports.period_tables import (
     queries_table,
 )
 from docmind_core.reports.recommendations import NOTHING_TO_DO
-from docmind_core.reports.rendering import html_environment, markdown_environment
+from docmind_core.reports.rendering import report_html, report_markdown
 from docmind_core.settings import Settings
 from docmind_core.tables.period import PeriodStatistics, Window, read_period, read_records
 from docmind_core.tables.reading import one_version
 
 PeriodFormat = Literal["html", "md", "json"]
+_RENDERERS = {"html": report_html, "md": report_markdown}
 
 HOURS_MAX = 24.0 * 366 * 100
 RECORDS_EXPORTED = 10_000
@@ -100,17 +103,14 @@ def _text(
 ) -> str:
     if file_format == "json":
         return json_text(document)
-    return _rendered(file_format, _content(document, statistics) | _alerts(alerts))
+    return _RENDERERS[file_format](_report(document, statistics, alerts))
 
 
 def _empty_text(file_format: PeriodFormat, alerts: AlertSection | None) -> str:
     if file_format == "json":
         return json_text(dict(EMPTY))
-    return _rendered(file_format, {"status": EMPTY["status"], **_alerts(alerts)})
-
-
-def _alerts(alerts: AlertSection | None) -> Document:
-    return {"alerts": None} if alerts is None else alert_content(alerts)
+    sections = () if alerts is None else (alert_part(alerts),)
+    return _RENDERERS[file_format](Report(about="period", title=str(EMPTY["status"]), sections=sections))
 
 
 def json_text(document: Document) -> str:
@@ -118,30 +118,53 @@ def json_text(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def _rendered(file_format: PeriodFormat, content: Document) -> str:
-    environment = html_environment() if file_format == "html" else markdown_environment()
-    return environment.get_template(f"period.{file_format}.j2").render(content).strip() + "\n"
+def _report(document: Document, statistics: PeriodStatistics, alerts: AlertSection | None) -> Report:
+    grade = guide_grade_v1(execution_statistics(statistics.system))
+    found = tuple(recommendation_line(one) for one in period_recommendations(statistics)) or (NOTHING_TO_DO,)
+    devices = devices_table(statistics)
+    parts = (
+        Section(key="verdict", blocks=(Text(style="strong", lines=(f"Guide grade: {grade}",)),)),
+        Section(key="agents", title="Agents", blocks=(agents_table(statistics), arms_table(statistics))),
+        Section(key="queries", title="Queries", blocks=(queries_table(statistics),)),
+        Section(key="hours", title="Hours", blocks=(hours_table(statistics),)),
+        Section(
+            key="grade",
+            title="Guide grade",
+            blocks=(
+                Text(lines=("The guide's own grade, kept to the letter. Nothing is decided by it:",)),
+                Text(style="list", lines=KNOWN_FAULTS),
+                grade_table(grade),
+                Text(lines=(_token_sentence(document),)),
+            ),
+        ),
+        Section(
+            key="guide-recommendations",
+            title="The guide's recommendations",
+            blocks=(Text(style="list", lines=found), Text(style="muted", lines=(RULES,))),
+        ),
+        None if alerts is None else alert_part(alerts),
+        Section(
+            key="devices",
+            title="Devices",
+            blocks=(devices if devices.rows else Text(lines=("No device was sampled in this period.",)),),
+        ),
+    )
+    return Report(
+        about="period",
+        title=f"Last {statistics.window.hours:g} hours",
+        subtitle=f"Up to {moment_text(statistics.window.until)}",
+        sections=tuple(part for part in parts if part),
+    )
 
 
-def _content(document: Document, statistics: PeriodStatistics) -> Document:
-    system = execution_statistics(statistics.system)
-    grade = guide_grade_v1(system)
-    return {
-        "status": None,
-        "hours": f"{statistics.window.hours:g}",
-        "until": moment_text(statistics.window.until),
-        "grade": str(grade),
-        "grade_table": grade_table(grade),
-        "faults": KNOWN_FAULTS,
-        "rules": RULES,
-        "recommendations": [recommendation_line(one) for one in period_recommendations(statistics)] or [NOTHING_TO_DO],
-        "tokens": document["token_efficiency"],
-        "agents_table": agents_table(statistics),
-        "arms_table": arms_table(statistics),
-        "queries_table": queries_table(statistics),
-        "hours_table": hours_table(statistics),
-        "devices_table": devices_table(statistics),
-    }
+def _token_sentence(document: Document) -> str:
+    tokens = cast("Mapping[str, Any]", document["token_efficiency"])
+    rate, average = tokens["tokens_per_second"], tokens["avg_tokens_per_execution"]
+    return (
+        f"Tokens per second of summed execution time: {NOT_MEASURED if rate is None else f'{rate:.2f}'} "
+        f"({tokens['token_processing_efficiency']}; the guide calls more than 1,000 High, and adds up the times of "
+        f"parallel work). Tokens per execution: {NOT_MEASURED if average is None else f'{average:.1f}'}."
+    )
 
 
 def _summary(document: Document, statistics: PeriodStatistics) -> str:

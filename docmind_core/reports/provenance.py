@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import count_text, duration_text, moment_text
 from docmind_core.reports.run_records import TOKENS_PER_CORRECT, ArmRun, parse_object
 from docmind_core.reports.text_safety import shortened
-from docmind_core.reports.text_table import TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -128,7 +128,7 @@ def read_loop_lag(settings: Settings, records: BenchmarkRecords) -> dict[str, st
     }
 
 
-def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str], loop_lag: Mapping[str, str]) -> TextTable:
+def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str], loop_lag: Mapping[str, str]) -> Table:
     """One row per fact: once when all arms share it, else named arm by arm."""
     rows = []
     facts: tuple[Fact, ...] = (
@@ -140,8 +140,8 @@ def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str], loop_lag:
         values = {arm.arm: fact(arm) for arm in records.arms}
         shared = set(values.values())
         text = shared.pop() if len(shared) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())
-        rows.append(text_row(heading, [text]))
-    return TextTable(
+        rows.append(table_row(heading, [text]))
+    return Table(
         caption="Once where all arms share it, else arm by arm", columns=("", "value"), rows=tuple(rows), prose=True
     )
 
@@ -156,7 +156,7 @@ def manifest_texts(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
     return tuple((", ".join(names), text) for text, names in arms.items())
 
 
-def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTable:
+def not_measured_table(settings: Settings, records: BenchmarkRecords) -> Table:
     """One row per thing that has no value somewhere: which, in which arm, how often, and why."""
     missing: Counter[tuple[str, str, str]] = Counter()
     for query in records.query_runs:
@@ -170,11 +170,11 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> TextTab
     missing.update(_missing_scores(settings, records))
     order = list(records.arm_names.values())
     rows = [
-        text_row(arm, [what, f"{count:,}", because])
+        table_row(arm, [what, f"{count:,}", because])
         for (arm, what, because), count in sorted(missing.items(), key=lambda item: (order.index(item[0][0]), item[0]))
     ]
-    rows.append(text_row("all", ["energy of a run", "all", "not measured in this version"]))
-    return TextTable(
+    rows.append(table_row("all", ["energy of a run", "all", "not measured in this version"]))
+    return Table(
         caption="What has no value is left out of means and counted here",
         columns=("arm", "what", "how often", "because"),
         rows=tuple(rows),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from docmind_core.measurements.run_comparison import gold_of_run
 from docmind_core.query_sets.queries import Query
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Cell, Table, figure, joined, table_row
 from docmind_core.reports.number_text import count_text
 from docmind_core.reports.run_records import ArmRun, QueryRun
 from docmind_core.reports.text_safety import one_line, shortened
-from docmind_core.reports.text_table import Cell, TextTable, text_row
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
@@ -37,7 +37,7 @@ group by all
 """
 
 
-def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -> TextTable:
+def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -> Table:
     """Return a row per query and a column per arm, sorted by what `judged` made of it; at most `QUERIES_SHOWN` rows."""
     run_ids = {"run_ids": list(records.arm_names)}
     passed = {(str(run), str(query)): value for run, query, value in query_rows(settings, _PASSED, run_ids)[1]}
@@ -54,11 +54,11 @@ def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -
     place = [arm.run_id for arm in records.arms].index(judged.run_id)
     order = sorted(cells, key=lambda query_id: (_rank(cells[query_id], place), query_id))
     gold, _ = gold_of_run(settings, {"query_set_hash": judged.query_set_hash, "benchmark_run": judged.benchmark_run})
-    return TextTable(
+    return Table(
         caption=_caption(len(order), judged.arm),
         columns=("query", *(arm.arm for arm in records.arms), "gold answer"),
         rows=tuple(
-            text_row(
+            table_row(
                 f"{query_id}: {shortened(one_line(texts[query_id]), characters=_TEXT_CHARACTERS)}",
                 [*cells[query_id], _gold_text(gold.get(query_id))],
             )
@@ -74,19 +74,20 @@ def _caption(count: int, arm: str) -> str:
 
 def _cell(runs: Sequence[QueryRun], passed: object) -> Cell:
     if not runs:
-        return Cell(text=NOT_FINISHED)
+        return Cell(words=NOT_FINISHED)
     if not any(query.answered for query in runs):
-        return Cell(text=FAILED, note=runs[0].error_type or "")
+        return Cell(words=FAILED, remark=runs[0].error_type or "")
     tokens = [query.billed_tokens for query in runs if query.billed_tokens is not None]
     cost = f"{count_text(sum(tokens) / len(tokens))} tokens" if tokens else ""
     fell_back = FALLBACK if any(query.fallback for query in runs) else ""
-    return Cell(text=_verdict(passed), note="; ".join(filter(None, (fell_back, cost))))
+    share = None if passed is None else float(str(passed))
+    verdict, remark = _verdict(share), joined(fell_back, cost)
+    return Cell(words=verdict, remark=remark) if share is None else figure(share, "1", words=verdict, remark=remark)
 
 
-def _verdict(value: object) -> str:
-    if value is None:
+def _verdict(share: float | None) -> str:
+    if share is None:
         return NOT_JUDGED
-    share = float(str(value))
     return RIGHT if share == 1 else WRONG if share == 0 else f"{share:.2f} of its passes right"
 
 

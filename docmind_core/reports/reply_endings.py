@@ -3,16 +3,16 @@
 from collections import Counter
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Row, table_row
 from docmind_core.reports.number_text import count_text
-from docmind_core.reports.text_table import TextRow, text_row
 from docmind_core.serving.reply_endings import ADVICE, ANSWERED, ENDINGS
 
 
-def ending_rows(records: BenchmarkRecords) -> list[TextRow]:
+def ending_rows(records: BenchmarkRecords) -> list[Row]:
     """Return a row of the arm table for each kind of incomplete answer that occurred."""
     counts = _counts(records)
     return [
-        text_row(_heading(ending), [count_text(counts[arm.run_id][ending]) for arm in records.arms])
+        table_row(_heading(ending), [count_text(counts[arm.run_id][ending]) for arm in records.arms])
         for ending in _found(counts)
     ]
 

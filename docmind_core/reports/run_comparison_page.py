@@ -11,10 +11,10 @@ from docmind_core.measurements.paired import number
 from docmind_core.measurements.run_comparison import RunComparison
 from docmind_core.measurements.times import CLOCK_METRICS
 from docmind_core.metrics.catalogue import METRICS
+from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import count_text, interval_text, milliseconds_text, ratio_text
 from docmind_core.reports.rendering import markdown_table
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
-from docmind_core.reports.text_table import TextTable, text_row
 from docmind_core.runs.run_differences import Difference
 
 COLUMNS = ("metric", "agent", "slice", "baseline", "candidate", "difference", "95 % interval", "n", "MDE", "verdict")
@@ -89,8 +89,8 @@ def flip_texts(found: RunComparison, shown: int | None) -> list[FlipText]:
 
 def markdown(found: RunComparison, *, slices: bool = False, flips: int | None = FLIPS_SHOWN) -> str:
     """Return the comparison as Markdown, for a pull request."""
-    rows = [text_row(first, rest) for first, *rest in map(cells, shown_rows(found, slices=slices))]
-    table = TextTable(caption="", columns=COLUMNS, rows=tuple(rows))
+    rows = [table_row(first, rest) for first, *rest in map(cells, shown_rows(found, slices=slices))]
+    table = Table(caption="", columns=COLUMNS, rows=tuple(rows))
     first, *verdicts = headline(found)
     lines = [f"### {markdown_text(first)}", "", *(f"- {markdown_text(line)}" for line in verdicts)]
     lines += [f"- {markdown_text(line)}" for line in changed_lines(found)]

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import Cell
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
 from docmind_core.reports.opponents import budget_sentence, opponents_table
-from docmind_core.reports.own_metrics import own_heading, unscored_sentence
+from docmind_core.reports.own_metrics import unscored_sentence
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
-from docmind_core.reports.text_table import Cell
 
 LINES_MAX = 32
 ARMS_SHOWN = 6
@@ -23,13 +23,15 @@ _WARNING_LINES = 3
 _COLUMNS = {
     "answered": "answered",
     "failed": "failed",
-    "model calls per query": "calls/query",
-    "billed tokens": "tokens/query",
-    "tokens saved against naive_supervisor": "saved",
-    "tokens against one call": "× one call",
-    "wall time, median": "median",
+    "calls": "calls/query",
+    "billed_tokens": "tokens/query",
+    "reduction_pct": "saved",
+    "single_pass_ratio": "× one call",
+    "wall_p50_s": "median",
+    "passed": "passed",
+    "exact_match": "exact_match",
 }
-_QUALITY = ("passed", "exact_match")
+"""Row of the arm table and what the terminal calls it."""
 
 
 def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, width: int | None = None) -> str:
@@ -63,21 +65,16 @@ def ledger_line(records: BenchmarkRecords) -> str:
 
 
 def _arm_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
-    by_heading = {row.heading: [cell.text for cell in row.cells] for row in arm_table(records).rows if row.cells}
-    wanted = {heading: name for heading, name in _COLUMNS.items() if heading in by_heading}
-    wanted |= {metric: metric for metric in _QUALITY if metric in by_heading}
-    own = {own_heading(records.own_metrics, metric): metric for metric in records.own_metrics}
-    wanted |= {heading: metric for heading, metric in own.items() if heading in by_heading}
-    rows = [["arm", *wanted.values()]]
+    rows = {row.key: row for row in arm_table(records).rows if row.key}
+    names = {key: name for key, name in (_COLUMNS | {own: own for own in records.own_metrics}).items() if key in rows}
+    lines = [["arm", *names.values()]]
     for place, arm in enumerate(records.arms[:ARMS_SHOWN]):
-        values = [by_heading[heading][place] for heading in wanted]
-        # The report gives the reasons; a line of the terminal has no room for them.
-        rows.append([arm.arm, *("–" if value.startswith(("not measured", "is the")) else value for value in values)])
-    cells = [[shortened(one_line(cell), characters=24) for cell in row] for row in rows]
-    lines = _fitting(cells, width) or _fitting([*map(list, zip(*cells, strict=True))], width)
+        lines.append([arm.arm, *(_figure(rows[key].cells[place]) for key in names)])
+    cells = [[shortened(one_line(cell), characters=24) for cell in line] for line in lines]
+    fitting = _fitting(cells, width) or _fitting([*map(list, zip(*cells, strict=True))], width)
     more = len(records.arms) - ARMS_SHOWN
     rest = [f"... and {more} more arms in the report"] if more > 0 else []
-    return [*(lines or table_lines(cells[0], cells[1:], width)), *rest]
+    return [*(fitting or table_lines(cells[0], cells[1:], width)), *rest]
 
 
 def _opponent_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
@@ -97,9 +94,12 @@ def _opponent_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
 def _short(cell: Cell) -> str:
     """Leave out of a cell what qualifies its interval."""
     interval = cell.note.split(";")[0]
-    return one_line(
-        f"{cell.text} ({interval})" if interval else "–" if cell.text.startswith("not measured") else cell.text
-    )
+    return one_line(f"{cell.text} ({interval})" if interval else "–" if cell.is_missing else cell.text)
+
+
+def _figure(cell: Cell) -> str:
+    # The report gives the reasons; a line of the terminal has no room for them.
+    return "–" if cell.number is None else cell.text
 
 
 def _fitting(cells: list[list[str]], width: int | None) -> list[str]:

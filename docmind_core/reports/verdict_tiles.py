@@ -2,37 +2,41 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Final, Literal, TypedDict
+
+from pydantic.dataclasses import dataclass
 
 from docmind_core.measurements.grades import Letter
 from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, worst_by_limit
 from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.benchmark_records import BenchmarkRecords
+from docmind_core.reports.cells import DOCUMENTED, Cell, figure, joined
 from docmind_core.reports.headline import counted_queries
 from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.limits_table import Scorecard
-from docmind_core.reports.number_text import count_text, duration_text, interval_text, ratio_text
+from docmind_core.reports.number_text import count_text, duration_text, ratio_text
 from docmind_core.reports.opponents import QUALITY, quality_of_arm, tokens_of_arm
 from docmind_core.reports.run_records import ArmRun
-from docmind_core.reports.text_table import TextTable, text_row
 
-GOOD, BAD, OPEN, PLAIN = "good", "bad", "open", "plain"
-_COLOURS = {MET: GOOD, MISSED: BAD, UNDECIDED: OPEN, NOT_MEASURED: OPEN}
+Colour = Literal["good", "bad", "open", "plain"]
+GOOD: Final = "good"
+BAD: Final = "bad"
+OPEN: Final = "open"
+PLAIN: Final = "plain"
+_COLOURS: Mapping[str, Colour] = {MET: GOOD, MISSED: BAD, UNDECIDED: OPEN, NOT_MEASURED: OPEN}
 _ICONS = {GOOD: "✓", BAD: "✗", OPEN: "?", PLAIN: "•"}
 _NO_LIMIT = "no limit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
 class Tile:
     """One figure of the judged arm, readable without its colour."""
 
     label: str
-    value: str
-    note: str = ""
-    """Interval, count or reason."""
+    figure: Cell
     change: str = ""
     """The same figure in an earlier run."""
-    colour: str = PLAIN
+    colour: Colour = PLAIN
     """`good`, `bad`, `open` (nothing decided) or `plain` (nothing to hold it to)."""
     word: str = _NO_LIMIT
     """What the colour says."""
@@ -41,6 +45,11 @@ class Tile:
     def icon(self) -> str:
         """The colour as a sign."""
         return _ICONS[self.colour]
+
+
+class _Held(TypedDict):
+    colour: Colour
+    word: str
 
 
 def judged_arm_of(records: BenchmarkRecords, scorecard: Scorecard) -> ArmRun:
@@ -63,34 +72,26 @@ def verdict_tiles(records: BenchmarkRecords, scorecard: Scorecard, histories: Se
     )
 
 
-def tiles_table(arm: ArmRun, tiles: Sequence[Tile]) -> TextTable:
-    """Return the tiles as rows, for a page without colour."""
-    rows = [text_row(tile.label, [tile.value, f"{tile.icon} {tile.word}", tile.note, tile.change]) for tile in tiles]
-    return TextTable(caption="", columns=(arm.arm, "value", "verdict", "note", "before"), rows=tuple(rows), prose=True)
-
-
 def _answered(records: BenchmarkRecords, arm: ArmRun) -> Tile:
     queries = records.queries_of_arms[arm.run_id]
     expected = arm.expected_queries if arm.expected_queries is not None else len(queries)
     answered, own = sum(query.answered for query in queries), sum(q.answered and not q.fallback for q in queries)
     fallbacks = f"{answered - own:,} by a fallback" if own < answered else ""
     missing = expected - answered
-    colour, word = (GOOD, "all") if not missing else (BAD, f"{missing:,} without an answer")
-    if expected and not answered:
-        word = "none"
-    return Tile(label="answered", value=f"{answered:,} of {expected:,}", note=fallbacks, colour=colour, word=word)
+    colour: Colour = BAD if missing else GOOD
+    word = "none" if expected and not answered else f"{missing:,} without an answer" if missing else "all"
+    value = figure(answered, "count", total=expected, words=f"{answered:,} of {expected:,}", remark=fallbacks)
+    return Tile(label="answered", figure=value, colour=colour, word=word)
 
 
 def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
     found = quality_of_arm(records, arm)
     if found.value is None:
-        return Tile(label=QUALITY, value="–", note=found.because or "not scored", colour=OPEN, word="not measured")
-    interval = interval_text(found.low, found.high, decimals=2)
-    model = "smoke-test model" if arm.plumbing else ""
+        return _nothing(QUALITY, found.because or "not scored", "1")
+    remark = joined(counted_queries(found.n), "smoke-test model" if arm.plumbing else "")
     return Tile(
         label=QUALITY,
-        value=ratio_text(found.value),
-        note="; ".join(filter(None, (interval, counted_queries(found.n), model))),
+        figure=figure(found, "1", remark=remark),
         change=_earlier(history, "pass_ratio", ratio_text),
         **_held(states, "pass_ratio"),
     )
@@ -99,11 +100,10 @@ def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
 def _tokens(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
     label, found = "tokens per query", tokens_of_arm(records, arm)
     if found.value is None:
-        return Tile(label=label, value="–", note=found.because or "", colour=OPEN, word="not measured")
+        return _nothing(label, found.because or "", "tokens")
     return Tile(
         label=label,
-        value=count_text(found.value),
-        note=interval_text(found.low, found.high, decimals=0),
+        figure=figure(found, "tokens"),
         change=_earlier(history, "billed_tokens", count_text),
         **_held(states, "billed_tokens"),
     )
@@ -112,7 +112,7 @@ def _tokens(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
 def _time(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
     label, row = "median time per query", records.latencies_of_arms.get(arm.run_id)
     if row is None or row.wall_p50_s is None:
-        return Tile(label=label, value="–", note="no query has a wall time", colour=OPEN, word="not measured")
+        return _nothing(label, "no query has a wall time", "s")
     tail = (
         f"p95 {duration_text(row.wall_p95_s)}"
         if (row.wall_n or 0) >= P95_N_MIN
@@ -120,8 +120,7 @@ def _time(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, st
     )
     return Tile(
         label=label,
-        value=duration_text(row.wall_p50_s),
-        note=tail,
+        figure=figure(row.wall_p50_s, "s", words=duration_text(row.wall_p50_s), remark=tail),
         change=_earlier(history, "wall_p50_s", duration_text),
         **_held(states, "wall_s", "wall_p95_s"),
     )
@@ -131,29 +130,32 @@ def _limits(scorecard: Scorecard, states: Sequence[str]) -> Tile:
     counts = Counter(state for state in states if state in _COLOURS)
     letter: Letter = scorecard.overall
     if not counts:
-        return Tile(label="limits", value="–", note=letter.because, word="none judged")
+        return Tile(label="limits", figure=Cell(words="–", remark=letter.because), word="none judged")
     rest = ", ".join(f"{counts[state]} {state}" for state in (MISSED, UNDECIDED, NOT_MEASURED) if counts[state])
-    colour, word = (
-        (BAD, "missed")
-        if counts[MISSED]
-        else (OPEN, "not all decided")
-        if counts.total() > counts[MET]
-        else (GOOD, "met")
-    )
-    return Tile(label="limits met", value=f"{counts[MET]} of {counts.total()}", note=rest, colour=colour, word=word)
+    colour: Colour = BAD if counts[MISSED] else OPEN if counts.total() > counts[MET] else GOOD
+    word = {BAD: "missed", OPEN: "not all decided", GOOD: "met"}[colour]
+    met, judged = counts[MET], counts.total()
+    value = figure(met, "count", total=judged, words=f"{met} of {judged}", remark=rest)
+    return Tile(label="limits met", figure=value, colour=colour, word=word)
 
 
 def _ledger(records: BenchmarkRecords, arm: ArmRun) -> Tile:
     states = [row.state for row in records.ledger if row.run_id == arm.run_id]
     if not states:
-        return Tile(label="ledger", value="–", note="no engine session was recorded", colour=OPEN, word="not measured")
+        return _nothing("ledger", "no engine session was recorded")
     odd = [str(state) for state in states if state != "balanced"]
     if odd:
-        return Tile(label="ledger", value=odd[0], note="see Ledger", colour=OPEN, word="not balanced")
-    return Tile(label="ledger", value="balanced", note="tokens equal the engine's", colour=GOOD, word="to the token")
+        return Tile(label="ledger", figure=Cell(words=odd[0], remark="see Ledger"), colour=OPEN, word="not balanced")
+    value = Cell(words="balanced", remark="tokens equal the engine's")
+    return Tile(label="ledger", figure=value, colour=GOOD, word="to the token")
 
 
-def _held(states: Mapping[str, str], *metrics: str) -> dict[str, str]:
+def _nothing(label: str, because: str, unit: str = "") -> Tile:
+    value = Cell(words="–", unit=unit, because=because, remark=because)
+    return Tile(label=label, figure=value, colour=OPEN, word="not measured")
+
+
+def _held(states: Mapping[str, str], *metrics: str) -> _Held:
     metric = next((metric for metric in metrics if states.get(metric) in _COLOURS), None)
     if metric is None:
         return {"colour": PLAIN, "word": _NO_LIMIT}

@@ -8,7 +8,7 @@ from docmind_core.alerts.evaluating import evaluate_alerts
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.errors import RunError, SuiteError
 from docmind_core.measurements.grades import write_limits
-from docmind_core.reports.benchmark import damaged_sentence
+from docmind_core.reports.benchmark_document import damaged_sentence
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.changed_suite import resume_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path

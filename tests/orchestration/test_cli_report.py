@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dagster_project.cli.main import run
+from docmind_core.reports.benchmark import FILES
 from docmind_core.tables.publish import publish
 from tests.builders import write_rows
 from tests.guide_example import guide_example
+from tests.reports.planted_run import BENCHMARK_RUN, plant, planted_tables
 
 
 @pytest.fixture
@@ -54,9 +56,19 @@ def test_an_empty_home_as_json_is_the_guides_empty_state(settings, capsys):
         (["--hours", "0"], "hours above 0"),
         (["--hours", "nan"], "hours above 0"),
         (["--hours", "1", "20261122T020000Z-smoke-7f3a"], "not both"),
-        (["--format", "json"], "--format goes with --hours"),
+        (["--hours", "1", "--format", "junit"], "have no limits"),
     ],
 )
 def test_a_question_without_sense_is_refused(settings, capsys, arguments, said):
     assert run(["report", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file_format", ["json", "junit"])
+def test_the_report_of_a_run_is_on_stdout_alone_for_programs(settings, capsys, file_format):
+    plant(settings, planted_tables(("single_pass",)))
+    assert run(["report", "--format", file_format]) == 0
+    shown = capsys.readouterr()
+    begins = '<?xml version="1.0"' if file_format == "junit" else '{\n  "schema_version": 1'
+    assert shown.out.startswith(begins)
+    assert shown.err == f"Report: {settings.reports / BENCHMARK_RUN / FILES[file_format]}\n"

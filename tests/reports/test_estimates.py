@@ -4,7 +4,8 @@ import pytest
 from scipy import stats
 
 from docmind_core.reports.benchmark_records import read_benchmark
-from docmind_core.reports.estimates import estimate_cell, mean_estimate, quality_estimate
+from docmind_core.reports.cells import figure
+from docmind_core.reports.estimates import mean_estimate, quality_estimate
 from docmind_core.reports.run_records import QualitySummary
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.statistics.shares import share
@@ -57,7 +58,7 @@ def test_a_score_without_bounds_gets_the_interval_of_student():
 def test_a_mean_leaves_unknown_values_out_and_counts_them():
     estimate = mean_estimate([1.0, None, 3.0], [None, "no_usage", None])
     assert estimate == Estimate(value=2.0, n=2, because="no_usage")
-    assert estimate_cell(estimate, 3, str).note == "n 2 of 3"
+    assert figure(estimate, "count", total=3).note == "n 2 of 3"
 
 
 def test_a_mean_of_nothing_is_missing_with_the_most_frequent_reason():

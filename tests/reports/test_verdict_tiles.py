@@ -35,17 +35,17 @@ def test_an_arm_that_answered_nothing_has_a_red_tile_and_no_figures(tmp_path: Pa
     tables["query_runs"] = [row | lost for row in tables["query_runs"]]
     tables["measurements"] = []
     tiles = tiles_of(settings_of(tmp_path), tables)
-    assert (tiles["answered"].value, tiles["answered"].word, tiles["answered"].colour) == ("0 of 4", "none", BAD)
+    assert (tiles["answered"].figure.text, tiles["answered"].word, tiles["answered"].colour) == ("0 of 4", "none", BAD)
     assert {tiles[label].colour for label in ("passed", "tokens per query", "median time per query")} == {OPEN}
-    assert {tiles[label].value for label in ("passed", "tokens per query", "median time per query")} == {"–"}
+    assert {tiles[label].figure.text for label in ("passed", "tokens per query", "median time per query")} == {"–"}
 
 
 def test_what_no_limit_judges_has_no_colour(tmp_path: Path):
     tiles = tiles_of(settings_of(tmp_path), planted_tables(("single_pass",)))
     assert (tiles["answered"].colour, tiles["ledger"].colour) == (GOOD, GOOD)
-    assert (tiles["tokens per query"].value, tiles["tokens per query"].colour) == ("430", PLAIN)
+    assert (tiles["tokens per query"].figure.text, tiles["tokens per query"].colour) == ("430", PLAIN)
     assert tiles["limits"].word == "none judged"
-    assert "p95 needs 130 queries" in tiles["median time per query"].note
+    assert "p95 needs 130 queries" in tiles["median time per query"].figure.note
 
 
 @pytest.mark.parametrize(

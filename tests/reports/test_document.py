@@ -1,0 +1,110 @@
+"""The report as data: what a program reads, and that each figure can be asked for again."""
+
+import json
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+
+import jsonschema
+import pytest
+
+from docmind_core.reports.benchmark import write_rendered
+from docmind_core.reports.cells import Cell, Table, figure, missing, table_row
+from docmind_core.reports.document import Report, Section, json_schema
+from docmind_core.reports.rendering import report_html, report_junit, report_markdown
+from docmind_core.settings import Settings
+from docmind_core.statistics.estimates import Estimate
+from docmind_core.tables.reading import query_rows
+from tests.architecture.source_rules import PROJECT
+from tests.reports.planted_run import BENCHMARK_RUN, plant, planted_tables, settings_of
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory) -> SimpleNamespace:
+    """A home with a planted run, and its report as JSON."""
+    settings, tables = settings_of(tmp_path_factory.mktemp("document")), planted_tables()
+    tables["query_runs"][0] |= {"wall_s": None, "times_missing_because": "resumed"}
+    plant(settings, tables)
+    path = write_rendered(settings, BENCHMARK_RUN, "json")
+    return SimpleNamespace(settings=settings, report=json.loads(path.read_text("utf-8")))
+
+
+def rows_of(report: dict) -> list[dict]:
+    return [
+        row
+        for section in report["sections"]
+        for block in section["blocks"]
+        if block["kind"] == "table"
+        for row in block["rows"]
+    ]
+
+
+def test_the_json_of_a_report_is_what_its_schema_says(planted):
+    schema = json.loads(json_schema())
+    jsonschema.validate(planted.report, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(planted.report | {"sections": [{"title": "no key"}]}, schema)
+
+
+def test_the_written_schema_is_that_of_the_records():
+    written = (PROJECT / "docs" / "report.schema.json").read_text("utf-8")
+    assert written == json_schema(), "python -m docmind_core.reports.document > docs/report.schema.json"
+
+
+def test_the_sql_of_each_figure_gives_that_figure(planted):
+    arms, checked = planted.report["arms"], set()
+    for row in rows_of(planted.report):
+        if "source" in row and len(row["cells"]) == len(arms):
+            _, found = query_rows(Settings(home=planted.settings.home), row["source"]["sql"])
+            values = dict(found)
+            for arm, cell in zip(arms, row["cells"], strict=True):
+                if "number" in cell:
+                    assert values[arm] == pytest.approx(cell["number"]), (row["heading"], arm)
+                    checked.add(row["key"])
+    assert checked >= {"answered", "billed_tokens", "reduction_pct", "single_pass_ratio", "passed", "wall_p50_s"}
+
+
+def test_a_program_reads_numbers_with_unit_interval_and_count(planted):
+    by_key = {row["key"]: row for row in rows_of(planted.report)}
+    _, naive, tuned = by_key["reduction_pct"]["cells"]
+    assert tuned["number"] == pytest.approx(69.88, abs=0.01)
+    assert (tuned["unit"], tuned["text"]) == ("%", "70 %")
+    assert tuned["low"] < tuned["number"] < tuned["high"]
+    assert naive["text"] == "is the baseline"
+    single, _, _ = by_key["wall_p50_s"]["cells"]
+    assert (single["n"], single["total"], single["unit"]) == (3, 4, "s")
+    late = by_key["wall_p95_s"]["cells"][1]
+    assert "number" not in late
+    assert late["because"] == "n too small, 4 of 130"
+
+
+@pytest.mark.parametrize("number", [None, float("nan"), float("inf")])
+def test_a_figure_without_a_finite_number_says_that_it_was_not_measured(number):
+    cell = figure(Estimate(value=number, low=0.1, high=0.2, n=3, because="no_gold"), "1", words="fine")
+    assert (cell.number, cell.low, cell.text, cell.note, cell.is_missing) == (
+        None, None, "not measured: no_gold", "", True,
+    )  # fmt: skip
+
+
+def limits_report(*states: str) -> Report:
+    rows = [table_row(f"limit{place}", ["1.00", Cell(words=state)], key=state) for place, state in enumerate(states)]
+    table = Table(caption="Limits", columns=("metric", "value", "state"), rows=tuple(rows))
+    section = Section(key="scorecard", title="Limits", blocks=(table,))
+    return Report(about="benchmark", title="t", benchmark_run="k", sections=(section,))
+
+
+def test_limits_are_test_cases_of_junit():
+    text = report_junit(limits_report("met", "missed", "undecided", "not measured", "–"))
+    cases = ET.fromstring(text).findall(".//testcase")
+    assert [[child.tag for child in case if child.tag != "system-out"] for case in cases] == [
+        [], ["failure"], ["skipped"], ["skipped"],
+    ]  # fmt: skip
+
+
+def test_hostile_words_stay_text_in_every_rendering():
+    hostile = "<script>\x1b[31m|`"
+    rows = (table_row(hostile, [Cell(words=hostile, remark=hostile), missing(hostile, "s")]),)
+    table = Table(caption=hostile, columns=("a", "b", "state"), rows=rows)
+    report = Report(about="period", title=hostile, sections=(Section(key="scorecard", title=hostile, blocks=(table,)),))
+    assert "<script>" not in report_html(report)
+    assert "\x1b" not in report_html(report) + report_markdown(report) + report_junit(report)
+    assert "<script>" not in report_markdown(report)
