@@ -10,7 +10,7 @@ from docmind_core.measurements.arm_values import ArmValues, read_arm_values
 from docmind_core.measurements.comparability import not_run, obstacles, unbalanced_runs
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim, Direction
 from docmind_core.measurements.lever_effects import TIMES, Effect, lever_effect, sent_the_same
-from docmind_core.measurements.verdicts import NOT_JUDGED
+from docmind_core.measurements.verdicts import INCONCLUSIVE, MARGIN, NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.statistics.pairs import holm
@@ -172,16 +172,26 @@ def _verdict(
     compared = f"{question.arm} against {question.against}: {because}"
     if question.metric in TIMES:
         compared += "; a time of one run, other nights differ"
-    if found.low == found.high == 0:
-        return DID_NOT_MOVE, f"{compared}; no query changed"
-    if question.metric == "decode_tps" and sent_the_same(runs[f"{question.arm}"], runs[question.against]):
-        return DID_NOT_MOVE, f"{compared}; both arms sent the same requests, so the lever had nothing to act on"
+    if (why := _unmoved(question, found, runs)) is not None:
+        return DID_NOT_MOVE, f"{compared}; {why}"
     if found.low <= 0 <= found.high:
-        return DID_NOT_MOVE, f"{compared}; the interval holds 0"
+        return INCONCLUSIVE, f"{compared}; the interval contains 0"
     shown = f"{compared}; p {_p_text(found.p)}, {_p_text(p_holm)} corrected for {tested} rows"
     if p_holm is None or p_holm >= ALPHA:
-        return DID_NOT_MOVE, shown
+        return INCONCLUSIVE, f"{shown}, so it may be chance"
     return (AS_CLAIMED if question.expected == ("rises" if found.low > 0 else "falls") else OTHER_WAY), shown
+
+
+def _unmoved(question: _Question, found: Estimate, runs: Mapping[str, ArmValues]) -> str | None:
+    """Say how it is known that a metric stayed where it was; None where it moved, or may have."""
+    low, high = found.low or 0.0, found.high or 0.0
+    if low == high == 0:
+        return "no query changed"
+    if question.metric == "decode_tps" and sent_the_same(runs[f"{question.arm}"], runs[question.against]):
+        return "both arms sent the same requests, so the lever had nothing to act on"
+    if question.metric == "passed" and low > -MARGIN and high < MARGIN:
+        return f"less than {100 * MARGIN:.0f} points either way"
+    return None
 
 
 def _p_text(p: float | None) -> str:

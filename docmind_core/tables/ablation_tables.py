@@ -8,7 +8,9 @@ _EFFECT = (
     "Percent saved for reductions, change in percent for tokens_per_correct, else the difference in the metric's unit"
 )
 _VERDICT = (
-    "moved as claimed, did not move, other way, not measurable here, or not_judged: a time in fewer than 6 blocks"
+    "moved as claimed; other way; inconclusive: the interval, or the p value corrected for all rows, allows no effect; "
+    "did not move: nothing changed, or passed by less than 5 points; not measurable here; not_judged: a time in fewer "
+    "than 6 blocks"
 )
 
 LEVER_EFFECTS = Table(

@@ -10,7 +10,7 @@ from tests.measurements.test_ablation import measure, write_arm
     [
         ("tuned-passage_choice", 2, "falls", "moved as claimed"),
         ("tuned-no_validation", 2, "stays", "other way"),
-        ("tuned-no_validation", 9, "stays", "did not move"),
+        ("tuned-no_validation", 9, "stays", "inconclusive"),
     ],
 )
 def test_what_a_lever_does_to_the_answers_is_a_row_and_a_query_that_failed_has_not_passed(
@@ -24,6 +24,16 @@ def test_what_a_lever_does_to_the_answers_is_a_row_and_a_query_that_failed_has_n
     assert (row["n"], row["effect"]) == (12, pytest.approx((passes - 10) / 12))
     assert (row["expected"], row["verdict"]) == (expected, verdict)
     assert "of the queries, 12 queries in 12 clusters" in row["because"]
+
+
+@pytest.mark.parametrize(("queries", "verdict"), [(12, "inconclusive"), (300, "did not move")])
+def test_equal_quality_is_a_finding_only_where_there_are_queries_enough_to_see_five_points(settings, queries, verdict):
+    """S10: no difference among 12 queries leaves 20 points either way open."""
+    passed = [1.0, 0.0, 1.0] * (queries // 3)
+    write_arm(settings, "tuned", [500] * queries, passed=passed)
+    write_arm(settings, "tuned-dedupe", [500] * queries, passed=passed)
+
+    assert measure(settings, "tuned-dedupe", "passed")["verdict"] == verdict
 
 
 def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval(settings):
