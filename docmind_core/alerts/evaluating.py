@@ -22,10 +22,12 @@ from docmind_core.alerts.rules import (
     limit_rule,
 )
 from docmind_core.errors import DocMindError
-from docmind_core.measurements.comparability import unbalanced_runs
+from docmind_core.measurements.comparability import BALANCED, UNBALANCED, SessionLedger, read_ledgers
 from docmind_core.measurements.limit_results import read_limit_results
 from docmind_core.runs.folding import DECIDED, FINISHED
 from docmind_core.runs.frozen_suite import read_source_suite
+from docmind_core.runs.keys import started_at
+from docmind_core.runs.run_names import arm_of
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.suites.suite import Suite
@@ -86,7 +88,9 @@ def evaluate_alerts(
     unbalanced = _ledger_unbalanced(settings, benchmark_run, suite)
     evaluations = [failed, unbalanced]
     if suite.schedule is not None:
-        evaluations += [_happened(rule, suite, []) for rule in SCHEDULE_RULES]
+        began = f"{started_at(benchmark_run):%Y-%m-%d %H:%M} UTC"
+        well = f"{benchmark_run} began at {began} and is evaluated"
+        evaluations += [_happened(rule, suite, [], well) for rule in SCHEDULE_RULES]
     evaluations += _file_damaged(settings, suite)
     for found in read_limit_results(settings.tables, benchmark_run, suite):
         if found.set_to is None:
@@ -133,7 +137,8 @@ def book_launch(
         because: How it failed, in one line; None when it did not.
         now: Time of the evaluation.
     """
-    ended = _happened(REPORT_FAILED, suite, [because] if because else [])
+    well = f"the report is written (Dagster run {launch.dagster_run_id})"
+    ended = _happened(REPORT_FAILED, suite, [because] if because else [], well)
     return _book(settings, launch.key, suite, [ended], now, filed_under=launch.benchmark_run)
 
 
@@ -220,21 +225,36 @@ def _resumed(
 
 
 def _run_failed(settings: Settings, benchmark_run: str, suite: Suite) -> Evaluation:
-    problems = []
+    problems, well = [], []
     for arm in suite.arms:
         rows = read_segment(settings.tables, "runs", f"{benchmark_run}.{arm}")
         if not rows:
             problems.append(f"{arm} has no rows")
         elif rows[0]["status"] not in {FINISHED, DECIDED, None}:
             problems.append(f"{arm} is {rows[0]['status']}")
-    return _happened(RUN_FAILED, suite, problems)
+        else:
+            count = rows[0]["expected_queries"]
+            well.append(f"{arm} is {rows[0]['status'] or FINISHED}" + (f", {count} queries" if count else ""))
+    return _happened(RUN_FAILED, suite, problems, "; ".join(well))
 
 
 def _ledger_unbalanced(settings: Settings, benchmark_run: str, suite: Suite) -> Evaluation:
+    """Compare what was booked with what the engine counted; a ledger that nothing balances proves nothing."""
     run_ids = run_ids_of(settings.tables, benchmark_run)
-    unbalanced = sorted(unbalanced_runs(settings.tables, run_ids)) if run_ids else []
-    arms = [run_id.removeprefix(f"{benchmark_run}.") for run_id in unbalanced]
-    return _happened(LEDGER_UNBALANCED, suite, [f"{arm}: the engine counted other tokens" for arm in arms])
+    ledgers = read_ledgers(settings.tables, run_ids) if run_ids else []
+    states = {one.state for one in ledgers}
+    if UNBALANCED in states or states == {BALANCED}:
+        bad = [_tokens_text(one) for one in ledgers if one.state == UNBALANCED]
+        return _happened(LEDGER_UNBALANCED, suite, bad, "; ".join(map(_tokens_text, ledgers)))
+    unknown = [f"{_tokens_text(one)}, {one.state}" for one in ledgers if one.state != BALANCED]
+    reason = "; ".join(unknown) or "no call was booked"
+    return replace(_happened(LEDGER_UNBALANCED, suite, [], reason), outcome=NO_DATA, estimate=None)
+
+
+def _tokens_text(ledger: SessionLedger) -> str:
+    counted = "nothing" if ledger.counted_tokens is None else f"{ledger.counted_tokens:,}"
+    text = f"{arm_of(ledger.run_id)}: {ledger.booked_tokens:,} tokens booked, {counted} counted by the engine"
+    return f"{text} ({ledger.because})" if ledger.because else text
 
 
 def _file_damaged(settings: Settings, suite: Suite) -> list[Evaluation]:
@@ -242,16 +262,17 @@ def _file_damaged(settings: Settings, suite: Suite) -> list[Evaluation]:
     # Asked first: it may find that the database of alerts is damaged itself.
     is_open = any(row["rule_id"] == FILE_DAMAGED.rule_id for row in open_alerts(settings))
     damaged = [str(path.relative_to(settings.home)) for path in damaged_files(settings)]
-    return [_happened(FILE_DAMAGED, suite, damaged)] if damaged or is_open else []
+    return [_happened(FILE_DAMAGED, suite, damaged, "0 files are set aside")] if damaged or is_open else []
 
 
-def _happened(rule: AlertRule, suite: Suite, problems: Sequence[str]) -> Evaluation:
+def _happened(rule: AlertRule, suite: Suite, problems: Sequence[str], well: str) -> Evaluation:
+    """Evaluate a rule without a number; `well` is what shows that nothing is wrong."""
     return Evaluation(
         rule=rule,
         labels={"suite": suite.name},
         run_id=None,
         outcome=BAD if problems else OK,
-        reason="; ".join(problems) or None,
+        reason="; ".join(problems) or well,
         estimate=Estimate(value=float(len(problems)), n=1),
     )
 

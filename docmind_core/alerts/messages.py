@@ -93,7 +93,8 @@ def _line(change: Transition) -> str:
     labels, word = _labels(evaluation.labels), _WORDS[change.notice or RESOLVED].upper()
     parts = [f"{word} [{evaluation.rule.severity}] {evaluation.rule.rule_id} ({labels})"]
     parts += [text for text in (_measured(evaluation), evaluation.reason) if text]
-    parts.append(f"since {change.first_seen[:16]} UTC, run {change.first_run}")
+    began = f"{change.first_seen[:16]} UTC, run {change.first_run}"
+    parts += [*_recovery(change), f"was open since {began}"] if change.notice == RESOLVED else [f"since {began}"]
     step = evaluation.rule.next_step or NEXT_STEPS.get(evaluation.rule.rule_id)
     if step is not None and change.notice not in ENDED:
         run = change.benchmark_run.partition(":")[0]
@@ -112,6 +113,16 @@ def _measured(evaluation: Evaluation) -> str | None:
     noted = evaluation.evidence.get("notes")
     notes = "".join(f", {note}" for note in noted) if isinstance(noted, list) else ""
     return f"{estimate.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {estimate.n}{notes}"
+
+
+def _recovery(change: Transition) -> list[str]:
+    """Say what shows that an alert is over, besides the value of the run that ended it."""
+    rule = change.evaluation.rule
+    count = rule.patience.keep_evals
+    run = change.benchmark_run.partition(":")[0]
+    good = f"good in run {run}" if count == 1 else f"good in {count} evaluations in a row, the last of run {run}"
+    at_worst = [] if change.peak is None or rule.threshold is None else [f"at worst {change.peak:.4g}"]
+    return [good, *at_worst]
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import condition_differences, origin_differences
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
+from docmind_core.statistics.evidence import EVIDENCE_MIN
 from docmind_core.statistics.pairs import mean_difference
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.baselines import Baseline, read_baselines
@@ -94,7 +95,9 @@ def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
     if estimate.n == 0:
         return replace(found, reason="no query has a value here and in the baseline")
     judged = judge(values, nights.clusters)
-    evidence = {**found.evidence, "runs": len(values), "e_value": judged.evidence}
+    evidence = {**found.evidence, "runs": len(values), "e_value": judged.decided_by or judged.evidence}
+    shown = f"{_shown(metric, estimate)} against the baseline, n {estimate.n}"
+    proof = "" if judged.decided_by is None else f", evidence {judged.decided_by:.3g} ({EVIDENCE_MIN:g} needed)"
     quiet = (judged.first_alarm or len(values)) - 1
     if quiet < QUIET_NIGHTS and not is_known:
         because = f"{LEARNING}: {quiet} of {QUIET_NIGHTS} quiet runs since the baseline"
@@ -102,15 +105,16 @@ def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
         now = f"alert from now on: docmind bench {found.labels['suite']} --aa {found.labels['arm']}"
         # Of what fires against an earlier baseline, this one says that it was accepted.
         outcome = NO_DATA if judged.is_worse else OK
-        reason = f"{because}; {state}; {now}"
+        reason = f"{because}; {state}; {now}; {shown}"
         return replace(found, outcome=outcome, reason=reason, estimate=estimate, evidence=evidence)
     if judged.first_bad is None:
-        return replace(found, outcome=OK, reason=None, estimate=estimate, evidence=evidence)
+        reason = f"{shown}{proof}; baseline {nights.runs[0].run_id}"
+        return replace(found, outcome=OK, reason=reason, estimate=estimate, evidence=evidence)
     worst = worst_queries(nights, metric)
     bad, before = nights.runs[judged.first_bad], nights.runs[judged.first_bad - 1]
     changed = "; ".join(one.text for one in origin_differences(before.row, bad.row)) or "nothing that is recorded"
     parts = [
-        f"{_shown(metric, estimate)} against the baseline, n {estimate.n}",
+        f"{shown}{proof}",
         f"first bad run {bad.run_id}, changed with it: {shortened(changed, characters=CHANGED_CHARACTERS)}",
         *([f"worst queries: {shortened(', '.join(worst), characters=WORST_CHARACTERS)}"] if worst else []),
         f"docmind compare {nights.runs[-1].run_id} baseline",

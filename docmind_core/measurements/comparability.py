@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.measurements.arm_values import ArmValues
@@ -34,11 +35,17 @@ OF_THE_ARM = frozenset({"arm", "context_budget", "system"})
 NOT_OWN_MAX = 0.10
 """Share of a run's answers that may be fallbacks or empty."""
 
-LEDGER_STATES = ("balanced", "no_metrics", "not_exclusive", "unreconciled", "unbalanced")
+BALANCED, UNBALANCED = "balanced", "unbalanced"
+LEDGER_STATES = (BALANCED, "no_metrics", "not_exclusive", "unreconciled", UNBALANCED)
 """From the best to the worst."""
 ALLOWED_WITHOUT_LEDGER = frozenset(LEDGER_STATES[1:4])
 
-_LEDGER = "select run_id, engine_session from ledger_balance where state = $state order by all"
+_LEDGER = """
+select run_id, state, ledger_prompt_tokens + ledger_completion_tokens, engine_prompt_tokens + engine_completion_tokens,
+    because
+from ledger_balance
+order by run_id, engine_session
+"""
 _LEDGER_TABLES = ("runs", "llm_calls", "engine_counters")
 
 
@@ -107,12 +114,40 @@ def not_run(run: ArmValues) -> str | None:
     return f"{run.arm} did not run: {foreign} of {answered} answers are {' or '.join(kinds)}{asks}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLedger:
+    """What was booked of one engine session of a run, and what the engine counted."""
+
+    run_id: str
+    state: str
+    """One of `LEDGER_STATES`."""
+    booked_tokens: int
+    """Prompt and completion tokens."""
+    counted_tokens: int | None
+    """The same by the engine; None where its counters were not read."""
+    because: str | None
+
+
+def read_ledgers(folder: Path, run_ids: Sequence[str]) -> list[SessionLedger]:
+    """Return the ledgers of some runs, one per engine session; a run without calls may have none."""
+    _, rows = query_segments(folder, run_ids, _LEDGER, {}, tables=_LEDGER_TABLES)
+    return [
+        SessionLedger(
+            run_id=str(run_id),
+            state=str(state),
+            booked_tokens=int(str(booked)),
+            counted_tokens=None if counted is None else int(str(counted)),
+            because=None if because is None else str(because),
+        )
+        for run_id, state, booked, counted, because in rows
+    ]
+
+
 def ledger_states(folder: Path, run_ids: Sequence[str]) -> dict[str, str]:
     """Return the state of each run's ledger, the worst of its engine sessions; a run without calls has none."""
-    _, rows = query_segments(folder, run_ids, "select run_id, state from ledger_balance", {}, tables=_LEDGER_TABLES)
     found: dict[str, str] = {}
-    for run_id, state in rows:
-        found[str(run_id)] = max(found.get(str(run_id), "balanced"), str(state), key=LEDGER_STATES.index)
+    for one in read_ledgers(folder, run_ids):
+        found[one.run_id] = max(found.get(one.run_id, BALANCED), one.state, key=LEDGER_STATES.index)
     return found
 
 
@@ -133,7 +168,7 @@ def ledger_obstacles(
             found.append(f"{run.arm} has no ledger: no call was booked")
         elif without and state in ALLOWED_WITHOUT_LEDGER:
             allowed.append(f"that of {run.arm} is {state}")
-        elif state != "balanced":
+        elif state != BALANCED:
             found.append(f"the ledger of {run.arm} is {state}")
     if not allowed:
         return found, None
@@ -142,7 +177,7 @@ def ledger_obstacles(
 
 def unbalanced_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
     """Return the runs whose ledger does not balance with the engine's counters."""
-    return _runs_in_state(folder, run_ids, "unbalanced")
+    return _runs_in_state(folder, run_ids, UNBALANCED)
 
 
 def shared_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
@@ -151,8 +186,7 @@ def shared_runs(folder: Path, run_ids: Sequence[str]) -> frozenset[str]:
 
 
 def _runs_in_state(folder: Path, run_ids: Sequence[str], state: str) -> frozenset[str]:
-    _, rows = query_segments(folder, run_ids, _LEDGER, {"state": state}, tables=_LEDGER_TABLES)
-    return frozenset(str(row[0]) for row in rows)
+    return frozenset(one.run_id for one in read_ledgers(folder, run_ids) if one.state == state)
 
 
 def _shown(value: object) -> str:

@@ -49,6 +49,8 @@ class Judgement:
     """Place of the run that the change began with, while it is worse; 0 is the baseline."""
     first_alarm: int | None
     """Place of the first run at which the series was called worse, recovered or not."""
+    decided_by: float | None
+    """E-process by which the last run changed the verdict, `EVIDENCE_MIN` or more; None where it did not."""
 
 
 def judge(values: Numbers, clusters: NDArray[np.int64]) -> Judgement:
@@ -61,12 +63,13 @@ def judge(values: Numbers, clusters: NDArray[np.int64]) -> Judgement:
         clusters: Cluster of each query.
     """
     good, bad, payoffs = [0], list[int](), list[Numbers]()
-    found, first_alarm = Evidence(value=1.0, changed_at=None), None
+    found, first_alarm, decided_by = Evidence(value=1.0, changed_at=None), None, None
     for place in range(1, len(values)):
         sign, known = (-1.0, bad) if bad else (1.0, good)
         known.append(place)
         payoffs.append(log_payoffs(sign * values[known], clusters))
         found = collected(payoffs)
+        decided_by = None if found.changed_at is None else found.value
         if found.changed_at is None:
             continue
         before = len(known) - len(payoffs)
@@ -78,7 +81,11 @@ def judge(values: Numbers, clusters: NDArray[np.int64]) -> Judgement:
             first_alarm = first_alarm or place
         payoffs, found = [], Evidence(value=1.0, changed_at=None)
     return Judgement(
-        is_worse=bool(bad), evidence=found.value, first_bad=bad[0] if bad else None, first_alarm=first_alarm
+        is_worse=bool(bad),
+        evidence=found.value,
+        first_bad=bad[0] if bad else None,
+        first_alarm=first_alarm,
+        decided_by=decided_by,
     )
 
 

@@ -36,7 +36,7 @@ ALERT_EVALUATIONS = Table(
         "threshold": ("double", "The limit"),
         "test": ("varchar", "What decided: quantile_test, binomtest, ci_bound, point or failure"),
         "outcome": ("varchar", "bad, ok, band (neither) or nodata, which never fires and never resolves"),
-        "reason": ("varchar", "Why there is no data, or what failed"),
+        "reason": ("varchar", "Why there is no data, what failed, or what shows that all is well"),
         "inhibited_by": ("varchar", "Rule that suppressed this one"),
         "evidence": ("varchar", "p, min_n, for_evals and what the suite overrides, JSON"),
     },

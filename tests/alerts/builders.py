@@ -64,7 +64,7 @@ def plant_night_of(
     ]
     growth = {"prompt_tokens": engine_prompt_tokens, "generation_tokens": 3, "request_success": 1}
     rows = {
-        "runs": [make_run_row(run_id, status=status, suite="toy")],
+        "runs": [make_run_row(run_id, status=status, suite="toy", expected_queries=QUERIES)],
         "query_runs": queries,
         "llm_calls": [make_call_row("c1", run_id, tokens=(10, 3))],
         "engine_counters": make_counter_rows(growth, run_id),

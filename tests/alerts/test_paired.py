@@ -1,6 +1,7 @@
 """The rules against the pinned baseline: `quality_worse` and `tokens_worse`."""
 
 import json
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -102,6 +103,12 @@ def test_fewer_passes_fire_and_a_revert_resolves_them_with_evidence(quiet):
     assert evaluate(quiet, 7) == (set(), set())
     plant(quiet, 8, git_sha="cccc")
     assert evaluate(quiet, 8) == (set(), {"quality_worse"})
+    assert re.search(
+        r"RESOLVED \[critical\] quality_worse .*; [+-]0\.0 points of passed \(.* to .*\) against the baseline, n 120, "
+        rf"evidence [\d.e+]+ \(20 needed\); baseline {key_of(0)}\.single_pass; good in run {key_of(8)}; was open since "
+        rf".*, run {key_of(6)}",
+        message_of(quiet, 8),
+    )
     plant(quiet, 9, git_sha="cccc")
     assert evaluate(quiet, 9) == (set(), set())
 
