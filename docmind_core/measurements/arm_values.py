@@ -32,10 +32,6 @@ _OF_QUERIES = (
     *("tokens_missing_because", "cached_missing_because", "supervisor_tokens", "handoff_tokens"),
     *("coordination_overhead_s", "context_utilisation_ratio", "cache_hits"),
 )
-_OF_CALLS = (
-    *("query_id", "replicate", "phase", "role", "status", "billed_tokens", "billed_tokens_low", "billed_tokens_high"),
-    *("prompt_tokens", "prompt_tokens_est", "max_tokens"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,60 +178,50 @@ class ArmValues:
 
     def score(self, metric: str) -> QueryValues:
         """Return one metric of `measurements`."""
-        n, values, known = len(self.queries), [], []
-        reasons: dict[int, str] = {}
+        if metric not in self._read_scores:
+            self._read_scores[metric] = self._score(metric)
+        return self._read_scores[metric]
+
+    @cached_property
+    def _read_scores(self) -> dict[str, QueryValues]:
+        return {}
+
+    def _score(self, metric: str) -> QueryValues:
+        n, because = len(self.queries), self.scores["missing_because"]
+        at = self._rows_of_metric.get(metric, np.zeros(0, dtype=np.int64))
+        outside = np.array([because[row] == NOT_OF_THIS_PART for row in at.tolist()], dtype=bool)
         part = np.ones(n, dtype=bool)
-        for at in self._rows_of_metric.get(metric, ()):
-            place, value = self.place_of[str(self.scores["query_id"][at])], self.scores["value"][at]
-            because = self.scores["missing_because"][at]
-            if because == NOT_OF_THIS_PART:
-                part[place] = False
-                continue
-            values.append(value)
-            known.append(place)
-            if value is None:
-                reasons.setdefault(place, str(because))
-        counts = np.bincount(np.array(known, dtype=np.int64), minlength=n)
-        sums = np.bincount(np.array(known, dtype=np.int64), weights=_floats(values), minlength=n)
+        part[self._score_places[at[outside]]] = False
+        at = at[~outside]
+        values, places = self._score_values[at], self._score_places[at]
+        reasons: dict[int, str] = {}
+        for row in at[np.isnan(values)].tolist():
+            reasons.setdefault(int(self._score_places[row]), str(because[row]))
+        counts = np.bincount(places, minlength=n)
+        sums = np.bincount(places, weights=values, minlength=n)
         whole = self.complete & (counts == self.replicates)
         return QueryValues(
             values=np.where(whole, sums / np.maximum(counts, 1), np.nan),
             asked=(counts > 0) & part,
             reasons=reasons,
-            is_pass_fail=all(value in (0, 1, None) for value in values),
+            is_pass_fail=bool(np.all((values == 0.0) | (values == 1.0) | np.isnan(values))),
         )
 
     @cached_property
-    def _rows_of_metric(self) -> dict[str, list[int]]:
+    def _score_places(self) -> NDArray[np.int64]:
+        """Place of the query of each score."""
+        return np.array([self.place_of[str(query_id)] for query_id in self.scores["query_id"]], dtype=np.int64)
+
+    @cached_property
+    def _score_values(self) -> Numbers:
+        return _floats(self.scores["value"])
+
+    @cached_property
+    def _rows_of_metric(self) -> dict[str, NDArray[np.int64]]:
         found: dict[str, list[int]] = {}
         for at, metric in enumerate(self.scores["metric"]):
             found.setdefault(str(metric), []).append(at)
-        return found
-
-    @cached_property
-    def billed_bounds(self) -> tuple[Numbers, Numbers]:
-        """The least and the most that each query can have been billed; NaN where nothing bounds it."""
-        billed = _floats(self.rows["billed_tokens"])
-        unknown = np.flatnonzero(np.isnan(billed)).tolist()
-        low, high = billed.copy(), billed.copy()
-        sums = self._bounds_of_calls() if unknown else {}
-        for at in unknown:
-            key = (self.rows["query_id"][at], self.rows["replicate"][at])
-            low[at], high[at] = sums.get(key, (np.nan, np.nan))
-        return self.mean(low), self.mean(high)
-
-    def _bounds_of_calls(self) -> dict[tuple[object, object], tuple[float, float]]:
-        columns = read_columns(self.folder, "llm_calls", self.run_id, _OF_CALLS)
-        found: dict[tuple[object, object], tuple[float, float]] = {}
-        for values in zip(*columns.values(), strict=True):
-            call = dict(zip(_OF_CALLS, values, strict=True))
-            if call["phase"] == "warmup" or call["role"] == "judge":
-                continue
-            key = (call["query_id"], call["replicate"])
-            low, high = _bounds(call, self.row.get("max_model_len"))
-            below, above = found.get(key, (0.0, 0.0))
-            found[key] = (below + low, above + high)
-        return found
+        return {metric: np.array(rows, dtype=np.int64) for metric, rows in found.items()}
 
     def answers(self) -> Counter[str]:
         """Count the `answered` rows, and among them those that are a `fallback`, `empty`, or the arm's `own`."""
@@ -285,15 +271,3 @@ def slices_of(query_type: object, tags: object) -> tuple[str, ...]:
 
 def _floats(values: Sequence[object]) -> Numbers:
     return np.array(values, dtype=float) if len(values) else np.zeros(0)
-
-
-def _bounds(call: Row, window: object) -> tuple[float, float]:
-    """Return the least and the most that a call can have been billed; the most is NaN where nothing bounds it."""
-    booked, prompt = call["billed_tokens"], call["prompt_tokens"] or call["prompt_tokens_est"]
-    if isinstance(booked, int) and call["status"] != "cut_off":
-        return booked, booked
-    low, high = call["billed_tokens_low"] or booked or 0, call["billed_tokens_high"]
-    if high is None and isinstance(prompt, int) and isinstance(call["max_tokens"], int):
-        high = prompt + call["max_tokens"]
-    known = high if high is not None else window
-    return float(str(low)), float(str(known)) if known is not None else np.nan

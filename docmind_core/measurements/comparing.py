@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from docmind_core.measurements.agent_tokens import billed_by_agent
 from docmind_core.measurements.arm_values import TOKEN_METRICS, ArmValues, Marks, QueryValues
+from docmind_core.measurements.billed_tokens import billed_bounds, billed_by_agent
 from docmind_core.measurements.comparability import (
     NOT_EXCLUSIVE_CACHE,
     cache_is_unknown,
@@ -198,7 +198,7 @@ def _bill(runs: PairedRuns, metric: str, values: BothValues) -> Bill:
     everything = runs.pairs(first, second, positive=True)
     worst = everything
     if metric == "billed_tokens":
-        high, low = runs.candidate.billed_bounds[1], runs.baseline.billed_bounds[0]
+        high, low = billed_bounds(runs.candidate)[1], billed_bounds(runs.baseline)[0]
         worst = runs.pairs(replace(first, values=high), replace(second, values=low), positive=True)
     return Bill(
         asked=len(runs.queries),

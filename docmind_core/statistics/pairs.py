@@ -151,6 +151,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def false_discovery_rate(p_values: Sequence[float]) -> list[float]:
     """Return the p values corrected by Benjamini and Hochberg's method, in the same order: for exploring."""
-    from scipy import stats
-
-    return [float(p) for p in stats.false_discovery_control(p_values)] if len(p_values) else []
+    # SciPy has it too, in a package that takes half a second to import.
+    ordered = np.argsort(p_values, kind="stable")
+    steps = np.asarray(p_values, dtype=float)[ordered] * (len(ordered) / np.arange(1, len(ordered) + 1))
+    corrected = np.empty(len(ordered))
+    corrected[ordered] = np.minimum(1.0, np.minimum.accumulate(steps[::-1])[::-1])
+    return [float(p) for p in corrected]

@@ -17,7 +17,7 @@ import psutil
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
-from docmind_core.tables.building import create, fill
+from docmind_core.tables.building import create, segments_shown
 from docmind_core.tables.connecting import bound, open_in_memory, open_read_only
 
 Rows = tuple[list[str], list[tuple[object, ...]]]
@@ -169,12 +169,15 @@ def query_segments(
         sql: One question, with `$named` parameters.
         parameters: Values for these names.
         tables: Those that the question and its views read; the others stay empty. All when None.
+
+    Raises:
+        StoreError: If a segment can't be read, or if DuckDB refuses the question.
     """
     with empty_tables(stored=False).cursor() as connection:
         connection.begin()
         try:
-            fill(connection, folder, run_ids, tables=tables)
-            return _ask(connection, sql, parameters, None)
+            with segments_shown(connection, folder, run_ids, tables=tables):
+                return _ask(connection, sql, parameters, None)
         finally:
             connection.rollback()
 
