@@ -108,45 +108,41 @@ def described_levers(settings: Settings, benchmark_run: str, row_count: int) -> 
 def described_limits(settings: Settings, benchmark_run: str, suite: Suite, row_count: int) -> Metadata:
     """Show the grades of a benchmark run, and each limit with its state."""
     run_id = f"{benchmark_run}.{judged_arm(suite)}"
-    shown = ("limit_name", "agent", "value", "low", "high", "side", "bound", "state", "headroom_pct", "n", "because")
     results = read_segment(settings.tables, "limit_results", run_id)
     grades = read_segment(settings.tables, "grades", run_id)
     return {
         ROW_COUNT: row_count,
-        "limits": table_of([{name: row[name] for name in shown} for row in results]),
+        "limits": table_of([limit_record(row) for row in results]),
         "grades": table_of([{name: row[name] for name in ("dimension", "letter", "because")} for row in grades]),
     }
 
 
-def described_database(settings: Settings, benchmark_run: str) -> Metadata:
-    """Show the sizes of all tables, and the tokens of this benchmark run's arms as numbers that plot."""
+def described_database(settings: Settings) -> Metadata:
+    """Show the sizes of the database and of its tables."""
     with one_version(settings):
         counts = [{"table": name, "rows": _count(settings, name)} for name in TABLES]
-        names, rows = query_rows(
-            settings,
-            "select arm, columns(* exclude (arm, run_id, benchmark_run, agent)) from token_efficiency "
-            "where benchmark_run = $benchmark_run and agent = 'all' order by run_id",
-            {"benchmark_run": benchmark_run},
-        )
-    arms = [dict(zip(names, row, strict=True)) for row in rows]
     return {
         "path": dg.MetadataValue.path(str(settings.metrics_database)),
         "bytes": settings.metrics_database.stat().st_size,
         "tables": table_of(counts),
-        "token_efficiency": table_of(arms),
-        **_plotted(arms, "billed_tokens"),
-        **_plotted(arms, "reduction_pct"),
     }
 
 
+def limit_record(row: Mapping[str, object]) -> dict[str, object]:
+    """Return what a person asks of a row of `limit_results`, the state first: wide tables are cut off at the right."""
+    shown = ("state", "value", "bound", "limit_name", "agent", "low", "high", "side", "headroom_pct", "n", "because")
+    return {name: row[name] for name in shown}
+
+
 def described_report(paths: ReportPaths) -> Metadata:
-    """Say where the report is, and show its grades, scorecard, chart, summary and text."""
+    """Link the report, and show its grades, scorecard, chart, summary and text, and figures of each arm that plot."""
     return {
+        "url": dg.MetadataValue.url(f"/reports/{paths.html.parent.name}/index.html"),
         "grade": paths.verdict,
         "guide_grade": "; ".join(f"{arm}: {grade}" for arm, grade in paths.guide_grades.items()),
-        "scorecard": table_of(paths.scorecard),
+        "scorecard": table_of([limit_record(row) for row in paths.scorecard]),
+        **paths.plotted,
         "path": dg.MetadataValue.path(str(paths.html)),
-        "url": dg.MetadataValue.url(f"/reports/{paths.html.parent.name}/index.html"),
         "markdown_path": dg.MetadataValue.path(str(paths.markdown)),
         "summary": dg.MetadataValue.md(f"{_FENCE}\n{paths.summary}\n{_FENCE}"),
         "report": dg.MetadataValue.md(paths.markdown.read_text("utf-8")),
@@ -185,10 +181,6 @@ def _plain(value: object) -> str | int | float | bool | None:
     if isinstance(value, float):
         return float(f"{value:.6g}")
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
-
-
-def _plotted(arms: Sequence[Mapping[str, object]], name: str) -> Metadata:
-    return {f"{name}_{arm['arm']}": value for arm in arms if isinstance(value := arm[name], int | float)}
 
 
 def _count(settings: Settings, table: str) -> int:

@@ -98,4 +98,4 @@ def ablation(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mate
 def metrics_database(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """One file with all tables and views of all benchmark runs; its readers never wait."""
     publish(store.settings(), ended=context.partition_key)
-    return dg.MaterializeResult(metadata=described_database(store.settings(), context.partition_key))
+    return dg.MaterializeResult(metadata=described_database(store.settings()))

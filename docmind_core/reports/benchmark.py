@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from docmind_core.reports.benchmark_document import TOKENS_UNIT, benchmark_report
-from docmind_core.reports.benchmark_records import read_benchmark
+from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.charts import stacked_bars_png
 from docmind_core.reports.detail_tables import tokens_by_agent, unknown_agents
 from docmind_core.reports.document import report_json
 from docmind_core.reports.history import read_history
 from docmind_core.reports.history_chart import history_png
 from docmind_core.reports.limits_table import read_scorecard
+from docmind_core.reports.opponents import quality_of_arm, tokens_of_arm
 from docmind_core.reports.own_metrics import write_metrics_page
 from docmind_core.reports.rendering import report_html, report_junit, report_markdown
 from docmind_core.reports.summary import summary_text
@@ -46,6 +47,8 @@ class ReportPaths:
     """Tokens per query by agent; None when no usage is known."""
     history_png: bytes | None = None
     """The last runs of each arm; None for the first of its series."""
+    plotted: Mapping[str, float] = field(default_factory=dict)
+    """What a chart over benchmark runs shows, by a name such as `smoke, tuned: passed`; unknown figures left out."""
 
 
 def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int | None = None) -> ReportPaths:
@@ -80,7 +83,18 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
         if any(shares.values())
         else None,
         history_png=history_png(histories) if histories else None,
+        plotted=_plotted(records),
     )
+
+
+def _plotted(records: BenchmarkRecords) -> Mapping[str, float]:
+    figures: dict[str, float | None] = {}
+    for arm in records.arms:
+        row = records.latencies_of_arms.get(arm.run_id)
+        figures[f"{arm.suite}, {arm.arm}: passed"] = quality_of_arm(records, arm).value
+        figures[f"{arm.suite}, {arm.arm}: tokens per query"] = tokens_of_arm(records, arm).value
+        figures[f"{arm.suite}, {arm.arm}: median time per query (s)"] = row.wall_p50_s if row else None
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def read_summary(settings: Settings, benchmark_run: str, *, width: int | None) -> str:

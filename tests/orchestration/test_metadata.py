@@ -9,6 +9,7 @@ from dagster_project.metadata import CHART_BYTES_MAX, described_outcome, describ
 from docmind_core.reports.benchmark import ReportPaths
 from docmind_core.runs.benchmark import BenchmarkOutcome
 from docmind_core.runs.progress import ArmProgress
+from tests.orchestration.test_limit_checks import made
 
 
 def test_a_table_keeps_types_and_leaves_null_empty():
@@ -42,7 +43,7 @@ def test_a_number_in_a_table_has_six_digits():
     assert record.data == {"value": 85.894, "small": 0.0000931457, "n": 1_234_567}
 
 
-def test_a_report_shows_its_grades_scorecard_and_chart_beside_its_path(tmp_path):
+def test_a_report_shows_its_address_grades_scorecard_chart_and_what_plots(tmp_path):
     markdown = tmp_path / "report.md"
     markdown.write_text("# Report")
     paths = ReportPaths(
@@ -50,14 +51,19 @@ def test_a_report_shows_its_grades_scorecard_and_chart_beside_its_path(tmp_path)
         markdown=markdown,
         summary="all is well",
         verdict="Scorecard of tuned: B (undecided)",
-        scorecard=({"metric": "pass_ratio", "value": None, "state": "undecided"},),
+        scorecard=(made("pass_ratio_min", value=None, n=8, because="n_too_small").row,),
+        plotted={"smoke, tuned: passed": 0.75},
         guide_grades={"tuned": "A Good (85 of 100 points)"},
         chart_png=b"\x89PNG",
     )
     metadata = described_report(paths)
     assert metadata["grade"] == "Scorecard of tuned: B (undecided)"
     assert metadata["guide_grade"] == "tuned: A Good (85 of 100 points)"
-    assert metadata["scorecard"].records[0].data == {"metric": "pass_ratio", "value": None, "state": "undecided"}
+    scorecard = metadata["scorecard"].records[0].data
+    assert list(scorecard)[:3] == ["state", "value", "bound"]
+    assert (scorecard["state"], scorecard["value"], scorecard["limit_name"]) == ("undecided", None, "pass_ratio_min")
+    assert metadata["smoke, tuned: passed"] == 0.75
+    assert metadata["url"].value == f"/reports/{tmp_path.name}/index.html"
     assert metadata["chart"].value.endswith("(data:image/png;base64,iVBORw==)")
     assert "chart" not in described_report(replace(paths, chart_png=b"x" * (CHART_BYTES_MAX + 1)))
 

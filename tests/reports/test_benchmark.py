@@ -52,6 +52,14 @@ def rough(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReportPaths, str, s
     return write(settings_of(tmp_path_factory.mktemp("rough")), tables)
 
 
+def test_figures_that_plot_are_named_by_suite_and_arm_and_unknown_ones_are_left_out(undisturbed, rough):
+    whole, broken = undisturbed[0].plotted, rough[0].plotted
+    arms = {name.split(", ")[1].split(":")[0] for name in whole}
+    assert {"single_pass", "naive_supervisor", "tuned"} <= arms
+    assert {name.split(": ")[1] for name in whole} == {"passed", "tokens per query", "median time per query (s)"}
+    assert None not in broken.values()
+
+
 class Tags(HTMLParser):
     """Counts tags and checks that they nest."""
 
