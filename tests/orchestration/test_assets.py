@@ -87,11 +87,11 @@ class Core:
             benchmark_run=benchmark_run, evaluations=0, firing=("run_failed",), repeated=(), resolved=(), seq=None
         )
 
-    def publish(self, settings):
+    def publish(self, settings, **options):
         from docmind_core.tables.publish import publish
 
         self.asked.append(("publish",))
-        return publish(settings)
+        return publish(settings, **options)
 
     def write_benchmark_report(self, settings, benchmark_run):
         self.asked.append(("report", benchmark_run))
