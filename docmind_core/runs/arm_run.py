@@ -1,14 +1,13 @@
 """The queries of one arm, a fixed number at a time (closed loop)."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 
+from docmind_core.runs.earlier_process import Earlier
 from docmind_core.runs.journal import Journal, Row
-from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
@@ -17,8 +16,8 @@ from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
-RecordedCalls = Mapping[tuple[str, int], Mapping[CallMatch, deque[Row]]]
-"""Calls that earlier processes finished, by query and replicate: what is left of an interrupted query replays them."""
+EarlierQueries = Mapping[tuple[str, int], Earlier]
+"""What earlier processes left of queries that they did not finish, by query and replicate."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often an observer hears that an arm is still running; it decides itself what to show of it."""
@@ -120,7 +119,7 @@ def unanswered(
 async def run_queries(
     setting: ArmSetting,
     todo: Sequence[tuple[AskedQuery, int]],
-    recorded: RecordedCalls,
+    earlier: EarlierQueries,
     *,
     tally: ArmTally,
     observer: RunObserver,
@@ -140,10 +139,10 @@ async def run_queries(
 
     with tally.working():
         async with _reporting_regularly(tally, observer):
-            await _answer_all(replace(setting, engine=engine), todo, recorded, ended)
+            await _answer_all(replace(setting, engine=engine), todo, earlier, ended)
 
 
-async def warm_up(setting: ArmSetting, queries: Sequence[AskedQuery], replicate: int, recorded: RecordedCalls) -> None:
+async def warm_up(setting: ArmSetting, queries: Sequence[AskedQuery], replicate: int, earlier: EarlierQueries) -> None:
     """Answer queries that nothing is measured by, as far as an earlier process of the same engine has not.
 
     The caches of the lever `result_cache` are left out: the measured queries would find there what these left.
@@ -153,20 +152,20 @@ async def warm_up(setting: ArmSetting, queries: Sequence[AskedQuery], replicate:
     """
     finished = setting.journal.finished_keys(setting.run_id, warm_up=True)
     todo = [(query, replicate) for query in queries if (query.query_id, replicate) not in finished]
-    await _answer_all(replace(setting, block=WARM_UP_BLOCK, caches=None), todo, recorded, lambda row: None)
+    await _answer_all(replace(setting, block=WARM_UP_BLOCK, caches=None), todo, earlier, lambda row: None)
 
 
 async def _answer_all(
     setting: ArmSetting,
     todo: Sequence[tuple[AskedQuery, int]],
-    recorded: RecordedCalls,
+    earlier: EarlierQueries,
     ended: Callable[[Row], None],
 ) -> None:
     waiting = iter(todo)
 
     async def work() -> None:
         for query, replicate in waiting:
-            row, _ = await run_query(setting, query, replicate, recorded.get((query.query_id, replicate), {}))
+            row, _ = await run_query(setting, query, replicate, earlier.get((query.query_id, replicate)))
             ended(row)
 
     try:

@@ -13,11 +13,12 @@ from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 from docmind_core.query_sets.selection import cluster_ids
 from docmind_core.retrieval.index import RetrievalIndex
-from docmind_core.runs.arm_run import ArmTally, RecordedCalls, open_tally, run_queries, unanswered, warm_up
+from docmind_core.runs.arm_run import ArmTally, EarlierQueries, open_tally, run_queries, unanswered, warm_up
 from docmind_core.runs.arm_switches import context_window
 from docmind_core.runs.blocks import Looks, QueryPlan, Share, look_sizes, plan_queries, plan_shares
 from docmind_core.runs.clock import ClockAnchor, read_anchor
 from docmind_core.runs.device_samples import sampled_devices
+from docmind_core.runs.earlier_process import read_earlier
 from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
@@ -25,7 +26,7 @@ from docmind_core.runs.manifest import RunInputs, run_facts
 from docmind_core.runs.progress import RunObserver
 from docmind_core.runs.query_row import AskedQuery, asked_query
 from docmind_core.runs.query_run import ArmSetting
-from docmind_core.runs.query_tools import EngineBinding, finished_calls
+from docmind_core.runs.query_tools import EngineBinding
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
@@ -48,7 +49,7 @@ class OpenArm:
 
     setting: ArmSetting
     tally: ArmTally
-    recorded: RecordedCalls
+    earlier: EarlierQueries
 
 
 @dataclass(kw_only=True)
@@ -161,7 +162,7 @@ async def _answer(
             return
         todo = unanswered(bench.journal, setting.run_id, queries[start:end], share.replicates)
         await run_queries(
-            setting, todo, opened.recorded, tally=opened.tally, observer=bench.observer, after_query=after_query
+            setting, todo, opened.earlier, tally=opened.tally, observer=bench.observer, after_query=after_query
         )
         start = end
 
@@ -219,8 +220,8 @@ def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmC
     if not again:
         tally = open_tally(journal, run_id, arm, bench.expected)
         tally.by_query = bench.inputs.suite.system(arm) is not None
-        recorded = finished_calls(journal.attempts(run_id))
-        bench.open_arms[arm] = OpenArm(setting=_setting(bench, arm, client), tally=tally, recorded=recorded)
+        earlier = read_earlier(journal, run_id)
+        bench.open_arms[arm] = OpenArm(setting=_setting(bench, arm, client), tally=tally, earlier=earlier)
         bench.observer.arm_started(arm, done=tally.done_before, total=tally.total)
     journal.start_arm(run_id, bench.clock.now(), facts, again=again)
     return bench.open_arms[arm]
@@ -241,7 +242,7 @@ async def _warmed_up(
     journal.begin_block(run_id, WARM_UP_BLOCK, session, was_reset=False)
     book_counters(journal, run_id, WARM_UP_BLOCK, "before", before, requests_sent=client.requests_sent)
     replicate = -1 - [*sessions, session].index(session)
-    work = warm_up(setting, queries, replicate, opened.recorded)
+    work = warm_up(setting, queries, replicate, opened.earlier)
     if isinstance(setting.graph, SystemGraph):
         setting.graph.desk.replicate = replicate
         work = _then(work, partial(setting.graph.desk.quiet, SETTLE_S))

@@ -58,6 +58,7 @@ class CallBook:
     """Since when no attempt has been under way."""
     _attempts: int = 0
     _given_up: bool = False
+    _finished: bool = False
 
     def give_up(self) -> bool:
         """Let no further attempt begin; return whether one is under way. For the query it ends here."""
@@ -69,11 +70,11 @@ class CallBook:
 
     def stop_waiting(self) -> None:
         """Add the wait that was cut short, when the call is cancelled between two attempts or before the first one."""
-        if not self._under_way and not self._given_up:
+        if not self._under_way and not self._given_up and not self._finished:
             self._add_wait("backoff" if self._attempts else "queue", self._free_ns, monotonic_ns())
 
     def begin(self, start: AttemptStart) -> None:
-        """Book that an attempt goes out: until its end is booked, its usage is unknown.
+        """Book that an attempt goes out, once `kept` is done: until its end is booked, its usage is unknown.
 
         Raises:
             CallTimeout: If nothing waits for the call any more.
@@ -87,11 +88,19 @@ class CallBook:
         self._attempts += 1
         span_id = self.trace.new_id("chat")
         self._under_way[start.attempt] = (start, span_id)
-        self.journal.book_attempt(self.trace.key, self._row(start, span_id), ended=False, waits=self.waits)
+        row = self._row(start, span_id)
+        self.trace.attempts[self.call_id, start.attempt] = row
+        self.journal.book_attempt(self.trace.key, row, ended=False, waits=self.waits)
+
+    async def kept(self) -> None:
+        """Return when what was booked is durable, or at once where nothing waits for the disk."""
+        if self.waits:
+            await self.journal.kept()
 
     def end(self, end: AttemptEnd) -> None:
-        """Book how it ended; durable on return."""
+        """Book how it ended; durable when `kept` is done."""
         start, span_id = self._under_way.pop(end.attempt)
+        self._finished = end.status == "finished"
         if end.sent_ns is not None:
             start = replace(start, sent_ns=end.sent_ns)
         self._free_ns = end.ended_ns
@@ -111,6 +120,7 @@ class CallBook:
             "refusal": end.refusal,
             "ended_because": end.ended_because,
         }
+        self.trace.attempts[self.call_id, start.attempt] = row
         failed = end.error_type in FOR_GOOD and not self.late
         self.journal.book_attempt(self.trace.key, row, ended=True, failed=failed, sent_on=end.sent_on, waits=self.waits)
 

@@ -2,13 +2,56 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 from docmind_core import errors
 from docmind_core.errors import DocMindError
-from docmind_core.runs.journal import Row
-from docmind_core.runs.journal_entries import FailedCall
+from docmind_core.runs.journal import Journal, QueryKey, Row
+from docmind_core.runs.journal_entries import CallMatch, FailedCall
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "billed_tokens", "cached_tokens", "prefill_computed_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What ended processes left of one query that they did not finish; nothing by default."""
+
+    attempts: Sequence[Row] = ()
+    recorded: Mapping[CallMatch, deque[Row]] = field(default_factory=dict)
+    """The calls that finished, to be replayed."""
+    late: frozenset[tuple[str, str]] = frozenset()
+    """Agent and task of the calls that were not waited for until their reply came."""
+    failed: Mapping[CallMatch, FailedCall] = field(default_factory=dict)
+
+
+def read_earlier(journal: Journal, run_id: str) -> dict[tuple[str, int], Earlier]:
+    """Return what is left of the unfinished queries of a run, by query_id and replicate."""
+    by_query: dict[tuple[str, int], list[Row]] = {}
+    for row in journal.unfinished_attempts(run_id):
+        by_query.setdefault((row["query_id"], row["replicate"]), []).append(row)
+    return {place: _earlier(journal, run_id, place, attempts) for place, attempts in by_query.items()}
+
+
+def _earlier(journal: Journal, run_id: str, place: tuple[str, int], attempts: Sequence[Row]) -> Earlier:
+    key = QueryKey(run_id=run_id, query_id=place[0], replicate=place[1])
+    failed = journal.failed_calls(key)
+    # A reply that was cut off while it was written to disk is in the journal, and its agent had none.
+    unused = {call.call_id for call in failed}
+    return Earlier(
+        attempts=attempts,
+        recorded=finished_calls([row for row in attempts if row["call_id"] not in unused]),
+        late=journal.late_calls(key),
+        failed={call.match: call for call in failed},
+    )
+
+
+def finished_calls(attempts: Iterable[Row]) -> dict[CallMatch, deque[Row]]:
+    """Return the finished calls of a query by what makes them the same call; equal ones in the order they ended."""
+    found: dict[CallMatch, deque[Row]] = {}
+    for row in attempts:
+        if row["status"] == "finished":
+            found.setdefault((row["agent"], row["task"], row["request_hash"]), deque()).append(row)
+    return found
 
 
 def without_doubled(

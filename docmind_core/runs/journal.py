@@ -1,16 +1,16 @@
 """The journal: what a benchmark run has done so far, in SQLite, one file per benchmark run.
 
-One transaction per attempt that goes out, one per attempt that ended (before its answer is used), and one per
-finished query holding all its rows. A process killed at any moment loses no finished call.
+An attempt is durable before it goes out and when it has ended, before its answer is used; all rows of a finished query
+are written in one transaction. A process killed at any moment loses no finished call.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from docmind_core.runs.journal_entries import FailedCall, decode, encode
-from docmind_core.runs.journal_file import JournalFile
+from docmind_core.runs.journal_file import JournalFile, Statement
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 Row = dict[str, Any]
@@ -18,6 +18,8 @@ _BOOK = (
     "insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "on conflict (call_id, attempt) do update set ended = excluded.ended, row = excluded.row"
 )
+_FINISH = "insert into finished_queries values (?, ?, ?, ?)"
+_TICKS = "insert into ticks values (?, ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,13 @@ class QueryKey:
 
 
 class Journal(JournalFile):
-    """The journal of one benchmark run; one process writes it, which holds the home's lock."""
+    """The journal of one benchmark run; one process writes it, which holds the home's lock.
+
+    What is booked while queries are answered, `book_attempt`, `finish_query`, `book_ticks` and the notes on calls, does
+    not hold up an event loop: it is durable when `kept` is done.
+    """
+
+    _MERGED: ClassVar = frozenset({_BOOK, _FINISH, _TICKS})
 
     def book_attempt(
         self,
@@ -50,25 +58,22 @@ class Journal(JournalFile):
     ) -> None:
         """Write one attempt of a call, or how it ended, and in one with that whether its call has failed for good.
 
-        `sent_on` is what a client of the recording proxy was sent. Durable on return; without `waits` it survives the
-        end of this process at once, and a power failure from the next durable transaction on.
+        `sent_on` is what a client of the recording proxy was sent. Without `waits` it is written on return: it survives
+        the end of this process, and a power failure from the next durable transaction on.
         """
         attempt = (
             *(key.run_id, key.query_id, key.replicate),
             *(row["agent"], row["task"], row["request_hash"], row["call_id"], row["attempt"]),
             *(int(ended), encode(row)),
         )
-        if sent_on is None and not failed:
-            self._write(_BOOK, attempt, waits=waits)  # a transaction of its own
-            return
-        with self._one_transaction(waits=waits):
-            self._write(_BOOK, attempt)
-            if sent_on is not None:
-                self._write("insert into replies values (?, ?, ?, ?)", (row["call_id"], row["attempt"], *sent_on))
-            if failed:
-                match = (row["agent"], row["task"], row["request_hash"])
-                error = {"error_type": row["error_type"], "error_message": row["error_message"]}
-                self.note_failed(key, FailedCall(call_id=row["call_id"], match=match, **error))
+        statements: list[Statement] = [(_BOOK, attempt)]
+        if sent_on is not None:
+            statements.append(("insert into replies values (?, ?, ?, ?)", (row["call_id"], row["attempt"], *sent_on)))
+        if failed:
+            match = (row["agent"], row["task"], row["request_hash"])
+            error = {"error_type": row["error_type"], "error_message": row["error_message"]}
+            statements.append(_failure(key, FailedCall(call_id=row["call_id"], match=match, **error)))
+        self._hand_over(*statements, waits=waits)
 
     def attempts(self, run_id: str, key: QueryKey | None = None) -> list[tuple[Row, bool]]:
         """Return the attempts of a run, or of one query, oldest first; False marks one without a recorded end."""
@@ -77,6 +82,15 @@ class Journal(JournalFile):
         if key is not None:
             sql, parameters = f"{sql} and query_id = ? and replicate = ?", (run_id, key.query_id, key.replicate)
         return [(decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
+
+    def unfinished_attempts(self, run_id: str) -> list[Row]:
+        """Return the attempts of a run that were made for queries which have not finished, oldest first."""
+        finished = "(f.run_id, f.query_id, f.replicate) = (attempts.run_id, attempts.query_id, attempts.replicate)"
+        sql = (
+            "select row from attempts where run_id = ? and query_id <> '' "
+            f"and not exists (select 1 from finished_queries as f where {finished}) order by rowid"
+        )
+        return [decode(row) for (row,) in self._read(sql, (run_id,))]
 
     def sent_on(self, row: Row) -> tuple[str, bytes]:
         """Return the content type and the body that a client of the recording proxy was sent for an attempt."""
@@ -87,7 +101,7 @@ class Journal(JournalFile):
     def note_late(self, key: QueryKey, agent: str, task: str) -> None:
         """Write that a call's reply came too late: what was decided without it stays decided."""
         place = (key.run_id, key.query_id, key.replicate, agent, task)
-        self._write("insert or ignore into late_calls values (?, ?, ?, ?, ?)", place)
+        self._hand_over(("insert or ignore into late_calls values (?, ?, ?, ?, ?)", place))
 
     def late_calls(self, key: QueryKey) -> frozenset[tuple[str, str]]:
         """Return agent and task of the calls of a query whose replies came too late."""
@@ -99,9 +113,7 @@ class Journal(JournalFile):
 
     def note_failed(self, key: QueryKey, call: FailedCall) -> None:
         """Write that a call failed for good: what its agent did without a reply is done."""
-        place = (key.run_id, key.query_id, key.replicate, call.call_id, *call.match)
-        sql = "insert or ignore into failed_calls values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._write(sql, (*place, call.error_type, call.error_message))
+        self._hand_over(_failure(key, call))
 
     def failed_calls(self, key: QueryKey) -> list[FailedCall]:
         """Return the calls of a query that failed for good, oldest first."""
@@ -117,16 +129,12 @@ class Journal(JournalFile):
 
     def forget_failed(self, key: QueryKey) -> None:
         """Let a query's failed calls be made again: the engine was gone, which is not their fault."""
-        self._write(
-            "delete from failed_calls where run_id = ? and query_id = ? and replicate = ?",
-            (key.run_id, key.query_id, key.replicate),
-        )
+        sql = "delete from failed_calls where run_id = ? and query_id = ? and replicate = ?"
+        self._hand_over((sql, (key.run_id, key.query_id, key.replicate)))
 
     def finish_query(self, key: QueryKey, rows: Mapping[str, Sequence[Row]]) -> None:
         """Write all rows of a finished query in one transaction; it is never run again."""
-        self._write(
-            "insert into finished_queries values (?, ?, ?, ?)", (key.run_id, key.query_id, key.replicate, encode(rows))
-        )
+        self._hand_over((_FINISH, (key.run_id, key.query_id, key.replicate, encode(rows))))
 
     def finished_keys(self, run_id: str, *, warm_up: bool = False) -> set[tuple[str, int]]:
         """Return (query_id, replicate) of each finished query that is measured, or of those that warmed the arm up."""
@@ -181,7 +189,7 @@ class Journal(JournalFile):
 
     def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
         """Write what the device sampler has taken since the last time."""
-        self._write("insert into ticks values (?, ?)", (run_id, encode(ticks)))
+        self._hand_over((_TICKS, (run_id, encode(ticks))))
 
     def ticks(self, run_id: str) -> list[Row]:
         """Return all ticks of an arm, those of earlier processes first."""
@@ -269,3 +277,9 @@ class Journal(JournalFile):
             ended = None if ended_at is None else datetime.fromisoformat(ended_at)
             return datetime.fromisoformat(started_at), ended, decode(facts)
         return None
+
+
+def _failure(key: QueryKey, call: FailedCall) -> Statement:
+    place = (key.run_id, key.query_id, key.replicate, call.call_id, *call.match)
+    sql = "insert or ignore into failed_calls values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    return sql, (*place, call.error_type, call.error_message)

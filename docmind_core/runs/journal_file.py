@@ -1,35 +1,83 @@
-"""The file of a journal: opened, written in durable transactions, read."""
+"""The file of a journal: a thread of its own writes it; what comes while the disk is busy shares one wait for it."""
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from docmind_core.errors import RunError
 from docmind_core.runs.journal_entries import SCHEMA, open_for_reading
 
+ROWS_A_STATEMENT = 64
+"""SQLite takes up to 32,766 values; a statement is prepared once for each number of rows."""
+
+Statement = tuple[str, tuple[Any, ...]]
+"""SQL and its parameters."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Job:
+    """What the thread is handed: statements that are written together, or one that is read."""
+
+    statements: Sequence[Statement] = ()
+    reads: bool = False
+    waits: bool = True
+    """Whether the disk has to have it when the job is done."""
+    done: Future[list[tuple[Any, ...]]] | None = None
+    """What a caller that blocks waits for."""
+    waiter: asyncio.Future[None] | None = None
+    """What a task of an event loop waits for."""
+
+    def end(self, rows: list[tuple[Any, ...]], error: BaseException | None = None) -> None:
+        """Let the caller that blocks continue."""
+        if self.done is not None:
+            if error is None:
+                self.done.set_result(rows)
+            else:
+                self.done.set_exception(error)
+
 
 class JournalFile:
-    """One SQLite file; each statement, or block of `_one_transaction`, is on disk when it returns if it waits."""
+    """One SQLite file, written by a thread in the order of the calls.
+
+    What `_hand_over` was given on an event loop is durable when the next `kept` is done; the loop is free meanwhile.
+    Everything else blocks: `_write` until it is durable, `_read` until all that was handed over before is written.
+    """
+
+    _MERGED: ClassVar[frozenset[str]] = frozenset()
+    """Insertions into tables that nothing else writes: those of a transaction become one statement, since each
+    statement costs the thread two turns at Python's lock."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the journal at `path`, or create it; for reading alone, nothing is created or changed."""
         self._path = path
         self._waits = True
         """Whether a transaction is on disk when it is committed."""
+        self._broken: str | None = None
+        """Why a transaction failed: what it held is lost, so that nothing may be written after it."""
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
         try:
             if read_only:
                 self._connection = open_for_reading(path)
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             self._connection.executescript(SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"{path}: the journal can't be opened ({error}). Check the disk and the folder.") from error
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> Self:
         """Return the journal itself."""
@@ -38,32 +86,160 @@ class JournalFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file."""
+        """Write what was handed over, and close the file."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
         self._connection.close()
 
+    async def kept(self) -> None:
+        """Return when all that was written so far is durable; other tasks run meanwhile.
+
+        Raises:
+            RunError: If some of it could not be written.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(waiter=waiter))
+        await waiter
+
     @contextmanager
-    def _one_transaction(self, *, waits: bool = True) -> Iterator[None]:
-        self._write("begin immediate", (), waits=waits)
+    def _one_transaction(self) -> Iterator[None]:
+        """Write and read within one transaction; no other task may run in the block."""
+        self._write("begin immediate", ())
         try:
             yield
             self._write("commit", ())
         except BaseException:
-            self._connection.rollback()
+            with suppress(RunError):
+                self._write("rollback", ())
             raise
 
-    def _write(self, sql: str, parameters: tuple[Any, ...], *, waits: bool = True) -> None:
-        try:
-            if waits is not self._waits and not self._connection.in_transaction:
-                self._connection.execute(f"pragma synchronous = {'full' if waits else 'normal'}")
-                self._waits = waits
-            self._connection.execute(sql, parameters)
-        except sqlite3.Error as error:
-            raise RunError(
-                f"{self._path}: can't be written ({error}). Free some disk space, then continue with --resume."
-            ) from error
+    def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
+        self._do(_Job(statements=[(sql, parameters)]))
+
+    def _hand_over(self, *statements: Statement, waits: bool = True) -> None:
+        """Write statements together; durable when the next `kept` is done, or on return where no event loop runs.
+
+        Without `waits` they are written on return: they survive the end of this process, and a power failure once
+        something later is durable.
+        """
+        job = _Job(statements=statements, waits=waits)
+        if waits and self._thread is not None and _loop_runs():
+            self._jobs.put(job)
+        else:
+            self._do(job)
 
     def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return self._do(_Job(statements=[(sql, parameters)], reads=True))
+
+    def _do(self, job: _Job) -> list[tuple[Any, ...]]:
+        job.done = Future()
+        if self._thread is None:
+            self._serve([job])
+        else:
+            self._jobs.put(job)
+        return job.done.result()
+
+    def _work(self) -> None:
+        """Serve jobs until the journal is closed, each time all that have come meanwhile."""
+        is_open = True
+        while is_open:
+            jobs = [self._jobs.get()]
+            with suppress(Empty):
+                while jobs[-1] is not None:
+                    jobs.append(self._jobs.get_nowait())
+            is_open = jobs[-1] is not None
+            self._serve([job for job in jobs if job is not None])
+
+    def _serve(self, jobs: Sequence[_Job]) -> None:
+        group: list[_Job] = []
+        for job in jobs:
+            if job.reads:
+                self._write_group(group)
+                group = []
+                self._fetch(job)
+            else:
+                group.append(job)
+        self._write_group(group)
+
+    def _fetch(self, job: _Job) -> None:
+        ((sql, parameters),) = job.statements
         try:
-            return self._connection.execute(sql, parameters).fetchall()
+            job.end(self._connection.execute(sql, parameters).fetchall())
         except sqlite3.Error as error:
-            raise RunError(f"{self._path}: can't be read ({error}).") from error
+            job.end([], RunError(f"{self._path}: can't be read ({error})."))
+
+    def _write_group(self, jobs: Sequence[_Job]) -> None:
+        """Write jobs in one transaction and let everyone continue who waits for one of them."""
+        if not jobs:
+            return
+        statements = [statement for job in jobs for statement in job.statements]
+        try:
+            if statements and self._broken is None:
+                self._commit(list(self._merged(statements)), waits=any(job.waits for job in jobs))
+        except (sqlite3.Error, ValueError) as error:  # ValueError: text that can't be encoded
+            self._broken = (
+                f"{self._path}: can't be written ({error}). Free some disk space, then continue with --resume."
+            )
+        for job in jobs:
+            job.end([], RunError(self._broken) if self._broken else None)
+        self._wake([job.waiter for job in jobs if job.waiter is not None])
+
+    def _commit(self, statements: Sequence[Statement], *, waits: bool) -> None:
+        connection = self._connection
+        if waits is not self._waits and not connection.in_transaction:
+            connection.execute(f"pragma synchronous = {'full' if waits else 'normal'}")
+            self._waits = waits
+        # A single statement is a transaction of its own.
+        groups = len(statements) > 1 and not connection.in_transaction
+        if groups:
+            connection.execute("begin immediate")
+        try:
+            for sql, parameters in statements:
+                connection.execute(sql, parameters)
+            if groups:
+                connection.execute("commit")
+        except BaseException:
+            if groups:
+                connection.rollback()
+            raise
+
+    def _merged(self, statements: Sequence[Statement]) -> Iterator[Statement]:
+        rows: dict[str, list[tuple[Any, ...]]] = {}
+        for sql, parameters in statements:
+            if sql in self._MERGED:
+                rows.setdefault(sql, []).append(parameters)
+            else:
+                yield sql, parameters
+        for sql, of_table in rows.items():
+            one = f"({', '.join('?' * len(of_table[0]))})"
+            for start in range(0, len(of_table), ROWS_A_STATEMENT):
+                part = of_table[start : start + ROWS_A_STATEMENT]
+                yield sql.replace(one, ", ".join([one] * len(part))), tuple(chain.from_iterable(part))
+
+    def _wake(self, waiters: Sequence[asyncio.Future[None]]) -> None:
+        """Let the tasks of an event loop continue, all with one message to it."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        for waiter in waiters:
+            by_loop.setdefault(waiter.get_loop(), []).append(waiter)
+        for loop, waiting in by_loop.items():
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(_resolve, waiting, self._broken)
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _resolve(waiters: Sequence[asyncio.Future[None]], broken: str | None) -> None:
+    for waiter in waiters:
+        if waiter.done():  # its task was cancelled
+            continue
+        if broken is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(RunError(broken))

@@ -1,8 +1,7 @@
 """One query of one arm, from the question to its finished transaction in the journal."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic_ns
 from typing import Any
@@ -16,9 +15,8 @@ from docmind_core.retrieval.search import RANKED_DOCUMENTS, deeper_hits
 from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
-from docmind_core.runs.earlier_process import without_doubled
+from docmind_core.runs.earlier_process import Earlier, without_doubled
 from docmind_core.runs.journal import Journal, QueryKey, Row
-from docmind_core.runs.journal_entries import CallMatch
 from docmind_core.runs.late_calls import LATE
 from docmind_core.runs.prompt_counts import HANDOFFS_UNKNOWN, PromptCounts
 from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
@@ -60,9 +58,9 @@ class ArmSetting:
 
 
 async def run_query(
-    setting: ArmSetting, query: AskedQuery, replicate: int, recorded: Mapping[CallMatch, deque[Row]]
+    setting: ArmSetting, query: AskedQuery, replicate: int, earlier: Earlier | None = None
 ) -> tuple[Row, ArmAnswer | None]:
-    """Answer one query and book everything about it in one transaction.
+    """Answer one query and book everything about it in one transaction, durable on return.
 
     An error ends the query, not the run: it becomes the query's row. A fault outside the query leaves it
     unfinished, to be answered on resume.
@@ -73,8 +71,8 @@ async def run_query(
         StoreError: If what is kept can't be read or written.
     """
     key = QueryKey(run_id=setting.run_id, query_id=query.query_id, replicate=replicate)
-    earlier = [row for row, _ in setting.journal.attempts(setting.run_id, key)]
-    tools = _tools(setting, key, recorded, resumed=bool(earlier))
+    earlier = earlier or Earlier()
+    tools = _tools(setting, key, earlier)
     started_ns = monotonic_ns()
     try:
         answer, error = await _answer(setting, query, tools)
@@ -96,17 +94,17 @@ async def run_query(
         no_passages=bool(tools.searches) and not any(search.hits for search in tools.searches),
         shortened=tools.guard.shortened,
     )
-    await asyncio.to_thread(tools.prompts.measure, _of_unknown_usage(setting.journal, key))
-    return _book(setting, query, tools, end, earlier), answer
+    booked = [*earlier.attempts, *tools.trace.attempts.values()]
+    unknown = {row["request_hash"] for row in booked if row["tokens_missing_because"]}
+    await asyncio.to_thread(tools.prompts.measure, unknown)
+    row = _book(setting, query, tools, end, earlier)
+    await setting.journal.kept()
+    if tools.caches:
+        tools.caches.keep()
+    return row, answer
 
 
-def _of_unknown_usage(journal: Journal, key: QueryKey) -> set[str]:
-    return {row["request_hash"] for row, _ in journal.attempts(key.run_id, key) if row["tokens_missing_because"]}
-
-
-def _tools(
-    setting: ArmSetting, key: QueryKey, recorded: Mapping[CallMatch, deque[Row]], *, resumed: bool
-) -> RecordingTools:
+def _tools(setting: ArmSetting, key: QueryKey, earlier: Earlier) -> RecordingTools:
     index = setting.index.of_query(key.query_id)
     return RecordingTools(
         engine=setting.engine,
@@ -117,23 +115,24 @@ def _tools(
         guard=ContextGuard(window=setting.context_window),
         prompts=PromptCounts(counts=setting.counts),
         caches=setting.caches.of_query(key, index.prefix) if setting.caches else None,
-        recorded=recorded,
-        late_before=setting.journal.late_calls(key),
-        failed_before={call.match: call for call in setting.journal.failed_calls(key)},
-        resumed=resumed,
+        recorded=earlier.recorded,
+        late_before=earlier.late,
+        failed_before=earlier.failed,
+        tasks_before=len({row["task"] for row in earlier.attempts}),
+        resumed=bool(earlier.attempts),
     )
 
 
-def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: QueryEnd, earlier: Sequence[Row]) -> Row:
+def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: QueryEnd, earlier: Earlier) -> Row:
     trace, key = tools.trace, tools.trace.key
     if end.answer is not None:
         depth = _context(setting, tools).depth
         candidates = end.answer.candidates
         deeper = deeper_hits(candidates, tools.searches, RANKED_DOCUMENTS)
         trace.add_candidates(candidates, deeper, depth)
-    booked = [row for row, _ in setting.journal.attempts(setting.run_id, key) if row["role"] != LATE]
-    failed = {call.call_id for call in tools.failed_before.values()}
-    calls = without_doubled(booked, earlier, tools.recorded, tools.late_before, failed)
+    booked = [row for row in (*earlier.attempts, *trace.attempts.values()) if row["role"] != LATE]
+    failed = {call.call_id for call in earlier.failed.values()}
+    calls = without_doubled(booked, earlier.attempts, earlier.recorded, earlier.late, failed)
     row = {
         "block": setting.block,
         **query_row(key, query, end, calls, setting.window),
@@ -152,8 +151,6 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
         **tools.decisions.rows(key, level=setting.suite.level, resumed=tools.resumed),
     }
     setting.journal.finish_query(key, rows)
-    if tools.caches:
-        tools.caches.keep()
     return row
 
 

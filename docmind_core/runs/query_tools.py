@@ -73,6 +73,8 @@ class RecordingTools:
     """Agent and task of the calls that an interrupted process did not wait for until their reply came."""
     failed_before: Mapping[CallMatch, FailedCall] = field(default_factory=dict)
     """Calls that failed for good in an interrupted process: what was done without a reply is kept."""
+    tasks_before: int = 0
+    """How many tasks an interrupted process gave the model."""
     late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
     searches: list[Search] = field(default_factory=list)
@@ -249,16 +251,6 @@ class RecordingTools:
     def agent_span(self, agent: str, *, node: str, checkpoint_ns: str) -> AbstractContextManager[None]:
         """Record that `agent` works while the block runs."""
         return self.trace.agent_span(agent, node=node, checkpoint_ns=checkpoint_ns)
-
-
-def finished_calls(attempts: list[tuple[Row, bool]]) -> dict[tuple[str, int], dict[CallMatch, deque[Row]]]:
-    """Group the finished calls of a run by (query_id, replicate), for replay; equal ones in the order they ended."""
-    found: dict[tuple[str, int], dict[CallMatch, deque[Row]]] = {}
-    for row, _ in attempts:
-        if row["status"] == "finished":
-            calls = found.setdefault((row["query_id"], row["replicate"]), {})
-            calls.setdefault((row["agent"], row["task"], row["request_hash"]), deque()).append(row)
-    return found
 
 
 def _replay(request: ChatRequest, row: Row) -> ChatReply:

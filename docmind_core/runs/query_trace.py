@@ -39,13 +39,15 @@ class OpenSpan:
 
 @dataclass(slots=True, kw_only=True)
 class QueryTrace:
-    """Collects the rows of `spans` and `retrieved`; one per query, in one event loop."""
+    """Collects the rows of `spans` and `retrieved`, and those of its calls; one per query, in one event loop."""
 
     key: QueryKey
     level: str
     spans: list[Row] = field(default_factory=list)
     retrieved: list[Row] = field(default_factory=list)
     agent_sequence: list[str] = field(default_factory=list)
+    attempts: dict[tuple[str, int], Row] = field(default_factory=dict)
+    """The attempts of this process as they were booked last, by call and number, in the order they went out."""
     _count: int = 0
 
     @property

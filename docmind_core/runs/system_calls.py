@@ -46,6 +46,9 @@ class _RetriedBook:
             self.failed.setdefault(self.digest, []).append(self)
         self.book.end(end)
 
+    async def kept(self) -> None:
+        await self.book.kept()
+
 
 @dataclass(slots=True, kw_only=True)
 class CalledFor:
@@ -152,11 +155,13 @@ class CalledFor:
 
     def _task(self, kind: str) -> str:
         if not self._numbers:  # an interrupted process may have begun the query
-            key = self.trace.key
-            tasks = {row["task"] for row, _ in self.journal.attempts(key.run_id, key)}
-            self._numbers["all"] = len(tasks)
+            self._numbers["all"] = self.tools.tasks_before if self.tools is not None else self._tasks_booked()
         self._numbers["all"] += 1
         return f"{kind}-{self._numbers['all']}"
+
+    def _tasks_booked(self) -> int:
+        key = self.trace.key
+        return len({row["task"] for row, _ in self.journal.attempts(key.run_id, key)})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -50,6 +50,9 @@ class SeenCall:
         """Keep how it ended."""
         self.ended = end
 
+    async def kept(self) -> None:
+        """Wait for nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenAgent:

@@ -1,5 +1,6 @@
 """One HTTP attempt of a call, booked when it goes out and once when it has ended."""
 
+import asyncio
 from dataclasses import dataclass
 from time import monotonic_ns
 from typing import Any
@@ -20,8 +21,8 @@ class Attempt:
     streamed: StreamedReply
     _sent_ns: int | None = None
 
-    def begin(self, request: ChatRequest, scheduled_ns: int, admitted_ns: int) -> None:
-        """Book that it goes out now; what booking takes is over when it is sent."""
+    async def begin(self, request: ChatRequest, scheduled_ns: int, admitted_ns: int) -> None:
+        """Book that it goes out; on return that is durable, and it may be sent."""
         model = self.connection.model
         self.book.begin(
             AttemptStart(
@@ -34,10 +35,17 @@ class Attempt:
                 sent_ns=monotonic_ns(),
             )
         )
+        try:
+            await self.book.kept()
+        except asyncio.CancelledError:
+            self.never_sent("Cancelled", "cancelled before it was sent: a deadline, or end of the run")
+            raise
         self._sent_ns = monotonic_ns()
 
-    def finished(self, request: ChatRequest, reply: ChatReply, *, sent_on: tuple[str, bytes] | None = None) -> None:
-        """Book a finished reply; `sent_on` is what a client of the recording proxy was sent."""
+    async def finished(
+        self, request: ChatRequest, reply: ChatReply, *, sent_on: tuple[str, bytes] | None = None
+    ) -> None:
+        """Book a finished reply, which may be used on return; `sent_on` is what a client of the proxy was sent."""
         wants_form = request.output is not None or bool(request.choices)
         self._end(
             status="finished",
@@ -52,6 +60,7 @@ class Attempt:
             ended_because=reply.ended_because,
             sent_on=sent_on,
         )
+        await self.book.kept()
 
     def refused(self, usage: TokenUsage | None, kind: str, message: str) -> None:
         """Book a response that is not a reply; without a usage, what the engine computed is unknown."""

@@ -151,14 +151,18 @@ class AttemptEnd:
 
 
 class AttemptBook(Protocol):
-    """Where attempts are booked, once each, durably, before their answers are used."""
+    """Where attempts are booked, once each: an attempt is sent, and its answer used, when `kept` is done."""
 
     def begin(self, start: AttemptStart) -> None:
         """Book that an attempt goes out."""
         ...
 
     def end(self, end: AttemptEnd) -> None:
-        """Book how it ended; returns when the row is durable."""
+        """Book how it ended."""
+        ...
+
+    async def kept(self) -> None:
+        """Return when all that was booked is durable."""
         ...
 
 

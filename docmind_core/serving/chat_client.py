@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.serving.attempt import Attempt
@@ -48,6 +49,14 @@ class _Refusal:
     asked_for_s: float | None
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Gives up on a connection after `CONNECT_TIMEOUT_S` that the event loop kept: its lag is not the engine's."""
+
+    async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
+        async with Deadline(CONNECT_TIMEOUT_S):
+            return await super().connect(req, traces, timeout)
+
+
 class ChatClient:
     """Streams chat completions from one engine, at most `in_flight` at a time.
 
@@ -83,12 +92,12 @@ class ChatClient:
         """Open the connection pool."""
         # vLLM closes idle connections after 5 s: ours go first, so that no request is sent into a closing one.
         proxy, context = way_to(self.connection.base_url)
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0, ssl=context)
+        connector = _Connector(limit=0, keepalive_timeout=2.0, ssl=context)
         self._session = aiohttp.ClientSession(
             connector=connector,
             # Whatever compresses a stream holds its chunks back: their times would be its own.
             headers={**self.connection.headers, "Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
+            timeout=aiohttp.ClientTimeout(total=None),
             proxy=proxy,
             trace_configs=[self._counting()],
         )
@@ -201,7 +210,7 @@ class ChatClient:
             redact=connection.redact_reply,
         )
         attempt = Attempt(number=number, connection=connection, book=book, streamed=streamed)
-        attempt.begin(request, *waited_ns)
+        await attempt.begin(request, *waited_ns)
         try:
             async with Deadline(self.call_timeout_s):
                 outcome = await self._exchange(request, streamed)
@@ -225,7 +234,7 @@ class ChatClient:
         # Booked out here: what the journal raises is not the engine's doing.
         if isinstance(outcome, _Refusal):
             raise self._refused(attempt, outcome)
-        attempt.finished(request, outcome)
+        await attempt.finished(request, outcome)
         return outcome
 
     async def _exchange(self, request: ChatRequest, streamed: StreamedReply) -> ChatReply | _Refusal:

@@ -1,6 +1,5 @@
 """One streamed reply, read event by event."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from docmind_core.serving.token_usage import (
     can_be_true,
     read_usage,
 )
+from docmind_core.telemetry.loop_lag import Deadline
 
 REPLY_BYTES_MIN = 2**16
 BYTES_PER_TOKEN = 2**12
@@ -126,14 +126,18 @@ class StreamedReply:
             OutputInvalid: If it is not a chat completion, or longer than a reply of `max_tokens` can be.
             Retryable: If the engine failed in the middle, or the stream ended before the reply did.
         """
-        tail = asyncio.timeout(None)
+        pieces = aiter(reads)
+        async for data in pieces:
+            if self._take(data):
+                return
+            if self.is_whole:
+                break
+        tail = Deadline(TAIL_S)
         try:
             async with tail:
-                async for data in reads:
+                async for data in pieces:
                     if self._take(data):
                         return
-                    if self.is_whole and tail.when() is None:
-                        tail.reschedule(asyncio.get_running_loop().time() + TAIL_S)
         except TimeoutError:
             if not tail.expired():
                 raise

@@ -78,7 +78,7 @@ class Forwarding:
         must_wait = self.client.slots.locked()
         async with self.client.slots:
             admitted_ns = monotonic_ns() if must_wait else scheduled_ns
-            self._attempt.begin(self.request, scheduled_ns, admitted_ns)
+            await self._attempt.begin(self.request, scheduled_ns, admitted_ns)
             try:
                 async with Deadline(self.client.call_timeout_s):
                     return await self._exchange()
@@ -108,7 +108,7 @@ class Forwarding:
     async def _pass_whole(self, response: aiohttp.ClientResponse) -> web.StreamResponse:
         """Pass on a reply in one piece: booked before the client has it."""
         body = self._without_key(await response.read())
-        self._book_read(await self._read(_once(body)), (response.headers.get("Content-Type", ""), body))
+        await self._book_read(await self._read(_once(body)), (response.headers.get("Content-Type", ""), body))
         return web.Response(body=body, status=response.status, headers=_passed_on(response))
 
     async def _pass_stream(self, response: aiohttp.ClientResponse) -> web.StreamResponse:
@@ -137,7 +137,7 @@ class Forwarding:
                 return _broken_off(self.http, to_client)
             found = self._streamed.reply()
         end = self._without_key(relayed.end())
-        self._book_read(found, (response.headers.get("Content-Type", ""), self._without_key(relayed.passed_on)))
+        await self._book_read(found, (response.headers.get("Content-Type", ""), self._without_key(relayed.passed_on)))
         with suppress(ConnectionError, aiohttp.ClientError):  # booked: whether the client still waits is its own affair
             await to_client.write_eof(end)
         return to_client
@@ -152,9 +152,9 @@ class Forwarding:
         except (OutputInvalid, Retryable) as error:
             return error
 
-    def _book_read(self, found: ChatReply | Exception, sent_on: tuple[str, bytes]) -> None:
+    async def _book_read(self, found: ChatReply | Exception, sent_on: tuple[str, bytes]) -> None:
         if isinstance(found, ChatReply):
-            self._attempt.finished(self.request, found, sent_on=sent_on)
+            await self._attempt.finished(self.request, found, sent_on=sent_on)
         elif isinstance(found, Retryable):
             self._attempt.cut("StreamFailed", f"the engine {found.what}")
         else:

@@ -77,6 +77,9 @@ class _Unbooked:
     def end(self, end: AttemptEnd) -> None:
         pass
 
+    async def kept(self) -> None:
+        pass
+
 
 @lru_cache(maxsize=8)
 def probe_structured_output(connection: EngineConnection) -> StructuredOutput:

@@ -1,5 +1,6 @@
 """What an engine may send in place of a reply: each attempt is booked, whatever it was."""
 
+import asyncio
 import json
 import sqlite3
 from collections import deque
@@ -8,7 +9,10 @@ import pytest
 
 from docmind_core.errors import EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.serving.chat import read_reply
+from docmind_core.serving.chat_stream import StreamedReply
+from docmind_core.telemetry.loop_lag import measured_loop
 from tests.fakes.engine_server import ENGINE_DIED, FakeEngine, Finish, Raw, Refusal
+from tests.fakes.skipping_loop import busy, run_skipping
 from tests.serving.test_chat_client import Book, Verdict, ask, make_client, make_request
 
 DONE = "data: [DONE]\n\n"
@@ -234,3 +238,20 @@ async def test_an_engine_without_a_health_check_answers_all_the_same():
     with FakeEngine(offers_health=False) as engine:
         async with make_client(engine) as client:
             assert await client.engine_answers()
+
+
+def test_a_usage_that_the_platform_is_late_to_read_is_the_reply_s():
+    async def reads():
+        yield event("Paris", finish_reason="stop").encode()
+        await asyncio.sleep(1)
+        busy(60)
+        await asyncio.sleep(1)
+        yield event("", usage={"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}).encode()
+
+    async def read():
+        streamed = StreamedReply(request=make_request())
+        with measured_loop():
+            await streamed.read(reads())
+        return streamed.reply().usage
+
+    assert run_skipping(read()).prompt_tokens == 3

@@ -52,6 +52,9 @@ class Desk:
     def end(self, end):
         self.ended.append(end)
 
+    async def kept(self):
+        pass
+
 
 class SwitchedEngine(OpenaiEngine):
     """Also answers the routes that are not chat completions."""
