@@ -50,7 +50,10 @@ SUITE: Mapping[str, tuple[str, str]] = {
         "language: german",
     ),
     "replicates": ("How often each query is answered, 1 to 100.", "replicates: 3"),
-    "concurrency": ("Model calls in flight at the same time, 1 to 1,024.", "concurrency: 16"),
+    "concurrency": (
+        "Model calls in flight at the same time, 1 to 1,024; `auto`: as many as a vLLM server works on at once.",
+        "concurrency: 16",
+    ),
     "blocks": (
         "Parts that the queries are cut into: the arms take turns in each. Times of arms are compared from 6 on.",
         "blocks: 6",

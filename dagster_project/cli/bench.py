@@ -1,6 +1,7 @@
 """`docmind bench`: run a suite, or resume one that was interrupted."""
 
 import re
+from typing import Any, cast
 
 import click
 
@@ -17,6 +18,15 @@ class _More(click.ParamType[int]):
         return int(found[1])
 
 
+class _Places(click.ParamType[int | str]):
+    """A number of calls in flight, or `auto`."""
+
+    name = "number or auto"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return "auto" if value == "auto" else click.IntRange(1, 1024).convert(cast("Any", value), param, ctx)
+
+
 @click.command()
 @click.argument("suite", metavar="SUITE|RUN")
 @click.option("--engine", metavar="URL|PROFILE", help="A running vLLM server, or a profile to start.")
@@ -29,7 +39,9 @@ class _More(click.ParamType[int]):
     "--aa", metavar="ARM", help="Run ARM twice, as ARM and ARM.again, in at least 6 blocks: how much differs by chance."
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Run the first N queries of the seeded order.")
-@click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N", help="Queries in flight at once.")
+@click.option(
+    "--concurrency", type=_Places(), metavar="N|auto", help="Queries in flight at once; auto: as many as vLLM works on."
+)
 @click.option(
     "--routing",
     type=click.Choice(["fixed", "dependencies", "free"]),

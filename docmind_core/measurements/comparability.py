@@ -84,6 +84,15 @@ def cache_is_unknown(candidate: Mapping[str, object], baseline: Mapping[str, obj
     return bool({candidate["prefix_cache_state"], baseline["prefix_cache_state"]} & {"unknown", None})
 
 
+def load_adapted(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> str | None:
+    """Say why times of two runs are not comparable where `concurrency: auto` gave each a load of its own."""
+    if not any(
+        json.loads(str(run.get("conditions") or "{}")).get("concurrency") == "auto" for run in (candidate, baseline)
+    ):
+        return None
+    return "concurrency: auto gave the two different loads; name a number to compare times"
+
+
 def _value(run: Mapping[str, object], column: str) -> object:
     value = run.get(column)
     return _BEFORE_IT_WAS_WRITTEN.get(column) if value is None else value

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from docmind_core.measurements.arm_values import ArmValues, Marks, QueryValues
-from docmind_core.measurements.comparability import cache_is_unknown
+from docmind_core.measurements.comparability import cache_is_unknown, load_adapted
 from docmind_core.measurements.paired import PairedRuns, Pairs
 from docmind_core.measurements.times import too_few_blocks
 from docmind_core.measurements.verdicts import NOT_JUDGED
@@ -86,7 +86,8 @@ def lever_effect(metric: str, candidate: ArmValues, baseline: ArmValues) -> Effe
         return _shown(log_ratio(pairs.candidate, pairs.baseline, pairs.clusters), pairs, "%", _saved)
     read, unit = DIFFERENCES[metric]
     pairs = runs.pairs(read(candidate), read(baseline), own=True, by_block=metric in TIMES)
-    if metric in TIMES and len(pairs.candidate) and (because := too_few_blocks(pairs.clusters.tolist())):
+    because = load_adapted(candidate.row, baseline.row) or too_few_blocks(pairs.clusters.tolist())
+    if metric in TIMES and len(pairs.candidate) and because:
         n = len(pairs.candidate)
         return Estimate(value=float(pairs.differences.mean()), n=n, because=NOT_JUDGED), because
     return _shown(clustered_mean(pairs.differences, pairs.clusters), pairs, unit, float)

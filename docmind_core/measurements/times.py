@@ -8,7 +8,7 @@ from statistics import fmean
 
 from docmind_core.agents.arm_names import first_of
 from docmind_core.measurements.arm_values import INCOMPLETE
-from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
+from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown, load_adapted
 from docmind_core.measurements.comparing_arms import baselines_of, is_of_one_benchmark_run
 from docmind_core.measurements.verdicts import MEAN, NOT_JUDGED
 from docmind_core.settings import Settings
@@ -138,6 +138,8 @@ def compare_clocks(
     because = NOT_EXCLUSIVE_CACHE if cache_is_unknown(candidate, baseline) else None
     if candidate["benchmark_run"] != baseline["benchmark_run"]:
         because = f"{NOT_JUDGED}: the two did not run interleaved, in one benchmark run"
+    elif adapted := load_adapted(candidate, baseline):
+        because = f"{NOT_JUDGED}: {adapted}"
     rows = []
     for metric in CLOCK_METRICS:
         names = str(baseline.get("arm")), str(candidate.get("arm"))

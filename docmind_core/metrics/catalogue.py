@@ -41,6 +41,7 @@ REASONS: dict[str, str] = {
     "no_citation": "the answer cites nothing",
     "not_all_open": "the suite does not open every search strategy: there is no best one to compare a choice with",
     "index_changed": "the index of the documents is no longer the one that the run searched",
+    "unattributed": "calls of a system of yours came without a sign of the question they were for",
     "not_routed": "the router was not asked about this query",
     "not_compared": "one of the two arms that are compared did not run, or is not in the suite",
     "no_correct": "no query passed",

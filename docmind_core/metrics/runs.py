@@ -69,6 +69,20 @@ RUNS = (
         source="`system_performance`, with `tokens_per_second_missing_because`",
     ),
     Metric(
+        name="achieved_concurrency",
+        unit="calls",
+        range="0 and above",
+        better="higher",
+        level="run",
+        definition="Mean number of calls in flight while the arm was asking: the time of its calls / the time from its "
+        "first query's start to its last one's, in each block, both within that time. Afterwards fewer and fewer are "
+        "under way whatever the platform does. Below 80 % of `concurrency`, with at least four queries for each "
+        "place, report and summary say so: the times are those of a lower load.",
+        missing="no block had more queries than places: `n_too_small`; a resumed arm: `resumed`; an arm without a "
+        "model: `no_model_call`; a system of yours whose calls don't say for which question they are: `unattributed`",
+        source="`runs`, with `concurrency_missing_because`; `latency_summary`",
+    ),
+    Metric(
         name="vram_process_peak_gb",
         unit="GB",
         range="0 and above",
@@ -88,7 +102,6 @@ NOT_MEASURED: dict[str, str] = {
     "ttft_from_sched_s": "`queue_wait_s` + `ttft_s` of a call gives it",
     "engine_queue_s": "the engine tells it for all requests together, not for one",
     "throughput_tps": "completion tokens alone; `tokens_per_second` has both kinds",
-    "achieved_concurrency": "sum of call times / duration: `concurrency_ratio` says it of a query",
     "goodput_qps": "it needs limits on single queries; a suite has limits on runs",
     "faithfulness, relevance": "they take a judge, and none is configured",
     "abstain_auroc": "scores of different searches are not comparable",

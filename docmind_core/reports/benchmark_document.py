@@ -25,11 +25,12 @@ from docmind_core.reports.headline import headline, no_passages_sentence, plumbi
 from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.history_chart import HISTORY_KEY, history_svg
 from docmind_core.reports.limits_table import Scorecard, scorecard_table
+from docmind_core.reports.load import load_sentence
 from docmind_core.reports.number_text import moment_text
 from docmind_core.reports.open_alerts import alert_part, read_alert_section
 from docmind_core.reports.opponents import budget_sentence, is_free, opponents_table, pareto_front, trade_offs
 from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence
-from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, read_loop_lag, what_ran_table
+from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, what_ran_table
 from docmind_core.reports.query_table import query_table
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.run_records import ArmRun
@@ -95,6 +96,7 @@ def _verdict(
         endings_sentence(records),
         no_passages_sentence(records),
         unscored_sentence(records),
+        load_sentence(records),
     )
     said = tuple(filter(None, warnings))
     unjudged = unjudged_sentence(records)
@@ -207,7 +209,7 @@ def _of_queries(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -
 def _conditions(settings: Settings, records: BenchmarkRecords) -> list[Section]:
     grades, ledger = read_guide_grades(settings, records), ledger_table(records)
     advice = tuple(f"{arm.arm}: {line}" for arm in grades for line in recommendation_lines(arm))
-    ran = what_ran_table(records, read_gpus(settings, records), read_loop_lag(settings, records))
+    ran = what_ran_table(records, read_gpus(settings, records))
     manifests = tuple(Listing(title=f"Manifest of {arm}", text=text) for arm, text in manifest_texts(records))
     lines = Text(lines=(ledger_line(records),))
     return [

@@ -58,7 +58,19 @@ def _cache(arm: ArmRun) -> str:
 
 
 def _loop(arm: ArmRun) -> str:
-    return f"closed loop, concurrency {_known(arm.concurrency)}; not service latency under load"
+    limit = _known(arm.concurrency) if arm.concurrency else f"auto ({arm.in_flight_min} to {arm.in_flight_max})"
+    achieved = (
+        f"not measured ({arm.concurrency_missing_because or UNKNOWN})"
+        if arm.achieved_concurrency is None
+        else f"{arm.achieved_concurrency:.1f}"
+    )
+    return f"closed loop, concurrency {limit}, calls in flight on average {achieved}; not service latency under load"
+
+
+def _lag(arm: ArmRun) -> str:
+    if arm.loop_lag_max_s is None:
+        return "not measured"
+    return f"{arm.loop_lag_max_s:.2f} s (event loop); added to the deadlines of calls, part of their times"
 
 
 _FACTS: tuple[Fact, ...] = (
@@ -96,6 +108,7 @@ _FACTS: tuple[Fact, ...] = (
     ("series", lambda arm: _known(arm.series_key)),
     ("started", lambda arm: moment_text(arm.started_at)),
     ("ended", lambda arm: moment_text(arm.ended_at)),
+    ("largest lag of the platform", _lag),
     ("took", lambda arm: duration_text(arm.duration_s, "resumed")),
 )
 
@@ -114,27 +127,12 @@ def read_gpus(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
     return {run_id: "; ".join(texts) for run_id, texts in found.items()}
 
 
-def read_loop_lag(settings: Settings, records: BenchmarkRecords) -> dict[str, str]:
-    """Return by run_id the largest lag of the platform itself."""
-    _, rows = query_rows(
-        settings,
-        "select run_id, max(loop_lag_s) from device_samples join runs using (run_id) "
-        "where benchmark_run = $benchmark_run and loop_lag_s is not null group by all",
-        {"benchmark_run": records.arms[0].benchmark_run},
-    )
-    return {
-        str(run_id): f"{float(str(lag)):.2f} s (event loop); added to the deadlines of calls, part of their times"
-        for run_id, lag in rows
-    }
-
-
-def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str], loop_lag: Mapping[str, str]) -> Table:
+def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str]) -> Table:
     """One row per fact: once when all arms share it, else named arm by arm."""
     rows = []
     facts: tuple[Fact, ...] = (
         *_FACTS,
         ("GPU", lambda arm: gpus.get(arm.run_id, "no GPU measured")),
-        ("largest lag of the platform", lambda arm: loop_lag.get(arm.run_id, "not measured")),
     )
     for heading, fact in facts:
         values = {arm.arm: fact(arm) for arm in records.arms}

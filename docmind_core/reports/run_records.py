@@ -53,6 +53,11 @@ class ArmRun:
     comparable: bool | None
     manifest: str | None
     stopped_because: str | None = None
+    achieved_concurrency: float | None = None
+    concurrency_missing_because: str | None = None
+    in_flight_min: int | None = None
+    in_flight_max: int | None = None
+    loop_lag_max_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
+from docmind_core.reports.load import load_sentence
 from docmind_core.reports.opponents import budget_sentence, opponents_table
 from docmind_core.reports.own_metrics import unscored_sentence
 from docmind_core.reports.reply_endings import endings_sentence
@@ -43,7 +44,10 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
     lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), "", *opponents]
     for finding, lines_max in zip(headline(records), (_WITH_OPPONENTS if opponents else _FINDING_LINES), strict=False):
         lines += _wrapped(str(finding), prose, lines_max)
-    warnings = (plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence, unscored_sentence)
+    warnings = (
+        *(plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence, unscored_sentence),
+        load_sentence,
+    )
     for warning in filter(None, (sentence(records) for sentence in warnings)):
         lines += _wrapped(warning, prose, _WARNING_LINES)
     lines += _wrapped(shortened(scorecard.counts, characters=PROSE_WIDTH), prose)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -13,6 +13,8 @@ from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
 from docmind_core.runs.query_tools import Completes
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
+from docmind_core.serving.places import IN_FLIGHT_MAX
+from docmind_core.suites.plain_values import places_at_first
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
@@ -163,14 +165,24 @@ async def _answer_all(
 ) -> None:
     waiting = iter(todo)
 
-    async def work() -> None:
-        for query, replicate in waiting:
-            row, _ = await run_query(setting, query, replicate, earlier.get((query.query_id, replicate)))
-            ended(row)
+    async def answer_next() -> bool:
+        query, replicate = next(waiting, (None, 0))
+        if query is None:
+            return False
+        row, _ = await run_query(setting, query, replicate, earlier.get((query.query_id, replicate)))
+        ended(row)
+        return True
 
+    async def work() -> None:
+        is_left = True
+        while is_left:
+            async with setting.gate or nullcontext():
+                is_left = await answer_next()
+
+    at_once = IN_FLIGHT_MAX if setting.gate else places_at_first(setting.suite.concurrency)
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(setting.suite.concurrency, len(todo))):
+            for _ in range(min(at_once, len(todo))):
                 group.create_task(work())
     except BaseExceptionGroup as errors:
         raise _first_error(errors) from errors

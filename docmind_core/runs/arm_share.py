@@ -33,9 +33,11 @@ from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, 
 from docmind_core.runs.system_calls import SystemDesk
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
+from docmind_core.serving.places import AdaptiveLimit, adapting
 from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.settings import Settings
+from docmind_core.suites.plain_values import AUTO, AUTO_FIRST
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 PAUSE_S = 0.02
@@ -74,6 +76,8 @@ class Bench:
     """Arms that were looked at before their first share."""
     proxy: RecordingProxy | None = None
     """Through which systems of the user reach the engine; None in a suite without."""
+    limits: dict[str, AdaptiveLimit] = field(default_factory=dict)
+    """By arm, how many calls its engine can use, where the suite says `concurrency: auto`."""
     last_reading: CounterSnapshot | None = None
     """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
 
@@ -135,14 +139,17 @@ async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, cach
     share = bench.shares[block - 1]
     todo = unanswered(journal, run_id, bench.asked(share.queries), share.replicates)
     async with AsyncExitStack() as at_work:
+        if bench.inputs.suite.concurrency == AUTO:
+            limit = bench.limits.setdefault(arm, AdaptiveLimit(limit=AUTO_FIRST))
+            gate = await at_work.enter_async_context(adapting(connection, limit, client.slots))
+            setting = replace(setting, gate=gate)
         if todo:
-            graph = await at_work.enter_async_context(_graph_at_work(bench, client, setting))
-            setting = replace(setting, graph=graph)
+            setting = replace(setting, graph=await at_work.enter_async_context(_graph_at_work(bench, client, setting)))
             before = await _warmed_up(bench, client, opened, setting, before)
         was_reset = await reset_prefix_cache(connection)
         journal.begin_block(run_id, block, session, was_reset=was_reset)
         book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
-        with sampled_devices(journal, run_id, connection, bench.clock) as keep_samples:
+        with sampled_devices(journal, run_id, connection, bench.clock, lambda: client.slots.limit) as keep_samples:
             work = _answer(bench, opened, setting, share, keep_samples)
             work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
             bench.last_reading = await _with_last_reading(work, bench, client, (run_id, block), before)

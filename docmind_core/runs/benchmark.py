@@ -39,10 +39,12 @@ from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
+from docmind_core.serving.places import refuse_without_gauges
 from docmind_core.serving.profile_files import profile_hashes
 from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings, turn_telemetry_off
+from docmind_core.suites.plain_values import AUTO, places_at_first
 from docmind_core.suites.scorers import plugin_hashes
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish, publish_while_cheap
@@ -168,12 +170,15 @@ def _index(settings: Settings, suite: Suite, query_set: QuerySet, observer: RunO
 
 
 async def _run_arms(bench: Bench, arms: list[str]) -> None:
-    in_flight = bench.inputs.suite.concurrency
     for arm in arms:
         suite_arm(bench.inputs.suite, arm).build()  # imports LangGraph, which takes a second, before any time is taken
+    if bench.inputs.suite.concurrency == AUTO:
+        await refuse_without_gauges(bench.inputs.connection)
     with measured_loop():
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(ChatClient(bench.inputs.connection, in_flight=in_flight))
+            client = await stack.enter_async_context(
+                ChatClient(bench.inputs.connection, in_flight=places_at_first(bench.inputs.suite.concurrency))
+            )
             if bench.inputs.suite.systems:
                 bench.proxy = await stack.enter_async_context(RecordingProxy(client))
                 await _probe(bench, [] if any(map(bench.has_begun, arms)) else arms)

@@ -14,11 +14,17 @@ from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 @contextmanager
 def sampled_devices(
-    journal: Journal, run_id: str, connection: EngineConnection, clock: ClockAnchor
+    journal: Journal, run_id: str, connection: EngineConnection, clock: ClockAnchor, in_flight_limit: Callable[[], int]
 ) -> Iterator[Callable[[], None]]:
     """Sample while the block runs; yields what writes the samples so far, which the end of the block does as well."""
     with kv_cache_gauge(connection) as kv_cache_usage:
-        sampler = DeviceSampler(run_id, utc=clock.utc, kv_cache_usage=kv_cache_usage, loop_lag=lag_peak_reader())
+        sampler = DeviceSampler(
+            run_id,
+            utc=clock.utc,
+            kv_cache_usage=kv_cache_usage,
+            loop_lag=lag_peak_reader(),
+            in_flight_limit=in_flight_limit,
+        )
 
         def keep() -> None:
             journal.book_ticks(run_id, [asdict(tick) for tick in sampler.taken()])

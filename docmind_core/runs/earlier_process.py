@@ -20,7 +20,7 @@ class Earlier:
     recorded: Mapping[CallMatch, deque[Row]] = field(default_factory=dict)
     """The calls that finished, to be replayed."""
     late: frozenset[tuple[str, str]] = frozenset()
-    """Agent and task of the calls that were not waited for until their reply came."""
+    """Agent and task of the calls whose replies came too late."""
     failed: Mapping[CallMatch, FailedCall] = field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from docmind_core.runs.device_samples import sampled_rows
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.keys import number_of
 from docmind_core.runs.late_calls import with_late_calls
+from docmind_core.runs.load import load_facts
 from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
@@ -47,14 +48,13 @@ def fold_arm(
     interrupted = starts > 1 + len(journal.additions())
     finished = list(journal.finished_rows(run_id))
     spans = [row for rows in finished for row in rows["spans"]]
-    attempts = [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
-    calls = with_estimates(attempts, finished, facts.get("max_model_len"))
+    calls = with_estimates(_attempts(journal, run_id), finished, facts.get("max_model_len"))
     query_rows = _with_times(_query_rows(finished, calls), spans, calls)
     measured = [row for row in query_rows if row["phase"] != "warmup"]
-    # Journals of earlier versions have no rows of the later tables.
-    collected = {table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY}
+    samples = sampled_rows(journal, run_id)
     run = {
         **facts,
+        **load_facts(measured, spans, calls, samples, concurrency=facts.get("concurrency"), interrupted=interrupted),
         "run_number": number_of(settings.benchmarks / str(facts["benchmark_run"])) or None,
         "started_at": started_at,
         "ended_at": ended_at,
@@ -67,9 +67,10 @@ def fold_arm(
     folded: dict[str, Sequence[Row]] = {
         "llm_calls": calls,
         "spans": spans,
-        **collected,
+        # Journals of earlier versions have no rows of the later tables.
+        **{table: [row for rows in finished for row in rows.get(table, ())] for table in _PER_QUERY},
         "engine_counters": journal.counters(run_id),
-        "device_samples": sampled_rows(journal, run_id),
+        "device_samples": samples,
         "query_runs": query_rows,
         "runs": [run],
     }
@@ -115,6 +116,10 @@ def _counts(query_rows: Sequence[Row], expected_queries: int, facts: Row) -> Row
         "expected_queries": expected_queries,
         "queries_without_calls": unseen if of_user else None,
     }
+
+
+def _attempts(journal: Journal, run_id: str) -> list[Row]:
+    return [row if ended else _unseen(row) for row, ended in journal.attempts(run_id)]
 
 
 def _unseen(row: Row) -> Row:

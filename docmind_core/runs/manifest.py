@@ -20,6 +20,7 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
 from docmind_core.runs.resume_guard import code_hash
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.suites.plain_values import AUTO
 from docmind_core.suites.suite import Suite
 from docmind_core.telemetry.gpus import open_gpus
 
@@ -91,7 +92,7 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
         "context_budget": suite.context_budget,
         "strategy": suite.strategy,
         "replicates": suite.replicates,
-        "concurrency": suite.concurrency,
+        "concurrency": None if suite.concurrency == AUTO else suite.concurrency,
         "blocks": suite.blocks,
         "query_set": inputs.query_set.name,
         "query_set_hash": inputs.query_set.query_set_hash,

@@ -24,6 +24,7 @@ from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.search_batches import Searches
+from docmind_core.serving.places import Places
 from docmind_core.suites.suite import Suite
 from docmind_core.telemetry.loop_lag import Deadline
 
@@ -41,6 +42,8 @@ class ArmSetting:
     """Asked about each error that the engine may have caused: what ends the run, or None while the engine answers."""
     window: int | None
     """Context window of the engine, tokens."""
+    gate: Places | None = None
+    """How many queries may be under way, where that changes; None for as many as the suite says."""
     counts: CountsTokens | None = None
     """What counts the served model's tokens; None when nothing does."""
     context_window: ContextWindow | None = None
@@ -83,17 +86,7 @@ async def run_query(
         await tools.late.settle(setting.suite.deadline_s - (monotonic_ns() - started_ns) / NS_PER_S)
     finally:
         await tools.late.cancel()
-    end = QueryEnd(
-        started_at=setting.clock.utc(started_ns),
-        ended_at=setting.clock.utc(ended_ns),
-        answer=answer,
-        error=error,
-        agent_sequence=tools.trace.agent_sequence,
-        resumed=tools.resumed,
-        of_user=setting.arm.of_user,
-        no_passages=bool(tools.searches) and not any(search.hits for search in tools.searches),
-        shortened=tools.guard.shortened,
-    )
+    end = _end(setting, tools, (started_ns, ended_ns), answer, error)
     booked = [*earlier.attempts, *tools.trace.attempts.values()]
     unknown = {row["request_hash"] for row in booked if row["tokens_missing_because"]}
     await asyncio.to_thread(tools.prompts.measure, unknown)
@@ -102,6 +95,26 @@ async def run_query(
     if tools.caches:
         tools.caches.keep()
     return row, answer
+
+
+def _end(
+    setting: ArmSetting,
+    tools: RecordingTools,
+    interval_ns: tuple[int, int],
+    answer: ArmAnswer | None,
+    error: Exception | None,
+) -> QueryEnd:
+    return QueryEnd(
+        started_at=setting.clock.utc(interval_ns[0]),
+        ended_at=setting.clock.utc(interval_ns[1]),
+        answer=answer,
+        error=error,
+        agent_sequence=tools.trace.agent_sequence,
+        resumed=tools.resumed,
+        of_user=setting.arm.of_user,
+        no_passages=bool(tools.searches) and not any(search.hits for search in tools.searches),
+        shortened=tools.guard.shortened,
+    )
 
 
 def _tools(setting: ArmSetting, key: QueryKey, earlier: Earlier) -> RecordingTools:

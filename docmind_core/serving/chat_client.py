@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from aiohttp.connector import Connection
 
 from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.serving.attempt import Attempt
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.serving.chat_stream import StreamedReply
 from docmind_core.serving.connection import EngineConnection, way_to
+from docmind_core.serving.places import Places
 from docmind_core.serving.retrying import (
     HTTP_CLIENT_ERROR,
     HTTP_REDIRECT,
@@ -32,12 +32,10 @@ from docmind_core.serving.unreachable import unreachable
 from docmind_core.telemetry.loop_lag import Deadline
 
 CONNECT_TIMEOUT_S = 10.0
-HEALTH_TIMEOUT_S = 5.0
-HEALTH_TRIES = 2
+HEALTH_TIMEOUT_S, HEALTH_TRIES = 5.0, 2
 LIFE_SIGN_S = 30.0
 """A reply within so many seconds before a health check that is not answered shows that the engine is only busy."""
-DETAIL_BYTES_MAX = 64 * 1024
-DETAIL_SHOWN = 200
+DETAIL_BYTES_MAX, DETAIL_SHOWN = 64 * 1024, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class _Refusal:
 class _Connector(aiohttp.TCPConnector):
     """Gives up on a connection after `CONNECT_TIMEOUT_S` that the event loop kept: its lag is not the engine's."""
 
-    async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
+    async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> aiohttp.connector.Connection:
         async with Deadline(CONNECT_TIMEOUT_S):
             return await super().connect(req, traces, timeout)
 
@@ -76,7 +74,7 @@ class ChatClient:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.connection = connection
-        self.slots = asyncio.Semaphore(in_flight)
+        self.slots = Places(in_flight)
         """Places among the calls in flight."""
         self.call_timeout_s = call_timeout_s
         self._retry = retry or RetryPolicy()

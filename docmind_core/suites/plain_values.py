@@ -1,7 +1,7 @@
 """The kinds of value that a suite holds, strict about what YAML would take for another one."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
@@ -44,8 +44,23 @@ Measure = Annotated[float, BeforeValidator(_number)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
+AUTO: Literal["auto"] = "auto"
+AUTO_FIRST = 4
+A_NUMBER = "a number"
 ONE_SET, SEVERAL_SETS = "one query set", "several query sets"
-"""Which of the two a suite names: pydantic puts it into the place of an error."""
+KINDS = frozenset({ONE_SET, SEVERAL_SETS, A_NUMBER, AUTO})
+"""Which kind of value a suite has: pydantic puts it into the place of an error."""
+Concurrency = Annotated[
+    Annotated[int, BeforeValidator(_number), Field(ge=1, le=1024), Tag(A_NUMBER)]
+    | Annotated[Literal["auto"], Tag(AUTO)],
+    Discriminator(lambda given: AUTO if given == AUTO else A_NUMBER),
+]
+"""Calls in flight, or `auto`: as many as the engine works on at once, by its own gauges."""
+
+
+def places_at_first(concurrency: int | Literal["auto"]) -> int:
+    """Return how many calls may be in flight when an arm begins; `auto` adapts that."""
+    return AUTO_FIRST if concurrency == AUTO else concurrency
 
 
 def _each_once(named: str | tuple[str, ...]) -> str | tuple[str, ...]:

@@ -26,7 +26,7 @@ from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
-from docmind_core.suites.plain_values import ONE_SET, SEVERAL_SETS, Count, Measure, PlainText, QuerySetNames, Switch
+from docmind_core.suites.plain_values import KINDS, Concurrency, Count, Measure, PlainText, QuerySetNames, Switch
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
 from docmind_core.suites.systems import SystemName, SystemSpec
 
@@ -72,7 +72,7 @@ class Suite(BaseModel):
     language: str = "english"
     """Of stop words and stemmer in keyword search; `none` has neither."""
     replicates: Count = Field(default=1, ge=1, le=REPLICATES_MAX)
-    concurrency: Count = Field(default=4, ge=1, le=1024)
+    concurrency: Concurrency = 4
     blocks: Count = Field(default=1, ge=1, le=1000)
     """Parts that the queries are cut into: the arms take turns in each, so that their times can be compared."""
     warmup: Count = Field(default=1, ge=0, le=100)
@@ -289,7 +289,7 @@ def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]
     for problem in errors:
         line = lines.of(problem["loc"])
         where = source if line is None else f"{source}:{line}"
-        parts = (part for part in problem["loc"] if part not in {ONE_SET, SEVERAL_SETS})
+        parts = (part for part in problem["loc"] if part not in KINDS)
         field = ".".join(ascii(str(part))[1:-1][:80] for part in parts) or "suite"
         if problem["type"] == "extra_forbidden":
             fields = SystemSpec.model_fields if problem["loc"][0] == "systems" else Suite.model_fields

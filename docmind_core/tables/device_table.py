@@ -35,6 +35,7 @@ DEVICE_SAMPLES = Table(
             "By how much this platform's event loop was late at most since the sample before, seconds. Deadlines of "
             "calls and queries are extended by such lag; their times contain it. NULL where it was not measured",
         ),
+        "in_flight_limit": ("integer", "Calls in flight at most: concurrency of the suite, or what auto made of it"),
         "kv_cache_usage_ratio": ("double", "Share of the engine's KV cache in use (vllm:kv_cache_usage_perc)"),
         "status": ("varchar", "ok, or unavailable:<reason>; on a host row the reason why no VRAM was measured"),
         "not_supported": ("varchar", "Columns this device can't fill, with NVML's word for it, JSON"),

@@ -9,6 +9,23 @@ MECHANISM_COLUMNS = {
 }
 """Of `runs`."""
 
+LOAD_COLUMNS = {
+    "concurrency": ("integer", "Queries, and calls, in flight at most (closed loop); NULL for auto"),
+    "achieved_concurrency": (
+        "double",
+        "Mean number of calls in flight from the first query's start to the last one's, over blocks with more queries "
+        "than places",
+    ),
+    "concurrency_missing_because": (
+        "varchar",
+        "Why achieved_concurrency is NULL: n_too_small, resumed, no_model_call or unattributed",
+    ),
+    "in_flight_min": ("integer", "Smallest limit of calls in flight: that of concurrency, or of auto at some moment"),
+    "in_flight_max": ("integer", "Largest of the same; device_samples.in_flight_limit has it over time"),
+    "loop_lag_max_s": ("double", "Largest device_samples.loop_lag_s: by how much this platform itself was late"),
+}
+"""Of `runs`."""
+
 SYSTEM_COLUMNS = {
     "system": ("varchar", "graph, callable, command or url: a system of the user; NULL for an arm of ours"),
     "retrieval_logged": (

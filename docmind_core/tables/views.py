@@ -95,7 +95,8 @@ LATENCY_SUMMARY = View(
     columns={
         **ARM_COLUMNS,
         "agent": "Agent, or all",
-        "concurrency": "Queries in flight at once (closed loop)",
+        "concurrency": "Calls in flight at most (closed loop); NULL for auto",
+        "achieved_concurrency": "Calls in flight on average while there were queries to begin; NULL: see runs",
         "calls": "Attempts of model calls, warm-up and judge left out",
         "ttft_n": "Attempts with a time to first token",
         "ttft_p50_s": "Median seconds from sending to the first token of any kind, thinking among them",

@@ -67,6 +67,7 @@ class DeviceSampler:
         utc: Callable[[int], datetime],
         kv_cache_usage: KvCacheUsage | None = None,
         loop_lag: Callable[[], float] | None = None,
+        in_flight_limit: Callable[[], int] | None = None,
         interval_s: float = INTERVAL_S,
     ) -> None:
         """Prepare to sample.
@@ -76,12 +77,14 @@ class DeviceSampler:
             utc: Gives the time of a stamp of the monotonic clock, the clock of spans.
             kv_cache_usage: Asks the engine for the share of its KV cache in use, None when it does not say.
             loop_lag: Tells the largest lag of the event loop since it was asked last, seconds.
+            in_flight_limit: Says how many calls may be in flight now.
             interval_s: Seconds between two samples.
         """
         self._run_id = run_id
         self._utc = utc
         self._kv_cache_usage = kv_cache_usage
         self._loop_lag = loop_lag
+        self._in_flight_limit = in_flight_limit
         self._interval_s = interval_s
         self._ticks: deque[Tick] = deque()
         self._gpus = Gpus(because=NOT_SUPPORTED)
@@ -147,6 +150,7 @@ class DeviceSampler:
             "host_cpu_pct": None if is_first else psutil.cpu_percent(),
             "platform_rss_gib": psutil.Process().memory_info().rss / GIB,
             "loop_lag_s": self._loop_lag() if self._loop_lag else None,
+            "in_flight_limit": self._in_flight_limit() if self._in_flight_limit else None,
             "status": f"unavailable:{because}" if because else "ok",
         }
 

@@ -8,8 +8,9 @@ import pytest
 
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.benchmark_records import read_benchmark
+from docmind_core.reports.load import load_sentence
 from docmind_core.reports.period import write_period_report
-from docmind_core.reports.provenance import read_loop_lag
+from docmind_core.reports.provenance import what_ran_table
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
 from docmind_core.runs.journal import Journal
@@ -23,7 +24,6 @@ from tests.runs.running import interrupt, run, select
 RUN_IN_CHILD = """
 import sys
 from pathlib import Path
-from docmind_core.reports.provenance import read_loop_lag
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.settings import Settings
 from docmind_core.runs.progress import SilentObserver
@@ -62,8 +62,11 @@ def test_the_lag_of_the_event_loop_is_sampled_and_the_report_says_how_large_it_w
     monkeypatch.setattr("docmind_core.runs.device_samples.lag_peak_reader", lambda: lambda: 0.84)
     key = run(home, make_suite(arms=["single_pass"], limit=2))
     assert lag_samples(home) == (0.84, 0)
-    said = read_loop_lag(home, read_benchmark(home, key))[f"{key}.single_pass"]
-    assert said.startswith("0.84 s (event loop)")
+    records = read_benchmark(home, key)
+    said = {row.heading: row.cells[0].text for row in what_ran_table(records, {}).rows}
+    assert said["largest lag of the platform"].startswith("0.84 s (event loop)")
+    assert said["load"].startswith("closed loop, concurrency 3, calls in flight on average not measured (n_too_small)")
+    assert "The platform itself was up to 0.8 s late" in load_sentence(records)
 
 
 class LooksIntoTheJournal(SilentObserver):

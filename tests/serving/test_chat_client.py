@@ -2,17 +2,14 @@ import asyncio
 from collections import deque
 from time import monotonic_ns
 
-import aiohttp
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from docmind_core.errors import CallTimeout, EngineUnreachable, RequestRejected
 from docmind_core.serving.chat import AttemptEnd, AttemptStart, ChatRequest
-from docmind_core.serving.chat_client import ChatClient, RetryPolicy, _Connector
+from docmind_core.serving.chat_client import ChatClient, RetryPolicy
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.telemetry.loop_lag import measured_loop
 from tests.fakes.engine_server import FakeEngine
-from tests.fakes.skipping_loop import busy, run_skipping
 
 
 class Verdict(BaseModel):
@@ -79,57 +76,6 @@ async def test_an_attempt_is_booked_before_it_is_sent_and_before_its_answer_is_u
     (start,), (end,) = book.starts, book.ends
     times = end.times
     assert start.sent_ns <= end.sent_ns <= times.first_token_ns <= times.last_token_ns <= end.ended_ns
-
-
-async def test_nothing_is_sent_and_no_answer_is_used_before_its_booking_is_durable():
-    seen = []
-
-    class Watching(Book):
-        async def kept(self):
-            seen.append((len(engine.requests), [end.status for end in self.ends], call.done()))
-
-    with FakeEngine() as engine:
-        async with make_client(engine) as client:
-            call = asyncio.create_task(client.complete(make_request(), Watching()))
-            await call
-
-    assert seen == [(0, [], False), (1, ["finished"], False)]
-
-
-async def test_a_call_that_is_cancelled_while_its_beginning_is_written_was_never_sent():
-    class Cancelled(Book):
-        async def kept(self):
-            call.cancel()
-            await asyncio.sleep(0)
-
-    with FakeEngine() as engine:
-        async with make_client(engine) as client:
-            book = Cancelled()
-            call = asyncio.create_task(client.complete(make_request(), book))
-            with pytest.raises(asyncio.CancelledError):
-                await call
-
-        assert engine.requests == []
-    assert [(end.status, end.usage.prompt_tokens) for end in book.ends] == [("failed", 0)]
-
-
-def test_a_connection_is_given_up_after_ten_seconds_that_the_event_loop_kept(monkeypatch):
-    async def connect(*steps):
-        async def slow(*_):
-            for step in steps:
-                if step < 0:
-                    busy(-step)
-                else:
-                    await asyncio.sleep(step)
-            return "connected"
-
-        monkeypatch.setattr(aiohttp.TCPConnector, "connect", slow)
-        with measured_loop():
-            return await _Connector().connect(None, [], aiohttp.ClientTimeout())
-
-    assert run_skipping(connect(4, -60, 4)) == "connected"
-    with pytest.raises(TimeoutError):
-        run_skipping(connect(6, 6))
 
 
 async def test_a_stream_is_not_asked_for_in_compressed_form():

@@ -107,6 +107,7 @@ select
     runs.arm,
     together.agent,
     runs.concurrency,
+    runs.achieved_concurrency,
     coalesce(together.calls, 0)                 as calls,
     coalesce(together.ttft_n, 0)                as ttft_n,
     together.ttft_p50_s,
