@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.history.copies import copy_run, first_run
+from benchmarks.history.copies import copy_run, enlarge_run, first_run
 from benchmarks.history.multiplied import multiply
 from docmind_core.settings import Settings, child_environment
 from docmind_core.tables.reading import query_rows
@@ -66,12 +66,17 @@ def main() -> None:
         settings = Settings(home=Path(folder) / "home")
         began = time.perf_counter()
         key = first_run(settings, options.queries)
+        newest = key
         for place in range(1, options.runs):
             newest = copy_run(settings, key, place)
         print(f"history made in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+        if options.report_queries:
+            enlarge_run(settings, newest, options.report_queries // options.queries)
         rows = [*_published(settings, key, options), *_commands(settings, newest, options)]
         if options.times > 1:
-            multiply(settings.metrics_database, options.times, days=options.runs + options.repetitions)
+            days = options.runs + options.repetitions
+            multiply(settings.metrics_database, options.times, days=days, calls=options.calls)
+            rows.append(("publish after a run, with all calls", _after_a_run(settings, key, options, days)))
         rows += _asked(settings, options)
         size = settings.metrics_database.stat().st_size / 2**20
         [[runs, calls]] = query_rows(settings, "select count(*), (select count(*) from llm_calls) from runs")[1]
@@ -94,18 +99,30 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--times", type=int, default=1, help="ask views of so many times as many runs; facts stay as many"
     )
+    parser.add_argument("--calls", type=int, default=0, help="with --times: as many model calls, by more queries a run")
+    parser.add_argument(
+        "--report-queries",
+        type=int,
+        default=0,
+        help="of each arm of the run that is reported; as the others by default",
+    )
     parser.add_argument("--folder", type=Path, help="where the home is made and removed")
     return parser.parse_args()
 
 
 def _published(settings: Settings, key: str, options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     yield "publish, all segments", _child(PUBLISH, settings, "all")
+    yield "publish after a run", _after_a_run(settings, key, options, options.runs)
+    nothing = [_child(PUBLISH, settings, "new") for _ in range(options.repetitions)]
+    yield "publish when nothing changed", _median(nothing)
+
+
+def _after_a_run(settings: Settings, key: str, options: argparse.Namespace, place: int) -> Figures:
     more = []
     for repetition in range(options.repetitions):
-        copy_run(settings, key, options.runs + repetition)
+        copy_run(settings, key, place + repetition)
         more.append(_child(PUBLISH, settings, "new"))
-    yield "publish after a run", _median(more)
-    yield "publish when nothing changed", _median([_child(PUBLISH, settings, "new") for _ in more])
+    return _median(more)
 
 
 def _asked(settings: Settings, options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:

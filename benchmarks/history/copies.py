@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,12 +17,16 @@ from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.measurements.times import compare_times
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
+from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, read_frozen_suite
 from docmind_core.runs.keys import NUMBER, started_at
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
+from docmind_core.tables.broken_rows import rows_of
+from docmind_core.tables.connecting import open_in_memory
 from docmind_core.tables.packing import pack
+from docmind_core.tables.schema import TABLES
+from docmind_core.tables.segments import run_ids_of, segment_path
 from tests.fakes.engine_server import FakeEngine
 
 ARMS = ("single_pass", "naive_supervisor", "tuned")
@@ -38,10 +43,7 @@ def first_run(settings: Settings, queries: int) -> str:
         key = freeze_benchmark_run(suite, settings)
         execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
     score_benchmark_run(settings, key, load_query_set(suite.query_set))
-    compare_arms(settings, key, suite)
-    compare_times(settings, key)
-    write_limits(settings.tables, key, suite)
-    pack(settings.tables, key, complete=True)
+    _compare(settings, key, suite)
     return key
 
 
@@ -50,14 +52,11 @@ def copy_run(settings: Settings, key: str, place: int) -> str:
     days = timedelta(days=place)
     copied = f"{started_at(key) + days:%Y%m%dT%H%M%SZ}-history-{place:04x}"
     for path in sorted(settings.tables.glob(f"*/{key}.*"), key=lambda path: path.parent.name == "runs"):
-        with (
-            pq.ParquetFile(path) as file,
-            pq.ParquetWriter(
-                path.with_name(path.name.replace(key, copied)), file.schema_arrow, compression="zstd"
-            ) as writer,
-        ):
-            for group in range(file.num_row_groups):  # each of one arm, where the file is packed
-                rows = _moved(file.read_row_group(group), key, copied, days)
+        schema, groups = _read(path)
+        target = path.with_name(path.name.replace(key, copied))
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for group in groups:
+                rows = _moved(group, key, copied, days)
                 if "run_number" in rows.column_names:
                     rows = _with(rows, "run_number", pa.array([place + 1] * len(rows), pa.int32()))
                 writer.write_table(rows)
@@ -66,6 +65,39 @@ def copy_run(settings: Settings, key: str, place: int) -> str:
     (folder / NUMBER).write_text(str(place + 1), "ascii")
     _copy_journal(journal_path(settings, key), journal_path(settings, copied), key, copied)
     return copied
+
+
+@cache
+def _read(path: Path) -> tuple[pa.Schema, list[pa.Table]]:
+    """Return the row groups of a file: each has the rows of one arm, which a copy must keep apart too."""
+    with pq.ParquetFile(path) as file:
+        return file.schema_arrow, [file.read_row_group(group) for group in range(file.num_row_groups)]
+
+
+def enlarge_run(settings: Settings, key: str, times: int) -> None:
+    """Give each arm of a run `times` as many queries, by SQL: the same under other names, each its own cluster."""
+    suite = read_frozen_suite(settings, key)
+    for run_id in run_ids_of(settings.tables, key):
+        for table in TABLES.values():
+            rows = rows_of(settings.tables, table.name, [run_id])
+            if rows is not None and "query_id" in table.columns:
+                changed = [
+                    f"{name} || '-' || copy as {name}" for name in ("query_id", "cluster_id") if name in table.columns
+                ]
+                copies = f"({rows.sql}) as rows, range({times}) as copies(copy)"
+                content = f"select rows.* replace ({', '.join(changed)}) from {copies}"
+                target = segment_path(settings.tables, table.name, run_id)
+                with open_in_memory() as connection:
+                    connection.execute(f"copy ({content}) to '{target}.part' (format parquet)", rows.parameters)
+                Path(f"{target}.part").replace(target)
+    _compare(settings, key, suite)
+
+
+def _compare(settings: Settings, key: str, suite: Suite) -> None:
+    compare_arms(settings, key, suite)
+    compare_times(settings, key)
+    write_limits(settings.tables, key, suite)
+    pack(settings.tables, key, complete=True)
 
 
 def _moved(rows: pa.Table, key: str, copied: str, days: timedelta) -> pa.Table:

@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 
 # A missing extension must be an error here, never a download.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+_Config = dict[str, str | bool | int | float | list[str]]
+_CONFIG: _Config = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     # Each segment is read once: kept in memory, they would take more of it the longer the history is.
@@ -14,8 +15,17 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 def open_new(path: Path) -> duckdb.DuckDBPyConnection:
-    """Create a database file to be built, then published."""
-    return _quiet(duckdb.connect(str(path), config=_CONFIG))
+    """Open a database file that is built, then published: in little memory and on one core, next to a benchmark.
+
+    What does not fit into memory goes to `spill_folder`.
+    """
+    bounds: _Config = {"memory_limit": "128MB", "threads": 1, "temp_directory": str(spill_folder(path))}
+    return _quiet(duckdb.connect(str(path), config={**_CONFIG, **bounds}))
+
+
+def spill_folder(path: Path) -> Path:
+    """Return the folder next to a database that is being built, which DuckDB makes when it needs it."""
+    return path.with_name(f"{path.name}.spill")
 
 
 def open_in_memory() -> duckdb.DuckDBPyConnection:

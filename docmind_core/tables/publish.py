@@ -17,7 +17,7 @@ from docmind_core.settings import Settings
 from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.baselines import baselines_path, copy_baselines
 from docmind_core.tables.building import SEGMENTS, create, definitions, delete, describe, insert
-from docmind_core.tables.connecting import open_new, open_read_only
+from docmind_core.tables.connecting import open_new, open_read_only, spill_folder
 from docmind_core.tables.damage import set_aside, unreadable_segments
 from docmind_core.tables.measurement_tables import BASELINES
 from docmind_core.tables.packing import pack, segments_on_disk
@@ -229,3 +229,4 @@ def _remove_parts_of_the_dead(target: Path) -> None:
 def _remove_part(part: Path) -> None:
     part.unlink(missing_ok=True)
     part.with_name(part.name + ".wal").unlink(missing_ok=True)
+    shutil.rmtree(spill_folder(part), ignore_errors=True)

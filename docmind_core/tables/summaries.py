@@ -6,7 +6,7 @@ so the rows of those in `STORED` are computed for each run alone; the published 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from docmind_core.settings import Settings
-from docmind_core.tables.broken_rows import read_files
+from docmind_core.tables.broken_rows import read_files, rows_of
 from docmind_core.tables.building import delete, fill, sql_text
 from docmind_core.tables.reading import empty_tables
 from docmind_core.tables.segments import Segments, replace_durably
@@ -32,6 +32,7 @@ _SOURCES = (
 )
 """The tables that the queries of `STORED` read."""
 _MADE_FROM = b"docmind:made_from"
+_BATCH_BYTES = 4 * 2**20
 _AT_ONCE = 256
 """Files that are open at once."""
 
@@ -60,7 +61,7 @@ def replace_summaries(
     """
     paths = {run_id: settings.home / SUMMARIES / f"{run_id}.parquet" for run_id in marks}
     stale = [run_id for run_id, path in paths.items() if _made_from(path) != marks[run_id]]
-    for _, runs in groupby(sorted(stale), key=lambda run_id: run_id.partition(".")[0]):
+    for runs in _batches(settings.tables, sorted(stale)):
         _write(settings, {run_id: paths[run_id] for run_id in runs}, marks)
     for view in STORED:
         delete(connection, f"store.{view.name}", outdated)
@@ -79,8 +80,22 @@ def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Non
     connection.execute("drop table temp.summaries")
 
 
+def _batches(folder: Path, run_ids: Sequence[str]) -> Iterator[list[str]]:
+    """Yield runs in parts with little to read: planning the queries costs more than the rows of a small run."""
+    batch, size = list[str](), 0
+    for _, runs in groupby(run_ids, key=lambda run_id: run_id.partition(".")[0]):
+        arms = list(runs)
+        files = {path for name in _SOURCES if (rows := rows_of(folder, name, arms)) for path in rows.paths}
+        batch, size = [*batch, *arms], size + sum(path.stat().st_size for path in files)
+        if size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, str]) -> None:
-    """Write the summaries of the arms of a benchmark run: a row each, with a list of the rows of every view."""
+    """Write the summaries of some runs: a row each, with a list of the rows of every view."""
     (settings.home / SUMMARIES).mkdir(parents=True, exist_ok=True)
     with empty_tables(stored=True).cursor() as connection:
         connection.begin()
