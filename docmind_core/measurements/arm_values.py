@@ -140,7 +140,9 @@ class ArmValues:
         found: dict[str, Marks] = {}
         for place, kind, tags in zip(self.places.tolist(), self.rows["query_type"], self.rows["tags"], strict=True):
             for name in slices_of(kind, tags):
-                found.setdefault(name, np.zeros(len(self.queries), dtype=bool))[place] = True
+                if name not in found:
+                    found[name] = np.zeros(len(self.queries), dtype=bool)
+                found[name][place] = True
         return {name: found[name] for name in sorted(found)}
 
     @cached_property

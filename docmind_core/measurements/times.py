@@ -101,7 +101,7 @@ def compare_times(settings: Settings, benchmark_run: str) -> int:
     run_ids = run_ids_of(settings.tables, benchmark_run)
     rows = {run_id: read_segment(settings.tables, "runs", run_id)[0] for run_id in run_ids}
     arms = {str(row["arm"]): run_id for run_id, row in rows.items()}
-    values = read_query_values(settings.tables, run_ids)
+    values = read_query_values(settings.tables, run_ids, times=CLOCK_METRICS)
     count = 0
     for arm, run_id in arms.items():
         against = dict.fromkeys([*baselines_of(rows[run_id]), *([first_of(arm)] if first_of(arm) else [])])

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from docmind_core.tables.building import sql_text
 from docmind_core.tables.reading import query_segments
@@ -47,13 +48,13 @@ def read_query_values(
     tables = _TABLES if times is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
     parameters = None if times is None else {"metrics": list(times)}
     _, rows = query_segments(folder, run_ids, sql, parameters, tables=tables)
-    for run_id, query_id, metric, has_clock, value, block, cluster_id, because, is_own in rows:
-        found[str(run_id)][str(metric)][str(query_id)] = QueryValue(
-            value=None if value is None else float(str(value)),
-            has_clock=bool(has_clock),
-            block=None if block is None else int(str(block)),
-            cluster_id=str(cluster_id or query_id),
-            because=None if because is None else str(because),
+    for run_id, query_id, metric, has_clock, value, block, cluster_id, because, is_own in cast("list[Any]", rows):
+        found[run_id][metric][query_id] = QueryValue(
+            value=value,
+            has_clock=has_clock,
+            block=block,
+            cluster_id=cluster_id or query_id,
+            because=because,
             is_own=bool(is_own),
         )
     return found
