@@ -78,7 +78,7 @@ SUITE: Mapping[str, tuple[str, str]] = {
     "top_k": ("Passages that an answer is based on, in every arm; by default the level's own number.", "top_k: 3"),
     "answer_max_tokens": ("Longest answer, in tokens.", "answer_max_tokens: 256"),
     "context_budget": (
-        "Prompt tokens per agent in arms with the lever `context_budget`: 2048, 4096 or 8192.",
+        "Prompt tokens per agent in arms with the lever `context_budget`; the guide has 2048, 4096 and 8192.",
         "context_budget: 4096",
     ),
     "metrics": ("[Scorers of your own](metrics-of-your-own.md).", "metrics: ['my_scorers.py:answer_words']"),

@@ -93,8 +93,8 @@ class Suite(BaseModel):
     top_k: Count | None = Field(default=None, ge=1, le=100)
     """Passages that an answer is based on, in every arm; by default the level's own number."""
     answer_max_tokens: Count = Field(default=64, ge=1, le=32768)
-    context_budget: Literal[2048, 4096, 8192] = 2048
-    """Prompt tokens that an agent may use in the arms with the lever `context_budget`: the guide's 2K, 4K or 8K."""
+    context_budget: Count = Field(default=2048, ge=128, le=1_048_576)
+    """Prompt tokens that an agent may use in the arms with the lever `context_budget`; the guide has 2K, 4K and 8K."""
     metrics: tuple[Scorer, ...] = ()
     """Scorers of the user's, like `my_scorers.py:answer_words`; in a frozen suite, what they say of their metrics."""
     limits: dict[str, Measure] = Field(default_factory=dict)
