@@ -66,16 +66,28 @@ class _Places(click.ParamType[int | str]):
     help="Resume even if something changed; the run is then not comparable.",
 )
 @click.option(
+    "--redo-interrupted",
+    is_flag=True,
+    help="With --resume: ask interrupted queries again from the beginning, to measure their tokens and times.",
+)
+@click.option(
     "--fail-on", type=click.Choice(["missed"]), help="missed: end with exit code 1 where a limit is missed, for CI."
 )
 def bench(
-    suite: str, replicates: int | None, resume: str | None, resume_anyway: bool, fail_on: str | None, **changes: object
+    suite: str,
+    replicates: int | None,
+    resume: str | None,
+    resume_anyway: bool,
+    redo_interrupted: bool,
+    fail_on: str | None,
+    **changes: object,
 ) -> None:
     """Run a suite and write its report.
 
     SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
     schedules, so the run shows up there too. Finished model calls are kept whatever happens; after an
-    interruption, --resume continues after the last one.
+    interruption, --resume continues after the last one. A query that was under way then is finished from its calls,
+    without tokens and times; with --redo-interrupted it is asked again and has both.
 
     With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query so many times
     more, under the same conditions. Its scores, comparisons and report are then made of all replicates.
@@ -89,6 +101,7 @@ def bench(
       docmind bench ./my-suite.yaml
       docmind bench smoke --limit 24 --aa tuned
       docmind bench smoke --resume
+      docmind bench smoke --resume --redo-interrupted
       docmind bench ./my-suite.yaml --fail-on missed
       docmind bench --replicates +5 latest
     """
@@ -97,13 +110,16 @@ def bench(
 
     given = {name: value for name, value in changes.items() if value is not None}
     if replicates is not None:
-        if given or resume is not None or resume_anyway:
+        if given or resume is not None or resume_anyway or redo_interrupted:
             raise click.UsageError("--replicates adds to a run under its own conditions: leave out all other options.")
         refuse_missed_limits(add_replicates(suite, replicates), fail_on)
         return
-    if resume is None and resume_anyway:
-        raise click.UsageError("--resume-anyway goes with --resume.")
+    if resume is None and (resume_anyway or redo_interrupted):
+        raise click.UsageError(f"--{'resume-anyway' if resume_anyway else 'redo-interrupted'} goes with --resume.")
     if "aa" in given and "arms" in given:
         raise click.UsageError("--aa names the arm; leave out --arms.")
-    key = start_suite(suite, given) if resume is None else resume_suite(suite, resume, given, anyway=resume_anyway)
+    if resume is None:
+        key = start_suite(suite, given)
+    else:
+        key = resume_suite(suite, resume, given, anyway=resume_anyway, redo=redo_interrupted)
     refuse_missed_limits(key, fail_on)

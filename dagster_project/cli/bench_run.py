@@ -16,7 +16,7 @@ from docmind_core.errors import RunError, UsageError
 from docmind_core.reports.benchmark import read_summary
 from docmind_core.reports.terminal_layout import terminal_width
 from docmind_core.runs.adding_replicates import refuse_addition, with_additions
-from docmind_core.runs.changed_suite import refuse_lost_journal, resume_benchmark_run
+from docmind_core.runs.changed_suite import ask_interrupted_again, refuse_lost_journal, resume_benchmark_run
 from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, named_source, read_frozen_suite
 from docmind_core.runs.input_check import read_suite
@@ -51,7 +51,7 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> str:
     return benchmark_run
 
 
-def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool) -> str:
+def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool, redo: bool) -> str:
     """Resume a benchmark run under its frozen suite, and return its key."""
     if changes:
         options = ", ".join(option_of(name) for name in changes)
@@ -62,6 +62,8 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
         _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
         if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=anyway):
             click.echo(notice, err=True)
+        if redo:
+            _say(ask_interrupted_again(settings, benchmark_run))
         _run(settings, benchmark_run, name_or_path)
     return benchmark_run
 

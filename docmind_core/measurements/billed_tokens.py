@@ -3,6 +3,7 @@
 import numpy as np
 
 from docmind_core.measurements.arm_values import ArmValues, Numbers, QueryValues, Row
+from docmind_core.tables.definitions import UNMEASURED
 from docmind_core.tables.segments import read_columns
 
 _OF_CALLS = ("query_id", "replicate", "agent", "phase", "role", "billed_tokens", "tokens_missing_because")
@@ -23,7 +24,7 @@ def billed_by_agent(run: ArmValues) -> dict[str, QueryValues]:
     counted = [
         at
         for at, (row, phase, role) in enumerate(zip(rows, calls["phase"], calls["role"], strict=True))
-        if row >= 0 and phase != "warmup" and role != "judge"
+        if row >= 0 and phase not in UNMEASURED and role != "judge"
     ]
     calls_of: dict[str, list[int]] = {}
     for at in counted:
@@ -57,7 +58,7 @@ def _bounds_of_calls(run: ArmValues) -> dict[tuple[object, object], tuple[float,
     found: dict[tuple[object, object], tuple[float, float]] = {}
     for values in zip(*columns.values(), strict=True):
         call = dict(zip(_BOUNDED, values, strict=True))
-        if call["phase"] == "warmup" or call["role"] == "judge":
+        if call["phase"] in UNMEASURED or call["role"] == "judge":
             continue
         key = (call["query_id"], call["replicate"])
         low, high = _bounds(call, run.row.get("max_model_len"))

@@ -15,6 +15,7 @@ from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
 from docmind_core.statistics.shares import difference_of_shares
+from docmind_core.tables.definitions import UNMEASURED
 from docmind_core.tables.segments import read_columns
 
 Reader = Callable[[ArmValues], QueryValues]
@@ -132,7 +133,7 @@ _OF_ANSWERS = {"tokens_per_correct": _effect_on_rate, "passed": _effect_on_passi
 def _calls(run: ArmValues, column: str) -> list[tuple[str, float | None]]:
     columns = read_columns(run.folder, "llm_calls", run.run_id, ("query_id", "phase", column))
     rows = zip(*columns.values(), strict=True)
-    return [(str(query), value) for query, phase, value in rows if phase != "warmup"]
+    return [(str(query), value) for query, phase, value in rows if phase not in UNMEASURED]
 
 
 def _none(because: str, n: int = 0) -> Effect:

@@ -43,12 +43,12 @@ class _Source:
     """SQL: rows of what failed for good; a time there is above every limit."""
 
 
-_UNMEASURED = "phase is distinct from 'warmup'"
+_MEASURED = "coalesce(phase, 'measured') = 'measured'"
 _SOURCES: Mapping[str, _Source] = {
-    "query_runs": _Source(agent="'all'", where=_UNMEASURED, is_failed="status = 'failed'"),
+    "query_runs": _Source(agent="'all'", where=_MEASURED, is_failed="status = 'failed'"),
     "llm_calls": _Source(
         agent="agent",
-        where=f"{_UNMEASURED} and role <> 'judge'",
+        where=f"{_MEASURED} and role <> 'judge'",
         is_failed="status <> 'finished' and attempt = max(attempt) over (partition by query_id, replicate, call_id)",
     ),
     # Warm-up rows of tables without a phase have negative replicates.

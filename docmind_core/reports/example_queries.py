@@ -204,7 +204,7 @@ def _read_replies(
         "select run_id, query_id, agent, role, task, attempt, prompt_tokens, completion_tokens, "
         "tokens_missing_because, e2e_latency_s, times_missing_because, reply, output_valid, ended_because, error_type, "
         "error_message from llm_calls where run_id in $run_ids and query_id in $chosen and replicate = 0 "
-        "and phase is distinct from 'warmup' order by sent_at, call_id, attempt",
+        "and coalesce(phase, 'measured') = 'measured' order by sent_at, call_id, attempt",
         {"run_ids": list(records.arm_names), "chosen": list(chosen)},
     )
     replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)

@@ -23,7 +23,7 @@ _ROUTES = (
 _CALLS = (
     "select run_id, query_id, agent, task, reply from llm_calls "
     "where run_id in $run_ids and query_id in $chosen and replicate = 0 and status = 'finished' "
-    "and phase is distinct from 'warmup' order by sent_at, call_id, attempt"
+    "and coalesce(phase, 'measured') = 'measured' order by sent_at, call_id, attempt"
 )
 
 Key = tuple[str, str]

@@ -93,6 +93,7 @@ _FACTS: tuple[Fact, ...] = (
     ("routing of naive_supervisor", lambda arm: _known(arm.routing)),
     ("search of arms without a router", lambda arm: _known(arm.strategy)),
     ("queries asked", lambda arm: count_text(arm.expected_queries, UNKNOWN)),
+    ("queries asked again after an interruption", lambda arm: count_text(arm.redone_queries, UNKNOWN)),
     ("seeds", lambda arm: _known(arm.seeds)),
     ("query set", lambda arm: _known(arm.query_set)),
     ("notes on the query set", _query_set_notes),

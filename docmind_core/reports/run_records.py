@@ -58,6 +58,7 @@ class ArmRun:
     in_flight_min: int | None = None
     in_flight_max: int | None = None
     loop_lag_max_s: float | None = None
+    redone_queries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,19 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
     return f"{benchmark_run} resumes with its frozen suite and is not comparable; the file has changed: {changed}"
 
 
+def ask_interrupted_again(settings: Settings, benchmark_run: str) -> str:
+    """Have the queries that a stop interrupted asked from the beginning when the run resumes; return the notice.
+
+    Their tokens and times are those of the new attempt; what the first one had cost stays in the ledger.
+    """
+    with Journal(journal_path(settings, benchmark_run)) as journal:
+        count = journal.set_interrupted_aside()
+    if not count:
+        return f"no query of {benchmark_run} was interrupted: there is nothing to ask again"
+    queries = "1 interrupted query is" if count == 1 else f"{count:,} interrupted queries are"
+    return f"{queries} asked again from the beginning; what they had cost stays in the ledger"
+
+
 def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
     """Refuse a run that has tables and no journal: nothing says any more which of its calls are paid for.
 

@@ -12,6 +12,7 @@ from docmind_core.runs.load import load_facts
 from docmind_core.runs.prompt_counts import with_estimates
 from docmind_core.runs.waiting import critical_paths
 from docmind_core.settings import Settings
+from docmind_core.tables.definitions import INTERRUPTED
 from docmind_core.tables.overhead import coordination
 from docmind_core.tables.segments import has_segment, write_segment
 
@@ -61,7 +62,7 @@ def fold_arm(
         "process_starts": starts or None,
         **_duration(measured, interrupted=interrupted),
         "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
-        **_counts(query_rows, expected_queries, facts),
+        **_counts(query_rows, calls, expected_queries, facts),
         "comparable": journal.comparable(),
     }
     folded: dict[str, Sequence[Row]] = {
@@ -106,7 +107,7 @@ def _query_rows(finished: Sequence[dict[str, list[Row]]], calls: Sequence[Row]) 
     return with_late_calls([row for rows in finished for row in rows["query_runs"]], calls)
 
 
-def _counts(query_rows: Sequence[Row], expected_queries: int, facts: Row) -> Row:
+def _counts(query_rows: Sequence[Row], calls: Sequence[Row], expected_queries: int, facts: Row) -> Row:
     measured = sum(row["phase"] != "warmup" for row in query_rows)
     unseen = sum(row["status"] == "answered" and row["attempts"] == 0 for row in query_rows)
     ended = DECIDED if facts.get("stopped_because") else FINISHED
@@ -115,6 +116,7 @@ def _counts(query_rows: Sequence[Row], expected_queries: int, facts: Row) -> Row
         "status": ended if measured == expected_queries else "incomplete",
         "expected_queries": expected_queries,
         "queries_without_calls": unseen if of_user else None,
+        "redone_queries": len({(row["query_id"], row["replicate"]) for row in calls if row["phase"] == INTERRUPTED}),
     }
 
 

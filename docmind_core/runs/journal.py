@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from docmind_core.runs.journal_entries import FailedCall, decode, encode
+from docmind_core.runs.journal_entries import LEFT, SET_ASIDE, UNFINISHED, FailedCall, decode, encode
 from docmind_core.runs.journal_file import JournalFile, Statement
-from docmind_core.tables.definitions import WARM_UP_BLOCK
+from docmind_core.tables.definitions import INTERRUPTED, WARM_UP_BLOCK
 
 Row = dict[str, Any]
 _BOOK = (
@@ -76,21 +76,34 @@ class Journal(JournalFile):
         self._hand_over(*statements, waits=waits)
 
     def attempts(self, run_id: str, key: QueryKey | None = None) -> list[tuple[Row, bool]]:
-        """Return the attempts of a run, or of one query, oldest first; False marks one without a recorded end."""
+        """Return the attempts of a run, oldest first; False marks one without a recorded end.
+
+        Those of one query are without what was set aside when it was interrupted.
+        """
         sql = "select row, ended from attempts where run_id = ?"
         parameters: tuple[Any, ...] = (run_id,)
         if key is not None:
-            sql, parameters = f"{sql} and query_id = ? and replicate = ?", (run_id, key.query_id, key.replicate)
+            sql = f"{sql} and query_id = ? and replicate = ? and json_extract(row, '$.phase') is not ?"
+            parameters = (run_id, key.query_id, key.replicate, INTERRUPTED)
         return [(decode(row), bool(ended)) for row, ended in self._read(f"{sql} order by rowid", parameters)]
 
     def unfinished_attempts(self, run_id: str) -> list[Row]:
         """Return the attempts of a run that were made for queries which have not finished, oldest first."""
-        finished = "(f.run_id, f.query_id, f.replicate) = (attempts.run_id, attempts.query_id, attempts.replicate)"
-        sql = (
-            "select row from attempts where run_id = ? and query_id <> '' "
-            f"and not exists (select 1 from finished_queries as f where {finished}) order by rowid"
-        )
-        return [decode(row) for (row,) in self._read(sql, (run_id,))]
+        rows = self._read(f"select row from attempts where run_id = ? and {LEFT} order by rowid", (run_id,))
+        return [decode(row) for (row,) in rows]
+
+    def set_interrupted_aside(self) -> int:
+        """Let measured queries that have not finished be asked from the beginning; return how many were begun.
+
+        Their attempts stay, in the phase `interrupted`: the ledger has them, their query has not.
+        """
+        with self._one_transaction():
+            sql = f"select distinct run_id, query_id, replicate from attempts where replicate >= 0 and {LEFT}"
+            count = len(self._read(sql, ()))
+            self._write(SET_ASIDE, ())
+            for table in ("late_calls", "failed_calls"):
+                self._write(f"delete from {table} where replicate >= 0 and {UNFINISHED.format(table)}", ())
+        return count
 
     def sent_on(self, row: Row) -> tuple[str, bytes]:
         """Return the content type and the body that a client of the recording proxy was sent for an attempt."""

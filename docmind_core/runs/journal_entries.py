@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from docmind_core.tables.definitions import INTERRUPTED
+
 SCHEMA = """
 create table if not exists attempts (
     run_id text not null, query_id text not null, replicate integer not null,
@@ -61,6 +63,19 @@ create table if not exists arms (
     run_id text not null primary key, started_at text not null, ended_at text, facts text not null
 );
 """
+
+UNFINISHED = (
+    "query_id <> '' and not exists (select 1 from finished_queries as f "
+    "where (f.run_id, f.query_id, f.replicate) = ({0}.run_id, {0}.query_id, {0}.replicate))"
+)
+"""SQL: the rows of a table, whose name is filled in, that are of queries which have not finished."""
+LEFT = f"{UNFINISHED.format('attempts')} and json_extract(row, '$.phase') is not '{INTERRUPTED}'"
+"""SQL: attempts of such queries, but for those that were set aside."""
+# A span id is unique within one attempt at its query: the next one gives the same ids again.
+SET_ASIDE = (
+    f"update attempts set row = json_set(row, '$.phase', '{INTERRUPTED}', '$.span_id', null) "
+    f"where replicate >= 0 and {LEFT}"
+)
 
 CallMatch = tuple[str, str, str]
 """Agent, task and request hash: what makes a call of an interrupted query the same call."""

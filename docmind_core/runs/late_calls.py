@@ -10,6 +10,7 @@ from docmind_core.errors import RunError, StoreError
 from docmind_core.runs.call_booking import CallBook
 from docmind_core.runs.journal import Row
 from docmind_core.serving.chat import ChatReply
+from docmind_core.tables.definitions import INTERRUPTED
 
 LATE = "late"
 """Role of the calls that a system of the user made after its answer."""
@@ -72,7 +73,7 @@ def with_late_calls(query_rows: Sequence[Row], calls: Sequence[Row]) -> list[Row
     """
     late: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
     for call in calls:
-        if call["role"] == LATE:
+        if call["role"] == LATE and call["phase"] != INTERRUPTED:
             late[call["query_id"], call["replicate"]].append(call)
     return [_with_late(row, late.get((row["query_id"], row["replicate"]), ())) for row in query_rows]
 

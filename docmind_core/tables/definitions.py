@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 WARM_UP_BLOCK = 0
 """Block of the queries that warm an arm up; those that are measured begin with block 1."""
+INTERRUPTED = "interrupted"
+"""Phase of calls of a query that was asked again from the beginning: the ledger has them, no figure of the query."""
+UNMEASURED = frozenset({"warmup", INTERRUPTED})
+"""Phases of calls that no figure of a query or an arm holds."""
 KEY = ("run_id", "query_id", "replicate")
 RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
 REPLACED_COLUMN = {"replaced_at": ("timestamp", "UTC time of the rescoring")}
@@ -16,8 +20,13 @@ ARM_COLUMNS = {
     "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",
     "benchmark_run": "Key of the benchmark run",
     "arm": "Graph that answered",
+    "suite": "Name of the suite",
+    "model": "Model that the engine served",
+    "started_at": "UTC start of the arm",
 }
 """The first columns of every view with a row per run."""
+FROM_RUNS = ("suite", "model", "started_at")
+"""Those of them that are not stored with the rows of a view: they are read from `runs` when it is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One view; `sql/<name>.sql` selects exactly these columns in this order."""
+    """One view; `sql/<name>.sql` selects exactly its columns in their order, a stored one its `stored_columns`."""
 
     name: str
     comment: str
@@ -44,6 +53,11 @@ class View:
     """Name to comment, with the unit."""
     order: str = ""
     """What its rows are sorted by, where they are stored (`summaries.STORED`)."""
+
+    @property
+    def stored_columns(self) -> dict[str, str]:
+        """The columns that `sql/<name>.sql` selects where its rows are stored."""
+        return {name: comment for name, comment in self.columns.items() if name not in FROM_RUNS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

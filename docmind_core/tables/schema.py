@@ -96,6 +96,8 @@ RUNS = Table(
         "expected_queries": ("integer", "Queries times replicates that the arm had to answer"),
         "stopped_because": ("varchar", "Why queries were not asked: the look of a sequential gate that decided"),
         "comparable": ("boolean", "False when the run was resumed with a changed suite, code or prompt"),
+        "redone_queries": ("integer", "Query runs asked again after an interruption; their first calls have its phase"),
+        "price": ("varchar", "Price of the suite: per million tokens, or per GPU hour, JSON; NULL without one"),
         "manifest": ("varchar", "Everything that identifies the run, JSON"),
     },
 )
@@ -185,7 +187,7 @@ LLM_CALLS = Table(
         "attempt": ("integer", "HTTP attempt, from 1"),
         "span_id": (
             "varchar",
-            "Span of the attempt, from its sending; not in `spans` where the query was resumed",
+            "Span of the attempt, from its sending; none in `spans` of a resumed query, NULL in interrupted calls",
         ),
         "engine_session": ("varchar", "Engine process that served it"),
         **CALLER_COLUMNS,
@@ -193,7 +195,7 @@ LLM_CALLS = Table(
         "checkpoint_ns": ("varchar", "LangGraph checkpoint namespace"),
         "request_hash": ("varchar", "sha256 of the request body"),
         "model": ("varchar", "Model asked; NULL where the request names none"),
-        "phase": ("varchar", "measured or warmup"),
+        "phase": ("varchar", "measured, warmup, or interrupted: of a query asked again, in the ledger and no figure"),
         "status": ("varchar", "finished, failed, or cut_off when its usage may be incomplete"),
         "sent_at": ("timestamp", "UTC time of sending"),
         "queue_wait_s": (

@@ -133,11 +133,16 @@ def test_a_platform_killed_with_9_is_told_of_by_the_next_run_and_goes_on(bench_h
     assert run(["bench", suite]) == 0
     told = f"the process of {killed.benchmark_run} had died: its Dagster run is failed now, its slot free. "
     assert f"{told}Resume it later: docmind bench {suite} --resume {killed.benchmark_run}" in capfd.readouterr().err
-    assert run(["bench", suite, "--resume", killed.benchmark_run]) == 0
-    assert "had died" not in capfd.readouterr().err
+    assert run(["bench", suite, "--resume", killed.benchmark_run, "--redo-interrupted"]) == 0
+    shown = capfd.readouterr().err
+    assert "had died" not in shown
+    assert "1 interrupted query is asked again" in shown
 
     counts = select(bench_home, "select count(*), count(distinct query_id) from query_runs group by run_id")
     assert counts == [(6, 6)] * 2
+    unknown = "count(tokens_missing_because) + count(times_missing_because)"
+    assert select(bench_home, f"select {unknown} from query_runs") == [(0,)]
+    assert select(bench_home, "select max(redone_queries), sum(redone_queries) from runs") == [(1, 1)]
     with open_instance(bench_home) as instance:
         states = {(entry.tags["dagster/partition"], entry.status.value) for entry in instance.get_runs()}
     assert {(killed.benchmark_run, "FAILURE"), (killed.benchmark_run, "SUCCESS")} < states

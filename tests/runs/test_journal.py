@@ -15,7 +15,7 @@ KEY = QueryKey(run_id="k.tuned", query_id="q1", replicate=0)
 
 def call(call_id, **changes):
     row = {"query_id": "q1", "replicate": 0, "agent": "query_router", "task": "route", "request_hash": "h"}
-    return {**row, "call_id": call_id, "attempt": 1, "status": "finished", **changes}
+    return {**row, "call_id": call_id, "attempt": 1, "status": "finished", "phase": "measured", **changes}
 
 
 def test_reading_a_journal_leaves_its_folder_as_it_is_and_writes_nothing(tmp_path):

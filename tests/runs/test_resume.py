@@ -6,7 +6,7 @@ import pytest
 
 from docmind_core.errors import RunError
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.changed_suite import resume_benchmark_run
+from docmind_core.runs.changed_suite import ask_interrupted_again, resume_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from tests.runs.running import Killed, interrupt, run, select
@@ -20,6 +20,33 @@ def test_finished_calls_of_an_unfinished_query_are_replayed(home, make_suite, en
     assert len(engine.requests) == 13  # each call once: five before the end, eight after
     ((calls, reason, wall),) = select(home, "select calls, times_missing_because, wall_s from query_runs")
     assert (calls, reason, wall) == (13, "resumed", None)
+
+
+def test_a_query_asked_again_keeps_tokens_and_times_and_the_ledger_what_its_first_calls_cost(
+    home, make_suite, engine, monkeypatch
+):
+    suite = make_suite(arms=["naive_supervisor"], limit=1)
+    key = interrupt(home, suite, engine, monkeypatch, after=5)
+    assert ask_interrupted_again(home, key).startswith("1 interrupted query is asked again")
+    assert ask_interrupted_again(home, key).startswith("no query"), "once is enough"
+    run(home, suite, key)
+
+    assert len(engine.requests) == 5 + 13
+    columns = "calls, attempts, wall_s > 0, critical_path_tokens > 0, times_missing_because, tokens_missing_because"
+    assert select(home, f"select {columns} from query_runs") == [(13, 13, True, True, None, None)]
+    assert select(home, "select phase, count(*) from llm_calls group by 1 order by 1") == [
+        ("interrupted", 5),
+        ("measured", 13),
+    ]
+    measured = select(home, "select sum(billed_tokens) from llm_calls where phase = 'measured'")
+    assert select(home, "select sum(billed_tokens) from query_runs") == measured
+    assert select(home, "select billed_tokens from token_efficiency where agent = 'all'") == measured
+    assert select(home, "select sum(input_tokens + output_tokens) from agent_executions") == measured
+    assert select(home, "select sum(prompt_tokens), sum(completion_tokens) from llm_calls") == [
+        (engine.counters["prompt_tokens"], engine.counters["generation_tokens"])
+    ]
+    assert select(home, "select state from ledger_balance") == [("balanced",)]
+    assert select(home, "select redone_queries, process_starts from runs") == [(1, 2)]
 
 
 def test_a_changed_prompt_is_refused_on_resume_with_the_difference(home, make_suite, engine, monkeypatch):

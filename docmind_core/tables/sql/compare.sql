@@ -16,14 +16,14 @@ planned as (
 ),
 agents as (
     select distinct agent from llm_calls
-    where run_id in (baseline, candidate) and phase is distinct from 'warmup' and role <> 'judge'
+    where run_id in (baseline, candidate) and coalesce(phase, 'measured') = 'measured' and role <> 'judge'
 ),
 by_agent as (
     select
         run_id, query_id, replicate, agent,
         case when count(*) = count(billed_tokens) then sum(billed_tokens) end as billed_tokens
     from llm_calls
-    where run_id in (baseline, candidate) and phase is distinct from 'warmup' and role <> 'judge'
+    where run_id in (baseline, candidate) and coalesce(phase, 'measured') = 'measured' and role <> 'judge'
     group by all
 ),
 figures as (

@@ -4,7 +4,7 @@ with calls as (
     select run_id, unnest([agent, 'all']) as agent, ttft_s, ttft_answer_s, tpot_s, e2e_latency_s, decode_tps,
         times_missing_because, decode_missing_because
     from llm_calls
-    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
+    where coalesce(phase, 'measured') = 'measured' and role <> 'judge'
 ),
 call_times as (
     select

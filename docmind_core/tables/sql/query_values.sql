@@ -14,7 +14,7 @@ calls as (
         run_id, query_id, replicate, avg(ttft_s) as ttft_s, avg(tpot_s) as tpot_s,
         mode(times_missing_because) as no_ttft, mode(decode_missing_because) as no_tpot
     from llm_calls
-    where phase is distinct from 'warmup' and role <> 'judge'
+    where coalesce(phase, 'measured') = 'measured' and role <> 'judge'
     group by all
 ),
 figures as (

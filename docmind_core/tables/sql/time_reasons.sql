@@ -11,7 +11,7 @@ with query_reasons as (
 call_reasons as (
     select run_id, mode(times_missing_because order by times_missing_because) as because
     from llm_calls
-    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge' and ttft_s is null
+    where coalesce(phase, 'measured') = 'measured' and role <> 'judge' and ttft_s is null
     group by all
 )
 select

@@ -8,7 +8,7 @@ with calls as (
         case when cached_tokens is null then coalesce(cached_missing_because, tokens_missing_because,
             if(status = 'finished', 'flag_off', 'unreconciled')) end as cached_missing_because
     from llm_calls
-    where coalesce(phase, 'measured') <> 'warmup' and role <> 'judge'
+    where coalesce(phase, 'measured') = 'measured' and role <> 'judge'
 ),
 agents as (
     select run_id, agent, * exclude (run_id, agent) from calls
