@@ -28,6 +28,9 @@ Each message says where, what, and what to do next. Only the process boundary (t
 catches `DocMindError`.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class DocMindError(Exception):
     """Root of all errors raised on purpose; its text is one line for the person at the keyboard."""
@@ -43,6 +46,9 @@ class SettingsError(DocMindError):
 
 class SuiteError(DocMindError):
     """A suite file is not valid."""
+
+    rest: object = None
+    """The suite without the keys that are wrong, where there is one: what it names can be checked in the same round."""
 
 
 class QuerySetError(DocMindError):
@@ -122,3 +128,9 @@ class StoreError(DocMindError):
 
 class DeliveryError(DocMindError):
     """A channel did not take an alert's message; its URL is not in the text."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean X?` where one of the known names is close to `name`; nothing where none is."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

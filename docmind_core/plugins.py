@@ -7,7 +7,6 @@ import importlib.util
 import sys
 import traceback
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib import metadata
 from importlib.abc import SourceLoader
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 
 GROUP = "docmind_eval"
 """Entry points of an installed distribution that a suite may name in one word."""
@@ -168,8 +167,7 @@ def _attribute(module: ModuleType, where: str, name: str) -> Any:
     for part in name.split("."):
         if not hasattr(found, part):
             names = [known for known in vars(module) if not known.startswith("_")]
-            close = get_close_matches(name, names, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"It has: {', '.join(names[:10]) or 'nothing'}"
-            raise UsageError(f"{where} has no {name!r}. {hint}")
+            hint = did_you_mean(name, names) or f" It has: {', '.join(names[:10]) or 'nothing'}"
+            raise UsageError(f"{where} has no {name!r}.{hint}")
         found = getattr(found, part)
     return found

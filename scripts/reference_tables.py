@@ -12,7 +12,8 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from docmind_core.suites.suite import AlertOverride, Suite
+from docmind_core.suites.plain_values import AlertOverride, Price
+from docmind_core.suites.suite import Suite
 from docmind_core.suites.systems import SystemSpec
 from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
@@ -94,6 +95,10 @@ SUITE: Mapping[str, tuple[str, str]] = {
         "`true`: a saving may be claimed though the ledger could not be balanced; the report says so.",
         "claim_without_ledger: true",
     ),
+    "price": (
+        "What tokens cost, or the GPUs: [`cost` columns](sql.md) then say what a run did. The keys are below.",
+        "price: {prompt: 0.15, completion: 0.6}",
+    ),
     "alerts": (
         "Changes to [alert rules](alerts.md), by rule: `min_n`, `test`, `for_evals`.",
         "alerts: {agent_latency_p95_s: {for_evals: 1}}",
@@ -142,7 +147,23 @@ ALERT: Mapping[str, tuple[str, str]] = {
     "test": ("The test that decides it, where [the rule has a choice](alerts.md).", "test: point"),
     "for_evals": ("Runs in a row that must miss before the alert fires.", "for_evals: 1"),
 }
-KEYS = (("Suite", Suite, SUITE), ("Systems", SystemSpec, SYSTEM), ("Alerts", AlertOverride, ALERT))
+PRICE: Mapping[str, tuple[str, str]] = {
+    "prompt": ("For 1,000,000 prompt tokens.", "prompt: 0.15"),
+    "completion": ("For 1,000,000 completion tokens.", "completion: 0.6"),
+    "cached": (
+        "For 1,000,000 prompt tokens from the prefix cache; by default they cost what the others do.",
+        "cached: 0.075",
+    ),
+    "gpu_hour": ("For one hour of one GPU, instead of the three above.", "gpu_hour: 2.5"),
+    "gpus": ("GPUs that the engine runs on; needed with `gpu_hour`.", "gpus: 4"),
+    "currency": ("Three capital letters.", "currency: EUR"),
+}
+KEYS = (
+    ("Suite", Suite, SUITE),
+    ("Systems", SystemSpec, SYSTEM),
+    ("Price", Price, PRICE),
+    ("Alerts", AlertOverride, ALERT),
+)
 
 
 def default_of(model: type[BaseModel], key: str) -> str:

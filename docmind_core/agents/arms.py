@@ -11,7 +11,7 @@ from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
 from docmind_core.agents.messages import USER, Message
 from docmind_core.agents.routing import HANDOFFS_MAX, SEARCHES_MAX
-from docmind_core.errors import AgentError, UsageError
+from docmind_core.errors import AgentError, UsageError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +132,8 @@ def find_arm(name: str) -> Arm:
         return ARMS[name]
     if (found := parse_lever_arm(name)) is not None:
         return _with_levers(name, found)
-    known = f"{', '.join(ARMS)}, naive+LEVER, tuned-LEVER"
-    raise UsageError(f"there is no arm {name!r}. Known arms: {known}. See them: docmind arms")
+    known, meant = f"{', '.join(ARMS)}, naive+LEVER, tuned-LEVER", did_you_mean(name, ARMS)
+    raise UsageError(f"there is no arm {name!r}.{meant} Known arms: {known}. See them: docmind arms")
 
 
 def lever_arms() -> tuple[Arm, ...]:

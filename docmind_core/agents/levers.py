@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 
 
 class Lever(StrEnum):
@@ -122,7 +122,8 @@ def find_lever(name: str, *, arm: str) -> Lever:
     try:
         return Lever(name)
     except ValueError:
-        raise UsageError(f"arm {arm!r}: there is no lever {name!r}. Known levers: {', '.join(Lever)}.") from None
+        meant = did_you_mean(name, Lever)
+        raise UsageError(f"arm {arm!r}: there is no lever {name!r}.{meant} Known levers: {', '.join(Lever)}.") from None
 
 
 def has_lever(arm: str, lever: Lever) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from docmind_core.alerts.lifecycle import Patience
 from docmind_core.measurements.limit_values import suite_limits
 from docmind_core.metrics.limits import LIMITS, find_limit
-from docmind_core.suites.suite import AlertOverride, Suite
+from docmind_core.suites.plain_values import AlertOverride
+from docmind_core.suites.suite import Suite
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FAILURE = "failure"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 from docmind_core.measurements.arm_values import TOKEN_METRICS, Numbers
 from docmind_core.measurements.comparing import CALLS, QUALITY_METRICS, metric_values
 from docmind_core.measurements.gate_doubts import doubts_of, within_noise
@@ -107,7 +107,9 @@ def refuse_ungated(policy: GatePolicy, own: Mapping[str, Metric]) -> None:
                 f"metrics: {name} is a time, and times of two nights are not compared: set a limit instead"
             )
         if mine is None and name not in GATED:
-            raise UsageError(f"metrics: there is no metric {name!r} to gate on. Known: {', '.join((*GATED, *own))}")
+            known = (*GATED, *own)
+            meant = did_you_mean(name, known)
+            raise UsageError(f"metrics: there is no metric {name!r} to gate on.{meant} Known: {', '.join(known)}")
         if mine is None:
             continue
         if mine.better == "none":

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from docmind_core.errors import DocMindError, UsageError
+from docmind_core.errors import DocMindError, UsageError, did_you_mean
 from docmind_core.measurements.arm_values import ArmValues, read_arm_values
 from docmind_core.measurements.comparability import MUST_BE_EQUAL, ledger_states
 from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRules, compare
@@ -189,7 +189,8 @@ def refuse_unknown_fields(settings: Settings, run_id: str, allowed: Collection[s
     """
     known = comparable_fields(read_segment(settings.tables, "runs", run_id)[0])
     if unknown := sorted(set(allowed) - known):
-        raise UsageError(f"--allow {unknown[0]}: there is no such field. Fields: {', '.join(sorted(known))}")
+        meant = did_you_mean(unknown[0], known)
+        raise UsageError(f"--allow {unknown[0]}: there is no such field.{meant} Fields: {', '.join(sorted(known))}")
 
 
 def refuse_other_conditions(

@@ -50,6 +50,8 @@ REASONS: dict[str, str] = {
     "scorer_failed": "your own scorer raised an error, ran past its deadline_s, ended its process, or could not be "
     "loaded; `measurements.missing_detail` holds what it said",
     "n_too_small": "too few values for this statistic",
+    "no_price": "the suite has no `price`",
+    "per_gpu_hour": "the price is per GPU hour: the cost is that of a whole run, and not of one query or day",
     "judge_parse_error": "the judge's verdict could not be read",
     "judge_disabled": "it takes a judge, and none is configured",
     "single_token": "one token has no time between tokens",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from docmind_core.errors import QuerySetError, UsageError
+from docmind_core.errors import QuerySetError, UsageError, did_you_mean
 from docmind_core.query_sets.facts.questions import generated_facts
 from docmind_core.query_sets.formats import describe_file, describe_folder
 from docmind_core.query_sets.joining import join_query_sets
@@ -67,7 +67,8 @@ def _load(name_or_folder: str) -> QuerySet:
     if folder.exists():
         described = describe_file(folder) or f"a file; name the folder that holds it, or one of: {names}"
         raise UsageError(f"the query set {name_or_folder!r} is {described}")
-    raise UsageError(f"no query set is called {name_or_folder!r}, and there is no such folder. Bundled: {names}")
+    meant = did_you_mean(name_or_folder, bundled_query_set_names())
+    raise UsageError(f"no query set is called {name_or_folder!r}, and there is no such folder.{meant} Bundled: {names}")
 
 
 def _bundled(name: str) -> QuerySet:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmind_core.errors import RunError, SuiteError, UsageError
+from docmind_core.errors import RunError, SuiteError, UsageError, did_you_mean
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.disk_space import named_disk_errors
@@ -166,7 +166,10 @@ def suite_path(settings: Settings, benchmark_run: str) -> Path:
     """Return where a benchmark run's suite is frozen; a name that is not a key never becomes a path."""
     path = settings.benchmarks / benchmark_run / "suite.yaml"
     if not is_benchmark_run(benchmark_run) or not path.is_file():
-        raise UsageError(f"there is no benchmark run {benchmark_run!r} in {settings.home}. List them: docmind runs")
+        meant = did_you_mean(benchmark_run, (known.name for known in settings.benchmarks.glob("*")))
+        raise UsageError(
+            f"there is no benchmark run {benchmark_run!r} in {settings.home}.{meant} List them: docmind runs"
+        )
     return path
 
 

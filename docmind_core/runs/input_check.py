@@ -1,6 +1,6 @@
 """Checking a suite or a query set without running anything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import read_query_set
 from docmind_core.runs.blocks import plan_problems
 from docmind_core.runs.preflight import refuse_unready
+from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.suites.scorers import with_own_metrics
-from docmind_core.suites.suite import PROBLEMS_SHOWN_MAX, Suite, bundled_suite_names, load_suite
+from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
+from docmind_core.suites.suite_problems import NOT_GIVEN, PROBLEMS_SHOWN_MAX
 
 _GOLDS_NAMED = 5
 
@@ -54,7 +56,13 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
         return checked_query_set(load_query_set(path))
     if not is_there and path not in bundled_suite_names():
         raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
-    return _check_suite(read_suite(path), path, check_schedule)
+    try:
+        suite = read_suite(path)
+    except SuiteError as error:
+        if isinstance(error.rest, Suite):
+            raise _refused([*str(error).splitlines(), *_suite_problems(error.rest, path, check_schedule)[0]]) from error
+        raise
+    return _check_suite(suite, path, check_schedule)
 
 
 def checked_query_set(query_set: QuerySet) -> CheckedInput:
@@ -95,12 +103,33 @@ def _described(query_set: QuerySet) -> str:
 
 
 def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None) -> CheckedInput:
+    problems, query_sets, metrics = _suite_problems(suite, source, check_schedule)
+    if problems:
+        raise _refused(problems)
+    arms = f"{len(suite.arms)} {'arm' if len(suite.arms) == 1 else 'arms'}"
+    summary = f"suite {suite.name!r}: {arms} on {' and '.join(suite.query_sets)}; no problem found"
+    unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
+    measured = (f"metric {own.name}: {own.unit}, {own.range}, from {own.scorer}" for own in metrics)
+    return CheckedInput(summary=summary, notices=(*_missing_here(suite), *measured, *unnormalised))
+
+
+def _refused(problems: Sequence[str]) -> SuiteError:
+    hidden = len(problems) - PROBLEMS_SHOWN_MAX
+    more = [f"... and {hidden} more"] if hidden > 0 else []
+    return SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more]))
+
+
+def _suite_problems(
+    suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None
+) -> tuple[list[str], list[QuerySet], Sequence[OwnMetric]]:
+    """Return what is wrong with what a suite names, one line each, its query set, and the metrics of the user's."""
     # LangGraph is imported with the arms; a folder is checked without.
     from docmind_core.runs.suite_arms import suite_arm  # noqa: PLC0415
     from docmind_core.serving.profiles import engine_profile  # noqa: PLC0415
 
     problems: list[str] = []
     query_sets: list[QuerySet] = []
+    metrics: Sequence[OwnMetric] = ()
 
     def look(field: str, check: Callable[[], object]) -> None:
         try:
@@ -114,21 +143,14 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
         look("schedule", lambda: check_schedule(suite))
     if not suite.engine_is_remote:
         look("engine", lambda: engine_profile(suite.engine))
-    look("query_set", lambda: query_sets.append(load_query_set(suite.query_set)))
+    if suite.query_set != NOT_GIVEN:
+        look("query_set", lambda: query_sets.append(load_query_set(suite.query_set)))
     try:
         metrics = with_own_metrics(suite).defined_metrics
     except SuiteError as error:
         problems.extend(f"{source}: {line}" for line in str(error).splitlines())
     problems.extend(f"{source}: {problem}" for found in query_sets for problem in plan_problems(found.queries, suite))
-    if problems:
-        hidden = len(problems) - PROBLEMS_SHOWN_MAX
-        more = [f"... and {hidden} more"] if hidden > 0 else []
-        raise SuiteError("\n".join([*problems[:PROBLEMS_SHOWN_MAX], *more]))
-    arms = f"{len(suite.arms)} {'arm' if len(suite.arms) == 1 else 'arms'}"
-    summary = f"suite {suite.name!r}: {arms} on {' and '.join(suite.query_sets)}; no problem found"
-    unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
-    measured = (f"metric {own.name}: {own.unit}, {own.range}, from {own.scorer}" for own in metrics)
-    return CheckedInput(summary=summary, notices=(*_missing_here(suite), *measured, *unnormalised))
+    return problems, query_sets, metrics
 
 
 def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:

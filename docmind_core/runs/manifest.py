@@ -74,6 +74,7 @@ def run_facts(inputs: RunInputs, arm: str, *, engine_session: str | None) -> Row
         "git_sha": git_sha,
         "git_dirty": git_dirty,
         "conditions": conditions,
+        "price": json.dumps(suite.price.model_dump(exclude_none=True), sort_keys=True) if suite.price else None,
         "series_key": hashlib.sha256(conditions.encode()).hexdigest()[:16],
         "manifest": json.dumps(_manifest(inputs), sort_keys=True),
     }

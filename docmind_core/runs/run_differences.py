@@ -83,6 +83,7 @@ def shown_value(value: object) -> str:
 def _origins(row: Mapping[str, object]) -> dict[str, object]:
     manifest = _object(row.get("manifest"))
     found: dict[str, object] = {name: row.get(name) for name in ORIGINS if name not in OF_THE_RUN_ITSELF}
+    found["price"] = row.get("price")
     prompts = _object(manifest.get("prompts"))
     found |= {f"prompt {name}": value for name, value in prompts.items()}
     if not prompts:

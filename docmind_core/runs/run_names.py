@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 from docmind_core.runs.frozen_suite import read_frozen_suite, resume_command
 from docmind_core.runs.keys import benchmark_run_of, in_order, is_benchmark_run, suite_of
 from docmind_core.settings import Settings
@@ -26,8 +26,9 @@ def find_runs(settings: Settings, name: str) -> tuple[str, ...]:
     key = latest_benchmark_run(settings) if name == LATEST else benchmark_run_of(name)
     is_known = (settings.benchmarks / key).is_dir() or run_ids_of(settings.tables, key)
     if not is_benchmark_run(key) or not is_known:
+        meant = did_you_mean(name, _known_names(settings))
         raise UsageError(
-            f"there is no run {name!r} in {settings.home}. List them: docmind runs; or use latest or baseline"
+            f"there is no run {name!r} in {settings.home}.{meant} List them: docmind runs; or use latest or baseline"
         )
     if "." not in name:
         found = run_ids_of(settings.tables, key)
@@ -151,6 +152,12 @@ def latest_benchmark_run(settings: Settings, *, suite: str | None = None, before
     return ordered[-1]
 
 
+def _known_names(settings: Settings) -> list[str]:
+    runs = [path.stem for path in (settings.tables / "runs").glob("*.parquet")]
+    keys = [path.name for path in settings.benchmarks.glob("*")]
+    return [LATEST, BASELINE, *keys, *runs]
+
+
 def _unfinished(settings: Settings, key: str, name: str) -> str:
     try:
         arms = read_frozen_suite(settings, key).arms
@@ -159,4 +166,5 @@ def _unfinished(settings: Settings, key: str, name: str) -> str:
     if arm_of(name) in arms:
         return f"run {name} has not finished. Finish it: {resume_command(settings, key)}"
     known = ", ".join(arms) or ", ".join(map(arm_of, run_ids_of(settings.tables, key)))
-    return f"benchmark run {key} has no arm {arm_of(name)!r}; it has {known}"
+    meant = did_you_mean(arm_of(name), arms)
+    return f"benchmark run {key} has no arm {arm_of(name)!r}.{meant} It has {known}"

@@ -58,8 +58,14 @@ def benchmark_run_state(settings: Settings, benchmark_run: str) -> BenchmarkRunS
         )
     if state.finished:
         with suppress(OSError):  # the next list reads the run again
-            _listed(settings, benchmark_run).write_text(json.dumps({"marks": marks, "state": asdict(state)}), "utf-8")
+            keep_state(settings, state, marks)
     return state
+
+
+def keep_state(settings: Settings, state: BenchmarkRunState, marks: list[str] | None = None) -> None:
+    """Keep what was found of a finished run, as its files are now or were at `marks`."""
+    content = {"marks": marks or _marks(settings, state.benchmark_run), "state": asdict(state)}
+    _listed(settings, state.benchmark_run).write_text(json.dumps(content), "utf-8")
 
 
 def _kept_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 from docmind_core.serving.bundled_model import BUNDLED_MODEL, PreparedModel, prepare_bundled_model
 from docmind_core.serving.dialects import Dialect
 from docmind_core.serving.kv_budget import prepare_local_model
@@ -100,8 +100,8 @@ def engine_profile(name: str, settings: Settings | None = None) -> EngineProfile
     known = engine_profile_names(settings)
     if name not in known:
         raise UsageError(
-            f"there is no engine profile {name!r}. Known: {', '.join(known)}; or give the URL of a running engine. "
-            f"Your own go into {folder}"
+            f"there is no engine profile {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}; or give the "
+            f"URL of a running engine. Your own go into {folder}"
         )
     path = folder / f"{name}.yaml"
     if name not in _BUILDERS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.suites.plain_values import Count, Measure, PlainText, Switch
 from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
@@ -103,5 +103,6 @@ def _problem(path: Path, found: Mapping[str, Any], lines: Lines) -> str:
     said = found["msg"].removeprefix("Value error, ")
     if found["type"] == "extra_forbidden":
         model = GatePolicy if len(found["loc"]) == 1 else MetricPolicy
-        said = f"unknown key. Known: {', '.join(sorted(model.model_fields))}"
+        meant = did_you_mean(str(found["loc"][-1]), model.model_fields)
+        said = f"unknown key.{meant} Known: {', '.join(sorted(model.model_fields))}"
     return f"{path}{'' if line is None else f':{line}'}: {field}: {said}"

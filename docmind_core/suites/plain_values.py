@@ -1,9 +1,18 @@
 """The kinds of value that a suite holds, strict about what YAML would take for another one."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,1000}$")]
@@ -79,3 +88,40 @@ QuerySetNames = Annotated[
     AfterValidator(_each_once),
 ]
 """A query set, or several that are asked together."""
+
+
+class AlertOverride(BaseModel):
+    """What a suite may change about one alert rule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_n: Count | None = Field(default=None, ge=1)
+    test: str | None = None
+    for_evals: Count | None = Field(default=None, ge=1)
+
+
+class Price(BaseModel):
+    """What a run costs: per token, or per hour of the GPUs that it keeps busy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    prompt: Measure | None = Field(default=None, ge=0)
+    """For 1,000,000 prompt tokens."""
+    completion: Measure | None = Field(default=None, ge=0)
+    """For 1,000,000 completion tokens."""
+    cached: Measure | None = Field(default=None, ge=0)
+    """For 1,000,000 prompt tokens from the prefix cache; by default they cost what the others do."""
+    gpu_hour: Measure | None = Field(default=None, ge=0)
+    """For one hour of one GPU."""
+    gpus: Count | None = Field(default=None, ge=1)
+    """GPUs that the engine runs on."""
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+
+    @model_validator(mode="after")
+    def _refuse_halves(self) -> Self:
+        per_token, per_hour = (self.prompt, self.completion), (self.gpu_hour, self.gpus)
+        others = (per_hour, (*per_token, self.cached))
+        for whole, other in zip((per_token, per_hour), others, strict=True):
+            if None not in whole and not any(value is not None for value in other):
+                return self
+        raise ValueError("give prompt and completion, and cached if it has a price of its own; or gpu_hour and gpus")

@@ -1,8 +1,8 @@
 """The suite: what one benchmark runs, on what, and within which limits."""
 
 import re
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,15 +19,25 @@ from pydantic import (
     model_validator,
 )
 
-from docmind_core.errors import SuiteError, UsageError
+from docmind_core.errors import SuiteError, UsageError, did_you_mean
 from docmind_core.metrics.limit_problems import limit_problems
 from docmind_core.metrics.metric import Metric
 from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import checked_engine
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
-from docmind_core.suites.plain_values import KINDS, Concurrency, Count, Measure, PlainText, QuerySetNames, Switch
-from docmind_core.suites.plain_yaml import Lines, PlainYamlError, read_plain_yaml
+from docmind_core.suites.plain_values import (
+    AlertOverride,
+    Concurrency,
+    Count,
+    Measure,
+    PlainText,
+    Price,
+    QuerySetNames,
+    Switch,
+)
+from docmind_core.suites.plain_yaml import PlainYamlError, read_plain_yaml
+from docmind_core.suites.suite_problems import problem_lines, without_problems
 from docmind_core.suites.systems import SystemName, SystemSpec
 
 Level = Literal["fast", "balanced", "thorough"]
@@ -37,18 +47,7 @@ Strategy = Literal["keyword_search", "semantic_search", "hybrid_search"]
 LANGUAGES_WITHOUT_STEMMER = ("chinese", "korean", "none")
 """The two that have stop words alone, and `none`, which fits every language."""
 SUITE_BYTES_MAX = 64 * 1024
-PROBLEMS_SHOWN_MAX = 50
 REPLICATES_MAX = 100
-
-
-class AlertOverride(BaseModel):
-    """What a suite may change about one alert rule."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    min_n: Count | None = Field(default=None, ge=1)
-    test: str | None = None
-    for_evals: Count | None = Field(default=None, ge=1)
 
 
 class Suite(BaseModel):
@@ -101,6 +100,7 @@ class Suite(BaseModel):
     min_n: Count | None = Field(default=None, ge=1)
     claim_without_ledger: Switch = False
     """A saving may be claimed though the ledger could not be balanced; the report says so. A wrong ledger never."""
+    price: Price | None = None
     alerts: dict[str, AlertOverride] = Field(default_factory=dict)
     schedule: str | None = None
     """Cron expression; the schedule exists in Dagster and is stopped until it is started."""
@@ -224,16 +224,23 @@ def load_suite(name_or_path: str) -> Suite:
     except OSError as error:  # a name that is too long, a folder that is closed
         raise UsageError(f"{name_or_path} can't be reached: {error.strerror}.") from error
     if not is_file:
-        known, close = ", ".join(bundled_suite_names()), get_close_matches(name_or_path, bundled_suite_names(), n=1)
-        meant = f" Did you mean {close[0]}?" if close else ""
+        known, meant = ", ".join(bundled_suite_names()), did_you_mean(name_or_path, bundled_suite_names())
         raise UsageError(
             f"there is no suite {name_or_path!r}.{meant} Name a bundled one ({known}) or the path of a YAML file."
         )
-    suite = parse_suite(_read_text(path), source=str(path))
-    systems = {name: system.placed_in(path.parent.resolve()) for name, system in suite.systems.items()}
-    sets = tuple(absolute_query_set(named, path.parent) for named in suite.query_sets)
+    try:
+        return _placed_in(path.parent, parse_suite(_read_text(path), source=str(path)))
+    except SuiteError as error:
+        if isinstance(error.rest, Suite):
+            error.rest = _placed_in(path.parent, error.rest)
+        raise
+
+
+def _placed_in(folder: Path, suite: Suite) -> Suite:
+    systems = {name: system.placed_in(folder.resolve()) for name, system in suite.systems.items()}
+    sets = tuple(absolute_query_set(named, folder) for named in suite.query_sets)
     query_set = sets[0] if len(sets) == 1 else sets
-    metrics = tuple(absolute_reference(reference_of(entry), path.parent) for entry in suite.metrics)
+    metrics = tuple(absolute_reference(reference_of(entry), folder) for entry in suite.metrics)
     return suite.model_copy(update={"query_set": query_set, "systems": systems, "metrics": metrics})
 
 
@@ -266,16 +273,21 @@ def parse_suite(text: str, *, source: str) -> Suite:
         raise SuiteError(f"{where}: {error}") from error
     if not isinstance(content, dict):
         raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
+    found: list[Any] = []
+    suite: Suite | None = None
     try:
         suite = Suite.model_validate(content)
-        found: list[Any] = [{"type": "limit", "loc": at, "msg": problem} for at, problem in limit_problems_of(suite)]
     except ValidationError as error:
         found = error.errors(include_url=False)
-    if not found:
-        return suite
-    hidden = len(found) - PROBLEMS_SHOWN_MAX
-    more = [f"... and {hidden} more"] if hidden > 0 else []
-    raise SuiteError("\n".join([*_problems(source, found[:PROBLEMS_SHOWN_MAX], lines), *more]))
+        with suppress(ValidationError):
+            suite = Suite.model_validate(without_problems(content, found))
+    if suite is not None:
+        found += [{"type": "limit", "loc": at, "msg": problem} for at, problem in limit_problems_of(suite)]
+        if not found:
+            return suite
+    refused = SuiteError(problem_lines(source, found, lines, Suite.model_fields))
+    refused.rest = suite
+    raise refused
 
 
 def limit_problems_of(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -283,18 +295,3 @@ def limit_problems_of(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:
     alerts = {name: (alert.test, alert.min_n or suite.min_n) for name, alert in suite.alerts.items()}
     is_loaded = len(suite.defined_metrics) == len(suite.metrics)
     yield from limit_problems(suite.limits, alerts, suite.own_metrics if is_loaded else None)
-
-
-def _problems(source: str, errors: Iterable[Any], lines: Lines) -> Iterable[str]:
-    for problem in errors:
-        line = lines.of(problem["loc"])
-        where = source if line is None else f"{source}:{line}"
-        parts = (part for part in problem["loc"] if part not in KINDS)
-        field = ".".join(ascii(str(part))[1:-1][:80] for part in parts) or "suite"
-        if problem["type"] == "extra_forbidden":
-            fields = SystemSpec.model_fields if problem["loc"][0] == "systems" else Suite.model_fields
-            close = get_close_matches(str(problem["loc"][-1]), fields, n=1)
-            known = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(fields))}"
-            yield f"{where}: {field}: unknown key. {known}"
-        else:
-            yield f"{where}: {field}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,7 +1,7 @@
 """Tables, views and macros in a database, and the rows of segments in them."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import resources
@@ -11,7 +11,7 @@ import duckdb
 
 from docmind_core.errors import StoreError
 from docmind_core.tables.broken_rows import SegmentRows, broken_row, broken_segment, quoted, rows_of
-from docmind_core.tables.definitions import Table, View
+from docmind_core.tables.definitions import FROM_RUNS, Table, View
 from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import locked
@@ -33,6 +33,13 @@ _AT_ONCE = 64
 """Runs whose files are open at once."""
 
 
+SCALARS = {
+    "known_runs": "run_ids",
+    "token_cost": "price, prompt_tokens, cached_tokens, completion_tokens",
+}
+"""Macros of the schema `store` that views and macros share, with their parameters."""
+
+
 def sql_text(name: str) -> str:
     """Return the query in `sql/<name>.sql`."""
     return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
@@ -48,14 +55,15 @@ def create(connection: duckdb.DuckDBPyConnection, *, stored: bool) -> None:
     connection.execute("create schema store")
     for table in (*TABLES.values(), SEGMENTS):
         connection.execute(_create_table(table))
+    for name, parameters in SCALARS.items():
+        connection.execute(f"create macro store.{name}({parameters}) as {sql_text(name)}")
     public = {view.name for view in VIEWS}
     for view in STORED:
         query = sql_text(view.name)
         form = f"table store.{view.name} as from ({query}) limit 0" if stored else f"view store.{view.name} as {query}"
         connection.execute(f"create {form}")
         if view.name in public:
-            order = f" order by {view.order}" if view.order else ""
-            connection.execute(f"create view {view.name} as from store.{view.name}{order}")
+            connection.execute(f"create view {view.name} as {_of_stored(view)}")
     for view in VIEWS:
         if view not in STORED:
             connection.execute(f"create view {view.name} as {sql_text(view.name)}")
@@ -67,7 +75,7 @@ def create(connection: duckdb.DuckDBPyConnection, *, stored: bool) -> None:
 @cache
 def definitions() -> str:
     """Return a digest of all that `create` and `describe` write: a file with another one has to be built again."""
-    queries = [sql_text(named.name) for named in (*VIEWS, *STORED, *MACROS)]
+    queries = [sql_text(named.name) for named in (*VIEWS, *STORED, *MACROS)] + [*map(sql_text, SCALARS)]
     described = repr(([*TABLES.values(), SEGMENTS], VIEWS, STORED, MACROS, queries))
     return hashlib.sha256(described.encode()).hexdigest()
 
@@ -177,10 +185,10 @@ def describe(connection: duckdb.DuckDBPyConnection) -> None:
         texts = {name: text for name, (_, text) in table.columns.items()}
         _comment(connection, "table", table.name, f"{table.comment}. Key: {', '.join(table.key)}", texts)
     for view in STORED:
-        _check_columns(connection, f"store.{view.name}", view)
-        _comment(connection, "table", f"store.{view.name}", f"Stored: {view.comment}", view.columns)
+        _check_columns(connection, f"store.{view.name}", view.stored_columns)
+        _comment(connection, "table", f"store.{view.name}", f"Stored: {view.comment}", view.stored_columns)
     for view in VIEWS:
-        _check_columns(connection, view.name, view)
+        _check_columns(connection, view.name, view.columns)
         _comment(connection, "view", view.name, view.comment, view.columns)
     for macro in MACROS:
         connection.execute(f"comment on macro table {macro.name} is {_literal(macro.comment)}")
@@ -192,10 +200,18 @@ def _create_table(table: Table) -> str:
     return f"create table {table.name} ({', '.join(lines)})"
 
 
-def _check_columns(connection: duckdb.DuckDBPyConnection, name: str, view: View) -> None:
+def _of_stored(view: View) -> str:
+    """Return the query of a view over its stored rows, with what `runs` says of each run."""
+    columns = ", ".join(f"{'r' if name in FROM_RUNS else 's'}.{quoted(name)}" for name in view.columns)
+    runs = f"select run_id, {', '.join(FROM_RUNS)} from runs"
+    order = f" order by {view.order}" if view.order else ""
+    return f"select {columns} from store.{view.name} as s join ({runs}) as r using (run_id){order}"
+
+
+def _check_columns(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str]) -> None:
     found = [row[0] for row in connection.execute(f"describe {name}").fetchall()]
-    if found != list(view.columns):
-        raise StoreError(f"view {name} has the columns {found}, its description has {list(view.columns)}")
+    if found != list(columns):
+        raise StoreError(f"view {name} has the columns {found}, its description has {list(columns)}")
 
 
 def _comment(

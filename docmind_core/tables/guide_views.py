@@ -99,11 +99,10 @@ METRIC_HISTORY = View(
     comment="One row is a metric of a run in its series: all runs with the same runs.conditions",
     columns={
         "series_key": "Runs with the same key are comparable over time",
-        "suite": "Name of the suite",
+        "suite": ARM_COLUMNS["suite"],
         "metric": "Name from the catalogue, docs/metrics.md",
         **ARM_COLUMNS,
         "run_number": "Place of the benchmark run in this home, from 1: the order of the series",
-        "started_at": "UTC start of the run",
         "value": "In the metric's unit: mean over queries for quality, sum for tokens, percentile for times",
         "n": "Query runs in the value; for calls and agents, their number",
         "missing_because": "Why there is no value",
@@ -132,5 +131,18 @@ MACROS = (
         comment="Two runs over the same queries: from compare('BASELINE_RUN_ID', 'CANDIDATE_RUN_ID'). One row is a "
         "metric x agent x slice: n queries with a value in both, clusters, both means, difference with its standard "
         "error clustered by cluster_id (NULL in one cluster), log_ratio for tokens. Tests and verdicts: comparisons",
+    ),
+    Macro(
+        name="query_flips",
+        parameters="a, b",
+        comment="The queries that run b passes more or less often than run a, broken ones first: from "
+        "query_flips('RUN_ID_A', 'RUN_ID_B'). passed_a and passed_b are shares of the replicates, answers_a and "
+        "answers_b lists, change is broke or fixed",
+    ),
+    Macro(
+        name="run_changes",
+        parameters="a, b",
+        comment="What differs between two runs: from run_changes('RUN_ID_A', 'RUN_ID_B'). kind is condition (what "
+        "numbers depend on) or origin (what a change may come from: commit, prompts, versions, price)",
     ),
 )

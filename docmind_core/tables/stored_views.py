@@ -11,6 +11,7 @@ from docmind_core.tables.views import (
     REPLICATE_FLIPS,
     REPLICATE_SUMMARY,
     TOKEN_EFFICIENCY,
+    WHERE_TIME_GOES,
 )
 
 _RUN_ID = {"run_id": RUN_COLUMN["run_id"][1]}
@@ -65,7 +66,7 @@ RUN_ORIGINS = View(
     comment="One row is a run and a thing that a regression may come from, though it is not a condition of a series",
     columns={
         **_RUN_ID,
-        "field": "git_sha, git_dirty, prompt_hash, engine_version, or package, plugin or system and its name",
+        "field": "git_sha, git_dirty, prompt_hash, engine_version, price, or package, plugin or system and its name",
         "value": "Its value in the run; hashes are cut to 12 characters",
     },
 )
@@ -74,6 +75,37 @@ SCORER_VERSIONS = View(
     name="scorer_versions",
     comment="One row is a run and a metric: the version of what scored it",
     columns={**_RUN_ID, "metric": "Name from the catalogue", "version": "Version, or several with commas"},
+)
+
+TOKEN_DAYS = View(
+    name="token_days",
+    comment="One row is a run and a UTC day: what tokens_by_day adds up over the runs",
+    columns={
+        **_RUN_ID,
+        "day": "UTC day on which the calls were sent",
+        "calls": "Attempts of model calls, of every phase",
+        "calls_without_tokens": "Of them, those whose usage is unknown",
+        "calls_without_cached": "Of them, those that do not say how many tokens were cached",
+        "prompt_tokens": "Sum over the calls that have it",
+        "completion_tokens": "Sum over the calls that have it",
+        "cached_tokens": "Sum over the calls that have it",
+        "billed_tokens": "Sum over the calls that have it",
+        "unmeasured_tokens": "Of billed_tokens, those of warm-up and of queries that were asked again",
+        "missing_because": "Why the usage of a call is unknown",
+        "cached_missing_because": "Why the cached tokens of a call are unknown",
+    },
+)
+
+GPU_ENERGY = View(
+    name="gpu_energy",
+    comment="One row is a run: the energy of its GPUs while it was at work",
+    columns={
+        **_RUN_ID,
+        "gpus": "GPUs that were sampled",
+        "sampled_s": "Seconds between the samples that count, of the GPU with the fewest",
+        "missing_because": "no_gpu, not_supported, not_sampled, implausible, or n_too_small: below 10 s",
+        "gpu_energy_j": "Joules of all GPUs, idle power included",
+    },
 )
 
 STORED = (
@@ -92,5 +124,8 @@ STORED = (
     TIME_REASONS,
     RUN_ORIGINS,
     SCORER_VERSIONS,
+    WHERE_TIME_GOES,
+    TOKEN_DAYS,
+    GPU_ENERGY,
 )
 """In an order in which each can ask those before it. A row depends on its run alone."""

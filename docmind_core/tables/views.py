@@ -67,7 +67,7 @@ LEDGER_BALANCE = View(
     order="run_id, engine_session",
     comment="One row is an engine session of a run: tokens we booked against tokens the engine counted",
     columns={
-        "run_id": ARM_COLUMNS["run_id"],
+        **ARM_COLUMNS,
         "engine_session": "Engine process: its counters restart with it",
         "ledger_prompt_tokens": "Sum over our calls, warm-up included; unknown usage counts as 0 here",
         "engine_prompt_tokens": "Growth of the engine's counter prompt_tokens; NULL when it was not read",
@@ -187,6 +187,80 @@ VOTE_SUMMARY = View(
     },
 )
 
+TOKENS_BY_DAY = View(
+    name="tokens_by_day",
+    comment="One row is a UTC day, a suite, a model and a price: what all its calls used, in tokens and money",
+    columns={
+        "day": "UTC day on which the calls were sent",
+        "suite": "Name of the suite",
+        "model": "Model that the engine served",
+        "runs": "Runs (arms) with a call on that day",
+        "calls": "Attempts of model calls: measured, warm-up, interrupted, judge",
+        "calls_without_tokens": "Of them, those whose usage is unknown",
+        "prompt_tokens": "Their sum; NULL when the usage of one call is unknown",
+        "completion_tokens": "Their sum; NULL when the usage of one call is unknown",
+        "cached_tokens": "Prompt tokens from the prefix cache; NULL when one call does not say",
+        "billed_tokens": "prompt_tokens + completion_tokens; NULL when the usage of one call is unknown",
+        "known_billed_tokens": "The same over the calls whose usage is known: at least so many",
+        "unmeasured_tokens": "Of known_billed_tokens, those of warm-up and of queries that were asked again",
+        "missing_because": "Why a sum of tokens is NULL",
+        "cached_missing_because": "Why cached_tokens is NULL",
+        "cost": "Of all calls, at the price of the suite; NULL with cost_missing_because",
+        "currency": "Currency of the price",
+        "cost_missing_because": "no_price, per_gpu_hour, or why the tokens are unknown",
+    },
+)
+
+QUERY_COSTS = View(
+    name="query_costs",
+    comment="One row is a query run: its cost at the price of its suite; warm-up left out",
+    columns={
+        **ARM_COLUMNS,
+        "query_id": "Id of the query in its query set",
+        "replicate": "Repetition of the query, from 0",
+        "billed_tokens": "prompt_tokens + completion_tokens; NULL when the usage of one call is unknown",
+        "cost": "At the price per token; cached tokens at their own price where it has one",
+        "currency": "Currency of the price",
+        "cost_missing_because": "no_price, per_gpu_hour (known of a whole run alone), or why the tokens are unknown",
+    },
+)
+
+RUN_COSTS = View(
+    name="run_costs",
+    comment="One row is a run: the cost of its measured queries, and the energy of its GPUs where it was measured",
+    columns={
+        **ARM_COLUMNS,
+        "query_runs": "Query runs, warm-up left out",
+        "passed": "Of them, those that passed; NULL where the passing of one is unknown",
+        "cost": "At the price of the suite: per token, or gpu_hour x gpus x the hours that the run took",
+        "cost_per_query": "cost / query_runs",
+        "cost_per_correct": "cost / passed",
+        "currency": "Currency of the price",
+        "cost_missing_because": "no_price, resumed (hours unknown), or why the tokens are unknown",
+        "cost_per_correct_missing_because": "The same, not_scored, or no_correct",
+        "gpu_energy_j": "Growth of the GPUs' energy counters while the run was at work, joules; idle power included",
+        "gpu_joules_per_query": "gpu_energy_j / query_runs, joules",
+        "gpu_joules_per_correct": "gpu_energy_j / passed, joules",
+        "energy_missing_because": "no_gpu, not_supported, not_sampled, implausible, or n_too_small: below 10 s",
+    },
+)
+
+WHERE_TIME_GOES = View(
+    name="where_time_goes",
+    order="benchmark_run, arm, seconds_per_query desc",
+    comment="Eight rows are a run: the parts of the wall time of its queries, which add up to it",
+    columns={
+        **ARM_COLUMNS,
+        "part": "decode, first_token (the engine's queue and the prefill), model_call (without a first token), tool, "
+        "retrieval, queue (for a place among the calls in flight), backoff, or not_attributed: what nothing measured. "
+        "Of several at once the first in this order counts",
+        "seconds_per_query": "Mean over the query runs, seconds; NULL with missing_because",
+        "share_ratio": "Share of their wall time, in [0, 1]",
+        "n_queries": "Query runs with times: resumed ones and warm-up are left out",
+        "missing_because": "Why there is no time: resumed or failed_run",
+    },
+)
+
 VIEWS = (
     QUALITY_SUMMARY,
     REPLICATE_FLIPS,
@@ -198,6 +272,10 @@ VIEWS = (
     CACHE_SUMMARY,
     VOTE_SUMMARY,
     ABLATION,
+    WHERE_TIME_GOES,
+    TOKENS_BY_DAY,
+    QUERY_COSTS,
+    RUN_COSTS,
     *GUIDE_VIEWS,
     OPEN_ALERTS,
     ALERTING_HEALTH,

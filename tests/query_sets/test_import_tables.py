@@ -99,7 +99,7 @@ def test_each_field_of_a_mapping_is_kept(tmp_path):
         (GOOD, ("query=question",), "no column 'question' for query; the columns are Frage, Antwort"),
         (GOOD, ("answers=Antwort",), "say which column is which: --map query=Frage,answers=Antwort; the columns"),
         (GOOD, ("query:Frage",), "--map takes FIELD=COLUMN pairs such as query=question"),
-        (GOOD, ("question=Frage",), "unknown field 'question' in --map; choose from query, query_id, answers"),
+        (GOOD, ("question=Frage",), "unknown field 'question' in --map. Choose from query, query_id, answers"),
         (GOOD, ("query=Frage", "query=Antwort"), "--map names the field query twice"),
         ("Frage,Antwort\n", MAP, "x.csv contains no records"),
         ("", MAP, "x.csv contains no records"),

@@ -22,7 +22,12 @@ ARMS = ("naive_supervisor", "tuned")
 def rows_of(run_id: str, day: int) -> dict[str, list[dict[str, object]]]:
     """One arm of a night: q1 passes, q2 only with `tuned`, q3 fails."""
     run = make_run_row(
-        run_id, started_at=datetime(2026, 11, day, 2, tzinfo=UTC), run_number=day, series_key=run_id.split(".")[1]
+        run_id,
+        started_at=datetime(2026, 11, day, 2, tzinfo=UTC),
+        run_number=day,
+        series_key=run_id.split(".")[1],
+        git_sha=f"{day}",
+        price='{"currency": "USD", "completion": 0.6, "prompt": 0.15}',
     )
     passed = {"q1": 1.0, "q2": float("tuned" in run_id), "q3": None}
     return {
@@ -32,6 +37,20 @@ def rows_of(run_id: str, day: int) -> dict[str, list[dict[str, object]]]:
             for query, value in passed.items()
         ],
         "llm_calls": [make_call_row(f"c-{query}", run_id, query_id=query) for query in passed],
+        "spans": [
+            {
+                "run_id": run_id,
+                "query_id": query,
+                "replicate": 0,
+                "span_id": op,
+                "op": op,
+                "t0": 0,
+                "t1": end,
+                "status": "ok",
+            }
+            for query in passed
+            for op, end in (("invoke_workflow", 2_000_000_000), ("retrieval", 500_000_000))
+        ],
         "measurements": [
             {
                 "run_id": run_id,
@@ -70,8 +89,8 @@ def results(tmp_path_factory) -> Settings:
     return settings
 
 
-def test_there_are_twelve_recipes():
-    assert len(RECIPES) == 12
+def test_there_are_fourteen_recipes():
+    assert len(RECIPES) == 14
 
 
 @pytest.mark.parametrize(("title", "sql"), RECIPES, ids=[title for title, _ in RECIPES])

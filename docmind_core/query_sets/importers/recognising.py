@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 from docmind_core.query_sets.importers.beir import BEIR
 from docmind_core.query_sets.importers.domain_sets import FINANCEBENCH, PUBMEDQA, RAGEVAL
 from docmind_core.query_sets.importers.format import Format
@@ -45,8 +45,8 @@ def find_format(name: str) -> Format:
     for found in (*FORMATS, TABLE):
         if found.name == name:
             return found
-    names = ", ".join(found.name for found in (*FORMATS, TABLE))
-    raise UsageError(f"unknown format {name!r}; choose from {names}")
+    names = [found.name for found in (*FORMATS, TABLE)]
+    raise UsageError(f"unknown format {name!r}.{did_you_mean(name, names)} Choose from {', '.join(names)}")
 
 
 def recognised(source: Source) -> Format | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from docmind_core.errors import UsageError
+from docmind_core.errors import UsageError, did_you_mean
 from docmind_core.query_sets.importers.draft import Draft
 from docmind_core.query_sets.importers.field_values import Record, blank, first_of, listed, written
 from docmind_core.query_sets.importers.format import Format
@@ -39,7 +39,8 @@ def parsed_mapping(texts: Iterable[str]) -> dict[str, str]:
         if not equals or not column:
             raise UsageError(f"--map takes FIELD=COLUMN pairs such as query=question,answers=reference, got {pair!r}")
         if field not in FIELDS:
-            raise UsageError(f"unknown field {field!r} in --map; choose from {', '.join(FIELDS)}")
+            meant = did_you_mean(field, FIELDS)
+            raise UsageError(f"unknown field {field!r} in --map.{meant} Choose from {', '.join(FIELDS)}")
         if field in mapping:
             raise UsageError(f"--map names the field {field} twice")
         mapping[field] = column

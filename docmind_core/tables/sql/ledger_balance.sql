@@ -134,6 +134,8 @@ sides as (
         coalesce(own_requests, 0) as own_requests,
         coalesce(finished_requests, 0) as finished_requests,
         coalesce(unattributed_calls, 0) as unattributed_calls,
+        runs.benchmark_run,
+        runs.arm,
         runs.system is not null as is_of_user,
         coalesce(runs.queries_without_calls, 0) as queries_without_calls,
         engine_requests,
@@ -233,6 +235,8 @@ suspects as (
 )
 select
     run_id,
+    benchmark_run,
+    arm,
     engine_session,
     ledger_prompt_tokens,
     engine_prompt_tokens,

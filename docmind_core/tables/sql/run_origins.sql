@@ -1,6 +1,6 @@
 -- One row per run and thing that a regression may come from, though it is not a condition of a series: its value in the run.
-select run_id, unnest(['git_sha', 'git_dirty', 'prompt_hash', 'engine_version']) as field,
-    unnest([left(git_sha, 12), git_dirty::varchar, left(prompt_hash, 12), engine_version]) as value
+select run_id, unnest(['git_sha', 'git_dirty', 'prompt_hash', 'engine_version', 'price']) as field,
+    unnest([left(git_sha, 12), git_dirty::varchar, left(prompt_hash, 12), engine_version, price]) as value
 from runs
 union all by name
 select

@@ -1,0 +1,127 @@
+"""A recorded benchmark run: the tables of a real one, packed small, for a home that has no engine to make its own."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from docmind_core.errors import UsageError
+from docmind_core.runs.frozen_suite import read_frozen_suite
+from docmind_core.runs.keys import NUMBER, benchmark_run_of, run_id_of
+from docmind_core.runs.run_states import BenchmarkRunState, keep_state
+from docmind_core.settings import Settings
+from docmind_core.tables.schema import TABLES
+from docmind_core.tables.segments import read_segment, run_ids_of, segment_path
+
+FACTS = "recording.json"
+"""What a recording says of itself; in a home that was unpacked from one, too."""
+_SUITES = ("suite.yaml", "source.yaml")
+_LEVEL = 19
+"""Of zstd: it is packed once, and unpacked in a moment."""
+
+
+def bundled_recording() -> Traversable:
+    """Return the folder of the recording that comes with the package."""
+    return resources.files("docmind_core.runs") / "recording"
+
+
+def pack(settings: Settings, benchmark_run: str, folder: Path) -> Mapping[str, Any]:
+    """Write a finished benchmark run into `folder`, one Parquet file per table, and return what it says of itself.
+
+    Raises:
+        UsageError: If the run has no finished arm.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    run_ids = run_ids_of(settings.tables, benchmark_run)
+    if not run_ids:
+        raise UsageError(f"{benchmark_run} has no finished arm in {settings.home}. List the runs: docmind runs")
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in TABLES:
+        paths = [path for run_id in run_ids if (path := segment_path(settings.tables, table, run_id)).exists()]
+        parts = [part for path in paths if (part := pq.read_table(path, partitioning=None)).num_rows]
+        if parts:
+            whole = pa.concat_tables(parts, promote_options="default")
+            pq.write_table(whole, folder / f"{table}.parquet", compression="zstd", compression_level=_LEVEL)
+    for name in _SUITES:
+        (folder / name).write_bytes((settings.benchmarks / benchmark_run / name).read_bytes())
+    facts = _facts(settings, run_ids)
+    (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    return facts
+
+
+def unpack(recording: Traversable, settings: Settings) -> str:
+    """Put a recording into a home that has none of its own runs; return the key of its benchmark run.
+
+    Doing it again writes the same files.
+
+    Raises:
+        UsageError: If the home holds another benchmark run.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    facts = json.loads((recording / FACTS).read_text("utf-8"))
+    key = str(facts["benchmark_run"])
+    others = {path.name for path in settings.benchmarks.glob("*")} - {key}
+    if others:
+        raise UsageError(f"{settings.home} holds benchmark runs of yours. Name another folder: docmind demo FOLDER")
+    settings.make_home()
+    frozen = settings.benchmarks / key
+    frozen.mkdir(parents=True, exist_ok=True)
+    for name in _SUITES:
+        (frozen / name).write_bytes((recording / name).read_bytes())
+    (frozen / NUMBER).write_text("1", "ascii")
+    (settings.home / FACTS).write_text(json.dumps(facts), "utf-8")
+    for table in TABLES:
+        if (packed := recording / f"{table}.parquet").is_file():
+            with packed.open("rb") as file:
+                whole = pq.read_table(file)
+            for run_id in facts["run_ids"]:
+                rows = whole.filter(pc.equal(whole["run_id"], run_id))
+                path = segment_path(settings.tables, table, run_id)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pq.write_table(rows, path, compression="zstd")
+    keep_state(settings, _state(settings, key))
+    return key
+
+
+def recorded_note(settings: Settings) -> str | None:
+    """Return when, from which commit and on what machine the runs of a home were recorded; None for runs of its own."""
+    path = settings.home / FACTS
+    if not path.is_file():
+        return None
+    facts = json.loads(path.read_text("utf-8"))
+    machine = ", ".join(str(facts["machine"][name]) for name in ("processor", "gpus") if facts["machine"].get(name))
+    size = f"{facts['machine'].get('cores')} cores, {facts['machine'].get('memory_gib')} GiB"
+    return (
+        f"A recorded run: made on {facts['recorded_at'][:10]} from commit {(facts['commit'] or 'unknown')[:12]}, on "
+        f"{machine}, {size}; not on this machine."
+    )
+
+
+def _facts(settings: Settings, run_ids: tuple[str, ...]) -> dict[str, Any]:
+    first = read_segment(settings.tables, "runs", run_ids[0])[0]
+    started = first["started_at"]
+    assert isinstance(started, datetime)
+    return {
+        "benchmark_run": benchmark_run_of(run_ids[0]),
+        "run_ids": list(run_ids),
+        "recorded_at": started.replace(tzinfo=UTC).isoformat(),
+        "commit": first["git_sha"],
+        "model": first["model"],
+        "machine": json.loads(str(first["manifest"]))["hardware"],
+    }
+
+
+def _state(settings: Settings, key: str) -> BenchmarkRunState:
+    suite = read_frozen_suite(settings, key)
+    runs = [read_segment(settings.tables, "runs", run_id_of(key, arm))[0] for arm in suite.arms]
+    total = sum(int(str(run["expected_queries"])) for run in runs)
+    return BenchmarkRunState(
+        benchmark_run=key, suite=suite.name, arms=suite.arms, finished=True, queries_done=total, queries_total=total
+    )
