@@ -19,7 +19,7 @@ from dagster_project.sensors.started_benchmarks import LAUNCHED_BY_TAG
 from dagster_project.stops import canceled_when_stopped
 from docmind_core.errors import RunError
 from docmind_core.runs.frozen_suite import resume_command
-from docmind_core.runs.progress import RunObserver
+from docmind_core.runs.progress import RunObserver, SilentObserver
 from docmind_core.settings import Settings
 
 # Everything stays in Dagster's event log; the terminal shows our own lines.
@@ -50,6 +50,20 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
                 tags={LAUNCHED_BY_TAG: "command line"},
                 resources={"store": StoreResource(home=str(settings.home)), "observers": GivenObserver(observer)},
             )
+
+
+def materialize_recorded(settings: Settings, benchmark_run: str) -> None:
+    """Let Dagster know a run that was unpacked: its database, its report, and what both show in the UI."""
+    with open_instance(settings, keeps_output=False) as instance, _quiet_event_log():
+        add_benchmark_run(instance, benchmark_run)
+        defs.resolve_job_def("benchmark").execute_in_process(
+            run_config=_QUIET,
+            instance=instance,
+            partition_key=benchmark_run,
+            asset_selection=[dg.AssetKey("metrics_database"), dg.AssetKey("performance_report")],
+            tags={LAUNCHED_BY_TAG: "docmind demo"},
+            resources={"store": StoreResource(home=str(settings.home)), "observers": GivenObserver(SilentObserver())},
+        )
 
 
 def _tell_of_dead_runs(

@@ -1,8 +1,10 @@
-"""Record the run that `docmind demo` shows: python -m scripts.record_demo HOME [BENCHMARK_RUN]
+"""Record the run that `docmind demo` shows.
+
+    python -m scripts.record_demo HOME [BENCHMARK_RUN]
 
 Takes a finished run of `make bench` out of a home, by default its latest, and writes it to
-docmind_core/runs/recording: Parquet, at most 500 kB, with its date, its commit and its machine. Refused where a text of it
-names a folder of the home's machine or its host.
+docmind_core/runs/recording: Parquet, at most 500 kB, with its date, its commit and its machine. Refused where a
+text of it names a folder of the home's machine or its host.
 """
 
 import platform

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from dagster_project.cli.result_formats import write_json
-from dagster_project.cli.terminal_text import print_table
+from dagster_project.cli.terminal_text import print_rows, print_table
 from docmind_core.alerts.listing import (
     alerting_health,
     ended_alerts,
@@ -65,7 +64,7 @@ def print_open_alerts_as_json(settings: Settings) -> None:
         [*(row[name] for name in COLUMNS), row["age_h"], row["fingerprint"] in silenced]
         for row in open_alerts(settings)
     ]
-    write_json((*COLUMNS, "age_h", "silenced"), rows)
+    print_rows((*COLUMNS, "age_h", "silenced"), rows, as_json=True)
 
 
 def _print_ended(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from dagster_project.cli.terminal_text import say
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 
 @click.group()
@@ -19,7 +19,7 @@ def alerts() -> None:
 
 
 @alerts.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects: the open alerts.")
+@json_option
 def list_alerts(as_json: bool) -> None:
     """List the alerts that are pending or firing, and whether the alerting itself is alive.
 
@@ -70,41 +70,46 @@ def silence(
     )
 
 
+_EVENT = ("changed_at", "from_state", "to_state", "benchmark_run", "value", "peak")
+_VALUES = ("value", "value_low", "value_high", "n", "threshold", "reason")
+_EVALUATION = ("evaluated_at", "benchmark_run", "outcome", *_VALUES)
+_DELIVERY = ("attempted_at", "benchmark_run", "seq", "channel", "status", "error")
+
+
+def _print_objects(objects: list[dict[str, object]]) -> None:
+    """Print objects whose keys differ; a key that one lacks is null."""
+    keys = list(dict.fromkeys(name for one in objects for name in one))
+    print_rows(keys, [[one.get(name) for name in keys] for one in objects], as_json=True)
+
+
 @alerts.command()
 @click.argument("alert_id", metavar="ID")
-def show(alert_id: str) -> None:
+@json_option
+def show(alert_id: str, as_json: bool) -> None:
     """Show the history of an alert, newest first.
 
     ID is the one that `docmind alerts list` shows, or its beginning.
 
     \b
-    Example:
+    Examples:
       docmind alerts show 3f2a
+      docmind alerts show 3f2a --json
     """
     from dagster_project.cli.terminal_text import print_table
     from docmind_core.alerts.listing import alert_history
     from docmind_core.settings import load_settings
 
     history = alert_history(load_settings(), alert_id)
+    if as_json:
+        kinds = {"event": history.events, "evaluation": history.evaluations, "delivery": history.deliveries}
+        _print_objects([{"kind": kind, **dict(row)} for kind, found in kinds.items() for row in found])
+        return
     first = history.evaluations[0]
     say(f"{first['rule_id']} {first['labels']} ({first['severity']})")
     shown = {
-        "Events": (history.events, ("changed_at", "from_state", "to_state", "benchmark_run", "value", "peak")),
-        "Evaluations": (
-            history.evaluations,
-            (
-                "evaluated_at",
-                "benchmark_run",
-                "outcome",
-                "value",
-                "value_low",
-                "value_high",
-                "n",
-                "threshold",
-                "reason",
-            ),
-        ),
-        "Deliveries": (history.deliveries, ("attempted_at", "benchmark_run", "seq", "channel", "status", "error")),
+        "Events": (history.events, _EVENT),
+        "Evaluations": (history.evaluations, _EVALUATION),
+        "Deliveries": (history.deliveries, _DELIVERY),
     }
     for title, (rows, names) in shown.items():
         click.echo(f"\n{title}")

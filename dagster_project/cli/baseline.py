@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli import completion
+from dagster_project.cli.terminal_text import json_option, print_rows
+
 if TYPE_CHECKING:
     from docmind_core.tables.baselines import Baseline
 
@@ -23,7 +26,7 @@ def baseline() -> None:
 
 
 @baseline.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @click.option("--reason", required=True, metavar="WHY", help="Why this run is what others are compared with.")
 def pin(run: str, reason: str) -> None:
     """Pin RUN: a run id (BENCHMARK_RUN.ARM), a benchmark run (each of its arms), or `latest`.
@@ -46,7 +49,7 @@ def pin(run: str, reason: str) -> None:
 
 
 @baseline.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@json_option
 def list_baselines(as_json: bool) -> None:
     """List the pinned baselines.
 
@@ -54,8 +57,6 @@ def list_baselines(as_json: bool) -> None:
     Example:
       docmind baseline list
     """
-    from dagster_project.cli.result_formats import write_json
-    from dagster_project.cli.terminal_text import print_table
     from docmind_core.settings import load_settings
     from docmind_core.tables.baselines import read_baselines
 
@@ -65,11 +66,11 @@ def list_baselines(as_json: bool) -> None:
         return
     names = ["suite", "arm", "run_id", "pinned_at", "reason"]
     rows = [[one.suite, one.arm, one.run_id, f"{one.pinned_at:%Y-%m-%d %H:%M:%S} UTC", one.reason] for one in found]
-    (write_json if as_json else print_table)(names, rows)
+    print_rows(names, rows, as_json=as_json)
 
 
 @baseline.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.runs)
 def unpin(name: str) -> None:
     """Forget the baselines of NAME: a run id, a benchmark run, or a suite. The runs themselves stay.
 

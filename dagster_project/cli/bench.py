@@ -5,6 +5,8 @@ from typing import Any, cast
 
 import click
 
+from dagster_project.cli import completion
+
 NEWEST = "newest"
 
 
@@ -28,15 +30,18 @@ class _Places(click.ParamType[int | str]):
 
 
 @click.command()
-@click.argument("suite", metavar="SUITE|RUN")
+@click.argument("suite", metavar="SUITE|RUN", shell_complete=completion.suites)
 @click.option("--engine", metavar="URL|PROFILE", help="A running vLLM server, or a profile to start.")
 @click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
 @click.option(
     "--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key: its name, never the key."
 )
-@click.option("--arms", metavar="A,B", help="Run these arms instead of the suite's.")
+@click.option("--arms", metavar="A,B", help="Run these arms instead of the suite's.", shell_complete=completion.arms)
 @click.option(
-    "--aa", metavar="ARM", help="Run ARM twice, as ARM and ARM.again, in at least 6 blocks: how much differs by chance."
+    "--aa",
+    metavar="ARM",
+    help="Run ARM twice, as ARM and ARM.again, in at least 6 blocks: how much differs by chance.",
+    shell_complete=completion.arms,
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Run the first N queries of the seeded order.")
 @click.option(
@@ -59,6 +64,7 @@ class _Places(click.ParamType[int | str]):
     flag_value=NEWEST,
     metavar="[KEY]",
     help="Resume a benchmark run of SUITE: the newest unfinished one, or KEY.",
+    shell_complete=completion.benchmark_runs,
 )
 @click.option(
     "--resume-anyway",
@@ -73,21 +79,12 @@ class _Places(click.ParamType[int | str]):
 @click.option(
     "--fail-on", type=click.Choice(["missed"]), help="missed: end with exit code 1 where a limit is missed, for CI."
 )
-def bench(
-    suite: str,
-    replicates: int | None,
-    resume: str | None,
-    resume_anyway: bool,
-    redo_interrupted: bool,
-    fail_on: str | None,
-    **changes: object,
-) -> None:
+def bench(suite: str, replicates: int | None, resume: str | None, fail_on: str | None, **given: object) -> None:
     """Run a suite and write its report.
 
-    SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the
-    schedules, so the run shows up there too. Finished model calls are kept whatever happens; after an
-    interruption, --resume continues after the last one. A query that was under way then is finished from its calls,
-    without tokens and times; with --redo-interrupted it is asked again and has both.
+    SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the schedules, so
+    the run shows up there too. Finished model calls are kept whatever happens; after an interruption, --resume
+    continues after the last one, and --redo-interrupted asks the queries that were under way from the beginning.
 
     With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query so many times
     more, under the same conditions. Its scores, comparisons and report are then made of all replicates.
@@ -108,18 +105,16 @@ def bench(
     # Dagster alone takes two seconds to import: only the command that needs it pays.
     from dagster_project.cli.bench_run import add_replicates, refuse_missed_limits, resume_suite, start_suite
 
-    given = {name: value for name, value in changes.items() if value is not None}
+    how = {name: bool(given.pop(name)) for name in ("resume_anyway", "redo_interrupted")}
+    changes = {name: value for name, value in given.items() if value is not None}
     if replicates is not None:
-        if given or resume is not None or resume_anyway or redo_interrupted:
+        if changes or resume is not None or any(how.values()):
             raise click.UsageError("--replicates adds to a run under its own conditions: leave out all other options.")
         refuse_missed_limits(add_replicates(suite, replicates), fail_on)
         return
-    if resume is None and (resume_anyway or redo_interrupted):
-        raise click.UsageError(f"--{'resume-anyway' if resume_anyway else 'redo-interrupted'} goes with --resume.")
-    if "aa" in given and "arms" in given:
+    if resume is None and (alone := [name for name, is_given in how.items() if is_given]):
+        raise click.UsageError(f"--{alone[0].replace('_', '-')} goes with --resume.")
+    if "aa" in changes and "arms" in changes:
         raise click.UsageError("--aa names the arm; leave out --arms.")
-    if resume is None:
-        key = start_suite(suite, given)
-    else:
-        key = resume_suite(suite, resume, given, anyway=resume_anyway, redo=redo_interrupted)
+    key = start_suite(suite, changes) if resume is None else resume_suite(suite, resume, changes, **how)
     refuse_missed_limits(key, fail_on)

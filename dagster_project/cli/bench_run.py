@@ -51,7 +51,9 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> str:
     return benchmark_run
 
 
-def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, anyway: bool, redo: bool) -> str:
+def resume_suite(
+    name_or_path: str, key: str, changes: Mapping[str, object], *, resume_anyway: bool, redo_interrupted: bool
+) -> str:
     """Resume a benchmark run under its frozen suite, and return its key."""
     if changes:
         options = ", ".join(option_of(name) for name in changes)
@@ -60,9 +62,9 @@ def resume_suite(name_or_path: str, key: str, changes: Mapping[str, object], *, 
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
         _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
-        if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=anyway):
+        if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=resume_anyway):
             click.echo(notice, err=True)
-        if redo:
+        if redo_interrupted:
             _say(ask_interrupted_again(settings, benchmark_run))
         _run(settings, benchmark_run, name_or_path)
     return benchmark_run

@@ -4,15 +4,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli import completion
+
 if TYPE_CHECKING:
     from docmind_core.measurements.run_comparison import RunComparison
 
 
 @click.command()
-@click.argument("candidate")
-@click.argument("baseline", default="baseline")
+@click.argument("candidate", shell_complete=completion.runs)
+@click.argument("baseline", default="baseline", shell_complete=completion.runs)
 @click.option("--allow", "allowed", multiple=True, metavar="FIELD", help="The comparison is about FIELD; repeatable.")
-@click.option("--arm", "arms", multiple=True, metavar="ARM", help="Compare these arms alone; repeatable.")
+@click.option(
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="ARM",
+    help="Compare these arms alone; repeatable.",
+    shell_complete=completion.arms,
+)
 @click.option("--flips", type=click.IntRange(min=0), metavar="N", help="Show N flipped queries; 10, in JSON all.")
 @click.option("--slices", is_flag=True, help="Show every slice, not only those that moved.")
 @click.option("--json", "form", flag_value="json", help="All numbers as JSON.")

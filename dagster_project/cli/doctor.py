@@ -2,6 +2,8 @@
 
 import click
 
+from dagster_project.cli.terminal_text import json_option, print_rows, print_table, say
+
 
 @click.command()
 @click.option("--engine", metavar="URL", help="Ask this running engine what it can do instead.")
@@ -10,7 +12,7 @@ import click
 @click.option(
     "--repair", "repairs", is_flag=True, help="Set damaged files aside and write them again from the journals."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def doctor(engine: str | None, model: str | None, api_key_env: str | None, repairs: bool, as_json: bool) -> None:
     """Check whether this installation and this home are fit to run benchmarks.
 
@@ -38,7 +40,6 @@ def doctor(engine: str | None, model: str | None, api_key_env: str | None, repai
 
 
 def _repair() -> None:
-    from dagster_project.cli.terminal_text import say
     from docmind_core.runs.lock import lock_home
     from docmind_core.runs.repair import repair
     from docmind_core.settings import load_settings
@@ -50,7 +51,6 @@ def _repair() -> None:
 
 
 def _examine_home(*, as_json: bool) -> None:
-    from dagster_project.cli.result_formats import write_json
     from dagster_project.cli.terminal_text import say_wrapped
     from docmind_core.runs.health import examine
     from docmind_core.settings import load_settings
@@ -65,7 +65,7 @@ def _examine_home(*, as_json: bool) -> None:
         if finding.advice is not None:
             say_wrapped(" " * 18, finding.advice)
     if as_json:
-        write_json(["what", "found", "advice"], rows)
+        print_rows(["what", "found", "advice"], rows, as_json=True)
     else:
         click.echo(f"{wrong} {'problem' if wrong == 1 else 'problems'}" if wrong else "no problem found")
     if wrong:
@@ -73,8 +73,6 @@ def _examine_home(*, as_json: bool) -> None:
 
 
 def _ask_engine(engine: str, model: str | None, api_key_env: str | None, *, as_json: bool) -> None:
-    from dagster_project.cli.result_formats import write_json
-    from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.errors import UsageError
     from docmind_core.serving.engine import EngineRequest, is_url, prepare_engine
     from docmind_core.serving.engine_abilities import engine_abilities
@@ -96,7 +94,7 @@ def _ask_engine(engine: str, model: str | None, api_key_env: str | None, *, as_j
         (row.ability, row.offered, connection.redact(row.found), row.unknown) for row in engine_abilities(connection)
     ]
     if as_json:
-        write_json(names, [*facts, *found])
+        print_rows(names, [*facts, *found], as_json=True)
         return
     print_table(["ability", "offered", "found", "unknown without it"], [*facts, *found])
     unknown = sum(row[3] is not None for row in found)

@@ -2,7 +2,7 @@
 
 import click
 
-from dagster_project.cli.terminal_text import say
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 
 @click.group()
@@ -37,17 +37,23 @@ def start(profile: str, port: int | None) -> None:
 
 
 @engine.command(name="status")
-def show_status() -> None:
+@json_option
+def show_status(as_json: bool) -> None:
     """Show the engine of this home, whoever started it.
 
     \b
-    Example:
+    Examples:
       docmind engine status
+      docmind engine status --json
     """
     from docmind_core.serving.engine import engine_status
     from docmind_core.settings import load_settings
 
     status = engine_status(load_settings())
+    if as_json:
+        names = ["profile", "model", "url", "healthy", "detached", "log"]
+        print_rows(names, [[getattr(status, name) for name in names]] if status else [], as_json=True)
+        return
     if status is None:
         click.echo("no engine is running")
         return

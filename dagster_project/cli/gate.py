@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli import completion
+
 if TYPE_CHECKING:
     from docmind_core.measurements.gate import GateResult
     from docmind_core.settings import Settings
@@ -16,8 +18,15 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
 
 @click.command()
 @click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML; see below.")
-@click.option("--candidate", metavar="RUN", help="The run judged; else the policy's, else latest.")
-@click.option("--baseline", metavar="RUN", help="Compared against; else the policy's, else the pinned baseline.")
+@click.option(
+    "--candidate", metavar="RUN", help="The run judged; else the policy's, else latest.", shell_complete=completion.runs
+)
+@click.option(
+    "--baseline",
+    metavar="RUN",
+    help="Compared against; else the policy's, else the pinned baseline.",
+    shell_complete=completion.runs,
+)
 @click.option(
     "--sequential",
     is_flag=False,

@@ -4,21 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli import completion
+from dagster_project.cli.terminal_text import json_option, print_rows
+
 if TYPE_CHECKING:
     from docmind_core.runs.run_states import BenchmarkRunState
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
-
-
-def _print_rows(names: list[str], rows: list[tuple[object, ...]], *, as_json: bool) -> None:
-    from dagster_project.cli.result_formats import write_json
-    from dagster_project.cli.terminal_text import print_table
-
-    (write_json if as_json else print_table)(names, rows)
-
 
 @click.command()
-@_JSON
+@json_option
 def runs(as_json: bool) -> None:
     """List the benchmark runs, newest first.
 
@@ -39,11 +33,11 @@ def runs(as_json: bool) -> None:
         else (state.benchmark_run, "", "", f"unreadable: {state.unreadable}")
         for state in states
     ]
-    _print_rows(["benchmark_run", "arms", "queries", "finished"], rows, as_json=as_json)
+    print_rows(["benchmark_run", "arms", "queries", "finished"], rows, as_json=as_json)
 
 
 @click.command()
-@_JSON
+@json_option
 def suites(as_json: bool) -> None:
     """List the bundled suites and those of this home.
 
@@ -68,12 +62,12 @@ def suites(as_json: bool) -> None:
         rows.append(
             (source, ", ".join(suite.query_sets), limit, ", ".join(suite.arms), suite.engine, suite.schedule or "")
         )
-    _print_rows(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows, as_json=as_json)
+    print_rows(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows, as_json=as_json)
 
 
 @click.command()
-@click.argument("suite", required=False)
-@_JSON
+@click.argument("suite", required=False, shell_complete=completion.suites)
+@json_option
 def arms(suite: str | None, as_json: bool) -> None:
     """List the arms that a suite may name, and the levers they are varied by.
 
@@ -109,7 +103,7 @@ def _print_all_arms(*, as_json: bool) -> None:
         for arm in (*ARMS.values(), *lever_arms())
     ]
     names = ["arm", "levers", "compared with", "reads otherwise", "of the level", "what it shows"]
-    _print_rows(names, listed, as_json=as_json)
+    print_rows(names, listed, as_json=as_json)
     if as_json:
         return
     say(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
@@ -138,7 +132,7 @@ def _print_arms_of(name_or_path: str, *, as_json: bool) -> None:
     for arm in (suite_arm(suite, name) for name in suite.arms):
         system = suite.system(arm.name)
         rows.append((arm.name, arm.compared_with, "; ".join(unknown_of(system)) if system else "", arm.shows))
-    _print_rows(["arm", "compared with", "unknown", "what it shows"], rows, as_json=as_json)
+    print_rows(["arm", "compared with", "unknown", "what it shows"], rows, as_json=as_json)
 
 
 def _done(state: "BenchmarkRunState") -> str:

@@ -11,6 +11,7 @@ from dagster_project.cli.baseline import baseline
 from dagster_project.cli.bench import bench
 from dagster_project.cli.check import check
 from dagster_project.cli.compare import compare
+from dagster_project.cli.demo import demo
 from dagster_project.cli.doctor import doctor
 from dagster_project.cli.engine import engine
 from dagster_project.cli.gate import gate
@@ -43,6 +44,7 @@ def docmind(debug: bool) -> None:
 
     \b
     Examples:
+      docmind demo                         show a recorded run, without an engine
       docmind bench smoke                  run the bundled suite `smoke`
       docmind runs                         list the benchmark runs of this home
       docmind sql "from token_efficiency"  ask the metrics
@@ -53,6 +55,7 @@ def docmind(debug: bool) -> None:
 
 
 COMMANDS = (
+    demo,
     init,
     bench,
     check,

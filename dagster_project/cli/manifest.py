@@ -2,11 +2,20 @@
 
 import click
 
+from dagster_project.cli import completion
+from dagster_project.cli.terminal_text import json_option, print_rows, print_table, say
+
 
 @click.command()
-@click.argument("run")
-@click.option("--diff", "other", metavar="RUN", help="Show only what differs between RUN and this one.")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@click.argument("run", shell_complete=completion.runs)
+@click.option(
+    "--diff",
+    "other",
+    metavar="RUN",
+    help="Show only what differs between RUN and this one.",
+    shell_complete=completion.runs,
+)
+@json_option
 def manifest(run: str, other: str | None, as_json: bool) -> None:
     """Show what RUN was made with: conditions, commit, prompts, suite, engine, packages, hardware.
 
@@ -19,8 +28,6 @@ def manifest(run: str, other: str | None, as_json: bool) -> None:
       docmind manifest 20261122T020000Z-smoke-7f3a.tuned
       docmind manifest baseline --diff latest
     """
-    from dagster_project.cli.result_formats import write_json
-    from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.runs.run_differences import manifest_differences, manifest_fields, shown_value
     from docmind_core.runs.run_names import find_runs, paired_runs
     from docmind_core.settings import load_settings
@@ -41,4 +48,5 @@ def manifest(run: str, other: str | None, as_json: bool) -> None:
             if found:
                 print_table(names, [(field, *map(shown_value, values)) for field, *values in found])
     if as_json:
-        write_json([*(["run_id"] if other is None else ["before_run_id", "after_run_id"]), *names], listed)
+        keys = ["run_id"] if other is None else ["before_run_id", "after_run_id"]
+        print_rows([*keys, *names], listed, as_json=True)

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli.terminal_text import json_option, print_rows
+
 if TYPE_CHECKING:
     from docmind_core.settings import Settings
 
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep the newest N of each suite.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--force", is_flag=True, help="Remove pinned baselines too, and unpin them.")
-def prune(keep: int, dry_run: bool, force: bool) -> None:
+@json_option
+def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
     """Remove all benchmark runs but the newest N of each suite, and pinned baselines.
 
     Removes their tables, journals, reports and frozen suites, what Dagster and the alerts keep about them, and the
@@ -24,7 +27,6 @@ def prune(keep: int, dry_run: bool, force: bool) -> None:
       docmind prune --keep 20 --dry-run
       docmind prune --keep 20
     """
-    from dagster_project.cli.terminal_text import print_table
     from docmind_core.runs.lock import lock_home
     from docmind_core.runs.pruning import old_runs, prune_runs
     from docmind_core.settings import load_settings
@@ -38,12 +40,17 @@ def prune(keep: int, dry_run: bool, force: bool) -> None:
             chosen = prune_runs(settings, keep=keep, force=force)
             # Even with nothing chosen: a pruning that died may have left rows without runs.
             _forget(settings)
+    if as_json:
+        names = ["benchmark_run", "suite", "bytes", "removed"]
+        print_rows(names, [(run.benchmark_run, run.suite, run.bytes, not dry_run) for run in chosen], as_json=True)
+        return
     if not force:
         _say_what_is_pinned(settings, keep)
     if not chosen:
         click.echo(f"no suite has more than {keep} benchmark runs; nothing to remove")
         return
-    print_table(["benchmark_run", "suite", "MiB"], [(run.benchmark_run, run.suite, _mib(run.bytes)) for run in chosen])
+    rows = [(run.benchmark_run, run.suite, _mib(run.bytes)) for run in chosen]
+    print_rows(["benchmark_run", "suite", "MiB"], rows, as_json=False)
     total = _mib(sum(run.bytes for run in chosen))
     noun = "run" if len(chosen) == 1 else "runs"
     click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total} MiB")

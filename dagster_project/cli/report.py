@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from dagster_project.cli import completion
+
 if TYPE_CHECKING:
     from docmind_core.reports.benchmark import ReportFormat
     from docmind_core.reports.period import PeriodFormat
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("benchmark_run", required=False)
+@click.argument("benchmark_run", required=False, shell_complete=completion.benchmark_runs)
 @click.option("--hours", type=float, metavar="N", help="The guide's report of the last N hours, over all runs.")
 @click.option(
     "--format",

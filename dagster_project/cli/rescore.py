@@ -2,11 +2,14 @@
 
 import click
 
+from dagster_project.cli import completion
+from dagster_project.cli.terminal_text import json_option, print_rows, print_table, say
+
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @click.option("--suite", "suite_file", metavar="SUITE", help="Judge by the limits and metrics of this suite.")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@json_option
 def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
     """Score the finished benchmark run RUN (or `latest`) again with the scorers of this version.
 
@@ -20,8 +23,6 @@ def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
       docmind rescore latest
       docmind rescore 20261122T020000Z-smoke-7f3a --suite my-suite.yaml
     """
-    from dagster_project.cli.result_formats import write_json
-    from dagster_project.cli.terminal_text import print_table, say
     from docmind_core.measurements.rescoring import rescore_run
     from docmind_core.reports.benchmark import write_benchmark_report
     from docmind_core.runs.input_check import read_suite
@@ -35,7 +36,7 @@ def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
         found = rescore_run(settings, key, None if suite_file is None else read_suite(suite_file))
         report = write_benchmark_report(settings, key)
     if as_json:
-        write_json(["metric", "changed"], list(found.changed.items()))
+        print_rows(["metric", "changed"], list(found.changed.items()), as_json=True)
         return
     if found.changed:
         print_table(["metric", "scores changed"], list(found.changed.items()))

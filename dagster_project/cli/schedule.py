@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli.terminal_text import json_option, print_rows
+
 if TYPE_CHECKING:
     from docmind_core.settings import Settings
 
@@ -52,7 +54,7 @@ def add(file: str) -> None:
 
 
 @schedule.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@json_option
 def list_suites(as_json: bool) -> None:
     """List the suites that have a schedule.
 
@@ -61,8 +63,6 @@ def list_suites(as_json: bool) -> None:
       docmind schedule list
       docmind schedule list --json
     """
-    from dagster_project.cli.result_formats import write_json
-    from dagster_project.cli.terminal_text import print_table
     from dagster_project.scheduling import list_schedules
     from docmind_core.settings import load_settings
 
@@ -78,7 +78,7 @@ def list_suites(as_json: bool) -> None:
         )
         for suite in list_schedules(settings)
     ]
-    (write_json if as_json else print_table)(["suite", "schedule", "timezone", "state", "next", "file"], rows)
+    print_rows(["suite", "schedule", "timezone", "state", "next", "file"], rows, as_json=as_json)
     if not as_json:
         _say_what_runs_them(settings)
 

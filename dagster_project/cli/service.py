@@ -2,7 +2,7 @@
 
 import click
 
-from dagster_project.cli.terminal_text import say
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 
 @click.group()
@@ -56,16 +56,22 @@ def uninstall() -> None:
 
 
 @service.command()
-def status() -> None:
+@json_option
+def status(as_json: bool) -> None:
     """Say whether the service is installed, enabled and running; exit code 1 when it is not running.
 
     \b
-    Example:
+    Examples:
       docmind service status
+      docmind service status --json
     """
     from dagster_project.service import service_status
 
     found = service_status()
+    if as_json:
+        facts = (str(found.path), found.installed, found.enabled, found.active)
+        print_rows(["path", "installed", "enabled", "active"], [facts], as_json=True)
+        click.get_current_context().exit(found.active != "active")
     if not found.installed:
         click.echo("not installed; install it: docmind service install")
         click.get_current_context().exit(1)

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.cli import completion
+from dagster_project.cli.terminal_text import json_option, print_rows
+
 if TYPE_CHECKING:
     from docmind_core.runs.system_probe import ProbedSystem
 
@@ -19,11 +22,11 @@ def systems() -> None:
 
 
 @systems.command()
-@click.argument("suite")
+@click.argument("suite", shell_complete=completion.suites)
 @click.option("--engine", metavar="URL|PROFILE", help="A running server, or a profile to start.")
 @click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check(suite: str, as_json: bool, **changes: object) -> None:
     """Ask each system of SUITE one question and show what was seen.
 
@@ -56,8 +59,6 @@ def check(suite: str, as_json: bool, **changes: object) -> None:
 
 
 def _print_json(probed: "tuple[ProbedSystem, ...]") -> None:
-    from dagster_project.cli.result_formats import write_json
-
     names = ["system", "kind", "refusal", "answer", "problem", "calls", "unattributed", "agents", "unknown"]
     rows = [
         (
@@ -73,7 +74,7 @@ def _print_json(probed: "tuple[ProbedSystem, ...]") -> None:
         )
         for system in probed
     ]
-    write_json(names, rows)
+    print_rows(names, rows, as_json=True)
 
 
 def _print(system: "ProbedSystem") -> None:

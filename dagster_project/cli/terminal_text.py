@@ -14,6 +14,20 @@ _PLAIN = {"─": "-", "━": "-", "│": "|", "–": "-", "—": "-", "…": "..
 """How a terminal that has only letters of ASCII shows what tables and sentences are made of."""
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+"""Of each command that prints data; it hands its rows to `print_rows`."""
+
+
+def print_rows(names: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
+    """Print `rows` under `names` on stdout: a table for a person, a list of objects for a program."""
+    if as_json:
+        from dagster_project.cli.result_formats import write_json
+
+        write_json(names, rows)
+    else:
+        print_table(names, rows)
+
+
 def prepare_streams() -> None:
     """Make the standard streams fit to be written, however this process was started.
 

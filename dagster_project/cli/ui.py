@@ -35,11 +35,21 @@ def ui(port: int, read_only: bool, hosts: tuple[str, ...]) -> None:
       docmind ui --port 3001
       docmind ui --read-only --port 3001 --allow-host metrics.example.org
     """
-    from dagster_project.instance import prepare_dagster_home
-    from dagster_project.web_lock import only_ui
     from docmind_core.settings import load_settings
 
-    settings = load_settings()
+    serve(load_settings(), port, read_only=read_only, hosts=hosts)
+
+
+def serve(settings: "Settings", port: int, *, read_only: bool = False, hosts: tuple[str, ...] = ()) -> None:
+    """Run the web UI of a home until Ctrl-C or SIGTERM.
+
+    Raises:
+        UsageError: If the port is in use.
+        RunError: If the web UI does not start, or ends by itself.
+    """
+    from dagster_project.instance import prepare_dagster_home
+    from dagster_project.web_lock import only_ui
+
     _refuse_used_port(port)
     prepare_dagster_home(settings)
     with nullcontext() if read_only else only_ui(settings) as lock, _servers(settings, port, lock, hosts) as servers:
@@ -58,7 +68,7 @@ def _refuse_used_port(port: int) -> None:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise UsageError(f"port {port} is in use. Take another: docmind ui --port {port + 1}") from error
+            raise UsageError(f"port {port} is in use. Take another: --port {port + 1}") from error
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.run_records import ArmRun
 from docmind_core.reports.summary import ledger_line
 from docmind_core.reports.verdict_tiles import judged_arm_of, verdict_tiles
+from docmind_core.runs.recorded_run import recorded_note
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.tables.damage import damaged_files, damaged_runs
@@ -91,6 +92,7 @@ def _verdict(
     settings: Settings, records: BenchmarkRecords, scorecard: Scorecard, histories: Sequence[ArmHistory]
 ) -> Section:
     warnings = (
+        recorded_note(settings),
         plumbing_sentence(records),
         damaged_sentence(settings),
         endings_sentence(records),

@@ -2,6 +2,7 @@
 
 from docmind_core.reports.rendering import html_environment
 from docmind_core.runs.keys import is_benchmark_run
+from docmind_core.runs.recorded_run import recorded_note
 from docmind_core.settings import Settings
 
 
@@ -10,4 +11,5 @@ def list_page(settings: Settings) -> str:
     pages = [path.parent.name for path in settings.reports.glob("*/index.html") if is_benchmark_run(path.parent.name)]
     exports = [path.name for path in (settings.reports / "periods").glob("*.*") if not path.name.startswith(".")]
     template = html_environment().get_template("reports.html.j2")
-    return template.render(pages=sorted(pages, reverse=True), exports=sorted(exports, reverse=True))
+    recorded = recorded_note(settings)
+    return template.render(pages=sorted(pages, reverse=True), exports=sorted(exports, reverse=True), recorded=recorded)

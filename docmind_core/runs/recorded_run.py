@@ -13,14 +13,12 @@ from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.keys import NUMBER, benchmark_run_of, run_id_of
 from docmind_core.runs.run_states import BenchmarkRunState, keep_state
 from docmind_core.settings import Settings
-from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import read_segment, run_ids_of, segment_path
+from docmind_core.tables.packing import export_run, import_run
+from docmind_core.tables.segments import read_segment
 
 FACTS = "recording.json"
 """What a recording says of itself; in a home that was unpacked from one, too."""
 _SUITES = ("suite.yaml", "source.yaml")
-_LEVEL = 19
-"""Of zstd: it is packed once, and unpacked in a moment."""
 
 
 def bundled_recording() -> Traversable:
@@ -34,19 +32,10 @@ def pack(settings: Settings, benchmark_run: str, folder: Path) -> Mapping[str, A
     Raises:
         UsageError: If the run has no finished arm.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    run_ids = run_ids_of(settings.tables, benchmark_run)
+    folder.mkdir(parents=True, exist_ok=True)
+    run_ids = export_run(settings.tables, benchmark_run, folder)
     if not run_ids:
         raise UsageError(f"{benchmark_run} has no finished arm in {settings.home}. List the runs: docmind runs")
-    folder.mkdir(parents=True, exist_ok=True)
-    for table in TABLES:
-        paths = [path for run_id in run_ids if (path := segment_path(settings.tables, table, run_id)).exists()]
-        parts = [part for path in paths if (part := pq.read_table(path, partitioning=None)).num_rows]
-        if parts:
-            whole = pa.concat_tables(parts, promote_options="default")
-            pq.write_table(whole, folder / f"{table}.parquet", compression="zstd", compression_level=_LEVEL)
     for name in _SUITES:
         (folder / name).write_bytes((settings.benchmarks / benchmark_run / name).read_bytes())
     facts = _facts(settings, run_ids)
@@ -62,9 +51,6 @@ def unpack(recording: Traversable, settings: Settings) -> str:
     Raises:
         UsageError: If the home holds another benchmark run.
     """
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
     facts = json.loads((recording / FACTS).read_text("utf-8"))
     key = str(facts["benchmark_run"])
     others = {path.name for path in settings.benchmarks.glob("*")} - {key}
@@ -77,15 +63,7 @@ def unpack(recording: Traversable, settings: Settings) -> str:
         (frozen / name).write_bytes((recording / name).read_bytes())
     (frozen / NUMBER).write_text("1", "ascii")
     (settings.home / FACTS).write_text(json.dumps(facts), "utf-8")
-    for table in TABLES:
-        if (packed := recording / f"{table}.parquet").is_file():
-            with packed.open("rb") as file:
-                whole = pq.read_table(file)
-            for run_id in facts["run_ids"]:
-                rows = whole.filter(pc.equal(whole["run_id"], run_id))
-                path = segment_path(settings.tables, table, run_id)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                pq.write_table(rows, path, compression="zstd")
+    import_run(recording, settings.tables, key)
     keep_state(settings, _state(settings, key))
     return key
 

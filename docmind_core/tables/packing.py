@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ from docmind_core.tables.segments import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SMALLEST = 19
+"""Level of zstd for what is written once and carried around."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,3 +166,46 @@ def _as_now(content: "pa.Table", schema: "pa.Schema") -> "pa.Table":
     there = set(content.column_names)
     columns = [content[one.name] if one.name in there else pa.nulls(len(content), one.type) for one in schema]
     return pa.table(columns, names=schema.names).cast(schema)
+
+
+def export_run(folder: Path, benchmark_run: str, target: Path) -> tuple[str, ...]:
+    """Write all rows of a benchmark run into `target`, one small file per table; return its run ids.
+
+    Raises:
+        StoreError: If a segment can't be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    run_ids = run_ids_of(folder, benchmark_run)
+    for table in TABLES:
+        paths = {run_id: segment_path(folder, table, run_id) for run_id in run_ids}
+        own = {run_id: path for run_id, path in paths.items() if path.exists()}
+        parts = [part for part in _contents(table, segment_path(folder, table, benchmark_run), own) if part.num_rows]
+        if parts:
+            whole = pa.concat_tables([_as_now(part, schema_of(table)) for part in parts])
+            path = target / f"{table}.parquet"  # all arms together: texts that they share are there once
+            pq.write_table(whole, path, compression="zstd", compression_level=_SMALLEST)
+    return run_ids
+
+
+def import_run(source: Traversable, folder: Path, benchmark_run: str) -> None:
+    """Put what `export_run` wrote into a folder of segments; doing it again writes the same files."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for table in TABLES:
+        packed = source / f"{table}.parquet"
+        if not packed.is_file():
+            continue
+        (folder / table).mkdir(parents=True, exist_ok=True)
+        with packed.open("rb") as opened:
+            whole = pq.read_table(opened)
+        arms = {str(one): whole.filter(pc.equal(whole["run_id"], one)) for one in whole["run_id"].unique().to_pylist()}
+        if table == "runs":
+            for run_id, rows in arms.items():
+                pq.write_table(rows, segment_path(folder, table, run_id), compression="zstd")
+            continue
+        with pq.ParquetWriter(segment_path(folder, table, benchmark_run), whole.schema, compression="zstd") as writer:
+            for rows in arms.values():
+                writer.write_table(rows, row_group_size=ROW_GROUP)

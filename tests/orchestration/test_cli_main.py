@@ -146,7 +146,7 @@ def test_a_port_in_use_is_named_with_the_next_one(settings, unused_port, capsys)
         taken.bind(("127.0.0.1", unused_port))
         taken.listen()
         assert run(["ui", "--port", str(unused_port)]) == 2
-    assert f"port {unused_port} is in use. Take another: docmind ui --port {unused_port + 1}" in capsys.readouterr().err
+    assert f"port {unused_port} is in use. Take another: --port {unused_port + 1}" in capsys.readouterr().err
 
 
 def test_a_second_benchmark_on_the_same_home_says_who_runs(settings, capsys):

@@ -185,7 +185,7 @@ def test_an_id_that_no_set_may_hold_becomes_one_and_still_names_its_document(tmp
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"format_name": "sqad"}, "unknown format 'sqad'. Did you mean squad? Choose from beir, trec,"),
+        ({"format_name": "sqad"}, r"unknown format 'sqad'\. Did you mean squad\? Choose from beir, trec,"),
         ({"format_name": "squad", "mapping": {"query": "question"}}, "--map belongs to --format table"),
         ({"format_name": "squad"}, "is not a set in the form of SQuAD: its first records have the fields id, question"),
         ({"split": "dev"}, "--split chooses among the files of a folder"),

@@ -12,11 +12,18 @@ from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import write_segment
 from tests.architecture.source_rules import PROJECT
-from tests.builders import make_call_row, make_query_run_row, make_run_row
+from tests.builders import make_call_row, make_query_run_row, make_run_row, make_score_row
 
 PAGE = (PROJECT / "docs" / "sql.md").read_text("utf-8")
 RECIPES = re.findall(r"### (.+?)\n\n```sql\n(.+?)```", PAGE, flags=re.DOTALL)
 ARMS = ("naive_supervisor", "tuned")
+
+
+def spans_of(run_id: str, query: str) -> list[dict[str, object]]:
+    """A query of two seconds, half a second of which it searched."""
+    ends = {"invoke_workflow": 2_000_000_000, "retrieval": 500_000_000}
+    row = {"run_id": run_id, "query_id": query, "replicate": 0, "t0": 0, "status": "ok"}
+    return [{**row, "span_id": op, "op": op, "t1": end} for op, end in ends.items()]
 
 
 def rows_of(run_id: str, day: int) -> dict[str, list[dict[str, object]]]:
@@ -37,32 +44,9 @@ def rows_of(run_id: str, day: int) -> dict[str, list[dict[str, object]]]:
             for query, value in passed.items()
         ],
         "llm_calls": [make_call_row(f"c-{query}", run_id, query_id=query) for query in passed],
-        "spans": [
-            {
-                "run_id": run_id,
-                "query_id": query,
-                "replicate": 0,
-                "span_id": op,
-                "op": op,
-                "t0": 0,
-                "t1": end,
-                "status": "ok",
-            }
-            for query in passed
-            for op, end in (("invoke_workflow", 2_000_000_000), ("retrieval", 500_000_000))
-        ],
+        "spans": [span for query in passed for span in spans_of(run_id, query)],
         "measurements": [
-            {
-                "run_id": run_id,
-                "query_id": query,
-                "replicate": 0,
-                "metric": "passed",
-                "value": value,
-                "missing_because": "failed_run" if value is None else None,
-                "scorer_version": "1",
-                "draw": 0,
-            }
-            for query, value in passed.items()
+            make_score_row("passed", value, query, run_id, scorer_version="1") for query, value in passed.items()
         ],
         "limit_results": [
             {
