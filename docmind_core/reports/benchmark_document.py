@@ -24,6 +24,7 @@ from docmind_core.reports.guide_grades import guide_grades_table, read_guide_gra
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.history_chart import HISTORY_KEY, history_svg
+from docmind_core.reports.lever_table import levers_part
 from docmind_core.reports.limits_table import Scorecard, scorecard_table
 from docmind_core.reports.load import load_sentence
 from docmind_core.reports.number_text import moment_text
@@ -35,6 +36,7 @@ from docmind_core.reports.query_table import query_table
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.run_records import ArmRun
 from docmind_core.reports.summary import ledger_line
+from docmind_core.reports.time_spent import time_part, waterfall_part
 from docmind_core.reports.verdict_tiles import judged_arm_of, verdict_tiles
 from docmind_core.runs.recorded_run import recorded_note
 from docmind_core.settings import Settings
@@ -63,6 +65,9 @@ def benchmark_report(
         Section(key="arms", title="Arms side by side", link="Arms", blocks=(arm_table(records),)),
         baseline_part(settings, records),
         _agents(records),
+        time_part(settings, records),
+        waterfall_part(settings, records, judged),
+        levers_part(settings, records),
         _quality(records),
         alert_part(read_alert_section(settings, first.suite)),
         *_of_queries(settings, records, judged),

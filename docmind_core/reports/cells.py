@@ -1,6 +1,7 @@
 """Typed cells and the tables of them: a figure keeps its number, unit, interval and count until it is laid out."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal
 from zlib import crc32
@@ -14,6 +15,7 @@ from docmind_core.statistics.estimates import Estimate
 
 DOCUMENTED = ConfigDict(use_attribute_docstrings=True, arbitrary_types_allowed=True)
 """The docstrings of a record are the descriptions of its JSON Schema."""
+_QUANTILE = re.compile(r"_p\d+(?=_s$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
@@ -141,16 +143,13 @@ class Row:
     """Name of the metric, which does not change with the wording of the heading."""
     cells: tuple[Cell, ...] = ()
     source: Source | None = None
+    definition: str = ""
+    """What the figures of the row are, as docs/metrics.md has it."""
 
     @property
     def anchor(self) -> str:
         """Where the page says what its figures are."""
         return f"s{crc32(self.source.sql.encode()):08x}" if self.source else ""
-
-    @property
-    def definition(self) -> str:
-        """What docs/metrics.md says of the metric; empty where it is not in there."""
-        return METRICS[self.key].definition.replace("`", "") if self.key in METRICS else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
@@ -172,7 +171,11 @@ class Table:
         return tuple(row for row in self.rows if row.source)
 
 
-def table_row(heading: str, values: Sequence[str | Cell], *, key: str = "", source: Source | None = None) -> Row:
-    """Build a row from plain texts and cells."""
+def table_row(
+    heading: str, values: Sequence[str | Cell], *, key: str = "", source: Source | None = None, definition: str = ""
+) -> Row:
+    """Build a row from plain texts and cells; a metric of the catalogue has its definition from there."""
     cells = tuple(value if isinstance(value, Cell) else Cell(words=value) for value in values)
-    return Row(heading=heading, key=key, cells=cells, source=source)
+    known = METRICS.get(key) or METRICS.get(_QUANTILE.sub("", key))
+    said = definition or (known.definition.replace("`", "") if known and source else "")
+    return Row(heading=heading, key=key, cells=cells, source=source, definition=said)

@@ -1,7 +1,7 @@
 """Charts as SVG that sits inside a page: real text, the page's colours in dark mode, described for screen readers."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 from io import BytesIO, StringIO
 from itertools import cycle
@@ -25,6 +25,18 @@ _AGENT_COLOURS = {
     "response_validator": "#E69F00",
     "single_pass": "#949494",
 }
+_PART_COLOURS = {
+    "decode": "#0072B2",
+    "first token": "#56B4E9",
+    "model call": "#CC79A7",
+    "tool": "#E69F00",
+    "search": "#009E73",
+    "queue": "#D55E00",
+    "backoff": "#F0E442",
+    "not attributed": "#949494",
+}
+"""Of the parts of a query's time; no agent is called like one."""
+_COLOURS = _AGENT_COLOURS | _PART_COLOURS
 _OTHER_COLOURS = ("#F0E442", "#949494")
 _ARM_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#949494")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
@@ -41,7 +53,12 @@ STYLE = {
 
 
 def stacked_bars(
-    shares: Mapping[str, Mapping[str, float]], *, unit: str, description: str, incomplete: Collection[str] = ()
+    shares: Mapping[str, Mapping[str, float]],
+    *,
+    unit: str,
+    description: str,
+    incomplete: Collection[str] = (),
+    text: Callable[[float], str] = "{:,.0f}".format,
 ) -> Markup:
     """Draw one horizontal bar per outer key, stacked from the inner keys, its total at its end.
 
@@ -50,9 +67,10 @@ def stacked_bars(
         unit: Label of the axis.
         description: What a screen reader says.
         incomplete: Arms whose bar lacks a part: their total is a lower bound, and says so.
+        text: How a value is written.
     """
-    with mpl.rc_context({**STYLE, "svg.hashsalt": "stacked_bars"}):
-        return figure_svg(_stacked_figure(shares, unit, incomplete), description)
+    with mpl.rc_context({**STYLE, "svg.hashsalt": f"stacked_bars {unit}"}):
+        return figure_svg(_stacked_figure(shares, unit, incomplete, text), description)
 
 
 def stacked_bars_png(
@@ -60,7 +78,7 @@ def stacked_bars_png(
 ) -> bytes:
     """Draw the same bars as a PNG on white, a few kB small: where no SVG can be shown."""
     with mpl.rc_context(STYLE):
-        return figure_png(_stacked_figure(shares, unit, incomplete))
+        return figure_png(_stacked_figure(shares, unit, incomplete, "{:,.0f}".format))
 
 
 def figure_png(figure: Figure) -> bytes:
@@ -70,7 +88,9 @@ def figure_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str, incomplete: Collection[str]) -> Figure:
+def _stacked_figure(
+    shares: Mapping[str, Mapping[str, float]], unit: str, incomplete: Collection[str], text: Callable[[float], str]
+) -> Figure:
     figure, axes = _figure(rows=len(shares), legend_rows=2)
     parts = in_palette_order({part for of_arm in shares.values() for part in of_arm})
     colours = _part_colours(parts)
@@ -83,10 +103,10 @@ def _stacked_figure(shares: Mapping[str, Mapping[str, float]], unit: str, incomp
         )  # fmt: skip
         starts = [start + width for start, width in zip(starts, widths, strict=True)]
     for row, (arm, total) in enumerate(zip(shares, starts, strict=True)):
-        text = f"at least {total:,.0f} (incomplete)" if arm in incomplete else f"{total:,.0f}"
-        axes.annotate(text, (total, row), xytext=(4, 0), textcoords="offset points", va="center")
-    axes.set_xlim(0, max([*starts, 1.0]) * (1.4 if incomplete else 1.12))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        label = f"at least {text(total)} (incomplete)" if arm in incomplete else text(total)
+        axes.annotate(label, (total, row), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_xlim(0, (max(starts) or 1.0) * (1.4 if incomplete else 1.12))
+    axes.xaxis.set_major_formatter(lambda value, _: text(value))
     _finish(figure, axes, names=list(shares), unit=unit, legend_columns=4)
     return figure
 
@@ -193,18 +213,18 @@ def _finish(figure: Figure, axes: Axes, *, names: Sequence[str], unit: str, lege
 def in_palette_order(parts: Iterable[str]) -> list[str]:
     """Return agents in the order of their bars, unknown ones last."""
     parts = set(parts)
-    known = [part for part in _AGENT_COLOURS if part in parts]
+    known = [part for part in _COLOURS if part in parts]
     return [*known, *sorted(parts.difference(known))]
 
 
 def _part_colours(parts: Sequence[str]) -> dict[str, str]:
     others = cycle(_OTHER_COLOURS)
-    return {part: _AGENT_COLOURS.get(part) or next(others) for part in parts}
+    return {part: _COLOURS.get(part) or next(others) for part in parts}
 
 
 def _hatch(part: str) -> str:
     # Tied to the agent, so that it looks the same in every report, whatever arms are in it.
-    return _HATCHES[list(_AGENT_COLOURS).index(part) % len(_HATCHES)] if part in _AGENT_COLOURS else "+"
+    return _HATCHES[list(_COLOURS).index(part) % len(_HATCHES)] if part in _COLOURS else "+"
 
 
 def label_text(name: str) -> str:

@@ -40,7 +40,13 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("left out", "queries without a value in one of the two arms: they are in no comparison"),
     ("wall time", "from the start of a query to its end; closed loop, not service latency under load"),
     ("coordination overhead", "wall time minus the time in which at least one model call or search was at work"),
-    ("first token", "from sending a call to its first content, as the client sees it"),
+    (
+        "decode, first token, search, queue, not attributed",
+        "parts of a query's wall time that add up to it: after and before the first token of a call (before it, the "
+        "engine's own queue too), searches, waiting for a place among the calls in flight while nothing is at work, "
+        "and the rest, such as the framework",
+    ),
+    ("first token of a call", "from sending a call to its first content, as the client sees it"),
     ("95th percentile", "interpolated over raw values; shown from 130 values on"),
     ("balanced", "tokens booked here equal the growth of the engine's own counters, to the token"),
 )

@@ -87,7 +87,40 @@ class Listing:
     text: str
 
 
-Block = Annotated[Tiles | Findings | Text | Table | Chart | Examples | Terms | Listing, Field(discriminator="kind")]
+@dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
+class Span:
+    """One call, search or wait of a query."""
+
+    agent: str
+    what: str
+    """`model call`, `search`, `tool`, or what it waits for."""
+    start_s: float
+    """After the start of the query."""
+    duration_s: float
+    first_token_s: float | None = None
+    """From the start of a model call to its first token, in which the engine queues it and reads the prompt."""
+    tokens: int | None = None
+    """Billed tokens of a model call; null where they are not known."""
+    is_critical: bool = False
+    """Whether it is in the longest chain of work that waits for other work, as `critical_path_s` has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
+class Waterfall:
+    """One query in time."""
+
+    kind: Literal["waterfall"] = "waterfall"
+    title: str
+    question: str = ""
+    wall_s: float
+    spans: tuple[Span, ...]
+    left_out: int = 0
+    """Spans that are not listed: short waits, and those after the first `SPANS_SHOWN`."""
+
+
+Block = Annotated[
+    Tiles | Findings | Text | Table | Chart | Examples | Terms | Listing | Waterfall, Field(discriminator="kind")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from docmind_core.measurements.limit_results import MET, MISSED, NOT_JUDGED
 from docmind_core.reports.cells import Row, Table, table_row
-from docmind_core.reports.document import Report, Tiles
-from docmind_core.reports.number_text import counted
+from docmind_core.reports.document import Report, Span, Tiles, Waterfall
+from docmind_core.reports.number_text import counted, duration_text
 from docmind_core.reports.text_safety import markdown_block, markdown_text, shortened, visible_text
 
 
@@ -69,6 +69,8 @@ def html_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= _TEXTS
+    environment.filters["left"] = lambda span, block: f"{100 * span.start_s / (block.wall_s or 1.0):.2f}"
+    environment.filters["wide"] = _wide
     return environment
 
 
@@ -87,6 +89,7 @@ def markdown_environment() -> Environment:
     environment.globals |= _TEXTS
     environment.filters["table"] = markdown_table
     environment.filters["tiles_table"] = _tiles_table
+    environment.filters["spans_table"] = _spans_table
     environment.filters["block"] = lambda text: Markup(markdown_block(text))  # noqa: S704
     return environment
 
@@ -111,7 +114,28 @@ def _tiles_table(block: Tiles) -> Table:
     return Table(caption="", columns=(block.arm, "value", "verdict", "note", "before"), rows=tuple(rows), prose=True)
 
 
-_TEXTS = {"shortened": shortened, "counted": counted}
+def _spans_table(block: Waterfall) -> Table:
+    rows = [
+        table_row(
+            span.agent,
+            [
+                f"{span.what}, critical path" if span.is_critical else span.what,
+                duration_text(span.start_s),
+                duration_text(span.duration_s),
+                "" if span.tokens is None else f"{span.tokens:,}",
+            ],
+        )
+        for span in block.spans
+    ]
+    return Table(caption="", columns=("agent", "what", "start", "took", "tokens"), rows=tuple(rows))
+
+
+def _wide(span: Span, block: Waterfall, part: str = "duration_s") -> str:
+    """Return the width of a bar in percent; one that took no time to speak of stays visible."""
+    return f"{max(100 * getattr(span, part) / (block.wall_s or 1.0), 0.4):.2f}"
+
+
+_TEXTS = {"shortened": shortened, "counted": counted, "seconds": duration_text}
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ BAD: Final = "bad"
 OPEN: Final = "open"
 PLAIN: Final = "plain"
 _COLOURS: Mapping[str, Colour] = {MET: GOOD, MISSED: BAD, UNDECIDED: OPEN, NOT_MEASURED: OPEN}
-_ICONS = {GOOD: "✓", BAD: "✗", OPEN: "?", PLAIN: "•"}
+ICONS = {GOOD: "✓", BAD: "✗", OPEN: "?", PLAIN: "•"}
 _NO_LIMIT = "no limit"
 
 
@@ -44,7 +44,7 @@ class Tile:
     @property
     def icon(self) -> str:
         """The colour as a sign."""
-        return _ICONS[self.colour]
+        return ICONS[self.colour]
 
 
 class _Held(TypedDict):

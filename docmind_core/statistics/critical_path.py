@@ -36,26 +36,44 @@ class CriticalPath:
     """
 
 
+def critical_chain(work: Sequence[Work]) -> tuple[str, ...]:
+    """Return the span ids of the chain that `critical_path_s` is the length of, the first piece first."""
+    ordered = _ordered(work)
+    predecessors = _predecessors(ordered)
+    chains = _chains([piece.t1 - piece.t0 for piece in ordered], predecessors)
+    number = max(range(len(ordered)), key=chains.__getitem__, default=None)
+    found: list[str] = []
+    while number is not None:
+        found.append(ordered[number].span_id)
+        number = predecessors[number]
+    return tuple(reversed(found))
+
+
 def critical_path(work: Sequence[Work]) -> CriticalPath | None:
     """Measure one query run; None without work that took time.
 
     What a piece of work depends on is inferred: the latest other piece that had ended when it began.
     """
-    ordered = sorted(
-        (piece for piece in work if piece.t1 > piece.t0), key=lambda piece: (piece.t0, piece.t1, piece.span_id)
-    )
+    ordered = _ordered(work)
     if not ordered:
         return None
     predecessors = _predecessors(ordered)
-    seconds = _longest([(piece.t1 - piece.t0) / 1e9 for piece in ordered], predecessors)
+    seconds = max(_chains([(piece.t1 - piece.t0) / 1e9 for piece in ordered], predecessors))
     tokens = [piece.tokens for piece in ordered if piece.tokens is not None]
     known = len(tokens) == len(ordered)
     makespan = max(piece.t1 for piece in ordered) - ordered[0].t0
     return CriticalPath(
         critical_path_s=seconds,
-        critical_path_tokens=round(_longest(tokens, predecessors)) if known else None,
+        critical_path_tokens=round(max(_chains(tokens, predecessors))) if known else None,
         concurrency_ratio=sum(piece.t1 - piece.t0 for piece in ordered) / makespan,
         guide_parallel_savings=sum(map(_savings, _groups(ordered))) if known else None,
+    )
+
+
+def _ordered(work: Sequence[Work]) -> list[Work]:
+    """Return the pieces that took time, in the order in which they began."""
+    return sorted(
+        (piece for piece in work if piece.t1 > piece.t0), key=lambda piece: (piece.t0, piece.t1, piece.span_id)
     )
 
 
@@ -67,12 +85,12 @@ def _predecessors(ordered: Sequence[Work]) -> list[int | None]:
     return [by_end[count - 1] if count else None for count in ended]
 
 
-def _longest(weights: Sequence[float], predecessors: Sequence[int | None]) -> float:
-    """Return the weight of the heaviest chain; a predecessor comes before its successor."""
+def _chains(weights: Sequence[float], predecessors: Sequence[int | None]) -> list[float]:
+    """Return the weight of the chain that ends with each piece; a predecessor comes before its successor."""
     chains: list[float] = []
     for weight, number in zip(weights, predecessors, strict=True):
         chains.append(weight + (chains[number] if number is not None else 0))
-    return max(chains)
+    return chains
 
 
 def _groups(ordered: Iterable[Work]) -> Iterator[list[Work]]:

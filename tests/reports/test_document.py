@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 
+from docmind_core.errors import StoreError
 from docmind_core.reports.benchmark import write_rendered
 from docmind_core.reports.cells import Cell, Table, figure, missing, table_row
 from docmind_core.reports.document import Report, Section, json_schema
@@ -108,3 +109,8 @@ def test_hostile_words_stay_text_in_every_rendering():
     assert "<script>" not in report_html(report)
     assert "\x1b" not in report_html(report) + report_markdown(report) + report_junit(report)
     assert "<script>" not in report_markdown(report)
+
+
+def test_a_home_without_a_database_says_to_run_a_benchmark_first(tmp_path):
+    with pytest.raises(StoreError, match="docmind bench smoke"):
+        write_rendered(settings_of(tmp_path), BENCHMARK_RUN, "html")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.statistics.critical_path import Work, critical_path
+from docmind_core.statistics.critical_path import Work, critical_chain, critical_path
 
 SECOND = 10**9
 
@@ -26,6 +26,7 @@ def test_the_guide_s_five_agents_in_waves_worked_by_hand():
     ]
     found = critical_path(work)
     assert found.critical_path_s == pytest.approx(7.0)
+    assert critical_chain(work) == ("planner", "search", "answer", "check")
     assert found.critical_path_tokens == 160 + 900 + 300
     assert found.concurrency_ratio == pytest.approx(8 / 7)
     assert found.guide_parallel_savings == 100
