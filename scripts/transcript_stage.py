@@ -70,11 +70,6 @@ class Stage:
         question = "{runsOrError{...on Runs{results{status}}} " + slot + "}"
         return self.dagster("dagster-graphql", "-w", "home/dagster/workspace.yaml", "-t", question)
 
-    def materialised(self, key: str) -> str:
-        """Materialise the partition `key` with Dagster's own command; only the last line of its log is kept."""
-        module = ("-m", "dagster_project.definitions")
-        return self.dagster("dagster", "asset", "materialize", "--select", "*", "--partition", key, *module, last=1)
-
     def dagster(self, command: str, *arguments: str, last: int = 10) -> str:
         """Run a command of Dagster on this home and return its last lines."""
         done = subprocess.run(

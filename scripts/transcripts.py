@@ -36,7 +36,6 @@ SCENES: dict[str, Callable[[Stage], str]] = {
     "stale-engine": engine.stale_engine,
     "platform-killed": interruptions.platform_killed,
     "dead-predecessor": interruptions.dead_predecessor,
-    "resumed-in-dagster": interruptions.resumed_in_dagster,
     "interrupted": interruptions.interrupted,
     "terminated": interruptions.terminated,
     "occupied": interruptions.occupied,

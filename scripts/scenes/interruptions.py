@@ -32,13 +32,6 @@ def dead_predecessor(stage: Stage) -> str:
     return f"{before}\n{shown}\n{stage.dagster_runs()}\n{stage.shown('runs')}"
 
 
-def resumed_in_dagster(stage: Stage) -> str:
-    """The partition of a killed run is materialised again, without our command line."""
-    killed(stage)
-    (key,) = (path.name for path in (stage.home / "benchmarks").iterdir())
-    return f"{stage.materialised(key)}\n{stage.dagster_runs()}\n{stage.shown('runs')}"
-
-
 def interrupted(stage: Stage, number: int = signal.SIGINT) -> str:
     """Ctrl-C in the middle."""
     stage.write_suite()
