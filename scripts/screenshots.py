@@ -49,6 +49,8 @@ class Page:
     height: int = 1000
     click_in_row: str | None = None
     """First cell of the metadata row whose button opens what the picture is of."""
+    click_button: str | None = None
+    """Text of the button that opens what the picture is of."""
     media: str = ""
     """`dark`, or `print`; by default a light screen."""
 
@@ -57,11 +59,10 @@ REPORT, TILE = "reports/NEWEST/index.html", "answered"
 CHECKS = "assets/limits?view=checks&checkDetail="
 PAGES = {
     "asset-graph.png": Page(path=f"asset-groups?expanded={GROUPS}", shows="alert_states", width=2600, height=1200),
-    "asset-checks.png": Page(path=f"{CHECKS}limit_reduction_pct_min", shows="limit_reduction_pct_min"),
-    "asset-check-not-met.png": Page(path=CHECKS, shows="limit_"),
-    "report-asset.png": Page(
-        path="assets/performance_report?view=events", shows="guide_grade", width=3200, height=1100
-    ),
+    "asset-checks.png": Page(path=f"{CHECKS}limit_reduction_pct_min", shows="limit_reduction_pct_min", width=1280),
+    "asset-check-not-met.png": Page(path=CHECKS, shows="limit_", width=1280),
+    "report-asset.png": Page(path="assets/performance_report", shows="guide_grade", width=1280),
+    "report-plots.png": Page(path="assets/performance_report", shows="guide_grade", width=1280, click_button="Plots"),
     "report-chart.png": Page(path="assets/performance_report?view=events", shows="guide_grade", click_in_row="chart"),
     "report-first-screen.png": Page(path=REPORT, shows=TILE, width=1280, height=1000),
     "report-dark.png": Page(path=REPORT, shows=TILE, width=1280, height=1000, media="dark"),
@@ -84,6 +85,9 @@ SETTLING_S = 4
 CLICK = """
 [...document.querySelectorAll("tr")].find((row) => row.cells[0]?.innerText.trim() === %s)
     .querySelector("button, a, [role=button]").click()
+"""
+CLICK_BUTTON = """
+[...document.querySelectorAll("button")].find((button) => button.innerText.trim() === %s).click()
 """
 BYTES_MAX = 500_000
 PICTURES = Path(__file__).parents[1] / "docs" / "img"
@@ -237,6 +241,8 @@ async def picture_of(port: int, url: str, page: Page) -> bytes:
             await wait_for_text(socket_, page.shows)
             if page.click_in_row is not None:
                 await ask(socket_, "Runtime.evaluate", expression=CLICK % json.dumps(page.click_in_row))
+            if page.click_button is not None:
+                await ask(socket_, "Runtime.evaluate", expression=CLICK_BUTTON % json.dumps(page.click_button))
             await asyncio.sleep(SETTLING_S)
             picture = await ask(socket_, "Page.captureScreenshot", format="png")
     return base64.b64decode(picture["data"])
