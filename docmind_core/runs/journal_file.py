@@ -1,4 +1,4 @@
-"""The file of a journal: a thread of its own writes it; what comes while the disk is busy shares one wait for it."""
+"""The file of a journal: a thread of its own waits for the disk; what comes meanwhile shares one wait."""
 
 import asyncio
 import sqlite3
@@ -64,6 +64,11 @@ class JournalFile:
         self._broken: str | None = None
         """Why a transaction failed: what it held is lost, so that nothing may be written after it."""
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._unserved = 0
+        """Jobs handed to the thread that it has not done yet."""
+        self._counting = threading.Lock()
+        self._turn = threading.Lock()
+        """Held by whoever uses the connection."""
         self._thread: threading.Thread | None = None
         try:
             if read_only:
@@ -99,7 +104,7 @@ class JournalFile:
             RunError: If some of it could not be written.
         """
         waiter = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(waiter=waiter))
+        self._put(_Job(waiter=waiter))
         await waiter
 
     @contextmanager
@@ -125,7 +130,7 @@ class JournalFile:
         """
         job = _Job(statements=statements, waits=waits)
         if waits and self._thread is not None and _loop_runs():
-            self._jobs.put(job)
+            self._put(job)
         else:
             self._do(job)
 
@@ -134,11 +139,26 @@ class JournalFile:
 
     def _do(self, job: _Job) -> list[tuple[Any, ...]]:
         job.done = Future()
-        if self._thread is None:
-            self._serve([job])
-        else:
-            self._jobs.put(job)
+        if not self._serves_at_once(job):
+            self._put(job)
         return job.done.result()
+
+    def _serves_at_once(self, job: _Job) -> bool:
+        """Do a job here if the thread has none to do before it: two switches of threads take longer than most jobs."""
+        if not self._turn.acquire(blocking=self._thread is None):
+            return False
+        try:
+            is_next = not self._unserved
+            if is_next:
+                self._serve([job])
+            return is_next
+        finally:
+            self._turn.release()
+
+    def _put(self, job: _Job) -> None:
+        with self._counting:
+            self._unserved += 1
+        self._jobs.put(job)
 
     def _work(self) -> None:
         """Serve jobs until the journal is closed, each time all that have come meanwhile."""
@@ -149,7 +169,11 @@ class JournalFile:
                 while jobs[-1] is not None:
                     jobs.append(self._jobs.get_nowait())
             is_open = jobs[-1] is not None
-            self._serve([job for job in jobs if job is not None])
+            served = [job for job in jobs if job is not None]
+            with self._turn:
+                self._serve(served)
+                with self._counting:
+                    self._unserved -= len(served)
 
     def _serve(self, jobs: Sequence[_Job]) -> None:
         group: list[_Job] = []

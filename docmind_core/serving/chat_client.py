@@ -50,7 +50,11 @@ class _Refusal:
 class _Connector(aiohttp.TCPConnector):
     """Gives up on a connection after `CONNECT_TIMEOUT_S` that the event loop kept: its lag is not the engine's."""
 
+    posts = 0
+    """Chat requests that were given to the pool."""
+
     async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> aiohttp.connector.Connection:
+        self.posts += req.method == "POST"
         async with Deadline(CONNECT_TIMEOUT_S):
             return await super().connect(req, traces, timeout)
 
@@ -83,21 +87,19 @@ class ChatClient:
         self._heard_at_s = float("-inf")
         """When something of a reply came last, by the clock."""
         self._session: aiohttp.ClientSession | None = None
-        self.requests_sent = 0
-        """Chat requests that the connection pool was given, counted there: the bookings must be as many."""
+        self._connector: _Connector | None = None
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
         # vLLM closes idle connections after 5 s: ours go first, so that no request is sent into a closing one.
         proxy, context = way_to(self.connection.base_url)
-        connector = _Connector(limit=0, keepalive_timeout=2.0, ssl=context)
+        self._connector = _Connector(limit=0, keepalive_timeout=2.0, ssl=context)
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=self._connector,
             # Whatever compresses a stream holds its chunks back: their times would be its own.
             headers={**self.connection.headers, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None),
             proxy=proxy,
-            trace_configs=[self._counting()],
         )
         return self
 
@@ -107,15 +109,10 @@ class ChatClient:
         """Close its connections."""
         await self._pool.close()
 
-    def _counting(self) -> aiohttp.TraceConfig:
-        async def count(
-            _session: aiohttp.ClientSession, _context: object, started: aiohttp.TraceRequestStartParams
-        ) -> None:
-            self.requests_sent += started.method == "POST"
-
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(count)
-        return trace
+    @property
+    def requests_sent(self) -> int:
+        """Chat requests that the connection pool was given, counted there: the bookings must be as many."""
+        return self._connector.posts if self._connector else 0
 
     @property
     def _pool(self) -> aiohttp.ClientSession:

@@ -43,13 +43,14 @@ class SlowDisk(Journal):
     """A journal whose disk takes nothing until it is let."""
 
     def __init__(self, path):
-        self.disk, self.transactions = threading.Event(), []
+        self.disk, self.transactions, self.writers = threading.Event(), [], []
         super().__init__(path)
 
     def _commit(self, statements, *, waits):
         self.disk.wait(60)
         super()._commit(statements, waits=waits)
         self.transactions.append(len(statements))
+        self.writers.append(threading.current_thread())
 
 
 async def test_bookings_that_come_while_the_disk_is_busy_share_one_transaction_and_the_loop_is_free(tmp_path):
@@ -67,6 +68,18 @@ async def test_bookings_that_come_while_the_disk_is_busy_share_one_transaction_a
         await asyncio.gather(*bookings)
         assert len(journal.transactions) <= 2, "the one under way, and all others"
         assert [row["call_id"] for row, _ in journal.attempts("k.tuned")] == [f"c{number}" for number in range(100)]
+
+
+async def test_what_does_not_wait_for_the_disk_is_written_by_its_caller_unless_something_is_before_it(tmp_path):
+    with SlowDisk(tmp_path / "journal.sqlite") as journal:
+        journal.disk.set()
+        journal.book_attempt(KEY, call("c1"), ended=True, waits=False)
+        assert journal.writers == [threading.current_thread()]
+        journal.disk.clear()
+        journal.book_attempt(KEY, call("c2", status="cut_off"), ended=False)
+        journal.disk.set()
+        journal.book_attempt(KEY, call("c2"), ended=True, waits=False)
+        assert [(row["call_id"], ended) for row, ended in journal.attempts("k.tuned")] == [("c1", True), ("c2", True)]
 
 
 async def test_an_attempt_keeps_its_place_when_its_end_is_booked_and_the_end_is_what_is_read(tmp_path):
