@@ -245,7 +245,7 @@ def say(stage: Stage, post: dict[str, str]) -> None:
 def pictures(key: str) -> dict[str, Page]:
     """Return what is pictured: the history in the report, and in the metadata of its asset."""
     return {
-        "history-report.png": Page(path=f"reports/{key}/index.html#history", shows="History", width=1100, height=520),
+        "history-report.png": Page(path=f"reports/{key}/index.html#history", shows="Last runs", width=1100, height=520),
         "history-asset.png": Page(
             path="assets/performance_report?view=events", shows="guide_grade", click_in_row="history", height=800
         ),

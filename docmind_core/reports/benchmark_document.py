@@ -36,7 +36,7 @@ from docmind_core.reports.query_table import query_table
 from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.run_records import ArmRun
 from docmind_core.reports.summary import ledger_line
-from docmind_core.reports.time_spent import time_part, waterfall_part
+from docmind_core.reports.time_spent import time_blocks, waterfall_part
 from docmind_core.reports.verdict_tiles import judged_arm_of, verdict_tiles
 from docmind_core.runs.recorded_run import recorded_note
 from docmind_core.settings import Settings
@@ -55,21 +55,22 @@ def benchmark_report(
 ) -> Report:
     """Put the report of a benchmark run together."""
     first, judged = records.arms[0], judged_arm_of(records, scorecard)
+    own, others = ([each for each in histories if (each.arm == judged.arm) is mine] for mine in (True, False))
     arms = f"{len(records.arms)} {'arm' if len(records.arms) == 1 else 'arms'}"
     ran = f"Benchmark of {moment_text(first.started_at)} on {first.query_set}, model {first.model}, {arms}"
     sections = (
         _verdict(settings, records, scorecard, histories),
-        _history(records, histories),
+        _history("history", f"Last runs of {judged.arm}", own),
+        _why(settings, records),
+        levers_part(settings, records),
+        waterfall_part(settings, records, judged),
         _limits(scorecard),
         _opponents(records),
         Section(key="arms", title="Arms side by side", link="Arms", blocks=(arm_table(records),)),
         baseline_part(settings, records),
-        _agents(records),
-        time_part(settings, records),
-        waterfall_part(settings, records, judged),
-        levers_part(settings, records),
         _quality(records),
         alert_part(read_alert_section(settings, first.suite)),
+        _history("history-others", "Last runs of the other arms", others),
         *_of_queries(settings, records, judged),
         *_conditions(settings, records),
     )
@@ -136,15 +137,12 @@ def _trade_off(records: BenchmarkRecords) -> list[Chart]:
     return [Chart(note=_TRADE_OFF_NOTE, draw=draw)]
 
 
-def _history(records: BenchmarkRecords, histories: Sequence[ArmHistory]) -> Section | None:
+def _history(key: str, title: str, histories: Sequence[ArmHistory]) -> Section | None:
     if not histories:
         return None
-    figures = f"Figures: docmind sql \"from metric_history where suite = '{records.arms[0].suite}'\""
-    return Section(
-        key="history",
-        title="History",
-        blocks=(Chart(note=f"{HISTORY_KEY}. {figures}", draw=partial(history_svg, histories)),),
-    )
+    figures = f"Figures: docmind sql \"from metric_history where arm = '{histories[0].arm}'\""
+    chart = Chart(note=f"{HISTORY_KEY}. {figures}", draw=partial(history_svg, histories))
+    return Section(key=key, title=title, folded=key != "history", blocks=(chart,))
 
 
 def _limits(scorecard: Scorecard) -> Section:
@@ -160,18 +158,25 @@ def _opponents(records: BenchmarkRecords) -> Section | None:
     return Section(key="opponents", title="tuned against its opponents", link="Opponents", blocks=blocks)
 
 
-def _agents(records: BenchmarkRecords) -> Section:
+def _why(settings: Settings, records: BenchmarkRecords) -> Section:
     shares, unknown = tokens_by_agent(records), unknown_agents(records)
     drawn = "Stacked bars: billed tokens per query of each arm, by agent; the table holds the figures"
-    chart = Chart(draw=partial(stacked_bars, shares, unit=TOKENS_UNIT, incomplete=unknown, description=drawn))
+    chart = Chart(
+        note="Billed tokens per query, by agent.",
+        draw=partial(stacked_bars, shares, unit=TOKENS_UNIT, incomplete=unknown, description=drawn),
+    )
     incomplete = tuple(f"{arm} is incomplete, without {agents}." for arm, agents in unknown.items())
+    seconds, table = time_blocks(settings, records)
     return Section(
-        key="agents",
-        title="Tokens by agent",
+        key="why",
+        title="Why: tokens and time",
+        link="Why",
         blocks=(
             chart if any(shares.values()) else Text(lines=("No chart: no call with known usage.",)),
+            seconds,
             *([Text(style="muted", lines=incomplete)] if incomplete else []),
             agents_table(records),
+            table,
         ),
     )
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED
+from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, WORST_FIRST
 from docmind_core.reports.cells import Cell, figure
 from docmind_core.reports.rendering import html_environment
 from docmind_core.reports.verdict_tiles import BAD, GOOD, ICONS, OPEN, PLAIN, Colour
@@ -35,9 +35,14 @@ qualify row_number() over (partition by suite, arm order by started_at desc, run
 order by suite, arm, started_at, run_id
 """
 _STATES = """
+-- A limit that holds for each agent counts once, by its worst agent.
 select run_id, state, count(*)::integer
-from limit_results
-where run_id in $run_ids and state <> 'not judged'
+from (
+    select run_id, limit_name, arg_min(state, list_position($worst_first, state)) as state
+    from limit_results
+    where run_id in $run_ids and state <> 'not judged'
+    group by all
+)
 group by all
 """
 
@@ -78,7 +83,7 @@ def read_arm_lines(settings: Settings) -> list[ArmLine]:
         _, runs = query_rows(settings, _RUNS)
         run_ids = [str(run_id) for _, _, run_id, *_ in runs]
         _, values = query_rows(settings, sql_text("run_history"), {"run_ids": run_ids})
-        _, limits = query_rows(settings, _STATES, {"run_ids": run_ids})
+        _, limits = query_rows(settings, _STATES, {"run_ids": run_ids, "worst_first": list(WORST_FIRST)})
     except StoreError:
         return []
     history = {str(run_id): (_number(passed), _number(tokens)) for run_id, passed, _, tokens, _ in values}

@@ -76,7 +76,7 @@ class _Interval:
     billed_tokens: int | None
 
 
-def time_part(settings: Settings, records: BenchmarkRecords) -> Section:
+def time_blocks(settings: Settings, records: BenchmarkRecords) -> tuple[Chart | Text, Table]:
     """Return the shares of the mean wall time, measured ones alone; what is left is called not attributed."""
     _, rows = query_rows(settings, _SHARES, {"benchmark_run": records.arms[0].benchmark_run})
     found = {(str(run), str(part)): values for run, part, *values in rows}
@@ -85,14 +85,12 @@ def time_part(settings: Settings, records: BenchmarkRecords) -> Section:
         if seconds and run_id in records.arm_names:
             shares[records.arm_names[run_id]][_PARTS[part][0]] = float(str(seconds))
     drawn = "Stacked bars: mean seconds of a query in each arm, by what it was spent on; the table holds the figures"
-    chart = Chart(draw=partial(stacked_bars, shares, unit="seconds per query", description=drawn, text=duration_text))
-    nothing = Text(lines=("No chart: no query has spans and a wall time.",))
-    return Section(
-        key="time",
-        title="Where the time goes",
-        link="Time",
-        blocks=(chart if any(shares.values()) else nothing, _shares_table(records, found)),
+    chart = Chart(
+        note="Mean seconds of a query, by what they were spent on.",
+        draw=partial(stacked_bars, shares, unit="seconds per query", description=drawn, text=duration_text),
     )
+    nothing = Text(lines=("No chart: no query has spans and a wall time.",))
+    return chart if any(shares.values()) else nothing, _shares_table(records, found)
 
 
 def _shares_table(records: BenchmarkRecords, found: Mapping[tuple[str, str], Sequence[object]]) -> Table:

@@ -14,12 +14,22 @@ def test_each_arm_has_its_newest_figures_a_trend_and_the_state_of_its_limits(tmp
     settings, tables = settings_of(tmp_path), planted_tables(("single_pass", "naive_supervisor"))
     limits = [
         {
-            "run_id": run_id_of("single_pass"), "limit_name": name, "metric": name, "agent": "all", "value": 0.5,
-            "dimension": "quality", "statistic": "mean", "side": "at least", "is_hard": False, "state": state,
+            "run_id": run_id_of("single_pass"),
+            "limit_name": name,
+            "metric": name,
+            "agent": "all",
+            "value": 0.5,
+            "dimension": "quality",
+            "statistic": "mean",
+            "side": "at least",
+            "is_hard": False,
+            "state": state,
             "because": "planted",
         }
         for name, state in (("passed", "missed"), ("token_f1", "met"))
-    ]  # fmt: skip
+    ]
+    # one limit that holds for each agent
+    limits += [limits[1] | {"agent": "x", "state": "undecided"}, limits[1] | {"agent": "y"}]
     newer = renamed(tables | {"limit_results": limits}, NEWER)
     newer["runs"] = [row | {"started_at": row["started_at"].replace(day=23)} for row in newer["runs"]]
     newer["query_runs"] = [row | {"billed_tokens": 860} for row in newer["query_runs"]]
@@ -29,7 +39,7 @@ def test_each_arm_has_its_newest_figures_a_trend_and_the_state_of_its_limits(tmp
     page = list_page(settings)
 
     assert f'<a href="{NEWER}/index.html">' in page
-    assert "1 missed, 1 met" in page
+    assert "1 missed, 1 undecided<" in page
     assert "860<svg" in page
     assert 'aria-label="tokens per query in the last 2 runs of single_pass: from 430 to 860' in page
     assert page.count('class="spark"') == 4

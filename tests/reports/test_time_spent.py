@@ -3,10 +3,9 @@
 import pytest
 
 from docmind_core.reports.benchmark_records import read_benchmark
-from docmind_core.reports.cells import Table
 from docmind_core.reports.document import Waterfall
 from docmind_core.reports.lever_table import levers_part
-from docmind_core.reports.time_spent import time_part, waterfall_part
+from docmind_core.reports.time_spent import time_blocks, waterfall_part
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 from tests.reports.planted_run import BENCHMARK_RUN, Row, make_query_row, make_run, plant, run_id_of, settings_of
@@ -66,11 +65,7 @@ def settings(tmp_path_factory) -> Settings:
 
 
 def test_the_parts_of_the_time_add_up_to_the_mean_wall_time_and_nothing_is_made_up(settings):
-    table = next(
-        block
-        for block in time_part(settings, read_benchmark(settings, BENCHMARK_RUN)).blocks
-        if isinstance(block, Table)
-    )
+    _, table = time_blocks(settings, read_benchmark(settings, BENCHMARK_RUN))
     parts = {row.heading: row.cells[0] for row in table.rows}
     assert {name: pytest.approx(cell.number) for name, cell in parts.items()} == {
         "first token": 0.25, "decode": 15.8 / 3 - 0.6 - 0.25, "queue": 0.1, "not attributed": 0.5,
@@ -100,7 +95,7 @@ def test_a_run_whose_queries_have_no_spans_says_so(tmp_path):
     settings = settings_of(tmp_path)
     plant(settings, {"runs": [make_run(ARM)], "query_runs": [make_query_row(ARM, "q1")]})
     records = read_benchmark(settings, BENCHMARK_RUN)
-    text, table = time_part(settings, records).blocks
+    text, table = time_blocks(settings, records)
     assert text.lines == ("No chart: no query has spans and a wall time.",)
     assert all(row.cells[0].is_missing for row in table.rows)
     assert waterfall_part(settings, records, records.arms[0]) is None
