@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from docmind_core.retrieval.search import Hit
 
@@ -37,6 +38,8 @@ class KeptTexts:
 
     def _repeated(self, shingles: frozenset[_Shingle]) -> int | None:
         needed = math.ceil(CONTAINMENT * len(shingles))
+        if sum(shingle in self._holders for shingle in shingles) < needed:
+            return None
         # Who holds all but a few of them holds one of any few more: the rarest are asked, so that boilerplate, which
         # is everywhere, leads to no comparison.
         rarest = sorted(shingles, key=lambda shingle: len(self._holders.get(shingle, ())))
@@ -53,6 +56,7 @@ def without_near_duplicates(passages: Sequence[Hit], *, already_read: Iterable[H
     return tuple(hit for hit in passages if kept.take(hit.chunk.text) is None)
 
 
+@lru_cache(maxsize=512)  # the same passages are candidates of query after query
 def _shingles(text: str) -> frozenset[_Shingle]:
     words = [word.lower() for word in _WORD.findall(text)]
     if len(words) <= SHINGLE_WORDS:

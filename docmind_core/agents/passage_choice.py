@@ -5,8 +5,9 @@ Here a passage is worth what its title and its best sentence share with the ques
 of the passages hold it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from docmind_core.agents.content_words import content_words
 from docmind_core.agents.sentences import sentences
@@ -43,28 +44,54 @@ def chosen_passages(searches: Sequence[str], passages: Sequence[Hit]) -> tuple[H
 def best_sentences(question: str, passages: Sequence[Hit]) -> list[BestSentence]:
     """Return the best sentence of each passage, the best passage first; ties keep the order of the passages."""
     wanted = content_words(question)
-    words = [content_words(f"{hit.chunk.title} {hit.chunk.text}") for hit in passages]
-    holders = {word: sum(_holds(each, word) for each in words) for word in wanted}
+    words = [_words(f"{hit.chunk.title} {hit.chunk.text}") for hit in passages]
+    holders = {word: sum(each.hold(word) for each in words) for word in wanted}
     weights = {word: 1.0 / count for word, count in holders.items() if count}
     found = [_best(hit, weights) for hit in passages]
     return sorted(found, key=lambda each: -each.worth)
 
 
 def _best(hit: Hit, weights: dict[str, float]) -> BestSentence:
-    title = content_words(hit.chunk.title)
-    pieces = [piece.strip() for piece in sentences(hit.chunk.text) if piece.strip()] or [""]
+    title = _words(hit.chunk.title)
 
-    def worth(piece: str) -> float:
-        said = title | content_words(piece)
-        return sum(weight for word, weight in weights.items() if _holds(said, word))
+    def worth(words: _Words) -> float:
+        return sum(weight for word, weight in weights.items() if title.hold(word) or words.hold(word))
 
     # A sentence that names more of the question itself comes before one that leans on the title.
-    best = max(pieces, key=lambda piece: (worth(piece), len(content_words(piece) & weights.keys())))
-    return BestSentence(hit=hit, text=best, worth=worth(best))
-
-
-def _holds(words: set[str], wanted: str) -> bool:
-    return wanted in words or any(
-        min(len(word), len(wanted)) >= PREFIX_MIN and (word.startswith(wanted) or wanted.startswith(word))
-        for word in words
+    text, said = max(
+        _sentence_words(hit.chunk.text), key=lambda piece: (worth(piece[1]), len(piece[1].all & weights.keys()))
     )
+    return BestSentence(hit=hit, text=text, worth=worth(said))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """The content words of a text, and those of four letters or more by their first four."""
+
+    all: frozenset[str]
+    by_beginning: Mapping[str, Sequence[str]]
+
+    def hold(self, wanted: str) -> bool:
+        """Return whether one of them is the wanted word or a form of it."""
+        if wanted in self.all:
+            return True
+        if len(wanted) < PREFIX_MIN:
+            return False
+        alike = self.by_beginning.get(wanted[:PREFIX_MIN], ())
+        return any(word.startswith(wanted) or wanted.startswith(word) for word in alike)
+
+
+@lru_cache(maxsize=512)  # the same passages are read for query after query
+def _words(text: str) -> _Words:
+    words = frozenset(content_words(text))
+    by_beginning: dict[str, list[str]] = {}
+    for word in words:
+        if len(word) >= PREFIX_MIN:
+            by_beginning.setdefault(word[:PREFIX_MIN], []).append(word)
+    return _Words(all=words, by_beginning=by_beginning)
+
+
+@lru_cache(maxsize=512)
+def _sentence_words(text: str) -> tuple[tuple[str, _Words], ...]:
+    pieces = [piece.strip() for piece in sentences(text) if piece.strip()] or [""]
+    return tuple((piece, _words.__wrapped__(piece)) for piece in pieces)

@@ -63,9 +63,12 @@ class JournalFile:
         """Whether a transaction is on disk when it is committed."""
         self._broken: str | None = None
         """Why a transaction failed: what it held is lost, so that nothing may be written after it."""
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._pending: list[_Job] = []
+        """What this turn of the event loop has handed over: each message to the thread may cost a change of thread."""
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._unserved = 0
-        """Jobs handed to the thread that it has not done yet."""
+        """Jobs handed over that the thread has not done yet."""
         self._counting = threading.Lock()
         self._turn = threading.Lock()
         """Held by whoever uses the connection."""
@@ -93,6 +96,7 @@ class JournalFile:
     ) -> None:
         """Write what was handed over, and close the file."""
         if self._thread is not None:
+            self._pass_on()
             self._jobs.put(None)
             self._thread.join()
         self._connection.close()
@@ -104,7 +108,7 @@ class JournalFile:
             RunError: If some of it could not be written.
         """
         waiter = asyncio.get_running_loop().create_future()
-        self._put(_Job(waiter=waiter))
+        self._add(_Job(waiter=waiter))
         await waiter
 
     @contextmanager
@@ -130,9 +134,22 @@ class JournalFile:
         """
         job = _Job(statements=statements, waits=waits)
         if waits and self._thread is not None and _loop_runs():
-            self._put(job)
+            self._add(job)
         else:
             self._do(job)
+
+    def _add(self, job: _Job) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._pending or loop is not self._loop:  # an earlier loop may have ended before its turn came
+            self._loop = loop
+            loop.call_soon(self._pass_on)
+        self._count(1)
+        self._pending.append(job)
+
+    def _pass_on(self) -> None:
+        if self._pending:
+            jobs, self._pending = self._pending, []
+            self._jobs.put(jobs)
 
     def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return self._do(_Job(statements=[(sql, parameters)], reads=True))
@@ -140,7 +157,9 @@ class JournalFile:
     def _do(self, job: _Job) -> list[tuple[Any, ...]]:
         job.done = Future()
         if not self._serves_at_once(job):
-            self._put(job)
+            self._pass_on()
+            self._count(1)
+            self._jobs.put([job])
         return job.done.result()
 
     def _serves_at_once(self, job: _Job) -> bool:
@@ -155,25 +174,23 @@ class JournalFile:
         finally:
             self._turn.release()
 
-    def _put(self, job: _Job) -> None:
+    def _count(self, change: int) -> None:
         with self._counting:
-            self._unserved += 1
-        self._jobs.put(job)
+            self._unserved += change
 
     def _work(self) -> None:
         """Serve jobs until the journal is closed, each time all that have come meanwhile."""
         is_open = True
         while is_open:
-            jobs = [self._jobs.get()]
+            handed = [self._jobs.get()]
             with suppress(Empty):
-                while jobs[-1] is not None:
-                    jobs.append(self._jobs.get_nowait())
-            is_open = jobs[-1] is not None
-            served = [job for job in jobs if job is not None]
+                while handed[-1] is not None:
+                    handed.append(self._jobs.get_nowait())
+            is_open = handed[-1] is not None
+            served = [job for jobs in handed for job in jobs or ()]
             with self._turn:
                 self._serve(served)
-                with self._counting:
-                    self._unserved -= len(served)
+                self._count(-len(served))
 
     def _serve(self, jobs: Sequence[_Job]) -> None:
         group: list[_Job] = []

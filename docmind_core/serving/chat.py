@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -57,7 +58,7 @@ class ChatRequest:
             "stream_options": {"include_usage": True, "continuous_usage_stats": True},
         }
         if self.output is not None:
-            schema = {"name": self.output.__name__, "schema": self.output.model_json_schema()}
+            schema = {"name": self.output.__name__, "schema": _schema(self.output)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif self.choices:
             body["structured_outputs"] = {"choice": list(self.choices)}
@@ -74,9 +75,19 @@ class ChatRequest:
 
     def digest(self, model: str) -> str:
         """Return the sha256 of the body: equal requests have equal digests, in any process."""
-        canonical = json.dumps(self.body(model), sort_keys=True, ensure_ascii=False)
-        # A document may hold half a surrogate pair; what is sent then is its escape in JSON.
-        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+        return _digest(self, model)
+
+
+@lru_cache(maxsize=512)  # asked for when a call is looked up, counted and sent
+def _digest(request: ChatRequest, model: str) -> str:
+    canonical = json.dumps(request.body(model), sort_keys=True, ensure_ascii=False)
+    # A document may hold half a surrogate pair; what is sent then is its escape in JSON.
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@cache
+def _schema(form: type[BaseModel]) -> dict[str, Any]:
+    return form.model_json_schema()
 
 
 def chat_messages(system: str, user: str, examples: Sequence[Example] = ()) -> list[dict[str, str]]:

@@ -58,11 +58,14 @@ class StreamTimes:
         counted = Counted(at_ns=now_ns, completion_tokens=completion_tokens)
         # A chunk that counts nothing new is the frame that closes it: its time is not a token's.
         is_new = last is None or completion_tokens > last.completion_tokens
-        return replace(
-            self,
+        return StreamTimes(
+            first_token_ns=self.first_token_ns,
+            last_token_ns=self.last_token_ns,
+            first_answer_ns=self.first_answer_ns,
             counted_first=self.counted_first or counted,
             counted_last=counted if is_new else last,
             counted_chunks=self.counted_chunks + 1,
+            counts_fell=self.counts_fell,
         )
 
     def in_one_piece(self) -> "StreamTimes":

@@ -1,7 +1,7 @@
 """The engine's count of one attempt, taken only where it can be true."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 COUNT_MAX = 2**31 - 1
 """What the tables hold; no engine has counted so many tokens of one call."""
@@ -47,14 +47,16 @@ def read_usage(found: object) -> TokenUsage | None:
     prompt, completion = found.get("prompt_tokens"), found.get("completion_tokens")
     if prompt is None or completion is None:
         return None
-    usage = TokenUsage(prompt_tokens=_count(prompt), completion_tokens=_count(completion), cached_tokens=None)
-    if usage.prompt_tokens == 0:
+    prompt, completion = _count(prompt), _count(completion)
+    if prompt == 0:
         raise ImplausibleUsage
     try:
-        cached = _cached(found.get("prompt_tokens_details"), usage.prompt_tokens)
+        cached, implausible = _cached(found.get("prompt_tokens_details"), prompt), False
     except ImplausibleUsage:
-        return replace(usage, cached_implausible=True)
-    return replace(usage, cached_tokens=cached)
+        cached, implausible = None, True
+    return TokenUsage(
+        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, cached_implausible=implausible
+    )
 
 
 def can_be_true(
