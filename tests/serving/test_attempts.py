@@ -1,6 +1,7 @@
 """An attempt is durable before it is sent; a connection is given up by time that the event loop kept."""
 
 import asyncio
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -56,7 +57,7 @@ def test_a_connection_is_given_up_after_ten_seconds_that_the_event_loop_kept(mon
 
         monkeypatch.setattr(aiohttp.TCPConnector, "connect", slow)
         with measured_loop():
-            return await _Connector().connect(None, [], aiohttp.ClientTimeout())
+            return await _Connector().connect(SimpleNamespace(method="GET"), [], aiohttp.ClientTimeout())
 
     assert run_skipping(connect(4, -60, 4)) == "connected"
     with pytest.raises(TimeoutError):
