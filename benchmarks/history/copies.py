@@ -30,6 +30,7 @@ from docmind_core.tables.segments import run_ids_of, segment_path
 from tests.fakes.engine_server import FakeEngine
 
 ARMS = ("single_pass", "naive_supervisor", "tuned")
+_IDS = ("query_id", "cluster_id", "call_id", "span_id", "parent_id")
 _NAMING = ("run_id", "benchmark_run", "candidate_run_id", "baseline_run_id")
 
 
@@ -81,9 +82,7 @@ def enlarge_run(settings: Settings, key: str, times: int) -> None:
         for table in TABLES.values():
             rows = rows_of(settings.tables, table.name, [run_id])
             if rows is not None and "query_id" in table.columns:
-                changed = [
-                    f"{name} || '-' || copy as {name}" for name in ("query_id", "cluster_id") if name in table.columns
-                ]
+                changed = [f"{name} || '-' || copy as {name}" for name in _IDS if name in table.columns]
                 copies = f"({rows.sql}) as rows, range({times}) as copies(copy)"
                 content = f"select rows.* replace ({', '.join(changed)}) from {copies}"
                 target = segment_path(settings.tables, table.name, run_id)

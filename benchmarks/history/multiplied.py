@@ -38,6 +38,6 @@ def _value(name: str, days: int, queries: int) -> str:
         return f"replace({name}, '-history-', format('-history-{{:05d}}', copy))"
     if name in _TIMES:
         return f'"{name}" + to_days(({days} * copy)::integer)'
-    if name == "query_id" and queries > 1:
-        return "query_id || '-' || query_copy"
+    if name in {"query_id", "call_id"} and queries > 1:
+        return f"{name} || '-' || query_copy"
     return f"run_number + {days} * copy::integer" if name == "run_number" else f'"{name}"'

@@ -1,7 +1,7 @@
 """Tables, views and macros in a database, and the rows of segments in them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import resources
@@ -86,6 +86,7 @@ def fill(
     run_ids: Sequence[str],
     *,
     tables: Sequence[str] | None = None,
+    columns: Collection[str] | None = None,
 ) -> None:
     """Fill empty tables from the segments of some runs.
 
@@ -94,11 +95,12 @@ def fill(
         folder: Of the segments.
         run_ids: The runs.
         tables: Fill these alone and leave the others empty; all when None.
+        columns: Fill these alone, and those of keys and checks; all when None.
     """
     for name in TABLES if tables is None else tables:
         if (folder / name).is_dir():
             with locked(folder, name, shared=True):  # packing may remove a file between finding and reading it
-                insert(connection, folder, TABLES[name], run_ids)
+                insert(connection, folder, TABLES[name], run_ids, columns=columns)
 
 
 @contextmanager
@@ -145,7 +147,14 @@ def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 
 
-def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, run_ids: Sequence[str]) -> None:
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    table: Table,
+    run_ids: Sequence[str],
+    *,
+    columns: Collection[str] | None = None,
+) -> None:
     """Insert the segments of some runs into a table that has no row of them.
 
     Raises:
@@ -153,12 +162,21 @@ def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, ru
     """
     for first in range(0, len(run_ids), _AT_ONCE):
         if (rows := rows_of(folder, table.name, run_ids[first : first + _AT_ONCE])) is not None:
-            _insert(connection, table, rows)
+            _insert(connection, table, rows, _chosen(table, columns))
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
+def _chosen(table: Table, columns: Collection[str] | None) -> str:
+    """Return the columns of a table that are read, as SQL: a segment of an earlier version lacks some."""
+    if columns is None:
+        return "*"
+    needed = {"run_id", *table.key, *columns}
+    names = [name for name in table.columns if name in needed or any(name in check for check in table.checks)]
+    return f"columns(name -> name in ({', '.join(map(_literal, names))}))"
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows, chosen: str) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name {rows.sql}", rows.parameters)
+        connection.execute(f"insert into {table.name} by name select {chosen} from ({rows.sql})", rows.parameters)
     except duckdb.ConstraintException as error:
         raise StoreError(broken_row(table, rows) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:

@@ -1,5 +1,7 @@
 """How this project opens DuckDB: without extensions from elsewhere, and read-only wherever it can."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -29,8 +31,9 @@ def spill_folder(path: Path) -> Path:
 
 
 def open_in_memory() -> duckdb.DuckDBPyConnection:
-    """Open an empty database in memory, without a file."""
-    return _quiet(duckdb.connect(config=_CONFIG))
+    """Open an empty database without a file; what is more than half a gigabyte goes to the disk."""
+    spilled = Path(tempfile.gettempdir()) / f"docmind-{os.getpid()}.spill"
+    return _quiet(duckdb.connect(config={**_CONFIG, "memory_limit": "512MB", "temp_directory": str(spilled)}))
 
 
 def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:

@@ -6,6 +6,7 @@ so the rows of those in `STORED` are computed for each run alone; the published 
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -100,7 +101,7 @@ def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, st
     with empty_tables(stored=True).cursor() as connection:
         connection.begin()
         try:
-            fill(connection, settings.tables, list(paths), tables=_SOURCES)
+            fill(connection, settings.tables, list(paths), tables=_SOURCES, columns=_words())
             for view in STORED:
                 connection.execute(f"insert into store.{view.name} by name {sql_text(view.name)}")
             lists = [
@@ -126,7 +127,9 @@ def _made_from(path: Path) -> str | None:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_table(path, page_checksum_verification=True).schema.metadata or {}
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            file.read()
+            metadata = file.schema_arrow.metadata or {}
     except (pa.ArrowException, OSError):  # not there, or damaged
         return None
     return str(metadata.get(_MADE_FROM, b""), "ascii")
@@ -135,6 +138,12 @@ def _made_from(path: Path) -> str | None:
 def _content_of(mark: str | None) -> str:
     """Return a mark without the number of the file, which is another in a copy of the home."""
     return "" if mark is None else mark.rpartition(" ")[0]
+
+
+@cache
+def _words() -> frozenset[str]:
+    """Return the words of the queries: columns that are not among them, most of the text, need not be read."""
+    return frozenset(word for view in STORED for word in (*re.findall(r"\w+", sql_text(view.name)), *view.columns))
 
 
 @cache
