@@ -11,6 +11,8 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.instance import types
 
+from dagster_project.assets.metrics import metrics_database
+from dagster_project.assets.reports import performance_report
 from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
 from dagster_project.progress import GivenObserver
@@ -56,11 +58,11 @@ def materialize_recorded(settings: Settings, benchmark_run: str) -> None:
     """Let Dagster know a run that was unpacked: its database, its report, and what both show in the UI."""
     with open_instance(settings, keeps_output=False) as instance, _quiet_event_log():
         add_benchmark_run(instance, benchmark_run)
-        defs.resolve_job_def("benchmark").execute_in_process(
+        dg.materialize(
+            [metrics_database, performance_report],
             run_config=_QUIET,
             instance=instance,
             partition_key=benchmark_run,
-            asset_selection=[dg.AssetKey("metrics_database"), dg.AssetKey("performance_report")],
             tags={LAUNCHED_BY_TAG: "docmind demo"},
             resources={"store": StoreResource(home=str(settings.home)), "observers": GivenObserver(SilentObserver())},
         )

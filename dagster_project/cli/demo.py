@@ -45,6 +45,18 @@ def demo(folder: Path, port: int, no_ui: bool) -> None:
     from dagster_project.cli.ui import serve
     from dagster_project.launch import materialize_recorded
 
-    click.launch(written.html.as_uri())
+    _show(written.html)
     materialize_recorded(settings, benchmark_run)
     serve(settings, port, read_only=True)
+
+
+def _show(page: Path) -> None:
+    """Open a page where there is a browser with a window; one of the terminal would take it over."""
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(browser) is not webbrowser.GenericBrowser:
+        browser.open(page.as_uri())

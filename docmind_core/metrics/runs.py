@@ -93,6 +93,31 @@ RUNS = (
         missing="no GPU: `no_gpu`; no sample: `not_sampled`; the driver does not say: `not_supported`",
         source="`device_samples`, columns `vram_process_gib` and `mem_used_gib` (GiB); in the scorecard",
     ),
+    Metric(
+        name="cost",
+        unit="the currency of the price",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="Tokens of the measured queries at the `price` of the suite, cached ones at their own price if it "
+        "has one; or GPUs x hours of the run x `gpu_hour`. What warm-up and interrupted queries cost is in "
+        "`tokens_by_day` only.",
+        missing="no price in the suite: `no_price`; the cost of one query under a price per GPU hour: `per_gpu_hour`; "
+        "a resumed arm under such a price: `resumed`; tokens unknown: `no_usage`, `unreconciled` or `flag_off`",
+        source="`run_costs`, `query_costs`, `tokens_by_day`, with `cost_missing_because`",
+    ),
+    Metric(
+        name="gpu_energy_j",
+        unit="J",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="What the energy counters of the GPUs grew by while the arm was at work, idle power included. Their "
+        "sensors sample about a quarter of the time (arXiv 2312.02741).",
+        missing="no GPU: `no_gpu`; no sample: `not_sampled`; no counter: `not_supported`; a counter that went back: "
+        "`implausible`; less than 10 s: `n_too_small`",
+        source="`run_costs`, with `energy_missing_because`",
+    ),
 )
 
 NOT_MEASURED: dict[str, str] = {
@@ -105,7 +130,7 @@ NOT_MEASURED: dict[str, str] = {
     "goodput_qps": "it needs limits on single queries; a suite has limits on runs",
     "faithfulness, relevance": "they take a judge, and none is configured",
     "abstain_auroc": "scores of different searches are not comparable",
-    "energy_j_run, joules_per_query, joules_per_passed, energy_j_apportioned": "no GPU was at hand to try it on; "
-    "`device_samples` keeps `energy_j` of each",
+    "energy_j_run, joules_per_query, joules_per_passed, energy_j_apportioned": "the idle power before a run is "
+    "not measured; `gpu_energy_j` includes it",
 }
 """Names the design defines and nothing computes, with why; no number is shown under them."""

@@ -172,7 +172,9 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> Table:
         table_row(arm, [what, f"{count:,}", because])
         for (arm, what, because), count in sorted(missing.items(), key=lambda item: (order.index(item[0][0]), item[0]))
     ]
-    rows.append(table_row("all", ["energy of a run", "all", "not measured in this version"]))
+    rows.append(
+        table_row("all", ["energy without idle power", "all", "not measured; gpu_energy_j of run_costs includes it"])
+    )
     return Table(
         caption="What has no value is left out of means and counted here",
         columns=("arm", "what", "how often", "because"),

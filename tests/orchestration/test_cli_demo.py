@@ -1,8 +1,11 @@
 """`docmind demo`: a recorded run in a home of its own."""
 
+import dagster as dg
 import pytest
 
 from dagster_project.cli.main import run
+from dagster_project.instance import open_instance
+from dagster_project.launch import materialize_recorded
 from docmind_core.runs.recorded_run import bundled_recording, pack, unpack
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import read_segment
@@ -64,3 +67,13 @@ def test_what_was_packed_is_what_is_unpacked(tmp_path):
         rows = read_segment(settings.tables, "query_runs", f"{key}.{arm}")
         assert {row["run_id"] for row in rows} == {f"{key}.{arm}"}
         assert len(rows) >= 8
+
+
+def test_dagster_knows_the_recorded_run_its_database_and_its_report(settings):
+    key = unpack(bundled_recording(), settings)
+    materialize_recorded(settings, key)
+    with open_instance(settings) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("performance_report"))
+    assert event is not None
+    assert event.asset_materialization.partition == key
+    assert (settings.reports / key / "index.html").exists()
