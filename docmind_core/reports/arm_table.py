@@ -53,7 +53,7 @@ def _query_rows(records: BenchmarkRecords) -> list[Row]:
             "answered",
             [_answered(arm, records.queries_of_arms[arm.run_id]) for arm in records.arms],
             key="answered",
-            source=_of_queries(records, "count(*) filter (where query_runs.status = 'answered')"),
+            source=of_queries(records, ANSWERED),
         ),
         _counted(records, "failed", lambda query: query.status == "failed", "query_runs.status = 'failed'"),
         *ending_rows(records),
@@ -77,7 +77,7 @@ def _answered(arm: ArmRun, queries: Sequence[QueryRun]) -> Cell:
 
 def _counted(records: BenchmarkRecords, heading: str, holds: Callable[[QueryRun], bool], where: str) -> Row:
     counts = [sum(map(holds, records.queries_of_arms[arm.run_id])) for arm in records.arms]
-    source = _of_queries(records, f"count(*) filter (where {where})")
+    source = of_queries(records, f"count(*) filter (where {where})")
     return table_row(heading, [figure(count, "count") for count in counts], key=heading, source=source)
 
 
@@ -121,11 +121,26 @@ def _means(
         queries = records.queries_of_arms[arm.run_id]
         reasons = [because(query) for query in queries] or ["no query finished"]
         cells.append(figure(mean_estimate([value(query) for query in queries], reasons), unit, total=len(queries)))
-    return table_row(_HEADINGS[key], cells, key=key, source=_of_queries(records, f"avg({column or key})"))
+    return table_row(_HEADINGS[key], cells, key=key, source=of_queries(records, f"avg({column or key})"))
 
 
-def _of_queries(records: BenchmarkRecords, column: str) -> Source:
+ANSWERED = "count(*) filter (where query_runs.status = 'answered')"
+
+
+def of_queries(records: BenchmarkRecords, column: str) -> Source:
+    """Say where a figure over the query runs of each arm comes from."""
     return run_source(records.arms[0].benchmark_run, "query_runs", column, MEASURED)
+
+
+def of_scores(records: BenchmarkRecords, metric: str) -> Source:
+    """Say where the mean score of each arm comes from."""
+    where = f"metric = '{metric}' and query_type = 'all'"
+    return run_source(records.arms[0].benchmark_run, "quality_summary", "quality_summary.value", where)
+
+
+def of_times(records: BenchmarkRecords, column: str) -> Source:
+    """Say where a time of each arm comes from."""
+    return run_source(records.arms[0].benchmark_run, "latency_summary", column, "agent = 'all'")
 
 
 def _quality_rows(records: BenchmarkRecords) -> list[Row]:
@@ -137,12 +152,7 @@ def _quality_rows(records: BenchmarkRecords) -> list[Row]:
                 own_heading(records.own_metrics, metric),
                 [quality_cell(row, records.own_metrics) for row in found],
                 key=metric,
-                source=run_source(
-                    records.arms[0].benchmark_run,
-                    "quality_summary",
-                    "quality_summary.value",
-                    f"metric = '{metric}' and query_type = 'all'",
-                ),
+                source=of_scores(records, metric),
             )
         )
     return rows or [table_row("all metrics", [missing(NO_SCORE, "1")] * len(records.arms))]
@@ -178,5 +188,4 @@ def _times(records: BenchmarkRecords, heading: str, column: str, *, n_min: int =
         because = f"n too small, {row.wall_n} of {n_min}" if row.wall_n and row.wall_n < n_min else reason
         found = Estimate(value=getattr(row, column), n=row.wall_n or 0, because=because)
         cells.append(figure(found, "s", total=len(queries)))
-    source = run_source(records.arms[0].benchmark_run, "latency_summary", column, "agent = 'all'")
-    return table_row(heading, cells, key=column, source=source)
+    return table_row(heading, cells, key=column, source=of_times(records, column))

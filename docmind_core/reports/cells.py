@@ -29,6 +29,11 @@ class Source:
     sql: str
     """A query that gives the figures again, for `docmind sql`."""
 
+    @property
+    def anchor(self) -> str:
+        """Where the page says what the figures are."""
+        return f"s{crc32(self.sql.encode()):08x}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
 class Cell:
@@ -145,11 +150,6 @@ class Row:
     source: Source | None = None
     definition: str = ""
     """What the figures of the row are, as docs/metrics.md has it."""
-
-    @property
-    def anchor(self) -> str:
-        """Where the page says what its figures are."""
-        return f"s{crc32(self.source.sql.encode()):08x}" if self.source else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)

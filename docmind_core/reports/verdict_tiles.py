@@ -9,8 +9,9 @@ from pydantic.dataclasses import dataclass
 from docmind_core.measurements.grades import Letter
 from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, worst_by_limit
 from docmind_core.metrics.limits import P95_N_MIN
+from docmind_core.reports.arm_table import ANSWERED, of_queries, of_scores, of_times
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import DOCUMENTED, Cell, figure, joined
+from docmind_core.reports.cells import DOCUMENTED, Cell, Source, figure, joined
 from docmind_core.reports.headline import counted_queries
 from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.limits_table import Scorecard
@@ -34,6 +35,7 @@ class Tile:
 
     label: str
     figure: Cell
+    source: Source | None = None
     change: str = ""
     """The same figure in an earlier run."""
     colour: Colour = PLAIN
@@ -81,7 +83,7 @@ def _answered(records: BenchmarkRecords, arm: ArmRun) -> Tile:
     colour: Colour = BAD if missing else GOOD
     word = "none" if expected and not answered else f"{missing:,} without an answer" if missing else "all"
     value = figure(answered, "count", total=expected, words=f"{answered:,} of {expected:,}", remark=fallbacks)
-    return Tile(label="answered", figure=value, colour=colour, word=word)
+    return Tile(label="answered", figure=value, source=of_queries(records, ANSWERED), colour=colour, word=word)
 
 
 def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
@@ -92,6 +94,7 @@ def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
     return Tile(
         label=QUALITY,
         figure=figure(found, "1", remark=remark),
+        source=of_scores(records, QUALITY),
         change=_earlier(history, "pass_ratio", ratio_text),
         **_held(states, "pass_ratio"),
     )
@@ -104,6 +107,7 @@ def _tokens(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
     return Tile(
         label=label,
         figure=figure(found, "tokens"),
+        source=of_queries(records, "avg(billed_tokens)"),
         change=_earlier(history, "billed_tokens", count_text),
         **_held(states, "billed_tokens"),
     )
@@ -121,6 +125,7 @@ def _time(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, st
     return Tile(
         label=label,
         figure=figure(row.wall_p50_s, "s", words=duration_text(row.wall_p50_s), remark=tail),
+        source=of_times(records, "wall_p50_s"),
         change=_earlier(history, "wall_p50_s", duration_text),
         **_held(states, "wall_s", "wall_p95_s"),
     )

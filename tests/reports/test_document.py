@@ -1,6 +1,7 @@
 """The report as data: what a program reads, and that each figure can be asked for again."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
@@ -62,6 +63,14 @@ def test_the_sql_of_each_figure_gives_that_figure(planted):
                     assert values[arm] == pytest.approx(cell["number"]), (row["heading"], arm)
                     checked.add(row["key"])
     assert checked >= {"answered", "billed_tokens", "reduction_pct", "single_pass_ratio", "passed", "wall_p50_s"}
+
+
+def test_every_link_of_the_page_leads_to_one_place_on_it(planted):
+    page = write_rendered(planted.settings, BENCHMARK_RUN, "html").read_text("utf-8")
+    links, ids = set(re.findall(r'href="#([^"]+)"', page)), re.findall(r' id="([^"]+)"', page)
+    assert [link for link in links if ids.count(link) != 1] == []
+    tiles = page.partition('<ul class="tiles">')[2].partition("</ul>")[0]
+    assert len(re.findall('href="#s', tiles)) == 4
 
 
 def test_a_program_reads_numbers_with_unit_interval_and_count(planted):
