@@ -34,7 +34,7 @@ def traced(agent: str, node: Node) -> Node:
             checkpoint_ns=str(metadata.get("langgraph_checkpoint_ns", "")),
         )
         with span:
-            return await _in_time(agent, node, state, runtime)
+            return await in_time(agent, node, state, runtime)
 
     return run
 
@@ -58,7 +58,12 @@ def guarded(agent: str, node: Node) -> Node:
     return run
 
 
-async def _in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+async def in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let a node work until the suite's `agent_deadline_s` is over.
+
+    Raises:
+        AgentTimeout: When it is.
+    """
     # Not LangGraph's own timeout: its error ends the whole superstep, and other agents with it.
     deadline_s = runtime.context.agent_deadline_s
     limit = Deadline(deadline_s)

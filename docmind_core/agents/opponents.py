@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import EXTRACTIVE, SINGLE_PASS, AgentContext, ArmAnswer
-from docmind_core.agents.graph_nodes import traced
 from docmind_core.agents.passage_choice import best_sentences
 from docmind_core.agents.refusals import is_refusal
-from docmind_core.agents.single_pass import SinglePassState
+from docmind_core.agents.single_pass import OneStep, SinglePassState
 from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.errors import BudgetUnknown
 from docmind_core.query_sets.normalising import normalised
@@ -115,19 +113,11 @@ def _tokens(reply: ChatReply) -> int | None:
     return reply.usage.prompt_tokens + reply.usage.completion_tokens if reply.usage else None
 
 
-def build_extractive() -> Any:
-    """Compile START → extract → END."""
-    return _one_node(EXTRACTIVE, extract)
+def build_extractive() -> OneStep:
+    """Return the one step."""
+    return OneStep(agent=EXTRACTIVE, node=extract)
 
 
-def build_single_pass_at_budget() -> Any:
-    """Compile START → vote → END; its calls are those of a single pass."""
-    return _one_node(SINGLE_PASS, vote)
-
-
-def _one_node(agent: str, node: Any) -> Any:
-    graph = StateGraph(SinglePassState, context_schema=AgentContext)
-    graph.add_node(agent, traced(agent, node))
-    graph.add_edge(START, agent)
-    graph.add_edge(agent, END)
-    return graph.compile()
+def build_single_pass_at_budget() -> OneStep:
+    """Return the one step; its calls are those of a single pass."""
+    return OneStep(agent=SINGLE_PASS, node=vote)

@@ -10,6 +10,7 @@ from docmind_core.agents.arms import ARMS, find_arm, lever_arms
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.messages import Message
 from docmind_core.agents.passages import render_passages
+from docmind_core.agents.single_pass import OneStep
 from docmind_core.retrieval.search import KEYWORD
 from tests.fakes.frozen import frozen
 from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context, make_hit
@@ -54,7 +55,16 @@ STATES = {
     "single_pass": SINGLE,
 } | dict.fromkeys(("single_pass@budget", "extractive"), SINGLE)
 
-NODES = [(arm.name, node) for arm in (*ARMS.values(), *lever_arms()) for node in arm.build().builder.nodes]
+
+def nodes_of(arm):
+    """The nodes of an arm by name; of an arm without a graph its one step."""
+    built = arm.build()
+    if isinstance(built, OneStep):
+        return {built.agent: built.node}
+    return {name: node.runnable.afunc for name, node in built.builder.nodes.items()}
+
+
+NODES = [(arm.name, node) for arm in (*ARMS.values(), *lever_arms()) for node in nodes_of(arm)]
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +84,9 @@ def state_of(arm, node):
 async def update_of(name, node, state, level):
     """Call one node of an arm alone, as the graph would."""
     arm, tools = find_arm(name), ScriptedTools(vectors=True)
-    run = arm.build().builder.nodes[node].runnable.afunc
-    return await run(state, runtime=Runtime(context=make_context(tools, level=level, levers=arm.levers)))
+    return await nodes_of(arm)[node](
+        state, runtime=Runtime(context=make_context(tools, level=level, levers=arm.levers))
+    )
 
 
 @pytest.mark.parametrize("level", ["balanced", "thorough"])
@@ -103,7 +114,8 @@ async def test_no_edge_changes_the_state_it_reads_s23(name, node):
     """S23."""
     arm = find_arm(name)
     runtime = Runtime(context=make_context(ScriptedTools(), levers=arm.levers))
-    for branch in arm.build().builder.branches.get(node, {}).values():
+    built = arm.build()
+    for branch in () if isinstance(built, OneStep) else built.builder.branches.get(node, {}).values():
         path = branch.path
         extra = {"runtime": runtime} if "runtime" in path.func_accepts else {}
         assert path.func(frozen(state_of(arm, node)), **extra)
