@@ -1,6 +1,12 @@
 -- One row per run and metric, with the run before it in the same series. What has a clock in it is shown, not judged:
 -- all queries of a night share its conditions.
-with figures as (
+with spent as materialized (
+    select run_id, arm, prompt_tokens, completion_tokens, billed_tokens, cached_tokens, n_query_runs, missing_because,
+        cached_missing_because, reduction_pct, n_compared
+    from token_efficiency
+    where agent = 'all'
+),
+figures as (
     select run_id, metric, value, n_defined as n, missing_because, false as has_clock
     from store.quality_summary
     where query_type = 'all'
@@ -12,8 +18,7 @@ with figures as (
         n_query_runs as n,
         unnest([missing_because, missing_because, missing_because, cached_missing_because]) as missing_because,
         false as has_clock
-    from token_efficiency
-    where agent = 'all'
+    from spent
     union all by name
     select
         run_id, 'reduction_pct' as metric, reduction_pct as value, coalesce(n_compared, 0) as n,
@@ -23,8 +28,8 @@ with figures as (
             else coalesce(missing_because, 'not_compared')
         end as missing_because,
         false as has_clock
-    from token_efficiency
-    where agent = 'all' and arm <> 'naive_supervisor'
+    from spent
+    where arm <> 'naive_supervisor'
     union all by name
     select
         l.run_id,
