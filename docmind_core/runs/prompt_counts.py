@@ -54,6 +54,12 @@ class PromptCounts:
             _Sent(agent=agent, routes=routes, request_hash=request_hash, request=request, counted=counted)
         )
 
+    def takes_long(self, cut_off: Set[str]) -> bool:
+        """Return whether `measure` reads prompts with a tokenizer, or asks the engine."""
+        if self.counts is None or isinstance(self.counts, ReadsTokens):
+            return self.counts is not None
+        return bool(cut_off) or any(handoff_lines(each.request.user) for each in self._sent if not each.routes)
+
     def measure(self, cut_off: Set[str] = frozenset()) -> None:
         """Count; safe in a thread, since the query has ended.
 

@@ -89,7 +89,10 @@ async def run_query(
     end = _end(setting, tools, (started_ns, ended_ns), answer, error)
     booked = [*earlier.attempts, *tools.trace.attempts.values()]
     unknown = {row["request_hash"] for row in booked if row["tokens_missing_because"]}
-    await asyncio.to_thread(tools.prompts.measure, unknown)
+    if tools.prompts.takes_long(unknown):
+        await asyncio.to_thread(tools.prompts.measure, unknown)
+    else:  # a change of thread would cost more
+        tools.prompts.measure(unknown)
     row = _book(setting, query, tools, end, earlier)
     await setting.journal.kept()
     if tools.caches:

@@ -106,6 +106,28 @@ def test_hand_off_tokens_that_nobody_could_count_are_missing_with_the_reason(cou
     assert (row.get("handoff_tokens"), row["handoff_missing_because"]) == (None, because)
 
 
+class OfTheEngine:
+    """Counts by asking the engine."""
+
+    text = prompt = staticmethod(lambda *_: 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "user", "cut_off", "takes_long"),
+    [
+        (LocalWords(), "a question", set(), True),
+        (None, "a question", {"h"}, False),
+        (OfTheEngine(), "a question", set(), False),
+        (OfTheEngine(), "a question", {"h"}, True),
+        (OfTheEngine(), render_history([transfer_to(AGENTS[0])]), set(), True),
+    ],
+)
+def test_only_counting_that_reads_prompts_or_asks_the_engine_leaves_the_event_loop(counts, user, cut_off, takes_long):
+    prompts = PromptCounts(counts=counts)
+    prompts.add(AGENTS[3], "answer", "h", ChatRequest(system="s", user=user, max_tokens=8), counted=None)
+    assert prompts.takes_long(cut_off) == takes_long
+
+
 def test_each_call_has_the_count_of_its_prompt_and_the_error_of_it(home, make_suite, local_counts):
     """S22."""
     run(home, make_suite(arms=["tuned-passage_choice-no_validation"], limit=3))
