@@ -165,6 +165,7 @@ def _run(settings: Settings, benchmark_run: str, suite: str, *, more: int = 0) -
             launch_benchmark(settings, benchmark_run, observer, add_replicates=more)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         say(f"interrupted; resume with: docmind bench {suite} --resume {benchmark_run}", err=True)
+        say("queries under way would lack tokens and times: --redo-interrupted asks them again", err=True)
         raise KeyboardInterrupt(benchmark_run) from None
     say(read_summary(settings, benchmark_run, width=terminal_width()))
     if alerts := open_alerts_line(settings):

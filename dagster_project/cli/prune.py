@@ -27,6 +27,7 @@ def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
       docmind prune --keep 20 --dry-run
       docmind prune --keep 20
     """
+    from docmind_core.reports.number_text import size_text
     from docmind_core.runs.lock import lock_home
     from docmind_core.runs.pruning import old_runs, prune_runs
     from docmind_core.settings import load_settings
@@ -49,11 +50,11 @@ def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
     if not chosen:
         click.echo(f"no suite has more than {keep} benchmark runs; nothing to remove")
         return
-    rows = [(run.benchmark_run, run.suite, _mib(run.bytes)) for run in chosen]
-    print_rows(["benchmark_run", "suite", "MiB"], rows, as_json=False)
-    total = _mib(sum(run.bytes for run in chosen))
+    rows = [(run.benchmark_run, run.suite, size_text(run.bytes)) for run in chosen]
+    print_rows(["benchmark_run", "suite", "size"], rows, as_json=False)
+    total = size_text(sum(run.bytes for run in chosen))
     noun = "run" if len(chosen) == 1 else "runs"
-    click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total} MiB")
+    click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total}")
 
 
 def _say_what_is_pinned(settings: "Settings", keep: int) -> None:
@@ -63,10 +64,6 @@ def _say_what_is_pinned(settings: "Settings", keep: int) -> None:
     old = {run.benchmark_run for run in old_runs(settings, keep=keep, force=True)}
     for key in sorted(old & pinned_runs(settings)):
         say(f"kept {key}: a pinned baseline (docmind baseline list); --force removes it too")
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:,.1f}"
 
 
 def _refuse_while_dagster_works(settings: "Settings") -> None:

@@ -47,9 +47,13 @@ def times_text(value: float | None, because: str | None = None) -> str:
 
 
 def milliseconds_text(seconds: float | None, because: str | None = None) -> str:
-    """Return seconds as milliseconds with three digits: `1,230 ms`, `56 ms`, `0.42 ms`."""
+    """Return seconds with three digits, below 10 s as milliseconds: `0.42 ms`, `1,230 ms`, `12.3 s`, `2 min 05 s`."""
     if not _is_number(seconds):
         return not_measured(because)
+    if seconds >= 100:
+        return duration_text(seconds)
+    if abs(seconds) >= 10:
+        return f"{seconds:,.1f} s"
     milliseconds = seconds * 1000
     size = abs(milliseconds)
     if size >= 1000:
@@ -94,6 +98,16 @@ def duration_text(seconds: float | None, because: str | None = None) -> str:
     if minutes == 0:
         return f"{rest} s"
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes for people: `512 B`, `1.3 MiB`, `24.0 GiB`."""
+    amount, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{size} B" if unit == "B" else f"{amount:,.1f} {unit}"
 
 
 def _is_number(value: float | None) -> TypeGuard[float]:

@@ -85,8 +85,9 @@ def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
 
     (state,) = list_benchmark_runs(home)
     assert code == EXIT_INTERRUPTED, shown
-    told = [line for line in shown.splitlines() if line][-1]  # click ends an interruption with a blank line
+    told, hint = [line for line in shown.splitlines() if line][-2:]  # click ends an interruption with a blank line
     assert told == f"interrupted; resume with: docmind bench {suite} --resume {state.benchmark_run}"
+    assert hint.endswith("--redo-interrupted asks them again")
     assert "Traceback" not in shown
     assert (state.finished, state.queries_done) == (False, 2)
     with open_instance(home) as instance:

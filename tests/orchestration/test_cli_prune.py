@@ -1,5 +1,6 @@
 """Old benchmark runs removed from the command line."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -48,7 +49,7 @@ def test_a_dry_run_lists_what_would_go_with_its_size(three_runs, capsys):
     assert run(["prune", "--keep", "1", "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert [key in shown for key in KEYS] == [True, True, False]
-    assert shown.endswith("would remove 2 benchmark runs, 0.0 MiB\n")
+    assert re.search(r"would remove 2 benchmark runs, \d+ B\n\Z", shown)
     assert keys_of(three_runs) == KEYS
 
 

@@ -10,6 +10,7 @@ from docmind_core.reports.number_text import (
     moment_text,
     percent_text,
     ratio_text,
+    size_text,
     times_text,
 )
 
@@ -29,6 +30,11 @@ from docmind_core.reports.number_text import (
         (milliseconds_text(0.0562), "56 ms"),
         (milliseconds_text(0.00042), "0.42 ms"),
         (milliseconds_text(0.0), "0 ms"),
+        (milliseconds_text(12.34), "12.3 s"),
+        (milliseconds_text(125), "2 min 05 s"),
+        (size_text(512), "512 B"),
+        (size_text(1_400_000), "1.3 MiB"),
+        (size_text(24 * 2**30), "24.0 GiB"),
         (interval_text(-0.4, 0.15, decimals=2), "−0.40 to 0.15"),
         (duration_text(125.2), "2 min 05 s"),
         (duration_text(7800), "2 h 10 min"),

@@ -17,7 +17,7 @@ def test_the_summary_shows_the_arms_in_a_table_and_ends_with_the_path(tmp_path: 
         *("arm", "answered", "failed", "calls/query", "tokens/query", "saved", "×", "one", "call", "median"),
         *("passed", "exact_match"),
     ]
-    assert " ".join(lines[4].split()) == "naive_supervisor 4 of 4 0 10 4,300 – – 12,300 ms 0.50 0.50"
+    assert " ".join(lines[4].split()) == "naive_supervisor 4 of 4 0 10 4,300 – – 12.3 s 0.50 0.50"
     assert lines[-2] == "Ledger: 3 of 3 engine sessions balanced to the token."
     assert lines[-1] == f"Report: {report.html}"
 
