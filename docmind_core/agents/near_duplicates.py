@@ -13,7 +13,8 @@ CONTAINMENT = 0.8
 """A passage is a repeat when one passage kept before it contains this share of its runs of five words."""
 
 _WORD = re.compile(r"\w+")
-_Shingle = tuple[str, ...]
+_Shingle = str
+"""Five words with spaces between them: a text keeps its hash, which a tuple works out each time."""
 
 
 @dataclass(slots=True)
@@ -60,5 +61,5 @@ def without_near_duplicates(passages: Sequence[Hit], *, already_read: Iterable[H
 def _shingles(text: str) -> frozenset[_Shingle]:
     words = [word.lower() for word in _WORD.findall(text)]
     if len(words) <= SHINGLE_WORDS:
-        return frozenset({tuple(words)})
-    return frozenset(zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False))
+        return frozenset({" ".join(words)})
+    return frozenset(map(" ".join, zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False)))
