@@ -53,9 +53,11 @@ def best_sentences(question: str, passages: Sequence[Hit]) -> list[BestSentence]
 
 def _best(hit: Hit, weights: dict[str, float]) -> BestSentence:
     title = _words(hit.chunk.title)
+    # In the order of the weights, so that equal sums stay equal.
+    wanted = [(word, weight, title.hold(word)) for word, weight in weights.items()]
 
     def worth(words: _Words) -> float:
-        return sum(weight for word, weight in weights.items() if title.hold(word) or words.hold(word))
+        return sum(weight for word, weight, is_in_title in wanted if is_in_title or words.hold(word))
 
     # A sentence that names more of the question itself comes before one that leans on the title.
     text, said = max(
