@@ -42,7 +42,8 @@ class Routing:
 
     def scorer_of(self, run_id: str) -> RouterScorer:
         """Return what scores a router's last decision on a query; of an arm that does not route, nothing."""
-        decisions = read_segment(self._settings.tables, "route_decisions", run_id)
+        columns = ("query_id", "replicate", "decision", "strategy")
+        decisions = read_segment(self._settings.tables, "route_decisions", run_id, columns=columns)
         if not decisions:
             return lambda _query, _run: ()
         chosen, oracle = last_routes(decisions), self._oracle_of(run_id)

@@ -134,12 +134,15 @@ def read_columns(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    needed = columns if where is None else dict.fromkeys((*columns, where[0]))
-    content = _read(folder, table, run_id, tuple(needed))
-    if content is None:
-        return {name: [] for name in columns}
-    if where is not None:
-        content = content.filter(pc.is_in(content[where[0]], pa.array(sorted(where[1]), pa.string())))
+    names = list(dict.fromkeys(columns if where is None else (*columns, where[0])))
+    wanted = None if where is None else pa.array(sorted(set(where[1])), pa.string())
+    with _opened(folder, table, run_id) as (file, groups):
+        if file is None:
+            return {name: [] for name in columns}
+        parts = file.iter_batches(ROW_GROUP, groups, names)
+        if where is not None:  # part by part: few rows of many may be wanted
+            parts = (part.filter(pc.is_in(part[where[0]], wanted)) for part in parts)
+        content = pa.Table.from_batches(parts, file.read_row_groups([], columns=names).schema)
     written = set(content.column_names)
     return {name: content[name].to_pylist() if name in written else [None] * content.num_rows for name in columns}
 

@@ -16,7 +16,14 @@ from docmind_core.tables.packing import pack
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows, query_segments
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import has_segment, read_columns, read_segment, segment_path, write_segment
+from docmind_core.tables.segments import (
+    has_segment,
+    read_columns,
+    read_segment,
+    remove_leftovers,
+    segment_path,
+    write_segment,
+)
 from docmind_core.tables.single_values import single_values
 from tests.builders import make_call_row, make_score_row, write_rows
 from tests.documents import PROJECT
@@ -137,6 +144,7 @@ def test_packing_that_was_killed_loses_nothing_and_is_finished_by_the_next(ended
     before = published(ended)
     publish(ended, ended=key)
     assert (everything(ended, arms), published(ended)) == (rows, before)
+    remove_leftovers(ended.tables)  # as the next benchmark run does
     assert not [name for name in files(ended) if name.count(".") > 1 and not name.startswith("runs/")]
 
 
