@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from docmind_core.settings import Settings
 from docmind_core.suites.gate_policy import read_policy
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish
+from docmind_core.tables.reading import query_rows
 from tests.documents import write_query_set
 from tests.fakes.engine_server import FakeEngine
 from tests.measurements.written_nights import FIRST, SECOND, THIRD, write_night
@@ -100,9 +104,9 @@ def test_markdown_and_json_hold_every_test(gate, tmp_path):
     assert {line.count(" | ") for line in page.read_text().splitlines() if line.startswith("| tuned")} == {8}
 
 
-def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_decides(
-    settings, schema, tmp_path, capsys
-):
+@pytest.fixture
+def blue_things(settings, tmp_path):
+    """A pinned baseline that answered 24 questions right; yields its suite, the engine, its key and a policy."""
     texts = [f"The colour of thing {at:02} is blue." for at in range(24)]
     folder = write_query_set(
         tmp_path / "set",
@@ -117,7 +121,7 @@ def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_de
             for at in range(24)
         ],
     )
-    junit, policy = tmp_path / "gate.xml", tmp_path / "gate.yaml"
+    policy = tmp_path / "gate.yaml"
     policy.write_text("metrics: [passed]\nmin_n: 24\n")
     with FakeEngine(reply=lambda body: "blue [1]") as server:
         suite = Suite(
@@ -126,19 +130,56 @@ def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_de
         key = run_benchmark(settings, suite)
         score_benchmark_run(settings, key, load_query_set(suite.query_set))
         pin_baselines(settings, key, "first")
-        server.reply, before = lambda body: "red [1]", len(server.requests)
-        code = run(["gate", "--sequential", "--policy", str(policy), "--junit", str(junit)])
+        server.reply = lambda body: "red [1]"
+        yield suite, server, key, policy
 
-    said = "gate: block at look 3 of 4, 13 of 24 queries asked, 11 not asked"
-    assert (code, capsys.readouterr().out.splitlines()[0].startswith(said)) == (10, True)
+
+STOPPED = "block at look 3 of 4, 13 of 24 queries asked, 11 not asked"
+
+
+def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_decides(
+    blue_things, schema, tmp_path, capsys
+):
+    suite, server, key, policy = blue_things
+    junit, before = tmp_path / "gate.xml", len(server.requests)
+    code = run(["gate", "--sequential", "--policy", str(policy), "--junit", str(junit)])
+
+    assert (code, capsys.readouterr().out.splitlines()[0].startswith(f"gate: {STOPPED}")) == (10, True)
     assert len(server.requests) - before == 13 + suite.warmup
     schema.validate(junit)
     assert "decided at look 3 of 4" in junit.read_text()
-    assert (run(["gate"]), capsys.readouterr().out.startswith(said)) == (10, True)
+    assert (run(["gate"]), capsys.readouterr().out.startswith(f"gate: {STOPPED}")) == (10, True)
     assert run(["gate", "--baseline", key]) == 2
     assert "leave out --policy and --baseline" in capsys.readouterr().err
     assert run(["gate", "--engine", "http://127.0.0.1:1"]) == 2
     assert "--engine goes with --sequential" in capsys.readouterr().err
+
+
+def test_a_sequential_gate_that_is_killed_resumes_and_stops_at_the_same_look(settings, blue_things, tmp_path, capsys):
+    suite, server, key, policy = blue_things
+    file, before = tmp_path / "toy.yaml", len(server.requests)
+    fields = ("name", "query_set", "arms", "strategies", "engine")
+    file.write_text(yaml.safe_dump(suite.model_dump(mode="json", include=set(fields))))
+    command = ["gate", "--sequential", str(file), "--policy", str(policy)]
+    main = "import sys; from dagster_project.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    with subprocess.Popen([sys.executable, "-c", main, *command], cwd=PROJECT) as process:
+
+        def kill(_body):
+            if len(server.requests) - before >= 8:
+                process.kill()
+            return "red [1]"
+
+        server.reply = kill
+        assert process.wait(240) == -signal.SIGKILL
+    server.reply = lambda body: "red [1]"
+    (killed,) = {path.name for path in settings.benchmarks.iterdir()} - {key}
+    assert run(["bench", str(file), "--resume", killed]) == 0
+    capsys.readouterr()
+    assert (run(["gate"]), capsys.readouterr().out.startswith(f"gate: {STOPPED}")) == (10, True)
+    rows = "select status, expected_queries, stopped_because, (select count(*) from query_runs as q "
+    rows += "where q.run_id = runs.run_id and phase = 'measured') from runs where benchmark_run = $key"
+    assert query_rows(settings, rows, {"key": killed})[1] == [("decided", 13, f"stopped by the gate: {STOPPED}", 13)]
+    assert len(server.requests) - before <= 13 + suite.warmup + suite.concurrency, "what was under way is asked again"
 
 
 def test_every_command_of_the_ci_example_is_one_that_exists():
