@@ -124,6 +124,7 @@ def segments_shown(
     Raises:
         StoreError: If a segment can't be read.
     """
+    shown: dict[str, SegmentRows] = {}
     with ExitStack() as reading:
         for name in TABLES if tables is None else tables:
             if not (folder / name).is_dir():
@@ -132,8 +133,15 @@ def segments_shown(
             if len(run_ids) > _AT_ONCE:  # a view opens all of its files
                 insert(connection, folder, TABLES[name], run_ids)
             elif (rows := rows_of(folder, name, run_ids)) is not None:
+                shown[name] = rows
                 _show(connection, TABLES[name], rows)
-        yield
+        try:
+            yield
+        except StoreError as error:  # what a question reads may be damaged beyond the footer
+            damaged = (broken_segment(TABLES[name], rows.paths) for name, rows in shown.items())
+            if because := next(filter(None, damaged), None):
+                raise StoreError(because) from error
+            raise
 
 
 def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:

@@ -72,6 +72,16 @@ def test_only_the_named_tables_are_filled_when_a_question_needs_few(settings):
     assert query_segments(settings.tables, [RUN_ID], counts, tables=("llm_calls",))[1] == [(0, 1)]
 
 
+def test_a_segment_that_is_damaged_inside_is_named_with_what_to_do(settings):
+    write_rows(settings, {"llm_calls": [make_call_row()]})
+    path = settings.tables / "llm_calls" / f"{RUN_ID}.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:60] = b"x" * 56
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=rf"(?s){RUN_ID}.parquet can't be read .*docmind doctor --repair"):
+        query_segments(settings.tables, [RUN_ID], "select count(distinct run_id) from llm_calls")
+
+
 ENDLESS = "select count(*) from range(1000000000) as a, range(1000000000) as b where a.range * b.range % 7 = 8"
 
 
