@@ -91,14 +91,13 @@ def with_inspect(url: str, queries: list[list[Body]], concurrency: int) -> float
     from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
     from inspect_ai.solver import Generate, TaskState, solver
 
+    roles = {"system": ChatMessageSystem, "user": ChatMessageUser}
+
     @solver
     def ask_each() -> Any:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             for body in queries[int(state.sample_id)]:
-                messages = [
-                    (ChatMessageSystem if said["role"] == "system" else ChatMessageUser)(content=said["content"])
-                    for said in body["messages"]
-                ]
+                messages = [roles[said["role"]](content=said["content"]) for said in body["messages"]]
                 state.output = await get_model().generate(
                     messages, config=GenerateConfig(max_tokens=body["max_tokens"])
                 )
@@ -122,9 +121,13 @@ def with_inspect(url: str, queries: list[list[Body]], concurrency: int) -> float
         if log.status != "success":
             raise SystemExit(f"inspect_ai: {log.error}")
 
+    return _cpu_s(run, len(queries))
+
+
+def _cpu_s(run: Callable[[int], None], count: int) -> float:
     run(1)
     began = time.process_time()
-    run(len(queries))
+    run(count)
     return time.process_time() - began
 
 

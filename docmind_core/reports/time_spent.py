@@ -144,9 +144,10 @@ def waterfall_part(settings: Settings, records: BenchmarkRecords, arm: ArmRun) -
     )
     texts = {str(query_id): str(text or "") for query_id, text in asked}
     found = [
-        _waterfall(f"{' and '.join(which).capitalize()} {_said(query)}", texts[query.query_id], of_query)
+        _waterfall(f"{' and '.join(which).capitalize()} {_said(query)}", texts[query.query_id], of_query, root)
         for query, which in chosen.items()
-        if (of_query := spans.get((query.query_id, query.replicate)))
+        if (of_query := spans[query.query_id, query.replicate])
+        and (root := next((span for span in of_query if span.op == "invoke_workflow"), None))
     ]
     if not found:
         return None
@@ -175,9 +176,8 @@ def _said(query: QueryRun) -> str:
     return f"query {query.query_id}: {duration_text(query.wall_s)}, {cost} tokens, {counted(query.calls or 0, 'call')}"
 
 
-def _waterfall(title: str, question: str, spans: Sequence[_Interval]) -> Waterfall:
+def _waterfall(title: str, question: str, spans: Sequence[_Interval], root: _Interval) -> Waterfall:
     by_id = {span.span_id: span for span in spans}
-    root = next(span for span in spans if span.op == "invoke_workflow")
     wall = root.t1 - root.t0
     work = [span for span in spans if span.op in _WORDS and span.op not in _WAITS]
     chain = set(critical_chain([Work(span_id=span.span_id, t0=span.t0, t1=span.t1) for span in work]))

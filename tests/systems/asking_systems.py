@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -102,11 +101,15 @@ def no_answer(question):
     return {"thought": chat(question, model=None)}
 
 
+ANSWERED = []
+
+
 def late(question):
-    """Answer, and let a thread call the model afterwards."""
+    """Answer, after a call more for each question that was answered before: of one at least the answer has arrived."""
+    for url in ANSWERED:
+        chat("an afterthought", base_url=url)
     answer = chat(question)
-    url = os.environ["OPENAI_BASE_URL"]
-    threading.Thread(target=lambda: chat("an afterthought", base_url=url)).start()
+    ANSWERED.append(os.environ["OPENAI_BASE_URL"])
     return answer
 
 

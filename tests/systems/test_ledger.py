@@ -87,7 +87,7 @@ def home(service, unprobed, tmp_path_factory) -> Settings:
     folder = tmp_path_factory.mktemp("systems")
     settings = Settings(home=folder / "home")
     with OpenaiEngine(reply=reply) as engine:
-        run(settings, suite_of(folder, engine, systems=systems(service, engine)))
+        run(settings, suite_of(folder, engine, systems=systems(service, engine), concurrency=1))
     return settings
 
 

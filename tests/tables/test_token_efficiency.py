@@ -16,7 +16,8 @@ NAIVE, TUNED, SINGLE = "k.naive_supervisor", "k.tuned", "k.single_pass"
 
 def efficiency(settings, where="true"):
     names, rows = query_segments(settings.tables, [NAIVE, TUNED, SINGLE], f"from token_efficiency where {where}")
-    return {(row[2], row[3]): dict(zip(names, row, strict=True)) for row in rows}
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return {(row["arm"], row["agent"]): row for row in found}
 
 
 def make_comparison(metric, baseline, candidate=TUNED, **changes):
