@@ -41,7 +41,7 @@ async def with_sdk(url: str, queries: list[list[Body]], concurrency: int, *, str
     """Ask through the openai SDK, and return the processor time in seconds, without start-up."""
     import openai
 
-    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=600) as client:
 
         async def ask(body: Body) -> str:
             extra = {name: body[name] for name in _OF_VLLM if name in body}
