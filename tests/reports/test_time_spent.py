@@ -91,9 +91,10 @@ def test_the_slowest_the_costliest_and_a_typical_query_are_drawn_with_their_crit
     assert slowest.left_out == 1  # a wait of 0.1 s in 12 s
 
 
-def test_a_run_whose_queries_have_no_spans_says_so(tmp_path):
+def test_a_run_whose_queries_have_no_span_of_the_whole_says_so(tmp_path):
     settings = settings_of(tmp_path)
-    plant(settings, {"runs": [make_run(ARM)], "query_runs": [make_query_row(ARM, "q1")]})
+    rootless = [span("q1", "call", "chat", 0.1, 0.5)]
+    plant(settings, {"runs": [make_run(ARM)], "query_runs": [make_query_row(ARM, "q1")], "spans": rootless})
     records = read_benchmark(settings, BENCHMARK_RUN)
     text, table = time_blocks(settings, records)
     assert text.lines == ("No chart: no query has spans and a wall time.",)
