@@ -130,6 +130,9 @@ def _asked(settings: Settings, options: argparse.Namespace) -> Iterator[tuple[st
     written = re.findall(r'^    docmind sql "(.+?)"|```sql\n(.+?)```', pages, re.MULTILINE | re.DOTALL)
     questions = [*(one or other for one, other in written), *(f"from {view.name}" for view in VIEWS)]
     newest = "(select max(benchmark_run) from runs)"
+    [[key]] = query_rows(settings, f"select {newest}")[1]
+    # A recipe names the runs of its example.
+    questions = [re.sub(r"\d{8}T\d{6}Z-[a-z_-]+-[0-9a-f]{4}(?=\.)", str(key), question) for question in questions]
     views = [view.name for view in VIEWS if "benchmark_run" in view.columns and view.name != "open_alerts"]
     questions += [f"from {name} where benchmark_run = {newest}" for name in views]
     answers = [_child(ASK, settings, given=json.dumps(questions)) for _ in range(options.repetitions)]
