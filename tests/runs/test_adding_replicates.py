@@ -26,6 +26,7 @@ def test_added_replicates_are_blocks_of_their_own_whose_ledger_balances_whoever_
     suite = make_suite(arms=["single_agent", "single_pass"], limit=2, blocks=2, warmup=1, concurrency=1)
     key = run(home, suite)
     run(home, make_suite(name="other", arms=["single_pass"], limit=1))
+    publish(home, ended=key)  # packed, as each run that has ended
     run(home, suite, key, add_replicates=2)
     run(home, suite, key, add_replicates=1)
 

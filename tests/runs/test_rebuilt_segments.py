@@ -63,3 +63,18 @@ def test_an_arm_without_its_tables_is_not_finished(home, make_suite):
     assert [(state.finished, state.queries_done) for state in list_benchmark_runs(home)] == [(False, 2)]
     run(home, suite, key)
     assert [state.finished for state in list_benchmark_runs(home)] == [True]
+
+
+def test_a_damaged_packed_file_is_rebuilt_for_every_arm_when_the_run_is_resumed(home, make_suite, engine):
+    suite = make_suite(arms=["single_pass", "single_agent"], limit=2)
+    key = run(home, suite)
+    publish(home, ended=key)
+    before, requests = select(home, "from llm_calls order by all"), len(engine.requests)
+    segment_path(home.tables, "llm_calls", key).write_bytes(b"torn")
+    publish(home)
+    assert select(home, "select count(*) from runs") == [(0,)]
+    run(home, suite, key)
+
+    assert select(home, "from llm_calls order by all") == before
+    assert [path.name for path in (home.tables / "llm_calls").iterdir()] == [f"{key}.parquet"]
+    assert len(engine.requests) == requests
