@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from docmind_core.runs.folding import fold_arm, unfolded_tables
+from docmind_core.errors import StoreError
+from docmind_core.runs.folding import FOLDED, fold_arm, unfolded_tables
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
@@ -20,17 +21,26 @@ def has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
 def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
     """Write the tables that arms which ended lack; the engine isn't needed for that.
 
-    Either the process died just after the end, or a damaged segment was deleted.
+    Either the process died just after the end, or a damaged segment was deleted. Where replicates were added, the tables
+    are there as they were before: `runs` is written last, so they belong to this end if it has this end's time.
     """
     for arm in suite.arms:
         run_id = run_id_of(benchmark_run, arm)
         begun = journal.arm(run_id)
         if begun is None or begun[1] is None:
             continue
-        if lacking := unfolded_tables(settings, run_id):
+        if lacking := FOLDED if _is_earlier(settings, run_id, begun[1]) else unfolded_tables(settings, run_id):
             fold_arm(settings, journal, run_id, begun[2]["expected_queries"], tables=lacking)
             publish(settings)
     mark_ended_arms(settings, journal, benchmark_run, suite)
+
+
+def _is_earlier(settings: Settings, run_id: str, ended_at: datetime) -> bool:
+    try:
+        rows = read_segment(settings.tables, "runs", run_id)
+    except StoreError:  # damaged: publishing sets it aside
+        return False
+    return any(_in_utc(row)["ended_at"] != ended_at for row in rows)
 
 
 def mark_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:

@@ -12,6 +12,7 @@ from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.tables.publish import publish
 from docmind_core.tables.query_values import read_query_values
+from docmind_core.tables.segments import write_segment
 from tests.runs.running import interrupt, run, select
 
 
@@ -62,6 +63,31 @@ def test_an_addition_that_was_killed_goes_on_and_asks_nothing_twice(home, make_s
 
     assert len(engine.requests) == 3 * asked
     assert select(home, "select status, replicates from runs") == [("finished", 3)]
+
+
+@pytest.mark.parametrize("table", ["query_runs", "runs"])
+def test_an_addition_that_was_killed_while_its_tables_were_written_has_all_its_rows_after_it_resumed(
+    home, suite, engine, monkeypatch, table
+):
+    key = run(home, suite)
+
+    def die(folder, name, *rest):
+        if name == table:
+            raise KeyboardInterrupt
+        return write_segment(folder, name, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("docmind_core.runs.folding.write_segment", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(home, suite, key, add_replicates=1)
+    asked = len(engine.requests)
+    run(home, suite, key)
+
+    assert len(engine.requests) == asked
+    assert select(home, "select replicates, status from runs") == [(2, "finished")]
+    counted = "select replicate, count(*) from query_runs where phase = 'measured' group by all order by all"
+    assert select(home, counted) == [(0, 2), (1, 2)]
+    assert select(home, "select count(*) from llm_calls") == [(asked,)]
 
 
 def test_pass_k_and_flips_are_of_all_replicates(home, suite, engine):
