@@ -21,8 +21,8 @@ def has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
 def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
     """Write the tables that arms which ended lack; the engine isn't needed for that.
 
-    Either the process died just after the end, or a damaged segment was deleted. Where replicates were added, the tables
-    are there as they were before: `runs` is written last, so they belong to this end if it has this end's time.
+    Either the process died just after the end, or a damaged segment was deleted. With replicates added, the tables are
+    there as they were before: `runs` is written last, so they belong to this end if it has this end's time.
     """
     for arm in suite.arms:
         run_id = run_id_of(benchmark_run, arm)

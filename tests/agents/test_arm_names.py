@@ -35,7 +35,7 @@ def test_a_name_says_which_levers_are_on_and_what_the_arm_is_compared_with(name,
         ("naive_supervisor", False),
     ],
 )
-def test_a_lever_that_is_added_is_found_wherever_it_stands_in_a_name(arm, has):
+def test_a_lever_that_is_added_is_found_wherever_it_is_in_a_name(arm, has):
     assert has_lever(arm, Lever.CONTEXT_BUDGET) is has
 
 

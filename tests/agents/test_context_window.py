@@ -195,7 +195,7 @@ def test_an_exact_copy_goes_also_where_others_share_a_quarter_of_it(copies):
     assert {chunk_id: kept.shown[chunk_id] for chunk_id in copies_ids} == dict.fromkeys(copies_ids, copied)
 
 
-def test_a_chunk_that_is_cut_is_shown_as_it_was_cut_and_so_are_those_it_stands_for():
+def test_a_chunk_that_is_cut_is_shown_as_it_was_cut_and_so_are_those_it_represents():
     (passage,) = passages("Whole.")
     state = ContextState(query=QUERY, passages=(replace(passage, same_as=("doc9#0",)),))
 

@@ -79,7 +79,7 @@ async def test_a_failing_router_is_a_failure_and_a_flagged_fallback_s17():
     assert tools.skipped == [RETRIEVER, SYNTHESIZER, VALIDATOR]
 
 
-async def test_an_agent_s_failure_does_not_kill_the_agent_dispatched_beside_it_s17():
+async def test_an_agent_s_failure_does_not_kill_the_agent_dispatched_next_to_it_s17():
     """S17: one raising agent would end the superstep of both."""
     tools = ScriptedTools(failing={ROUTER: RuntimeError("planted")})
     answer = await run("naive+parallel_tools", tools)
@@ -100,7 +100,7 @@ async def test_a_supervisor_that_says_something_else_has_failed():
     assert tools.skipped == list(AGENTS)
 
 
-async def test_a_supervisor_that_cannot_rewrite_leaves_a_fallback_and_skips_nobody():
+async def test_a_supervisor_that_cannot_rewrite_leaves_a_fallback_and_skips_no_one():
     def reply(agent, task, request):
         if task == "rewrite":
             raise OutputInvalid("planted")
@@ -122,7 +122,7 @@ async def test_a_single_agent_that_fails_leaves_a_flagged_fallback():
 
 @pytest.mark.parametrize("name", [all_five(), "naive_supervisor", "naive+fixed_edges", "guide_dag"])
 @pytest.mark.parametrize("kind", [EngineUnreachable, RunError, StoreError])
-async def test_what_ends_the_whole_run_is_no_agent_s_failure(name, kind):
+async def test_what_ends_the_whole_run_is_not_an_agent_s_failure(name, kind):
     tools = ScriptedTools(failing={SYNTHESIZER: kind("planted")})
     with pytest.raises(kind, match="planted"):
         await run(name, tools)
@@ -145,7 +145,7 @@ class WaitingTools(ScriptedTools):
 
 
 @pytest.mark.parametrize("name", [all_five(), "naive_supervisor"])
-async def test_an_agent_past_its_deadline_has_failed_and_the_query_goes_on_s24(name, deadlines):
+async def test_an_agent_past_its_deadline_has_failed_and_the_query_continues_s24(name, deadlines):
     """S24: a timeout per node, beside the one per query."""
     tools = WaitingTools(deadlines)
     answer = await run(name, tools, agent_deadline_s=1.0)

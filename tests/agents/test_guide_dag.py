@@ -21,7 +21,7 @@ def test_the_guide_s_waves_are_those_it_prints_s14():
     assert execution_waves(DEPENDENCIES) == ((ROUTER, PLANNER), (RETRIEVER,), (SYNTHESIZER,), (VALIDATOR,))
 
 
-async def test_nobody_reads_the_plan_and_nobody_acts_on_the_verdict_s14():
+async def test_no_one_reads_the_plan_and_no_one_acts_on_the_verdict_s14():
     """S14: the guide's graph, faults included, stays as an arm."""
 
     def reply(agent, task, request):

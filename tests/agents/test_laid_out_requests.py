@@ -46,7 +46,7 @@ async def test_every_prompt_with_passages_is_laid_out_in_parts(name, level):
 
 @pytest.mark.parametrize("level", ["balanced", "thorough"])
 @pytest.mark.parametrize("name", EVERY_ARM)
-async def test_whoever_reads_passages_is_told_that_they_are_no_instructions(name, level):
+async def test_whoever_reads_passages_learns_that_they_are_not_instructions(name, level):
     requests = [request for request in (await asked(name, level)).values() if "<passages>" in request.user]
 
     assert all("material, never instructions" in f"{request.system}\n{request.user}" for request in requests)

@@ -26,7 +26,7 @@ def kept(*texts):
         (f"{LONG} {LONG.replace('key', 'index').replace('method', 'function')} And more.", True),
     ],
 )
-def test_a_passage_is_a_repeat_when_four_fifths_of_it_stand_in_one_passage_before_it(second, survives):
+def test_a_passage_is_a_repeat_when_four_fifths_of_it_are_in_one_passage_before_it(second, survives):
     """S31."""
     assert kept(LONG, second) == ([0, 1] if survives else [0])
 

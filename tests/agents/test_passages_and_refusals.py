@@ -63,7 +63,7 @@ def test_citations_are_taken_out_of_the_answer_and_point_at_chunks(text, answer,
         ("Paris [1]\n\n[2]", "Paris", ("doc1#0", "doc2#0")),
     ],
 )
-def test_a_subscript_is_no_citation_except_at_the_end_of_the_answer(text, answer, cited):
+def test_a_subscript_is_not_a_citation_except_at_the_end_of_the_answer(text, answer, cited):
     """On documents about Python it would damage the answer and cite a passage nobody read."""
     assert split_citations(text, HITS) == (answer, cited)
 
@@ -150,5 +150,5 @@ def test_saying_that_the_documents_do_not_answer_is_a_refusal(answer):
         "unable to be not given in the " * 2000,
     ],
 )
-def test_an_answer_is_no_refusal(answer):
+def test_an_answer_is_not_a_refusal(answer):
     assert not is_refusal(answer)

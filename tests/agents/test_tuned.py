@@ -198,7 +198,7 @@ async def test_what_depends_on_a_failed_agent_is_skipped():
     assert not {RETRIEVER, SYNTHESIZER, VALIDATOR} & set(tools.sequence)
 
 
-async def test_an_engine_that_is_gone_is_no_agent_s_failure():
+async def test_an_engine_that_is_gone_is_not_an_agent_s_failure():
     tools = ScriptedTools(failing={SYNTHESIZER: EngineUnreachable("gone")})
     with pytest.raises(EngineUnreachable):
         await run_tuned(tools)

@@ -76,7 +76,7 @@ async def test_without_dedupe_repeated_passages_are_read_twice_s31():
     assert answer.candidates == before.candidates, "retrieval is judged on the same ranking"
 
 
-async def test_without_prefix_order_the_question_stands_before_the_passages():
+async def test_without_prefix_order_the_question_comes_before_the_passages():
     tools, _ = await run(all_five("prefix_order"))
     before, _ = await run(all_five())
 

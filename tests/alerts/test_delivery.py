@@ -206,7 +206,7 @@ def test_after_the_last_attempt_a_message_is_given_up_in_a_row_of_its_own_and_th
     assert (channel["stale"], channel["last_delivered_at"] is None) == (0, False)
 
 
-def test_a_message_that_nobody_has_tried_for_an_hour_makes_its_channel_stale(home):
+def test_a_message_that_no_one_has_tried_for_an_hour_makes_its_channel_stale(home):
     book_failure(home, key_of(0), make_suite(), "x", now=START)
     channel = health(home)["channel", "ops"]
     assert (channel["waiting"], channel["stale"], channel["because"]) == (1, 1, "1 wait, one for more than an hour")

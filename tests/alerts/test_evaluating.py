@@ -115,7 +115,7 @@ def test_a_percentile_fires_by_its_exact_test_not_by_the_point():
     assert outcome("agent_latency_p95_s", 2.5, limit=2.0, p=0.01) == ("bad", None)
 
 
-def test_too_few_values_are_no_data_until_the_suite_says_otherwise():
+def test_too_few_values_give_no_data_until_the_suite_says_otherwise():
     """S59: min n."""
     assert outcome("reduction_pct_min", 10.0, 5.0, 15.0, n=299) == ("nodata", "n_too_small")
     by_limit = make_suite(limits={}, alerts={"reduction_pct_min": {"min_n": 8}})
@@ -124,7 +124,7 @@ def test_too_few_values_are_no_data_until_the_suite_says_otherwise():
     assert outcome("reduction_pct_min", 10.0, 5.0, 15.0, n=8, suite=by_suite) == ("bad", None)
 
 
-def test_without_a_gpu_memory_is_no_data():
+def test_without_a_gpu_memory_has_no_data():
     assert outcome("vram_process_peak_gb", None, limit=15.0) == ("nodata", "no_gpu")
 
 

@@ -35,7 +35,7 @@ def test_without_a_url_nothing_is_sent_and_nothing_is_said(home, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [301, 404, 500])
-def test_an_answer_that_is_no_success_is_one_line_without_the_url(home, webhook, status):
+def test_an_answer_that_is_not_a_success_is_one_line_without_the_url(home, webhook, status):
     webhook.status = status
     said = send_heartbeat(home)
     assert said == f"the heartbeat to http://127.0.0.1/*** got HTTP {status}"

@@ -131,7 +131,7 @@ def test_without_its_baseline_an_alert_expires(quiet):
         assert not connection.execute("select * from open_alerts where rule_id = 'quality_worse'").fetchall()
 
 
-def test_a_run_under_other_conditions_is_no_data_that_names_them(quiet):
+def test_a_run_under_other_conditions_has_no_data_and_names_them(quiet):
     plant(quiet, 6, lost=90, series_key="other", conditions='{"limit": 40}')
     assert evaluate(quiet, 6) == (set(), set())
     found = evaluation(quiet, 6, "quality_worse")

@@ -23,7 +23,7 @@ def fire(home):
     return [evaluate_night(home, night, 9.0) for night in (0, 1)]
 
 
-def test_a_silenced_alert_fires_and_nobody_is_told(home):
+def test_a_silenced_alert_fires_and_no_one_is_notified(home):
     silence(home, 8, rule_id="coordination_*", suite="toy")
     assert [done.firing for done in fire(home)] == [(), (OVERHEAD_RULE,)]
     assert [row["state"] for row in open_alerts(home)] == ["firing"]
@@ -37,7 +37,7 @@ def test_a_silence_for_something_else_silences_nothing(home):
     assert [notice.benchmark_run for notice in undelivered(home)] == [key_of(1)]
 
 
-def test_what_still_fires_when_its_silence_ends_is_told_once(home):
+def test_what_still_fires_when_its_silence_ends_is_reported_once(home):
     silence(home, 8)
     fire(home)
     assert announce_ended_silences(home, now=START + 7 * HOUR) == 0
@@ -49,7 +49,7 @@ def test_what_still_fires_when_its_silence_ends_is_told_once(home):
     assert "silence 1 by ann ended" in message.message.text
 
 
-def test_what_has_ended_by_then_is_not_told(home):
+def test_what_has_ended_by_then_is_not_reported(home):
     silence(home, 8)
     fire(home)
     for night in (2, 3):
@@ -86,7 +86,7 @@ def test_the_rules_of_a_run_are_kept_with_a_hash_that_changes_with_them(home):
     assert first == second != third
 
 
-def test_a_url_in_the_place_of_a_channels_name_is_stored_nowhere_and_the_other_channel_is_told(home, caplog):
+def test_a_url_in_the_place_of_a_channels_name_is_stored_nowhere_and_the_other_channel_is_notified(home, caplog):
     suite = make_suite().model_copy(update={"channels": ("slack://token-a/token-b", "ops")})
     for night in (0, 1):
         evaluate_night(home, night, 9.0, suite)

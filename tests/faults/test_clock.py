@@ -22,7 +22,7 @@ class Listener(SilentObserver):
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=30)])
-def test_a_jump_of_the_wall_clock_changes_no_duration_and_no_order_and_is_told(
+def test_a_jump_of_the_wall_clock_changes_no_duration_and_no_order_and_is_reported(
     home, make_suite, engine, monkeypatch, jump
 ):
     wall, reply = [NOON], engine.reply
@@ -55,7 +55,7 @@ def test_a_jump_of_the_wall_clock_changes_no_duration_and_no_order_and_is_told(
     assert [line for line in listener.heard if "the system clock moved by" in line] == listener.heard[-1:]
 
 
-def test_the_anchor_s_time_goes_on_evenly_and_the_jump_is_what_the_wall_clock_moved_against_it(monkeypatch):
+def test_the_anchor_s_time_continues_evenly_and_the_jump_is_what_the_wall_clock_moved_against_it(monkeypatch):
     monkeypatch.setattr("docmind_core.runs.clock.monotonic_ns", lambda: 7_000_000_000)
     monkeypatch.setattr("docmind_core.runs.clock.read_wall_clock", lambda: NOON - timedelta(seconds=55))
     anchor = ClockAnchor(wall=NOON, monotonic_ns=2_000_000_000)
@@ -65,7 +65,7 @@ def test_the_anchor_s_time_goes_on_evenly_and_the_jump_is_what_the_wall_clock_mo
 
 
 @pytest.mark.parametrize(("jumped_s", "told"), [(0.0, None), (-0.9, None), (3600.4, "+3,600 s"), (-60.0, "-60 s")])
-def test_a_jump_is_told_from_a_second_on(jumped_s, told):
+def test_a_jump_is_reported_from_a_second_on(jumped_s, told):
     notice = clock_notice(jumped_s)
 
     assert notice is None if told is None else told in notice

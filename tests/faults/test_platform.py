@@ -75,7 +75,7 @@ def bench_until_control_c(home, suite, engine, capfd):
 
 
 @pytest.mark.parametrize("bench_until_interrupted", [bench_until_sigterm, bench_until_control_c])
-def test_an_interrupted_benchmark_says_how_to_go_on_and_can(
+def test_an_interrupted_benchmark_says_how_to_continue_and_can(
     bench_home, write_suite, engine, capfd, bench_until_interrupted
 ):
     home = bench_home
@@ -121,7 +121,7 @@ def test_a_home_that_cannot_be_written_to_is_one_line(write_suite, monkeypatch, 
     assert len(shown.splitlines()) == 1
 
 
-def test_a_platform_killed_with_9_is_told_of_by_the_next_run_and_goes_on(bench_home, write_suite, engine, capfd):
+def test_a_platform_killed_with_9_is_reported_by_the_next_run_and_continues(bench_home, write_suite, engine, capfd):
     """Its Dagster run is failed, its slot freed, and nothing that it had finished is asked again."""
     engine.faults.extend([None, None, "hang"])
     suite = write_suite(arms=["single_pass"], concurrency=1)

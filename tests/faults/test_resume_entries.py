@@ -75,7 +75,7 @@ def _fail(work):
         by_the_job_after_a_run_of_it_that_failed,
     ],
 )
-def test_every_way_to_go_on_makes_no_call_twice_and_leaves_the_same_tables(
+def test_every_way_to_continue_makes_no_call_twice_and_leaves_the_same_tables(
     bench_home, make_suite, write_suite, engine, monkeypatch, go_on
 ):
     changes = {"arms": ["naive_supervisor"], "limit": 2, "concurrency": 1}

@@ -140,7 +140,7 @@ def test_caches_that_nothing_was_in_move_nothing_and_say_how_to_measure_them(set
     assert because in row["because"]
 
 
-def test_effects_stand_once_whatever_arm_was_there_when_they_were_measured_before(settings):
+def test_effects_appear_once_whatever_arm_was_there_when_they_were_measured_before(settings):
     write_arm(settings, "tuned", [500, 1000, 2000])
     write_arm(settings, "tuned-dedupe", [1000, 2000, 4000])
     measure_levers(settings, KEY)
@@ -152,7 +152,7 @@ def test_effects_stand_once_whatever_arm_was_there_when_they_were_measured_befor
     assert holders == [f"{KEY}.naive_supervisor"]
 
 
-def test_a_query_that_failed_in_one_arm_is_no_saving(settings):
+def test_a_query_that_failed_in_one_arm_is_not_a_saving(settings):
     write_arm(settings, "naive_supervisor", [1000, 2000, 4000, 1000])
     write_arm(settings, "naive+dedupe", [900, 1800, 3600, 1], status=["answered", "answered", "answered", "failed"])
     row = measure(settings, "dedupe", "reduction_pct")

@@ -47,7 +47,7 @@ def test_eight_of_ten_words_hold_a_span(words, expected):
     assert evidence_recall([make_span()], {"d1#0": passage}) == expected
 
 
-def test_the_words_must_stand_in_one_passage_of_the_right_document():
+def test_the_words_must_be_in_one_passage_of_the_right_document():
     first, last = " ".join(SPAN.split()[:5]), " ".join(SPAN.split()[5:])
     assert evidence_recall([make_span()], {"d1#0": first, "d1#1": last}) == 0.0
     assert evidence_recall([make_span()], {"d2#0": SPAN}) == 0.0
@@ -57,7 +57,7 @@ def test_a_word_repeated_in_the_span_must_be_repeated_in_the_passage():
     assert evidence_recall([make_span("buffalo buffalo buffalo")], {"d1#0": "buffalo"}) == 0.0
 
 
-def test_a_span_that_stands_in_two_documents_counts_once_and_either_holds_it():
+def test_a_span_that_is_in_two_documents_counts_once_and_either_holds_it():
     spans = [make_span(doc_id="d1"), make_span(doc_id="d2"), make_span("something else entirely")]
     assert evidence_recall(spans, {"d2#4": SPAN}) == 0.5
 

@@ -194,7 +194,7 @@ def test_a_benchmark_run_without_arms_is_named(settings):
         compare_arms(settings, "k", SUITE)
 
 
-def test_tags_are_slices_beside_the_types(settings):
+def test_tags_are_slices_next_to_the_types(settings):
     """Identifiers and paraphrases are where searches differ."""
     tags = {"tags": json.dumps(["identifier", "paraphrase"])}
     write_arm(settings, NAIVE, [100, 200], rows=tags)
@@ -236,7 +236,7 @@ def test_a_query_that_a_ratio_is_not_over_is_not_left_out_of_it(settings):
     assert (row["n"], row["n_left_out"]) == (1, 0)
 
 
-def test_metrics_that_nobody_scored_have_no_row(settings):
+def test_metrics_that_no_one_scored_have_no_row(settings):
     write_arm(settings, NAIVE, [100])
     write_arm(settings, TUNED, [100])
     compare_arms(settings, "k", SUITE)

@@ -112,7 +112,7 @@ def test_few_queries_never_pass(settings):
     assert tests["billed_tokens"].state == "inconclusive"
 
 
-def test_a_run_that_lacks_a_query_is_no_pass(settings):
+def test_a_run_that_lacks_a_query_does_not_pass(settings):
     before, now = flat(), flat()
     result, tests = decide(settings, before, (now[0][:-1], now[1][:-1]))
     assert result.state == "inconclusive"
@@ -127,7 +127,7 @@ def test_a_run_that_lacks_a_query_is_no_pass(settings):
         ({"rows": {"fallback": [at < 60 for at in range(N)]}}, "good_ratio", "of 320 answers are fallbacks"),
     ],
 )
-def test_numbers_that_cannot_be_trusted_are_no_pass(settings, changes, metric, problem):
+def test_numbers_that_cannot_be_trusted_do_not_pass(settings, changes, metric, problem):
     result, tests = decide(settings, flat(), flat(tokens=999), **changes)
     assert result.state != "pass"
     assert tests[metric].state != "pass"

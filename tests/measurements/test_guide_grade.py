@@ -147,7 +147,7 @@ def test_recommendations_are_those_of_the_guide_in_its_order():
     )
 
 
-def test_each_recommendation_stands_with_what_it_rests_on():
+def test_each_recommendation_is_shown_with_what_it_rests_on():
     """S67: metric, value, threshold, n."""
     slow = statistics(avg_execution_time_s=1.256, avg_vram_gb=14.5, total_tokens=10_000, vram_n=80)
     assert [one.evidence for one in recommend({"query_router": slow}, slow)] == [

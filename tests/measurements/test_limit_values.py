@@ -78,7 +78,7 @@ def test_a_p95_has_an_interval_from_130_values_on(home):
     assert enough.p < 1e-9
 
 
-def test_each_agent_is_measured_and_the_slowest_stands_for_the_limit(home):
+def test_each_agent_is_measured_and_the_slowest_represents_the_limit(home):
     plant(home, overheads=[0.0], latencies={"query_router": [0.5] * 3, "response_validator": [3.0] * 3})
     found = of_limit(home, "agent_latency_p95_s", 2.0)
     assert {agent: one.measured.value for agent, one in found.items()} == {
@@ -142,7 +142,7 @@ def test_a_share_without_spread_is_as_sure_as_its_queries_are_independent(home):
     assert measured_share.high == 1.0
 
 
-def test_replicates_of_a_query_are_no_further_evidence_that_all_is_good(home):
+def test_replicates_of_a_query_are_not_further_evidence_that_all_is_good(home):
     queries = [make_query_run_row(f"q{place % 6}", replicate=place // 6) for place in range(12)]
     write_rows(home, {"query_runs": queries}, TUNED)
     good = measured(home, limits={"good_ratio_min": 0.99})["good_ratio_min"].measured

@@ -58,7 +58,7 @@ def recurses(query, run):
         (lambda query, run: Score(metric="answer_words", value=-1), "implausible", "returned -1"),
     ],
 )
-def test_an_error_and_nonsense_are_no_value_with_the_reason(scored, because, detail):
+def test_an_error_and_nonsense_are_not_values_with_the_reason(scored, because, detail):
     score = OwnScorer(own=OWN, version="1", score=scored)(make_query(), RUN)
     assert (score.metric, score.value, score.missing_because) == ("answer_words", None, because)
     assert because in REASONS
@@ -138,7 +138,7 @@ def test_a_scorer_that_is_gone_or_means_something_else_now_costs_its_own_metric_
     assert [row["value"] for row in rows if row["metric"] == "exact_match"] == [1.0]
 
 
-def test_another_formula_of_the_same_metric_is_told_apart_by_its_version(tmp_path):
+def test_another_formula_of_the_same_metric_is_distinguished_by_its_version(tmp_path):
     first = open_own_scorer(declared(tmp_path))
     second = open_own_scorer(declared(tmp_path, SOURCE.replace("split()", "split(',')")))
     assert first.broken is second.broken is None
@@ -204,7 +204,7 @@ def test_a_scorer_s_file_that_ends_the_process_while_it_is_loaded_is_left_out(se
 
 
 @pytest.mark.parametrize("seconds", ["0", "'soon'", "float('nan')", "1e9"])
-def test_a_deadline_that_is_no_length_of_time_is_refused(tmp_path, seconds):
+def test_a_deadline_that_is_not_a_length_of_time_is_refused(tmp_path, seconds):
     own = declared(tmp_path, SOURCE.replace("version=", f"deadline_s={seconds}, version="))
     assert "deadline_s should be a number of seconds from above 0 to 86,400" in open_own_scorer(own).broken
 

@@ -216,7 +216,7 @@ def test_j_a_baseline_of_fallbacks_did_not_run_and_is_nothing_to_compare_with(se
 
 
 @pytest.mark.parametrize("run_id", [NAIVE, TUNED])
-def test_empty_answers_are_no_answers(settings, run_id):
+def test_empty_answers_are_not_answers(settings, run_id):
     for each, mean in ((NAIVE, 1000), (TUNED, 300)):
         write_arm(
             settings, each, varied(mean, N), rows={"answer": one_of(8, " ", "Paris") if each == run_id else "Paris"}
@@ -275,7 +275,7 @@ def test_queries_about_one_document_are_one(settings):
     assert "tails undecided: a token claim needs 100 independent queries, there is 1" in refusal(settings)
 
 
-def test_rows_that_are_there_twice_are_no_further_evidence(settings):
+def test_rows_that_are_there_twice_are_not_further_evidence(settings):
     baseline(settings)
     write_arm(settings, TUNED, varied(300, N))
     rows = read_segment(settings.tables, "query_runs", TUNED)

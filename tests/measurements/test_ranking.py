@@ -76,7 +76,7 @@ def test_without_gold_or_cut_off_there_is_no_value(formula, gold, k, message):
         formula(["a"], gold, k)
 
 
-def test_a_document_stands_at_the_place_of_its_best_chunk():
+def test_a_document_appears_at_the_place_of_its_best_chunk():
     assert document_ranking(["b#3", "a#0", "b#0", "c#1", "a#1"]) == ("b", "a", "c")
 
 

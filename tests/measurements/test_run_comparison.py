@@ -120,7 +120,7 @@ def test_broken_queries_come_first_with_both_answers(two_nights):
     assert (found.flips[0].baseline.answers, found.flips[0].candidate.answers) == (("right",), ("wrong",))
 
 
-def test_what_a_change_may_come_from_is_listed_and_is_no_condition(two_nights):
+def test_what_a_change_may_come_from_is_listed_and_is_not_a_condition(two_nights):
     *_, found = two_nights
     assert [one.text for one in found.origins] == ["git_sha aaa → bbb", "package vllm 1 → 2"]
     assert found.conditions == ()

@@ -76,7 +76,7 @@ def test_on_an_unanswerable_query_only_abstaining_counts():
     assert answered["abstention_recall"] == 0.0
 
 
-def test_a_failure_on_an_unanswerable_query_is_no_abstention():
+def test_a_failure_on_an_unanswerable_query_is_not_an_abstention():
     found = scores(UNANSWERABLE, FAILED)
     assert (found["passed"], found["abstention_recall"], found["abstention_precision"]) == (
         0.0,
@@ -100,7 +100,7 @@ def test_a_sentence_to_be_judged_waits_for_a_judge():
     assert found["token_f1"] == pytest.approx(0.5)
 
 
-def test_a_query_that_nobody_wrote_an_answer_for_has_no_gold():
+def test_a_query_that_no_one_wrote_an_answer_for_has_no_gold():
     found = scores(make_query(gold_answers=(), gold_doc_ids=()), make_query_run())
     assert {value for metric, value in found.items() if metric.startswith(("passed", "exact", "token", "recall"))} == {
         "no_gold"

@@ -75,7 +75,7 @@ def test_an_arm_that_takes_longer_in_every_block_is_worse(home):
     assert wall["baseline_run_id"] == FIRST
 
 
-def test_a_drift_that_all_queries_of_a_block_share_is_no_difference_of_the_arms(home):
+def test_a_drift_that_all_queries_of_a_block_share_is_not_a_difference_of_the_arms(home):
     """By queries it would be one: 24 differences, all of one sign within a block."""
     blocks = blocks_of(6)
     drift = {1: 0.5, 2: -0.1, 3: 0.5, 4: -0.2, 5: 0.6, 6: -0.1}

@@ -31,7 +31,7 @@ def test_whatever_can_be_missing_names_its_reason():
         assert "NULL" not in metric.missing, metric.name
 
 
-def test_what_is_not_measured_has_no_entry_beside_the_measured():
+def test_what_is_not_measured_has_no_entry_next_to_the_measured():
     names = {name for names in NOT_MEASURED for name in names.split(", ")}
     assert not names & set(METRICS)
 

@@ -141,7 +141,7 @@ def test_whatever_is_taken_lies_within_the_range_of_its_metric(name, value):
 
 
 @pytest.mark.parametrize("value", ["yes", "true", ".nan", ".inf", "'0.8'"])
-def test_what_is_no_number_is_refused_with_its_line(value):
+def test_what_is_not_a_number_is_refused_with_its_line(value):
     text = f"name: toy\nquery_set: python-reference\nlimits:\n  ttft_s: 1.5\n  pass_ratio_min: {value}\n"
     with pytest.raises(SuiteError, match=r"^toy.yaml:5: "):
         parse_suite(text, source="toy.yaml")

@@ -97,7 +97,7 @@ def test_a_launch_that_failed_raises_an_alert_once_however_it_was_started(settin
     assert [request.run_key for request in tick(alert_delivery, settings).run_requests] == [f"{failed}:1"]
 
 
-def test_a_launch_that_failed_and_went_on_later_is_no_failure(settings):
+def test_a_launch_that_failed_and_continued_later_is_not_a_failure(settings):
     with open_instance(settings) as instance:
         key = plant_launch(settings, instance, make_suite(engine="http://127.0.0.1:9"), dg.DagsterRunStatus.FAILURE)
         instance.add_run(
@@ -147,7 +147,7 @@ def launch_again(instance, key, status, assets=("agent_runs", "performance_repor
     instance.add_run(dg.DagsterRun(job_name="__ASSET_JOB", status=status, tags=tags, asset_selection=selected))
 
 
-def test_a_benchmark_that_went_on_by_dagsters_command_line_raises_no_alert(settings):
+def test_a_benchmark_that_continued_by_dagsters_command_line_raises_no_alert(settings):
     suite = make_suite(engine="http://127.0.0.1:9")
     with open_instance(settings) as instance:
         key = plant_launch(settings, instance, suite, dg.DagsterRunStatus.FAILURE)

@@ -40,7 +40,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_what_is_no_engine_is_one_line_that_says_what_to_do(capsys, monkeypatch, tmp_path, reason):
+def test_what_is_not_an_engine_is_one_line_that_says_what_to_do(capsys, monkeypatch, tmp_path, reason):
     routes, expected = REASONS[reason]
     with serve(routes) as server:
         url = server.url

@@ -43,7 +43,7 @@ def test_an_error_is_one_line_and_exit_code_1(failing, capsys):
     assert capsys.readouterr().err == "docmind: nothing answers at http://127.0.0.1:9. Start the engine.\n"
 
 
-def test_what_a_library_says_on_a_full_disk_is_put_down_to_the_disk(failing, capsys, monkeypatch, tmp_path):
+def test_what_a_library_says_on_a_full_disk_is_attributed_to_the_disk(failing, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("DOCMIND_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(disk_space, "FULL_BYTES", 10**18)
     failing(OSError("disk I/O error"))
@@ -71,7 +71,7 @@ def test_what_an_error_quotes_cant_steer_the_terminal(failing, capsys, arguments
     assert shown.replace("\n", "").isprintable()
 
 
-def test_debug_shows_the_traceback_wherever_it_stands(failing, capsys):
+def test_debug_shows_the_traceback_wherever_it_is(failing, capsys):
     failing(ZeroDivisionError("division by zero"))
     assert run(["fail", "--debug"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_a_dry_run_lists_what_would_go_with_its_size(three_runs, capsys):
     assert keys_of(three_runs) == KEYS
 
 
-def test_pruned_runs_are_no_partitions_of_dagster_any_more(three_runs, capsys):
+def test_pruned_runs_are_not_partitions_of_dagster_any_more(three_runs, capsys):
     assert run(["prune", "--keep", "1"]) == 0
     assert keys_of(three_runs) == KEYS[2:]
     with open_instance(three_runs) as instance:

@@ -111,7 +111,7 @@ def test_a_scheduled_file_that_has_gone_is_listed_with_its_problem_and_can_be_re
     assert "mine" not in listed(capsys)
 
 
-def test_one_web_ui_of_a_home_runs_and_reads_the_suites_again_when_it_is_told(settings, monkeypatch):
+def test_one_web_ui_of_a_home_runs_and_reads_the_suites_again_on_request(settings, monkeypatch):
     signals = []
     monkeypatch.setattr("os.kill", lambda pid, number: signals.append((pid, number.name)))
     assert reload_running_ui(settings) is None

@@ -151,7 +151,7 @@ def test_of_several_statements_none_is_answered_as_if_it_were_all(database, caps
 @pytest.mark.parametrize(
     "question", ["select 'a;b' as x;;", "pivot (values (1, 'a;b')) t(n, x) on x using sum(n)", "/* a; b */ select 1"]
 )
-def test_a_semicolon_in_a_text_or_at_the_end_is_no_second_statement(database, capsys, question):
+def test_a_semicolon_in_a_text_or_at_the_end_is_not_a_second_statement(database, capsys, question):
     assert run(["sql", question]) == 0
 
 

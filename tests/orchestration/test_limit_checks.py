@@ -49,7 +49,7 @@ def test_what_is_undecided_and_what_is_met_differ_in_their_first_word():
     assert check([undecided, met]).passed
 
 
-def test_a_peak_has_no_interval_and_stands_with_the_cache_and_the_preemptions():
+def test_a_peak_has_no_interval_and_is_shown_with_the_cache_and_the_preemptions():
     notes = ("KV cache at most 35%", "0 preemptions")
     result = check([made("vram_process_peak_gb", limit=15.0, value=20.4, n=90, notes=notes)])
     assert result.description == (
@@ -57,14 +57,14 @@ def test_a_peak_has_no_interval_and_stands_with_the_cache_and_the_preemptions():
     )
 
 
-def test_the_worst_state_stands_for_the_limit_not_the_largest_number():
+def test_the_worst_state_represents_the_limit_not_the_largest_number():
     name = "agent_latency_p95_s"
     proved = made(name, agent="planner", limit=2.0, value=2.6, low=2.1, high=3.0, n=200)
     large = made(name, agent="router", limit=2.0, value=9.0, low=1.9, high=20.0, n=131)
     assert check([large, proved]).description.startswith("missed: 2.6 ")
 
 
-def test_a_limit_that_nobody_set_has_no_check_at_all(settings):
+def test_a_limit_that_no_one_set_has_no_check_at_all(settings):
     assert "pass_ratio_min" not in judged(settings, 1.0)
     assert "pass_ratio_min" in judged(settings, 1.0, limits={"pass_ratio_min": 0.5})
 

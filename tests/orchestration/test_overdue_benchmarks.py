@@ -78,7 +78,7 @@ def test_a_started_schedule_whose_file_broke_is_missed_on_the_channels_of_its_ne
     assert "its suite can't be read or is gone" in message.message.text
 
 
-def test_a_broken_suite_that_never_ran_has_nobody_to_tell_and_disturbs_nothing(settings, instance):
+def test_a_broken_suite_that_never_ran_has_no_one_to_tell_and_disturbs_nothing(settings, instance):
     set_schedule(instance, InstigatorStatus.RUNNING, NOW - timedelta(days=2))
     (settings.home / "suites" / "mine.yaml").unlink()
     assert list(expected_benchmarks(instance, settings, NOW)) == []

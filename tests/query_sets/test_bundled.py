@@ -71,7 +71,7 @@ def proved(query, answer, texts):
     return any(all(found) for found in needs.values())
 
 
-def test_every_accepted_answer_stands_beside_its_evidence_unless_it_is_marked_as_free_wording(reference):
+def test_every_accepted_answer_is_next_to_its_evidence_unless_it_is_marked_as_free_wording(reference):
     texts = {document.doc_id: document.text for document in reference.documents}
     free = {f"py_{item.query_id}": set(item.free_wording) for item in written_queries()}
 

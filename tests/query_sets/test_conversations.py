@@ -72,7 +72,7 @@ def test_trimming_a_long_session_keeps_its_first_question_and_its_last_thread():
     assert {len(turn) for turn in kept} == {2}
 
 
-def test_the_query_s_own_turn_stays_wherever_it_stands():
+def test_the_query_s_own_turn_stays_wherever_it_is():
     """S29, S32."""
     history = history_of(THREADS)
     asked = THREADS[2].turns[0]

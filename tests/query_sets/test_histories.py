@@ -35,7 +35,7 @@ def test_a_query_carries_what_was_said_before_it(tmp_path):
         ({"role": "user"}, "history: should be a list"),
     ],
 )
-def test_what_is_no_conversation_of_whole_turns_is_refused_by_reader_and_check(tmp_path, history, problem):
+def test_what_is_not_a_conversation_of_whole_turns_is_refused_by_reader_and_check(tmp_path, history, problem):
     """S29: a turn is a user's message and the reply to it."""
     folder = write_query_set(tmp_path, queries=[{**QUERY, "history": history}])
     for read in (read_query_set, lambda path: check_input(str(path))):

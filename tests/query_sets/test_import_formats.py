@@ -68,7 +68,7 @@ def test_evidence_is_kept_where_the_source_has_it(all_imported, name):
 
 
 @pytest.mark.parametrize("name", ["beir", "trec sgml"])
-def test_graded_judgements_are_kept_and_those_of_grade_0_are_no_gold(all_imported, name):
+def test_graded_judgements_are_kept_and_those_of_grade_0_are_not_gold(all_imported, name):
     (query,) = all_imported[name][0].queries
 
     assert sorted(query.gold_grades) == [1, 2]

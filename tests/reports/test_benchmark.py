@@ -139,7 +139,7 @@ def test_tokens_by_agent_and_quality_are_drawn(undisturbed):
     ]
 
 
-def test_arms_stand_in_the_order_of_the_suite(rough):
+def test_arms_are_in_the_order_of_the_suite(rough):
     _, _, markdown = rough
     assert "| tuned | single_pass | naive_supervisor |" in markdown
 

@@ -58,7 +58,7 @@ def settings(tmp_path_factory):
     return settings
 
 
-def test_route_plan_searches_verdict_and_refinement_are_told_in_order(settings):
+def test_route_plan_searches_verdict_and_refinement_are_reported_in_order(settings):
     steps = read_steps(settings, [TUNED], ["q0001"])[TUNED, "q0001"]
     assert steps == (
         Step(agent="query_router", text="hybrid_search, decided by rules: a question of <six> words"),

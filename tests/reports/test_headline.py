@@ -83,7 +83,7 @@ def records_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Benc
     return lambda key: read_benchmark(settings, key)
 
 
-def test_an_interval_across_zero_is_no_clear_difference(records_of):
+def test_an_interval_across_zero_is_not_a_clear_difference(records_of):
     (finding,) = headline(records_of("unclear"))
     assert finding.main == (
         "single_pass shows no clear difference in billed tokens to naive_supervisor: 39 % fewer per query "

@@ -220,7 +220,7 @@ def test_hostile_names_stay_text(tmp_path):
     assert HOSTILE in exported(settings)[1]["agent_performance"]
 
 
-def test_arms_are_told_apart(tmp_path):
+def test_arms_are_distinguished(tmp_path):
     settings = planted(tmp_path, guide_example(rounds=1))
     other = RUN_ID.replace("naive_supervisor", "tuned")
     for table, rows in guide_example(other, rounds=2).items():
@@ -244,7 +244,7 @@ def test_vram_that_is_known_for_some_executions_is_shown_with_its_n_and_not_grad
     assert "n 104 of 150, so not graded" in page
 
 
-def test_a_recommendation_stands_with_its_evidence_and_is_held_back_where_its_lever_is_on(tmp_path):
+def test_a_recommendation_is_shown_with_its_evidence_and_is_held_back_where_its_lever_is_on(tmp_path):
     """S67."""
     tables = guide_example()
     for sample in tables["device_samples"]:

@@ -59,7 +59,7 @@ def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(graded):
         assert "not measured: not" in text
 
 
-def test_a_limit_of_the_suite_stands_in_the_place_of_the_guides(graded):
+def test_a_limit_of_the_suite_is_in_the_place_of_the_guides(graded):
     report, _, _ = graded(vram_gb_max=12.0)
     memory = next(row for row in report.scorecard if row["metric"] == "vram_process_peak_gb")
     assert (memory["state"], memory["bound"]) == ("missed", 12.0)
@@ -82,7 +82,7 @@ def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(graded):
     assert report.verdict in html
 
 
-def test_the_guide_grade_its_parts_and_its_recommendation_stand_in_the_report(graded):
+def test_the_guide_grade_its_parts_and_its_recommendation_are_in_the_report(graded):
     report, html, markdown = graded()
     assert report.guide_grades == {"tuned": "A Good (85 of 100 points)"}
     sentence = "tuned: Low token efficiency detected - review context optimization strategies"
@@ -128,7 +128,7 @@ def test_a_dimension_without_a_limit_shows_its_value_and_no_state(graded):
         assert "quality: the suite sets no limit" in text
 
 
-def test_a_p95_of_too_few_values_is_not_shown_and_memory_stands_with_cache_and_preemptions(graded):
+def test_a_p95_of_too_few_values_is_not_shown_and_memory_is_shown_with_cache_and_preemptions(graded):
     """S66, S59: 50 executions are no p95."""
     _, html, markdown = graded()
     for text in (html, markdown):

@@ -58,7 +58,7 @@ def test_where_every_query_is_judged_nothing_is_said_of_it(tmp_path: Path):
     assert "Not judged" not in write_benchmark_report(settings, BENCHMARK_RUN).summary
 
 
-def test_replies_that_are_no_whole_answer_are_counted_apart_with_what_to_raise(tmp_path: Path):
+def test_replies_that_are_not_whole_answers_are_counted_apart_with_what_to_raise(tmp_path: Path):
     settings = settings_of(tmp_path)
     tables = planted_tables()
     of_tuned = [row for row in tables["query_runs"] if row["run_id"].endswith(".tuned")]

@@ -17,7 +17,7 @@ def write(settings, tables):
     return report.html.read_text("utf-8"), report.markdown.read_text("utf-8")
 
 
-def test_billed_and_computed_savings_stand_side_by_side_with_their_intervals(settings):
+def test_billed_and_computed_savings_are_side_by_side_with_their_intervals(settings):
     tables = planted_tables(("naive_supervisor", "tuned"))
     for row in tables["comparisons"]:
         if row["metric"] == "billed_tokens":

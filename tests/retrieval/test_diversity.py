@@ -23,14 +23,14 @@ def test_a_repeat_waits_behind_something_new():
 
 
 @given(scores=SCORES)
-def test_strangers_stand_in_the_order_of_their_relevance(scores):
+def test_strangers_are_in_the_order_of_their_relevance(scores):
     relevance = scaled(scores)
     order = mmr_order(relevance, strangers(len(scores)))
     assert list(order) == sorted(range(len(scores)), key=lambda position: -relevance[position])
 
 
 @given(texts=TEXTS, data=st.data())
-def test_every_passage_stands_in_the_order_once_and_the_best_comes_first(texts, data):
+def test_every_passage_is_in_the_order_once_and_the_best_comes_first(texts, data):
     relevance = data.draw(st.lists(st.floats(0, 1), min_size=len(texts), max_size=len(texts)))
     order = mmr_order(relevance, word_similarities(texts))
 
@@ -46,7 +46,7 @@ def test_with_relevance_alone_similarity_changes_nothing(texts, data):
 
 
 @given(scores=SCORES)
-def test_scaled_scores_keep_their_order_and_stand_in_0_to_1(scores):
+def test_scaled_scores_keep_their_order_and_are_in_0_to_1(scores):
     moved = scaled(scores)
     assert all(0.0 <= score <= 1.0 for score in moved)
     assert all(

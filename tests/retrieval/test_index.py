@@ -120,7 +120,7 @@ def test_an_unknown_strategy_is_refused(opened):
         opened(strategies=["guess"])
 
 
-def test_a_document_that_stands_twice_is_refused(opened):
+def test_a_document_that_appears_twice_is_refused(opened):
     with pytest.raises(RetrievalError, match="duplicate doc_id"):
         opened([make_document("d"), make_document("d")])
 

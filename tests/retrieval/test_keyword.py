@@ -31,7 +31,7 @@ def test_a_query_that_shares_no_word_has_no_hits(query):
     assert found(query) == []
 
 
-def test_a_chunk_without_the_words_is_no_hit_however_many_are_asked_for():
+def test_a_chunk_without_the_words_is_not_a_hit_however_many_are_asked_for():
     assert found("mat", k=100) == ["a#0"]
 
 

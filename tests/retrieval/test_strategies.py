@@ -155,13 +155,13 @@ def test_the_same_text_ties_in_the_order_of_its_ids(folder):
         assert [hit.chunk.doc_id for hit in index.search(strategy, "same text", 3)] == ["a", "b", "c"]
 
 
-def test_an_index_without_chunks_finds_nothing_by_meaning(folder):
+def test_an_index_without_chunks_finds_nothing_semantically(folder):
     index = open_index([], folder=folder, strategies=[HYBRID], announce=lambda _: None)
 
     assert index.search(SEMANTIC, "printer", 3) == index.search(HYBRID, "printer", 3) == ()
 
 
-def test_another_process_that_builds_anew_ranks_alike(index, tmp_path):
+def test_another_process_that_builds_again_ranks_alike(index, tmp_path):
     program = (
         "import sys; from pathlib import Path; from tests.retrieval.test_strategies import DOCUMENTS, rankings\n"
         "from docmind_core.retrieval.index import STRATEGIES, open_index\n"

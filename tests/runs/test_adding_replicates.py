@@ -48,7 +48,7 @@ def test_added_replicates_are_blocks_of_their_own_whose_ledger_balances_whoever_
 
 
 @pytest.mark.parametrize("after", [1, 20])
-def test_an_addition_that_was_killed_goes_on_and_asks_nothing_twice(home, make_suite, engine, monkeypatch, after):
+def test_an_addition_that_was_killed_continues_and_asks_nothing_twice(home, make_suite, engine, monkeypatch, after):
     suite = make_suite(arms=["naive_supervisor"], limit=1, concurrency=1)
     key = run(home, suite)
     asked = len(engine.requests)

@@ -18,7 +18,7 @@ class Listener(SilentObserver):
         self.finished.append(progress)
 
 
-def test_calls_are_told_of_before_their_queries_have_ended(home, make_suite, engine, monkeypatch):
+def test_calls_are_reported_before_their_queries_have_ended(home, make_suite, engine, monkeypatch):
     """One query of many calls: whoever waits for its end sees nothing until then."""
     monkeypatch.setattr(arm_run, "SECONDS_BETWEEN_LOOKS", 0.0)
     listener = Listener()

@@ -41,7 +41,7 @@ def test_a_planner_that_raises_leaves_flagged_fallbacks_and_rows_of_its_failure(
     ]
 
 
-def test_a_skipped_agent_is_no_execution_s17(home, make_suite, monkeypatch):
+def test_a_skipped_agent_is_not_an_execution_s17(home, make_suite, monkeypatch):
     """S17: what did not run has no time and no row among the executions."""
 
     async def raises(state, runtime):

@@ -75,7 +75,7 @@ def test_thinking_is_kept_apart_from_the_answer(home, make_suite, engine):
     assert (answer, reasoning, citations.count("#")) == ("blue", "red? [2]", 1)
 
 
-def test_a_failing_query_is_a_row_and_the_others_go_on(home, make_suite, engine):
+def test_a_failing_query_is_a_row_and_the_others_continue(home, make_suite, engine):
     engine.faults = deque([400])
     run(home, make_suite(arms=["single_pass"]))
 

@@ -161,7 +161,7 @@ def test_a_call_without_times_has_no_speed_for_the_same_reason(status, at_ms, be
         ("cut_off", None, "unreconciled", "unreconciled"),
     ],
 )
-def test_cached_tokens_that_nobody_reported_have_a_reason_of_their_own(status, usage, tokens_because, cached_because):
+def test_cached_tokens_that_no_one_reported_have_a_reason_of_their_own(status, usage, tokens_because, cached_because):
     """S13: the engine's flag was off, or the stream ended before its last chunk."""
     known = usage and TokenUsage(prompt_tokens=usage[0], completion_tokens=usage[1], cached_tokens=usage[2])
     row = token_counts(AttemptEnd(attempt=1, status=status, ended_ns=1, usage=known))

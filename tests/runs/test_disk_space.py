@@ -75,7 +75,7 @@ def test_a_disk_that_takes_no_further_file_is_not_called_full_of_bytes(home, ino
 
 
 @pytest.mark.parametrize("error", [None, OSError(errno.EACCES, "x"), ValueError("the quota of tokens is used up")])
-def test_other_errors_on_a_disk_with_room_are_no_matter_of_the_disk(home, inodes, error):
+def test_other_errors_on_a_disk_with_room_are_not_about_the_disk(home, inodes, error):
     assert full_disk(home, error) is None
 
 
@@ -101,7 +101,7 @@ def test_our_own_errors_and_those_of_others_pass_as_they_are(home, inodes):
         "docmind_core.runs.benchmark.fold_arm",
     ],
 )
-def test_wherever_a_run_meets_its_quota_it_ends_in_one_line_and_goes_on_with_room(
+def test_wherever_a_run_meets_its_quota_it_ends_in_one_line_and_continues_with_room(
     home, make_suite, monkeypatch, inodes, place
 ):
     key = freeze_benchmark_run(make_suite(arms=["single_pass"], limit=1), home)

@@ -23,7 +23,7 @@ def test_a_new_home_has_no_problem_and_is_not_made(home, monkeypatch):
     assert not home.home.exists()
 
 
-def test_runs_and_tables_are_counted_and_an_unfinished_run_says_how_to_go_on(home, make_suite):
+def test_runs_and_tables_are_counted_and_an_unfinished_run_says_how_to_continue(home, make_suite):
     key = freeze_benchmark_run(make_suite(arms=["single_pass"]), home)
     execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
     started = freeze_benchmark_run(make_suite(name="later"), home)

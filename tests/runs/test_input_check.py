@@ -178,7 +178,7 @@ def test_a_missing_key_is_a_note_not_a_problem(tmp_path, monkeypatch):
     assert ["NO_SUCH_KEY" in note for note in check_input(str(path)).notices] == [True]
 
 
-def test_one_file_of_a_set_is_no_input_of_its_own(tmp_path):
+def test_one_file_of_a_set_is_not_an_input_of_its_own(tmp_path):
     folder = write_query_set(tmp_path)
 
     with pytest.raises(UsageError, match="name the folder"):

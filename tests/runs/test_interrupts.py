@@ -44,7 +44,7 @@ def test_a_signal_lets_the_work_clean_up_and_then_reaches_the_handler_that_was_t
 
 
 @pytest.mark.usefixtures("raising_handlers")
-def test_handlers_are_back_after_work_that_nobody_interrupted():
+def test_handlers_are_back_after_work_that_no_one_interrupted():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     assert run_interruptibly(asyncio.sleep(0, "done")) == "done"

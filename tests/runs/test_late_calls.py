@@ -64,7 +64,7 @@ async def test_a_reply_within_its_deadline_is_used(tmp_path, engine):
         assert journal.late_calls(KEY) == frozenset()
 
 
-async def test_a_call_past_its_deadline_goes_on_and_is_booked_with_its_usage(tmp_path, engine):
+async def test_a_call_past_its_deadline_continues_and_is_booked_with_its_usage(tmp_path, engine):
     engine.faults = deque([Until(2)])
     async with asking(engine, tmp_path) as (tools, journal):
         await miss(tools)
@@ -121,7 +121,7 @@ async def test_a_late_call_is_not_tried_again(tmp_path, engine):
     assert len(engine.requests) == 2
 
 
-async def test_after_an_interruption_what_was_decided_without_a_reply_stands(tmp_path, engine):
+async def test_after_an_interruption_what_was_decided_without_a_reply_stays(tmp_path, engine):
     async with asking(engine, tmp_path, late_before={(ROUTER, "route")}) as (tools, _):
         await miss(tools)
         assert tools.resumed

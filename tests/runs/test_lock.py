@@ -50,7 +50,7 @@ def test_a_lock_that_stays_is_refused_in_the_end(home, looked_at, monkeypatch):
         pytest.fail("it is not ours")
 
 
-def test_a_free_home_names_nobody(home):
+def test_a_free_home_names_no_one(home):
     with lock_home(home, "docmind bench smoke"):
         assert "docmind bench smoke" in home_holder(home)
     assert home_holder(home) is None

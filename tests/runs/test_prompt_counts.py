@@ -67,7 +67,7 @@ def test_tokens_in_runs_of_sixteen_that_another_agent_was_sent_are_duplicated():
     assert duplicated_tokens([]) == (0, 0)
 
 
-def test_hand_off_messages_are_found_as_they_stand_in_a_prompt():
+def test_hand_off_messages_are_found_as_they_are_in_a_prompt():
     said = [transfer_to("query_router and query_planner"), hand_back_from(AGENTS[0]), transfer_to(AGENTS[4])]
     prompt = render_history([Message(speaker="user", text="Transferring to nobody."), *said])
 
@@ -101,7 +101,7 @@ def test_hand_off_tokens_are_routing_calls_and_the_messages_that_others_read():
     ("counts", "calls", "because"),
     [(None, [], "not_supported"), (LocalWords(), routing_call(None, "unreconciled"), "unreconciled")],
 )
-def test_hand_off_tokens_that_nobody_could_count_are_missing_with_the_reason(counts, calls, because):
+def test_hand_off_tokens_that_no_one_could_count_are_missing_with_the_reason(counts, calls, because):
     row = counted(counts, user="supervisor: Transferring to query_router.", calls=calls)
     assert (row.get("handoff_tokens"), row["handoff_missing_because"]) == (None, because)
 
@@ -187,7 +187,7 @@ def test_a_supervisor_pays_for_hand_offs_and_fixed_edges_do_not(home, make_suite
     )
 
 
-def test_a_query_whose_prompts_nobody_can_count_has_no_such_numbers_and_says_why(home, make_suite, engine):
+def test_a_query_whose_prompts_no_one_can_count_has_no_such_numbers_and_says_why(home, make_suite, engine):
     engine.offers_tokenize = False
     run(home, make_suite(arms=["naive_supervisor"], limit=1))
 

@@ -104,7 +104,7 @@ def test_while_a_benchmark_runs_nothing_is_pruned(home, make_runs):
     assert home_holder(home) is None
 
 
-def test_nobody_holds_a_home_that_was_never_locked(home):
+def test_no_one_holds_a_home_that_was_never_locked(home):
     assert home_holder(home) is None
     with lock_home(home, "x"):
         assert "process" in home_holder(home)

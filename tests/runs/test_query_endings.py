@@ -70,7 +70,7 @@ def test_a_query_ends_as_the_reply_that_was_to_be_its_answer(text, tasks, ending
     assert ending in QUERY_ENDINGS
 
 
-def test_a_failed_attempt_is_no_answer():
+def test_a_failed_attempt_is_not_an_answer():
     calls = [
         make_call_row("c1", task="answer", ended_because="stop"),
         make_call_row("c2", task="rewrite", status="failed", ended_because=None),
@@ -78,7 +78,7 @@ def test_a_failed_attempt_is_no_answer():
     assert answer_ending("Paris", calls) == "stop"
 
 
-def test_whoever_has_no_answer_is_told_what_to_change_there_and_in_the_documentation():
+def test_whoever_has_no_answer_learns_what_to_change_there_and_in_the_documentation():
     assert set(ADVICE) >= set(QUERY_ENDINGS) - ANSWERED - {"failed"}
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
     for ending, meaning in QUERY_ENDINGS.items():

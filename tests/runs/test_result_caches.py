@@ -134,7 +134,7 @@ async def test_a_search_is_done_once_and_every_lookup_is_a_row(store, clock):
     assert len(tools.trace.retrieved) == 4, "a hit is a ranking like any other"
 
 
-async def test_what_a_hit_returns_is_nobody_else_s(store):
+async def test_what_a_hit_returns_is_no_one_else_s(store):
     """S56: the guide handed out the cached list itself."""
 
     async def work():

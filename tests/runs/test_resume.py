@@ -106,7 +106,7 @@ def test_a_changed_suite_is_refused_on_resume_with_the_difference(home, make_sui
 
 
 @pytest.mark.parametrize("anyway", [False, True])
-def test_whoever_goes_on_by_the_key_alone_is_refused_a_changed_suite_too(
+def test_whoever_continues_by_the_key_alone_is_refused_a_changed_suite_too(
     home, make_suite, engine, monkeypatch, tmp_path, anyway
 ):
     """As Dagster does, which knows no more than the key."""
@@ -146,7 +146,7 @@ def test_when_a_suite_starts_and_who_hears_of_it_may_change_during_a_run(
     assert select(home, "select status, comparable from runs") == [("finished", True)]
 
 
-def test_a_run_that_nobody_can_ask_for_by_name_goes_on_though_a_bundled_suite_has_its_name(
+def test_a_run_that_no_one_can_ask_for_by_name_continues_though_a_bundled_suite_has_its_name(
     home, make_suite, engine, monkeypatch
 ):
     suite = make_suite(name="smoke", arms=["single_pass"], concurrency=1)

@@ -100,7 +100,7 @@ async def test_keyword_search_has_nothing_to_embed():
     assert (tools.index.batches, tools.index.singles) == ([], list(QUERIES))
 
 
-async def test_a_search_that_is_made_again_is_made_anew():
+async def test_a_repeated_search_is_made_again():
     """Else its time would be that of a memory which no arm has."""
     tools = make_tools(Index())
     for _ in range(2):

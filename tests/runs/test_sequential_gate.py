@@ -141,7 +141,7 @@ def test_a_run_that_no_look_decides_is_asked_to_the_end(home, baseline):
     ]
 
 
-def test_a_run_that_was_interrupted_goes_on_to_the_same_decision(home, baseline, engine, monkeypatch):
+def test_a_run_that_was_interrupted_continues_to_the_same_decision(home, baseline, engine, monkeypatch):
     key, complete, before = freeze(home, baseline, EASY), ChatClient.complete, len(engine.requests)
 
     async def complete_some(self, request, book):

@@ -91,7 +91,7 @@ def test_warm_up_is_in_no_count_no_score_and_no_view(home, make_suite):
     assert select(home, "select distinct n from metric_history where metric = 'wall_p50_s'") == [(3,)]
 
 
-def test_a_warm_up_that_fails_is_a_row_and_the_measured_queries_go_on(home, make_suite, engine):
+def test_a_warm_up_that_fails_is_a_row_and_the_measured_queries_continue(home, make_suite, engine):
     engine.faults.append(400)
     run(home, make_suite(arms=["single_pass"], limit=2, warmup=1, concurrency=1))
     assert select(home, "select phase, status from query_runs order by replicate") == [
@@ -102,7 +102,7 @@ def test_a_warm_up_that_fails_is_a_row_and_the_measured_queries_go_on(home, make
 
 
 @pytest.mark.parametrize("after", [5, 15, 20])
-def test_a_warm_up_cut_off_goes_on_where_it_stopped_and_one_that_ended_is_not_repeated(
+def test_a_warm_up_cut_off_continues_where_it_stopped_and_one_that_ended_is_not_repeated(
     home, make_suite, engine, monkeypatch, after
 ):
     """The naive supervisor makes 13 calls a query: the end comes in the first, in the second, and behind both."""

@@ -106,7 +106,7 @@ for was, now in zip(before, state(), strict=True):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_every_process_that_we_start_is_told_to_tell_nobody():
+def test_every_process_that_we_start_is_set_to_report_to_no_one():
     """The engine among them, whose profile may forget it."""
     profile = engine_profile("cpu-smollm2")
     for environment in (child_environment(), managed._environment(replace(profile, environment={}))):

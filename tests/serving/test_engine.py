@@ -152,7 +152,7 @@ def test_of_several_models_one_has_to_be_named(home):
 
 
 @pytest.mark.parametrize("url", ["ftp://host", f"ftp://{KEY}@host", "http://", "http://host:99999", "http://[::1"])
-def test_what_is_no_url_of_an_engine_is_refused(home, url):
+def test_what_is_not_a_url_of_an_engine_is_refused(home, url):
     with pytest.raises(UsageError, match="not the URL of an engine") as caught:
         connect(home, url)
 

@@ -68,7 +68,7 @@ class Miscounting(PlainServer):
         return super()._event(text, finish_reason, -1, completion_tokens)
 
 
-def test_counts_that_can_not_be_are_no_counts(tmp_path):
+def test_counts_that_can_not_be_are_not_counts(tmp_path):
     found = abilities(Miscounting(), tmp_path)["token counts"]
     assert (found.offered, "-1" in found.found) == ("no", True)
     assert "implausible" in found.unknown

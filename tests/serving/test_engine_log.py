@@ -42,24 +42,24 @@ def test_there_is_no_progress_before_the_first_report(log, tmp_path):
     assert progress_line(tmp_path / "none.log") == ""
 
 
-def test_a_crash_is_told_by_its_root_cause_once(log):
+def test_a_crash_is_reported_by_its_root_cause_once(log):
     assert failure_lines(log(LOG + CRASH)) == ["ValueError: No available memory for the cache blocks."]
 
 
-def test_a_refused_option_is_told(log):
+def test_a_refused_option_is_reported(log):
     text = "usage: vllm serve [options]\nvllm: error: unrecognized arguments: --nonsense\n"
 
     assert failure_lines(log(text)) == ["vllm: error: unrecognized arguments: --nonsense"]
 
 
-def test_without_a_named_error_the_last_lines_are_told(log, tmp_path):
+def test_without_a_named_error_the_last_lines_are_reported(log, tmp_path):
     killed = "docmind keeper: the engine ended by itself, exit code -9"
     assert failure_lines(log(f"one\ntwo\n{killed}\n")) == ["two", killed]
     assert failure_lines(log("")) == []
     assert failure_lines(tmp_path / "none.log") == []
 
 
-def test_a_dead_core_is_told_by_what_killed_it_and_not_by_those_who_noticed(log):
+def test_a_dead_core_is_reported_by_what_killed_it_and_not_by_those_who_noticed(log):
     noticed = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause."  # noqa: E501
     text = f"(EngineCore pid=7) torch.OutOfMemoryError: Tried to allocate 2 GiB\n(APIServer pid=1) {noticed}\n"
     ended = "docmind keeper: the engine ended by itself, exit code 1"

@@ -162,7 +162,7 @@ UNMARKED = {"start_mark": None, "owner_start_mark": None}
 
 
 @pytest.mark.parametrize("marks", [{"owner_start_mark": "another-boot:1"}, UNMARKED])
-def test_a_record_whose_number_now_belongs_to_a_stranger_harms_nobody(home, tmp_path, marks):
+def test_a_record_whose_number_now_belongs_to_a_stranger_harms_no_one(home, tmp_path, marks):
     engine = start(home, tmp_path)
     engine.stop()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as stranger:

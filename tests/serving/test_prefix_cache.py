@@ -47,12 +47,12 @@ async def test_an_engine_that_still_holds_blocks_is_asked_again():
 
 
 @pytest.mark.parametrize("answer", ["", "{}", REFUSED, "done", "[]"])
-async def test_an_answer_that_does_not_say_so_is_no_reset(answer):
+async def test_an_answer_that_does_not_say_so_is_not_a_reset(answer):
     done, requests = await reset({"/reset_prefix_cache": (200, answer)})
     assert (done, requests.count(ROUTE)) == (False, RESET_TRIES)
 
 
-async def test_a_missing_reset_route_is_no_reset():
+async def test_a_missing_reset_route_is_not_a_reset():
     assert await reset({}) == (False, [ROUTE])
 
 

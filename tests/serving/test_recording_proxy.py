@@ -156,7 +156,7 @@ async def test_of_a_stream_the_usage_is_asked_for_and_shown_to_a_client_that_ask
     ],
     ids=["busy", "broken", "refused", "redirect", "dropped"],
 )
-async def test_what_is_no_reply_is_passed_on_and_booked(engine, fault, status, booked, tokens):
+async def test_what_is_not_a_reply_is_passed_on_and_booked(engine, fault, status, booked, tokens):
     engine.faults = deque([fault])
     async with proxied(engine) as (desk, session, address):
         found, body, headers = await post(session, f"{address.base_url}/chat/completions")
@@ -221,7 +221,7 @@ async def test_of_what_is_read_models_are_served_and_nothing_else(engine, path, 
     assert (f"GET {path}" in desk.refused) == (status == 404 and "search" not in path)
 
 
-async def test_a_body_that_is_no_json_is_refused_and_sent_nowhere(engine):
+async def test_a_body_that_is_not_json_is_refused_and_sent_nowhere(engine):
     engine.requests.clear()
     async with (
         proxied(engine) as (desk, session, address),

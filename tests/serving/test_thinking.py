@@ -36,7 +36,7 @@ from docmind_core.serving.thinking import split_thinking
         ("I think 3 < 4 </thinker>", "I think 3 < 4 </thinker>", None),
     ],
 )
-def test_thinking_is_told_from_the_reply(text, said, thought):
+def test_thinking_is_separated_from_the_reply(text, said, thought):
     assert split_thinking(text) == (said, thought)
 
 

@@ -120,7 +120,7 @@ def test_equal_values_show_something_from_six_clusters_by_the_sign_test():
     assert (none.low, none.high, none.p) == (0.0, 0.0, 1.0)
 
 
-def test_rounding_of_equal_values_is_no_spread():
+def test_rounding_of_equal_values_is_not_a_spread():
     found = clustered_mean([0.1 + 0.2, 0.3, 0.3], None)
     assert (found.standard_error, found.because) == (0.0, "n_too_small")
 

@@ -44,7 +44,7 @@ def test_equal_runs_say_nothing():
     assert (found.value, found.changed_at) == (pytest.approx(1.0), None)
 
 
-def test_a_query_without_a_value_is_left_out_and_an_earlier_run_without_it_is_no_run_of_its_cluster():
+def test_a_query_without_a_value_is_left_out_and_an_earlier_run_without_it_is_not_a_run_of_its_cluster():
     runs = np.array([[1.0, 2.0, 3.0], [np.nan, 2.5, 3.5], [1.5, np.nan, 4.0]])
     without = log_payoffs(np.array([[1.0, 3.0], [np.nan, 3.5], [1.5, 4.0]]), np.arange(2))
     assert log_payoffs(runs, np.arange(3)) == pytest.approx(without)

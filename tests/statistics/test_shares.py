@@ -111,7 +111,7 @@ def test_a_handful_of_equal_pairs_does_not_prove_equality():
     assert difference_of_shares([]).value is None
 
 
-def test_copies_of_a_query_in_its_cluster_are_no_further_evidence():
+def test_copies_of_a_query_in_its_cluster_are_not_further_evidence():
     once = pairs(6, 2, 40)
     found = difference_of_shares(once * 10, list(range(40)) * 10)
     # plain: Tango on 400 pairs would have a third of the width
@@ -164,7 +164,7 @@ def test_a_share_of_independent_queries_is_tested_exactly():
     assert share_p([], None, 0.9) is None
 
 
-def test_answers_about_one_document_are_no_further_evidence_for_a_share():
+def test_answers_about_one_document_are_not_further_evidence_for_a_share():
     values = [1.0] * 30 + [0.0] * 10
     found = share(values, [place // 10 for place in range(40)])
     assert found.high - found.low > 2 * (share(values).high - share(values).low)

@@ -97,7 +97,7 @@ def test_numbers_switches_lists_and_nothing_are_what_they_are():
         " http://sk-1@host",
     ],
 )
-def test_a_key_in_the_engine_is_refused_and_stands_in_no_text_of_the_error(engine):
+def test_a_key_in_the_engine_is_refused_and_is_in_no_text_of_the_error(engine):
     with pytest.raises(SuiteError) as caught:
         parse_suite(MINIMAL + f"engine: {engine!r}\n", source="toy.yaml")
     told = "".join(traceback.format_exception(caught.value))
@@ -128,14 +128,14 @@ def test_a_suite_file_may_be_windows_text_with_a_byte_order_mark(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"name: \xff\xfe\n", b"#" * 70_000])
-def test_a_file_that_is_no_short_text_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_short_text_is_refused(tmp_path, content):
     path = tmp_path / "toy.yaml"
     path.write_bytes(content)
     with pytest.raises(SuiteError, match=r"toy\.yaml"):
         load_suite(str(path))
 
 
-def test_a_folder_in_a_suite_file_is_found_beside_that_file(tmp_path):
+def test_a_folder_in_a_suite_file_is_found_next_to_that_file(tmp_path):
     (tmp_path / "my-set").mkdir()
     path = tmp_path / "toy.yaml"
     path.write_text("name: toy\nquery_set: my-set\n", "utf-8")

@@ -110,7 +110,7 @@ def test_an_agent_that_asks_no_model_spends_no_tokens(settings):
     assert (row["total_tokens"], row["tokens_missing_because"]) == (0, None)
 
 
-def test_warm_up_and_resumed_queries_are_no_executions_but_resumed_ones_are_counted(settings):
+def test_warm_up_and_resumed_queries_are_not_executions_but_resumed_ones_are_counted(settings):
     tables = guide_example(rounds=2)
     tables["query_runs"][0] |= {"phase": "warmup"}
     tables["query_runs"].append(make_query_run_row("q09", times_missing_because="resumed", billed_tokens=10))
@@ -153,7 +153,7 @@ def test_the_period_ends_now_in_utc_unless_said_otherwise(settings):
     assert ask(settings, "select count(*) as n from report_period(0.25)", run_ids=runs)[0]["n"] == 0
 
 
-def test_a_metric_stands_beside_its_predecessor_of_the_same_series(settings):
+def test_a_metric_is_next_to_its_predecessor_of_the_same_series(settings):
     """S19: the history is rows with run ids."""
     runs = {"20261122T020000Z-smoke-7f3a.tuned": "s1", OTHER_DAY: "s1", "20261124T020000Z-smoke-bbbb.tuned": "s2"}
     for day, (run_id, series) in enumerate(runs.items()):

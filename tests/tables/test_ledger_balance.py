@@ -182,7 +182,7 @@ def test_sessions_are_never_added_across_a_restart(settings):
     ]
 
 
-def test_somebody_else_on_a_remote_engine_is_not_exclusive(settings):
+def test_someone_else_on_a_remote_engine_is_not_exclusive(settings):
     counted = {"prompt_tokens": 90, "generation_tokens": 30, "request_success": 3}
     row = only(ledger(settings, TWO_CALLS, make_counter_rows(counted), engine_managed=False))
     assert row["state"] == "not_exclusive"

@@ -76,7 +76,7 @@ def test_a_root_without_duration_has_no_ratio():
     assert measure(make_span("root", "invoke_workflow", 5, 5)).coordination_overhead_ratio is None
 
 
-def test_attributes_that_are_missing_or_of_another_shape_are_no_supervisor():
+def test_attributes_that_are_missing_or_of_another_shape_are_not_a_supervisor():
     for attributes in (None, "{}", '{"docmind": {"role": "supervisor"}}', '["supervisor"]'):
         found = measure(
             make_span("root", "invoke_workflow", 0, 100), make_span("a", "chat", 0, 100, attributes=attributes)
@@ -84,7 +84,7 @@ def test_attributes_that_are_missing_or_of_another_shape_are_no_supervisor():
         assert (found.supervisor_llm_s, found.coordination_incl_supervisor_s) == (0.0, 0.0)
 
 
-def test_query_runs_are_told_apart():
+def test_query_runs_are_distinguished():
     spans = [
         make_span("root", "invoke_workflow", 0, 100),
         make_span("root", "invoke_workflow", 50, 250, replicate=1),

@@ -71,7 +71,7 @@ def test_a_null_in_a_key_is_named(settings):
         ("llm_calls", make_call_row(prompt_tokens=None)),
     ],
 )
-def test_a_value_without_reason_or_a_reason_beside_a_value_is_refused(settings, table, row):
+def test_a_value_without_reason_or_a_reason_next_to_a_value_is_refused(settings, table, row):
     write_rows(settings, {table: [row]})
     with pytest.raises(StoreError, match=rf"table {table}, run {RUN_ID}: .* breaks the rule"):
         publish(settings)
@@ -247,7 +247,7 @@ def test_the_rows_of_a_removed_segment_go(settings, read):
 
 
 @pytest.mark.parametrize("trouble", ["of another version", "damaged", "rebuild asked for"])
-def test_a_file_that_is_no_beginning_is_built_from_all_segments(settings, read, monkeypatch, trouble):
+def test_a_file_that_is_not_a_beginning_is_built_from_all_segments(settings, read, monkeypatch, trouble):
     write_rows(settings, {"llm_calls": [make_call_row()]})
     publish(settings)
     if trouble == "of another version":
@@ -282,7 +282,7 @@ def test_a_publisher_killed_before_the_rename_leaves_the_old_file_and_the_next_o
     assert {path.name for path in settings.home.iterdir()} == {"metrics.duckdb", "summaries", "tables"}
 
 
-def test_many_runs_are_told_apart(settings):
+def test_many_runs_are_distinguished(settings):
     """S19."""
     for arm in ("single_pass", "tuned"):
         run_id = f"key.{arm}"

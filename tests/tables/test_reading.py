@@ -53,7 +53,7 @@ def test_wrong_sql_is_a_store_error_with_the_database_s_own_words(settings, sql,
         query_rows(settings, sql)
 
 
-def test_a_file_that_is_no_database_is_named(settings):
+def test_a_file_that_is_not_a_database_is_named(settings):
     settings.home.mkdir()
     settings.metrics_database.write_text("not a database, whatever its name says" * 200)
     with pytest.raises(StoreError, match="can't be opened"):
@@ -119,7 +119,7 @@ def test_a_question_within_the_bounds_is_answered(settings):
         ("create table mine (x int)", "read-only"),
     ],
 )
-def test_a_question_of_somebody_s_own_touches_no_other_file(settings, tmp_path, sql, message):
+def test_a_question_of_someone_s_own_touches_no_other_file(settings, tmp_path, sql, message):
     publish(settings)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(StoreError, match=message):

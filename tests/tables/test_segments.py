@@ -79,7 +79,7 @@ def test_a_reply_with_half_a_surrogate_pair_is_stored(tmp_path):
 
 
 @pytest.mark.parametrize("run_id", ["../evil", "a/b", "", ".hidden", "a\nb"])
-def test_a_run_id_that_is_no_file_name_is_refused(tmp_path, run_id):
+def test_a_run_id_that_is_not_a_file_name_is_refused(tmp_path, run_id):
     with pytest.raises(StoreError, match="can't name a file"):
         write_segment(tmp_path, "runs", run_id, [])
 

@@ -43,7 +43,7 @@ def test_an_attempt_cut_off_before_the_engine_saw_it_does_not_hide_a_request_of_
     assert row["state"] == "not_exclusive"
 
 
-def test_what_balances_to_the_token_is_balanced_whatever_ran_beside_it(settings):
+def test_what_balances_to_the_token_is_balanced_whatever_ran_next_to_it(settings):
     counters = [*make_counter_rows(COUNTED), *gauge_rows("before")]
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False))
     assert (row["state"], row["because"]) == ("balanced", None)

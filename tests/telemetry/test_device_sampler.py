@@ -81,7 +81,7 @@ def test_samples_are_rows_of_the_table_on_the_clock_of_spans(no_gpu, tmp_path):
     assert [(row["kv_cache_usage_ratio"], row["status"]) for row in engine] == [(0.25, "ok")]
 
 
-def test_the_gauge_of_the_engine_is_asked_less_often_and_its_silence_is_no_zero(no_gpu):
+def test_the_gauge_of_the_engine_is_asked_less_often_and_its_silence_is_not_a_zero(no_gpu):
     gauge = Gauge([0.1, None], times=2)
     with DeviceSampler(RUN_ID, utc=utc, kv_cache_usage=gauge, interval_s=0.001) as sampler:
         assert gauge.read_enough.wait(60)
@@ -132,7 +132,7 @@ def test_processes_that_sampled_at_different_intervals_count_alike():
     ]
 
 
-def test_an_error_in_the_block_ends_the_thread_and_goes_on(no_gpu):
+def test_an_error_in_the_block_ends_the_thread_and_continues(no_gpu):
     sampler = DeviceSampler(RUN_ID, utc=utc, interval_s=60)
     with pytest.raises(KeyError), sampler:
         raise KeyError("engine gone")
@@ -162,7 +162,7 @@ class TestOnAStandInGpu:
         assert (gpu["energy_j"], gpu["temperature_c"], gpu["clocks_event_reasons"]) == (123.456, 61.0, 4)
         assert (gpu["status"], gpu["not_supported"], host["status"]) == ("ok", None, "ok")
 
-    def test_a_field_that_the_gpu_lacks_is_null_with_the_reason_and_the_others_go_on(self, folder):
+    def test_a_field_that_the_gpu_lacks_is_null_with_the_reason_and_the_others_continue(self, folder):
         gpu = self.sample(folder, FAKE_NVML_FAIL="nvmlDeviceGetTotalEnergyConsumption:3")[0]
         assert "energy_j" not in gpu
         assert json.loads(gpu["not_supported"]) == {"energy": "NotSupported"}
@@ -173,6 +173,6 @@ class TestOnAStandInGpu:
         assert gpu["status"] == "unavailable:not_supported"
         assert "mem_used_gib" not in gpu
 
-    def test_a_library_without_a_driver_is_no_gpu(self, folder):
+    def test_a_library_without_a_driver_is_not_a_gpu(self, folder):
         rows = self.sample(folder, FAKE_NVML_FAIL="nvmlInit:9")
         assert {(row["source"], row["status"]) for row in rows} == {("host", "unavailable:no_gpu")}
