@@ -10,10 +10,10 @@ from docmind_core.reports.benchmark_document import TOKENS_UNIT, benchmark_repor
 from docmind_core.reports.benchmark_records import BenchmarkRecords, read_benchmark
 from docmind_core.reports.charts import stacked_bars_png
 from docmind_core.reports.detail_tables import tokens_by_agent, unknown_agents
-from docmind_core.reports.document import report_json
-from docmind_core.reports.history import read_history
+from docmind_core.reports.document import Report, report_json
+from docmind_core.reports.history import ArmHistory, read_history
 from docmind_core.reports.history_chart import history_png
-from docmind_core.reports.limits_table import read_scorecard
+from docmind_core.reports.limits_table import Scorecard, read_scorecard
 from docmind_core.reports.opponents import quality_of_arm, tokens_of_arm
 from docmind_core.reports.own_metrics import write_metrics_page
 from docmind_core.reports.rendering import report_html, report_junit, report_markdown
@@ -63,10 +63,7 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
         UsageError: If the database has no such benchmark run.
         StoreError: If there is no database yet.
     """
-    with one_version(settings):
-        records = read_benchmark(settings, benchmark_run)
-        scorecard, histories = read_scorecard(settings, records), read_history(settings, records)
-        report = benchmark_report(settings, records, scorecard, histories)
+    records, scorecard, histories, report = _read_report(settings, benchmark_run)
     folder = settings.reports / records.arms[0].benchmark_run
     html, markdown = (_write(folder / FILES[name], _RENDERERS[name](report)) for name in ("html", "md"))
     if records.own_metrics:
@@ -85,6 +82,15 @@ def write_benchmark_report(settings: Settings, benchmark_run: str, *, width: int
         history_png=history_png(histories) if histories else None,
         plotted=_plotted(records),
     )
+
+
+def _read_report(
+    settings: Settings, benchmark_run: str
+) -> tuple[BenchmarkRecords, Scorecard, tuple[ArmHistory, ...], Report]:
+    with one_version(settings):
+        records = read_benchmark(settings, benchmark_run)
+        scorecard, histories = read_scorecard(settings, records), read_history(settings, records)
+        return records, scorecard, histories, benchmark_report(settings, records, scorecard, histories)
 
 
 def _plotted(records: BenchmarkRecords) -> Mapping[str, float]:
@@ -112,10 +118,7 @@ def write_rendered(settings: Settings, benchmark_run: str, file_format: ReportFo
         UsageError: If the database has no such benchmark run.
         StoreError: If there is no database yet.
     """
-    with one_version(settings):
-        records = read_benchmark(settings, benchmark_run)
-        scorecard, histories = read_scorecard(settings, records), read_history(settings, records)
-        report = benchmark_report(settings, records, scorecard, histories)
+    records, _, _, report = _read_report(settings, benchmark_run)
     folder = settings.reports / records.arms[0].benchmark_run
     return _write(folder / FILES[file_format], _RENDERERS[file_format](report))
 

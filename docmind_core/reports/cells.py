@@ -52,7 +52,7 @@ class Cell:
     total: int | None = None
     """How many of these there are."""
     because: str | None = None
-    """Why there is no number: a reason of docs/metrics.md, or a sentence."""
+    """Reason for a missing number: one of the reasons in docs/metrics.md, or a sentence."""
     words: str = Field(default="", exclude=True)
     """Text that is not a figure, or how a figure is said where the usual form of its unit does not fit."""
     remark: str = Field(default="", exclude=True)
@@ -99,7 +99,7 @@ def figure(
         measured: A number, or an estimate with its interval, count and reason.
         unit: As in `Cell.unit`.
         total: What the count of an estimate is out of.
-        because: Why there is no number, where `measured` does not say it.
+        because: Reason for a missing number; an estimate brings its own.
         words: How it is said, where the usual form of its unit does not fit.
         remark: What qualifies it besides interval and count.
     """
