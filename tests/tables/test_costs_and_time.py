@@ -86,6 +86,15 @@ def test_a_call_of_unknown_tokens_and_a_resumed_arm_have_no_cost(settings):
     assert found == {"naive_supervisor": (None, "unreconciled"), "tuned": (None, "resumed")}
 
 
+def test_an_arm_without_a_call_has_its_queries_and_its_share_of_the_gpu(settings):
+    price = json.dumps({"gpu_hour": 3.6, "gpus": 1, "currency": "EUR"})
+    write(settings, run={"price": price, "duration_s": 10.0})
+    (row,) = asked(settings, "from run_costs")
+
+    assert (row["query_runs"], row["cost_missing_because"]) == (1, None)
+    assert (row["cost"], row["cost_per_query"]) == (pytest.approx(0.01), pytest.approx(0.01))
+
+
 def test_the_cost_of_a_query_has_its_reason_too(settings):
     write(settings, run={"price": json.dumps({**PER_TOKEN, "cached": 0.5})}, query=SUMS)
     write(settings, run={"price": json.dumps({"gpu_hour": 2.0, "gpus": 1})}, query=SUMS, run_id=TUNED)

@@ -2,7 +2,7 @@
 with figures as (
     select
         runs.run_id, runs.benchmark_run, runs.arm, runs.suite, runs.model, runs.started_at, runs.price,
-        t.n_query_runs as query_runs,
+        coalesce(t.n_query_runs, p.n_total) as query_runs, -- an arm without a call has no sums of tokens
         case when p.n_defined = p.n_total then round(p.value * p.n_defined)::bigint end as passed,
         case when json_extract(runs.price, '$.gpu_hour') is null
             then store.token_cost(runs.price, t.prompt_tokens, t.cached_tokens, t.completion_tokens)
