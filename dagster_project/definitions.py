@@ -2,8 +2,7 @@
 
 import dagster as dg
 
-from dagster_project.checks.gates import ledger_balanced, run_complete
-from dagster_project.checks.limits import limit_checks
+from dagster_project.checks import ledger_balanced, limit_checks, run_complete
 from dagster_project.jobs import ASSETS, benchmark_job
 from dagster_project.progress import ObserverFactory
 from dagster_project.resources import StoreResource

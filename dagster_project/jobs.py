@@ -3,10 +3,9 @@
 import dagster as dg
 
 from dagster_project.assets.agent_runs import agent_runs
-from dagster_project.assets.alerts import alert_states
 from dagster_project.assets.metrics import ablation, limits, measurements, metrics_database, token_efficiency
 from dagster_project.assets.query_sets import documents, queries, retrieval_index
-from dagster_project.assets.reports import performance_report
+from dagster_project.assets.reports import alert_states, performance_report
 
 ASSETS = (
     documents,

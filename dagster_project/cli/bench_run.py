@@ -27,7 +27,7 @@ from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.pruning import pinned_runs
 from docmind_core.runs.run_names import LATEST, latest_benchmark_run
 from docmind_core.runs.run_states import list_benchmark_runs
-from docmind_core.runs.structured_arms import admit_engine
+from docmind_core.runs.suite_arms import admit_engine
 from docmind_core.serving.engine import prepare_engine
 from docmind_core.settings import Settings, load_settings
 from docmind_core.suites.suite import Suite, bundled_suite_names, persistent_name

@@ -17,8 +17,7 @@ from dagster_project.cli.engine import engine
 from dagster_project.cli.gate import gate
 from dagster_project.cli.importing import import_
 from dagster_project.cli.init import init
-from dagster_project.cli.listing import arms, runs, suites
-from dagster_project.cli.manifest import manifest
+from dagster_project.cli.listing import arms, manifest, runs, suites
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report
 from dagster_project.cli.rescore import rescore

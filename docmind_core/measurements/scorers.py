@@ -6,15 +6,40 @@ A failed query has no answer: it counts as wrong in every metric of the answer, 
 from collections.abc import Callable, Collection, Sequence
 
 from docmind_core.measurements.answers import answer_contained, exact_match, exact_match_squad, token_f1
-from docmind_core.measurements.citations import citation_precision, citation_recall
 from docmind_core.measurements.number_golds import number_gold
 from docmind_core.measurements.numeric import numeric_match
-from docmind_core.measurements.ranking import document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
+from docmind_core.measurements.ranking import document_of, document_ranking, full_at_k, mrr_at_k, ndcg_at_k, recall_at_k
 from docmind_core.measurements.records import FormulaScorer, QueryRun, Score, Scorer
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Query
 from docmind_core.serving.reply_endings import CUT, EMPTIED, FAILED, UNFINISHED
+
+
+def citation_precision(cited_chunk_ids: Collection[str], gold_doc_ids: Collection[str]) -> float:
+    """Return the share of the cited passages that belong to a gold document, in [0, 1].
+
+    A lower bound: gold labels may be incomplete.
+
+    Raises:
+        ValueError: If nothing is cited (`no_citation`) or nothing is gold (`no_gold`).
+    """
+    cited = set(cited_chunk_ids)
+    if not cited or not gold_doc_ids:
+        raise ValueError("citation precision needs a citation and a gold document")
+    return sum(document_of(chunk_id) in gold_doc_ids for chunk_id in cited) / len(cited)
+
+
+def citation_recall(cited_chunk_ids: Collection[str], gold_doc_ids: Collection[str]) -> float:
+    """Return the share of the gold documents that a cited passage belongs to, in [0, 1]; 0 without citations.
+
+    Raises:
+        ValueError: If nothing is gold (`no_gold`).
+    """
+    gold = set(gold_doc_ids)
+    if not gold:
+        raise ValueError("citation recall needs a gold document")
+    return len(gold.intersection(document_of(chunk_id) for chunk_id in cited_chunk_ids)) / len(gold)
 
 
 def score_exact_match(query: Query, run: QueryRun) -> Score:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from docmind_core.metrics.limits import NO_OWN, P95_N_MIN, Own
+from docmind_core.reports.arm_notices import ending_rows
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, Source, Table, figure, missing, run_source, table_row
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import mean_estimate, most_frequent, quality_estimate
 from docmind_core.reports.own_metrics import own_heading
-from docmind_core.reports.reply_endings import ending_rows
 from docmind_core.reports.run_records import ArmRun, QualitySummary, QueryRun
 from docmind_core.statistics.estimates import Estimate
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from docmind_core.measurements.guide_grade import KNOWN_FAULTS, RULES
+from docmind_core.reports.arm_notices import endings_sentence, load_sentence
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.baseline_table import baseline_part
 from docmind_core.reports.benchmark_records import BenchmarkRecords
@@ -26,14 +27,12 @@ from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.history_chart import HISTORY_KEY, history_svg
 from docmind_core.reports.lever_table import levers_part
 from docmind_core.reports.limits_table import Scorecard, scorecard_table
-from docmind_core.reports.load import load_sentence
 from docmind_core.reports.number_text import moment_text
 from docmind_core.reports.open_alerts import alert_part, read_alert_section
 from docmind_core.reports.opponents import budget_sentence, is_free, opponents_table, pareto_front, trade_offs
 from docmind_core.reports.own_metrics import fits_the_chart, unscored_sentence
 from docmind_core.reports.provenance import manifest_texts, not_measured_table, read_gpus, what_ran_table
 from docmind_core.reports.query_table import query_table
-from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.run_records import ArmRun
 from docmind_core.reports.summary import ledger_line
 from docmind_core.reports.time_spent import time_blocks, waterfall_part

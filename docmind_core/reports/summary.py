@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
+from docmind_core.reports.arm_notices import endings_sentence, load_sentence
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell
 from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
-from docmind_core.reports.load import load_sentence
 from docmind_core.reports.opponents import budget_sentence, opponents_table
 from docmind_core.reports.own_metrics import unscored_sentence
-from docmind_core.reports.reply_endings import endings_sentence
 from docmind_core.reports.terminal_layout import PROSE_WIDTH, table_lines, wrapped_lines
 from docmind_core.reports.text_safety import one_line, shortened
 

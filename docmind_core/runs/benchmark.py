@@ -34,8 +34,7 @@ from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
-from docmind_core.runs.structured_arms import admit_engine
-from docmind_core.runs.suite_arms import suite_arm
+from docmind_core.runs.suite_arms import admit_engine, suite_arm
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine

@@ -1,7 +1,12 @@
-"""The arms of a suite: graphs of ours, and systems of the user."""
+"""The arms of a suite: graphs of ours, and systems of the user; and whether an engine can serve them."""
 
+from collections.abc import Callable, Sequence
+
+from docmind_core.agents.arm_facts import asks_for_forms
 from docmind_core.agents.arms import Arm, find_arm
 from docmind_core.errors import UsageError
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.structured_output import probe_structured_output, with_choices_it_honours
 from docmind_core.suites.suite import Suite
 
 
@@ -44,3 +49,43 @@ def is_ours(name: str) -> bool:
     except UsageError:
         return False
     return True
+
+
+def admit_engine(
+    suite: Suite, connection: EngineConnection, announce: Callable[[str], None] = lambda _: None
+) -> EngineConnection:
+    """Return how the arms of a suite may ask an engine for a form; one that we started ourselves is known to keep it.
+
+    Args:
+        suite: With its arms and its level.
+        connection: To the engine.
+        announce: Called once with what the engine makes of structured output.
+
+    Raises:
+        UsageError: If the engine ignores it and an arm needs it: each of its decisions would be read as none.
+    """
+    arms = [suite_arm(suite, name) for name in suite.arms]
+    asking = [arm.name for arm in arms if not arm.of_user and asks_for_forms(arm, suite.level)]
+    if connection.managed or not asking:
+        return connection
+    found = probe_structured_output(connection)
+    if found.schema.honoured is False:
+        raise UsageError(_refusal(suite, connection, asking, found.schema.text, found.schema.example))
+    if found.schema.honoured is None:
+        announce(f"structured output at {connection.base_url}: {found.schema.text}; the arms that need it are run")
+    admitted = with_choices_it_honours(connection, found)
+    if admitted is not connection:
+        announce(
+            f"the engine at {connection.base_url} ignores structured_outputs; choices are asked for as a JSON schema"
+        )
+    return admitted
+
+
+def _refusal(suite: Suite, connection: EngineConnection, asking: Sequence[str], said: str, example: str | None) -> str:
+    others = [arm for arm in suite.arms if arm not in asking] or ["single_pass"]
+    return (
+        f"the engine at {connection.base_url} does not keep replies to a JSON schema ({said}, such as "
+        f"{connection.redact(example or 'an empty one')}), which {', '.join(asking)} "
+        f"{'needs' if len(asking) == 1 else 'need'} for every decision. "
+        f"Run the arms that don't (--arms {','.join(others)}), or serve the model with structured output, as vLLM does."
+    )

@@ -1,6 +1,6 @@
 """The tables of the guide's mechanisms: what was shortened, kept and decided, and which agents failed."""
 
-from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, Table
+from docmind_core.tables.definitions import ARM_COLUMNS, KEY, QUERY_COLUMNS, Table, View
 
 CONTEXT_REDUCTIONS = Table(
     name="context_reductions",
@@ -175,4 +175,46 @@ VOTES = Table(
         ),
     },
     checks=("votes >= 1", "budget_tokens >= 0"),
+)
+
+
+CACHE_SUMMARY = View(
+    name="cache_summary",
+    order="benchmark_run, arm, cache",
+    comment="One row is a cache of an arm with the lever result_cache: how often it answered",
+    columns={
+        **ARM_COLUMNS,
+        "cache_state": "cold, or warm: an earlier run of the arm had left results when this one began",
+        "cache": "router or retrieval",
+        "lookups": "Lookups, warm-up left out",
+        "cache_hits": "Of them, answered by the cache",
+        "cache_misses": "Of them, not answered; cache_lookups says why",
+        "cache_hit_ratio": "cache_hits / lookups, in [0, 1]",
+        "wrong_hit_ratio": "Wrong hits / hits, of caches that match semantically; NULL for exact keys",
+        "lookup_p50_s": "Median seconds of a lookup",
+    },
+)
+
+
+ROUTER_SUMMARY = View(
+    name="router_summary",
+    order="benchmark_run, arm",
+    comment="One row is a run that routes: who decided, and how right the decisions were; a query run counts once",
+    columns={
+        **ARM_COLUMNS,
+        "level": "Performance level: fast, balanced or thorough",
+        "decisions": "Query runs with a decision, warm-up left out",
+        "by_rules": "Of them, decided by the level's rules or a cheaper level's",
+        "by_model": "Of them, decided by the model",
+        "by_suite": "Of them, left to the suite's own strategy",
+        "fell_back": "Of them, decided by something else than the level wants; route_decisions says why",
+        "agreement_ratio": "Share of the model's decisions that the rules share, in [0, 1]; NULL where it decided none",
+        "analysis_p50_s": "Median seconds to a decision; resumed query runs left out",
+        "n_scored": "Decisions that could be compared with the best strategy",
+        "router_accuracy_ratio": "Share of them that chose the best strategy, ties included, in [0, 1]",
+        "router_regret": "Mean of the nDCG@10 of the best strategy less that of the chosen one, in [0, 1]",
+        "n_calibrated": "Of the scored decisions, those with a confidence",
+        "router_ece": "Expected calibration error of the confidences, in [0, 1]; NULL with ece_missing_because",
+        "ece_missing_because": "Reason from the list in docs/metrics.md",
+    },
 )

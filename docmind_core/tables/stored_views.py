@@ -1,9 +1,8 @@
 """The views whose rows are stored, and what is stored for others to select from."""
 
-from docmind_core.tables.cache_views import CACHE_SUMMARY
 from docmind_core.tables.definitions import RUN_COLUMN, View
 from docmind_core.tables.guide_views import AGENT_EXECUTIONS, AGENT_PERFORMANCE, SYSTEM_PERFORMANCE
-from docmind_core.tables.routing_views import ROUTER_SUMMARY
+from docmind_core.tables.mechanism_tables import CACHE_SUMMARY, ROUTER_SUMMARY
 from docmind_core.tables.views import (
     LATENCY_SUMMARY,
     LEDGER_BALANCE,

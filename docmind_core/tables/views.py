@@ -2,10 +2,9 @@
 
 from docmind_core.tables.ablation_tables import ABLATION
 from docmind_core.tables.alert_tables import ALERTING_HEALTH, OPEN_ALERTS
-from docmind_core.tables.cache_views import CACHE_SUMMARY
 from docmind_core.tables.definitions import ARM_COLUMNS, View
 from docmind_core.tables.guide_views import GUIDE_VIEWS
-from docmind_core.tables.routing_views import ROUTER_SUMMARY
+from docmind_core.tables.mechanism_tables import CACHE_SUMMARY, ROUTER_SUMMARY
 
 TOKEN_EFFICIENCY = View(
     name="token_efficiency",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.measurements.citations import citation_precision, citation_recall
+from docmind_core.measurements.scorers import citation_precision, citation_recall
 from docmind_core.query_sets.evidence import evidence_recall
 from docmind_core.query_sets.queries import Evidence
 

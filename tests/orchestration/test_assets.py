@@ -9,9 +9,8 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from dagster_project import launch, resources
-from dagster_project.assets import agent_runs, alerts, metrics, query_sets, reports
-from dagster_project.checks import gates, limits
+from dagster_project import checks, launch, resources
+from dagster_project.assets import agent_runs, metrics, query_sets, reports
 from dagster_project.instance import open_instance
 from dagster_project.launch import launch_benchmark
 from dagster_project.resources import StoreResource
@@ -108,11 +107,11 @@ class Core:
 
 
 def replace_core(monkeypatch, core):
-    for module in (agent_runs, alerts, metrics, reports, gates):
+    for module in (agent_runs, metrics, reports, checks):
         for name in vars(Core):
             if hasattr(module, name) and not name.startswith("_"):
                 monkeypatch.setattr(module, name, getattr(core, name))
-    for module in (query_sets, alerts, metrics, gates, limits):
+    for module in (query_sets, metrics, reports, checks):
         monkeypatch.setattr(module, "read_frozen_suite", lambda settings, key: SUITE)
     monkeypatch.setattr(resources, "suite_path", lambda settings, key: None)
     for module in (query_sets, metrics):
@@ -220,7 +219,7 @@ def test_an_unbalanced_ledger_stops_the_report_and_says_why(core, settings):
 @pytest.mark.parametrize("state", ["balanced", "unreconciled", "not_exclusive", "no_metrics"])
 def test_a_ledger_with_a_named_cause_does_not_stop_the_report(core, state):
     core.state = state
-    assert gates.judge_ledger(core.ledger_rows(None, KEY)).passed
+    assert checks.judge_ledger(core.ledger_rows(None, KEY)).passed
 
 
 def test_an_error_of_the_core_arrives_as_it_is_and_prints_nothing(core, settings, capfd):
@@ -235,7 +234,7 @@ def test_a_report_that_can_not_be_written_raises_an_alert_though_its_run_was_eva
         raise StoreError("disk full")
 
     monkeypatch.setattr(reports, "write_benchmark_report", write_benchmark_report)
-    monkeypatch.setattr(alerts, "evaluate_alerts", evaluate_alerts)
+    monkeypatch.setattr(reports, "evaluate_alerts", evaluate_alerts)
     monkeypatch.setattr(failed_benchmarks, "read_frozen_suite", lambda settings, key: SUITE)
     plant_night_of(settings, KEY)
     with pytest.raises(StoreError, match="disk full"):

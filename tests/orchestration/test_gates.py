@@ -1,6 +1,6 @@
 """The two gates, on planted segments."""
 
-from dagster_project.checks.gates import judge_completeness, judge_ledger
+from dagster_project.checks import judge_completeness, judge_ledger
 from docmind_core.tables.gates import arm_counts, ledger_rows
 from docmind_core.tables.publish import publish
 from tests.builders import BENCHMARK_RUN as KEY

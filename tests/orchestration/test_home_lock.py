@@ -8,9 +8,8 @@ from threading import Event, Thread
 import dagster as dg
 import pytest
 
-from dagster_project import home_lock
 from dagster_project.assets import agent_runs
-from dagster_project.home_lock import hold_home
+from dagster_project.assets.agent_runs import hold_home
 from dagster_project.instance import add_benchmark_run, open_instance
 from dagster_project.progress import GivenObserver
 from dagster_project.resources import StoreResource
@@ -86,8 +85,8 @@ def test_a_run_that_waits_for_the_home_leaves_the_slot_to_the_run_that_has_it(se
 
     monkeypatch.setattr(agent_runs, "execute_benchmark_run", execute)
     monkeypatch.setattr("dagster_project.resources.suite_path", lambda settings, key: None)
-    monkeypatch.setattr(home_lock, "SECONDS_BETWEEN_TRIES", 0.05)
-    monkeypatch.setattr(home_lock, "SECONDS_BETWEEN_TRIES_MAX", 0.05)
+    monkeypatch.setattr(agent_runs, "SECONDS_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(agent_runs, "SECONDS_BETWEEN_TRIES_MAX", 0.05)
     with open_instance(settings) as instance, another_process_has_the_home() as holder:
         add_benchmark_run(instance, KEY)
         command_line = CommandLine(instance, holder)

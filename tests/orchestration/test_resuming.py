@@ -8,8 +8,13 @@ import pytest
 from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
 from dagster_project.resources import StoreResource
-from dagster_project.resuming import BACK_OFF, RESUME_TAG, next_resumption
-from dagster_project.sensors.failed_benchmarks import failed_benchmarks, settle_failures
+from dagster_project.sensors.failed_benchmarks import (
+    BACK_OFF,
+    RESUME_TAG,
+    failed_benchmarks,
+    next_resumption,
+    settle_failures,
+)
 from docmind_core.alerts.listing import open_alerts
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from tests.alerts.builders import judge_and_evaluate, make_suite, plant_night_of
@@ -103,7 +108,7 @@ def test_a_run_that_was_evaluated_and_has_no_report_does_not_resume(settings, in
 
 def test_two_ticks_ask_for_one_launch_of_the_same_job_on_the_same_partition(settings, instance, key, monkeypatch):
     launch(instance, key, **SCHEDULED)
-    monkeypatch.setattr("dagster_project.resuming.BACK_OFF", (timedelta(),))
+    monkeypatch.setattr("dagster_project.sensors.failed_benchmarks.BACK_OFF", (timedelta(),))
     resources = {"store": StoreResource(home=str(settings.home))}
     requests = []
     for _ in range(2):

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from docmind_core.reports.arm_notices import load_sentence
 from docmind_core.reports.benchmark import write_benchmark_report
 from docmind_core.reports.benchmark_records import read_benchmark
-from docmind_core.reports.load import load_sentence
 from docmind_core.reports.period import write_period_report
 from docmind_core.reports.provenance import what_ran_table
 from docmind_core.runs.benchmark import execute_benchmark_run

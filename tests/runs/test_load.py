@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from docmind_core.errors import UsageError
+from docmind_core.reports.arm_notices import load_sentence
 from docmind_core.reports.benchmark_records import read_benchmark
-from docmind_core.reports.load import load_sentence
 from docmind_core.runs.load import achieved_concurrency, load_facts
 from docmind_core.serving.places import AdaptiveLimit, EngineLoad, Places, load_of
 from tests.runs.running import run, select

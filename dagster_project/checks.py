@@ -1,15 +1,28 @@
-"""The two gates before the report: they sit on the database and stop what hangs on it, in the same run."""
+"""The checks: two gates, which stop the report of the same run, and one per limit, which warns and stops nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import dagster as dg
 
-from dagster_project.assets.metrics import metrics_database
+from dagster_project.alert_metadata import limit_check_result
+from dagster_project.assets.metrics import limits, metrics_database
 from dagster_project.metadata import table_of
 from dagster_project.resources import StoreResource
+from docmind_core.measurements.limit_results import read_limit_results, worst_by_limit
+from docmind_core.metrics.limits import LIMITS
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.tables.gates import ArmCount, LedgerRow, arm_counts, ledger_rows
+
+OTHERS = "limits_on_other_metrics"
+"""A suite may limit any metric, and the names of checks are fixed: one check for all that have none of their own."""
+_SPECS = [
+    *(
+        dg.AssetCheckSpec(f"limit_{name}", asset=limits.key, description=f"The limit {name}, decided by its interval.")
+        for name in LIMITS
+    ),
+    dg.AssetCheckSpec(OTHERS, asset=limits.key, description="The suite's limits on all other metrics."),
+]
 
 
 @dg.asset_check(asset=metrics_database, blocking=True)
@@ -66,3 +79,17 @@ def _difference(row: LedgerRow) -> str:
 def _states(rows: Sequence[LedgerRow]) -> str:
     states = [row.state for row in rows]
     return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states))) or "no engine session"
+
+
+# can_subset: a check without a result is skipped, neither green nor red, as a limit that is not set should be.
+@dg.multi_asset_check(specs=_SPECS, can_subset=True, name="limit_checks")
+def limit_checks(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
+    """Value, bound, interval and n of each limit that is set, or why there is no data."""
+    settings, key = store.settings(), context.partition_key
+    results = read_limit_results(settings.tables, key, read_frozen_suite(settings, key))
+    judged = worst_by_limit(results)
+    for check in (key.name for key in context.selected_asset_check_keys):
+        names = [name for name in judged if check == (f"limit_{name}" if name in LIMITS else OTHERS)]
+        if names:
+            of_check = [result for result in results if result.limit.name in names]
+            yield limit_check_result(of_check, asset_key=limits.key, check_name=check)

@@ -1,1 +1,0 @@
-"""Asset checks: the gates of a benchmark run."""
