@@ -1,122 +1,35 @@
 """An arm's share of one block: warm up, empty the prefix cache, and answer between two readings of the counters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from docmind_core.agents.context_window import CountsTokens
 from docmind_core.errors import EngineUnreachable
-from docmind_core.query_sets.evidence import evidence_recall
-from docmind_core.query_sets.queries import Query
-from docmind_core.query_sets.selection import cluster_ids
-from docmind_core.retrieval.index import RetrievalIndex
-from docmind_core.runs.arm_run import ArmTally, EarlierQueries, open_tally, run_queries, unanswered, warm_up
-from docmind_core.runs.arm_switches import context_window
-from docmind_core.runs.blocks import Looks, QueryPlan, Share, look_sizes, plan_queries, plan_shares
-from docmind_core.runs.clock import ClockAnchor, read_anchor
+from docmind_core.runs.arm_run import open_tally, run_queries, unanswered, warm_up
+from docmind_core.runs.bench import Bench, OpenArm, arm_setting
+from docmind_core.runs.blocks import Share, look_sizes
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.earlier_process import read_earlier
 from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
 from docmind_core.runs.journal import Journal
-from docmind_core.runs.keys import run_id_of
-from docmind_core.runs.manifest import RunInputs, run_facts
-from docmind_core.runs.progress import RunObserver
-from docmind_core.runs.query_row import AskedQuery, asked_query
+from docmind_core.runs.manifest import run_facts
 from docmind_core.runs.query_run import ArmSetting
-from docmind_core.runs.query_tools import EngineBinding
 from docmind_core.runs.result_caches import ArmCaches
-from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
 from docmind_core.runs.system_calls import SystemDesk
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
 from docmind_core.serving.places import AdaptiveLimit, adapting
 from docmind_core.serving.prefix_cache import reset_prefix_cache
-from docmind_core.serving.recording_proxy import RecordingProxy
-from docmind_core.settings import Settings
 from docmind_core.suites.plain_values import AUTO, AUTO_FIRST
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 PAUSE_S = 0.02
 """Between the scrapes at a change of arm. vLLM counts a request in the loop that answers the scrape, so that both hold
 it; the two are compared all the same."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenArm:
-    """An arm that this process works on, from its first block to its last."""
-
-    setting: ArmSetting
-    tally: ArmTally
-    earlier: EarlierQueries
-
-
-@dataclass(kw_only=True)
-class Bench:
-    """What all arms of a benchmark run share while it runs."""
-
-    settings: Settings
-    inputs: RunInputs
-    index: RetrievalIndex
-    journal: Journal
-    observer: RunObserver
-    counts: CountsTokens | None
-    """What counts the served model's tokens; None when the engine offers no way to."""
-    looks: Looks | None = None
-    """What may end an arm before all queries are asked; None where nothing may."""
-    decided: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """By arm, how many queries were asked when a look ended it, and why."""
-    clock: ClockAnchor = field(default_factory=read_anchor)
-    """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
-    open_arms: dict[str, OpenArm] = field(default_factory=dict)
-    probed: set[str] = field(default_factory=set)
-    """Arms that were looked at before their first share."""
-    proxy: RecordingProxy | None = None
-    """Through which systems of the user reach the engine; None in a suite without."""
-    limits: dict[str, AdaptiveLimit] = field(default_factory=dict)
-    """By arm, how many calls its engine can use, where the suite says `concurrency: auto`."""
-    last_reading: CounterSnapshot | None = None
-    """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
-
-    @cached_property
-    def plan(self) -> QueryPlan:
-        """The queries of the suite in their blocks."""
-        return plan_queries(self.inputs.query_set.queries, self.inputs.suite)
-
-    @cached_property
-    def shares(self) -> tuple[Share, ...]:
-        """What each arm answers in each block, replicates that were added later in blocks of their own."""
-        return plan_shares(self.plan, self.inputs.suite.replicates, self.journal.additions())
-
-    @cached_property
-    def _clusters(self) -> dict[str, str]:
-        queries = [query for block in self.plan.blocks for query in block]
-        return cluster_ids(queries, self.inputs.query_set.same_documents)
-
-    def asked(self, queries: Sequence[Query]) -> list[AskedQuery]:
-        """Return queries without what would give their answers away."""
-        return [asked_query(query, self._clusters.get(query.query_id, query.query_id)) for query in queries]
-
-    @property
-    def expected(self) -> int:
-        """How many rows an arm has to have in the end, warm-up left out."""
-        return sum(len(block) for block in self.plan.blocks) * self.inputs.suite.replicates
-
-    def has_begun(self, arm: str) -> bool:
-        """Whether this process or an earlier one has worked on an arm."""
-        return self.journal.arm(self.run_id(arm)) is not None
-
-    def run_id(self, arm: str) -> str:
-        """Return the id of an arm's run."""
-        return run_id_of(self.inputs.benchmark_run, arm)
-
-    def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
-        """Return the evidence recall of a query's passages; None where it has no gold spans."""
-        query = next(query for query in self.inputs.query_set.queries if query.query_id == query_id)
-        return evidence_recall(query.evidence, passages) if query.evidence and not query.expected_abstain else None
 
 
 async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, caches: ArmCaches | None) -> None:
@@ -228,7 +141,7 @@ def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmC
         tally = open_tally(journal, run_id, arm, bench.expected)
         tally.by_query = bench.inputs.suite.system(arm) is not None
         earlier = read_earlier(journal, run_id)
-        bench.open_arms[arm] = OpenArm(setting=_setting(bench, arm, client), tally=tally, earlier=earlier)
+        bench.open_arms[arm] = OpenArm(setting=arm_setting(bench, arm, client), tally=tally, earlier=earlier)
         bench.observer.arm_started(arm, done=tally.done_before, total=tally.total)
     journal.start_arm(run_id, bench.clock.now(), facts, again=again)
     return bench.open_arms[arm]
@@ -258,30 +171,6 @@ async def _warmed_up(
         setting.graph.desk.replicate = 0
     journal.end_block(run_id, WARM_UP_BLOCK, session)
     return after
-
-
-def _setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
-    arm, inputs = suite_arm(bench.inputs.suite, arm_name), bench.inputs
-    return ArmSetting(
-        run_id=bench.run_id(arm_name),
-        arm=arm,
-        graph=arm.build(),
-        suite=inputs.suite,
-        engine=EngineBinding(
-            client=client,
-            model=inputs.connection.model,
-            session=None,
-            cached_unsaid=inputs.connection.dialect.cached_unsaid,
-        ),
-        engine_gone=client.engine_gone,
-        window=inputs.connection.max_model_len,
-        counts=bench.counts,
-        context_window=context_window(inputs, arm_name, bench.counts),
-        recall_of=bench.recall_of,
-        index=bench.index,
-        journal=bench.journal,
-        clock=bench.clock,
-    )
 
 
 def _budgets(bench: Bench, arm: str) -> dict[tuple[str, int], int | None]:

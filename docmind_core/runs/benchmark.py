@@ -14,8 +14,9 @@ from docmind_core.runs.adding_replicates import (
     with_additions,
 )
 from docmind_core.runs.arm_run import open_tally
-from docmind_core.runs.arm_share import Bench, run_share
+from docmind_core.runs.arm_share import run_share
 from docmind_core.runs.arm_switches import refuse_uncounted_budgets, result_caches
+from docmind_core.runs.bench import Bench
 from docmind_core.runs.blocks import Looks, turns
 from docmind_core.runs.changed_suite import refuse_changed_suite, refuse_lost_journal
 from docmind_core.runs.clock import clock_notice

@@ -1,0 +1,127 @@
+"""What all arms of a benchmark run share while it runs, and how each of them is set up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from docmind_core.agents.context_window import CountsTokens
+from docmind_core.query_sets.evidence import evidence_recall
+from docmind_core.query_sets.queries import Query
+from docmind_core.query_sets.selection import cluster_ids
+from docmind_core.retrieval.index import RetrievalIndex
+from docmind_core.runs.arm_run import ArmTally, EarlierQueries
+from docmind_core.runs.arm_switches import context_window
+from docmind_core.runs.blocks import Looks, QueryPlan, Share, plan_queries, plan_shares
+from docmind_core.runs.clock import ClockAnchor, read_anchor
+from docmind_core.runs.journal import Journal
+from docmind_core.runs.keys import run_id_of
+from docmind_core.runs.manifest import RunInputs
+from docmind_core.runs.progress import RunObserver
+from docmind_core.runs.query_row import AskedQuery, asked_query
+from docmind_core.runs.query_run import ArmSetting
+from docmind_core.runs.query_tools import EngineBinding
+from docmind_core.runs.suite_arms import suite_arm
+from docmind_core.serving.chat_client import ChatClient
+from docmind_core.serving.counters import CounterSnapshot
+from docmind_core.serving.places import AdaptiveLimit
+from docmind_core.serving.recording_proxy import RecordingProxy
+from docmind_core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenArm:
+    """An arm that this process works on, from its first block to its last."""
+
+    setting: ArmSetting
+    tally: ArmTally
+    earlier: EarlierQueries
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """What all arms of a benchmark run share while it runs."""
+
+    settings: Settings
+    inputs: RunInputs
+    index: RetrievalIndex
+    journal: Journal
+    observer: RunObserver
+    counts: CountsTokens | None
+    """What counts the served model's tokens; None when the engine offers no way to."""
+    looks: Looks | None = None
+    """What may end an arm before all queries are asked; None where nothing may."""
+    decided: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By arm, how many queries were asked when a look ended it, and why."""
+    clock: ClockAnchor = field(default_factory=read_anchor)
+    """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
+    open_arms: dict[str, OpenArm] = field(default_factory=dict)
+    probed: set[str] = field(default_factory=set)
+    """Arms that were looked at before their first share."""
+    proxy: RecordingProxy | None = None
+    """Through which systems of the user reach the engine; None in a suite without."""
+    limits: dict[str, AdaptiveLimit] = field(default_factory=dict)
+    """By arm, how many calls its engine can use, where the suite says `concurrency: auto`."""
+    last_reading: CounterSnapshot | None = None
+    """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
+
+    @cached_property
+    def plan(self) -> QueryPlan:
+        """The queries of the suite in their blocks."""
+        return plan_queries(self.inputs.query_set.queries, self.inputs.suite)
+
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        """What each arm answers in each block, replicates that were added later in blocks of their own."""
+        return plan_shares(self.plan, self.inputs.suite.replicates, self.journal.additions())
+
+    @cached_property
+    def _clusters(self) -> dict[str, str]:
+        queries = [query for block in self.plan.blocks for query in block]
+        return cluster_ids(queries, self.inputs.query_set.same_documents)
+
+    def asked(self, queries: Sequence[Query]) -> list[AskedQuery]:
+        """Return queries without what would give their answers away."""
+        return [asked_query(query, self._clusters.get(query.query_id, query.query_id)) for query in queries]
+
+    @property
+    def expected(self) -> int:
+        """How many rows an arm has to have in the end, warm-up left out."""
+        return sum(len(block) for block in self.plan.blocks) * self.inputs.suite.replicates
+
+    def has_begun(self, arm: str) -> bool:
+        """Whether this process or an earlier one has worked on an arm."""
+        return self.journal.arm(self.run_id(arm)) is not None
+
+    def run_id(self, arm: str) -> str:
+        """Return the id of an arm's run."""
+        return run_id_of(self.inputs.benchmark_run, arm)
+
+    def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
+        """Return the evidence recall of a query's passages; None where it has no gold spans."""
+        query = next(query for query in self.inputs.query_set.queries if query.query_id == query_id)
+        return evidence_recall(query.evidence, passages) if query.evidence and not query.expected_abstain else None
+
+
+def arm_setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
+    """Return what all queries of an arm share, whose calls `client` makes."""
+    arm, inputs = suite_arm(bench.inputs.suite, arm_name), bench.inputs
+    return ArmSetting(
+        run_id=bench.run_id(arm_name),
+        arm=arm,
+        graph=arm.build(),
+        suite=inputs.suite,
+        engine=EngineBinding(
+            client=client,
+            model=inputs.connection.model,
+            session=None,
+            cached_unsaid=inputs.connection.dialect.cached_unsaid,
+        ),
+        engine_gone=client.engine_gone,
+        window=inputs.connection.max_model_len,
+        counts=bench.counts,
+        context_window=context_window(inputs, arm_name, bench.counts),
+        recall_of=bench.recall_of,
+        index=bench.index,
+        journal=bench.journal,
+        clock=bench.clock,
+    )
