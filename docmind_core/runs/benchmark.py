@@ -49,6 +49,7 @@ from docmind_core.suites.scorers import plugin_hashes
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish, publish_while_cheap
 from docmind_core.tables.segments import remove_leftovers
+from docmind_core.telemetry.garbage import short_collections
 from docmind_core.telemetry.loop_lag import measured_loop
 
 _UNCOUNTED = "the engine offers no /tokenize: prompts that are too long are refused by the engine, not shortened"
@@ -174,7 +175,7 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
         suite_arm(bench.inputs.suite, arm).build()  # imports LangGraph, which takes a second, before any time is taken
     if bench.inputs.suite.concurrency == AUTO:
         await refuse_without_gauges(bench.inputs.connection)
-    with measured_loop():
+    with short_collections(), measured_loop():
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(
                 ChatClient(bench.inputs.connection, in_flight=places_at_first(bench.inputs.suite.concurrency))
