@@ -50,7 +50,8 @@ def conversation(state: dict[str, Any], context: AgentContext, *, with_passages:
 def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentContext) -> tuple[Hit, ...]:
     """Return what of a ranking is read, at most `final_k` passages; with `dedupe` the next one replaces a repeat."""
     if Lever.DEDUPE in context.levers:
-        hits = without_near_duplicates(hits, already_read=state.get("passages", []))
+        read = state.get("passages", [])
+        hits = without_near_duplicates(hits, already_read=read, wanted=context.depth.final_k)
     found = hits[: context.depth.final_k]
     return chosen_passages([state["question"]], found) if Lever.PASSAGE_CHOICE in context.levers else found
 

@@ -128,7 +128,7 @@ def _passages(state: TunedState, candidates: tuple[Hit, ...], context: AgentCont
         cited = tuple(hit for hit in candidates if hit.chunk.chunk_id in state["result"].citations)
         unread = tuple(hit for hit in candidates if hit.chunk.chunk_id not in state.get("read_ids", []))
     if Lever.DEDUPE in context.levers:
-        unread = without_near_duplicates(unread, already_read=read)
+        unread = without_near_duplicates(unread, already_read=read, wanted=context.depth.final_k)
     found = (*cited, *unread)[: context.depth.final_k]
     if Lever.PASSAGE_CHOICE not in context.levers:
         return found
