@@ -5,9 +5,10 @@ Here a passage is worth what its title and its best sentence share with the ques
 of the passages hold it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from docmind_core.agents.content_words import content_words
 from docmind_core.agents.sentences import sentences
@@ -44,56 +45,60 @@ def chosen_passages(searches: Sequence[str], passages: Sequence[Hit]) -> tuple[H
 def best_sentences(question: str, passages: Sequence[Hit]) -> list[BestSentence]:
     """Return the best sentence of each passage, the best passage first; ties keep the order of the passages."""
     wanted = content_words(question)
-    words = [_words(f"{hit.chunk.title} {hit.chunk.text}") for hit in passages]
-    holders = {word: sum(each.hold(word) for each in words) for word in wanted}
+    indexed = [_indexed(hit.chunk.title, hit.chunk.text) for hit in passages]
+    places = [{word: index.places_of(word) for word in wanted} for index in indexed]
+    holders = {word: sum(bool(found[word]) for found in places) for word in wanted}
     weights = {word: 1.0 / count for word, count in holders.items() if count}
-    found = [_best(hit, weights) for hit in passages]
+    found = [_best(hit, index, where, weights) for hit, index, where in zip(passages, indexed, places, strict=True)]
     return sorted(found, key=lambda each: -each.worth)
 
 
-def _best(hit: Hit, weights: dict[str, float]) -> BestSentence:
-    title = _words(hit.chunk.title)
-    # In the order of the weights, so that equal sums stay equal.
-    wanted = [(word, weight, title.hold(word)) for word, weight in weights.items()]
-
-    def worth(words: _Words) -> float:
-        return sum(weight for word, weight, is_in_title in wanted if is_in_title or words.hold(word))
-
+def _best(hit: Hit, index: "_Index", places: Mapping[str, Set[int]], weights: Mapping[str, float]) -> BestSentence:
+    count = len(index.sentences)
+    worth, named = [0.0] * count, [0] * count
+    for word, weight in weights.items():  # in this order for every sentence, so that equal sums stay equal
+        for place in range(count) if _TITLE in places[word] else places[word]:
+            worth[place] += weight
+        for place in index.places.get(word, ()):
+            if place != _TITLE:
+                named[place] += 1
     # A sentence that names more of the question itself comes before one that leans on the title.
-    text, said = max(
-        _sentence_words(hit.chunk.text), key=lambda piece: (worth(piece[1]), len(piece[1].all & weights.keys()))
-    )
-    return BestSentence(hit=hit, text=text, worth=worth(said))
+    best = max(range(count), key=lambda place: (worth[place], named[place]))
+    return BestSentence(hit=hit, text=index.sentences[best], worth=worth[best])
+
+
+_TITLE = -1
+"""The place of a title's words, before those of the sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Words:
-    """The content words of a text, and those of four letters or more by their first four."""
+class _Index:
+    """The content words of a passage, by the sentences that hold them."""
 
-    all: frozenset[str]
+    sentences: Sequence[str]
+    places: Mapping[str, Set[int]]
     by_beginning: Mapping[str, Sequence[str]]
+    """The words of four letters or more, by their first four."""
 
-    def hold(self, wanted: str) -> bool:
-        """Return whether one of them is the wanted word or a form of it."""
-        if wanted in self.all:
-            return True
+    def places_of(self, wanted: str) -> Set[int]:
+        """Return the places of a word and of its forms."""
+        found = self.places.get(wanted, frozenset())
         if len(wanted) < PREFIX_MIN:
-            return False
+            return found
         alike = self.by_beginning.get(wanted[:PREFIX_MIN], ())
-        return any(word.startswith(wanted) or wanted.startswith(word) for word in alike)
+        forms = [word for word in alike if word.startswith(wanted) or wanted.startswith(word)]
+        return frozenset(chain(found, *(self.places[word] for word in forms))) if forms else found
 
 
 @lru_cache(maxsize=512)  # the same passages are read for query after query
-def _words(text: str) -> _Words:
-    words = frozenset(content_words(text))
+def _indexed(title: str, text: str) -> _Index:
+    pieces = [piece.strip() for piece in sentences(text) if piece.strip()] or [""]
+    places: dict[str, set[int]] = {}
+    for place, piece in enumerate([title, *pieces], start=_TITLE):
+        for word in content_words(piece):
+            places.setdefault(word, set()).add(place)
     by_beginning: dict[str, list[str]] = {}
-    for word in words:
+    for word in places:
         if len(word) >= PREFIX_MIN:
             by_beginning.setdefault(word[:PREFIX_MIN], []).append(word)
-    return _Words(all=words, by_beginning=by_beginning)
-
-
-@lru_cache(maxsize=512)
-def _sentence_words(text: str) -> tuple[tuple[str, _Words], ...]:
-    pieces = [piece.strip() for piece in sentences(text) if piece.strip()] or [""]
-    return tuple((piece, _words.__wrapped__(piece)) for piece in pieces)
+    return _Index(sentences=pieces, places=places, by_beginning=by_beginning)
