@@ -2,7 +2,6 @@
 
 from typing import Any, Protocol
 
-from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import AgentContext
@@ -27,13 +26,8 @@ def traced(agent: str, node: Node) -> Node:
     """
 
     async def run(state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
-        metadata = get_config().get("metadata", {})
-        span = runtime.context.tools.agent_span(
-            agent,
-            node=str(metadata.get("langgraph_node", agent)),
-            checkpoint_ns=str(metadata.get("langgraph_checkpoint_ns", "")),
-        )
-        with span:
+        place = runtime.execution_info.checkpoint_ns if runtime.execution_info else ""
+        with runtime.context.tools.agent_span(agent, node=place.partition(":")[0] or agent, checkpoint_ns=place):
             return await in_time(agent, node, state, runtime)
 
     return run

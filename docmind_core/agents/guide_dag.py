@@ -15,6 +15,7 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
+from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.reranking import reranked
 from docmind_core.agents.tuned_nodes import plan, route, synthesize
@@ -100,7 +101,7 @@ def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) ->
         before = joint
     add_fallback(graph, tuple(dependencies))
     graph.add_conditional_edges(before, _outcome, [FALLBACK, END])
-    return graph.compile()
+    return GraphWalk(graph.compile())
 
 
 async def _wait(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

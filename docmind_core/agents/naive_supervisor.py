@@ -19,6 +19,7 @@ from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
+from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.handoffs import ROUTING_TASK, transfer_to
 from docmind_core.agents.history import reading_request, render_history
 from docmind_core.agents.levers import Lever
@@ -148,13 +149,13 @@ def build_naive_supervisor(
     graph.add_conditional_edges(ANSWER, _outcome, [FALLBACK, END])
     if Lever.FIXED_EDGES in levers:
         _add_fixed_edges(graph, agents, parallel=Lever.PARALLEL_TOOLS in levers)
-        return graph.compile()
+        return GraphWalk(graph.compile())
     graph.add_node(SUPERVISOR, guarded(SUPERVISOR, choose_next))
     graph.add_edge(START, SUPERVISOR)
     for agent in agents:
         graph.add_edge(agent, SUPERVISOR)
     graph.add_conditional_edges(SUPERVISOR, _next_nodes, [*agents, ANSWER, FALLBACK])
-    return graph.compile()
+    return GraphWalk(graph.compile())
 
 
 def _add_fixed_edges(graph: Any, agents: Sequence[str], *, parallel: bool) -> None:

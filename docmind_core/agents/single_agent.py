@@ -15,6 +15,7 @@ from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import guarded
+from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.history import after_earlier_turns, reading_request
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
 from docmind_core.agents.passages import render_passages
@@ -106,4 +107,4 @@ def build_single_agent() -> Any:
     graph.add_conditional_edges("search", _after_searching, ["decide", ANSWER, FALLBACK])
     graph.add_conditional_edges(ANSWER, _outcome, [FALLBACK, END])
     add_fallback(graph, ())
-    return graph.compile()
+    return GraphWalk(graph.compile())

@@ -24,6 +24,7 @@ from docmind_core.agents.context import (
 )
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
+from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import TUNED_LEVERS, Lever
 from docmind_core.agents.outputs import Supported
@@ -100,7 +101,7 @@ def build_tuned(levers: frozenset[Lever] = TUNED_LEVERS) -> Any:
         graph.add_conditional_edges(SYNTHESIZER, _after_unchecked_synthesis, [FALLBACK, END])
     else:
         _add_validation(graph)
-    return graph.compile()
+    return GraphWalk(graph.compile())
 
 
 def _add_searches(graph: Any, search: Node, *, parallel: bool) -> None:

@@ -61,15 +61,10 @@ def nodes_of(arm):
     built = arm.build()
     if isinstance(built, OneStep):
         return {built.agent: built.node}
-    return {name: node.runnable.afunc for name, node in built.builder.nodes.items()}
+    return {name: node.runnable.afunc for name, node in built.compiled.builder.nodes.items()}
 
 
 NODES = [(arm.name, node) for arm in (*ARMS.values(), *lever_arms()) for node in nodes_of(arm)]
-
-
-@pytest.fixture(autouse=True)
-def outside_a_graph(monkeypatch):
-    monkeypatch.setattr("docmind_core.agents.graph_nodes.get_config", dict)
 
 
 def state_of(arm, node):
@@ -115,7 +110,7 @@ async def test_no_edge_changes_the_state_it_reads_s23(name, node):
     arm = find_arm(name)
     runtime = Runtime(context=make_context(ScriptedTools(), levers=arm.levers))
     built = arm.build()
-    for branch in () if isinstance(built, OneStep) else built.builder.branches.get(node, {}).values():
+    for branch in () if isinstance(built, OneStep) else built.compiled.builder.branches.get(node, {}).values():
         path = branch.path
         extra = {"runtime": runtime} if "runtime" in path.func_accepts else {}
         assert path.func(frozen(state_of(arm, node)), **extra)
