@@ -5,9 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import click
-
-from dagster_project.cli.terminal_text import print_rows, print_table
+from dagster_project.cli.terminal_text import print_rows, print_table, say
 from docmind_core.alerts.listing import (
     alerting_health,
     ended_alerts,
@@ -31,7 +29,7 @@ def print_alerts(settings: Settings) -> None:
     evaluated_at, rows = last_evaluated_at(settings), open_alerts(settings)
     health = alerting_health(settings)
     if evaluated_at is None and not health:
-        click.echo("no rule has been evaluated yet; a benchmark run does it: docmind bench smoke")
+        say("no rule has been evaluated yet; a benchmark run does it: docmind bench smoke")
         return
     if rows:
         silenced = silenced_fingerprints(settings)
@@ -40,16 +38,16 @@ def print_alerts(settings: Settings) -> None:
             for row in rows
         ]
         print_table(["id", *COLUMNS[1:], "age", "silenced"], shown)
-        click.echo("See how one came about: docmind alerts show ID")
+        say("See how one came about: docmind alerts show ID")
     elif evaluated_at is not None:
-        click.echo(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
+        say(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
     if learning := learning_series(settings):
-        click.echo("Learning: no alert is raised for these yet")
+        say("Learning: no alert is raised for these yet")
         names = ("rule_id", "labels", "reason")
         print_table(names, [[row[name] for name in names] for row in learning])
     _print_ended(settings)
     _print_silences(settings)
-    click.echo("Heartbeat")
+    say("Heartbeat")
     print_table(("", "name", "last evaluated or delivered, UTC", "stale"), [
         [row["subject"], row["name"], _moment(row["last_evaluated_at"] or row["last_delivered_at"]),
          row["because"] if row["stale"] else ""]
@@ -70,7 +68,7 @@ def print_open_alerts_as_json(settings: Settings) -> None:
 def _print_ended(settings: Settings) -> None:
     rows = ended_alerts(settings, since=datetime.now(UTC) - ENDED_SHOWN)
     if rows:
-        click.echo(f"Ended in the last {ENDED_SHOWN.days} days")
+        say(f"Ended in the last {ENDED_SHOWN.days} days")
         names = ("state", "rule_id", "labels", "changed_at", "reason")
         print_table(names, [[row[name] for name in names] for row in rows])
 
@@ -78,7 +76,7 @@ def _print_ended(settings: Settings) -> None:
 def _print_silences(settings: Settings) -> None:
     silences = list_silences(settings)
     if silences:
-        click.echo("Silences")
+        say("Silences")
         print_table(
             ("id", "matches", "until, UTC", "author", "reason"),
             [

@@ -59,15 +59,13 @@ def silence(
     settings = load_settings()
     if revoke is not None:
         revoke_silence(settings, revoke)
-        click.echo(f"silence {revoke} has ended")
+        say(f"silence {revoke} has ended")
         return
     if until is None or author is None or reason is None:
         raise click.UsageError("a silence needs --until, --author and --reason.")
     end = read_until(until)
     number = add_silence(settings, read_matcher(matchers), until=end, author=author, reason=reason)
-    click.echo(
-        f"silence {number} holds until {end:%Y-%m-%d %H:%M} UTC; end it: docmind alerts silence --revoke {number}"
-    )
+    say(f"silence {number} holds until {end:%Y-%m-%d %H:%M} UTC; end it: docmind alerts silence --revoke {number}")
 
 
 _EVENT = ("changed_at", "from_state", "to_state", "benchmark_run", "value", "peak")
@@ -112,11 +110,11 @@ def show(alert_id: str, as_json: bool) -> None:
         "Deliveries": (history.deliveries, _DELIVERY),
     }
     for title, (rows, names) in shown.items():
-        click.echo(f"\n{title}")
+        say(f"\n{title}")
         if rows:
             print_table(names, [[row[name] for name in names] for row in rows])
         else:
-            click.echo("none")
+            say("none")
 
 
 @alerts.command()
@@ -134,7 +132,7 @@ def close(alert_id: str, reason: str) -> None:
     from docmind_core.alerts.ending import close_alert
     from docmind_core.settings import load_settings
 
-    click.echo(f"closed {close_alert(load_settings(), alert_id, reason)}")
+    say(f"closed {close_alert(load_settings(), alert_id, reason)}")
 
 
 @alerts.command()
@@ -153,4 +151,4 @@ def test(channel: str) -> None:
     from docmind_core.settings import load_settings
 
     send_test(load_settings(), channel)
-    click.echo(f"channel {channel} took the test message")
+    say(f"channel {channel} took the test message")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dagster_project.cli import completion
-from dagster_project.cli.terminal_text import json_option, print_rows
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 if TYPE_CHECKING:
     from docmind_core.tables.baselines import Baseline
@@ -62,7 +62,7 @@ def list_baselines(as_json: bool) -> None:
 
     found = read_baselines(load_settings())
     if not found and not as_json:
-        click.echo("no baseline is pinned; pin one: docmind baseline pin RUN --reason WHY")
+        say("no baseline is pinned; pin one: docmind baseline pin RUN --reason WHY")
         return
     names = ["suite", "arm", "run_id", "pinned_at", "reason"]
     rows = [[one.suite, one.arm, one.run_id, f"{one.pinned_at:%Y-%m-%d %H:%M:%S} UTC", one.reason] for one in found]
@@ -89,7 +89,6 @@ def unpin(name: str) -> None:
 
 
 def _say(done: str, baselines: "tuple[Baseline, ...]") -> None:
-    from dagster_project.cli.terminal_text import say
 
     for one in baselines:
         say(f"{done} {one.run_id} for suite {one.suite}, arm {one.arm}")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
 from dagster import DagsterExecutionInterruptedError
 
 from dagster_project.cli.bench import NEWEST
@@ -63,7 +62,7 @@ def resume_suite(
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
         _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
         if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=resume_anyway):
-            click.echo(notice, err=True)
+            say(notice, err=True)
         if redo_interrupted:
             _say(ask_interrupted_again(settings, benchmark_run))
         _run(settings, benchmark_run, name_or_path)
@@ -159,7 +158,7 @@ def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
 
 
 def _run(settings: Settings, benchmark_run: str, suite: str, *, more: int = 0) -> None:
-    click.echo(f"benchmark run {benchmark_run}", err=True)
+    say(f"benchmark run {benchmark_run}", err=True)
     try:
         with progress_display() as observer:
             launch_benchmark(settings, benchmark_run, observer, add_replicates=more)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dagster_project.cli import completion
-from dagster_project.cli.terminal_text import json_option, print_rows
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 if TYPE_CHECKING:
     from docmind_core.suites.suite import Suite
@@ -34,9 +34,9 @@ def check(path: str, as_json: bool) -> None:
         _print_lines(path)
         return
     found = check_input(path, check_schedule=_refuse_impossible_schedule)
-    click.echo(one_line(found.summary))
+    say(one_line(found.summary))
     for notice in found.notices:
-        click.echo(f"note: {one_line(notice)}")
+        say(f"note: {one_line(notice)}")
 
 
 def _print_lines(path: str) -> None:

@@ -85,7 +85,7 @@ def _print_text(found: "list[RunComparison]", flips: int | None, slices: bool) -
     shown = page.FLIPS_SHOWN if flips is None else flips
     for place, one in enumerate(found):
         say("\n" * bool(place) + "\n".join(page.headline(one)))
-        print_table(page.COLUMNS, [page.cells(row) for row in page.shown_rows(one, slices=slices)])
+        print_table(*page.terminal_table(one, slices=slices), keep=page.DECIDING)
         say("\n".join(page.changed_lines(one)))
         for flip in page.flip_texts(one, shown):
             say(f"\n{flip.heading}")

@@ -67,7 +67,7 @@ def _examine_home(*, as_json: bool) -> None:
     if as_json:
         print_rows(["what", "found", "advice"], rows, as_json=True)
     else:
-        click.echo(f"{wrong} {'problem' if wrong == 1 else 'problems'}" if wrong else "no problem found")
+        say(f"{wrong} {'problem' if wrong == 1 else 'problems'}" if wrong else "no problem found")
     if wrong:
         click.get_current_context().exit(1)
 

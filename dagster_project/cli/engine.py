@@ -33,7 +33,7 @@ def start(profile: str, port: int | None) -> None:
 
     status = start_engine_detached(profile, load_settings(), _announce, port=port)
     say(f"{status.model} at {status.url}; log: {status.log}")
-    click.echo("stop it: docmind engine stop")
+    say("stop it: docmind engine stop")
 
 
 @engine.command(name="status")
@@ -55,7 +55,7 @@ def show_status(as_json: bool) -> None:
         print_rows(names, [[getattr(status, name) for name in names]] if status else [], as_json=True)
         return
     if status is None:
-        click.echo("no engine is running")
+        say("no engine is running")
         return
     health = "healthy" if status.healthy else "not answering"
     owner = "until docmind engine stop" if status.detached else "until its benchmark ends"
@@ -73,7 +73,7 @@ def stop() -> None:
     from docmind_core.serving.engine import stop_engine
     from docmind_core.settings import load_settings
 
-    click.echo("stopped" if stop_engine(load_settings(), _announce) else "no engine was running")
+    say("stopped" if stop_engine(load_settings(), _announce) else "no engine was running")
 
 
 def _announce(text: str) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dagster_project.cli.terminal_text import say
+
 if TYPE_CHECKING:
     from docmind_core.query_sets.importers.importing import Imported, ImportRequest
     from docmind_core.query_sets.queries import QuerySet
@@ -63,8 +65,8 @@ def _print_summary(request: "ImportRequest", query_set: "QuerySet", imported: "I
     from docmind_core.runs.input_check import checked_query_set
 
     checked = checked_query_set(query_set)
-    click.echo(one_line(f"imported {request.source} as {imported.format} into {request.folder}"))
-    click.echo(one_line(checked.summary))
+    say(one_line(f"imported {request.source} as {imported.format} into {request.folder}"))
+    say(one_line(checked.summary))
     for notice in checked.notices:
-        click.echo(f"note: {one_line(notice)}")
-    click.echo(one_line(f"run it: write a suite with the line `query_set: {request.folder}`"))
+        say(f"note: {one_line(notice)}")
+    say(one_line(f"run it: write a suite with the line `query_set: {request.folder}`"))

@@ -25,7 +25,7 @@ def runs(as_json: bool) -> None:
 
     states = list_benchmark_runs(load_settings())[::-1]
     if not states and not as_json:
-        click.echo("no benchmark run yet; start one: docmind bench smoke")
+        say("no benchmark run yet; start one: docmind bench smoke")
         return
     rows: list[tuple[object, ...]] = [
         (state.benchmark_run, ", ".join(state.arms), _done(state), "yes" if state.finished else "no")
@@ -45,7 +45,6 @@ def suites(as_json: bool) -> None:
     Example:
       docmind suites
     """
-    from dagster_project.cli.terminal_text import say
     from docmind_core.errors import SuiteError
     from docmind_core.settings import load_settings
     from docmind_core.suites.suite import bundled_suite_names, load_suite
@@ -86,7 +85,7 @@ def arms(suite: str | None, as_json: bool) -> None:
 
 
 def _print_all_arms(*, as_json: bool) -> None:
-    from dagster_project.cli.terminal_text import print_table, say
+    from dagster_project.cli.terminal_text import print_table
     from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
     from docmind_core.agents.arms import ARMS, lever_arms
     from docmind_core.agents.levers import LEVERS
@@ -102,7 +101,7 @@ def _print_all_arms(*, as_json: bool) -> None:
         )
         for arm in (*ARMS.values(), *lever_arms())
     ]
-    names = ["arm", "levers", "compared with", "reads otherwise", "of the level", "what it shows"]
+    names = ["arm", "levers", "compared with", "reads differently", "level settings", "what it shows"]
     print_rows(names, listed, as_json=as_json)
     if as_json:
         return

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
@@ -77,7 +76,7 @@ class LineObserver:
         """Print which arm begins, and how much of it an earlier attempt has done."""
         self._last_line_s = self._clock()
         before = f", {done} done before" if done else ""
-        click.echo(f"{arm}: {total} queries{before}", err=True)
+        say(f"{arm}: {total} queries{before}", err=True)
 
     def still_running(self, progress: ArmProgress) -> None:
         """Print a line when one is due."""
@@ -88,11 +87,11 @@ class LineObserver:
         now = self._clock()
         if now - self._last_line_s >= SECONDS_BETWEEN_LINES:
             self._last_line_s = now
-            click.echo(describe(progress), err=True)
+            say(describe(progress), err=True)
 
     def arm_finished(self, progress: ArmProgress) -> None:
         """Print what the arm came to."""
-        click.echo(f"{describe(progress)}, done in {duration(progress.elapsed_s)}", err=True)
+        say(f"{describe(progress)}, done in {duration(progress.elapsed_s)}", err=True)
 
 
 def _detail(progress: ArmProgress) -> str:

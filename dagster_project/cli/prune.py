@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dagster_project.cli.terminal_text import json_option, print_rows
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 if TYPE_CHECKING:
     from docmind_core.settings import Settings
@@ -27,7 +27,7 @@ def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
       docmind prune --keep 20 --dry-run
       docmind prune --keep 20
     """
-    from docmind_core.reports.number_text import size_text
+    from docmind_core.runs.disk_space import size_text
     from docmind_core.runs.lock import lock_home
     from docmind_core.runs.pruning import old_runs, prune_runs
     from docmind_core.settings import load_settings
@@ -48,17 +48,16 @@ def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
     if not force:
         _say_what_is_pinned(settings, keep)
     if not chosen:
-        click.echo(f"no suite has more than {keep} benchmark runs; nothing to remove")
+        say(f"no suite has more than {keep} benchmark runs; nothing to remove")
         return
     rows = [(run.benchmark_run, run.suite, size_text(run.bytes)) for run in chosen]
     print_rows(["benchmark_run", "suite", "size"], rows, as_json=False)
     total = size_text(sum(run.bytes for run in chosen))
     noun = "run" if len(chosen) == 1 else "runs"
-    click.echo(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total}")
+    say(f"{'would remove' if dry_run else 'removed'} {len(chosen)} benchmark {noun}, {total}")
 
 
 def _say_what_is_pinned(settings: "Settings", keep: int) -> None:
-    from dagster_project.cli.terminal_text import say
     from docmind_core.runs.pruning import old_runs, pinned_runs
 
     old = {run.benchmark_run for run in old_runs(settings, keep=keep, force=True)}

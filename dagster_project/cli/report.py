@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def report(benchmark_run: str | None, hours: float | None, file_format: "ReportFormat | None") -> None:
     """Write the report of a benchmark run again, or of the last hours.
 
-    It is made from the database; without BENCHMARK_RUN and --hours, of the newest run. Without --format, that of a
-    benchmark run is written as HTML and as Markdown.
+    It is made from the database. Without BENCHMARK_RUN and --hours it is that of the newest run, as with `latest`;
+    without --format, that of a benchmark run is written as HTML and as Markdown.
 
     \b
     Examples:
@@ -68,9 +68,10 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None, file_form
     from docmind_core.reports.benchmark import write_benchmark_report, write_rendered
     from docmind_core.reports.terminal_layout import terminal_width
     from docmind_core.runs.keys import in_order
+    from docmind_core.runs.run_names import LATEST
     from docmind_core.tables.reading import query_rows
 
-    if benchmark_run is None:
+    if benchmark_run is None or benchmark_run == LATEST:
         _, rows = query_rows(settings, "select distinct benchmark_run from runs")
         known = in_order(settings.benchmarks, (str(key) for (key,) in rows))
         if not known:

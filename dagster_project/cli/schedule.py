@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dagster_project.cli.terminal_text import json_option, print_rows
+from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 if TYPE_CHECKING:
     from docmind_core.settings import Settings
@@ -37,7 +37,6 @@ def add(file: str) -> None:
     """
     from pathlib import Path
 
-    from dagster_project.cli.terminal_text import say
     from dagster_project.scheduling import add_schedule, list_schedules
     from docmind_core.runs.input_check import check_input
     from docmind_core.settings import load_settings
@@ -92,7 +91,6 @@ def remove(suite: str) -> None:
     Example:
       docmind schedule remove my-suite
     """
-    from dagster_project.cli.terminal_text import say
     from dagster_project.scheduling import remove_schedule
     from docmind_core.settings import load_settings
 
@@ -107,6 +105,6 @@ def _say_what_runs_them(settings: "Settings") -> None:
 
     address = reload_running_ui(settings)
     if address is None:
-        click.echo("Nothing runs them now. Start the web UI and daemon: docmind ui", err=True)
+        say("Nothing runs them now. Start the web UI and daemon: docmind ui", err=True)
     else:
-        click.echo(f"Run by the daemon of {address}", err=True)
+        say(f"Run by the daemon of {address}", err=True)

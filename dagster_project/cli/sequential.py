@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import click
 from dagster import DagsterExecutionInterruptedError
 
 from dagster_project.cli.bench_run import refuse_unfit_engine
@@ -57,7 +56,7 @@ def run_sequential(settings: Settings, policy: GatePolicy, suite: str | None, ch
             prepare=lambda: refuse_unfit_engine(asked, settings),
             further=lambda frozen: {FILE: plan_text(plan_gate(frozen, baseline, policy))},
         )
-        click.echo(f"benchmark run {key}, judged against {baseline}", err=True)
+        say(f"benchmark run {key}, judged against {baseline}", err=True)
         try:
             with progress_display() as observer:
                 launch_benchmark(settings, key, observer)

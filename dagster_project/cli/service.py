@@ -52,7 +52,7 @@ def uninstall() -> None:
     """
     from dagster_project.service import uninstall_service
 
-    click.echo("removed the service" if uninstall_service() else "no service is installed")
+    say("removed the service" if uninstall_service() else "no service is installed")
 
 
 @service.command()
@@ -73,9 +73,9 @@ def status(as_json: bool) -> None:
         print_rows(["path", "installed", "enabled", "active"], [facts], as_json=True)
         click.get_current_context().exit(found.active != "active")
     if not found.installed:
-        click.echo("not installed; install it: docmind service install")
+        say("not installed; install it: docmind service install")
         click.get_current_context().exit(1)
     say(f"{found.path}: {found.enabled}, {found.active}")
     if found.active != "active":
-        click.echo("see why: journalctl --user -u docmind-ui.service")
+        say("see why: journalctl --user -u docmind-ui.service")
         click.get_current_context().exit(1)

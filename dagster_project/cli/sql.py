@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from dagster_project.cli.terminal_text import say
+
 
 @click.command()
 @click.argument("question", metavar="SQL")
@@ -45,4 +47,4 @@ def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> Non
     writer = {"csv": write_csv, "json": write_json, None: print_table}[form]
     writer(names, rows[:max_rows])
     if len(rows) > max_rows:
-        click.echo(f"first {max_rows} rows; see more with --max-rows", err=True)
+        say(f"first {max_rows} rows; see more with --max-rows", err=True)

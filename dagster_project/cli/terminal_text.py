@@ -76,16 +76,16 @@ def write_nothing_more() -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print `text`, its controls and direction marks spelled out; on a terminal, stdout is wrapped between words."""
-    if err or not sys.stdout.isatty():
-        click.echo(visible_text(text), err=err)
-        return
-    from docmind_core.reports.terminal_layout import terminal_width, wrapped_lines
+    """Print `text`, its controls and direction marks spelled out; a terminal gets it wrapped between words.
 
-    width = terminal_width() or 0
+    What continues an error or a notice on the next line is indented, so that each begins at the margin.
+    """
+    from docmind_core.reports.terminal_layout import indented_lines, terminal_width
+
+    width = terminal_width(sys.stderr if err else sys.stdout)
     for line in visible_text(text).split("\n"):
-        for part in [line] if len(line) <= width else wrapped_lines(line, width):
-            click.echo(part)
+        for part in indented_lines(line, width, indent=2 * err):
+            click.echo(part, err=err)
 
 
 def say_wrapped(label: str, text: str) -> None:
@@ -96,9 +96,15 @@ def say_wrapped(label: str, text: str) -> None:
         click.echo(line)
 
 
-def print_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print `rows` under `names` on stdout, laid out for the terminal; NULL shows as an empty cell."""
+def print_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, keep: Sequence[str] = ()) -> None:
+    """Print `rows` under `names` on stdout, laid out for the terminal; NULL shows as an empty cell.
+
+    Args:
+        names: Of the columns.
+        rows: Values.
+        keep: Columns to show first where not all of them fit.
+    """
     from docmind_core.reports.terminal_layout import table_lines, terminal_width
 
-    for line in table_lines(names, rows, terminal_width()):
+    for line in table_lines(names, rows, terminal_width(), keep):
         click.echo(line)

@@ -6,6 +6,8 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from dagster_project.cli.terminal_text import say
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -53,8 +55,8 @@ def serve(settings: "Settings", port: int, *, read_only: bool = False, hosts: tu
     _refuse_used_port(port)
     prepare_dagster_home(settings)
     with nullcontext() if read_only else only_ui(settings) as lock, _servers(settings, port, lock, hosts) as servers:
-        click.echo(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
-        click.echo("Ctrl-C stops it", err=True)
+        say(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
+        say("Ctrl-C stops it", err=True)
         servers.wait()
 
 
@@ -95,13 +97,13 @@ def _servers(
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)  # a shell starts background jobs with it ignored
         with open(is_ready, "rb") as answer:  # noqa: PTH123 - a file descriptor
-            click.echo("starting the web UI, about 15 s", err=True)
+            say("starting the web UI, about 15 s", err=True)
             if not answer.readline():
                 raise RunError(f"the web UI did not start. See {settings.logs / LOG}")
         yield servers
         raise RunError(f"the web UI ended by itself. See {settings.logs / LOG}")
     except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+        say("stopped", err=True)
     finally:
         _end(servers)
 

@@ -46,19 +46,19 @@ def times_text(value: float | None, because: str | None = None) -> str:
     return f"{value:,.2f} ×" if value < 9.95 else f"{value:,.1f} ×"
 
 
-def milliseconds_text(seconds: float | None, because: str | None = None) -> str:
-    """Return seconds with three digits, below 10 s as milliseconds: `0.42 ms`, `1,230 ms`, `12.3 s`, `2 min 05 s`."""
+def seconds_text(seconds: float | None, because: str | None = None) -> str:
+    """Return seconds with three digits: `0.42 ms`, `420 ms`, `1.23 s`, `12.3 s`, `2 min 05 s`."""
     if not _is_number(seconds):
         return not_measured(because)
     if seconds >= 100:
         return duration_text(seconds)
-    if abs(seconds) >= 10:
-        return f"{seconds:,.1f} s"
-    milliseconds = seconds * 1000
-    size = abs(milliseconds)
-    if size >= 1000:
-        return f"{round(milliseconds, 2 - math.floor(math.log10(size))):,.0f} ms"
-    return f"{milliseconds:.0f} ms" if size >= 10 or size == 0 else f"{milliseconds:.2g} ms"
+    if abs(seconds) >= 0.9995:
+        text = f"{seconds:.3g} s" if abs(seconds) < 99.95 else f"{seconds:,.0f} s"
+    elif abs(seconds) >= 0.00995 or seconds == 0:
+        text = f"{1000 * seconds:.0f} ms"
+    else:
+        text = f"{1000 * seconds:.2g} ms"
+    return text.replace("-", "−")
 
 
 def interval_text(low: float | None, high: float | None, *, decimals: int) -> str:
@@ -69,14 +69,14 @@ def interval_text(low: float | None, high: float | None, *, decimals: int) -> st
 
 
 def unit_text(value: float, unit: str) -> str:
-    """Return a finite number in its unit: shares and scores (`1`) with two decimals, seconds as milliseconds."""
+    """Return a finite number in its unit: shares and scores (`1`) with two decimals, seconds with three digits."""
     return _BY_UNIT.get(unit, ratio_text)(value)
 
 
 def unit_interval_text(low: float | None, high: float | None, unit: str) -> str:
     """Return both ends as their unit is shown, or nothing when one is unknown."""
     if unit == "s" and _is_number(low) and _is_number(high):
-        return f"{milliseconds_text(low)} to {milliseconds_text(high)}"
+        return f"{seconds_text(low)} to {seconds_text(high)}"
     return interval_text(low, high, decimals=0 if unit in {"count", "tokens", "%"} else 2)
 
 
@@ -93,21 +93,11 @@ def duration_text(seconds: float | None, because: str | None = None) -> str:
     if not _is_number(seconds):
         return not_measured(because)
     if seconds < 10:
-        return milliseconds_text(seconds) if seconds < 1 else f"{seconds:.1f} s"
+        return seconds_text(seconds) if seconds < 1 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes == 0:
         return f"{rest} s"
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes for people: `512 B`, `1.3 MiB`, `24.0 GiB`."""
-    amount, unit = float(size), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{size} B" if unit == "B" else f"{amount:,.1f} {unit}"
 
 
 def _is_number(value: float | None) -> TypeGuard[float]:
@@ -124,7 +114,7 @@ _BY_UNIT: Mapping[str, Callable[[float], str]] = {
     "tokens": count_text,
     "%": percent_text,
     "×": times_text,
-    "s": milliseconds_text,
+    "s": seconds_text,
     "GB": lambda value: f"{value:.2f} GB",
     "GiB": lambda value: f"{value:.1f} GiB",
     "tokens/s": lambda value: f"{value:,.1f}",

@@ -12,12 +12,14 @@ from docmind_core.measurements.run_comparison import RunComparison
 from docmind_core.measurements.times import CLOCK_METRICS
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.reports.cells import Table, table_row
-from docmind_core.reports.number_text import count_text, interval_text, milliseconds_text, ratio_text
+from docmind_core.reports.number_text import count_text, interval_text, ratio_text, seconds_text, unit_interval_text
 from docmind_core.reports.rendering import markdown_table
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 from docmind_core.runs.run_differences import Difference
 
 COLUMNS = ("metric", "agent", "slice", "baseline", "candidate", "difference", "95 % interval", "n", "MDE", "verdict")
+DECIDING = ("metric", "difference", "verdict")
+"""The columns that a narrow terminal shows first."""
 FLIPS_SHOWN = 10
 ANSWER_CHARACTERS = 200
 _UNKNOWN, _NONE = "unknown", "none"
@@ -82,6 +84,13 @@ def cells(row: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
+def terminal_table(found: RunComparison, *, slices: bool) -> tuple[list[str], list[list[str]]]:
+    """Return names and rows of the table for a terminal; the column of slices only where there are some."""
+    rows = [dict(zip(COLUMNS, cells(row), strict=True)) for row in shown_rows(found, slices=slices)]
+    names = [name for name in COLUMNS if name != "slice" or any(row["slice"] != "all" for row in rows)]
+    return names, [[row[name] for name in names] for row in rows]
+
+
 def flip_texts(found: RunComparison, shown: int | None) -> list[FlipText]:
     """Return the flipped queries in words, the most broken first; all when `shown` is None."""
     return [_flip_text(flip) for flip in found.flips[:shown]]
@@ -144,8 +153,9 @@ def _interval(row: Mapping[str, object]) -> str:
     if _is_ratio(row) or _is_share(row):
         scale = _percent if _is_ratio(row) else _points
         return interval_text(scale(low), scale(high), decimals=1)
-    factor = 1000.0 if row["metric"] in CLOCK_METRICS else 1.0  # times are shown in ms
-    return f"{factor * low:.3g} to {factor * high:.3g}".replace("-", "−")
+    if row["metric"] in CLOCK_METRICS:
+        return unit_interval_text(low, high, "s")
+    return f"{low:.3g} to {high:.3g}".replace("-", "−")
 
 
 def _mde(row: Mapping[str, object]) -> str:
@@ -158,8 +168,10 @@ def _scaled(row: Mapping[str, object], delta: float) -> str:
         text = f"{_percent(delta):+.1f} %"
     elif _is_share(row):
         text = f"{_points(delta):+.1f} points"
+    elif row["metric"] in CLOCK_METRICS:
+        text = f"{'-' if delta < 0 else '+'}{seconds_text(abs(delta))}"
     else:
-        text = f"{1000 * delta:+,.0f} ms" if row["metric"] in CLOCK_METRICS else f"{delta:+.3g}"
+        text = f"{delta:+.3g}"
     return text.replace("-", "−")
 
 
@@ -167,7 +179,7 @@ def _value_text(row: Mapping[str, object], value: float | None) -> str:
     if _is_share(row):
         return ratio_text(value, "no value")
     if row["metric"] in CLOCK_METRICS:
-        return milliseconds_text(value, "no value")
+        return seconds_text(value, "no value")
     if row["metric"] in METRICS or value is None:
         return count_text(value, "no value")
     return f"{value:,.4g}".replace("-", "−")  # a metric of the user's, in a unit of its own

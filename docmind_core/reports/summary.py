@@ -32,6 +32,8 @@ _COLUMNS = {
     "exact_match": "exact_match",
 }
 """Row of the arm table and what the terminal calls it."""
+_LEFT_OUT_FIRST = ("exact_match", "calls/query", "failed")
+"""Columns that a narrow terminal does without: `passed` and `answered` hold most of what they say."""
 
 
 def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, width: int | None = None) -> str:
@@ -74,10 +76,22 @@ def _arm_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
     for place, arm in enumerate(records.arms[:ARMS_SHOWN]):
         lines.append([arm.arm, *(_figure(rows[key].cells[place]) for key in names)])
     cells = [[shortened(one_line(cell), characters=24) for cell in line] for line in lines]
-    fitting = _fitting(cells, width) or _fitting([*map(list, zip(*cells, strict=True))], width)
+    fitting = (
+        _fitting(cells, width) or _fitting([*map(list, zip(*cells, strict=True))], width) or _narrowed(cells, width)
+    )
     more = len(records.arms) - ARMS_SHOWN
     rest = [f"... and {more} more arms in the report"] if more > 0 else []
     return [*(fitting or table_lines(cells[0], cells[1:], width)), *rest]
+
+
+def _narrowed(cells: list[list[str]], width: int | None) -> list[str]:
+    """Align the cells without as many columns as it takes, and name these; no line where that is not enough."""
+    for count in range(1, len(_LEFT_OUT_FIRST) + 1):
+        out = [name for name in cells[0] if name in _LEFT_OUT_FIRST[:count]]
+        kept = [place for place, name in enumerate(cells[0]) if name not in out]
+        if lines := _fitting([[row[place] for place in kept] for row in cells], width):
+            return [*lines, f"In the report: {', '.join(out)}"]
+    return []
 
 
 def _opponent_lines(records: BenchmarkRecords, width: int | None) -> list[str]:

@@ -1,9 +1,11 @@
 """Tables and paragraphs laid out for the width of a terminal; no value is ever folded in the middle of a word."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -40,12 +42,18 @@ class _Column:
         return min(self.natural, max(longest, _PROSE_COLUMN_MIN))
 
 
-def terminal_width() -> int | None:
-    """Return the columns of the terminal on stdout; None where stdout is a file or a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that a stream, by default stdout, is shown on; None for a file or a pipe."""
+    stream = stream or sys.stdout
+    if stream is None or not stream.isatty():
+        return None
+    # stdout may be a pipe while stderr is the terminal
+    return shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns
 
 
-def table_lines(names: Sequence[str], rows: Sequence[Sequence[object]], width: int | None = None) -> list[str]:
+def table_lines(
+    names: Sequence[str], rows: Sequence[Sequence[object]], width: int | None = None, keep: Sequence[str] = ()
+) -> list[str]:
     """Lay rows out under their names, readable at any width.
 
     A table that is too wide wraps prose between words. If that is not enough, each row becomes a block of one field a
@@ -55,6 +63,7 @@ def table_lines(names: Sequence[str], rows: Sequence[Sequence[object]], width: i
         names: Of the columns.
         rows: Values; None shows as an empty cell, and control characters are spelled out.
         width: Columns of the terminal; None for as many as it takes.
+        keep: Names of the columns that are shown first where not all fit.
     """
     columns = [_column(name, [row[place] for row in rows]) for place, name in enumerate(names)]
     if width is None or _total([column.narrowest for column in columns]) <= width:
@@ -62,7 +71,7 @@ def table_lines(names: Sequence[str], rows: Sequence[Sequence[object]], width: i
     if len(rows) * (len(names) + 1) <= RECORD_LINES_MAX:
         return _records(columns, len(rows), width)
     shown, room = [], width + _GAP
-    for column in columns:
+    for column in sorted(columns, key=lambda column: column.name not in keep):
         if column.narrowest + _GAP <= room:
             shown.append(column)
             room -= column.narrowest + _GAP
@@ -70,7 +79,7 @@ def table_lines(names: Sequence[str], rows: Sequence[Sequence[object]], width: i
         return _records(columns, len(rows), width)
     hidden = ", ".join(column.name for column in columns if column not in shown)
     note = f"Hidden at {width} columns: {hidden}. See all: pipe into `less -S`, or widen the terminal."
-    return [*_table(shown, width), *wrapped_lines(note, width)]
+    return [*_table([column for column in columns if column in shown], width), *wrapped_lines(note, width)]
 
 
 def wrapped_lines(text: str, width: int | None) -> list[str]:
@@ -82,6 +91,19 @@ def wrapped_lines(text: str, width: int | None) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+def indented_lines(line: str, width: int | None, *, indent: int = 0) -> list[str]:
+    """Wrap one line between words where it is wider than `width`; the others begin with `indent` blanks, or as it does.
+
+    A line that fits keeps its blanks: it may be a column of values, or point into the one above it.
+    """
+    if width is None or cell_len(line) <= width:
+        return [line]
+    begin = " " * (len(line) - len(line.lstrip(" ")))
+    inner = begin + " " * indent
+    first, *rest = wrapped_lines(line, width - len(inner)) or [""]
+    return [begin + first, *(inner + part for part in rest)]
 
 
 def labelled_lines(label: str, text: str, width: int | None) -> list[str]:

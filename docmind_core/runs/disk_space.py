@@ -36,7 +36,7 @@ def full_disk(settings: Settings, error: BaseException | None = None) -> str | N
     if files_left(folder) == 0 and (free >= FULL_BYTES or not says_full):
         return f"the disk of {home} has no inodes left, so no file can be made on it. {_NEXT}"
     if says_full or free < FULL_BYTES:
-        return f"the disk of {home} is full ({free // 1024} KiB free). {_NEXT}"
+        return f"the disk of {home} is full ({size_text(free)} free). {_NEXT}"
     return None
 
 
@@ -55,6 +55,16 @@ def named_disk_errors(settings: Settings) -> Iterator[None]:
         if (said := full_disk(settings, error)) is None:
             raise
         raise RunError(said) from error
+
+
+def size_text(size: int) -> str:
+    """Return how much room files take, for people and as `df -H` counts: `512 B`, `1.3 MB`, `340 MB`, `2 GB`."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.2g} {unit}" if amount < 9.95 else f"{amount:,.0f} {unit}"
 
 
 def files_left(folder: Path) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from docmind_core.errors import DocMindError
-from docmind_core.runs.disk_space import files_left, nearest_folder
+from docmind_core.runs.disk_space import files_left, nearest_folder, size_text
 from docmind_core.runs.frozen_suite import resume_command
 from docmind_core.runs.lock import home_holder
 from docmind_core.runs.manifest import package_versions
@@ -21,7 +21,7 @@ from docmind_core.serving.launcher import installed_engine
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
 
-FREE_BYTES_MIN = 2 * 2**30
+FREE_BYTES_MIN = 2 * 10**9
 """The bundled model takes about 0.7 GiB while it is prepared; the rest is room for results."""
 
 FREE_FILES_MIN = 2000
@@ -78,13 +78,11 @@ def _home(settings: Settings) -> Finding:
 def _disk(settings: Settings) -> Finding:
     folder = nearest_folder(settings.home)
     free, files = shutil.disk_usage(folder).free, files_left(folder)
-    text = f"{free / 2**30:,.1f} GiB free" + ("" if files is None else f", room for {files:,} files")
+    text = f"{size_text(free)} free" + ("" if files is None else f", room for {files:,} files")
     few_files = files is not None and files < FREE_FILES_MIN
     if free >= FREE_BYTES_MIN and not few_files:
         return Finding(what="disk", text=text)
-    short = (
-        f"room for fewer than {FREE_FILES_MIN:,} files" if few_files else f"less than {FREE_BYTES_MIN / 2**30:.0f} GiB"
-    )
+    short = f"room for fewer than {FREE_FILES_MIN:,} files" if few_files else f"less than {size_text(FREE_BYTES_MIN)}"
     advice = f"Free up disk space: {short} left. See docmind prune --keep N --dry-run"
     return Finding(what="disk", text=text, advice=advice)
 
@@ -131,7 +129,7 @@ def _database(settings: Settings) -> Finding:
         return Finding(what="database", text=str(error), advice="Publish it again: docmind doctor --repair")
     arms, calls = rows[0]
     size = settings.metrics_database.stat().st_size
-    return Finding(what="database", text=f"{arms:,} runs, {calls:,} calls, {size / 2**20:,.1f} MiB")
+    return Finding(what="database", text=f"{arms:,} runs, {calls:,} calls, {size_text(size)}")
 
 
 def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:

@@ -42,6 +42,13 @@ COMMANDS = (
     ["--help"],
     ["bench", "--help"],
 )
+REFUSED = (
+    ["bench", "smok"],
+    ["bench", "smoke", "--arms", "tunedd"],
+    ["check", "no-such-file-of-a-suite.yaml"],
+    ["report", "20261122T020000Z-nothing-7f3a"],
+    ["compare", "latest"],
+)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 SESSION = """
 import fcntl, json, struct, sys, termios
@@ -112,12 +119,21 @@ def screens(tmp_path_factory):
         first = in_terminal(settings, folder, [(80, BENCH)])
         book_failure(settings, KEY, load_suite(str(folder / "toy.yaml")), "EngineStartError: " + "no memory left " * 9)
         alert = ["alerts", "show", str(open_alerts(settings)[0]["fingerprint"])]
-        steps = [(width, command) for width in WIDTHS for command in (*COMMANDS, alert)]
+        steps = [(width, command) for width in WIDTHS for command in (*COMMANDS, *REFUSED, alert)]
         return first | in_terminal(settings, folder, steps)
 
 
 def test_every_command_ends_well(screens):
-    assert {key: code for key, (code, _) in screens.items() if code} == {}
+    failed = {command for (_, command), (code, _) in screens.items() if code}
+    assert failed == {tuple(command) for command in REFUSED}
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_only_the_first_line_of_an_error_begins_at_the_margin(screens, command):
+    first, *others = screens[60, tuple(command)][1]
+    assert first.startswith("docmind: ")
+    assert others
+    assert all(line.startswith("  ") for line in others)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -6,11 +6,10 @@ from docmind_core.reports.number_text import (
     count_text,
     duration_text,
     interval_text,
-    milliseconds_text,
     moment_text,
     percent_text,
     ratio_text,
-    size_text,
+    seconds_text,
     times_text,
 )
 
@@ -26,15 +25,14 @@ from docmind_core.reports.number_text import (
         (percent_text(-0.001), "0.0 %"),
         (ratio_text(0.256), "0.26"),
         (times_text(1.834), "1.83 ×"),
-        (milliseconds_text(1.2345), "1,230 ms"),
-        (milliseconds_text(0.0562), "56 ms"),
-        (milliseconds_text(0.00042), "0.42 ms"),
-        (milliseconds_text(0.0), "0 ms"),
-        (milliseconds_text(12.34), "12.3 s"),
-        (milliseconds_text(125), "2 min 05 s"),
-        (size_text(512), "512 B"),
-        (size_text(1_400_000), "1.3 MiB"),
-        (size_text(24 * 2**30), "24.0 GiB"),
+        (seconds_text(1.2345), "1.23 s"),
+        (seconds_text(0.0562), "56 ms"),
+        (seconds_text(0.00042), "0.42 ms"),
+        (seconds_text(0.0), "0 ms"),
+        (seconds_text(12.34), "12.3 s"),
+        (seconds_text(0.99951), "1 s"),
+        (seconds_text(0.99949), "999 ms"),
+        (seconds_text(125), "2 min 05 s"),
         (interval_text(-0.4, 0.15, decimals=2), "−0.40 to 0.15"),
         (duration_text(125.2), "2 min 05 s"),
         (duration_text(7800), "2 h 10 min"),
@@ -44,7 +42,7 @@ def test_numbers_are_rounded_to_what_a_reader_can_use(shown, text):
     assert shown == text
 
 
-@pytest.mark.parametrize("text", [count_text, percent_text, ratio_text, times_text, milliseconds_text, duration_text])
+@pytest.mark.parametrize("text", [count_text, percent_text, ratio_text, times_text, seconds_text, duration_text])
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_a_missing_value_is_named_and_never_zero(text, value):
     assert text(value, "no_usage") == "not measured: no_usage"

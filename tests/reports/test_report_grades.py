@@ -55,7 +55,7 @@ def test_each_limit_has_its_row_and_the_guides_five_stand_by_default(graded):
     assert report.verdict.startswith("Scorecard of tuned: incomplete (hard limit not measured")
     for text in (html, markdown):
         assert "14.45 GB" in text
-        assert "at most 2,000 ms" in text
+        assert "at most 2 s" in text
         assert "not measured: not" in text
 
 

@@ -22,6 +22,31 @@ def test_the_summary_shows_the_arms_in_a_table_and_ends_with_the_path(tmp_path: 
     assert lines[-1] == f"Report: {report.html}"
 
 
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        *((110, ""), (100, "exact_match"), (90, "calls/query, exact_match"), (80, "failed, calls/query, exact_match")),
+        (70, None),
+    ],
+)
+def test_a_narrow_terminal_does_without_the_columns_that_say_least_and_names_them(tmp_path: Path, width, left_out):
+    settings = settings_of(tmp_path)
+    tables = planted_tables()
+    for place, arm in enumerate(("single_pass@budget", "tuned-prefix_order", "naive+fixed_edges")):
+        tables["runs"].append(make_run(arm, place=place + 5))
+        tables["query_runs"].append(make_query_row("tuned", "q0000") | {"run_id": f"{BENCHMARK_RUN}.{arm}"})
+    plant(settings, tables)
+    lines = write_benchmark_report(settings, BENCHMARK_RUN, width=width).summary.splitlines()
+    note = next((line.partition(": ")[2] for line in lines if line.startswith("In the report: ")), "")
+    if left_out is None:
+        assert "── 1 of 6" in " ".join(lines), "with less room each arm is a block of lines"
+    else:
+        assert note == left_out
+        head = next(place for place, line in enumerate(lines) if line.startswith("arm "))
+        (length,) = {len(line) for line in lines[head : head + 7]}
+        assert length <= width
+
+
 def test_the_summary_of_many_arms_stays_within_32_lines(tmp_path: Path):
     settings = settings_of(tmp_path)
     tables = planted_tables()

@@ -11,7 +11,7 @@ import sqlalchemy.exc
 from docmind_core.errors import RunError, StoreError
 from docmind_core.runs import disk_space
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.disk_space import full_disk, named_disk_errors
+from docmind_core.runs.disk_space import full_disk, named_disk_errors, size_text
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.health import examine
 from docmind_core.runs.progress import SilentObserver
@@ -122,3 +122,18 @@ def test_doctor_names_a_disk_that_takes_few_more_files(home, inodes):
     [disk] = [finding for finding in examine(home) if finding.what == "disk"]
     assert "room for 100 files" in disk.text
     assert "room for fewer than 2,000 files left" in disk.advice
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (512, "512 B"),
+        (1_340_000, "1.3 MB"),
+        (340_000_000, "340 MB"),
+        (2 * 10**9, "2 GB"),
+        (10**16, "10,000 TB"),
+    ],
+)
+def test_sizes_are_written_as_people_and_shops_write_them(size, text):
+    assert size_text(size) == text
