@@ -124,14 +124,22 @@ def missing(because: str | None, unit: str) -> Cell:
     return Cell(unit=unit, because=because or None)
 
 
+def run_sql(benchmark_run: str, select: str, where: str = "") -> str:
+    """Return a query over the rows of a benchmark run, for `docmind sql`.
+
+    Args:
+        benchmark_run: Its key.
+        select: The query up to its `where`; it joins `runs`.
+        where: A further condition.
+    """
+    key = benchmark_run.replace("'", "''")
+    return f"{select} where runs.benchmark_run = '{key}'{f' and {where}' if where else ''}"
+
+
 def run_source(benchmark_run: str, table: str, column: str, where: str = "") -> Source:
     """Build the source of a row with a figure per arm: `column` of `table`, or an expression over its columns."""
-    key = benchmark_run.replace("'", "''")
-    sql = (
-        f"select runs.arm, {column} as value from {table} join runs using (run_id) "
-        f"where runs.benchmark_run = '{key}'{f' and {where}' if where else ''} group by all"
-    )
-    return Source(table=table, column=column, sql=sql)
+    sql = run_sql(benchmark_run, f"select runs.arm, {column} as value from {table} join runs using (run_id)", where)
+    return Source(table=table, column=column, sql=f"{sql} group by all")
 
 
 def joined(*parts: str | None) -> str:
@@ -164,6 +172,8 @@ class Table:
     """True when the cells are sentences rather than numbers: they are set left."""
     folded: str = ""
     """What the page says of a table that it shows on request only; empty for one that it shows."""
+    sql: str = ""
+    """A query that gives the figures again, for `docmind sql`; empty where each row has its own, or there is none."""
 
     @property
     def sourced(self) -> tuple[Row, ...]:

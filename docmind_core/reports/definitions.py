@@ -48,6 +48,11 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     ("first token of a call", "from sending a call to its first content, as the client sees it"),
     ("95th percentile", "interpolated over raw values; shown from 130 values on"),
+    (
+        "the guide, guide grade",
+        "the Multi-Agent Performance Tuning Guide of DocMind AI, the document that this project measures; its grade is "
+        "kept to the letter, and nothing is decided by it",
+    ),
     ("balanced", "tokens booked here equal the growth of the engine's own counters, to the token"),
 )
 """Definitions that every report lists."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from docmind_core.metrics.limits import Own
 from docmind_core.reports.arm_table import quality_cell
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import Cell, Row, Table, figure, joined, table_row
+from docmind_core.reports.cells import Cell, Row, Table, figure, joined, run_sql, table_row
 from docmind_core.reports.charts import in_palette_order
 from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.run_records import ALL, LedgerBalance, QualitySummary
@@ -14,6 +14,25 @@ from docmind_core.reports.text_safety import one_line, shortened
 
 FAILURES_SHOWN = 100
 ERROR_CHARACTERS = 300
+_BY_AGENT = (
+    "select token_efficiency.arm, agent, token_efficiency.calls / n_query_runs as calls, "
+    "prompt_tokens / n_query_runs as prompt, completion_tokens / n_query_runs as completion, "
+    "cached_tokens / n_query_runs as cached, billed_tokens / n_query_runs as billed, ttft_p50_s, e2e_latency_p50_s "
+    "from token_efficiency left join latency_summary using (run_id, agent) join runs using (run_id)"
+)
+_BY_TYPE = (
+    "select runs.arm, metric, query_type, quality_summary.value, standard_error, n_defined, missing_because "
+    "from quality_summary join runs using (run_id)"
+)
+_LEDGER = (
+    "select runs.arm, state, ledger_prompt_tokens, engine_prompt_tokens, prompt_difference, ledger_completion_tokens, "
+    "engine_completion_tokens, completion_difference, unreconciled_calls, because "
+    "from ledger_balance join runs using (run_id)"
+)
+_FAILURES = (
+    "select runs.arm, query_id, query_runs.status, error_type, error_message, fallback_because "
+    "from query_runs join runs using (run_id)"
+)
 
 
 def tokens_by_agent(records: BenchmarkRecords) -> Mapping[str, Mapping[str, float]]:
@@ -69,6 +88,7 @@ def agents_table(records: BenchmarkRecords) -> Table:
             "agent", "calls", "prompt", "completion", "cached", "billed", "first token, median", "whole call, median",
         ),
         rows=tuple(rows),
+        sql=run_sql(records.arms[0].benchmark_run, _BY_AGENT),
     )  # fmt: skip
 
 
@@ -89,6 +109,7 @@ def quality_by_type_table(records: BenchmarkRecords) -> Table:
         folded="Quality by type of query",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=tuple(rows),
+        sql=run_sql(records.arms[0].benchmark_run, _BY_TYPE, f"query_type <> '{ALL}'"),
     )
 
 
@@ -108,6 +129,7 @@ def ledger_table(records: BenchmarkRecords) -> Table:
             table_row(records.arm_names[row.run_id], [*_ledger_cells(row), *([row.because or ""] if explained else [])])
             for row in rows
         ),
+        sql=run_sql(records.arms[0].benchmark_run, _LEDGER),
     )
 
 
@@ -148,6 +170,7 @@ def failures_table(records: BenchmarkRecords) -> Table:
         columns=("arm", "query", "what happened", "error"),
         rows=tuple(rows[:FAILURES_SHOWN]),
         prose=True,
+        sql=run_sql(records.arms[0].benchmark_run, _FAILURES, "(query_runs.status = 'failed' or fallback)"),
     )
 
 

@@ -169,9 +169,12 @@ _REPORT = TypeAdapter(Report)
 
 
 def report_json(report: Report) -> str:
-    """Return the document as JSON, without its pictures; what is not known is left out."""
+    """Return the document as JSON on one line, without its pictures; what is not known is left out.
+
+    Indented, more than half of the file would be blanks.
+    """
     content = _REPORT.dump_python(report, mode="json", exclude_none=True)
-    return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def json_schema() -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from docmind_core.measurements.comparing_arms import TUNED, opponents_of
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import Cell, Table, figure, missing, table_row
+from docmind_core.reports.cells import Cell, Table, figure, missing, run_sql, table_row
 from docmind_core.reports.comparison_rows import (
     NO_INTERVAL,
     SINGLE_PASS,
@@ -24,6 +24,13 @@ from docmind_core.statistics.estimates import Estimate, clustered_mean
 QUALITY = "passed"
 NO_MODEL_CALL = "no model call"
 _NOT_IN_RUN = "not in this run"
+_COMPARED = (
+    "select other.arm, metric, candidate_value, baseline_value, delta, delta_low, delta_high, verdict, n "
+    "from comparisons join runs on candidate_run_id = runs.run_id join runs as other "
+    "on baseline_run_id = other.run_id and other.benchmark_run = runs.benchmark_run"
+)
+_OF_TUNED = f"runs.arm = '{TUNED}' and agent = 'all' and slice = 'all' and metric in ('billed_tokens', '{QUALITY}')"
+"""A difference of tokens is the mean of the logs of tuned's tokens over the other arm's, query by query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,7 @@ def opponents_table(records: BenchmarkRecords) -> Table | None:
             )
             for name in opponents
         ),
+        sql=run_sql(tuned.benchmark_run, _COMPARED, _OF_TUNED),
     )
 
 

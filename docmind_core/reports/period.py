@@ -35,6 +35,7 @@ from docmind_core.reports.period_tables import (
 )
 from docmind_core.reports.recommendations import NOTHING_TO_DO
 from docmind_core.reports.rendering import report_html, report_markdown
+from docmind_core.runs.recorded_run import recorded_note
 from docmind_core.settings import Settings
 from docmind_core.tables.period import PeriodStatistics, Window, read_period, read_records
 from docmind_core.tables.reading import one_version
@@ -43,6 +44,10 @@ PeriodFormat = Literal["html", "md", "json"]
 _RENDERERS = {"html": report_html, "md": report_markdown}
 
 HOURS_MAX = 24.0 * 366 * 100
+THE_GUIDE = (
+    "The grade of the guide, the Multi-Agent Performance Tuning Guide of DocMind AI, kept to the letter. Nothing is "
+    "decided by it. What is wrong with it:"
+)
 RECORDS_EXPORTED = 10_000
 """Newest agent executions in the JSON; a longer list would be a database, and there is one."""
 
@@ -93,6 +98,8 @@ def write_period_report(
         if file_format == "json":
             document = export_document(document, records, statistics.system.executions, until)
         document["open_alerts"] = [] if alerts is None else alert_rows(alerts)
+        if (note := recorded_note(settings)) is not None:
+            document["recorded_run"] = note
         text, summary = _text(document, statistics, file_format, alerts), _summary(document, statistics)
     path = _write_new(settings.reports / "periods", f"performance_metrics_{until:%Y%m%d_%H%M%S}", file_format, text)
     return PeriodReport(path=path, document=document, summary=f"{summary}\nReport: {path}")
@@ -122,8 +129,10 @@ def _report(document: Document, statistics: PeriodStatistics, alerts: AlertSecti
     grade = guide_grade_v1(execution_statistics(statistics.system))
     found = tuple(recommendation_line(one) for one in period_recommendations(statistics)) or (NOTHING_TO_DO,)
     devices = devices_table(statistics)
+    recorded = document.get("recorded_run")
+    warning = (Text(style="warning", lines=(str(recorded),)),) if recorded else ()
     parts = (
-        Section(key="verdict", blocks=(Text(style="strong", lines=(f"Guide grade: {grade}",)),)),
+        Section(key="verdict", blocks=(Text(style="strong", lines=(f"Guide grade: {grade}",)), *warning)),
         Section(key="agents", title="Agents", blocks=(agents_table(statistics), arms_table(statistics))),
         Section(key="queries", title="Queries", blocks=(queries_table(statistics),)),
         Section(key="hours", title="Hours", blocks=(hours_table(statistics),)),
@@ -131,7 +140,7 @@ def _report(document: Document, statistics: PeriodStatistics, alerts: AlertSecti
             key="grade",
             title="Guide grade",
             blocks=(
-                Text(lines=("The guide's own grade, kept to the letter. Nothing is decided by it:",)),
+                Text(lines=(THE_GUIDE,)),
                 Text(style="list", lines=KNOWN_FAULTS),
                 grade_table(grade),
                 Text(lines=(_token_sentence(document),)),
@@ -178,6 +187,8 @@ def _summary(document: Document, statistics: PeriodStatistics) -> str:
         f"Guide grade: {grade}",
         f"Mean execution {mean}, longest {longest}",
     ]
+    if (recorded := document.get("recorded_run")) is not None:
+        lines.append(str(recorded))
     if isinstance(recommendations, list):
         lines += [f"Recommendation: {text}" for text in recommendations]
     return "\n".join(lines)

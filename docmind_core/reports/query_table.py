@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from docmind_core.measurements.run_comparison import gold_of_run
 from docmind_core.query_sets.queries import Query
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import Cell, Table, figure, joined, table_row
+from docmind_core.reports.cells import Cell, Table, figure, joined, run_sql, table_row
 from docmind_core.reports.number_text import count_text
 from docmind_core.reports.run_records import ArmRun, QueryRun
 from docmind_core.reports.text_safety import one_line, shortened
@@ -37,6 +37,14 @@ group by all
 """
 
 
+_BY_QUERY = (
+    "select query_runs.query_id, runs.arm, query_runs.status, measurements.value as passed, billed_tokens, "
+    "query_runs.answer from query_runs join runs using (run_id) left join measurements on "
+    "measurements.run_id = query_runs.run_id and measurements.query_id = query_runs.query_id and "
+    "measurements.replicate = query_runs.replicate and metric = 'passed'"
+)
+
+
 def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -> Table:
     """Return a row per query and a column per arm, sorted by what `judged` made of it; at most `QUERIES_SHOWN` rows."""
     run_ids = {"run_ids": list(records.arm_names)}
@@ -64,6 +72,7 @@ def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -
             )
             for query_id in order[:QUERIES_SHOWN]
         ),
+        sql=run_sql(judged.benchmark_run, _BY_QUERY, "phase is distinct from 'warmup'"),
     )
 
 

@@ -32,6 +32,10 @@ def test_the_demo_shows_summary_sql_and_a_report_that_says_where_it_was_recorded
     monkeypatch.setenv("DOCMIND_HOME", str(home))
     assert run(["runs"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("yes")
+    assert run(["report", "--hours", "800000"]) == 0
+    assert NOTE in capsys.readouterr().out
+    (period,) = home.glob("reports/periods/*.html")
+    assert NOTE in period.read_text("utf-8")
 
 
 def test_the_demo_is_unpacked_again_and_never_into_a_home_of_yours(tmp_path, capsys):

@@ -25,6 +25,7 @@ def planted(tmp_path_factory) -> SimpleNamespace:
     """A home with a planted run, and its report as JSON."""
     settings, tables = settings_of(tmp_path_factory.mktemp("document")), planted_tables()
     tables["query_runs"][0] |= {"wall_s": None, "times_missing_because": "resumed"}
+    tables["query_runs"][1] |= {"fallback": True, "fallback_because": "planner failed"}
     plant(settings, tables)
     path = write_rendered(settings, BENCHMARK_RUN, "json")
     return SimpleNamespace(settings=settings, report=json.loads(path.read_text("utf-8")))
@@ -63,6 +64,45 @@ def test_the_sql_of_each_figure_gives_that_figure(planted):
                     assert values[arm] == pytest.approx(cell["number"]), (row["heading"], arm)
                     checked.add(row["key"])
     assert checked >= {"answered", "billed_tokens", "reduction_pct", "single_pass_ratio", "passed", "wall_p50_s"}
+
+
+def test_tables_whose_rows_are_not_one_figure_per_arm_have_one_query_that_gives_them_again(planted):
+    queries = {
+        section["key"]: block["sql"]
+        for section in planted.report["sections"]
+        for block in section["blocks"]
+        if block["kind"] == "table" and block["sql"]
+    }
+    assert queries.keys() >= {"why", "opponents", "quality", "queries", "failures", "ledger"}
+    found = {key: query_rows(Settings(home=planted.settings.home), sql) for key, sql in queries.items()}
+    assert all(rows for _, rows in found.values())
+    names, rows = found["why"]
+    billed = {(row[0], row[1]): row[names.index("billed")] for row in rows}
+    table = next(
+        block for block in planted.report["sections"][1]["blocks"] if block.get("folded") == "Figures by agent"
+    )
+    arm, shown = "", {}
+    for row in table["rows"]:
+        arm = arm if row["cells"] else row["heading"]
+        if row["cells"]:
+            shown[arm, row["heading"].replace("all agents", "all")] = row["cells"][4].get("number")
+    assert shown == pytest.approx(billed)
+
+
+def test_the_json_has_no_blanks_for_the_eye(planted):
+    text = write_rendered(planted.settings, BENCHMARK_RUN, "json").read_text("utf-8")
+    assert text.count("\n") == 1
+    assert len(text) < 0.5 * len(json.dumps(json.loads(text), ensure_ascii=False, indent=2))
+
+
+def test_a_link_to_a_folded_section_leads_inside_the_fold_so_that_a_browser_opens_it(planted):
+    page = write_rendered(planted.settings, BENCHMARK_RUN, "html").read_text("utf-8")
+    folded = [section["key"] for section in planted.report["sections"] if section["folded"]]
+    assert {"ledger", "what-ran", "definitions"} <= set(folded)
+    for key in folded:
+        before, found, _ = page.partition(f' id="{key}"')
+        assert found
+        assert before.count("<details>") == before.count("</details>") + 1, key
 
 
 def test_every_link_of_the_page_leads_to_one_place_on_it(planted):
