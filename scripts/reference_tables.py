@@ -61,7 +61,11 @@ SUITE: Mapping[str, tuple[str, str]] = {
     ),
     "warmup": ("Queries that each arm answers before those that are measured.", "warmup: 3"),
     "seed": ("Of the shuffle before `limit`, and of the sampling of the model.", "seed: 7"),
-    "engine": ("[A profile to start, or the URL of a running engine](engines.md).", "engine: http://gpu-server:8000"),
+    "engine": (
+        "[A profile to start, or the URL of a running engine](engines.md); "
+        "[of several replicas](engines.md#replicas) a list of URLs.",
+        "engine: http://gpu-server:8000",
+    ),
     "model": ("The model to ask for; by default the only one that the engine serves.", "model: my-model"),
     "api_key_env": (
         "Name of the environment variable that holds the engine's key, never the key.",

@@ -1,12 +1,22 @@
 """`docmind doctor`: is everything fit to run, and what can an engine do?"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dagster_project.cli.terminal_text import json_option, print_rows, print_table, say
 
+if TYPE_CHECKING:
+    from docmind_core.serving.connection import EngineConnection
+
+_FACTS = 3
+"""Rows of what an engine says of itself, in front of what was tried."""
+
 
 @click.command()
-@click.option("--engine", metavar="URL", help="Ask this running engine what it can do instead.")
+@click.option(
+    "--engine", metavar="URL", help="Ask this running engine what it can do instead, or its replicas: URL,URL."
+)
 @click.option("--model", metavar="NAME", help="With --engine: its model, where it serves several.")
 @click.option("--api-key-env", metavar="NAME", help="With --engine: the environment variable that holds its key.")
 @click.option(
@@ -75,7 +85,6 @@ def _examine_home(*, as_json: bool) -> None:
 def _ask_engine(engine: str, model: str | None, api_key_env: str | None, *, as_json: bool) -> None:
     from docmind_core.errors import UsageError
     from docmind_core.serving.engine import EngineRequest, is_url, prepare_engine
-    from docmind_core.serving.engine_abilities import engine_abilities
     from docmind_core.settings import load_settings
 
     if not is_url(engine):
@@ -84,21 +93,35 @@ def _ask_engine(engine: str, model: str | None, api_key_env: str | None, *, as_j
     connection = prepare_engine(request, load_settings(), lambda _: None)
     if connection is None:
         raise RuntimeError("a URL has a connection")
-    names = ["ability", "offered", "found", "unknown"]
-    facts = [
-        ("dialect", "yes", connection.dialect.name, None),
-        ("model", "yes", connection.model, None),
-        ("version", *(("yes", version) if (version := connection.engine_version) else ("no", "not said")), None),
-    ]
-    found = [
-        (row.ability, row.offered, connection.redact(row.found), row.unknown) for row in engine_abilities(connection)
-    ]
-    if as_json:
-        print_rows(names, [*facts, *found], as_json=True)
-        return
-    print_table(["ability", "offered", "found", "unknown without it"], [*facts, *found])
-    unknown = sum(row[3] is not None for row in found)
+    names, replicas = ["ability", "offered", "found", "unknown"], connection.replicas
+    if not as_json:
+        for replica in replicas:
+            _say_abilities(replica)
+    elif len(replicas) == 1:
+        print_rows(names, _abilities(connection), as_json=True)
+    else:
+        rows = [(replica.base_url, *row) for replica in replicas for row in _abilities(replica)]
+        print_rows(["url", *names], rows, as_json=True)
+
+
+def _say_abilities(connection: "EngineConnection") -> None:
+    rows = _abilities(connection)
+    print_table(["ability", "offered", "found", "unknown without it"], rows)
+    tried = rows[_FACTS:]
+    unknown = sum(row[3] is not None for row in tried)
     say(
         f"{connection.base_url} can be used"
-        + (f"; {unknown} of {len(found)} abilities leave something unknown" * bool(unknown))
+        + (f"; {unknown} of {len(tried)} abilities leave something unknown" * bool(unknown))
     )
+
+
+def _abilities(connection: "EngineConnection") -> list[tuple[str, str, str, str | None]]:
+    from docmind_core.serving.engine_abilities import engine_abilities
+
+    version, redact = connection.engine_version, connection.redact
+    return [
+        ("dialect", "yes", connection.dialect.name, None),
+        ("model", "yes", connection.model, None),
+        ("version", *(("yes", version) if version else ("no", "not said")), None),
+        *((row.ability, row.offered, redact(row.found), row.unknown) for row in engine_abilities(connection)),
+    ]

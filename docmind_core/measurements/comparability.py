@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.measurements.arm_values import ArmValues
+from docmind_core.runs.run_differences import UNSAID
 from docmind_core.tables.reading import query_segments
 
 MUST_BE_EQUAL = (
@@ -102,10 +103,13 @@ def _different_conditions(
     candidate: Mapping[str, object], baseline: Mapping[str, object]
 ) -> list[tuple[str, object, object]]:
     ours, theirs = (json.loads(str(run.get("conditions") or "{}")) for run in (candidate, baseline))
+    if not ours or not theirs:
+        return []
+    ours, theirs = {**UNSAID, **ours}, {**UNSAID, **theirs}
     return [
         (name, ours.get(name), theirs.get(name))
         for name in sorted({*ours, *theirs} - OF_THE_ARM)
-        if ours and theirs and ours.get(name) != theirs.get(name)
+        if ours.get(name) != theirs.get(name)
     ]
 
 

@@ -232,15 +232,20 @@ def _prefilling(run: _Run, draft: LimitResult) -> LimitResult:
 
 
 def growth(counters: Sequence[Mapping[str, object]], name: str) -> float | None:
-    """Return by how much an engine's counter grew in the measured blocks of all sessions.
+    """Return by how much an engine's counter grew in the measured blocks of all sessions, those of replicas added up.
 
-    None when it was not offered, and when a block lacks one of its two readings, as after the engine's death.
+    None when a session does not offer it, and when a block lacks one of its two readings, as after the engine's death.
     """
     read: dict[tuple[object, object], dict[str, float]] = {}
     for row in counters:
         if row.get("block") != WARM_UP_BLOCK and row["counter"] == name and (value := number(row["value"])) is not None:
             read.setdefault((row["engine_session"], row.get("block")), {})[str(row["moment"])] = value
-    if not read or any(moments.keys() != {"before", "after"} for moments in read.values()):
+    measured = {row["engine_session"] for row in counters if row.get("block") != WARM_UP_BLOCK}
+    if (
+        not read
+        or measured != {session for session, _ in read}
+        or any(moments.keys() != {"before", "after"} for moments in read.values())
+    ):
         return None
     return sum(moments["after"] - moments["before"] for moments in read.values())
 

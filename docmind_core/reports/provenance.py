@@ -35,8 +35,11 @@ def _commit(arm: ArmRun) -> str:
 
 def _engine(arm: ArmRun) -> str:
     engine = parse_object(arm.manifest).get("engine")
-    profile = engine.get("profile") if isinstance(engine, dict) else None
+    said = engine if isinstance(engine, dict) else {}
+    profile, replicas = said.get("profile"), said.get("replicas")
     by_whom = {True: "started by this project", False: "run by someone else", None: UNKNOWN}[arm.engine_managed]
+    if isinstance(replicas, list):
+        return f"{by_whom}, {len(replicas)} replicas"
     return f"{by_whom}, profile {profile}" if profile else by_whom
 
 

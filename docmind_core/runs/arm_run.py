@@ -11,7 +11,7 @@ from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
-from docmind_core.runs.query_tools import Completes
+from docmind_core.runs.query_tools import Completes, EngineBinding
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.serving.places import IN_FLIGHT_MAX
 from docmind_core.suites.plain_values import places_at_first
@@ -132,7 +132,9 @@ async def run_queries(
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
-    engine = replace(setting.engine, client=_CountedCalls(client=setting.engine.client, tally=tally))
+
+    def counted(engine: EngineBinding) -> EngineBinding:
+        return replace(engine, client=_CountedCalls(client=engine.client, tally=tally))
 
     def ended(row: Row) -> None:
         after_query()
@@ -141,7 +143,7 @@ async def run_queries(
 
     with tally.working():
         async with _reporting_regularly(tally, observer):
-            await _answer_all(replace(setting, engine=engine), todo, earlier, ended)
+            await _answer_all(setting.bound(counted), todo, earlier, ended)
 
 
 async def warm_up(setting: ArmSetting, queries: Sequence[AskedQuery], replicate: int, earlier: EarlierQueries) -> None:
@@ -169,7 +171,8 @@ async def _answer_all(
         query, replicate = next(waiting, (None, 0))
         if query is None:
             return False
-        row, _ = await run_query(setting, query, replicate, earlier.get((query.query_id, replicate)))
+        with setting.at_one_replica() as placed:
+            row, _ = await run_query(placed, query, replicate, earlier.get((query.query_id, replicate)))
         ended(row)
         return True
 
@@ -179,7 +182,8 @@ async def _answer_all(
             async with setting.gate or nullcontext():
                 is_left = await answer_next()
 
-    at_once = IN_FLIGHT_MAX if setting.gate else places_at_first(setting.suite.concurrency)
+    most = IN_FLIGHT_MAX * max(1, len(setting.replicas))
+    at_once = most if setting.gate else places_at_first(setting.suite.concurrency)
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(at_once, len(todo))):

@@ -1,30 +1,31 @@
 """An arm's share of one block: warm up, empty the prefix cache, and answer between two readings of the counters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from docmind_core.errors import EngineUnreachable
-from docmind_core.runs.arm_run import open_tally, run_queries, unanswered, warm_up
-from docmind_core.runs.bench import Bench, OpenArm, arm_setting
+from docmind_core.runs.arm_run import EarlierQueries, open_tally, run_queries, unanswered, warm_up
+from docmind_core.runs.bench import Bench, OpenArm, adaptive_limit, arm_setting
 from docmind_core.runs.blocks import Share, look_sizes
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.earlier_process import read_earlier
-from docmind_core.runs.engine_readings import UNKNOWN_SESSION, book_counters, in_session_of
+from docmind_core.runs.engine_readings import Readings, book_counters, following, read_replicas
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.manifest import run_facts
+from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
 from docmind_core.runs.system_calls import SystemDesk
-from docmind_core.serving.chat_client import ChatClient
-from docmind_core.serving.counters import CounterSnapshot, read_settled_counters
-from docmind_core.serving.places import AdaptiveLimit, adapting
+from docmind_core.serving.counters import read_settled_counters
+from docmind_core.serving.places import adapting
 from docmind_core.serving.prefix_cache import reset_prefix_cache
-from docmind_core.suites.plain_values import AUTO, AUTO_FIRST
+from docmind_core.serving.replicas import ReplicaClients
+from docmind_core.suites.plain_values import AUTO
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 
 PAUSE_S = 0.02
@@ -32,41 +33,42 @@ PAUSE_S = 0.02
 it; the two are compared all the same."""
 
 
-async def run_share(bench: Bench, client: ChatClient, arm: str, block: int, caches: ArmCaches | None) -> None:
+async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int, caches: ArmCaches | None) -> None:
     """Answer what is left of an arm's share of a block; its rows are in the journal then.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     journal, connection, run_id = bench.journal, bench.inputs.connection, bench.run_id(arm)
-    before = bench.last_reading or await read_settled_counters(connection)
-    session = before.engine_session if before else UNKNOWN_SESSION
-    opened = _open(bench, client, arm, session, caches)
+    before = bench.last_reading or await read_replicas(replicas, read_settled_counters)
+    sessions = [reading.session for reading in before]
+    opened = _open(bench, replicas, arm, sessions[0], caches)
     setting = replace(
-        opened.setting,
+        opened.setting.bound(lambda engine: replace(engine, session=sessions[engine.replica])),
         block=block,
         caches=caches,
-        engine=replace(opened.setting.engine, session=session),
         budgets=_budgets(bench, opened.setting.arm.spends_as),
     )
     share = bench.shares[block - 1]
     todo = unanswered(journal, run_id, bench.asked(share.queries), share.replicates)
     async with AsyncExitStack() as at_work:
         if bench.inputs.suite.concurrency == AUTO:
-            limit = bench.limits.setdefault(arm, AdaptiveLimit(limit=AUTO_FIRST))
-            gate = await at_work.enter_async_context(adapting(connection, limit, client.slots))
+            limit = bench.limits.setdefault(arm, adaptive_limit(bench))
+            gate = await at_work.enter_async_context(adapting(connection, limit, replicas.slots))
             setting = replace(setting, gate=gate)
         if todo:
-            setting = replace(setting, graph=await at_work.enter_async_context(_graph_at_work(bench, client, setting)))
-            before = await _warmed_up(bench, client, opened, setting, before)
-        was_reset = await reset_prefix_cache(connection)
-        journal.begin_block(run_id, block, session, was_reset=was_reset)
-        book_counters(journal, run_id, block, "before", before, requests_sent=client.requests_sent)
-        with sampled_devices(journal, run_id, connection, bench.clock, lambda: client.slots.limit) as keep_samples:
+            setting = replace(setting, graph=await at_work.enter_async_context(_graph_at_work(bench, setting)))
+            before = await _warmed_up(bench, replicas, opened, setting, before)
+        for session, replica in zip(sessions, connection.replicas, strict=True):
+            journal.begin_block(run_id, block, session, was_reset=await reset_prefix_cache(replica))
+        book_counters(journal, run_id, block, "before", before)
+        with sampled_devices(journal, run_id, connection, bench.clock, lambda: replicas.slots.limit) as keep_samples:
             work = _answer(bench, opened, setting, share, keep_samples)
             work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
-            bench.last_reading = await _with_last_reading(work, bench, client, (run_id, block), before)
-    journal.end_block(run_id, block, session)
+            after = await _with_last_reading(work, bench, replicas, (run_id, block), before)
+    bench.last_reading = after if all(reading.snapshot for reading in after) else ()
+    for session in sessions:
+        journal.end_block(run_id, block, session)
 
 
 async def _answer(
@@ -88,7 +90,7 @@ async def _answer(
 
 
 @asynccontextmanager
-async def _graph_at_work(bench: Bench, client: ChatClient, setting: ArmSetting) -> AsyncIterator[Any]:
+async def _graph_at_work(bench: Bench, setting: ArmSetting) -> AsyncIterator[Any]:
     """Yield what is invoked for each query: a compiled graph, or a system of the user, started and ended in here."""
     name, suite = setting.arm.name, bench.inputs.suite
     if (spec := suite.system(name)) is None:
@@ -99,7 +101,7 @@ async def _graph_at_work(bench: Bench, client: ChatClient, setting: ArmSetting) 
     )
     place = system_place(bench.settings, suite, setting.run_id)
     assert bench.proxy is not None
-    async with system_at_work(desk, bench.proxy, bench.index, client.engine_gone, place=place) as graph:
+    async with system_at_work(desk, bench.proxy, bench.index, place=place) as graph:
         yield graph
 
 
@@ -111,29 +113,28 @@ async def _then(work: Awaitable[None], end: Callable[[], Awaitable[None]]) -> No
 
 
 async def _with_last_reading(
-    work: Awaitable[None], bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
-) -> CounterSnapshot | None:
+    work: Awaitable[None], bench: Bench, replicas: ReplicaClients, place: tuple[str, int], before: Readings
+) -> Readings:
     """Do `work`, then read and book the counters, also when a person stops it: the engine is stopped next."""
     try:
         await work
     except asyncio.CancelledError:
         with suppress(EngineUnreachable):
-            await _book_after(bench, client, place, before)
+            await _book_after(bench, replicas, place, before)
         raise
-    return await _book_after(bench, client, place, before)
+    return await _book_after(bench, replicas, place, before)
 
 
-async def _book_after(
-    bench: Bench, client: ChatClient, place: tuple[str, int], before: CounterSnapshot | None
-) -> CounterSnapshot | None:
+async def _book_after(bench: Bench, replicas: ReplicaClients, place: tuple[str, int], before: Readings) -> Readings:
     # Whether a balancer answers at the URL is checked once for each arm, after its last block.
     quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.shares) else {}
-    after = in_session_of(before, await read_settled_counters(bench.inputs.connection, **quick))
-    book_counters(bench.journal, *place, "after", after, requests_sent=client.requests_sent)
+    after = following(before, await read_replicas(replicas, partial(read_settled_counters, **quick)))
+    urls = {reading.url for reading in before}
+    book_counters(bench.journal, *place, "after", (reading for reading in after if reading.url in urls))
     return after
 
 
-def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmCaches | None) -> OpenArm:
+def _open(bench: Bench, replicas: ReplicaClients, arm: str, session: str, caches: ArmCaches | None) -> OpenArm:
     journal, run_id, again = bench.journal, bench.run_id(arm), arm in bench.open_arms
     facts = run_facts(bench.inputs, arm, engine_session=session)
     facts |= {"expected_queries": bench.expected, "cache_state": _cache_state(journal, run_id, caches)}
@@ -141,36 +142,52 @@ def _open(bench: Bench, client: ChatClient, arm: str, session: str, caches: ArmC
         tally = open_tally(journal, run_id, arm, bench.expected)
         tally.by_query = bench.inputs.suite.system(arm) is not None
         earlier = read_earlier(journal, run_id)
-        bench.open_arms[arm] = OpenArm(setting=arm_setting(bench, arm, client), tally=tally, earlier=earlier)
+        bench.open_arms[arm] = OpenArm(setting=arm_setting(bench, arm, replicas), tally=tally, earlier=earlier)
         bench.observer.arm_started(arm, done=tally.done_before, total=tally.total)
     journal.start_arm(run_id, bench.clock.now(), facts, again=again)
     return bench.open_arms[arm]
 
 
 async def _warmed_up(
-    bench: Bench, client: ChatClient, opened: OpenArm, setting: ArmSetting, before: CounterSnapshot | None
-) -> CounterSnapshot | None:
-    """Warm an arm up once per engine session; return the reading of the counters that is the latest then.
+    bench: Bench, replicas: ReplicaClients, opened: OpenArm, setting: ArmSetting, before: Readings
+) -> Readings:
+    """Warm an arm up once per engine session; return the readings of the counters that are the latest then.
 
     Another engine is cold again, so that its warm-up runs again, with rows of its own; what an ended process left
     unfinished on the same engine is finished.
     """
-    journal, run_id, session = bench.journal, setting.run_id, setting.engine.session or UNKNOWN_SESSION
-    queries, sessions = bench.asked(bench.plan.warm_up), journal.warm_ups(run_id)
-    if not queries or sessions.get(session):
+    journal, run_id = bench.journal, setting.run_id
+    queries, ended = bench.asked(bench.plan.warm_up), journal.warm_ups(run_id)
+    cold = tuple(reading for reading in before if not ended.get(reading.session))
+    if not queries or not cold:
         return before
-    journal.begin_block(run_id, WARM_UP_BLOCK, session, was_reset=False)
-    book_counters(journal, run_id, WARM_UP_BLOCK, "before", before, requests_sent=client.requests_sent)
-    replicate = -1 - [*sessions, session].index(session)
-    work = warm_up(setting, queries, replicate, opened.earlier)
+    for reading in cold:
+        journal.begin_block(run_id, WARM_UP_BLOCK, reading.session, was_reset=False)
+    book_counters(journal, run_id, WARM_UP_BLOCK, "before", cold)
+    work = _warm_up_at(setting, {reading.session for reading in cold}, queries, opened.earlier)
+    after = await _with_last_reading(work, bench, replicas, (run_id, WARM_UP_BLOCK), cold)
     if isinstance(setting.graph, SystemGraph):
-        setting.graph.desk.replicate = replicate
-        work = _then(work, partial(setting.graph.desk.quiet, SETTLE_S))
-    after = await _with_last_reading(work, bench, client, (run_id, WARM_UP_BLOCK), before)
-    if isinstance(setting.graph, SystemGraph):
-        setting.graph.desk.replicate = 0
-    journal.end_block(run_id, WARM_UP_BLOCK, session)
+        setting.graph.desk.replicate, setting.graph.desk.engine = 0, setting.engine
+    for reading in cold:
+        journal.end_block(run_id, WARM_UP_BLOCK, reading.session)
     return after
+
+
+async def _warm_up_at(
+    setting: ArmSetting, sessions: Set[str], queries: Sequence[AskedQuery], earlier: EarlierQueries
+) -> None:
+    """Warm up the replicas of these sessions, one after the other."""
+    begun = list(setting.journal.warm_ups(setting.run_id))
+    for placed in setting.at_each_replica():
+        session = placed.engine.session
+        if session is None or session not in sessions:
+            continue
+        replicate = -1 - begun.index(session)
+        work = warm_up(placed, queries, replicate, earlier)
+        if isinstance(placed.graph, SystemGraph):
+            placed.graph.desk.replicate, placed.graph.desk.engine = replicate, placed.engine
+            work = _then(work, partial(placed.graph.desk.quiet, SETTLE_S))
+        await work
 
 
 def _budgets(bench: Bench, arm: str) -> dict[tuple[str, int], int | None]:

@@ -13,19 +13,20 @@ from docmind_core.runs.arm_run import ArmTally, EarlierQueries
 from docmind_core.runs.arm_switches import context_window
 from docmind_core.runs.blocks import Looks, QueryPlan, Share, plan_queries, plan_shares
 from docmind_core.runs.clock import ClockAnchor, read_anchor
+from docmind_core.runs.engine_readings import Readings
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.progress import RunObserver
 from docmind_core.runs.query_row import AskedQuery, asked_query
-from docmind_core.runs.query_run import ArmSetting
+from docmind_core.runs.query_run import ArmSetting, Replica
 from docmind_core.runs.query_tools import EngineBinding
 from docmind_core.runs.suite_arms import suite_arm
-from docmind_core.serving.chat_client import ChatClient
-from docmind_core.serving.counters import CounterSnapshot
-from docmind_core.serving.places import AdaptiveLimit
+from docmind_core.serving.places import IN_FLIGHT_MAX, AdaptiveLimit
 from docmind_core.serving.recording_proxy import RecordingProxy
+from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.settings import Settings
+from docmind_core.suites.plain_values import AUTO_FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Bench:
     """Through which systems of the user reach the engine; None in a suite without."""
     limits: dict[str, AdaptiveLimit] = field(default_factory=dict)
     """By arm, how many calls its engine can use, where the suite says `concurrency: auto`."""
-    last_reading: CounterSnapshot | None = None
+    last_reading: Readings = ()
     """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
 
     @cached_property
@@ -102,21 +103,33 @@ class Bench:
         return evidence_recall(query.evidence, passages) if query.evidence and not query.expected_abstain else None
 
 
-def arm_setting(bench: Bench, arm_name: str, client: ChatClient) -> ArmSetting:
-    """Return what all queries of an arm share, whose calls `client` makes."""
+def adaptive_limit(bench: Bench) -> AdaptiveLimit:
+    """Return how many calls an arm begins with where the suite says `concurrency: auto`, and may come to."""
+    replicas = len(bench.inputs.connection.replicas)
+    return AdaptiveLimit(limit=AUTO_FIRST, most=IN_FLIGHT_MAX * replicas, replicas=replicas)
+
+
+def arm_setting(bench: Bench, arm_name: str, replicas: ReplicaClients) -> ArmSetting:
+    """Return what all queries of an arm share, whose calls the clients of `replicas` make."""
     arm, inputs = suite_arm(bench.inputs.suite, arm_name), bench.inputs
+    engines = [
+        EngineBinding(
+            client=client,
+            model=inputs.connection.model,
+            session=None,
+            cached_unsaid=inputs.connection.dialect.cached_unsaid,
+            replica=number,
+            gone=client.engine_gone,
+        )
+        for number, client in enumerate(replicas.clients)
+    ]
     return ArmSetting(
         run_id=bench.run_id(arm_name),
         arm=arm,
         graph=arm.build(),
         suite=inputs.suite,
-        engine=EngineBinding(
-            client=client,
-            model=inputs.connection.model,
-            session=None,
-            cached_unsaid=inputs.connection.dialect.cached_unsaid,
-        ),
-        engine_gone=client.engine_gone,
+        engine=engines[0],
+        replicas=tuple(Replica(engine=engine) for engine in engines if len(engines) > 1),
         window=inputs.connection.max_model_len,
         counts=bench.counts,
         context_window=context_window(inputs, arm_name, bench.counts),

@@ -37,11 +37,11 @@ from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
 from docmind_core.runs.suite_arms import admit_engine, suite_arm
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
-from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.places import refuse_without_gauges
 from docmind_core.serving.profile_files import profile_hashes
 from docmind_core.serving.recording_proxy import RecordingProxy
+from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings, turn_telemetry_off
 from docmind_core.suites.plain_values import AUTO, places_at_first
@@ -177,13 +177,13 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
         await refuse_without_gauges(bench.inputs.connection)
     with short_collections(), measured_loop():
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(
-                ChatClient(bench.inputs.connection, in_flight=places_at_first(bench.inputs.suite.concurrency))
+            replicas = await stack.enter_async_context(
+                ReplicaClients(bench.inputs.connection, in_flight=places_at_first(bench.inputs.suite.concurrency))
             )
             if bench.inputs.suite.systems:
-                bench.proxy = await stack.enter_async_context(RecordingProxy(client))
+                bench.proxy = await stack.enter_async_context(RecordingProxy(*replicas.clients))
                 await _probe(bench, [] if any(map(bench.has_begun, arms)) else arms)
-            await _run_blocks(bench, client, arms)
+            await _run_blocks(bench, replicas, arms)
     if notice := clock_notice(bench.clock.jumped_s()):
         bench.observer.announce(notice)
 
@@ -199,30 +199,30 @@ async def _probe(bench: Bench, arms: Sequence[str]) -> None:
     if bench.proxy is not None and any(bench.inputs.suite.system(arm) for arm in unseen):
         probing = Probing(settings=bench.settings, inputs=bench.inputs, index=bench.index)
         await refuse_unseen_systems(probing, bench.proxy, unseen, bench.observer.announce)
-        bench.last_reading = None
+        bench.last_reading = ()
 
 
-async def _run_blocks(bench: Bench, client: ChatClient, arms: list[str]) -> None:
+async def _run_blocks(bench: Bench, replicas: ReplicaClients, arms: list[str]) -> None:
     suite, last = bench.inputs.suite, len(bench.shares)
     for block in range(1, last + 1):
         # The turns of all arms, also of those that had ended: a resumption must not change who follows whom.
         for arm in turns(suite.arms, block):
             if arm in arms:
-                await _work_on(bench, client, arm, block)
+                await _work_on(bench, replicas, arm, block)
                 if block == last:
                     _end_arm(bench, arm)
 
 
-async def _work_on(bench: Bench, client: ChatClient, arm: str, block: int) -> None:
+async def _work_on(bench: Bench, replicas: ReplicaClients, arm: str, block: int) -> None:
     if block not in bench.journal.ended_blocks(bench.run_id(arm)):
         await _probe(bench, [arm])
         with result_caches(bench.inputs, arm, bench.settings.caches_database) as caches:
-            await run_share(bench, client, arm, block, caches)
+            await run_share(bench, replicas, arm, block, caches)
 
 
 def _end_arm(bench: Bench, arm: str) -> None:
     run_id, journal = bench.run_id(arm), bench.journal
-    bench.last_reading = None  # writing the tables takes a while, in which others may use a shared engine
+    bench.last_reading = ()  # writing the tables takes a while, in which others may use a shared engine
     asked, because = bench.decided.get(arm, (None, None))
     expected = bench.expected if asked is None else asked * bench.inputs.suite.replicates
     journal.end_arm(run_id, bench.clock.now(), {"expected_queries": expected, "stopped_because": because})

@@ -110,12 +110,14 @@ def _identity(inputs: RunInputs, arm: str) -> Row:
 
 
 def _manifest(inputs: RunInputs) -> Row:
+    replicas = inputs.connection.replicas
     return {
         "suite": inputs.suite.model_dump(mode="json"),
         **({"query_sets": dict(inputs.query_set.parts)} if inputs.query_set.parts else {}),
         "query_set_notes": list(inputs.query_set.notices),
         "engine": {
             "url": inputs.connection.base_url,
+            **({"replicas": [each.base_url for each in replicas]} if len(replicas) > 1 else {}),
             "profile": inputs.connection.profile,
             "plumbing": inputs.connection.plumbing,
             "dialect": inputs.connection.dialect.name,
@@ -153,6 +155,7 @@ def run_conditions(inputs: RunInputs, arm: str) -> Row:
         "corpus_hash": inputs.query_set.corpus_hash,
         "index_hash": inputs.index_hash,
         **{name: getattr(engine, name) for name in ENGINE_CONDITIONS},
+        **({"engine_replicas": len(engine.replicas)} if len(engine.replicas) > 1 else {}),
         "dialect": engine.dialect.name,
         "choices": engine.dialect.choices,
         "hardware_fingerprint": hardware_fingerprint(),

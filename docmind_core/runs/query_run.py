@@ -1,7 +1,8 @@
 """One query of one arm, from the question to its finished transaction in the journal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import monotonic_ns
 from typing import Any
@@ -10,7 +11,7 @@ from docmind_core.agents.arms import Arm, answer_question
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_window import ContextWindow, CountsTokens
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
-from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, EngineUnreachable, RunError, StoreError
+from docmind_core.errors import AgentTimeout, CallTimeout, EngineError, RunError, StoreError
 from docmind_core.retrieval.search import RANKED_DOCUMENTS, deeper_hits
 from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
@@ -29,6 +30,31 @@ from docmind_core.suites.suite import Suite
 from docmind_core.telemetry.loop_lag import Deadline
 
 
+@dataclass(slots=True, kw_only=True)
+class Replica:
+    """One of the engines that serve the same, and how many queries it was given."""
+
+    engine: EngineBinding
+    under_way: int = 0
+    given: int = 0
+
+
+@contextmanager
+def least_busy(replicas: Sequence[Replica]) -> Iterator[EngineBinding]:
+    """Yield the replica with the fewest queries under way, of those the one that was given the fewest so far.
+
+    All calls of a query go there, so that its prefix cache helps. A slow replica is given less: were queries spread by
+    their ids, all that are under way would soon wait for it.
+    """
+    chosen = min(replicas, key=lambda replica: (replica.under_way, replica.given))
+    chosen.under_way += 1
+    chosen.given += 1
+    try:
+        yield chosen.engine
+    finally:
+        chosen.under_way -= 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSetting:
     """What all queries of one arm share."""
@@ -38,8 +64,8 @@ class ArmSetting:
     graph: Any
     suite: Suite
     engine: EngineBinding
-    engine_gone: Callable[[Exception], Awaitable[EngineUnreachable | None]]
-    """Asked about each error that the engine may have caused: what ends the run, or None while the engine answers."""
+    replicas: tuple[Replica, ...] = ()
+    """Of which one answers each query, where the engine has several; `engine` is the first of them then."""
     window: int | None
     """Context window of the engine, tokens."""
     gate: Places | None = None
@@ -58,6 +84,24 @@ class ArmSetting:
     index: Searches
     journal: Journal
     clock: ClockAnchor
+
+    def bound(self, bind: Callable[[EngineBinding], EngineBinding]) -> "ArmSetting":
+        """Return it with another binding to the engine, and to each of its replicas."""
+        replicas = tuple(Replica(engine=bind(replica.engine)) for replica in self.replicas)
+        return replace(self, engine=bind(self.engine), replicas=replicas)
+
+    def at_each_replica(self) -> "list[ArmSetting]":
+        """Return what asks one replica alone, for each of them."""
+        return [replace(self, engine=one.engine, replicas=()) for one in self.replicas] or [self]
+
+    @contextmanager
+    def at_one_replica(self) -> "Iterator[ArmSetting]":
+        """Yield what asks the replica that answers the next query."""
+        if not self.replicas:
+            yield self
+            return
+        with least_busy(self.replicas) as engine:
+            yield replace(self, engine=engine, replicas=())
 
 
 async def run_query(
@@ -80,7 +124,7 @@ async def run_query(
     try:
         answer, error = await _answer(setting, query, tools)
         ended_ns = monotonic_ns()
-        if isinstance(error, EngineError | AgentTimeout) and (gone := await setting.engine_gone(error)) is not None:
+        if isinstance(error, EngineError | AgentTimeout) and (gone := await setting.engine.gone(error)) is not None:
             setting.journal.forget_failed(key)
             raise gone
         await tools.late.settle(setting.suite.deadline_s - (monotonic_ns() - started_ns) / NS_PER_S)

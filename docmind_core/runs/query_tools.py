@@ -15,7 +15,7 @@ from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.vote_record import VoteRecord
-from docmind_core.errors import AgentTimeout, CallTimeout, RunError
+from docmind_core.errors import AgentTimeout, CallTimeout, EngineUnreachable, RunError
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, RANKED_DOCUMENTS, Hit, Search
 from docmind_core.runs.call_booking import CallBook, CallOrigin
@@ -43,15 +43,23 @@ class Completes(Protocol):
         ...
 
 
+async def _never_gone(error: Exception) -> EngineUnreachable | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineBinding:
-    """The engine as one arm sees it."""
+    """The engine as one arm sees it, or one of its replicas."""
 
     client: Completes
     model: str
     session: str | None
     cached_unsaid: str = "flag_off"
     """Why a usage without cached tokens lacks them."""
+    replica: int = 0
+    """Which of them, in the order of their URLs."""
+    gone: Callable[[Exception], Awaitable[EngineUnreachable | None]] = _never_gone
+    """Asked about each error that it may have caused: what ends the run, or None while the engine answers."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,6 +9,8 @@ ORIGINS = ("git_sha", "git_dirty", "engine_version", "engine_session", "dagster_
 OF_THE_RUN_ITSELF = frozenset({"engine_session", "dagster_run_id", "started_at"})
 CONDITIONS = "conditions"
 """The field that differs where one run was written before conditions were."""
+UNSAID: Mapping[str, object] = {"engine_replicas": 1}
+"""Conditions that are only recorded where they are something else."""
 _UNKNOWN = object()
 GIT_SHA = 40
 """Characters of the name of a commit, and of the shortest values that are cut."""
@@ -41,7 +43,7 @@ def condition_differences(baseline: Mapping[str, object], candidate: Mapping[str
         known, unknown = "recorded", None
         values = (known, unknown) if theirs else (unknown, known)
         return (Difference(field=CONDITIONS, baseline=values[0], candidate=values[1]),)
-    return tuple(_differences(theirs, ours))
+    return tuple(_differences({**UNSAID, **theirs}, {**UNSAID, **ours}))
 
 
 def origin_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:

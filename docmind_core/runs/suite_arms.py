@@ -68,17 +68,19 @@ def admit_engine(
     asking = [arm.name for arm in arms if not arm.of_user and asks_for_forms(arm, suite.level)]
     if connection.managed or not asking:
         return connection
-    found = probe_structured_output(connection)
-    if found.schema.honoured is False:
-        raise UsageError(_refusal(suite, connection, asking, found.schema.text, found.schema.example))
-    if found.schema.honoured is None:
-        announce(f"structured output at {connection.base_url}: {found.schema.text}; the arms that need it are run")
-    admitted = with_choices_it_honours(connection, found)
-    if admitted is not connection:
-        announce(
-            f"the engine at {connection.base_url} ignores structured_outputs; choices are asked for as a JSON schema"
-        )
-    return admitted
+    for replica in connection.replicas:
+        found = probe_structured_output(replica)
+        if found.schema.honoured is False:
+            raise UsageError(_refusal(suite, replica, asking, found.schema.text, found.schema.example))
+        if found.schema.honoured is None:
+            announce(f"structured output at {replica.base_url}: {found.schema.text}; the arms that need it are run")
+        admitted = with_choices_it_honours(connection, found)
+        if admitted is not connection:
+            announce(
+                f"the engine at {replica.base_url} ignores structured_outputs; choices are asked for as a JSON schema"
+            )
+        connection = admitted
+    return connection
 
 
 def _refusal(suite: Suite, connection: EngineConnection, asking: Sequence[str], said: str, example: str | None) -> str:

@@ -1,13 +1,12 @@
 """An arm that is a system of the user: put to work for a share of the queries, asked, and ended."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AgentContext, ArmAnswer
-from docmind_core.errors import EngineUnreachable
 from docmind_core.retrieval.index import RetrievalIndex
 from docmind_core.retrieval.search import Chunk, Hit, candidate_ranking
 from docmind_core.runs.query_tools import RecordingTools
@@ -23,7 +22,6 @@ from docmind_core.systems.url import UrlSystem
 
 SETTLE_S = 30.0
 """How long to wait for calls in flight once every query is answered: the cost of a call cut off is unknown."""
-EngineGone = Callable[[Exception], Awaitable[EngineUnreachable | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,6 @@ class SystemGraph:
     run_token: str
     model: str
     index: RetrievalIndex
-    engine_gone: EngineGone
 
     async def ainvoke(self, question: str, _config: object, *, context: AgentContext) -> dict[str, ArmAnswer]:
         """Ask the system one question; its calls are booked while it works, and after that as late.
@@ -77,7 +74,7 @@ class SystemGraph:
             called.end()
             if called.failed is not None:
                 raise called.failed
-            if called.lost is not None and (gone := await self.engine_gone(called.lost)) is not None:
+            if called.lost is not None and (gone := await called.engine.gone(called.lost)) is not None:
                 raise gone
         index = self.index.of_query(tools.trace.key.query_id)
         read = hits_of(answer.sources or (), index.chunks, index.prefix)
@@ -112,7 +109,6 @@ async def system_at_work(
     desk: SystemDesk,
     proxy: RecordingProxy,
     index: RetrievalIndex,
-    engine_gone: EngineGone,
     *,
     place: SystemPlace,
 ) -> AsyncIterator[SystemGraph]:
@@ -125,7 +121,6 @@ async def system_at_work(
             run_token=run_token,
             model=desk.engine.model,
             index=index,
-            engine_gone=engine_gone,
         )
 
 

@@ -90,7 +90,8 @@ class CalledFor:
         else:
             retried = _RetriedBook(book=self._book(request), digest=digest, failed=self._failed)
         retried.attempts += 1
-        return OpenCall(book=retried, attempt=retried.attempts, report=self._report)
+        replica = self.engine.replica
+        return OpenCall(book=retried, attempt=retried.attempts, report=self._report, replica=replica)
 
     def _replayed(self, row: Row) -> Replay:
         assert self.tools is not None
@@ -186,7 +187,7 @@ class SystemDesk:
             journal=self.journal,
             trace=tools.trace,
             clock=self.clock,
-            engine=self.engine,
+            engine=tools.engine,
             tools=tools,
             context=context,
         )

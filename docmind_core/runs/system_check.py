@@ -12,9 +12,9 @@ from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.system_probe import ProbedSystem, Probing, probe_system
-from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.recording_proxy import RecordingProxy
+from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.settings import Settings
 from docmind_core.suites.plain_values import places_at_first
 from docmind_core.suites.suite import Suite
@@ -68,7 +68,7 @@ def check_systems(settings: Settings, suite: Suite, announce: Callable[[str], No
 async def _probed(probing: Probing) -> tuple[ProbedSystem, ...]:
     suite = probing.inputs.suite
     async with (
-        ChatClient(probing.inputs.connection, in_flight=places_at_first(suite.concurrency)) as client,
-        RecordingProxy(client) as proxy,
+        ReplicaClients(probing.inputs.connection, in_flight=places_at_first(suite.concurrency)) as replicas,
+        RecordingProxy(*replicas.clients) as proxy,
     ):
         return tuple([await probe_system(probing, proxy, name) for name in suite.systems])

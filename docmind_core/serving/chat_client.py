@@ -71,15 +71,15 @@ class ChatClient:
         self,
         connection: EngineConnection,
         *,
-        in_flight: int,
+        in_flight: int | Places,
         call_timeout_s: float = 600.0,
         retry: RetryPolicy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.connection = connection
-        self.slots = Places(in_flight)
-        """Places among the calls in flight."""
+        self.slots = Places(in_flight) if isinstance(in_flight, int) else in_flight
+        """Places among the calls in flight, which clients of other replicas may share."""
         self.call_timeout_s = call_timeout_s
         self._retry = retry or RetryPolicy()
         self._sleep = sleep

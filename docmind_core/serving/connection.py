@@ -1,7 +1,7 @@
 """How to reach an engine, and what is known about it."""
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,16 @@ class EngineConnection:
     """What may be asked of it beyond the OpenAI API, and how."""
     log: Path | None = None
     """Where a managed engine writes what it does."""
+    further_urls: tuple[str, ...] = ()
+    """Of the other replicas, where several engines serve the same; written as `base_url` is."""
+
+    @property
+    def replicas(self) -> "tuple[EngineConnection, ...]":
+        """One connection for each replica, in the order of their URLs; of a single engine, the connection itself."""
+        if not self.further_urls:
+            return (self,)
+        urls = (self.base_url, *self.further_urls)
+        return tuple(replace(self, base_url=url, further_urls=()) for url in urls)
 
     @property
     def headers(self) -> dict[str, str]:

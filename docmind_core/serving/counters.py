@@ -90,7 +90,7 @@ async def _of_one_engine(
     if count == 1:
         return settled
     # No start time names the session: the next reading may be of the other one.
-    return replace(settled, engine_session=_session(connection.base_url, {}), engines_seen=count)
+    return replace(settled, engine_session=session_without_counters(connection.base_url), engines_seen=count)
 
 
 def engines_seen(scrapes: Sequence[CounterSnapshot]) -> int:
@@ -150,6 +150,11 @@ def _counter_name(sample: Sample) -> str | None:
         name = name.removesuffix("_total")
         return f"{name}:{sample.source}" if name == BY_SOURCE and sample.source else name
     return name if name in _GAUGES or name in _SUMS else None
+
+
+def session_without_counters(base_url: str) -> str:
+    """Return the name of the session of whatever answers at a URL, which no restart changes."""
+    return _session(base_url, {})
 
 
 def _session(base_url: str, births: Mapping[str, float]) -> str:

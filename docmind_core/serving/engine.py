@@ -15,7 +15,8 @@ from docmind_core.serving.engine_state import EngineState, end_group, forget_sta
 from docmind_core.serving.launcher import installed_engine
 from docmind_core.serving.managed import end_stale_group, is_healthy, start_engine, wait_until_healthy
 from docmind_core.serving.profiles import LAUNCHER, EngineProfile, engine_profile
-from docmind_core.serving.remote import ask_engine, engine_url
+from docmind_core.serving.remote import ask_engine
+from docmind_core.serving.replicas import ask_replicas, replica_urls
 from docmind_core.settings import Settings, read_secret
 
 Announce = Callable[[str], None]
@@ -26,7 +27,7 @@ class EngineRequest:
     """Which engine a suite wants."""
 
     engine: str
-    """A profile to start, or the URL of a running engine."""
+    """A profile to start, or the URLs of a running engine's replicas, one or several with commas between them."""
     model: str | None = None
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
@@ -55,9 +56,9 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
     running; without one it is started here and stopped at the end of the block, whatever happens inside.
 
     Raises:
-        UsageError: If the profile, the URL or the model is not known.
+        UsageError: If the profile, a URL or the model is not known, or several URLs do not serve the same.
         SettingsError: If the variable with the key is not set.
-        EngineUnreachable: If nothing answers at the URL.
+        EngineUnreachable: If nothing answers at a URL.
         RequestRejected: If the engine refuses the key.
         EngineStartError: If a managed engine does not come up.
     """
@@ -100,7 +101,7 @@ def prepare_engine(suite_engine: EngineRequest, settings: Settings, announce: An
 
 
 def is_url(engine: str) -> bool:
-    """Whether a suite's `engine` is a URL and not the name of a profile."""
+    """Whether a suite's `engine` is a URL, or several, and not the name of a profile."""
     return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", engine) is not None
 
 
@@ -224,11 +225,12 @@ def _connect_managed(
 
 
 def _connect_remote(request: EngineRequest) -> EngineConnection:
-    url = engine_url(request.engine)
+    urls = replica_urls(request.engine)
     api_key = _read_key(request.api_key_env) if request.api_key_env else None
-    facts = ask_engine(url, model=request.model, api_key=api_key, api_key_env=request.api_key_env)
+    facts = ask_replicas(urls, model=request.model, api_key=api_key, api_key_env=request.api_key_env)
     return EngineConnection(
-        base_url=url,
+        base_url=urls[0],
+        further_urls=urls[1:],
         model=facts.model,
         api_key=api_key,
         managed=False,

@@ -37,6 +37,8 @@ class OpenCall:
     attempt: int
     report: Callable[[Exception], None]
     """Called with what ends more than this request: the engine is not reached, or the attempt can't be booked."""
+    replica: int = 0
+    """Which of the engine's replicas it goes to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

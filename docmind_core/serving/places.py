@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -94,6 +94,7 @@ class EngineLoad:
 
     running: float
     waiting: float
+    """Of several replicas, at the one where the most wait."""
     kv_usage: float | None
     """Share of the KV cache in use, of the fullest one."""
 
@@ -123,6 +124,29 @@ def load_of(text: str) -> EngineLoad | None:
     return EngineLoad(running=found.get(RUNNING, 0.0), waiting=found[WAITING], kv_usage=found.get("kv"))
 
 
+@asynccontextmanager
+async def load_reader(connection: EngineConnection) -> AsyncIterator[Callable[[], Awaitable[EngineLoad | None]]]:
+    """Yield a function that reads the gauges of all replicas once; None when one does not answer or has none."""
+    async with AsyncExitStack() as stack:
+        clients = [(await stack.enter_async_context(open_client(each)), each) for each in connection.replicas]
+
+        async def read() -> EngineLoad | None:
+            found = await asyncio.gather(*(read_load(*each) for each in clients))
+            loads = [load for load in found if load is not None]
+            return _of_all(loads) if len(loads) == len(clients) else None
+
+        yield read
+
+
+def _of_all(loads: Sequence[EngineLoad]) -> EngineLoad:
+    usages = [load.kv_usage for load in loads if load.kv_usage is not None]
+    return EngineLoad(
+        running=sum(load.running for load in loads),
+        waiting=max(load.waiting for load in loads),
+        kv_usage=max(usages, default=None),
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class AdaptiveLimit:
     """Finds how many calls an engine works on at once: up by addition, down by multiplication.
@@ -133,6 +157,8 @@ class AdaptiveLimit:
 
     limit: int
     most: int = IN_FLIGHT_MAX
+    replicas: int = 1
+    """Engines that share the calls evenly, so that the slowest of them sets the limit."""
     _doubles: bool = True
     _settling: bool = False
 
@@ -145,7 +171,7 @@ class AdaptiveLimit:
             lag_s: By how much this platform was late since then, seconds: more calls would only make it later.
         """
         full = load.kv_usage is not None and load.kv_usage > KV_USAGE_MAX
-        if load.waiting > max(1.0, WAITING_SHARE_MAX * self.limit) or full or lag_s > LAG_MAX_S:
+        if load.waiting > max(1.0, WAITING_SHARE_MAX * self.limit / self.replicas) or full or lag_s > LAG_MAX_S:
             self._doubles = False
             if not self._settling:
                 self.limit = max(1, int(self.limit * DECREASE))
@@ -163,12 +189,13 @@ async def refuse_without_gauges(connection: EngineConnection) -> None:
     Raises:
         UsageError: With what to write instead.
     """
-    async with open_client(connection) as client:
-        if await read_load(client, connection) is None:
-            raise UsageError(
-                f"concurrency: auto needs the gauges of a vLLM server (vllm:{WAITING} on /metrics), and "
-                f"{connection.base_url} does not have them. Write a number, such as concurrency: 8."
-            )
+    for replica in connection.replicas:
+        async with open_client(replica) as client:
+            if await read_load(client, replica) is None:
+                raise UsageError(
+                    f"concurrency: auto needs the gauges of a vLLM server (vllm:{WAITING} on /metrics), and "
+                    f"{replica.base_url} does not have them. Write a number, such as concurrency: 8."
+                )
 
 
 @asynccontextmanager
@@ -177,10 +204,10 @@ async def adapting(connection: EngineConnection, limit: AdaptiveLimit, calls: Pl
     queries, lag_peak = Places(limit.limit), lag_peak_reader()
 
     async def adapt() -> None:
-        async with open_client(connection) as client:
+        async with load_reader(connection) as read:
             while True:
                 await asyncio.sleep(READING_S)
-                load = await read_load(client, connection)
+                load = await read()
                 most_taken, lag_s = calls.most_taken(), lag_peak() if lag_peak else 0.0
                 if load is None:  # too busy to answer, or gone, which its calls find out
                     continue

@@ -65,9 +65,9 @@ class Address:
 class RecordingProxy:
     """One server for a whole benchmark run."""
 
-    def __init__(self, client: ChatClient) -> None:
-        """Prepare to pass calls on to the engine of `client`."""
-        self._client = client
+    def __init__(self, *replicas: ChatClient) -> None:
+        """Prepare to pass calls on to an engine, through a client for each of its replicas."""
+        self._clients = replicas
         self._desks: dict[str, CallDesk] = {}
         self._runner: web.ServerRunner | None = None
         self.port = 0
@@ -134,7 +134,7 @@ class RecordingProxy:
 
     async def _call(self, desk: CallDesk, query: str | None, route: str, http: web.BaseRequest) -> web.StreamResponse:
         payload = await http.read()
-        window = self._client.connection.max_model_len
+        window = self._clients[0].connection.max_model_len
         try:
             request = read_foreign_request(route, payload, http.headers, window=window)
         except ValueError as error:
@@ -142,7 +142,8 @@ class RecordingProxy:
         with desk.call(query, request) as call:
             if isinstance(call, Replay):
                 return web.Response(body=call.body, headers={"Content-Type": call.content_type})
-            forwarding = Forwarding(client=self._client, http=http, request=request, payload=payload, call=call)
+            client = self._clients[call.replica]
+            forwarding = Forwarding(client=client, http=http, request=request, payload=payload, call=call)
             try:
                 return await forwarding.answer()
             except RunError as error:  # what can't be booked ends the run, not this request alone
@@ -151,7 +152,7 @@ class RecordingProxy:
 
     async def _models(self, route: str) -> web.StreamResponse:
         try:
-            async with self._client.get(route) as response:
+            async with self._clients[0].get(route) as response:
                 kind = response.headers.get("Content-Type", "application/json")
                 return web.Response(body=await response.read(), status=response.status, headers={"Content-Type": kind})
         except (ClientError, TimeoutError):

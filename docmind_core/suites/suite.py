@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,7 +23,7 @@ from docmind_core.metrics.limit_problems import limit_problems
 from docmind_core.metrics.metric import Metric
 from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
-from docmind_core.suites.engine_address import checked_engine
+from docmind_core.suites.engine_address import EngineAddress
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
 from docmind_core.suites.plain_values import (
     AlertOverride,
@@ -77,8 +76,8 @@ class Suite(BaseModel):
     warmup: Count = Field(default=1, ge=0, le=100)
     """Queries that each arm answers before its first measured one; their rows have the phase `warmup`."""
     seed: Count = 0
-    engine: Annotated[PlainText, AfterValidator(checked_engine)] = "cpu-smollm2"
-    """A profile to start, or the URL of a running engine."""
+    engine: EngineAddress = "cpu-smollm2"
+    """A profile to start, the URL of a running engine, or those of several replicas, between commas or as a list."""
     model: PlainText | None = None
     """The model to ask for; by default the only one that the engine serves."""
     api_key_env: str | None = None

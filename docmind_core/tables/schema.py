@@ -55,7 +55,7 @@ RUNS = Table(
         "blocks": ("integer", "Parts that the queries were cut into; in each, the arms took turns"),
         "seeds": ("varchar", "Seeds of the query selection and of the calls, JSON"),
         "dagster_run_id": ("varchar", "Dagster run that finished this arm"),
-        "engine_session": ("varchar", "Latest engine session; a resumed run has several"),
+        "engine_session": ("varchar", "Latest engine session, of the first replica; a resumed run has several"),
         "engine_managed": ("boolean", "True when this project started the engine"),
         "engine_detached": ("boolean", "True for an engine of docmind engine start, which others may use; else false"),
         "dialect": ("varchar", "What the engine speaks: vllm, or plain_openai (no counters, no count of tokens)"),

@@ -28,6 +28,27 @@ def test_the_table_names_each_ability_and_the_json_has_the_same(capsys, monkeypa
     assert shown.splitlines()[-1] == f"{server.url} can be used; 6 of 8 abilities leave something unknown"
 
 
+def test_each_replica_has_a_table_and_its_url_in_the_json(capsys, monkeypatch, tmp_path):
+    with FakeEngine() as one, FakeEngine(reports_usage=False) as two:
+        urls = [one.url, two.url]
+        code, shown, _ = doctor(capsys, monkeypatch, tmp_path, "--engine", ",".join(urls))
+        _, text, _ = doctor(capsys, monkeypatch, tmp_path, "--engine", ",".join(urls), "--json")
+    rows = json.loads(text)
+    counts = {row["url"]: row["offered"] for row in rows if row["ability"] == "token counts"}
+    assert (code, counts) == (0, {one.url: "yes", two.url: "no"})
+    assert [line.partition(" can be used")[0] for line in shown.splitlines() if " can be used" in line] == urls
+
+
+def test_of_two_replicas_the_one_that_does_not_answer_is_named(capsys, monkeypatch, tmp_path):
+    with serve({}) as gone:
+        pass
+    with FakeEngine() as one:
+        code, shown, said = doctor(capsys, monkeypatch, tmp_path, "--engine", f"{one.url},{gone.url}")
+    assert (code, shown) == (1, "")
+    assert f"nothing answers at {gone.url}" in said
+    assert one.url not in said
+
+
 PAGE = (200, "<!doctype html><html><title>Sign in</title></html>")
 REASONS = {
     "nothing answers": ({}, "nothing answers at"),

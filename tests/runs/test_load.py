@@ -9,8 +9,10 @@ from docmind_core.errors import UsageError
 from docmind_core.reports.arm_notices import load_sentence
 from docmind_core.reports.benchmark_records import read_benchmark
 from docmind_core.runs.load import achieved_concurrency, load_facts
-from docmind_core.serving.places import AdaptiveLimit, EngineLoad, Places, load_of
+from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.places import AdaptiveLimit, EngineLoad, Places, load_of, load_reader
 from tests.runs.running import run, select
+from tests.serving.loopback import serve
 
 SCRAPE = """# TYPE vllm:num_requests_running gauge
 vllm:num_requests_running{engine="0"} 3.0
@@ -120,6 +122,23 @@ def test_the_limit_doubles_until_calls_wait_then_adds_one_and_falls_by_a_quarter
 def test_gauges_of_several_engines_are_added_up_and_a_server_without_them_has_no_load():
     assert load_of(SCRAPE) == EngineLoad(running=5.0, waiting=5.0, kv_usage=0.5)
     assert load_of("llamacpp:requests_deferred 3\n") is None
+
+
+async def test_of_several_replicas_the_one_where_most_calls_wait_sets_the_limit():
+    def metrics(waiting):
+        text = f"vllm:num_requests_running 8.0\nvllm:num_requests_waiting {waiting}\nvllm:kv_cache_usage_perc 0.25\n"
+        return {"/metrics": (200, text)}
+
+    with serve(metrics(0.0)) as one, serve(metrics(3.0)) as two, serve({}) as silent:
+        known = EngineConnection(base_url=one.url, further_urls=(two.url,), model="m", managed=False)
+        async with load_reader(known) as read, load_reader(replace(known, further_urls=(silent.url,))) as read_part:
+            load = await read()
+            assert await read_part() is None
+
+    assert load == EngineLoad(running=16.0, waiting=3.0, kv_usage=0.25)
+    # A tenth of the 20 calls that each of the two has: 2.
+    assert AdaptiveLimit(limit=40, replicas=2).judge(load, most_taken=40, lag_s=0.0) == 30
+    assert AdaptiveLimit(limit=40, replicas=1).judge(load, most_taken=40, lag_s=0.0) == 80
 
 
 def test_auto_is_refused_where_the_engine_has_no_gauges(home, make_suite, engine):

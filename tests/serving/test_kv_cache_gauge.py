@@ -1,6 +1,7 @@
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.kv_cache_gauge import kv_cache_gauge, kv_cache_usage_of
 from tests.fakes.engine_server import FakeEngine
+from tests.serving.loopback import serve
 
 
 def test_the_fullest_cache_counts_under_the_gauges_name_of_today_and_before():
@@ -23,3 +24,14 @@ def test_an_engine_without_the_gauge_or_without_an_answer_gives_none():
             assert read() is None
     with kv_cache_gauge(connection) as read:
         assert read() is None
+
+
+def test_of_several_replicas_the_fullest_cache_counts_and_one_that_is_silent_leaves_it_unknown():
+    def metrics(usage):
+        return {"/metrics": (200, f"vllm:kv_cache_usage_perc {usage}\n")}
+
+    with serve(metrics(0.25)) as one, serve(metrics(0.5)) as two, serve({}) as silent:
+        for last, expected in ((two.url, 0.5), (silent.url, None)):
+            connection = EngineConnection(base_url=one.url, further_urls=(last,), model="fake-model", managed=False)
+            with kv_cache_gauge(connection) as read:
+                assert read() == expected

@@ -105,6 +105,31 @@ def test_a_key_in_the_engine_is_refused_and_is_in_no_text_of_the_error(engine):
     assert "sk-1" not in told
 
 
+@pytest.mark.parametrize(
+    "engine", ['["http://a:1", "HTTP://b:2"]', "http://a:1,http://b:2", "'http://a:1 , http://b:2'"]
+)
+def test_replicas_are_a_list_of_urls_or_urls_with_commas_between_them(engine):
+    suite = parse_suite(MINIMAL + f"engine: {engine}\n", source="toy.yaml")
+    assert (suite.engine, suite.engine_is_remote) == ("http://a:1,http://b:2", True)
+
+
+@pytest.mark.parametrize(
+    ("engine", "problem"),
+    [
+        ("[]", "names no engine"),
+        ("[http://a:1, http://a:1/]", "an engine's URL is named twice"),
+        ("[cpu-smollm2, http://a:1]", "neither the name of a profile nor the URL of an engine"),
+        ("[http://a:1, 'http://key@b:2']", "api_key_env"),
+        ("[http://a:1, 2]", "valid string"),
+        ("'http://a:1,'", "neither the name of a profile nor the URL of an engine"),
+    ],
+)
+def test_what_is_no_list_of_replicas_is_refused_in_one_line(engine, problem):
+    with pytest.raises(SuiteError, match=problem) as refused:
+        parse_suite(MINIMAL + f"engine: {engine}\n", source="toy.yaml")
+    assert len(str(refused.value).splitlines()) == 1
+
+
 def test_the_scheme_of_an_engines_url_may_be_written_in_capitals():
     suite = parse_suite(MINIMAL + "engine: HTTPS://Host:8000/llm\n", source="toy.yaml")
     assert (suite.engine, suite.engine_is_remote) == ("https://Host:8000/llm", True)

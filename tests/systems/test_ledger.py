@@ -102,6 +102,19 @@ def test_every_token_of_a_system_is_one_that_the_engine_counted(home, arm):
     assert of(home, arm, "count(*) filter (where query_id is null)", "llm_calls", "true") == [(0,)]
 
 
+def test_the_calls_for_a_question_go_to_one_replica_and_the_ledger_of_each_balances(unprobed, tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    with OpenaiEngine(reply=reply) as one, OpenaiEngine(reply=reply) as two:
+        system = {"callable": "asking_systems.py:two_agents", "folder": str(HERE)}
+        suite = suite_of(tmp_path, one, systems={"two_agents": system}, concurrency=1)
+        run(settings, suite.model_copy(update={"engine": f"{one.url},{two.url}"}))
+
+    assert select(settings, "select state, because from ledger_balance") == [("balanced", None)] * 2
+    assert [len(engine.requests) for engine in (one, two)] == [4, 4]  # a question and the warm-up, two calls each
+    per_query = "select count(distinct engine_session) from llm_calls group by query_id, replicate"
+    assert set(select(settings, per_query)) == {(1,)}
+
+
 def test_calls_that_end_with_the_process_are_named(home):
     ((state, because),) = of(home, "exits", "state, because", "ledger_balance", "true")
     cut_off = of(home, "exits", "count(*)", "llm_calls", "status = 'cut_off'")[0][0]

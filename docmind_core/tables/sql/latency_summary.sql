@@ -83,12 +83,22 @@ sessions as (
         and block is distinct from 0  -- warm-up
     group by all
 ),
+-- Replicas, or processes of an engine, that do not count it: what the others counted is not all of it.
+silent as (
+    select run_id
+    from engine_counters
+    where block is distinct from 0
+    group by run_id, engine_session
+    having count(*) filter (
+        where counter in ('request_prefill_kv_computed_tokens_sum', 'request_prefill_time_seconds_sum')) = 0
+),
 prefill as (
     select
         run_id,
         'all' as agent,
         count(distinct counter) = 2 as is_offered,
         run_id in (select run_id from shared) as is_shared,
+        run_id in (select run_id from silent) as is_silent,
         count(*) = count(growth) as is_whole,
         sum(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum')
             / nullif(sum(growth) filter (where counter = 'request_prefill_time_seconds_sum'), 0) as prefill_tps
@@ -115,9 +125,10 @@ select
     together.ttft_answer_p50_s,
     together.tpot_p50_s,
     together.decode_tps_p50,
-    case when prefill.is_whole and not prefill.is_shared then prefill.prefill_tps end as prefill_tps,
+    case when prefill.is_whole and not prefill.is_silent and not prefill.is_shared then prefill.prefill_tps end as prefill_tps,
     case
-        when together.agent = 'all' and prefill.is_offered and not prefill.is_whole then 'unreconciled'
+        when together.agent = 'all' and prefill.is_offered and (prefill.is_silent or not prefill.is_whole)
+            then 'unreconciled'
         when together.agent = 'all' and prefill.prefill_tps is null then 'not_supported'
         when prefill.is_shared then 'not_exclusive'
     end                                         as prefill_missing_because,
