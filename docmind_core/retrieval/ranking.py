@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from docmind_core.retrieval.search import Chunk, Hit, cut_ranking
+from docmind_core.retrieval.search import Chunk, Hit, count_ranked
 
 Scores = np.ndarray[tuple[int], np.dtype[np.float32]]
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -23,18 +23,20 @@ def best_hits(
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     candidates = np.arange(len(scores)) if above is None else np.flatnonzero(scores > above)
-    depth = k
+    depth = 4 * k  # several chunks of a document are often among the best
     while True:
-        hits = _best(chunks, scores, candidates, depth)
-        if depth >= len(candidates) or len({hit.chunk.doc_id for hit in hits}) >= documents:
-            return cut_ranking(hits, k, documents)
+        places = _best(scores, candidates, depth)
+        ranked = [chunks[place] for place in places.tolist()]
+        count = count_ranked((chunk.doc_id for chunk in ranked), k, documents)
+        if count is not None or depth >= len(candidates):
+            found = zip(ranked[:count], scores[places[:count]].tolist(), strict=True)
+            return tuple(Hit(chunk=chunk, score=score) for chunk, score in found)
         depth *= 4
 
 
-def _best(chunks: Sequence[Chunk], scores: Scores, candidates: Positions, k: int) -> tuple[Hit, ...]:
+def _best(scores: Scores, candidates: Positions, k: int) -> Positions:
     if len(candidates) > k:
         # All ties with the k-th best stay candidates, so that the order of `chunks` decides among them.
         threshold = np.partition(scores[candidates], len(candidates) - k)[len(candidates) - k]
         candidates = candidates[scores[candidates] >= threshold]
-    ordered = candidates[np.argsort(-scores[candidates], kind="stable")][:k]
-    return tuple(Hit(chunk=chunks[index], score=float(scores[index])) for index in ordered)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:k]

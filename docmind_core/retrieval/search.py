@@ -1,6 +1,6 @@
 """What a search returns, and what can search."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,12 +87,17 @@ def fuse_rankings(rankings: Sequence[Sequence[Hit]], *, constant: int = 60, befo
 
 def cut_ranking(ranked: Sequence[Hit], k: int, documents: int) -> tuple[Hit, ...]:
     """Return the first `k` hits, and as many more as it takes to rank `documents` documents."""
+    return tuple(ranked[: count_ranked((hit.chunk.doc_id for hit in ranked), k, documents)])
+
+
+def count_ranked(doc_ids: Iterable[str], k: int, documents: int) -> int | None:
+    """Return how many of a ranking are `k` hits and those that follow until `documents` documents; None for all."""
     seen: set[str] = set()
-    for place, hit in enumerate(ranked):
+    for place, doc_id in enumerate(doc_ids):
         if place >= k and len(seen) >= documents:
-            return tuple(ranked[:place])
-        seen.add(hit.chunk.doc_id)
-    return tuple(ranked)
+            return place
+        seen.add(doc_id)
+    return None
 
 
 def candidate_ranking(rankings: Sequence[tuple[Hit, ...]]) -> tuple[Hit, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from itertools import pairwise
+from typing import Protocol, cast
 
 from docmind_core.agents.context import SUPERVISOR
 from docmind_core.agents.context_window import CountsTokens
@@ -18,7 +19,6 @@ BLOCK_TOKENS = 16
 """Length of the runs of tokens that are compared between agents; as vLLM's blocks on a GPU."""
 
 
-@runtime_checkable
 class ReadsTokens(Protocol):
     """A tokenizer in this process: asking it costs no request."""
 
@@ -56,7 +56,7 @@ class PromptCounts:
 
     def takes_long(self, cut_off: Set[str]) -> bool:
         """Return whether `measure` reads prompts with a tokenizer, or asks the engine."""
-        if self.counts is None or isinstance(self.counts, ReadsTokens):
+        if self.counts is None or _reader(self.counts):
             return self.counts is not None
         return bool(cut_off) or any(handoff_lines(each.request.user) for each in self._sent if not each.routes)
 
@@ -69,10 +69,9 @@ class PromptCounts:
         """
         self._estimates = {each.request_hash: each.counted for each in self._sent if each.counted is not None}
         self._reread_tokens = self._count_reread()
-        read: object = self.counts
-        if isinstance(read, ReadsTokens):
+        if reader := _reader(self.counts):
             sent = [(each, each.request) for each in self._sent]
-            prompts = [(each, read.prompt_ids(asked.system, asked.user, asked.examples)) for each, asked in sent]
+            prompts = [(each, reader.prompt_ids(asked.system, asked.user, asked.examples)) for each, asked in sent]
             self._estimates |= {each.request_hash: len(ids) for each, ids in prompts}
             self._duplicated = duplicated_tokens([(each.agent, ids) for each, ids in prompts])
         elif self.counts is not None:
@@ -117,6 +116,11 @@ class PromptCounts:
             return None
 
 
+def _reader(counts: CountsTokens | None) -> ReadsTokens | None:
+    """Return what counts tokens where it is a tokenizer; `isinstance` with a protocol takes 5 microseconds."""
+    return cast("ReadsTokens", counts) if hasattr(counts, "prompt_ids") else None
+
+
 def duplicated_tokens(prompts: Sequence[tuple[str, Sequence[int]]]) -> tuple[int, int]:
     """Return how many tokens lie in runs of 16 that had been sent to another agent before, and how many there are.
 
@@ -124,16 +128,21 @@ def duplicated_tokens(prompts: Sequence[tuple[str, Sequence[int]]]) -> tuple[int
         prompts: Agent and tokens, in the order of sending.
     """
     sent_to: dict[tuple[int, ...], set[str]] = {}
+    beginnings: set[tuple[int, int]] = set()
     duplicated = 0
     for agent, ids in prompts:
         covered_to = 0
-        for start in range(len(ids) - BLOCK_TOKENS + 1):
-            if sent_to.get(tuple(ids[start : start + BLOCK_TOKENS]), set()) - {agent}:
-                end = start + BLOCK_TOKENS
+        # Most runs begin as none before: two tokens tell that sooner than sixteen.
+        known = [start for start, pair in enumerate(pairwise(ids)) if pair in beginnings]
+        for start in known:
+            end = start + BLOCK_TOKENS
+            if sent_to.get(tuple(ids[start:end]), set()) - {agent}:
                 duplicated += end - max(start, covered_to)
                 covered_to = end
         for start in range(0, len(ids) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
-            sent_to.setdefault(tuple(ids[start : start + BLOCK_TOKENS]), set()).add(agent)
+            block = tuple(ids[start : start + BLOCK_TOKENS])
+            sent_to.setdefault(block, set()).add(agent)
+            beginnings.add((block[0], block[1]))
     return duplicated, sum(len(ids) for _, ids in prompts)
 
 

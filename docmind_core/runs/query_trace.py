@@ -13,6 +13,8 @@ from docmind_core.runs.journal import QueryKey, Row
 
 SEMCONV_VERSION = "semantic-conventions-genai@002c8a6"
 ROOT_SPAN = "root"
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+"""`json.dumps` makes an encoder for each span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,20 +121,18 @@ class QueryTrace:
         self.retrieved.extend({**row, "score": None} if row["rank"] > len(candidates) else row for row in rows)
 
     def _ranked(self, hits: tuple[Hit, ...], depth: RetrievalDepth, origin: Row) -> Iterator[Row]:
+        shared = {
+            **self._key_columns(),
+            "search_query": None,
+            "strategy": None,
+            **origin,
+            "level": self.level,
+            "candidates_k": depth.candidates_k,
+            "final_k": depth.final_k,
+        }
         for rank, hit in enumerate(hits, start=1):
-            yield {
-                **self._key_columns(),
-                "search_query": None,
-                "strategy": None,
-                **origin,
-                "level": self.level,
-                "rank": rank,
-                "doc_id": hit.chunk.doc_id,
-                "chunk_id": hit.chunk.chunk_id,
-                "score": hit.score,
-                "candidates_k": depth.candidates_k,
-                "final_k": depth.final_k,
-            }
+            chunk = hit.chunk
+            yield {**shared, "rank": rank, "doc_id": chunk.doc_id, "chunk_id": chunk.chunk_id, "score": hit.score}
 
     def _close(
         self, opened: OpenSpan, op: str, name: str, parent: str | None, interval_ns: tuple[int, int], status: str
@@ -147,7 +147,7 @@ class QueryTrace:
                 "t0": interval_ns[0],
                 "t1": interval_ns[1],
                 "status": status,
-                "attributes": json.dumps({"gen_ai.operation.name": op, **opened.attributes}, ensure_ascii=False),
+                "attributes": _as_json({"gen_ai.operation.name": op, **opened.attributes}),
                 "semconv_version": SEMCONV_VERSION,
             }
         )
