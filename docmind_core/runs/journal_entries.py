@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from docmind_core.tables.definitions import INTERRUPTED
 
 SCHEMA = """
@@ -93,7 +95,10 @@ class FailedCall:
 
 def encode(value: Any) -> str:
     """Return a value as JSON; times keep that they are times."""
-    return _ENCODER.encode(value)
+    try:
+        return orjson.dumps(value, _encode_time, orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except orjson.JSONEncodeError:  # half a surrogate pair, an integer of more than 64 bits: Python's own is slower
+        return _ENCODER.encode(value)
 
 
 def _encode_time(value: Any) -> dict[str, str]:
