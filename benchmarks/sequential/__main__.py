@@ -60,7 +60,10 @@ CASES = (
     Case(shown="5 % more tokens (the margin)", tokens=0.05),
     Case(shown="10 points more pass", passes=0.1),
     Case(shown="no difference", a_document=3),
-    Case(shown="10 points fewer pass", passes=-0.1, n=1000),
+    Case(shown="10 points fewer pass", passes=-0.1, a_document=3),
+    *(Case(shown="no difference", n=n) for n in (100, 200, 1000)),
+    *(Case(shown="10 points fewer pass", passes=-0.1, n=n) for n in (100, 200, 500, 1000, 3000)),
+    *(Case(shown="10 % more tokens", tokens=0.1, n=n) for n in (200, 1000)),
 )
 
 

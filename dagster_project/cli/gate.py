@@ -48,7 +48,7 @@ def gate(context: click.Context, /, **given: object) -> None:
     A metric holds when the one-sided 95 % bound of its loss lies within the margin, and blocks when its whole 95 %
     interval is worse than the baseline. A run that lacks a query never passes.
 
-    With --sequential the candidate is a run that begins now; four looks stop it once they decide (docs/sequential.md).
+    With --sequential the candidate is a run that begins now; five looks stop it once they decide (docs/sequential.md).
 
     Exit code 0: pass. 10: block. 11: inconclusive, with the number of queries that would decide. 2: the two runs
     can't be compared, or the policy is not valid.

@@ -134,7 +134,7 @@ def blue_things(settings, tmp_path):
         yield suite, server, key, policy
 
 
-STOPPED = "block at look 3 of 4, 13 of 24 queries asked, 11 not asked"
+STOPPED = "block at look 4 of 5, 12 of 24 queries asked, 12 not asked"
 
 
 def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_decides(
@@ -145,9 +145,9 @@ def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_de
     code = run(["gate", "--sequential", "--policy", str(policy), "--junit", str(junit)])
 
     assert (code, capsys.readouterr().out.splitlines()[0].startswith(f"gate: {STOPPED}")) == (10, True)
-    assert len(server.requests) - before == 13 + suite.warmup
+    assert len(server.requests) - before == 12 + suite.warmup
     schema.validate(junit)
-    assert "decided at look 3 of 4" in junit.read_text()
+    assert "decided at look 4 of 5" in junit.read_text()
     assert (run(["gate"]), capsys.readouterr().out.startswith(f"gate: {STOPPED}")) == (10, True)
     assert run(["gate", "--baseline", key]) == 2
     assert "leave out --policy and --baseline" in capsys.readouterr().err
@@ -178,8 +178,8 @@ def test_a_sequential_gate_that_is_killed_resumes_and_stops_at_the_same_look(set
     assert (run(["gate"]), capsys.readouterr().out.startswith(f"gate: {STOPPED}")) == (10, True)
     rows = "select status, expected_queries, stopped_because, (select count(*) from query_runs as q "
     rows += "where q.run_id = runs.run_id and phase = 'measured') from runs where benchmark_run = $key"
-    assert query_rows(settings, rows, {"key": killed})[1] == [("decided", 13, f"stopped by the gate: {STOPPED}", 13)]
-    assert len(server.requests) - before <= 13 + suite.warmup + suite.concurrency, "what was under way is asked again"
+    assert query_rows(settings, rows, {"key": killed})[1] == [("decided", 12, f"stopped by the gate: {STOPPED}", 12)]
+    assert len(server.requests) - before <= 12 + suite.warmup + suite.concurrency, "what was under way is asked again"
 
 
 def test_every_command_of_the_ci_example_is_one_that_exists():

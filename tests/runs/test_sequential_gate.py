@@ -92,9 +92,9 @@ def asked_about(body):
 @pytest.mark.parametrize(
     ("policy", "right", "expected"),
     [
-        (EASY, lambda thing: True, ("pass", 13, "the loss is within the margin")),
-        (EASY, lambda thing: False, ("block", 13, "worse than the baseline")),
-        (STRICT, lambda thing: int(thing) % 3 > 0, ("inconclusive", 5, "out of reach")),
+        (EASY, lambda thing: True, ("pass", 10, "the loss is within the margin")),
+        (EASY, lambda thing: False, ("block", 12, "worse than the baseline")),
+        (STRICT, lambda thing: int(thing) % 3 > 0, ("inconclusive", 6, "out of reach")),
     ],
 )
 def test_a_look_that_decides_ends_the_run_in_order(home, baseline, engine, policy, right, expected):
@@ -121,7 +121,7 @@ def test_what_was_not_asked_is_said_wherever_the_decision_is_shown_and_nothing_e
     home, suite, baseline
 ):
     key, result = judge(home, baseline, EASY)
-    said = f"look 3 of 4, 13 of {N} queries asked, 11 not asked"
+    said = f"look 3 of 5, 10 of {N} queries asked, 14 not asked"
     assert verdict_line(result) == f"gate: pass at {said}"
     assert junit(result).count(f"decided at {said}") == len(result.tests) == 2
     assert json.loads(json.dumps(as_json(result)))["look"] == said
@@ -135,7 +135,7 @@ def test_what_was_not_asked_is_said_wherever_the_decision_is_shown_and_nothing_e
 def test_a_run_that_no_look_decides_is_asked_to_the_end(home, baseline):
     tight = {"metrics": {"passed": {"margin": 0.01}}, "min_n": N}
     key, result = judge(home, baseline, tight)
-    assert (result.state, result.look) == ("inconclusive", f"look 4 of 4, {N} of {N} queries asked")
+    assert (result.state, result.look) == ("inconclusive", f"look 5 of 5, {N} of {N} queries asked")
     assert select(home, f"select status, stopped_because from runs where benchmark_run = '{key}'") == [
         ("finished", None)
     ]
@@ -155,9 +155,9 @@ def test_a_run_that_was_interrupted_continues_to_the_same_decision(home, baselin
             execute(home, key)
     execute(home, key)
     result = decide_sequential(home, f"{key}.single_pass", read_plan(home, key))
-    assert (result.state, len(engine.requests) - before) == ("pass", 13)
+    assert (result.state, len(engine.requests) - before) == ("pass", 10)
     execute(home, key)
-    assert len(engine.requests) - before == 13, "what was not asked stays so"
+    assert len(engine.requests) - before == 10, "what was not asked stays so"
 
 
 def test_a_run_under_other_conditions_is_refused_before_its_first_query(home, baseline, engine):
