@@ -62,6 +62,8 @@ Figures = dict[str, float]
 def main() -> None:
     """Make the history, and print a table in Markdown."""
     options = _options()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         settings = Settings(home=Path(folder) / "home")
         began = time.perf_counter()
