@@ -24,7 +24,7 @@ from docmind_core.alerts.rules import (
 from docmind_core.errors import DocMindError
 from docmind_core.measurements.comparability import BALANCED, UNBALANCED, SessionLedger, read_ledgers
 from docmind_core.measurements.limit_results import read_limit_results
-from docmind_core.runs.folding import DECIDED, FINISHED
+from docmind_core.runs.arm_row import DECIDED, FINISHED
 from docmind_core.runs.frozen_suite import read_source_suite
 from docmind_core.runs.keys import started_at
 from docmind_core.runs.run_names import arm_of

@@ -16,7 +16,7 @@ from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks
 from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, WORSE
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.queries import Query
-from docmind_core.runs.folding import DECIDED, FINISHED
+from docmind_core.runs.arm_row import DECIDED, FINISHED
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import (

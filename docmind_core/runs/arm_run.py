@@ -104,9 +104,8 @@ class _CountedCalls:
 
 def open_tally(journal: Journal, run_id: str, arm: str, total: int) -> ArmTally:
     """Begin to count what this process does of an arm, after what earlier ones finished of its `total` queries."""
-    rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"] if row["phase"] != "warmup"]
-    failed = sum(row["status"] == "failed" for row in rows)
-    return ArmTally(arm=arm, total=total, done_before=len(rows), failed=failed)
+    before = journal.totals(run_id)
+    return ArmTally(arm=arm, total=total, done_before=before.queries, failed=before.failed)
 
 
 def unanswered(

@@ -192,10 +192,7 @@ async def _warm_up_at(
 
 def _budgets(bench: Bench, arm: str) -> dict[tuple[str, int], int | None]:
     """Return what an arm has spent so far, by query and replicate; None for unknown tokens."""
-    if not arm:
-        return {}
-    rows = (row for rows in bench.journal.finished_rows(bench.run_id(arm)) for row in rows["query_runs"])
-    return {(row["query_id"], row["replicate"]): row.get("billed_tokens") for row in rows}
+    return bench.journal.billed_tokens(bench.run_id(arm)) if arm else {}
 
 
 def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str | None:

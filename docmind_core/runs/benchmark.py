@@ -33,7 +33,7 @@ from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.preflight import engine_request
-from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
+from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
 from docmind_core.runs.suite_arms import admit_engine, suite_arm
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
@@ -241,15 +241,15 @@ def _outcome(journal: Journal, benchmark_run: str, suite: Suite) -> BenchmarkOut
 def _arm_outcome(journal: Journal, benchmark_run: str, suite: Suite, arm: str) -> ArmProgress:
     run_id = run_id_of(benchmark_run, arm)
     begun = journal.arm(run_id)
-    rows = [row for rows in journal.finished_rows(run_id) for row in rows["query_runs"] if row["phase"] != "warmup"]
+    totals = journal.totals(run_id)
     several = journal.starts(run_id) > 1 or suite.blocks > 1  # the time between them was not spent on this arm
     elapsed_s = (begun[1] - begun[0]).total_seconds() if begun and begun[1] and not several else None
     return ArmProgress(
         arm=arm,
-        done=len(rows),
+        done=totals.queries,
         total=begun[2]["expected_queries"] if begun else 0,
-        failed=sum(row["status"] == "failed" for row in rows),
-        done_here=len(rows),
-        completion_tokens=sum_of_known(row.get("completion_tokens") for row in rows),
+        failed=totals.failed,
+        done_here=totals.queries,
+        completion_tokens=totals.completion_tokens,
         elapsed_s=elapsed_s,
     )

@@ -27,7 +27,8 @@ def sampled_devices(
         )
 
         def keep() -> None:
-            journal.book_ticks(run_id, [asdict(tick) for tick in sampler.taken()])
+            if ticks := sampler.taken():
+                journal.book_ticks(run_id, [asdict(tick) for tick in ticks])
 
         try:
             with sampler:
@@ -36,6 +37,8 @@ def sampled_devices(
             keep()
 
 
-def sampled_rows(journal: Journal, run_id: str) -> list[Row]:
-    """Return the rows of `device_samples` of an arm, of all processes that worked on it."""
-    return even_rows([Tick(**tick) for tick in journal.ticks(run_id)])
+def sampled_rows(journal: Journal, run_id: str) -> Iterator[list[Row]]:
+    """Yield, in parts, the rows of `device_samples` of an arm, of all processes that worked on it."""
+    widest = max((tick["stride"] for ticks in journal.ticks(run_id) for tick in ticks), default=1)
+    for ticks in journal.ticks(run_id):
+        yield even_rows([Tick(**tick) for tick in ticks], widest)

@@ -4,13 +4,14 @@ An attempt is durable before it goes out and when it has ended, before its answe
 are written in one transaction. A process killed at any moment loses no finished call.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 from docmind_core.runs.journal_entries import LEFT, SET_ASIDE, UNFINISHED, FailedCall, decode, encode
-from docmind_core.runs.journal_file import JournalFile, Statement
+from docmind_core.runs.journal_file import Statement
+from docmind_core.runs.journal_parts import JournalParts
 from docmind_core.tables.definitions import INTERRUPTED, WARM_UP_BLOCK
 
 Row = dict[str, Any]
@@ -37,7 +38,7 @@ class QueryKey:
         return "measured" if self.replicate >= 0 else "warmup"
 
 
-class Journal(JournalFile):
+class Journal(JournalParts):
     """The journal of one benchmark run; one process writes it, which holds the home's lock.
 
     What is booked while queries are answered, `book_attempt`, `finish_query`, `book_ticks` and the notes on calls, does
@@ -154,11 +155,6 @@ class Journal(JournalFile):
         rows = self._read("select query_id, replicate from finished_queries where run_id = ?", (run_id,))
         return {(query_id, replicate) for query_id, replicate in rows if (replicate < 0) == warm_up}
 
-    def finished_rows(self, run_id: str) -> Iterable[dict[str, list[Row]]]:
-        """Yield the rows of each finished query, by table."""
-        for (rows,) in self._read("select rows from finished_queries where run_id = ? order by rowid", (run_id,)):
-            yield decode(rows)
-
     def begin_block(self, run_id: str, block: int, engine_session: str, *, was_reset: bool) -> None:
         """Note that an arm's share of a block begins; resumed in the same session, it was reset if it was each time."""
         self._write(
@@ -203,11 +199,6 @@ class Journal(JournalFile):
     def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
         """Write what the device sampler has taken since the last time."""
         self._hand_over((_TICKS, (run_id, encode(ticks))))
-
-    def ticks(self, run_id: str) -> list[Row]:
-        """Return all ticks of an arm, those of earlier processes first."""
-        found = self._read("select ticks from ticks where run_id = ? order by rowid", (run_id,))
-        return [tick for (ticks,) in found for tick in decode(ticks)]
 
     def identity(self) -> Row | None:
         """Return what the run was begun with; None before it has begun."""

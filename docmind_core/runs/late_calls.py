@@ -1,8 +1,7 @@
 """Calls whose reply came too late to be used: they run to their end, so that what the engine counted is booked."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,21 +63,14 @@ class LateCalls:
                 raise end
 
 
-def with_late_calls(query_rows: Sequence[Row], calls: Sequence[Row]) -> list[Row]:
-    """Return the rows of `query_runs` with what the system spent on them after its answer, which is a cost of it too.
+def with_late_calls(row: Row, calls: Iterable[Row]) -> Row:
+    """Return a row of `query_runs` with what the system spent on it after its answer, which is a cost of it too.
 
     Args:
-        query_rows: Of one arm, as they were booked with the answers.
-        calls: All its attempts.
+        row: As it was booked with the answer.
+        calls: All attempts of the query.
     """
-    late: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
-    for call in calls:
-        if call["role"] == LATE and call["phase"] != INTERRUPTED:
-            late[call["query_id"], call["replicate"]].append(call)
-    return [_with_late(row, late.get((row["query_id"], row["replicate"]), ())) for row in query_rows]
-
-
-def _with_late(row: Row, late: Sequence[Row]) -> Row:
+    late = [call for call in calls if call["role"] == LATE and call["phase"] != INTERRUPTED]
     if not late:
         return row
     finished = sum(call["status"] == "finished" for call in late)

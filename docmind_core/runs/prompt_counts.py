@@ -146,25 +146,16 @@ def duplicated_tokens(prompts: Sequence[tuple[str, Sequence[int]]]) -> tuple[int
     return duplicated, sum(len(ids) for _, ids in prompts)
 
 
-def with_estimates(
-    calls: Sequence[Row], finished: Sequence[dict[str, list[Row]]], window: int | None = None
-) -> list[Row]:
-    """Add the count of its prompt to each call of a finished query, and what the engine can have billed for it.
+def with_estimates(calls: Sequence[Row], counts: Sequence[Row], window: int | None = None) -> list[Row]:
+    """Add the count of its prompt to each call of a query, and what the engine can have billed for it.
 
     Args:
-        calls: All attempts of an arm.
-        finished: Rows of its finished queries, by table.
+        calls: All attempts of a query, or some that belong to none that has finished.
+        counts: Its prompt counts; none of a query that has not finished.
         window: The engine's context window, which bounds a prompt that was not counted.
     """
-    found: dict[tuple[str, int, str], int] = {}
-    for rows in finished:
-        for query in rows["query_runs"]:
-            for count in rows.get("prompt_counts", ()):  # not in journals of earlier versions
-                found[query["query_id"], query["replicate"], count["request_hash"]] = count["prompt_tokens_est"]
-    counted = [
-        {**call, **_estimate(found.get((call["query_id"], call["replicate"], call["request_hash"])), call)}
-        for call in calls
-    ]
+    found = {count["request_hash"]: count["prompt_tokens_est"] for count in counts}
+    counted = ({**call, **_estimate(found.get(call["request_hash"]), call)} for call in calls)
     return [{**call, **billed_bounds(call, window)} for call in counted]
 
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.arrow_rows import schema_of
+from docmind_core.tables.arrow_rows import ROW_GROUP, schema_of
 from docmind_core.tables.broken_rows import broken_segment
 from docmind_core.tables.damage import SUFFIX as DAMAGED
 from docmind_core.tables.damage import forget_damage, is_set_aside
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import (
     PACKED_LAST,
-    ROW_GROUP,
     Segments,
     locked,
     mark,

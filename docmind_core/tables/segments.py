@@ -10,14 +10,13 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.arrow_rows import arrow_table, schema_of
+from docmind_core.tables.arrow_rows import ROW_GROUP, RowsFile
 from docmind_core.tables.damage import forget_damage, is_set_aside
 from docmind_core.tables.schema import TABLES
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 Segments = dict[str, dict[str, str]]
 """By table and run, a mark of the file that has its rows: another when it has been written again."""
-ROW_GROUP = 2**13
-"""Rows that are written, and read again by packing, at once."""
 PACKED_LAST = "query_runs"
 """The table that always has rows: where it is packed, all others are."""
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
@@ -74,26 +71,37 @@ def write_segment(folder: Path, table: str, run_id: str, rows: Iterable[Mapping[
     Raises:
         StoreError: If a row has a column the table lacks, another run's id, or a value of the wrong type.
     """
-    target = segment_path(folder, table, run_id)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _written(target, table, run_id, rows) as part, locked(folder, table):
-        _put(part, target)
-    return target
+    with segments_written(folder, [table], run_id) as files:
+        files[table].add(rows)
+    return segment_path(folder, table, run_id)
 
 
 @contextmanager
-def _written(target: Path, table: str, run_id: str, rows: Iterable[Mapping[str, object]]) -> Iterator[Path]:
-    """Yield a file of these rows next to `target`; it is removed unless it was renamed."""
-    import pyarrow.parquet as pq
+def segments_written(folder: Path, tables: Collection[str], run_id: str) -> Iterator[dict[str, RowsFile]]:
+    """Yield a file by table that takes the rows of `run_id`, in place of those written before.
 
-    part, left = target.with_name(f"{target.name}.{os.getpid()}.tmp"), iter(rows)
-    try:
-        with pq.ParquetWriter(part, schema_of(table), compression="zstd") as writer:
-            while batch := list(islice(left, ROW_GROUP)):
-                writer.write_table(arrow_table(table, run_id, batch), row_group_size=ROW_GROUP)
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
+    When the block has ended, they are put in place in the order of `tables`; when it fails, none is.
+    """
+    with _parts(folder, tables, run_id) as parts:
+        yield {table: file for table, (file, _) in parts.items()}
+        for table, (file, part) in parts.items():
+            file.finish()
+            with locked(folder, table):
+                _put(part, segment_path(folder, table, run_id))
+
+
+@contextmanager
+def _parts(folder: Path, tables: Collection[str], run_id: str) -> Iterator[dict[str, tuple[RowsFile, Path]]]:
+    """Yield files next to those they are to replace; they are removed unless they were renamed."""
+    with ExitStack() as stack:
+        parts = {}
+        for table in tables:
+            target = segment_path(folder, table, run_id)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+            stack.callback(part.unlink, missing_ok=True)
+            parts[table] = stack.enter_context(RowsFile(part, table, run_id)), part
+        yield parts
 
 
 def _put(part: Path, target: Path) -> None:
@@ -202,9 +210,11 @@ def update_segment(
     """Replace the rows of `table` for `run_id` by what `change` makes of them; other processes that do so wait."""
     with locked(folder, table):
         rows = change(read_segment(folder, table, run_id))
-        target = segment_path(folder, table, run_id)
-        with _written(target, table, run_id, rows) as part:
-            _put(part, target)
+        with _parts(folder, [table], run_id) as parts:
+            file, part = parts[table]
+            file.add(rows)
+            file.finish()
+            _put(part, segment_path(folder, table, run_id))
 
 
 @contextmanager

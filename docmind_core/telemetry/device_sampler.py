@@ -38,12 +38,16 @@ class Tick:
     """Rows of `device_samples`."""
 
 
-def even_rows(ticks: Sequence[Tick]) -> list[Row]:
-    """Return the rows of all ticks at the widest interval that any of them was taken at.
+def even_rows(ticks: Sequence[Tick], widest: int | None = None) -> list[Row]:
+    """Return the rows of ticks at the widest interval that any of their arm was taken at.
 
     Means over a run would else count its first hours twice, or those of another process.
+
+    Args:
+        ticks: In the order they were taken.
+        widest: The widest stride of the arm; that of `ticks`, when they are all.
     """
-    stride = max((tick.stride for tick in ticks), default=1)
+    stride = widest or max((tick.stride for tick in ticks), default=1)
     return [
         row
         for tick in ticks

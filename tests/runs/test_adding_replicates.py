@@ -12,7 +12,7 @@ from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.tables.publish import publish
 from docmind_core.tables.query_values import read_query_values
-from docmind_core.tables.segments import write_segment
+from docmind_core.tables.segments import replace_durably
 from tests.runs.running import interrupt, run, select
 
 
@@ -71,13 +71,13 @@ def test_an_addition_that_was_killed_while_its_tables_were_written_has_all_its_r
 ):
     key = run(home, suite)
 
-    def die(folder, name, *rest):
-        if name == table:
+    def die(part, target):
+        if target.parent.name == table:
             raise KeyboardInterrupt
-        return write_segment(folder, name, *rest)
+        replace_durably(part, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr("docmind_core.runs.folding.write_segment", die)
+        patched.setattr("docmind_core.tables.segments.replace_durably", die)
         with pytest.raises(KeyboardInterrupt):
             run(home, suite, key, add_replicates=1)
     asked = len(engine.requests)

@@ -13,9 +13,8 @@ from docmind_core.runs.context_guard import ContextGuard
 from docmind_core.runs.journal import Journal, QueryKey
 from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
-from docmind_core.runs.waiting import critical_paths
+from docmind_core.runs.waiting import overhead_of, path_of
 from docmind_core.serving.chat_client import ChatClient
-from docmind_core.tables.overhead import coordination
 from tests.fakes.engine_server import FakeEngine
 from tests.serving.test_chat_client import _no_sleep, connect, make_request
 
@@ -111,8 +110,7 @@ async def test_the_pause_between_two_attempts_is_a_span_backoff_and_each_attempt
 def assert_only_calls_are_work(tools, calls):
     """The calls of these tests come one after another, so that their sum is the busy time, and the critical path."""
     worked = sum(seconds(span) for span in leaves(tools) if span["op"] == "chat")
-    (found,) = coordination(tools.trace.spans).values()
-    (path,) = critical_paths(tools.trace.spans, calls).values()
+    found, path = overhead_of(tools.trace.spans), path_of(tools.trace.spans, calls)
 
     assert found.busy_s == pytest.approx(worked)
     assert path.critical_path_s == pytest.approx(worked)

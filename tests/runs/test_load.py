@@ -8,7 +8,7 @@ import pytest
 from docmind_core.errors import UsageError
 from docmind_core.reports.arm_notices import load_sentence
 from docmind_core.reports.benchmark_records import read_benchmark
-from docmind_core.runs.load import achieved_concurrency, load_facts
+from docmind_core.runs.load import ArmLoad
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.places import AdaptiveLimit, EngineLoad, Places, load_of, load_reader
 from tests.runs.running import run, select
@@ -24,45 +24,58 @@ vllm:kv_cache_usage_perc{engine="1"} 0.5
 """
 
 
-def query(query_id, block=1, because=None):
-    return {"query_id": query_id, "replicate": 0, "block": block, "times_missing_because": because}
+def load(concurrency, *queries):
+    found = ArmLoad(concurrency=concurrency)
+    for row, spans in queries:
+        found.add_query(row, spans)
+    return found
 
 
-def spans(query_id, start, *calls):
-    root = {"query_id": query_id, "replicate": 0, "parent_id": None, "op": "invoke_workflow", "t0": start, "t1": 99}
-    return [root, *({**root, "parent_id": "root", "op": "chat", "t0": t0, "t1": t1} for t0, t1 in calls)]
+def query(start, *calls, block=1, because=None):
+    root = {"parent_id": None, "op": "invoke_workflow", "t0": start, "t1": 99}
+    spans = [root, *({**root, "parent_id": "root", "op": "chat", "t0": t0, "t1": t1} for t0, t1 in calls)]
+    return {"block": block, "times_missing_because": because}, spans
 
 
 def test_calls_are_counted_while_there_are_queries_to_begin():
     """Two places: from 0, when the first two begin, to 10, when the last one does; what comes later is left out."""
-    rows = [query(name) for name in "abc"]
-    found = [*spans("a", 0, (0, 10)), *spans("b", 0, (2, 8), (9, 30)), *spans("c", 10, (12, 40))]
-    assert achieved_concurrency(rows, found, 2) == ((10 + 6 + 1) / 10, None)
+    queries = [query(0, (0, 10)), query(0, (2, 8), (9, 30)), query(10, (12, 40))]
+    assert load(2, *queries).achieved_concurrency() == ((10 + 6 + 1) / 10, None)
 
 
-def test_blocks_are_added_up_and_warm_up_and_blocks_without_more_queries_than_places_say_nothing():
-    rows = [query("a"), query("b"), query("c", block=2), query("d", block=2), query("e", block=3)]
-    found = [*spans("a", 0, (0, 4)), *spans("b", 4, (4, 5)), *spans("c", 10, (12, 16)), *spans("d", 16, (16, 17))]
-    found += [*spans("e", 20, (20, 30)), *spans("warm", 0, (0, 16))]
-    assert achieved_concurrency(rows, found, 1) == ((4 + 4) / (4 + 6), None)
+def test_blocks_are_added_up_and_blocks_without_more_queries_than_places_say_nothing():
+    first, second = [query(0, (0, 4)), query(4, (4, 5))], [query(10, (12, 16), block=2), query(16, (16, 17), block=2)]
+    found = load(1, *first, *second, query(20, (20, 30), block=3))
+    assert found.achieved_concurrency() == ((4 + 4) / (4 + 6), None)
 
 
 @pytest.mark.parametrize(
-    ("rows", "found", "because"),
+    ("queries", "because"),
     [
-        ([query("a"), query("b")], [*spans("a", 0, (0, 9)), *spans("b", 5, (5, 9))], "n_too_small"),
-        ([query("a"), query("b"), query("c")], [*spans("a", 0), *spans("b", 1), *spans("c", 2)], "no_model_call"),
-        ([query("a", because="resumed")], [], "resumed"),
+        ([query(0, (0, 9)), query(5, (5, 9))], "n_too_small"),
+        ([query(0), query(1), query(2)], "no_model_call"),
+        ([query(0, (0, 9), because="resumed"), query(1, (1, 9))], "resumed"),
     ],
 )
-def test_what_can_not_be_known_has_a_reason(rows, found, because):
-    facts = load_facts(rows, found, [], [], concurrency=2, interrupted=False)
-    assert (facts["achieved_concurrency"], facts["concurrency_missing_because"]) == (None, because)
+def test_what_can_not_be_known_has_a_reason(queries, because):
+    columns = load(2, *queries).columns()
+    assert (columns["achieved_concurrency"], columns["concurrency_missing_because"]) == (None, because)
 
 
 def test_calls_of_unknown_queries_leave_the_load_unknown():
-    facts = load_facts([query("a")], [], [{"query_id": None}], [], concurrency=1, interrupted=False)
-    assert facts["concurrency_missing_because"] == "unattributed"
+    found = load(1, query(0, (0, 9)), query(1, (1, 9)))
+    found.add_calls([{"query_id": "a"}])
+    assert found.columns()["concurrency_missing_because"] is None
+    found.add_calls([{"query_id": None}])
+    assert found.columns()["concurrency_missing_because"] == "unattributed"
+
+
+def test_samples_say_within_which_limit_calls_were_in_flight_and_how_late_the_platform_was():
+    found = load(1)
+    found.add_samples([{"in_flight_limit": 4, "loop_lag_s": 0.2}, {"source": "engine"}])
+    found.add_samples([{"in_flight_limit": 8, "loop_lag_s": 0.1}])
+    columns = found.columns()
+    assert [columns[name] for name in ("in_flight_min", "in_flight_max", "loop_lag_max_s")] == [4, 8, 0.2]
 
 
 def test_a_run_says_how_many_calls_it_kept_in_flight_and_warns_below_four_fifths(home, make_suite):
@@ -108,8 +121,8 @@ def test_the_limit_doubles_until_calls_wait_then_adds_one_and_falls_by_a_quarter
     limit, free = AdaptiveLimit(limit=4, most=20), EngineLoad(running=4, waiting=0, kv_usage=0.2)
     full = replace(free, waiting=9)
 
-    def judge(load, most_taken=99, lag_s=0.0):
-        return limit.judge(load, most_taken=most_taken, lag_s=lag_s)
+    def judge(gauges, most_taken=99, lag_s=0.0):
+        return limit.judge(gauges, most_taken=most_taken, lag_s=lag_s)
 
     assert [judge(free), judge(free, most_taken=7), judge(free)] == [8, 8, 16]
     assert [judge(full), judge(full), judge(free), judge(free)] == [12, 12, 13, 14]

@@ -7,9 +7,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from docmind_core.errors import StoreError
+from docmind_core.tables import arrow_rows
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import read_segment, remove_leftovers, run_ids_of, segment_path, write_segment
+from docmind_core.tables.segments import (
+    read_segment,
+    remove_leftovers,
+    run_ids_of,
+    segment_path,
+    segments_written,
+    write_segment,
+)
 from tests.builders import RUN_ID, make_call_row, make_run_row, make_score_row
 
 
@@ -127,3 +135,26 @@ def test_a_few_columns_are_read_alone_and_one_that_an_older_version_lacks_is_nul
     path = write_segment(tmp_path, "spans", RUN_ID, [])
     pq.write_table(pa.table({"run_id": [RUN_ID], "op": ["chat"], "attributes": ["{}"]}), path)
     assert read_segment(tmp_path, "spans", RUN_ID, columns=("op", "t0")) == [{"op": "chat", "t0": None}]
+
+
+def test_rows_that_come_piece_by_piece_fill_row_groups(tmp_path, monkeypatch):
+    """Small groups would each cost their own dictionary and statistics."""
+    monkeypatch.setattr(arrow_rows, "ROW_GROUP", 4)
+    with segments_written(tmp_path, ["llm_calls"], RUN_ID) as files:
+        for first in (0, 3, 6):
+            files["llm_calls"].add(make_call_row(f"c{number}") for number in range(first, first + 3))
+
+    assert [row["call_id"] for row in read_segment(tmp_path, "llm_calls", RUN_ID)] == [f"c{n}" for n in range(9)]
+    with pq.ParquetFile(segment_path(tmp_path, "llm_calls", RUN_ID)) as file:
+        assert [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)] == [4, 4, 1]
+
+
+def test_of_tables_that_are_written_together_none_is_put_in_place_when_one_fails(tmp_path):
+    def write():
+        with segments_written(tmp_path, ["spans", "llm_calls"], RUN_ID) as files:
+            files["spans"].add([])
+            files["llm_calls"].add([make_call_row(prompt_tokens=1.5)])
+
+    with pytest.raises(StoreError, match="prompt_tokens"):
+        write()
+    assert [path for path in tmp_path.glob("*/*") if path.is_file()] == []

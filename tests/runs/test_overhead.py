@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.overhead import Coordination, coordination
+from docmind_core.runs.waiting import overhead_of, waiting_times
+from docmind_core.statistics.coordination import Coordination
 
 SUPERVISOR = '{"gen_ai.operation.name": "chat", "docmind.role": "supervisor"}'
 LEAVES = ("chat", "text_completion", "generate_content", "embeddings", "retrieval", "execute_tool")
@@ -25,7 +26,7 @@ def make_span(span_id, op, start_ms, end_ms, **changes):
 
 
 def measure(*spans):
-    return coordination(spans)[("q1", 0)]
+    return overhead_of(spans)
 
 
 def test_overhead_is_wall_minus_the_union_of_work():
@@ -84,22 +85,8 @@ def test_attributes_that_are_missing_or_of_another_shape_are_not_a_supervisor():
         assert (found.supervisor_llm_s, found.coordination_incl_supervisor_s) == (0.0, 0.0)
 
 
-def test_query_runs_are_distinguished():
-    spans = [
-        make_span("root", "invoke_workflow", 0, 100),
-        make_span("root", "invoke_workflow", 50, 250, replicate=1),
-        make_span("root", "invoke_workflow", 0, 10, query_id="q2"),
-        make_span("a", "chat", 50, 100, replicate=1),
-    ]
-    assert {key: found.coordination_overhead_s for key, found in coordination(spans).items()} == {
-        ("q1", 0): 0.1,
-        ("q1", 1): 0.15,
-        ("q2", 0): 0.01,
-    }
-
-
-def test_no_spans_no_measurements():
-    assert coordination([]) == {}
+def test_without_spans_there_are_no_times():
+    assert waiting_times([], []) == {}
 
 
 @pytest.mark.parametrize(
@@ -112,34 +99,29 @@ def test_no_spans_no_measurements():
 )
 def test_spans_that_make_no_tree_are_refused(spans, message):
     with pytest.raises(StoreError, match=message):
-        coordination(spans)
+        overhead_of(spans)
 
 
 WORK = st.tuples(st.integers(-20, 120), st.integers(0, 60), st.sampled_from(LEAVES), st.booleans())
 
 
 def covered(intervals):
-    """The union by counting the instants one by one: slow, and another way than the SQL's."""
+    """The union by counting the instants one by one: slow, and another way than the code's."""
     return len({instant for start, end in intervals for instant in range(max(start, 0), min(end, 100))})
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(WORK, max_size=12), min_size=1, max_size=20))
-def test_overhead_equals_an_independent_sweep(queries):
+@settings(max_examples=100, deadline=None)
+@given(st.lists(WORK, max_size=12))
+def test_overhead_equals_an_independent_sweep(work):
     """S3."""
-    spans, expected = [], {}
-    for number, work in enumerate(queries):
-        name = f"q{number}"
-        spans.append(make_span("root", "invoke_workflow", 0, 100, query_id=name))
-        for place, (start, length, op, supervisor) in enumerate(work):
-            attributes = SUPERVISOR if supervisor else None
-            spans.append(make_span(f"s{place}", op, start, start + length, query_id=name, attributes=attributes))
-        every = [(start, start + length) for start, length, _, _ in work]
-        others = [(start, start + length) for start, length, op, flag in work if not (flag and op == "chat")]
-        expected[(name, 0)] = (100 - covered(every), 100 - covered(others))
-    found = {
-        key: (round(value.coordination_overhead_s * 1000), round(value.coordination_incl_supervisor_s * 1000))
-        for key, value in coordination(spans).items()
-    }
-    assert found == expected
-    assert all(overhead >= 0 for overhead, _ in found.values())
+    spans = [make_span("root", "invoke_workflow", 0, 100)]
+    for place, (start, length, op, supervisor) in enumerate(work):
+        attributes = SUPERVISOR if supervisor else None
+        spans.append(make_span(f"s{place}", op, start, start + length, attributes=attributes))
+    every = [(start, start + length) for start, length, _, _ in work]
+    others = [(start, start + length) for start, length, op, flag in work if not (flag and op == "chat")]
+
+    found = overhead_of(spans)
+
+    assert round(found.coordination_overhead_s * 1000) == 100 - covered(every) >= 0
+    assert round(found.coordination_incl_supervisor_s * 1000) == 100 - covered(others)
