@@ -1,7 +1,7 @@
 """The one client through which every call of the model goes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import monotonic, monotonic_ns
@@ -203,6 +203,7 @@ class ChatClient:
             window=connection.max_model_len,
             dialect=connection.dialect,
             redact=connection.redact_reply,
+            heard=self.heard,
         )
         attempt = Attempt(number=number, connection=connection, book=book, streamed=streamed)
         await attempt.begin(request, *waited_ns)
@@ -241,17 +242,12 @@ class ChatClient:
             if response.status >= HTTP_REDIRECT:
                 return await self._read_refusal(response)
             try:
-                await streamed.read(self._heard(response.content.iter_any()))
+                await streamed.read(response.content.iter_any())
             except aiohttp.ClientError:
                 if not streamed.is_whole:
                     raise
                 return streamed.reply(lost=UNRECONCILED)  # all of the answer is here: asking again would cost it twice
         return streamed.reply()
-
-    async def _heard(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for chunk in chunks:
-            self.heard()
-            yield chunk
 
     async def _read_refusal(self, response: aiohttp.ClientResponse) -> _Refusal:
         body = b""

@@ -52,6 +52,8 @@ class StreamedReply:
     dialect: Dialect = VLLM
     redact: Callable[[str], str] = str
     """Takes the engine's key out of a text."""
+    heard: Callable[[], None] = lambda: None
+    """Called with each read that brings something."""
     clock_ns: Callable[[], int] = monotonic_ns
     pieces: list[str] = field(default_factory=list)
     reasoning_pieces: list[str] = field(default_factory=list)
@@ -146,6 +148,7 @@ class StreamedReply:
 
     def _take(self, data: bytes) -> bool:
         """Take what one read brought; return whether the reply needs nothing more."""
+        self.heard()
         self._now_ns = self.clock_ns()
         self._bytes += len(data)
         bytes_max = reply_bytes_max(self.request.max_tokens)
