@@ -20,6 +20,7 @@ from docmind_core.serving.token_usage import (
     ImplausibleUsage,
     TokenUsage,
     can_be_true,
+    read_counts,
     read_usage,
 )
 from docmind_core.telemetry.loop_lag import Deadline
@@ -64,7 +65,8 @@ class StreamedReply:
     http_status: int | None = None
     _final: TokenUsage | str = NO_USAGE
     """The count of the whole reply, which comes with its finish_reason or after it; or why there is none."""
-    _latest: TokenUsage | None = None
+    _latest: object = None
+    """The latest count as it came: only the last one is read whole."""
     _bytes: int = 0
     _written_bytes: int = 0
     _events: EventStream = field(default_factory=EventStream)
@@ -92,7 +94,8 @@ class StreamedReply:
     @property
     def usage(self) -> TokenUsage | None:
         """The latest count so far, which a cut-off attempt has cost at least; None where none came that can be."""
-        return self._latest if self._latest and self._can_be_true(self._latest) else None
+        latest = read_usage(self._latest)
+        return latest if latest and self._can_be_true(latest) else None
 
     def reply(self, *, lost: str | None = None) -> ChatReply:
         """Return the finished reply; `lost` is why its count is missing if none had come when the connection broke."""
@@ -241,19 +244,20 @@ class StreamedReply:
     def _take_usage(self, found: object, *, is_last: bool) -> None:
         """Keep what a chunk counts. It counts from the start: the last one is the count, never the sum."""
         try:
-            usage = read_usage(found)
+            counts = read_counts(found)
         except ImplausibleUsage:
             self._final = IMPLAUSIBLE if is_last else self._final
             return
-        if usage is None:
+        if counts is None:
             return
+        _, completion_tokens = counts
         most = self.times.counted_last
-        fell = most is not None and usage.completion_tokens < most.completion_tokens
-        self.times = self.times.with_count(self._now_ns, usage.completion_tokens)
+        fell = most is not None and completion_tokens < most.completion_tokens
+        self.times = self.times.with_count(self._now_ns, completion_tokens)
         if is_last:
             # With an earlier count above the last one, one of the two is wrong.
-            self._final = IMPLAUSIBLE if fell else usage
-        self._latest = self._latest if fell else usage
+            self._final = IMPLAUSIBLE if fell else read_usage(found) or NO_USAGE
+        self._latest = self._latest if fell else found
 
     def _refuse_error(self, chunk: Any, *, is_error: bool) -> None:
         """Raise for an error event: after its first byte vLLM can't send a status any more, so it sends this."""

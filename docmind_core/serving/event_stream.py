@@ -5,6 +5,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -12,8 +13,7 @@ _IGNORED_FIELDS = frozenset({b"event", b"id", b"retry"})
 _STRANGE_BYTES = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event; `lines` are its `data` fields, which the standard joins with line feeds."""
 
     name: str
@@ -52,7 +52,7 @@ class EventStream:
                 self._rest = rest
                 return []
             rest, self._begun = rest.removeprefix(_BOM), True
-        *lines, self._rest = _LINE_END.split(rest)
+        *lines, self._rest = _LINE_END.split(rest) if b"\r" in rest else rest.split(b"\n")
         self._skip_line_feed = rest.endswith(b"\r")
         return [event for line in lines if (event := self._take(line)) is not None]
 

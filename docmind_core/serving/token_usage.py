@@ -40,6 +40,21 @@ def read_usage(found: object) -> TokenUsage | None:
     Raises:
         ImplausibleUsage: If a count is not a whole number, negative or infinite, or if a prompt has no tokens.
     """
+    counts = read_counts(found)
+    if counts is None or not isinstance(found, Mapping):
+        return None
+    prompt, completion = counts
+    try:
+        cached, implausible = _cached(found.get("prompt_tokens_details"), prompt), False
+    except ImplausibleUsage:
+        cached, implausible = None, True
+    return TokenUsage(
+        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, cached_implausible=implausible
+    )
+
+
+def read_counts(found: object) -> tuple[int, int] | None:
+    """Read the tokens of prompt and completion alone, as `read_usage` does."""
     if found is None:
         return None
     if not isinstance(found, Mapping):
@@ -50,13 +65,7 @@ def read_usage(found: object) -> TokenUsage | None:
     prompt, completion = _count(prompt), _count(completion)
     if prompt == 0:
         raise ImplausibleUsage
-    try:
-        cached, implausible = _cached(found.get("prompt_tokens_details"), prompt), False
-    except ImplausibleUsage:
-        cached, implausible = None, True
-    return TokenUsage(
-        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, cached_implausible=implausible
-    )
+    return prompt, completion
 
 
 def can_be_true(
@@ -96,6 +105,8 @@ def _cached(details: object, prompt_tokens: int) -> int | None:
 
 
 def _count(value: object) -> int:
+    if type(value) is int and 0 <= value <= COUNT_MAX:  # almost always, and once or twice per chunk
+        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(COUNT_MAX)):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
