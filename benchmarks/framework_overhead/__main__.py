@@ -28,6 +28,8 @@ from tests.fakes.engine_server import FakeEngine
 
 LATENCY_S = 0.05
 CONCURRENCY = 50
+CALLS = 300
+"""About so many calls of an arm are measured, or more: they share what is done once for an arm."""
 OURS, SDK, STREAMED, RAW, INSPECT = "docmind", "sdk", "sdk_streamed", "aiohttp", "inspect"
 NAMES = {
     OURS: "docmind: asking and folding",
@@ -154,7 +156,12 @@ def compare(arms: list[str], *, queries: int, repetitions: int, inspect: str | N
                         if kind == OURS
                         else [str(python), str(Path(__file__).with_name("peers.py")), kind, url, str(path), str(calls)]
                     )
-                    command += ["--queries", str(queries)] if kind == OURS else [str(CONCURRENCY)]
+                    replicates = max(1, round(CALLS / (calls * queries)))
+                    command += (
+                        ["--queries", str(queries), "--replicates", str(replicates)]
+                        if kind == OURS
+                        else [str(CONCURRENCY)]
+                    )
                     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
                     result = json.loads(said.splitlines()[-1])
                     asked = result["queries"] if kind == OURS else queries + 1  # the warm-up is recorded too
@@ -190,13 +197,13 @@ def main() -> None:
     parser.add_argument("--inspect", help="Python of an environment that has inspect_ai and openai")
     parser.add_argument("--alone", action="store_true", help="only the time of one query at a time")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
+    parser.add_argument("--replicates", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
     arms = options.arms.split(",")
     if options.measure:
-        replicates = max(1, 300 // options.queries) if options.measure == "single_pass" else 1
-        result = measure_arm(options.url, options.measure, queries=options.queries, replicates=replicates)
-        print(json.dumps({**result, "queries": options.queries * replicates}))
+        result = measure_arm(options.url, options.measure, queries=options.queries, replicates=options.replicates)
+        print(json.dumps({**result, "queries": options.queries * options.replicates}))
         return
     if not options.alone:
         inspect = inspect_python(options.inspect)
