@@ -59,7 +59,8 @@ async def in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentCont
         AgentTimeout: When it is.
     """
     # Not LangGraph's own timeout: its error ends the whole superstep, and other agents with it.
-    deadline_s = runtime.context.agent_deadline_s
+    if (deadline_s := runtime.context.agent_deadline_s) is None:
+        return await node(state, runtime=runtime)
     limit = Deadline(deadline_s)
     try:
         async with limit:
