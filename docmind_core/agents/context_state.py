@@ -63,7 +63,7 @@ class ContextState:
 class LaidOutRequest(ChatRequest):
     """A request that knows the parts its user prompt was rendered from, so that it can be made to fit a window."""
 
-    state: ContextState | None = field(default=None, repr=False)
+    state: ContextState | None = field(default=None, repr=False, hash=False)  # all of its text is in the prompts
 
     def with_state(self, state: ContextState) -> "LaidOutRequest":
         """Return the same request over another state."""
@@ -121,6 +121,8 @@ def _with_place(layout: tuple[str, ...], place: str, text: str) -> tuple[str, ..
 
 def _utterance(message: Message, known: Sequence[NumberedPassage]) -> Utterance:
     """Recognise the passages that a tool's result shows."""
+    if message.speaker != SEARCH_TOOL:
+        return Utterance(speaker=message.speaker, text=message.text)
     shown = tuple(passage for passage in known if render_passage(passage) in message.text)
-    is_result = message.speaker == SEARCH_TOOL and bool(shown) and render_numbered(shown) == message.text
+    is_result = bool(shown) and render_numbered(shown) == message.text
     return Utterance(speaker=message.speaker, text=message.text, passages=shown if is_result else ())

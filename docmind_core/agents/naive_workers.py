@@ -5,6 +5,7 @@ levers of the arm change what an agent reads and what it leaves in the conversat
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -85,6 +86,7 @@ def _question(state: dict[str, Any]) -> str:
     return f"Question: {state['question']}"
 
 
+@cache  # with a class for each query, its schema would be made and kept for each, too
 def strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
     """Return the form of a router's decision: one of the strategies that are open here."""
     names = StrEnum("SearchStrategy", {name.upper(): name for name in strategies})  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -74,6 +75,7 @@ def rerank_request(question: str, pool: Sequence[Hit], context: AgentContext) ->
     return laid_out(request, question, passages=shown)
 
 
+@cache  # with a class for each query, its schema would be made and kept for each, too
 def ranking_form(count: int, wanted: int) -> type[BaseModel]:
     """Return the form of the model's order: at most `wanted` numbers from 1 to `count`."""
     number: Any = Literal[tuple(range(1, count + 1))]

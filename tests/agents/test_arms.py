@@ -8,7 +8,9 @@ from docmind_core.agents.arms import _conversation_opening as opening
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.messages import Message
+from docmind_core.agents.naive_workers import strategy_form
 from docmind_core.agents.prompt_files import answer_examples, read_prompt
+from docmind_core.agents.reranking import ranking_form
 from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
 from docmind_core.errors import UsageError
 from docmind_core.retrieval.search import KEYWORD, SEMANTIC
@@ -281,3 +283,9 @@ async def test_no_arm_answers_with_its_thinking_or_lets_another_agent_read_it(na
 
     assert (answer.text, answer.citations, answer.reasoning) == ("an answer", ("doc1#0",), "Lyon or [3]?")
     assert not any("Lyon" in request.user for _, _, request in tools.calls)
+
+
+def test_a_form_is_made_once_for_all_queries():
+    """A class of its own for each query is kept for good with its schema: 16 KiB a query."""
+    assert strategy_form((KEYWORD, SEMANTIC)) is strategy_form((KEYWORD, SEMANTIC))
+    assert ranking_form(20, 5) is ranking_form(20, 5)
