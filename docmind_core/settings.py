@@ -29,6 +29,7 @@ TELEMETRY_OFF = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 """Keeps dependencies from reporting runs to third parties, whatever the user's environment says."""
 

@@ -55,6 +55,10 @@ SUITE: Mapping[str, tuple[str, str]] = {
         "Model calls in flight at the same time, 1 to 1,024; `auto`: as many as a vLLM server works on at once.",
         "concurrency: 16",
     ),
+    "workers": (
+        "Processes that ask, each with its part of `concurrency`: [for 100 calls in flight and more](scale.md).",
+        "workers: 2",
+    ),
     "blocks": (
         "Parts that the queries are cut into: the arms take turns in each. Times of arms are compared from 6 on.",
         "blocks: 6",
@@ -70,6 +74,10 @@ SUITE: Mapping[str, tuple[str, str]] = {
     "api_key_env": (
         "Name of the environment variable that holds the engine's key, never the key.",
         "api_key_env: MY_KEY",
+    ),
+    "executor": (
+        "What runs the workers: processes here (`local`), or tasks of a [Ray cluster](scale.md#ray).",
+        "executor: {kind: ray, address: 'head:6379'}",
     ),
     "plumbing": (
         "`true`: the model only shows that everything is connected; its results get no letter and no claim.",

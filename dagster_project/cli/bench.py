@@ -47,6 +47,7 @@ class _Places(click.ParamType[int | str]):
 @click.option(
     "--concurrency", type=_Places(), metavar="N|auto", help="Queries in flight at once; auto: as many as vLLM works on."
 )
+@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that ask, for 100 calls and more.")
 @click.option(
     "--routing",
     type=click.Choice(["fixed", "dependencies", "free"]),

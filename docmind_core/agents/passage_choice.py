@@ -44,7 +44,7 @@ def chosen_passages(searches: Sequence[str], passages: Sequence[Hit]) -> tuple[H
 
 def best_sentences(question: str, passages: Sequence[Hit]) -> list[BestSentence]:
     """Return the best sentence of each passage, the best passage first; ties keep the order of the passages."""
-    wanted = content_words(question)
+    wanted = sorted(content_words(question))  # each process has its own order of a set, and sums differ by the order
     indexed = [_indexed(hit.chunk.title, hit.chunk.text) for hit in passages]
     places = [{word: index.places_of(word) for word in wanted} for index in indexed]
     holders = {word: sum(bool(found[word]) for found in places) for word in wanted}

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import Stemmer
 
-from docmind_core.suites.suite import LANGUAGES_WITHOUT_STEMMER
+from docmind_core.suites.plain_values import LANGUAGES_WITHOUT_STEMMER
 
 WORDS_SETTINGS: dict[str, object] = {
     "words": "NFKC, lower case, two characters or more, `_` is a space",

@@ -35,7 +35,7 @@ class ArmRow:
     """By block, when the first measured query began and the last one ended."""
 
     def __post_init__(self) -> None:
-        because = "resumed" if self.interrupted else None
+        because = "resumed" if self.interrupted else self.facts.get("concurrency_missing_because")
         self.load = ArmLoad(concurrency=self.facts.get("concurrency"), missing_because=because)
 
     def add_query(self, row: Row, spans: Sequence[Row], calls: Sequence[Row]) -> None:

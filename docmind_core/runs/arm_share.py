@@ -9,11 +9,13 @@ from typing import Any
 
 from docmind_core.errors import EngineUnreachable
 from docmind_core.runs.arm_run import EarlierQueries, open_tally, run_queries, unanswered, warm_up
+from docmind_core.runs.arm_switches import is_shared_out
 from docmind_core.runs.bench import Bench, OpenArm, adaptive_limit, arm_setting
 from docmind_core.runs.blocks import Share, look_sizes
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.earlier_process import read_earlier
-from docmind_core.runs.engine_readings import Readings, book_counters, following, read_replicas
+from docmind_core.runs.engine_readings import Readings, book_counters, following
+from docmind_core.runs.fan_out import answer_in_shards
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.manifest import run_facts
 from docmind_core.runs.query_row import AskedQuery
@@ -27,6 +29,7 @@ from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.suites.plain_values import AUTO
 from docmind_core.tables.definitions import WARM_UP_BLOCK
+from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 PAUSE_S = 0.02
 """Between the scrapes at a change of arm. vLLM counts a request in the loop that answers the scrape, so that both hold
@@ -40,7 +43,7 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     journal, connection, run_id = bench.journal, bench.inputs.connection, bench.run_id(arm)
-    before = bench.last_reading or await read_replicas(replicas, read_settled_counters)
+    before = bench.last_reading or await bench.read_counters(replicas, read_settled_counters)
     sessions = [reading.session for reading in before]
     opened = _open(bench, replicas, arm, sessions[0], caches)
     setting = replace(
@@ -62,11 +65,15 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
         for session, replica in zip(sessions, connection.replicas, strict=True):
             journal.begin_block(run_id, block, session, was_reset=await reset_prefix_cache(replica))
         book_counters(journal, run_id, block, "before", before)
-        with sampled_devices(journal, run_id, connection, bench.clock, lambda: replicas.slots.limit) as keep_samples:
+        lag: Callable[[], float | None] | None = bench.take_lag if _in_shards(bench, setting) else lag_peak_reader()
+        with sampled_devices(
+            journal, run_id, connection, bench.clock, in_flight_limit=lambda: replicas.slots.limit, lag=lag
+        ) as keep_samples:
             work = _answer(bench, opened, setting, share, keep_samples)
             work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
             after = await _with_last_reading(work, bench, replicas, (run_id, block), before)
-    bench.last_reading = after if all(reading.snapshot for reading in after) else ()
+    known = not bench.requests_lost and all(reading.snapshot for reading in after)
+    bench.last_reading, bench.requests_lost = after if known else (), False
     for session in sessions:
         journal.end_block(run_id, block, session)
 
@@ -83,10 +90,18 @@ async def _answer(
             bench.decided[setting.arm.name] = start, because
             return
         todo = unanswered(bench.journal, setting.run_id, queries[start:end], share.replicates)
-        await run_queries(
-            setting, todo, opened.earlier, tally=opened.tally, observer=bench.observer, after_query=after_query
-        )
+        if _in_shards(bench, setting):
+            places = [(query.query_id, replicate) for query, replicate in todo]
+            await answer_in_shards(bench, setting, places, opened.tally, after_query)
+        else:
+            await run_queries(
+                setting, todo, opened.earlier, tally=opened.tally, observer=bench.observer, after_query=after_query
+            )
         start = end
+
+
+def _in_shards(bench: Bench, setting: ArmSetting) -> bool:
+    return bench.workers is not None and is_shared_out(bench.inputs.suite, setting.arm.name)
 
 
 @asynccontextmanager
@@ -128,7 +143,7 @@ async def _with_last_reading(
 async def _book_after(bench: Bench, replicas: ReplicaClients, place: tuple[str, int], before: Readings) -> Readings:
     # Whether a balancer answers at the URL is checked once for each arm, after its last block.
     quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.shares) else {}
-    after = following(before, await read_replicas(replicas, partial(read_settled_counters, **quick)))
+    after = following(before, await bench.read_counters(replicas, partial(read_settled_counters, **quick)))
     urls = {reading.url for reading in before}
     book_counters(bench.journal, *place, "after", (reading for reading in after if reading.url in urls))
     return after
@@ -137,6 +152,8 @@ async def _book_after(bench: Bench, replicas: ReplicaClients, place: tuple[str, 
 def _open(bench: Bench, replicas: ReplicaClients, arm: str, session: str, caches: ArmCaches | None) -> OpenArm:
     journal, run_id, again = bench.journal, bench.run_id(arm), arm in bench.open_arms
     facts = run_facts(bench.inputs, arm, engine_session=session)
+    known = journal.facts(run_id).get("concurrency_missing_because")
+    facts |= {"concurrency_missing_because": known} if known else {}
     facts |= {"expected_queries": bench.expected, "cache_state": _cache_state(journal, run_id, caches)}
     if not again:
         tally = open_tally(journal, run_id, arm, bench.expected)

@@ -12,6 +12,7 @@ from docmind_core.errors import UsageError
 from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.result_caches import ArmCaches, CacheFacts
+from docmind_core.suites.suite import Suite
 
 
 def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> ContextWindow | None:
@@ -21,6 +22,11 @@ def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> 
         return None
     budget = inputs.suite.context_budget if has_lever(arm, Lever.CONTEXT_BUDGET) else None
     return ContextWindow(max_model_len=length, counts=counts, context_budget=budget)
+
+
+def is_shared_out(suite: Suite, arm: str) -> bool:
+    """Whether several workers may answer an arm: a system of the user and the result caches belong to one process."""
+    return suite.system(arm) is None and not has_lever(arm, Lever.RESULT_CACHE)
 
 
 def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: CountsTokens | None) -> None:

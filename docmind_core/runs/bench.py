@@ -1,8 +1,10 @@
 """What all arms of a benchmark run share while it runs, and how each of them is set up."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from docmind_core.agents.context_window import CountsTokens
 from docmind_core.query_sets.evidence import evidence_recall
@@ -13,7 +15,7 @@ from docmind_core.runs.arm_run import ArmTally, EarlierQueries
 from docmind_core.runs.arm_switches import context_window
 from docmind_core.runs.blocks import Looks, QueryPlan, Share, plan_queries, plan_shares
 from docmind_core.runs.clock import ClockAnchor, read_anchor
-from docmind_core.runs.engine_readings import Readings
+from docmind_core.runs.engine_readings import ReadCounters, Readings, read_replicas
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.manifest import RunInputs
@@ -27,6 +29,9 @@ from docmind_core.serving.recording_proxy import RecordingProxy
 from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.settings import Settings
 from docmind_core.suites.plain_values import AUTO_FIRST
+
+if TYPE_CHECKING:
+    from docmind_core.runs.workers import Workers  # which imports this module
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,16 @@ class Bench:
     """Through which systems of the user reach the engine; None in a suite without."""
     limits: dict[str, AdaptiveLimit] = field(default_factory=dict)
     """By arm, how many calls its engine can use, where the suite says `concurrency: auto`."""
+    workers: "Workers | None" = None
+    """What answers shards; None where this process answers all queries itself."""
+    hosts: set[str] = field(default_factory=set)
+    """Machines on which shards were answered."""
+    requests_of_shards: Counter[int] = field(default_factory=Counter)
+    """Chat requests that their connection pools were given, by the number of the replica."""
+    requests_lost: bool = False
+    """Whether a worker died in this share with its count."""
+    lag_peak_s: float | None = None
+    """Largest lag of a worker since it was last taken."""
     last_reading: Readings = ()
     """Of the counters at the end of the share before, while nothing has happened since: it begins the next one too."""
 
@@ -96,6 +111,26 @@ class Bench:
     def run_id(self, arm: str) -> str:
         """Return the id of an arm's run."""
         return run_id_of(self.inputs.benchmark_run, arm)
+
+    def note_lag(self, lag_s: float) -> None:
+        """Note how late a worker's event loop is."""
+        self.lag_peak_s = max(self.lag_peak_s or 0.0, lag_s)
+
+    def take_lag(self) -> float | None:
+        """Return the largest lag that was noted since the last time; None where none was."""
+        lag_s, self.lag_peak_s = self.lag_peak_s, None
+        return lag_s
+
+    async def read_counters(self, replicas: ReplicaClients, read: ReadCounters) -> Readings:
+        """Read the counters of all replicas, with the requests that all processes have sent to each."""
+        readings = await read_replicas(replicas, read)
+        return tuple(
+            replace(reading, requests_sent=self._sent_by_all(number, reading.requests_sent))
+            for number, reading in enumerate(readings)
+        )
+
+    def _sent_by_all(self, replica: int, sent: int | None) -> int | None:
+        return None if self.requests_lost or sent is None else sent + self.requests_of_shards[replica]
 
     def recall_of(self, query_id: str, passages: Mapping[str, str]) -> float | None:
         """Return the evidence recall of a query's passages; None where it has no gold spans."""

@@ -35,8 +35,11 @@ from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
+from docmind_core.runs.shard_journals import absorb_leftovers
+from docmind_core.runs.shards import this_host
 from docmind_core.runs.suite_arms import admit_engine, suite_arm
 from docmind_core.runs.system_probe import Probing, refuse_unseen_systems
+from docmind_core.runs.workers import open_workers
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.places import refuse_without_gauges
 from docmind_core.serving.profile_files import profile_hashes
@@ -131,6 +134,7 @@ def _execute(
 
 def _waiting_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite, more: int) -> list[str]:
     """Write the tables of arms that ended earlier; return those that have queries left, or get `more` replicates."""
+    absorb_leftovers(settings, benchmark_run, journal)
     remove_leftovers(settings.tables)
     fold_ended_arms(settings, journal, benchmark_run, suite)
     if more:
@@ -180,6 +184,7 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
             replicas = await stack.enter_async_context(
                 ReplicaClients(bench.inputs.connection, in_flight=places_at_first(bench.inputs.suite.concurrency))
             )
+            bench.workers = stack.enter_context(open_workers(bench.inputs.suite, bench.observer.announce))
             if bench.inputs.suite.systems:
                 bench.proxy = await stack.enter_async_context(RecordingProxy(*replicas.clients))
                 await _probe(bench, [] if any(map(bench.has_begun, arms)) else arms)
@@ -225,7 +230,10 @@ def _end_arm(bench: Bench, arm: str) -> None:
     bench.last_reading = ()  # writing the tables takes a while, in which others may use a shared engine
     asked, because = bench.decided.get(arm, (None, None))
     expected = bench.expected if asked is None else asked * bench.inputs.suite.replicates
-    journal.end_arm(run_id, bench.clock.now(), {"expected_queries": expected, "stopped_because": because})
+    facts = {"expected_queries": expected, "stopped_because": because}
+    if bench.hosts - {this_host()}:  # their clocks have nothing in common
+        facts["concurrency_missing_because"] = "several_hosts"
+    journal.end_arm(run_id, bench.clock.now(), facts)
     fold_arm(bench.settings, journal, run_id, expected)
     publish_while_cheap(bench.settings)
     tally = bench.open_arms[arm].tally if arm in bench.open_arms else open_tally(journal, run_id, arm, expected)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import TypeVar
 
 from docmind_core.agents.arm_names import AGAIN
 from docmind_core.agents.arms import ARMS
@@ -11,6 +12,8 @@ from docmind_core.query_sets.queries import Query
 from docmind_core.query_sets.selection import select_queries
 from docmind_core.runs.journal import Journal
 from docmind_core.suites.suite import Suite
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,7 @@ def plan_problems(queries: Sequence[Query], suite: Suite) -> list[str]:
     return problems
 
 
-def cut_into_blocks(queries: Sequence[Query], blocks: int) -> tuple[tuple[Query, ...], ...]:
+def cut_into_blocks(queries: Sequence[T], blocks: int) -> tuple[tuple[T, ...], ...]:
     """Cut into so many runs of neighbours, whose sizes differ by at most one."""
     ends = [len(queries) * number // blocks for number in range(blocks + 1)]
     return tuple(tuple(queries[start:end]) for start, end in pairwise(ends))

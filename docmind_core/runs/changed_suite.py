@@ -4,6 +4,7 @@ from docmind_core.errors import RunError, UsageError
 from docmind_core.runs.frozen_suite import journal_path, named_source, read_source_suite
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.resume_guard import RESUME_ANYWAY
+from docmind_core.runs.shard_journals import absorb_leftovers
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import reference_of
 from docmind_core.suites.suite import Suite, load_suite
@@ -47,6 +48,7 @@ def ask_interrupted_again(settings: Settings, benchmark_run: str) -> str:
     Their tokens and times are those of the new attempt; what the first one had cost stays in the ledger.
     """
     with Journal(journal_path(settings, benchmark_run)) as journal:
+        absorb_leftovers(settings, benchmark_run, journal)
         count = journal.set_interrupted_aside()
     if not count:
         return f"no query of {benchmark_run} was interrupted: there is nothing to ask again"

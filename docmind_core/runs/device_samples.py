@@ -9,20 +9,34 @@ from docmind_core.runs.journal import Journal, Row
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
 from docmind_core.telemetry.device_sampler import DeviceSampler, Tick, even_rows
-from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 
 @contextmanager
 def sampled_devices(
-    journal: Journal, run_id: str, connection: EngineConnection, clock: ClockAnchor, in_flight_limit: Callable[[], int]
+    journal: Journal,
+    run_id: str,
+    connection: EngineConnection,
+    clock: ClockAnchor,
+    *,
+    in_flight_limit: Callable[[], int],
+    lag: Callable[[], float | None] | None,
 ) -> Iterator[Callable[[], None]]:
-    """Sample while the block runs; yields what writes the samples so far, which the end of the block does as well."""
+    """Sample while the block runs; yields what writes the samples so far, which the end of the block does as well.
+
+    Args:
+        journal: Of the benchmark run.
+        run_id: Of the arm.
+        connection: To the engine, for its gauge.
+        clock: Of the times.
+        in_flight_limit: How many calls may be in flight.
+        lag: The largest lateness of the processes that ask, since it was asked last; None where nothing measures it.
+    """
     with kv_cache_gauge(connection) as kv_cache_usage:
         sampler = DeviceSampler(
             run_id,
             utc=clock.utc,
             kv_cache_usage=kv_cache_usage,
-            loop_lag=lag_peak_reader(),
+            loop_lag=lag,
             in_flight_limit=in_flight_limit,
         )
 

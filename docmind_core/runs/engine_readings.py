@@ -30,7 +30,8 @@ class Reading:
     """Under which its calls are booked: those of two replicas never share one."""
     snapshot: CounterSnapshot | None
     """None where it offers no counters."""
-    requests_sent: int
+    requests_sent: int | None
+    """None where a worker died with its count."""
 
 
 Readings = tuple[Reading, ...]
@@ -78,6 +79,8 @@ def book_counters(journal: Journal, run_id: str, block: int, moment: str, readin
     for reading in readings:
         found = reading.snapshot
         values = {**found.values, ENGINES_SEEN: found.engines_seen} if found else {}
+        if reading.requests_sent is not None:
+            values[REQUESTS_SENT] = reading.requests_sent
         rows: list[Row] = [
             {
                 "run_id": run_id,
@@ -89,6 +92,6 @@ def book_counters(journal: Journal, run_id: str, block: int, moment: str, readin
                 "taken_at": found.taken_at if found else datetime.now(UTC),
                 "engine_url": reading.url,
             }
-            for counter, value in sorted({**values, REQUESTS_SENT: reading.requests_sent}.items())
+            for counter, value in sorted(values.items())
         ]
         journal.book_counters(run_id, reading.session, block, moment, rows)

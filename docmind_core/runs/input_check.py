@@ -110,7 +110,27 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
     summary = f"suite {suite.name!r}: {arms} on {' and '.join(suite.query_sets)}; no problem found"
     unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
     measured = (f"metric {own.name}: {own.unit}, {own.range}, from {own.scorer}" for own in metrics)
-    return CheckedInput(summary=summary, notices=(*_missing_here(suite), *measured, *unnormalised))
+    return CheckedInput(
+        summary=summary, notices=(*_missing_here(suite), *_answered_alone(suite), *measured, *unnormalised)
+    )
+
+
+def _answered_alone(suite: Suite) -> tuple[str, ...]:
+    """Name the arms that one process answers although the suite has several workers."""
+    # LangGraph is imported with the levers.
+    from docmind_core.runs.arm_switches import is_shared_out  # noqa: PLC0415
+
+    alone = (
+        [arm for arm in suite.arms if not is_shared_out(suite, arm)]
+        if suite.workers > 1 or suite.executor.kind == "ray"
+        else []
+    )
+    if not alone:
+        return ()
+    return (
+        f"workers: {suite.workers} does not apply to {', '.join(alone)}: one process answers systems of your own and "
+        "arms with the lever result_cache",
+    )
 
 
 def _refused(problems: Sequence[str]) -> SuiteError:

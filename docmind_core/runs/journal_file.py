@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,6 +55,7 @@ class JournalFile:
     _MERGED: ClassVar[frozenset[str]] = frozenset()
     """Insertions into tables that nothing else writes: those of a transaction become one statement, since each
     statement costs the thread two turns at Python's lock."""
+    LOCKING: ClassVar[str] = "normal"
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the journal at `path`, or create it; for reading alone, nothing is created or changed."""
@@ -79,6 +80,7 @@ class JournalFile:
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute(f"pragma locking_mode = {self.LOCKING}")
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             self._connection.executescript(SCHEMA)
@@ -122,6 +124,17 @@ class JournalFile:
             with suppress(RunError):
                 self._write("rollback", ())
             raise
+
+    @contextmanager
+    def attached(self, path: Path, name: str) -> Iterator[Callable[[str, tuple[Any, ...]], None]]:
+        """Yield what writes to this file and to the one at `path`, as the schema `name`, in one transaction."""
+        self._write(f"attach database ? as {name}", (str(path),))
+        try:
+            self._write(f"pragma {name}.locking_mode = exclusive", ())
+            with self._one_transaction():
+                yield self._write
+        finally:
+            self._write(f"detach database {name}", ())
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> None:
         self._do(_Job(statements=[(sql, parameters)]))

@@ -31,7 +31,7 @@ class ArmLoad:
     """What the suite asked for; None for `auto`."""
     missing_because: str | None = None
     """Why the load is unknown: `resumed` where several processes worked on the arm, whose clocks have nothing in
-    common, or `unattributed` where calls belong to no query."""
+    common, `several_hosts` where workers on several machines did, or `unattributed` where calls belong to no query."""
     _blocks: dict[int, _Block] = field(default_factory=dict)
     _lags: list[float] = field(default_factory=list)
     """The largest, once there is one."""

@@ -148,6 +148,9 @@ def run_conditions(inputs: RunInputs, arm: str) -> Row:
         # Its code is left out, as that of our own graphs is.
         **({"system": system.model_dump(mode="json", exclude={"folder"})} if system else {}),
         **{name: getattr(suite, name) for name in SUITE_CONDITIONS},
+        # How many processes ask decides which queries meet in the engine. One, as every run before had, is not named.
+        **({"workers": suite.workers} if suite.workers > 1 else {}),
+        **({"executor": suite.executor.kind} if suite.executor.kind != "local" else {}),
         "suite": suite.name,
         "arm": arm,
         "context_budget": suite.context_budget if has_budget else None,

@@ -1,6 +1,8 @@
 """What a suite needs of this machine, looked at before anything is frozen."""
 
-from docmind_core.errors import RetrievalError
+from importlib.util import find_spec
+
+from docmind_core.errors import RetrievalError, UsageError
 from docmind_core.retrieval.encoder_files import INSTALL, missing_packages, weights_file
 from docmind_core.serving.engine import EngineRequest, require_vllm
 from docmind_core.serving.profiles import engine_profile
@@ -8,6 +10,7 @@ from docmind_core.settings import read_secret
 from docmind_core.suites.suite import Suite
 
 KEYWORD_SEARCH = "keyword_search"
+INSTALL_RAY = ".venv/bin/pip install -c constraints.txt -e '.[ray]'"
 
 
 def engine_request(suite: Suite) -> EngineRequest:
@@ -21,14 +24,27 @@ def refuse_unready(suite: Suite) -> None:
     Raises:
         SettingsError: The engine's key is not in the environment.
         EngineStartError: vLLM would have to be started, and is not installed.
+        UsageError: Its shards are to be tasks of Ray, which is not installed.
         RetrievalError: The suite uses semantic search, and what that needs is not installed, or damaged.
     """
     if suite.api_key_env:
         read_secret(suite.api_key_env)
     if not suite.engine_is_remote:
         require_vllm(engine_profile(suite.engine))
+    if suite.executor.kind == "ray":
+        refuse_missing_ray()
     if embedding := [name for name in suite.searched_strategies if name != KEYWORD_SEARCH]:
         _refuse_missing_encoder(suite, embedding)
+
+
+def refuse_missing_ray() -> None:
+    """Refuse to use Ray where it is not installed.
+
+    Raises:
+        UsageError: With the line that installs it.
+    """
+    if find_spec("ray") is None:
+        raise UsageError(f"executor: kind ray needs Ray, which is not installed here. Install it: {INSTALL_RAY}")
 
 
 def _refuse_missing_encoder(suite: Suite, strategies: list[str]) -> None:

@@ -13,6 +13,7 @@ import psutil
 from docmind_core.errors import RunError
 from docmind_core.runs.keys import benchmark_run_of, in_order, is_benchmark_run, started_at, suite_of
 from docmind_core.runs.lock import lock_home
+from docmind_core.runs.shard_journals import shards_folder
 from docmind_core.settings import Settings
 from docmind_core.tables.baselines import change_baselines, read_baselines
 from docmind_core.tables.publish import publish
@@ -146,6 +147,7 @@ def _results(settings: Settings, key: str) -> Iterator[Path]:
     for table in sorted(TABLES, key=lambda table: table == "runs"):
         yield from sorted((settings.tables / table).glob(f"{key}.*"))
     yield from sorted((settings.home / SUMMARIES).glob(f"{key}.*"))
+    yield shards_folder(settings, key)
     for suffix in (".sqlite-wal", ".sqlite-shm", ".sqlite"):
         yield settings.journals / f"{key}{suffix}"
     yield from sorted((settings.logs / "systems").glob(f"{key}.*"))

@@ -11,6 +11,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -70,6 +71,37 @@ Concurrency = Annotated[
 def places_at_first(concurrency: int | Literal["auto"]) -> int:
     """Return how many calls may be in flight when an arm begins; `auto` adapts that."""
     return AUTO_FIRST if concurrency == AUTO else concurrency
+
+
+def _within_concurrency(workers: int, info: ValidationInfo) -> int:
+    concurrency = info.data.get("concurrency", workers)  # missing where it is wrong itself
+    if workers > 1 and concurrency == AUTO:
+        raise ValueError("several workers divide a number of calls; with concurrency: auto there is one worker")
+    if concurrency != AUTO and workers > concurrency:
+        raise ValueError(
+            f"{workers} workers can't divide {concurrency} calls in flight; set concurrency to at least {workers}"
+        )
+    return workers
+
+
+Workers = Annotated[int, BeforeValidator(_number), Field(ge=1, le=256), AfterValidator(_within_concurrency)]
+"""Processes that ask; each gets its part of the concurrency, which is above this key in a suite."""
+
+
+LANGUAGES_WITHOUT_STEMMER = ("chinese", "korean", "none")
+"""The two that have stop words alone, and `none`, which fits every language."""
+
+
+def _known_language(language: str) -> str:
+    import Stemmer  # noqa: PLC0415 - only a suite needs it, not every command
+
+    known = sorted((*Stemmer.algorithms(), *LANGUAGES_WITHOUT_STEMMER))
+    if language not in known:
+        raise ValueError(f"no stemmer or stop words for it. Use none, or one of: {', '.join(known)}")
+    return language
+
+
+Language = Annotated[str, AfterValidator(_known_language)]
 
 
 def _each_once(named: str | tuple[str, ...]) -> str | tuple[str, ...]:

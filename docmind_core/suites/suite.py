@@ -24,16 +24,19 @@ from docmind_core.metrics.metric import Metric
 from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
 from docmind_core.suites.engine_address import EngineAddress
+from docmind_core.suites.executor import Executor, SuiteExecutor
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
 from docmind_core.suites.plain_values import (
     AlertOverride,
     Concurrency,
     Count,
+    Language,
     Measure,
     PlainText,
     Price,
     QuerySetNames,
     Switch,
+    Workers,
 )
 from docmind_core.suites.plain_yaml import PlainYamlError, read_plain_yaml
 from docmind_core.suites.suite_problems import problem_lines, without_problems
@@ -43,8 +46,6 @@ Level = Literal["fast", "balanced", "thorough"]
 Routing = Literal["fixed", "dependencies", "free"]
 Strategy = Literal["keyword_search", "semantic_search", "hybrid_search"]
 
-LANGUAGES_WITHOUT_STEMMER = ("chinese", "korean", "none")
-"""The two that have stop words alone, and `none`, which fits every language."""
 SUITE_BYTES_MAX = 64 * 1024
 REPLICATES_MAX = 100
 
@@ -67,10 +68,11 @@ class Suite(BaseModel):
     """How the arms without a router search."""
     strategies: tuple[Strategy, ...] = Field(default=("keyword_search",), min_length=1)
     """What a router may choose from."""
-    language: str = "english"
+    language: Language = "english"
     """Of stop words and stemmer in keyword search; `none` has neither."""
     replicates: Count = Field(default=1, ge=1, le=REPLICATES_MAX)
     concurrency: Concurrency = 4
+    workers: Workers = 1
     blocks: Count = Field(default=1, ge=1, le=1000)
     """Parts that the queries are cut into: the arms take turns in each, so that their times can be compared."""
     warmup: Count = Field(default=1, ge=0, le=100)
@@ -82,6 +84,8 @@ class Suite(BaseModel):
     """The model to ask for; by default the only one that the engine serves."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the engine's key."""
+    executor: SuiteExecutor = Executor()
+    """Where shards are answered."""
     plumbing: Switch = False
     """The model only checks the plumbing: its results get no letter and no claim."""
     deadline_s: Measure = Field(default=300.0, gt=0)
@@ -123,16 +127,6 @@ class Suite(BaseModel):
         if len(set(names)) != len(names):
             raise ValueError(f"{'an arm' if info.field_name == 'arms' else 'a strategy'} is named twice")
         return names
-
-    @field_validator("language")
-    @classmethod
-    def _refuse_unknown_languages(cls, language: str) -> str:
-        import Stemmer  # noqa: PLC0415 - only a suite needs it, not every command
-
-        known = sorted((*Stemmer.algorithms(), *LANGUAGES_WITHOUT_STEMMER))
-        if language not in known:
-            raise ValueError(f"no stemmer or stop words for it. Use none, or one of: {', '.join(known)}")
-        return language
 
     @field_validator("api_key_env")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from docmind_core.errors import did_you_mean
+from docmind_core.suites.executor import Executor
 from docmind_core.suites.plain_values import KINDS, AlertOverride, Price
 from docmind_core.suites.plain_yaml import Lines
 from docmind_core.suites.systems import SystemSpec
@@ -13,7 +14,12 @@ from docmind_core.suites.systems import SystemSpec
 PROBLEMS_SHOWN_MAX = 50
 NOT_GIVEN = "?"
 """The query set of a suite that names none that is valid, while the rest of it is checked."""
-_PARTS: Mapping[str, type[BaseModel]] = {"systems": SystemSpec, "alerts": AlertOverride, "price": Price}
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "systems": SystemSpec,
+    "alerts": AlertOverride,
+    "price": Price,
+    "executor": Executor,
+}
 """The keys of a suite that hold keys of their own."""
 
 

@@ -18,7 +18,7 @@ LOAD_COLUMNS = {
     ),
     "concurrency_missing_because": (
         "varchar",
-        "Why achieved_concurrency is NULL: n_too_small, resumed, no_model_call or unattributed",
+        "Why achieved_concurrency is NULL: n_too_small, resumed, no_model_call, unattributed or several_hosts",
     ),
     "in_flight_min": ("integer", "Smallest limit of calls in flight: that of concurrency, or of auto at some moment"),
     "in_flight_max": ("integer", "Largest of the same; device_samples.in_flight_limit has it over time"),

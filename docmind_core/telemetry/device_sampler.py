@@ -70,7 +70,7 @@ class DeviceSampler:
         *,
         utc: Callable[[int], datetime],
         kv_cache_usage: KvCacheUsage | None = None,
-        loop_lag: Callable[[], float] | None = None,
+        loop_lag: Callable[[], float | None] | None = None,
         in_flight_limit: Callable[[], int] | None = None,
         interval_s: float = INTERVAL_S,
     ) -> None:
@@ -80,7 +80,7 @@ class DeviceSampler:
             run_id: Run that the samples belong to.
             utc: Gives the time of a stamp of the monotonic clock, the clock of spans.
             kv_cache_usage: Asks the engine for the share of its KV cache in use, None when it does not say.
-            loop_lag: Tells the largest lag of the event loop since it was asked last, seconds.
+            loop_lag: Tells the largest lag of the event loop since it was asked last, seconds; None if unknown.
             in_flight_limit: Says how many calls may be in flight now.
             interval_s: Seconds between two samples.
         """

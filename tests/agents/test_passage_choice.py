@@ -1,5 +1,7 @@
 """The sentence of a passage that fits a question best, by the definition and as fast as it is asked for."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +51,21 @@ def test_what_is_kept_of_a_passage_from_query_to_query_gives_what_the_definition
     found = [(each.hit, each.text, each.worth) for each in best_sentences(question, hits)]
     assert [each[:2] for each in found] == [each[:2] for each in by_definition(question, hits)]
     assert all(abs(one[2] - other[2]) < 1e-9 for one, other in zip(found, by_definition(question, hits), strict=True))
+
+
+def test_the_order_of_a_set_which_each_process_has_its_own_of_changes_no_choice(monkeypatch):
+    """1 + 1/2 + 1/6 and 1/6 + 1/2 + 1 differ in the last digit, and so would a tie between two passages."""
+    hits = [
+        make_hit(number, text="harbour " * (number < 2) + "town " * (number < 3) + "open") for number in range(1, 7)
+    ]
+    found = []
+    for words in (["harbour", "town", "open"], ["open", "town", "harbour"]):
+        with monkeypatch.context() as patched:
+            in_order = partial(_words, of_question=dict.fromkeys(words))
+            patched.setattr("docmind_core.agents.passage_choice.content_words", in_order)
+            found.append([best.worth for best in best_sentences("?", hits)])
+    assert found[0] == found[1]
+
+
+def _words(text, *, of_question):
+    return of_question if text == "?" else content_words(text)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from docmind_core.retrieval.keyword import KeywordSearcher
 from docmind_core.retrieval.words import STOP_WORDS, indexed_words, searched_words
-from docmind_core.suites.suite import LANGUAGES_WITHOUT_STEMMER
+from docmind_core.suites.plain_values import LANGUAGES_WITHOUT_STEMMER
 from tests.documents import make_chunk
 
 LANGUAGES = (*Stemmer.algorithms(), *LANGUAGES_WITHOUT_STEMMER)

@@ -59,7 +59,7 @@ def test_the_lag_of_the_event_loop_is_sampled_and_the_report_says_how_large_it_w
     largest, unknown = lag_samples(home)
     assert (largest >= 0.0, unknown) == (True, 0)
 
-    monkeypatch.setattr("docmind_core.runs.device_samples.lag_peak_reader", lambda: lambda: 0.84)
+    monkeypatch.setattr("docmind_core.runs.arm_share.lag_peak_reader", lambda: lambda: 0.84)
     key = run(home, make_suite(arms=["single_pass"], limit=2))
     assert lag_samples(home) == (0.84, 0)
     records = read_benchmark(home, key)

@@ -1,0 +1,87 @@
+"""Shards as tasks of a Ray cluster: tried again on another node when theirs is lost."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from docmind_core.errors import DocMindError, RunError, UsageError
+from docmind_core.runs.preflight import refuse_missing_ray
+from docmind_core.runs.shards import ShardReceipt, ShardSpec, run_shard
+
+MAX_RETRIES = 3
+
+
+class RayWorkers:
+    """Tasks on a Ray cluster, as many at a time as the suite has workers."""
+
+    def __init__(self, count: int, address: str | None) -> None:
+        """Prepare `count` tasks at a time on the cluster at `address`, by default that of RAY_ADDRESS."""
+        self.count = count
+        self._address = address
+        refuse_missing_ray()
+        import ray  # noqa: PLC0415 - an extra, and it takes a second
+
+        self._ray: Any = ray
+        self._task: Any = None
+        self._ours = False
+
+    def __enter__(self) -> Self:
+        """Connect to the cluster, unless this process has.
+
+        Raises:
+            UsageError: If no cluster answers.
+        """
+        if not self._ray.is_initialized():
+            with _signals_kept():
+                try:
+                    self._ray.init(address=self._address or "auto", log_to_driver=False)
+                except (ConnectionError, RuntimeError, ValueError) as error:
+                    where = self._address or "RAY_ADDRESS or on this machine"
+                    raise UsageError(
+                        f"executor: no Ray cluster answers at {where} ({str(error).splitlines()[0]}). "
+                        "Start one: ray start --head"
+                    ) from error
+            self._ours = True
+        # One task a shard: it costs nothing next to 2,000 queries, and Ray needs no memory for what it returns.
+        how = {"num_cpus": 1, "max_retries": MAX_RETRIES, "scheduling_strategy": "SPREAD"}
+        self._task = self._ray.remote(**how)(run_shard)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the cluster."""
+        if self._ours:
+            self._ray.shutdown()
+
+    async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
+        """Answer a shard on whatever node has room."""
+        del worker
+        try:
+            receipt: ShardReceipt = await asyncio.wrap_future(self._task.remote(spec).future())
+        except self._ray.exceptions.RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, DocMindError) else error) from None
+        except self._ray.exceptions.RayError as error:
+            raise RunError(
+                f"Ray gave {spec.journal.name} up ({type(error).__name__}). Look at the cluster (ray status), then "
+                "resume the run."
+            ) from error
+        return receipt
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep the handlers of signals: Ray's own would end this process in the middle of a write."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,125 @@
+"""Processes that answer shards: they live as long as the benchmark run is worked on by the process that began them."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol, Self
+
+from docmind_core.errors import RunError
+from docmind_core.runs.ray_workers import RayWorkers
+from docmind_core.runs.shards import ShardReceipt, ShardSpec, run_shard
+from docmind_core.suites.suite import Suite
+
+TRIES = 3
+
+
+class Workers(Protocol):
+    """What answers shards, `count` at a time."""
+
+    @property
+    def count(self) -> int:
+        """How many shards are answered at a time."""
+        ...
+
+    async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
+        """Answer a shard, again where its process has died.
+
+        Raises:
+            DocMindError: What the shard raised, or that its process died each time.
+        """
+        ...
+
+
+class LocalWorkers:
+    """Processes on this machine, each of which can be replaced when it dies."""
+
+    def __init__(self, count: int, announce: Callable[[str], None]) -> None:
+        """Prepare `count` processes; each begins with its first shard."""
+        self.count = count
+        self._announce = announce
+        self._pools: dict[int, ProcessPoolExecutor] = {}
+
+    def __enter__(self) -> Self:
+        """Return the workers themselves."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the processes; the shards have ended."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown()
+
+    async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
+        """Answer a shard in the worker of this number."""
+        for tries_left in reversed(range(TRIES)):
+            # A pool each: the death of a process breaks all of its pool.
+            pool = self._pools.setdefault(worker, _new_pool())
+            try:
+                with _signals_left_to_us():
+                    answering = pool.submit(run_shard, spec)
+                return await asyncio.wrap_future(answering)
+            except BrokenProcessPool as error:
+                self._pools.pop(worker).shutdown(wait=False)
+                if not tries_left:
+                    raise RunError(
+                        f"the process that answered {spec.journal.name} died {TRIES} times. If the machine is short of "
+                        "memory, lower `workers`; then resume the run."
+                    ) from error
+                self._announce(f"worker {worker + 1} died; another process continues its queries")
+        raise AssertionError
+
+
+@contextmanager
+def open_workers(suite: Suite, announce: Callable[[str], None]) -> Iterator[Workers | None]:
+    """Yield what answers the shards of a suite; None where this process answers all queries itself.
+
+    Raises:
+        UsageError: If they are to be tasks of Ray, and it is not installed, or no cluster answers.
+    """
+    if suite.executor.kind == "ray":
+        with RayWorkers(suite.workers, suite.executor.address) as tasks:
+            yield tasks
+    elif suite.workers > 1:
+        with LocalWorkers(suite.workers, announce) as processes:
+            yield processes
+    else:
+        yield None
+
+
+@contextmanager
+def _signals_left_to_us() -> Iterator[None]:
+    """Block the signals that stop a run for what is started in the block: Ctrl-C reaches a terminal's whole group.
+
+    A process inherits what is blocked, from its first instruction on. The main process stops its shards in order.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _new_pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+
+
+def _begin_worker() -> None:
+    """Let this process end when the main process is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
