@@ -89,8 +89,8 @@ def main() -> None:
                 found.setdefault((arm, workers), []).append(share)
                 print(
                     f"{arm} | {workers} | {run['achieved']:.0f} | {share:.0%} | {run['calls_per_s']:.0f} | "
-                    f"{run['lag_s']:.2f} | {run['failed']} | {run['state']} | {run['cpu_ms']:.1f} | {run['idle']:.0f} | "
-                    f"{os.getloadavg()[0]:.1f}",
+                    f"{run['lag_s']:.2f} | {run['failed']} | {run['state']} | {run['cpu_ms']:.1f} | "
+                    f"{run['idle']:.0f} | {os.getloadavg()[0]:.1f}",
                     flush=True,
                 )
     for (arm, workers), shares in sorted(found.items()):
