@@ -1,8 +1,8 @@
 """Make the transcripts in docs/operations.md by causing each fault: python -m scripts.transcripts [NAME ...].
 
-Each block between `<!-- transcript: NAME -->` and `<!-- end -->` is replaced by what a user sees. The engine is the
-stand-in of the tests; paths, keys, process ids and ports are replaced by fixed words. Needs root, which mounts small
-and read-only file systems.
+Each block between `<!-- transcript: NAME -->` and `<!-- end -->` is replaced by what a terminal of 80 columns shows.
+The engine is the stand-in of the tests; paths, keys, process ids and ports are replaced by fixed words. Needs root,
+which mounts small and read-only file systems.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Tables and paragraphs laid out for the width of a terminal; no value is ever folded in the middle of a word."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ PIPE_WIDTH = 10_000
 PROSE_WIDTH = 110
 _GAP = 3
 _PROSE_COLUMN_MIN = 20
+_COMMAND = re.compile(r"(?<=: )docmind(?: [^\s;,.)]| [;,.)](?=\S)|[^\s;,.)]|[;,.)](?=\S))+[;,.)]?")
+"""What a sentence says to run: from its colon to the end of the clause, with the sign that ends it."""
+_BLANK = "\ue000"
 RECORD_LINES_MAX = 100
 """Rows that don't fit are printed one field a line up to this many lines; longer results lose columns instead."""
 
@@ -83,14 +87,24 @@ def table_lines(
 
 
 def wrapped_lines(text: str, width: int | None) -> list[str]:
-    """Wrap a paragraph between words; a word that is longer than the line, such as a path or an id, stays whole."""
+    """Wrap a paragraph between words; a word that is longer than the line, such as a path or an id, stays whole.
+
+    So does a command that fits into a line: whoever copies it would run its first half.
+    """
     lines: list[str] = []
-    for word in one_line(text).split():
+    for word in _words(one_line(text), width or PIPE_WIDTH):
         if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= (width or PIPE_WIDTH):
             lines[-1] += f" {word}"
         else:
             lines.append(word)
     return lines
+
+
+def _words(text: str, width: int) -> list[str]:
+    def whole(command: re.Match[str]) -> str:
+        return command.group().replace(" ", _BLANK) if cell_len(command.group()) <= width else command.group()
+
+    return [word.replace(_BLANK, " ") for word in _COMMAND.sub(whole, text).split()]
 
 
 def indented_lines(line: str, width: int | None, *, indent: int = 0) -> list[str]:
