@@ -30,7 +30,7 @@ _QUERIES = (
 _SUITE = """# Run it: docmind bench {path}
 # Every key: docs/suites.md
 name: {name}
-query_set: ./questions     # documents.jsonl and queries.jsonl: replace them by yours
+query_set: ./questions     # documents.jsonl and queries.jsonl: replace them with yours
 arms: [single_pass]        # ways to answer: docmind arms
 engine: {engine}
 answer_max_tokens: 32
@@ -63,5 +63,5 @@ def init(folder: Path, engine: str) -> None:
         content = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
         (questions / f"{file}.jsonl").write_text(content, "utf-8")
     path.write_text(text, "utf-8")
-    say(f"{path}: one arm, two questions. Replace the questions by yours, then:")
+    say(f"{path}: one arm, two questions. Replace the questions with yours, then:")
     say(f"  docmind check {path}\n  docmind bench {path}")

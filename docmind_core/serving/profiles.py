@@ -134,6 +134,16 @@ def _of_the_user(name: str, path: Path) -> EngineProfile:
     )
 
 
+_OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+"""An engine that we start asks no one for anything, and reports to no one."""
+
+
 def _cpu_smollm2() -> EngineProfile:
     """SmolLM2-135M on two cores. Measured: float32 and small blocks repeat greedy answers and cache short prefixes."""
     return EngineProfile(
@@ -151,11 +161,7 @@ def _cpu_smollm2() -> EngineProfile:
             *("--distributed-executor-backend", "uni"),
         ),
         environment={
-            "HF_HUB_OFFLINE": "1",
-            "TRANSFORMERS_OFFLINE": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "VLLM_NO_USAGE_STATS": "1",
-            "DO_NOT_TRACK": "1",
+            **_OFFLINE,
             "VLLM_CPU_KVCACHE_SPACE": "2",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             # vLLM's CPU platform turns `uni` back into a worker process where this is 1.
@@ -195,14 +201,7 @@ def _rtx4090_fp8_128k() -> EngineProfile:
             "--enable-prompt-tokens-details",
             *("--shutdown-timeout", "30"),
         ),
-        environment={
-            "HF_HUB_OFFLINE": "1",
-            "TRANSFORMERS_OFFLINE": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "VLLM_NO_USAGE_STATS": "1",
-            "DO_NOT_TRACK": "1",
-            "VLLM_SERVER_DEV_MODE": "1",
-        },
+        environment={**_OFFLINE, "VLLM_SERVER_DEV_MODE": "1"},
         plumbing=False,
         limits={"vram_process_peak_gb": 25.0},
         prepare_model=prepare_local_model(name, window=window, gpu_gib=24.0, utilisation=utilisation),

@@ -5,20 +5,12 @@ from itertools import chain, cycle, islice
 
 import pytest
 
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
 from tests.faults.consistency import assert_consistent, select
 from tests.faults.proxy import FaultProxy
+from tests.runs.running import run
 
 KINDS = ("drop", "lose", "500", "503", "429", "cut", "slow", "garbage")
 ARMS = ["single_pass", "naive_supervisor"]
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-    return key
 
 
 @pytest.mark.parametrize("kind", KINDS)

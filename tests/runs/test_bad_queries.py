@@ -2,21 +2,9 @@ import json
 
 import pytest
 
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
-from docmind_core.tables.reading import query_rows
+from tests.runs.running import run, select
 
 ALL_ARMS = ["single_pass", "naive_supervisor", "tuned-passage_choice-no_validation"]
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 def test_a_planner_that_raises_leaves_flagged_fallbacks_and_rows_of_its_failure(home, make_suite, monkeypatch):

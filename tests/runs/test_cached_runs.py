@@ -7,11 +7,8 @@ import sys
 import pytest
 
 from docmind_core.retrieval.index import open_index
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
 from docmind_core.settings import Settings, child_environment
-from docmind_core.tables.reading import query_rows
+from tests.runs.running import run, select
 
 ARM = "tuned-passage_choice+result_cache-no_validation"
 IN_A_PROCESS = """
@@ -38,12 +35,6 @@ SAME = {
 }
 
 
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-    return key
-
-
 def run_in_a_process(settings, suite, seed, times):
     suite = json.dumps(suite.model_dump(mode="json"))
     done = subprocess.run(
@@ -54,10 +45,6 @@ def run_in_a_process(settings, suite, seed, times):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 @pytest.fixture

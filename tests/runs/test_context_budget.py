@@ -6,24 +6,11 @@ import random
 import pytest
 
 from docmind_core.errors import UsageError
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
 from docmind_core.suites.suite import Suite
-from docmind_core.tables.reading import query_rows
+from tests.runs.running import run, select
 
 ARM = "tuned+context_budget-passage_choice-no_validation"
 BUDGETS = (2048, 4096, 8192)
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-    return key
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 @pytest.fixture

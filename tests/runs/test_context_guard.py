@@ -6,21 +6,8 @@ import pytest
 
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import query_rows
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-    return key
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
+from tests.runs.running import run, select
 
 
 @pytest.fixture

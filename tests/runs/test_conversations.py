@@ -4,27 +4,14 @@ import json
 
 import pytest
 
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
 from docmind_core.suites.suite import load_suite
-from docmind_core.tables.reading import query_rows
 from tests.fakes import engine_server
 from tests.fakes.engine_server import plain_reply
 from tests.fakes.word_counts import WordPieceCounts
+from tests.runs.running import run, select
 
 TURNS = 9
 ARMS = ("single_pass", "single_agent", "naive+specialization", "tuned-passage_choice-no_validation")
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-    return key
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 @pytest.fixture

@@ -3,16 +3,8 @@
 from collections import deque
 from types import SimpleNamespace
 
-from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.failures import nothing_answered
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-    return key
+from tests.runs.running import run
 
 
 def test_the_most_frequent_error_is_named_with_what_to_do(home, make_suite, engine):

@@ -21,8 +21,8 @@ from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.tables.reading import query_rows
 from tests.fakes.engine_server import Finish, Until
+from tests.runs.running import select
 
 KEY = QueryKey(run_id="r", query_id="q", replicate=0)
 STRATEGIES = ["keyword_search", "semantic_search", "hybrid_search"]
@@ -161,10 +161,6 @@ def thorough(make_suite):
 
 def execute(settings, key):
     execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 def test_a_route_call_past_its_deadline_is_answered_by_the_rules_and_its_tokens_are_counted(

@@ -12,20 +12,11 @@ from docmind_core.runs.journal import QueryKey
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import query_rows
+from tests.runs.running import run, select
 
 KEY = QueryKey(run_id="r", query_id="q", replicate=0)
 STRATEGIES = ["keyword_search", "semantic_search", "hybrid_search"]
 REQUEST = ChatRequest(system="s", user="u", max_tokens=4)
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 @pytest.mark.parametrize("arm", ["tuned", "naive_supervisor"])

@@ -10,12 +10,9 @@ from docmind_core.agents.handoffs import hand_back_from, handoff_lines, transfer
 from docmind_core.agents.history import render_history
 from docmind_core.agents.messages import Message
 from docmind_core.runs import benchmark
-from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.frozen_suite import freeze_benchmark_run
-from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.prompt_counts import PromptCounts, billed_bounds, duplicated_tokens
 from docmind_core.serving.chat import ChatRequest, chat_messages
-from docmind_core.tables.reading import query_rows
+from tests.runs.running import run, select
 
 
 class LocalWords:
@@ -33,16 +30,6 @@ class LocalWords:
     def prompt_ids(self, system, user, examples=()):
         texts = [message["content"] for message in chat_messages(system, user, examples)]
         return [hash(word) for word in " ".join(texts).split()]
-
-
-def run(settings, suite):
-    key = freeze_benchmark_run(suite, settings)
-    execute_benchmark_run(settings, key, dagster_run_id="dagster-1", observer=SilentObserver())
-    return key
-
-
-def select(settings, sql):
-    return query_rows(settings, sql)[1]
 
 
 @pytest.fixture
