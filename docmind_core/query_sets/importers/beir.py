@@ -6,8 +6,8 @@ from docmind_core.errors import UsageError
 from docmind_core.query_sets.importers.draft import Draft
 from docmind_core.query_sets.importers.field_values import first_of, written
 from docmind_core.query_sets.importers.format import Format
-from docmind_core.query_sets.importers.qrels import Qrels
 from docmind_core.query_sets.importers.source import Source
+from docmind_core.query_sets.importers.trec import Qrels
 
 _PREFERRED = ("test", "dev", "validation", "train")
 
