@@ -3,10 +3,10 @@
     make bench
     .venv/bin/python -m scripts.screenshots
 
-Graph, report and checks are those of the newest benchmark run of this home. Sensor, schedule and a missed limit are
-pictured in a home of their own, where a suite on the stand-in engine has run by its schedule and its alert has arrived
-at a webhook on loopback: that takes a minute or two, and shows no number of an engine. Needs Chromium (Debian, Ubuntu:
-apt install chromium).
+Graph, report and checks are those of the newest benchmark run of this home. Sensor and schedule are pictured in a home
+of their own, where a suite on the stand-in engine has run by its schedule and its alert has arrived at a webhook on
+loopback: that takes a minute or two, and shows no number of an engine. Needs Chromium (Debian, Ubuntu: apt install
+chromium).
 """
 
 import argparse
@@ -71,7 +71,6 @@ PAGES = {
     ),
 }
 AUTOMATION_PAGES = {
-    "asset-check-not-met.png": Page(path=f"{CHECKS}limit_pass_ratio_min", shows="limit_pass_ratio_min", width=1280),
     "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
     "schedule.png": Page(path=f"{LOCATION}/schedules/suite_minutely", shows="Execution timezone"),
 }

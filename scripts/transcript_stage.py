@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 KEYS = tuple(f"20261122T02{minute:02}00Z-toy-{tail}" for minute, tail in enumerate(("7f3a", "81c0", "a94e", "c2d7")))
 
 COLUMNS = 80
-LINES_MAX = 30
+LINES_MAX = 40
 PLAIN_TERMINAL = {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": str(COLUMNS)}
 """A terminal without colours and without lines that are drawn again."""
 
@@ -69,10 +69,10 @@ class Stage:
         with self.start(*arguments, **environment) as process:
             return self.block(arguments, process.communicate()[0], process.returncode)
 
-    def read_until(self, process: "subprocess.Popen[str]", end: str) -> str:
-        """Return what a process has shown up to a line that ends with `end`."""
+    def read_until(self, process: "subprocess.Popen[str]", words: str) -> str:
+        """Return what a process has shown up to a line with these words."""
         seen = ""
-        while process.stdout and not seen.endswith(end) and (line := process.stdout.readline()):
+        while process.stdout and words not in seen and (line := process.stdout.readline()):
             seen += line
         return seen
 

@@ -47,9 +47,7 @@ def engine_killed(stage: Stage) -> str:
     """An engine that the run has started is killed with -9; then --resume."""
     stage.write_suite(engine="cpu-smollm2")
     with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
-        seen = ""
-        while process.stdout and not seen.endswith("queries\n") and (line := process.stdout.readline()):
-            seen += line
+        seen = stage.read_until(process, "the engine is up")
         if state := read_state(stage.home):
             psutil.Process(state.pgid).children()[0].kill()
         first = stage.block(("bench", "toy.yaml"), seen + process.communicate()[0], process.returncode)
@@ -62,7 +60,7 @@ def stale_engine(stage: Stage) -> str:
     """The platform and the engine's keeper are killed with -9: nothing is left to end the engine."""
     stage.write_suite(engine="cpu-smollm2")
     with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
-        stage.read_until(process, "queries\n")
+        stage.read_until(process, "the engine is up")
         if state := read_state(stage.home):
             os.kill(state.pgid, signal.SIGKILL)
         process.kill()
