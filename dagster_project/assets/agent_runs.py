@@ -53,7 +53,10 @@ class AgentRunsConfig(dg.Config):
     """What a launch may ask for besides running what is left."""
 
     add_replicates: int = Field(
-        default=0, ge=0, lt=REPLICATES_MAX, description="Ask each query of a finished benchmark run so many times more."
+        default=0,
+        ge=0,
+        lt=REPLICATES_MAX,
+        description="Ask each query of a finished benchmark run this many more times.",
     )
 
 

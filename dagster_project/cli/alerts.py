@@ -18,7 +18,7 @@ def alerts() -> None:
     """
 
 
-@alerts.command("list")
+@alerts.command("list", short_help="List open alerts, and whether alerting itself is alive.")
 @json_option
 def list_alerts(as_json: bool) -> None:
     """List the alerts that are pending or firing, and whether the alerting itself is alive.
@@ -33,10 +33,10 @@ def list_alerts(as_json: bool) -> None:
     (print_open_alerts_as_json if as_json else print_alerts)(load_settings())
 
 
-@alerts.command()
+@alerts.command(short_help="Withhold the messages of alerts for a while.")
 @click.argument("matchers", metavar="NAME=PATTERN...", nargs=-1)
 @click.option("--until", metavar="WHEN", help="A UTC time (2026-11-22T08:00), or a while from now: 90m, 8h, 3d.")
-@click.option("--author", help="Who says so.")
+@click.option("--author", help="Who silences them.")
 @click.option("--reason", help="Why.")
 @click.option("--revoke", type=int, metavar="ID", help="End a silence before its time.")
 def silence(
@@ -44,7 +44,7 @@ def silence(
 ) -> None:
     """Withhold the messages of alerts for a while; they are still evaluated and listed.
 
-    NAME is rule_id, severity, suite, arm or agent; PATTERN is a text that may hold * and ?. All must fit.
+    NAME is rule_id, severity, suite, arm or agent; PATTERN may contain * and ?. All must match.
     What still fires when the silence ends is sent then.
 
     \b

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from docmind_core.tables.baselines import Baseline
 
 
-@click.group()
+@click.group(short_help="Pin the run that later runs are compared with.")
 def baseline() -> None:
     """Pin the run that later runs of its suite and arm are compared with.
 
@@ -25,7 +25,7 @@ def baseline() -> None:
     """
 
 
-@baseline.command()
+@baseline.command(short_help="Pin RUN: one arm, or each arm of a benchmark run.")
 @click.argument("run", shell_complete=completion.runs)
 @click.option("--reason", required=True, metavar="WHY", help="Why this run is what others are compared with.")
 def pin(run: str, reason: str) -> None:
@@ -69,7 +69,7 @@ def list_baselines(as_json: bool) -> None:
     print_rows(names, rows, as_json=as_json)
 
 
-@baseline.command()
+@baseline.command(short_help="Forget the baselines of a run, a benchmark run or a suite.")
 @click.argument("name", shell_complete=completion.runs)
 def unpin(name: str) -> None:
     """Forget the baselines of NAME: a run id, a benchmark run, or a suite. The runs themselves stay.

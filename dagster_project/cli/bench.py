@@ -58,7 +58,7 @@ class _Places(click.ParamType[int | str]):
     type=click.Choice(["keyword_search", "semantic_search", "hybrid_search"]),
     help="Search this way in every arm; keyword_search needs no embeddings.",
 )
-@click.option("--replicates", type=_More(), metavar="+N", help="Ask each query of the finished RUN so many times more.")
+@click.option("--replicates", type=_More(), metavar="+N", help="Ask each query of the finished RUN N more times.")
 @click.option(
     "--resume",
     is_flag=False,
@@ -87,8 +87,8 @@ def bench(suite: str, replicates: int | None, resume: str | None, fail_on: str |
     the run shows up there too. Finished model calls are kept whatever happens; after an interruption, --resume
     continues after the last one, and --redo-interrupted asks the queries that were under way from the beginning.
 
-    With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query so many times
-    more, under the same conditions. Its scores, comparisons and report are then made of all replicates.
+    With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query N more times,
+    under the same conditions. Its scores, comparisons and report are then made of all replicates.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from docmind_core.measurements.run_comparison import RunComparison
 
 
-@click.command()
+@click.command(short_help="Compare two runs, query by query.")
 @click.argument("candidate", shell_complete=completion.runs)
 @click.argument("baseline", default="baseline", shell_complete=completion.runs)
 @click.option("--allow", "allowed", multiple=True, metavar="FIELD", help="The comparison is about FIELD; repeatable.")

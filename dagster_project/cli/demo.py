@@ -8,7 +8,7 @@ DEFAULT_FOLDER = ".docmind-demo"
 _QUESTION = "select arm, billed_tokens / n_query_runs as tokens_per_query from token_efficiency where agent = 'all'"
 
 
-@click.command()
+@click.command(short_help="Show a recorded benchmark run, without an engine.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=DEFAULT_FOLDER)
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the web UI.")
 @click.option("--no-ui", is_flag=True, help="Leave out the web UI and the browser.")

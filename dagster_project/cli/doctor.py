@@ -13,7 +13,7 @@ _FACTS = 3
 """Rows of what an engine says of itself, in front of what was tried."""
 
 
-@click.command()
+@click.command(short_help="Check this installation and this home, or an engine.")
 @click.option(
     "--engine", metavar="URL", help="Ask this running engine what it can do instead, or its replicas: URL,URL."
 )

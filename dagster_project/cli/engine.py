@@ -17,7 +17,7 @@ def engine() -> None:
     """
 
 
-@engine.command()
+@engine.command(short_help="Start an engine and leave it running for later benchmarks.")
 @click.argument("profile", default="cpu-smollm2")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port on 127.0.0.1; a free one by default.")
 def start(profile: str, port: int | None) -> None:

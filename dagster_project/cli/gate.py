@@ -17,7 +17,7 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
 
 
 @click.command()
-@click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML; see below.")
+@click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML; see above.")
 @click.option(
     "--candidate", metavar="RUN", help="The run judged; else the policy's, else latest.", shell_complete=completion.runs
 )
@@ -34,9 +34,9 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
     metavar="[SUITE]",
     help="Ask SUITE, else that of the baseline, and stop once that decides.",
 )
-@click.option("--engine", metavar="URL|PROFILE", help="With --sequential: as of docmind bench.")
-@click.option("--model", metavar="NAME", help="With --sequential: as of docmind bench.")
-@click.option("--api-key-env", metavar="NAME", help="With --sequential: as of docmind bench.")
+@click.option("--engine", metavar="URL|PROFILE", help="With --sequential: as in docmind bench.")
+@click.option("--model", metavar="NAME", help="With --sequential: as in docmind bench.")
+@click.option("--api-key-env", metavar="NAME", help="With --sequential: as in docmind bench.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")

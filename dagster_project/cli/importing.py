@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from docmind_core.query_sets.queries import QuerySet
 
 
-@click.command("import")
+@click.command("import", short_help="Make a query set from a published format or any table.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", metavar="F", help="The format, where it is not found by itself.")
+@click.option("--format", "format_name", metavar="F", help="The format, where it is not recognised.")
 @click.option("--split", metavar="S", help="Which files of a folder: train, dev, test ...")
 @click.option("--map", "pairs", metavar="FIELD=COLUMN,...", multiple=True, help="Which column is which, of any table.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Import the first N questions.")

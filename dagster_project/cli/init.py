@@ -37,7 +37,7 @@ answer_max_tokens: 32
 """
 
 
-@click.command()
+@click.command(short_help="Write a suite and two questions that run as they are.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--engine", default="cpu-smollm2", show_default=True, metavar="URL|PROFILE", help="As in docmind bench.")
 def init(folder: Path, engine: str) -> None:

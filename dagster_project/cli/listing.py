@@ -64,7 +64,7 @@ def suites(as_json: bool) -> None:
     print_rows(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="List the arms that suites may name, and their levers.")
 @click.argument("suite", required=False, shell_complete=completion.suites)
 @json_option
 def arms(suite: str | None, as_json: bool) -> None:
@@ -138,7 +138,7 @@ def _done(state: "BenchmarkRunState") -> str:
     return str(state.queries_done) if state.queries_total is None else f"{state.queries_done}/{state.queries_total}"
 
 
-@click.command()
+@click.command(short_help="Show what a run was made with, or how two runs differ.")
 @click.argument("run", shell_complete=completion.runs)
 @click.option(
     "--diff",

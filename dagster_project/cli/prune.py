@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from docmind_core.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Remove all benchmark runs except the newest N of each suite.")
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep the newest N of each suite.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--force", is_flag=True, help="Remove pinned baselines too, and unpin them.")
 @json_option
 def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
-    """Remove all benchmark runs but the newest N of each suite, and pinned baselines.
+    """Remove all benchmark runs except the newest N of each suite and the pinned baselines.
 
     Removes their tables, journals, reports and frozen suites, what Dagster and the alerts keep about them, and the
     period reports and engine logs that are older than every run that stays; then publishes the database. Open alerts

@@ -6,7 +6,7 @@ from dagster_project.cli import completion
 from dagster_project.cli.terminal_text import json_option, print_rows, print_table, say
 
 
-@click.command()
+@click.command(short_help="Score a finished run again, without calling a model.")
 @click.argument("run", shell_complete=completion.runs)
 @click.option("--suite", "suite_file", metavar="SUITE", help="Judge by the limits and metrics of this suite.")
 @json_option

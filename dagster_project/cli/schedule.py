@@ -29,7 +29,7 @@ def schedule() -> None:
 def add(file: str) -> None:
     """Schedule the suite in FILE, which needs a `schedule:`.
 
-    The home keeps a link: a later change of FILE holds from the next run on.
+    The home keeps a link: later changes to FILE apply from the next run on.
 
     \b
     Example:
@@ -82,7 +82,7 @@ def list_suites(as_json: bool) -> None:
         _say_what_runs_them(settings)
 
 
-@schedule.command()
+@schedule.command(short_help="Stop running a suite by its schedule.")
 @click.argument("suite")
 def remove(suite: str) -> None:
     """Stop running SUITE by its schedule; SUITE is its name or its file, which stays.

@@ -5,7 +5,7 @@ import click
 from dagster_project.cli.terminal_text import json_option, print_rows, say
 
 
-@click.group()
+@click.group(short_help="Keep UI, schedules and alerts running (systemd).")
 def service() -> None:
     """Keep the web UI, schedules and alerts running, as a systemd service of this user.
 
@@ -55,7 +55,7 @@ def uninstall() -> None:
     say("removed the service" if uninstall_service() else "no service is installed")
 
 
-@service.command()
+@service.command(short_help="Say whether the service is installed and running.")
 @json_option
 def status(as_json: bool) -> None:
     """Say whether the service is installed, enabled and running; exit code 1 when it is not running.

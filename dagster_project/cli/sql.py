@@ -12,7 +12,7 @@ from dagster_project.cli.terminal_text import say
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--json", "form", flag_value="json", help="Print a list of objects.")
 @click.option(
-    "--max-rows", type=click.IntRange(min=1), default=1000, show_default=True, help="Print at most so many rows."
+    "--max-rows", type=click.IntRange(min=1), default=1000, show_default=True, help="Print at most this many rows."
 )
 @click.option(
     "--timeout",
@@ -21,14 +21,14 @@ from dagster_project.cli.terminal_text import say
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up after so long.",
+    help="Give up after this many seconds.",
 )
 def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> None:
     """Ask the metrics with SQL.
 
     SQL is DuckDB's dialect; "-" reads it from stdin. The file is opened read-only, no other file can be read or
-    written, at most 2 GB of memory are taken, and a benchmark may run meanwhile: you see it as of its last finished
-    arm. In CSV, a text that a spreadsheet would compute gets an apostrophe in front; JSON keeps values exactly.
+    written, a query may use 2 GB of memory, and a benchmark may run meanwhile: you see it as of its last finished
+    arm. In CSV, text that a spreadsheet would evaluate is prefixed with an apostrophe; JSON keeps values exactly.
 
     \b
     Examples:

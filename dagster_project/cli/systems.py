@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from docmind_core.runs.system_probe import ProbedSystem
 
 
-@click.group()
+@click.group(short_help="Measure agent systems of your own.")
 def systems() -> None:
     """Measure systems of your own: the entries of `systems:` in a suite.
 

@@ -18,7 +18,7 @@ STOPPED_WITHIN_S = 20.0
 LOG = "ui.log"
 
 
-@click.command()
+@click.command(short_help="Open Dagster's web UI, with the reports.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--read-only", is_flag=True, help="Refuse every change, and start no daemon; for a UI behind a proxy.")
 @click.option(
@@ -28,8 +28,8 @@ def ui(port: int, read_only: bool, hosts: tuple[str, ...]) -> None:
     """Open Dagster's web UI on this home, with the reports under /reports/.
 
     Starts the web server, the daemon for schedules and alerts, and the code server; Ctrl-C or SIGTERM stops them. It
-    listens on this machine alone and has no login: who reaches the port can start runs. Pages of other sites are
-    refused.
+    listens on this machine alone and has no login: anyone who can reach the port can start runs. Pages of other
+    sites are refused.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ class BenchmarkForm(dg.Config):
     suite: str = Field(description="A bundled name such as smoke, or the absolute path of a suite file.")
     engine: str | None = Field(default=None, description="URL of a running server, or an engine profile.")
     arms: list[str] | None = Field(default=None, description="Run these arms instead of the suite's.")
-    limit: int | None = Field(default=None, description="Run the first so many queries of the seeded order.")
+    limit: int | None = Field(default=None, description="Run only this many queries, the first of the seeded order.")
 
 
 @dg.op

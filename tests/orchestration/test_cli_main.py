@@ -37,6 +37,17 @@ def test_each_command_explains_itself_with_examples(path, capsys):
     assert f"docmind {' '.join(path)}" in shown
 
 
+GROUPS = [(), *(path for path, command in commands(docmind) if isinstance(command, click.Group))]
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
+def test_a_list_of_commands_cuts_no_sentence_off(path, capsys):
+    assert run([*path, "--help"]) == 0
+    _, _, listed = capsys.readouterr().out.partition("\nCommands:\n")
+    assert listed
+    assert "..." not in listed
+
+
 def test_an_error_is_one_line_and_exit_code_1(failing, capsys):
     failing(EngineUnreachable("nothing answers at http://127.0.0.1:9. Start the engine."))
     assert run(["fail"]) == 1
