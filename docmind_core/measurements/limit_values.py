@@ -179,9 +179,9 @@ def _context(run: _Run, draft: LimitResult) -> LimitResult:
         return _missing(draft, run.commonest("context_missing_because") or "not_supported")
     limit, bound = draft.set_to or 0.0, draft.bound or 0.0
     above, clusters = [float(ratio > limit) for ratio in highest.values()], [run.clusters[name] for name in highest]
-    notes = [f"share of the queries above {limit:.0%} of the window"]
+    notes = [f"share of the queries above {100 * limit:.0f} % of the window"]
     if len(refused) < len(highest):
-        notes.append(f"highest {max(ratio for ratio in highest.values() if math.isfinite(ratio)):.0%}")
+        notes.append(f"highest {100 * max(filter(math.isfinite, highest.values())):.0f} %")
     if refused:
         notes.append(f"{len(refused)} refused: did not fit")
     return replace(
@@ -200,7 +200,7 @@ def _memory(run: _Run, draft: LimitResult) -> LimitResult:
     preemptions = growth(run.rows("engine_counters", *_COUNTER_COLUMNS), PREEMPTIONS)
     usages = [value for row in samples if (value := number(row["kv_cache_usage_ratio"])) is not None]
     notes = (
-        f"KV cache at most {max(usages):.0%}" if usages else "KV cache not sampled",
+        f"KV cache at most {100 * max(usages):.0f} %" if usages else "KV cache not sampled",
         "preemptions not counted" if preemptions is None else f"{preemptions:.0f} preemptions",
     )
     devices = [row for row in samples if row["source"] != "engine"]

@@ -220,7 +220,7 @@ def test_the_context_limit_is_decided_by_the_share_of_queries_above_it(home):
     assert value.p == pytest.approx(0.004274, abs=1e-5)
     assert value.state == "missed"
     assert value.near_ratio == 0.2, "above 0.81, ten percent inside the limit"
-    assert value.notes == ("share of the queries above 90% of the window", "highest 95%")
+    assert value.notes == ("share of the queries above 90 % of the window", "highest 95 %")
 
 
 def test_an_unknown_share_of_the_window_keeps_the_reason_of_its_queries(home):
@@ -264,7 +264,7 @@ def test_a_gpu_whose_processes_hold_nothing_is_not_taken_for_all_that_is_in_use_
     value = measured(home)["vram_process_peak_gb"]
     assert (value.measured.value, value.measured.low, value.measured.n) == (0.0, None, 1)
     assert value.state == "met", "a peak needs no interval"
-    assert value.notes == ("KV cache at most 35%", "3 preemptions")
+    assert value.notes == ("KV cache at most 35 %", "3 preemptions")
 
 
 def test_a_card_that_is_taken_at_the_start_has_a_limit_of_its_own(home):
