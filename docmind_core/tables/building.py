@@ -150,7 +150,8 @@ def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows
         sql = sql.replace(f"${parameter}", f"[{', '.join(map(_literal, values))}]")
     try:
         # Views of the database, too, read a temporary view rather than the table of its name.
-        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {sql}")
+        typed = _typed(table, sql, None)
+        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {typed}")
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 
@@ -170,21 +171,32 @@ def insert(
     """
     for first in range(0, len(run_ids), _AT_ONCE):
         if (rows := rows_of(folder, table.name, run_ids[first : first + _AT_ONCE])) is not None:
-            _insert(connection, table, rows, _chosen(table, columns))
+            _insert(connection, table, rows, columns)
 
 
-def _chosen(table: Table, columns: Collection[str] | None) -> str:
-    """Return the columns of a table that are read, as SQL: a segment of an earlier version lacks some."""
-    if columns is None:
-        return "*"
-    needed = {"run_id", *table.key, *columns}
-    names = [name for name in table.columns if name in needed or any(name in check for check in table.checks)]
-    return f"columns(name -> name in ({', '.join(map(_literal, names))}))"
+def _typed(table: Table, sql: str, columns: Collection[str] | None) -> str:
+    """Return a query for some columns of segments, all when None, in types that DuckDB casts to those of their table.
+
+    A list is JSON text in a segment, which DuckDB would read in its own notation. A segment of an earlier version lacks
+    some columns.
+    """
+    chosen, read = "*", tuple(table.columns)
+    if columns is not None:
+        needed = {"run_id", *table.key, *columns}
+        read = tuple(n for n in table.columns if n in needed or any(n in check for check in table.checks))
+        chosen = f"columns(name -> name in ({', '.join(map(_literal, read))}))"
+    if lists := [name for name in read if table.columns[name][0].endswith("[]")]:
+        nothing = f"select {', '.join(f'null::varchar as {name}' for name in lists)} where false"
+        made = ", ".join(f"{name}::json::varchar[] as {name}" for name in lists)
+        sql = f"select * replace ({made}) from ({nothing} union all by name {sql})"
+    return f"select {chosen} from ({sql})"
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows, chosen: str) -> None:
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows, columns: Collection[str] | None
+) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name select {chosen} from ({rows.sql})", rows.parameters)
+        connection.execute(f"insert into {table.name} by name {_typed(table, rows.sql, columns)}", rows.parameters)
     except duckdb.ConstraintException as error:
         raise StoreError(broken_row(table, rows) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:
