@@ -1,4 +1,4 @@
-"""The one way to an engine: a profile that is started here, or the URL of one that runs already."""
+"""The one way to an engine: a profile that is started here, or the URLs of one that runs already."""
 
 import re
 import threading

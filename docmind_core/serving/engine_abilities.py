@@ -145,7 +145,7 @@ def _counters(connection: EngineConnection, snapshot: CounterSnapshot | None) ->
         return Ability(
             ability="counters",
             offered=NO,
-            found=f"several engines answer at this URL (at least {snapshot.engines_seen}); give the URL of one",
+            found=f"several engines answer at this URL (at least {snapshot.engines_seen}); name the URL of each",
             unknown="ledger_balance, prefill_tps (not_exclusive)",
         )
     if missing := [name for name in ("prompt_tokens", "generation_tokens") if name not in snapshot.values]:

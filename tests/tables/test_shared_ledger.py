@@ -74,7 +74,7 @@ def test_counters_of_several_engines_at_one_url_are_not_exclusive_and_blame_no_c
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False, process_starts=1))
     assert row["state"] == "not_exclusive"
     assert row["because"] == (
-        "several engines answer at this URL (at least 2 seen while nothing ran): use the URL of one"
+        "several engines answer at this URL (at least 2 seen while nothing ran): name the URL of each"
     )
 
 

@@ -173,7 +173,7 @@ judged as (
         case
             when is_exclusive or not has_counters then null
             when engines_seen > 1
-                then format('several engines answer at this URL (at least {} seen while nothing ran): use the URL of one',
+                then format('several engines answer at this URL (at least {} seen while nothing ran): name the URL of each',
                     engines_seen)
             when not (has_before and has_after) and process_starts = 1
                 then 'another process answered at this URL after the arm than before it: the engine was started again, '
