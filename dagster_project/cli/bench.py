@@ -31,7 +31,9 @@ class _Places(click.ParamType[int | str]):
 
 @click.command()
 @click.argument("suite", metavar="SUITE|RUN", shell_complete=completion.suites)
-@click.option("--engine", metavar="URL|PROFILE", help="A running vLLM server (replicas: URL,URL), or a profile to start.")
+@click.option(
+    "--engine", metavar="URL|PROFILE", help="A running vLLM server (replicas: URL,URL), or a profile to start."
+)
 @click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
 @click.option(
     "--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key: its name, never the key."
