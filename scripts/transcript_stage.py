@@ -108,7 +108,7 @@ class Stage:
             (r"\d{4}-\d\d-\d\d(\s+)\d\d:\d\d:\d\d", r"2026-11-22\g<1>02:00:00"),
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} - \d+", "5f0c… - 4711"),
             (r"process(\s+)group(\s+)\d+", r"process\g<1>group\g<2>4711"),
-            (r"127\.0\.0\.1:\d+", "127.0.0.1:8000"),
+            (r"127\.0\.0\.1(:|',\s+)\d+", r"127.0.0.1\g<1>8000"),
             (r"process(\s+)\d+", r"process\g<1>4711"),
             (r"engine-fake-\w+", "engine-cpu-smollm2-20261122T020000Z"),
             (r"\(fake\)", "(cpu-smollm2)"),

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from dagster_project.cli.terminal_text import say
 from dagster_project.progress import describe, duration
+from docmind_core.reports.terminal_layout import indented_lines
 from docmind_core.reports.text_safety import visible_text
 from docmind_core.runs.progress import ArmProgress, RunObserver
 
@@ -42,7 +43,9 @@ class LiveObserver:
 
     def announce(self, text: str) -> None:
         """Print what happens now above the bars."""
-        self._progress.console.print(visible_text(text), markup=False, highlight=False, style="dim")
+        console = self._progress.console
+        for line in indented_lines(visible_text(text), console.width, indent=2):
+            console.print(line, markup=False, highlight=False, style="dim", soft_wrap=True)
 
     def arm_started(self, arm: str, *, done: int, total: int) -> None:
         """Add the bar of an arm."""

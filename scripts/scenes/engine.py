@@ -2,12 +2,15 @@
 
 import os
 import signal
+import time
 from collections import deque
 from typing import Any
 
+import httpx
 import psutil
 
 from docmind_core.serving.engine_state import read_state
+from docmind_core.serving.metrics_text import read_samples
 from scripts.transcript_stage import Stage
 from tests.fakes.engine_server import Stream, plain_reply
 from tests.fakes.plain_servers import PlainServer
@@ -49,11 +52,25 @@ def engine_killed(stage: Stage) -> str:
     with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
         seen = stage.read_until(process, "the engine is up")
         if state := read_state(stage.home):
+            _wait_for_an_answer(state.url)
             psutil.Process(state.pgid).children()[0].kill()
         first = stage.block(("bench", "toy.yaml"), seen + process.communicate()[0], process.returncode)
     with stage.start("bench", "toy.yaml", "--resume", first=FAKE_PROFILE) as process:
         resumed = stage.block(("bench", "toy.yaml", "--resume"), process.communicate()[0], process.returncode)
     return f"{first}\n{resumed}"
+
+
+def _wait_for_an_answer(url: str) -> None:
+    """Return once an engine has answered more requests than until now."""
+    before = None
+    while before is None or _answered(url) == before:
+        before = _answered(url) if before is None else before
+        time.sleep(0.2)
+
+
+def _answered(url: str) -> float:
+    samples = read_samples(httpx.get(f"{url}/metrics", trust_env=False).text)
+    return sum(sample.value for sample in samples if "request_success" in sample.name)
 
 
 def stale_engine(stage: Stage) -> str:
