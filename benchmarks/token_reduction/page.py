@@ -38,9 +38,10 @@ _COLUMNS = (
 )
 _HEAD = """Written by `python -m benchmarks.token_reduction`; don't edit by hand.
 
-The guide promises 50–87 % fewer tokens and never measured it. Here it is measured: billed tokens of every HTTP attempt,
-paired by query against `naive_supervisor`, whose supervisor may choose among agents by one of three rules (`routing`).
-The rule decides how often the baseline calls, so it decides the figure; that is why each is here. A saving is worth
+[The guide](glossary.md) promises 50–87 % fewer tokens and never measured it. Here it is measured: billed tokens of
+every HTTP attempt, paired by query against `naive_supervisor`, whose supervisor may choose among agents by one of
+three rules (`routing`). The rule decides how often the baseline calls, so it decides the figure; that is why each is
+here. A saving is worth
 nothing where answers are lost, so each figure has its quality next to it: the share of questions that passed, and the
 difference with its 95 % interval. Four opponents keep the comparison fair: `single_pass` is one search and one call;
 `single_pass@budget` makes as many single passes as the tokens of `tuned` buy; `extractive` asks no model.
