@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from docmind_core.agents.arm_names import NAIVE, TUNED, parse_lever_arm
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS
 from docmind_core.errors import StoreError
-from docmind_core.measurements.arm_values import ArmValues, read_arm_values
+from docmind_core.measurements.arm_reading import read_arm_values
+from docmind_core.measurements.arm_values import ArmValues
 from docmind_core.measurements.comparability import not_run, obstacles, unbalanced_runs
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE, Claim, Direction
 from docmind_core.measurements.lever_effects import TIMES, Effect, lever_effect, sent_the_same
@@ -152,7 +153,7 @@ def _effect(question: _Question, runs: Mapping[str, ArmValues], unbalanced: froz
     state = candidate.row.get("cache_state")
     if state is None or estimate.low is None:
         return estimate, because
-    if all(hits == 0 for hits in candidate.rows["cache_hits"]):
+    if (candidate.rows["cache_hits"].numbers() == 0).all():
         return _nothing(
             f"no lookup of {candidate.arm} hit, its caches were {state} at the start: run the suite again in this home"
         )

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from docmind_core.errors import StoreError
 from docmind_core.metrics.metric import Metric
-from docmind_core.statistics.clusters import question_key
 from docmind_core.suites.own_metrics import own_metrics_of
-from docmind_core.tables.segments import read_columns, read_segment
+from docmind_core.tables.columns import Column, Columns, places_among, query_keys
+from docmind_core.tables.segments import read_columns
 
 Row = Mapping[str, object]
 Numbers = NDArray[np.float64]
@@ -25,13 +24,8 @@ TOKEN_METRICS = ("billed_tokens", "computed_tokens")
 NOT_OF_THIS_PART = "zero_denominator"
 """Reason of a query that a ratio is not over: it is not left out of the ratio's pairs, it was never in."""
 INCOMPLETE = "a replicate is missing"
-
-_OF_QUERIES = (
-    *("query_id", "replicate", "phase", "block", "cluster_id", "query", "earlier_turns", "query_type", "tags"),
-    *("status", "fallback", "answer", "calls", "billed_tokens", "completion_tokens", "prefill_computed_tokens"),
-    *("tokens_missing_because", "cached_missing_because", "supervisor_tokens", "handoff_tokens"),
-    *("coordination_overhead_s", "context_utilisation_ratio", "cache_hits"),
-)
+OF_TEXTS = ("asked", "question", "is_empty")
+"""Columns made of texts: a hash of the query as it is, one of its words, and whether the answer is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +49,9 @@ class ArmValues:
     folder: Path
     row: Row
     """Of `runs`."""
-    rows: Mapping[str, Sequence[object]]
-    """Columns of the measured rows of `query_runs`."""
-    scores: Mapping[str, Sequence[object]]
+    rows: Columns
+    """Columns of the measured rows of `query_runs`; of the texts `OF_TEXTS`."""
+    scores: Columns
     """Columns of the rows of `measurements` that belong to them."""
 
     @property
@@ -78,7 +72,8 @@ class ArmValues:
     @cached_property
     def queries(self) -> tuple[str, ...]:
         """Ids of all queries, sorted."""
-        return tuple(sorted({str(query_id) for query_id in self.rows["query_id"]}))
+        names = self.rows["query_id"]
+        return tuple(sorted(str(names.values[code]) for code in np.unique(names.codes).tolist()))
 
     @cached_property
     def place_of(self) -> dict[str, int]:
@@ -88,15 +83,22 @@ class ArmValues:
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """Place of the query of each row."""
-        return np.array([self.place_of[str(query_id)] for query_id in self.rows["query_id"]], dtype=np.int64)
+        return self.places_of_queries(self.rows["query_id"])
+
+    def places_of_queries(self, queries: Column) -> NDArray[np.int64]:
+        """Return the place of each of these queries; -1 for one that the arm was not asked."""
+        return queries.each(lambda query_id: self.place_of.get(str(query_id), -1), np.int64)
+
+    def rows_of(self, query_id: str) -> list[int]:
+        """Return the places of the rows of a query, in the order of its replicates."""
+        place = self.place_of[query_id]
+        begin, end = np.searchsorted(self.places[self._in_order], (place, place + 1))
+        return [int(at) for at in self._in_order[begin:end]]
 
     @cached_property
-    def row_places(self) -> dict[str, list[int]]:
-        """Places of the rows of each query, in the order of its replicates."""
-        found: dict[str, list[int]] = {}
-        for at in sorted(range(len(self.rows["query_id"])), key=lambda at: int(str(self.rows["replicate"][at]))):
-            found.setdefault(str(self.rows["query_id"][at]), []).append(at)
-        return found
+    def _in_order(self) -> NDArray[np.int64]:
+        """Places of the rows, those of each query next to each other."""
+        return np.asarray(np.lexsort((self.rows["replicate"].numbers(), self.places)))
 
     @cached_property
     def replicates(self) -> NDArray[np.int64]:
@@ -113,43 +115,54 @@ class ArmValues:
     @cached_property
     def doubled(self) -> int:
         """Rows beyond one for a query and replicate."""
-        keys = list(zip(self.rows["query_id"], self.rows["replicate"], strict=True))
-        return len(keys) - len(set(keys))
+        keys = query_keys(self.rows, self.place_of)
+        return len(keys) - len(np.unique(keys))
 
     @cached_property
     def good(self) -> Numbers:
         """Share of each query's replicates that the arm answered itself: no failure, no fallback."""
-        pairs = zip(self.rows["status"], self.rows["fallback"], strict=True)
-        return self.mean(np.array([status == "answered" and not fallback for status, fallback in pairs], dtype=float))
+        return self.mean((self._answered & ~self.rows["fallback"].each(bool, bool)).astype(float))
 
     @cached_property
-    def traits(self) -> list[tuple[tuple[str, str], ...]]:
-        """What each query may have in common with others: its cluster, and the words it asks in."""
-        found: list[tuple[tuple[str, str], ...]] = [()] * len(self.queries)
-        columns = (self.rows[name] for name in ("cluster_id", "query", "earlier_turns"))
-        for place, cluster, text, earlier in zip(self.places.tolist(), *columns, strict=True):
+    def _answered(self) -> Marks:
+        return self.rows["status"].each(lambda status: status == "answered", bool)
+
+    def traits(self) -> list[tuple[tuple[str, object], ...]]:
+        """Return what each query may have in common with others: its cluster, and the words it asks in."""
+        found: list[tuple[tuple[str, object], ...]] = [()] * len(self.queries)
+        columns = (self.rows["cluster_id"], self.rows["question"])
+        for place, cluster, question in zip(self.places.tolist(), *columns, strict=True):
             if not found[place]:
-                words = "" if text is None or earlier else question_key(str(text))
-                own = ("cluster", str(cluster or self.queries[place]))
-                found[place] = (own, ("question", words)) if words else (own,)
+                own = ("cluster", cluster or self.queries[place])
+                found[place] = (own,) if question is None else (own, ("question", question))
         return found
 
     @cached_property
     def slices(self) -> dict[str, Marks]:
         """Queries by query type and by `tag:<tag>`."""
         found: dict[str, Marks] = {}
-        for place, kind, tags in zip(self.places.tolist(), self.rows["query_type"], self.rows["tags"], strict=True):
-            for name in slices_of(kind, tags):
-                if name not in found:
-                    found[name] = np.zeros(len(self.queries), dtype=bool)
-                found[name][place] = True
+        for name, at in self.rows_of_slices.items():
+            found[name] = np.zeros(len(self.queries), dtype=bool)
+            found[name][self.places[at]] = True
         return {name: found[name] for name in sorted(found)}
+
+    @cached_property
+    def rows_of_slices(self) -> dict[str, NDArray[np.int64]]:
+        """Places of the rows of each slice."""
+        kinds, tags = self.rows["query_type"], self.rows["tags"]
+        both = kinds.codes.astype(np.int64) * (len(tags.values) + 1) + tags.codes
+        found: dict[str, list[NDArray[np.int64]]] = {}
+        for code in np.unique(both).tolist():
+            at = np.flatnonzero(both == code)
+            for name in dict.fromkeys(slices_of(kinds[int(at[0])], tags[int(at[0])])):
+                found.setdefault(name, []).append(at)
+        return {name: np.sort(np.concatenate(parts)) for name, parts in found.items()}
 
     @cached_property
     def blocks(self) -> NDArray[np.int64]:
         """Block that each query was first answered in, the cluster of its times; 0 where none was written."""
         found = np.full(len(self.queries), np.iinfo(np.int64).max)
-        np.minimum.at(found, self.places, np.nan_to_num(_floats(self.rows["block"])).astype(np.int64))
+        np.minimum.at(found, self.places, np.nan_to_num(self.rows["block"].numbers()).astype(np.int64))
         return found
 
     def mean(self, values: Numbers) -> Numbers:
@@ -159,7 +172,7 @@ class ArmValues:
 
     def column(self, *names: str) -> QueryValues:
         """Return the sum of columns of `query_runs`; unknown where one of them is."""
-        values = sum((_floats(self.rows[name]) for name in names), np.zeros(len(self.places)))
+        values = sum((self.rows[name].numbers() for name in names), np.zeros(len(self.places)))
         because = "cached_missing_because" if "prefill_computed_tokens" in names else "tokens_missing_because"
         unknown = np.flatnonzero(np.isnan(values)).tolist()
         reasons = {int(self.places[at]): str(self.rows[because][at] or "no_usage") for at in unknown}
@@ -212,64 +225,52 @@ class ArmValues:
     @cached_property
     def _score_places(self) -> NDArray[np.int64]:
         """Place of the query of each score."""
-        return np.array([self.place_of[str(query_id)] for query_id in self.scores["query_id"]], dtype=np.int64)
+        return self.places_of_queries(self.scores["query_id"])
 
     @cached_property
     def _score_values(self) -> Numbers:
-        return _floats(self.scores["value"])
+        return self.scores["value"].numbers()
 
     @cached_property
     def _rows_of_metric(self) -> dict[str, NDArray[np.int64]]:
-        found: dict[str, list[int]] = {}
-        for at, metric in enumerate(self.scores["metric"]):
-            found.setdefault(str(metric), []).append(at)
-        return {metric: np.array(rows, dtype=np.int64) for metric, rows in found.items()}
+        return {str(metric): at for metric, at in self.scores["metric"].by_value().items()}
+
+    def score_rows(self, metric: str) -> NDArray[np.int64]:
+        """Return for each row of a query the row of its score; -1 where it has none."""
+        at = self._rows_of_metric.get(metric, np.zeros(0, dtype=np.int64))
+        found = places_among(query_keys(self.rows, self.place_of), query_keys(self.scores, self.place_of)[at])
+        return np.where(found < 0, -1, at[found]) if len(at) else found
+
+    def places_of_rows(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of the row of each query and replicate (`query_keys`); -1 where it has none."""
+        return places_among(keys, query_keys(self.rows, self.place_of))
+
+    @cached_property
+    def scorer_versions(self) -> dict[str, object]:
+        """Version of the formula that each metric was scored by."""
+        versions = self.scores["scorer_version"]
+        return {metric: versions[int(at[-1])] for metric, at in self._rows_of_metric.items()}
 
     def answers(self) -> Counter[str]:
         """Count the `answered` rows, and among them those that are a `fallback`, `empty`, or the arm's `own`."""
-        counts: Counter[str] = Counter()
-        for status, fallback, answer in zip(*(self.rows[n] for n in ("status", "fallback", "answer")), strict=True):
-            if status == "answered":
-                counts["answered"] += 1
-                is_empty = answer is not None and not str(answer).strip()
-                counts["fallback" if fallback else "empty" if is_empty else "own"] += 1
+        fallback = self._answered & self.rows["fallback"].each(bool, bool)
+        empty = self._answered & ~fallback & self.rows["is_empty"].each(bool, bool)
+        counts = Counter(answered=int(self._answered.sum()), fallback=int(fallback.sum()), empty=int(empty.sum()))
+        counts["own"] = counts["answered"] - counts["fallback"] - counts["empty"]
         return counts
 
-
-def read_arm_values(folder: Path, run_id: str, metrics: Sequence[str], *, unscored: bool = False) -> ArmValues:
-    """Read the segments of one arm: `metrics` of `measurements`, and the user's own.
-
-    Raises:
-        StoreError: If the arm was not scored, unless `unscored` lets that pass.
-    """
-    row = read_segment(folder, "runs", run_id)[0]
-    own = own_metrics_of(row["manifest"])
-    rows = read_columns(folder, "query_runs", run_id, _OF_QUERIES)
-    kept = [at for at, phase in enumerate(rows["phase"]) if phase != "warmup"]
-    rows = {name: [values[at] for at in kept] for name, values in rows.items()}
-    wanted = ("query_id", "replicate", "metric", "value", "missing_because", "draw", "scorer_version")
-    scores = read_columns(folder, "measurements", run_id, wanted, where=("metric", (*metrics, *own)))
-    if (
-        kept
-        and not (unscored or scores["metric"])
-        and not read_columns(folder, "measurements", run_id, ("metric",))["metric"]
-    ):
-        raise StoreError(f"run {run_id} is not scored yet. Score it first: materialize the asset `measurements`.")
-    measured = set(zip(rows["query_id"], rows["replicate"], strict=True))
-    keys = zip(scores["query_id"], scores["replicate"], scores["draw"], strict=True)
-    kept = [at for at, (query, replicate, draw) in enumerate(keys) if not draw and (query, replicate) in measured]
-    return ArmValues(
-        folder=folder,
-        row=row,
-        rows=rows,
-        scores={name: [values[at] for at in kept] for name, values in scores.items()},
-    )
+    def texts(self, queries: Collection[str]) -> dict[str, list[tuple[str | None, str | None]]]:
+        """Read question and answer of some queries, by id, in the order of their replicates; warm-up is left out."""
+        columns = ("query_id", "replicate", "phase", "query", "answer")
+        found = read_columns(self.folder, "query_runs", self.run_id, columns, where=("query_id", queries))
+        rows = [row for row in zip(*found.values(), strict=True) if row[2] != "warmup"]
+        texts: dict[str, list[tuple[str | None, str | None]]] = {}
+        for query_id, _, _, *both in sorted(rows, key=lambda row: int(str(row[1]))):
+            question, answer = (None if text is None else str(text) for text in both)
+            texts.setdefault(str(query_id), []).append((question, answer))
+        return texts
 
 
 def slices_of(query_type: object, tags: object) -> tuple[str, ...]:
     """Return the names of the slices that a row of `query_runs` is in: its type, and one for each of its tags."""
     return (str(query_type or "unknown"), *(f"tag:{tag}" for tag in (json.loads(str(tags)) if tags else [])))
-
-
-def _floats(values: Sequence[object]) -> Numbers:
-    return np.array(values, dtype=float) if len(values) else np.zeros(0)

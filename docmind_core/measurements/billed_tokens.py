@@ -1,10 +1,11 @@
 """What the calls of one arm were billed for, query by query: by agent, and within which bounds."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from docmind_core.measurements.arm_values import ArmValues, Numbers, QueryValues, Row
+from docmind_core.tables.columns import Column, Columns, query_keys, read_coded
 from docmind_core.tables.definitions import UNMEASURED
-from docmind_core.tables.segments import read_columns
 
 _OF_CALLS = ("query_id", "replicate", "agent", "phase", "role", "billed_tokens", "tokens_missing_because")
 _BOUNDED = (
@@ -18,53 +19,51 @@ def billed_by_agent(run: ArmValues) -> dict[str, QueryValues]:
 
     An agent that was not called for a query cost nothing there. A value is unknown where the usage of one call is.
     """
-    calls = read_columns(run.folder, "llm_calls", run.run_id, _OF_CALLS)
-    row_of = {key: at for at, key in enumerate(zip(run.rows["query_id"], run.rows["replicate"], strict=True))}
-    rows = [row_of.get(key, -1) for key in zip(calls["query_id"], calls["replicate"], strict=True)]
-    counted = [
-        at
-        for at, (row, phase, role) in enumerate(zip(rows, calls["phase"], calls["role"], strict=True))
-        if row >= 0 and phase not in UNMEASURED and role != "judge"
-    ]
-    calls_of: dict[str, list[int]] = {}
-    for at in counted:
-        calls_of.setdefault(str(calls["agent"][at] or "unknown"), []).append(at)
-    billed, places = np.array(calls["billed_tokens"], dtype=float), np.array(rows, dtype=np.int64)
+    calls = read_coded(run.folder, "llm_calls", run.run_id, _OF_CALLS)
+    rows = _rows_of_calls(run, calls)
+    billed = calls["billed_tokens"].numbers()
     asked = np.ones(len(run.queries), dtype=bool)
     found = {}
-    for name, of_agent in sorted(calls_of.items()):
-        sums = np.zeros(len(run.places))
-        np.add.at(sums, places[of_agent], billed[of_agent])
-        unknown = (at for at in of_agent if calls["billed_tokens"][at] is None)
+    named = Column.of(str(agent or "unknown") for agent in calls["agent"]).by_value()
+    for name in sorted(map(str, named)):
+        of_agent = named[name][rows[named[name]] >= 0]
+        if not len(of_agent):
+            continue
+        sums = np.bincount(rows[of_agent], weights=billed[of_agent], minlength=len(run.places)).astype(float)
+        unknown = of_agent[np.isnan(billed[of_agent])].tolist()
         reasons = {int(run.places[rows[at]]): str(calls["tokens_missing_because"][at] or "no_usage") for at in unknown}
         found[name] = QueryValues(values=run.mean(sums), asked=asked, reasons=reasons)
     return found
 
 
+def _rows_of_calls(run: ArmValues, calls: Columns) -> NDArray[np.int64]:
+    """Return for each call the place of the row of its query; -1 for one that is not measured."""
+    counted = calls["phase"].each(lambda phase: phase not in UNMEASURED, bool)
+    counted &= calls["role"].each(lambda role: role != "judge", bool)
+    return np.where(counted, run.places_of_rows(query_keys(calls, run.place_of)), -1)
+
+
 def billed_bounds(run: ArmValues) -> tuple[Numbers, Numbers]:
     """Return the least and the most that each query can have been billed; NaN where nothing bounds it."""
-    low = np.array(run.rows["billed_tokens"], dtype=float)
+    low = run.rows["billed_tokens"].numbers()
     high = low.copy()
-    unknown = np.flatnonzero(np.isnan(low)).tolist()
-    sums = _bounds_of_calls(run) if unknown else {}
-    for at in unknown:
-        key = (run.rows["query_id"][at], run.rows["replicate"][at])
-        low[at], high[at] = sums.get(key, (np.nan, np.nan))
+    unknown = np.flatnonzero(np.isnan(low))
+    if len(unknown):
+        below, above = _bounds_of_rows(run, unknown)
+        low[unknown], high[unknown] = below[unknown], above[unknown]
     return run.mean(low), run.mean(high)
 
 
-def _bounds_of_calls(run: ArmValues) -> dict[tuple[object, object], tuple[float, float]]:
-    columns = read_columns(run.folder, "llm_calls", run.run_id, _BOUNDED)
-    found: dict[tuple[object, object], tuple[float, float]] = {}
-    for values in zip(*columns.values(), strict=True):
-        call = dict(zip(_BOUNDED, values, strict=True))
-        if call["phase"] in UNMEASURED or call["role"] == "judge":
-            continue
-        key = (call["query_id"], call["replicate"])
-        low, high = _bounds(call, run.row.get("max_model_len"))
-        below, above = found.get(key, (0.0, 0.0))
-        found[key] = (below + low, above + high)
-    return found
+def _bounds_of_rows(run: ArmValues, wanted: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
+    """Return the sums over the calls of some rows of queries; NaN for a row without calls."""
+    calls = read_coded(run.folder, "llm_calls", run.run_id, _BOUNDED)
+    rows = _rows_of_calls(run, calls)
+    bounds = np.zeros((2, len(run.places)))
+    bounds[:, np.setdiff1d(wanted, rows)] = np.nan
+    for at in np.flatnonzero(np.isin(rows, wanted)).tolist():
+        call = {name: column[at] for name, column in calls.items()}
+        bounds[:, rows[at]] += _bounds(call, run.row.get("max_model_len"))
+    return bounds[0], bounds[1]
 
 
 def _bounds(call: Row, window: object) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from docmind_core.errors import StoreError
-from docmind_core.measurements.arm_values import read_arm_values
+from docmind_core.measurements.arm_reading import read_arm_values
 from docmind_core.measurements.comparability import ledger_states
 from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRules, compare, correct
 from docmind_core.measurements.run_estimates import tokens_per_correct_rows

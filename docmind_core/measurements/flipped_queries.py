@@ -1,6 +1,6 @@
 """The queries whose passing changed between two runs: what each answered, and what would have been right."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,35 +53,37 @@ def flipped_queries(runs: PairedRuns, gold: Mapping[str, Query]) -> tuple[Flippe
     """
     sides = runs.candidate, runs.baseline
     now, before = runs.sides(*(run.score("passed").values for run in sides))
-    with np.errstate(invalid="ignore"):
-        changed = np.flatnonzero(now - before).tolist()
+    changed = np.flatnonzero(~np.isnan(now) & ~np.isnan(before) & (now != before)).tolist()
+    names = [runs.queries[at] for at in changed]
     recalls = runs.sides(*(run.score("evidence_recall").values for run in sides))
+    texts = [run.texts(names) for run in sides]
     found = []
-    for at in changed:
-        if np.isnan(now[at]) or np.isnan(before[at]):
-            continue
-        query = runs.queries[at]
-        row = runs.candidate.row_places[query][0]
+    for at, query in zip(changed, names, strict=True):
+        row = runs.candidate.rows_of(query)[0]
+        answered = [
+            _answered(run, query, float(values[at]), float(recall[at]), [answer for _, answer in said[query]])
+            for run, values, recall, said in zip(sides, (now, before), recalls, texts, strict=True)
+        ]
         found.append(
             FlippedQuery(
                 query_id=query,
                 query_type=str(runs.candidate.rows["query_type"][row] or "unknown"),
-                text=str(runs.candidate.rows["query"][row] or ""),
-                candidate=_answered(runs.candidate, query, float(now[at]), float(recalls[0][at])),
-                baseline=_answered(runs.baseline, query, float(before[at]), float(recalls[1][at])),
+                text=texts[0][query][0][0] or "",
+                candidate=answered[0],
+                baseline=answered[1],
                 gold=gold.get(query),
             )
         )
     return tuple(sorted(found, key=lambda flip: (flip.candidate.passed - flip.baseline.passed, flip.query_id)))
 
 
-def _answered(run: ArmValues, query: str, passed: float, recall: float) -> AnsweredQuery:
-    rows = run.row_places[query]
+def _answered(run: ArmValues, query: str, passed: float, recall: float, answers: Sequence[str | None]) -> AnsweredQuery:
     return AnsweredQuery(
         passed=passed,
-        answers=tuple(None if (text := run.rows["answer"][at]) is None else str(text) for at in rows),
+        answers=tuple(answers),
         outcomes=tuple(
-            "fallback" if run.rows["fallback"][at] else str(run.rows["status"][at] or "unknown") for at in rows
+            "fallback" if run.rows["fallback"][at] else str(run.rows["status"][at] or "unknown")
+            for at in run.rows_of(query)
         ),
         evidence_recall=None if np.isnan(recall) else recall,
     )

@@ -1,11 +1,11 @@
 """How much a lever moved a metric: paired by query, with a clustered interval."""
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from docmind_core.measurements.arm_values import ArmValues, Marks, QueryValues
 from docmind_core.measurements.comparability import cache_is_unknown, load_adapted
@@ -15,8 +15,8 @@ from docmind_core.measurements.verdicts import NOT_JUDGED
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
 from docmind_core.statistics.shares import difference_of_shares
+from docmind_core.tables.columns import Columns, read_coded
 from docmind_core.tables.definitions import UNMEASURED
-from docmind_core.tables.segments import read_columns
 
 Reader = Callable[[ArmValues], QueryValues]
 Effect = tuple[Estimate, str]
@@ -30,10 +30,10 @@ def _column(*names: str) -> Reader:
 def decode_tps(run: ArmValues) -> QueryValues:
     """Read the mean decode speed of a query's calls; a call with one token has none."""
     calls = _calls(run, "decode_tps")
-    known = [(run.place_of[query], speed) for query, speed in calls if speed is not None and query in run.place_of]
-    places = np.array([place for place, _ in known], dtype=np.int64)
-    counts = np.bincount(places, minlength=len(run.queries))
-    sums = np.bincount(places, weights=np.array([speed for _, speed in known], float), minlength=len(run.queries))
+    speeds, places = calls["decode_tps"].numbers(), run.places_of_queries(calls["query_id"])
+    known = ~np.isnan(speeds) & (places >= 0)
+    counts = np.bincount(places[known], minlength=len(run.queries))
+    sums = np.bincount(places[known], weights=speeds[known], minlength=len(run.queries))
     values = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     return QueryValues(values=values, asked=counts > 0, reasons={})
 
@@ -87,7 +87,7 @@ def lever_effect(metric: str, candidate: ArmValues, baseline: ArmValues) -> Effe
         return _shown(log_ratio(pairs.candidate, pairs.baseline, pairs.clusters), pairs, "%", _saved)
     read, unit = DIFFERENCES[metric]
     pairs = runs.pairs(read(candidate), read(baseline), own=True, by_block=metric in TIMES)
-    because = load_adapted(candidate.row, baseline.row) or too_few_blocks(pairs.clusters.tolist())
+    because = load_adapted(candidate.row, baseline.row) or too_few_blocks(pairs.clusters)
     if metric in TIMES and len(pairs.candidate) and because:
         n = len(pairs.candidate)
         return Estimate(value=float(pairs.differences.mean()), n=n, because=NOT_JUDGED), because
@@ -96,8 +96,15 @@ def lever_effect(metric: str, candidate: ArmValues, baseline: ArmValues) -> Effe
 
 def sent_the_same(candidate: ArmValues, baseline: ArmValues) -> bool:
     """Say whether both arms sent the engine the same requests: then the lever can't have moved its speed."""
-    sent = [Counter(_calls(run, "request_hash")) for run in (candidate, baseline)]
-    return sent[0] == sent[1]
+    sent = [_requests(run) for run in (candidate, baseline)]
+    return np.array_equal(sent[0], sent[1])
+
+
+def _requests(run: ArmValues) -> NDArray[np.int64]:
+    """Return a hash of query and request of each call, sorted."""
+    calls = _calls(run, "request_hash")
+    both = zip(calls["query_id"], calls["request_hash"], strict=True)
+    return np.sort(np.fromiter(map(hash, both), dtype=np.int64))
 
 
 def _effect_on_rate(runs: PairedRuns) -> Effect:
@@ -130,10 +137,10 @@ def _effect_on_passing(runs: PairedRuns) -> Effect:
 _OF_ANSWERS = {"tokens_per_correct": _effect_on_rate, "passed": _effect_on_passing}
 
 
-def _calls(run: ArmValues, column: str) -> list[tuple[str, float | None]]:
-    columns = read_columns(run.folder, "llm_calls", run.run_id, ("query_id", "phase", column))
-    rows = zip(*columns.values(), strict=True)
-    return [(str(query), value) for query, phase, value in rows if phase not in UNMEASURED]
+def _calls(run: ArmValues, column: str) -> Columns:
+    calls = read_coded(run.folder, "llm_calls", run.run_id, ("query_id", "phase", column))
+    counted = np.flatnonzero(calls["phase"].each(lambda phase: phase not in UNMEASURED, bool))
+    return {name: values.take(counted) for name, values in calls.items()}
 
 
 def _none(because: str, n: int = 0) -> Effect:

@@ -1,13 +1,14 @@
 """One generic measure of every limit: the mean, the share or the p95 of a metric's single values, per agent."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from docmind_core.measurements.arm_values import Numbers
 from docmind_core.measurements.comparability import NOT_OWN_MAX
 from docmind_core.measurements.paired import number
 from docmind_core.metrics.limits import P95_N_MIN, Limit
@@ -15,6 +16,7 @@ from docmind_core.metrics.metric import Metric
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.percentiles import percentile, percentile_above_p
 from docmind_core.statistics.shares import Alternative, share, share_p
+from docmind_core.tables.columns import Column, Columns
 from docmind_core.tables.segments import read_segment
 from docmind_core.tables.single_values import single_values
 
@@ -72,14 +74,48 @@ def measure_series(
     metric = limit.of
     if limit.statistic == "total":
         return _totals(read_segment(folder, "run_estimates", run_id), metric.name)
-    by_agent: dict[str, list[Mapping[str, object]]] = {}
-    for row in _rows(folder, run_id, metric):
-        if row["query_id"] in clusters:
-            by_agent.setdefault(str(row["agent"]), []).append(row)
-    return {agent: _series(by_agent[agent], limit, set_to, clusters) for agent in sorted(by_agent)}
+    rows = _rows(folder, run_id, metric)
+    queries, labels = _clustered(clusters)
+    places = rows["query_id"].each(lambda query_id: queries.get(str(query_id), -1), np.int64)
+    found = {}
+    for agent, of_agent in rows["agent"].by_value().items():
+        at = of_agent[places[of_agent] >= 0]
+        if len(at):
+            of_queries = _Rows(
+                values=rows["value"].take(at).numbers(),
+                failed=rows["is_failed"].take(at).each(bool, bool),
+                because=rows["because"].take(at),
+                queries=places[at],
+                labels=labels,
+            )
+            found[str(agent)] = _series(of_queries, limit, set_to)
+    return {agent: found[agent] for agent in sorted(found)}
 
 
-def _rows(folder: Path, run_id: str, metric: Metric) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Values of one agent."""
+
+    values: NDArray[np.float64]
+    """NaN where there is none."""
+    failed: NDArray[np.bool_]
+    because: Column
+    """Why there is none."""
+    queries: NDArray[np.int64]
+    """Place of the query of each, in the order of their ids."""
+    labels: NDArray[np.int64]
+    """Cluster of each query."""
+
+
+def _clustered(clusters: Mapping[str, str]) -> tuple[dict[str, int], NDArray[np.int64]]:
+    """Return the place of each query in the order of their ids, and the number of its cluster."""
+    queries = {query_id: place for place, query_id in enumerate(sorted(clusters))}
+    numbers: dict[str, int] = {}
+    labels = [numbers.setdefault(clusters[query_id], len(numbers)) for query_id in queries]
+    return queries, np.array(labels, dtype=np.int64)
+
+
+def _rows(folder: Path, run_id: str, metric: Metric) -> Columns:
     source = _SOURCES[str(metric.rows)]
     is_scored = metric.rows == "measurements"
     formulas = {
@@ -93,44 +129,44 @@ def _rows(folder: Path, run_id: str, metric: Metric) -> list[dict[str, object]]:
     return single_values(folder, str(metric.rows), run_id, formulas, where=where)
 
 
-def _series(
-    rows: Sequence[Mapping[str, object]], limit: Limit, set_to: float | None, clusters: Mapping[str, str]
-) -> Series:
-    failures_count = limit.statistic == "p95" and limit.unit == "s"
-    by_query: dict[str, list[float]] = {}
-    missing: list[str] = []
-    failed = 0
-    for row in rows:
-        value = number(row["value"])
-        if failures_count and row["is_failed"]:
-            failed, value = failed + 1, math.inf
-        if value is None:
-            missing.append(str(row["because"] or "not_supported"))
-        else:
-            by_query.setdefault(str(row["query_id"]), []).append(value)
-    reason = Counter(missing).most_common(1)[0][0] if missing else None
+def _series(rows: _Rows, limit: Limit, set_to: float | None) -> Series:
+    values, failed = rows.values, 0
+    if limit.statistic == "p95" and limit.unit == "s":
+        failed, values = int(rows.failed.sum()), np.where(rows.failed, np.inf, values)
     if note := _won_by_failing(rows, limit):
         return Series(estimate=Estimate(value=None, n=0, because="failed_run"), notes=(note,))
-    notes = [f"{failed} of {len(rows)} failed and count as above the limit"] if failed else []
-    if not by_query:
+    known = ~np.isnan(values)
+    reasons = Counter(str(reason or "not_supported") for reason in rows.because.take(np.flatnonzero(~known)))
+    reason = reasons.most_common(1)[0][0] if reasons else None
+    if not known.any():
         return Series(estimate=Estimate(value=None, n=0, because=reason))
-    if missing:
-        notes.append(f"{len(missing)} of {len(rows)} values missing: {reason}")
-    names = sorted(by_query)
-    reduced = max if limit.statistic == "p95" else lambda values: math.fsum(values) / len(values)
-    values, labels = [reduced(by_query[name]) for name in names], [clusters[name] for name in names]
-    return replace(_estimate(values, labels, limit, set_to), notes=tuple(notes))
+    notes = [f"{failed} of {len(values)} failed and count as above the limit"] if failed else []
+    if reasons:
+        notes.append(f"{reasons.total()} of {len(values)} values missing: {reason}")
+    queries, of_query = np.unique(rows.queries[known], return_inverse=True)
+    reduced = _largest(values[known], of_query) if limit.statistic == "p95" else _mean(values[known], of_query)
+    return replace(_estimate(reduced, rows.labels[queries], limit, set_to), notes=tuple(notes))
 
 
-def _won_by_failing(rows: Sequence[Mapping[str, object]], limit: Limit) -> str | None:
+def _largest(values: Numbers, of_query: NDArray[np.int64]) -> Numbers:
+    found = np.full(of_query.max() + 1, -np.inf)
+    np.maximum.at(found, of_query, values)
+    return found
+
+
+def _mean(values: Numbers, of_query: NDArray[np.int64]) -> Numbers:
+    return np.asarray(np.bincount(of_query, weights=values) / np.bincount(of_query))
+
+
+def _won_by_failing(rows: _Rows, limit: Limit) -> str | None:
     """Say why there is no mean of what queries cost where many failed: queries that fail early are cheap."""
-    metric, failed = limit.of, sum(bool(row["is_failed"]) for row in rows)
+    metric, failed, count = limit.of, int(rows.failed.sum()), len(rows.values)
     if limit.statistic != "mean" or metric.level != "query" or metric.rows == "measurements":
         return None
-    return f"{failed} of {len(rows)} query runs failed" if failed > NOT_OWN_MAX * len(rows) else None
+    return f"{failed} of {count} query runs failed" if failed > NOT_OWN_MAX * count else None
 
 
-def _estimate(values: list[float], clusters: list[str], limit: Limit, set_to: float | None) -> Series:
+def _estimate(values: Numbers, clusters: NDArray[np.int64], limit: Limit, set_to: float | None) -> Series:
     if limit.statistic == "p95":
         return _percentile(values, clusters, set_to)
     if limit.of.bounds == (0.0, 1.0):
@@ -148,14 +184,13 @@ def _within(estimate: Estimate, bounds: tuple[float, float]) -> Estimate:
     return replace(estimate, low=max(bounds[0], estimate.low), high=min(bounds[1], estimate.high))
 
 
-def _percentile(values: list[float], clusters: list[str], limit: float | None) -> Series:
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
+def _percentile(values: Numbers, clusters: NDArray[np.int64], limit: float | None) -> Series:
+    known = values[np.isfinite(values)]
+    if not len(known):
         return Series(estimate=Estimate(value=None, n=0, because="failed_run"))
-    top = max(known)
+    top = float(known.max())
     # Above the largest and above the limit, and finite: a quantile is interpolated.
-    failed = 2 * max(top, limit or 0.0) + 1
-    finite = np.minimum(values, failed).tolist()
+    finite = np.minimum(values, 2 * max(top, limit or 0.0) + 1)
     estimate = percentile(finite, P95, clusters, n_min=P95_N_MIN)
     p = None if limit is None else percentile_above_p(finite, P95, limit, clusters)
     low, value, high = estimate.low, estimate.value, estimate.high

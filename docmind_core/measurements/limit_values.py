@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from docmind_core.errors import UsageError
 from docmind_core.measurements.arm_values import Row
 from docmind_core.measurements.comparability import NOT_OWN_MAX, shared_runs
@@ -21,14 +23,16 @@ from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 from docmind_core.statistics.pairs import holm, reduction_pct
 from docmind_core.statistics.shares import share, share_p
 from docmind_core.suites.suite import Suite
+from docmind_core.tables.columns import Columns, query_keys, read_coded
 from docmind_core.tables.definitions import WARM_UP_BLOCK
-from docmind_core.tables.segments import read_segment
+from docmind_core.tables.segments import read_batches, read_segment
 
 PREFILL_TOKENS = "request_prefill_kv_computed_tokens_sum"
 PREFILL_SECONDS = "request_prefill_time_seconds_sum"
 PREEMPTIONS = "num_preemptions"
 GB_PER_GIB = 1.073741824
 _COUNTER_COLUMNS = ("engine_session", "block", "counter", "moment", "value")
+_STEP_COLUMNS = ("query_id", "replicate", "outcome")
 _QUERY_COLUMNS = (
     *("query_id", "replicate", "cluster_id", "phase", "error_type", "times_missing_because", "billed_tokens"),
     *("context_utilisation_ratio", "context_missing_because"),
@@ -41,32 +45,41 @@ class _Run:
     run_id: str
 
     @cached_property
-    def query_runs(self) -> Sequence[Row]:
-        return [row for row in self.rows("query_runs", *_QUERY_COLUMNS) if row["phase"] != "warmup"]
+    def query_runs(self) -> Columns:
+        """Columns of the measured rows."""
+        columns = read_coded(self.folder, "query_runs", self.run_id, _QUERY_COLUMNS)
+        kept = np.flatnonzero(columns["phase"].each(lambda phase: phase != "warmup", bool))
+        return {name: column.take(kept) for name, column in columns.items()}
+
+    @cached_property
+    def count(self) -> int:
+        return len(self.query_runs["query_id"])
 
     @cached_property
     def asks_no_model(self) -> bool:
         """Whether no query cost a token: then 0 tokens are not a saving, and meet no limit."""
-        return bool(self.query_runs) and all(row["billed_tokens"] == 0 for row in self.query_runs)
+        return self.count > 0 and bool((self.query_runs["billed_tokens"].numbers() == 0).all())
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:
-        return {str(row["query_id"]): str(row["cluster_id"] or row["query_id"]) for row in self.query_runs}
+        """Cluster by query."""
+        pairs = zip(self.query_runs["query_id"], self.query_runs["cluster_id"], strict=True)
+        return {str(query_id): str(cluster or query_id) for query_id, cluster in pairs}
 
     def rows(self, table: str, *columns: str) -> list[dict[str, object]]:
         return read_segment(self.folder, table, self.run_id, columns=columns)
 
     def commonest(self, column: str) -> str | None:
         """Return the most frequent reason of its queries; None where there is none."""
-        reasons = Counter(str(row[column]) for row in self.query_runs if row[column])
+        reasons = Counter(str(reason) for reason in self.query_runs[column] if reason)
         return reasons.most_common(1)[0][0] if reasons else None
 
     def because_of(self, limit: Limit) -> str:
         """Say why there is no row of a metric."""
-        if not self.query_runs:
+        if not self.count:
             return "failed_run"
         if limit.of.rows in {"measurements", "run_estimates"}:
-            is_scored = bool(self.rows("measurements", "query_id"))
+            is_scored = any(map(len, read_batches(self.folder, "measurements", self.run_id, ("metric",))))
             return "zero_denominator" if is_scored else "not_scored"
         return self.commonest("times_missing_because") or "not_supported"
 
@@ -163,35 +176,40 @@ def _reduction(run: _Run, draft: LimitResult) -> LimitResult:
 
 def _context(run: _Run, draft: LimitResult) -> LimitResult:
     """The share of queries whose largest prompt lies above the limit; a request that did not fit is above any."""
-    steps = run.rows("context_reductions", "query_id", "replicate", "outcome")
-    measured = {(row["query_id"], row["replicate"]) for row in run.query_runs}
-    refused = {
-        str(row["query_id"])
-        for row in steps
-        if row["outcome"] == "refused" and (row["query_id"], row["replicate"]) in measured
-    }
-    refused |= {str(row["query_id"]) for row in run.query_runs if row["error_type"] == "ContextOverflow"}
-    highest: dict[str, float] = dict.fromkeys(refused, math.inf)
-    for row in run.query_runs:
-        if (ratio := number(row["context_utilisation_ratio"])) is not None:
-            highest[str(row["query_id"])] = max(ratio, highest.get(str(row["query_id"]), 0.0))
+    highest = _utilisation(run)
+    refused = sum(math.isinf(ratio) for ratio in highest.values())
     if not highest:
         return _missing(draft, run.commonest("context_missing_because") or "not_supported")
     limit, bound = draft.set_to or 0.0, draft.bound or 0.0
     above, clusters = [float(ratio > limit) for ratio in highest.values()], [run.clusters[name] for name in highest]
     notes = [f"share of the queries above {100 * limit:.0f} % of the window"]
-    if len(refused) < len(highest):
+    if refused < len(highest):
         notes.append(f"highest {100 * max(filter(math.isfinite, highest.values())):.0f} %")
     if refused:
-        notes.append(f"{len(refused)} refused: did not fit")
+        notes.append(f"{refused} refused: did not fit")
     return replace(
         draft,
         measured=share(above, clusters),
         p=share_p(above, clusters, bound, alternative="greater"),
         notes=tuple(notes),
-        refused=len(refused),
+        refused=refused,
         near_ratio=sum(ratio > 0.9 * limit for ratio in highest.values()) / len(highest),
     )
+
+
+def _utilisation(run: _Run) -> dict[str, float]:
+    """Return the largest share of the window that each query filled; infinity where a request did not fit."""
+    rows, steps = run.query_runs, read_coded(run.folder, "context_reductions", run.run_id, _STEP_COLUMNS)
+    place_of = {query_id: place for place, query_id in enumerate(run.clusters)}
+    measured = np.isin(query_keys(steps, place_of), query_keys(rows, place_of))
+    of_steps = np.flatnonzero(measured & steps["outcome"].each(lambda outcome: outcome == "refused", bool))
+    of_rows = np.flatnonzero(rows["error_type"].each(lambda kind: kind == "ContextOverflow", bool))
+    refused = (*steps["query_id"].take(of_steps), *rows["query_id"].take(of_rows))
+    highest: dict[str, float] = dict.fromkeys(map(str, refused), math.inf)
+    for query_id, ratio in zip(rows["query_id"], rows["context_utilisation_ratio"], strict=True):
+        if (value := number(ratio)) is not None:
+            highest[str(query_id)] = max(value, highest.get(str(query_id), 0.0))
+    return highest
 
 
 def _memory(run: _Run, draft: LimitResult) -> LimitResult:

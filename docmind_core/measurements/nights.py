@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from docmind_core.measurements.arm_values import ArmValues, Marks, Numbers, read_arm_values
+from docmind_core.measurements.arm_reading import read_arm_values
+from docmind_core.measurements.arm_values import ArmValues, Marks, Numbers
 from docmind_core.runs.keys import suite_of
 from docmind_core.settings import Settings
 from docmind_core.statistics.clusters import connected_components
@@ -27,7 +28,7 @@ class Nights:
     @cached_property
     def clusters(self) -> NDArray[np.int64]:
         """Cluster of each query of the baseline."""
-        return connected_components(self.runs[0].traits)
+        return connected_components(self.runs[0].traits())
 
     def values(self, metric: str) -> Numbers:
         """Return one row per run and one column per query of the baseline; larger is worse.

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
+
+import numpy as np
 
 from docmind_core.agents.arm_names import AGAIN, first_of
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
@@ -10,8 +12,8 @@ from docmind_core.measurements.times import PairedQueries, pair_queries, too_few
 from docmind_core.runs.keys import in_order, suite_of
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate, clustered_mean, t_quantile
-from docmind_core.tables.query_values import QueryValue, read_query_values
-from docmind_core.tables.segments import read_segment, run_ids_of, write_segment
+from docmind_core.tables.query_values import QueryValues, read_query_values
+from docmind_core.tables.segments import read_parts, read_segment, run_ids_of, write_segment
 
 _SAME = ("model", "model_revision", "query_set_hash")
 """Columns of `runs` in which a run and an A/A must agree."""
@@ -101,9 +103,9 @@ def _read_floor(row: Mapping[str, object], benchmark_run: str) -> Floor:
     return Floor(low=low, high=high, benchmark_run=benchmark_run, is_quiet=low <= difference <= high)
 
 
-def _floor(first: Mapping[str, QueryValue], again: Mapping[str, QueryValue], *, is_shared: bool) -> dict[str, object]:
+def _floor(first: QueryValues, again: QueryValues, *, is_shared: bool) -> dict[str, object]:
     pairs = pair_queries(first, again)
-    has_clock = any(value.has_clock for value in first.values())
+    has_clock = first.has_clock
     clusters = pairs.blocks if has_clock else pairs.clusters
     estimate = clustered_mean(pairs.differences, clusters)
     half = _half_width(pairs, estimate)
@@ -116,12 +118,12 @@ def _floor(first: Mapping[str, QueryValue], again: Mapping[str, QueryValue], *, 
         "has_clock": has_clock,
         "n": len(pairs.first),
         "n_left_out": pairs.left_out,
-        "clusters": len(set(clusters)),
-        "first_value": fmean(pairs.first) if pairs.first else None,
-        "again_value": fmean(pairs.second) if pairs.second else None,
+        "clusters": len(np.unique(clusters)),
+        "first_value": fmean(pairs.first) if len(pairs.first) else None,
+        "again_value": fmean(pairs.second) if len(pairs.second) else None,
         "difference": estimate.value,
-        "standard_deviation": stdev(pairs.differences) if len(pairs.first) > 1 else None,
-        "changed_ratio": fmean(d != 0 for d in pairs.differences) if pairs.first else None,
+        "standard_deviation": float(np.std(pairs.differences, ddof=1)) if len(pairs.first) > 1 else None,
+        "changed_ratio": float((pairs.differences != 0).mean()) if len(pairs.first) else None,
         "floor_low": None if half is None else 0.0 - half,
         "floor_high": half,
         "because": because,
@@ -132,7 +134,7 @@ def _half_width(pairs: PairedQueries, estimate: Estimate) -> float | None:
     """Return how far apart two means lie by chance, in 95 % of such pairs; None where the sample can't say."""
     if estimate.standard_error is not None and estimate.freedom is not None:
         return t_quantile(estimate.freedom, 0.975) * estimate.standard_error
-    has_no_spread = len(set(pairs.differences)) == 1 and (estimate.clusters or 0) > 1
+    has_no_spread = len(np.unique(pairs.differences)) == 1 and (estimate.clusters or 0) > 1
     return 0.0 if has_no_spread else None
 
 
@@ -142,10 +144,12 @@ def _flips(settings: Settings, first: str, again: str) -> _Flips:
     return _Flips(compared=len(both), differ=sum(one[key] != two[key] for key in both))
 
 
-def _answers(settings: Settings, run_id: str) -> dict[tuple[object, object], object]:
+def _answers(settings: Settings, run_id: str) -> dict[tuple[object, object], int]:
+    """Return a hash of each answer: all of them may not fit into memory."""
     columns = ["query_id", "replicate", "phase", "status", "answer"]
     return {
-        (row["query_id"], row["replicate"]): row["answer"]
-        for row in read_segment(settings.tables, "query_runs", run_id, columns=columns)
+        (row["query_id"], row["replicate"]): hash(row["answer"])
+        for rows in read_parts(settings.tables, "query_runs", run_id, columns)
+        for row in rows
         if row["phase"] != "warmup" and row["status"] == "answered"
     }

@@ -56,12 +56,10 @@ class PairedRuns:
     @cached_property
     def clusters(self) -> NDArray[np.int64]:
         """The cluster of each query, from what either run says of it."""
-        sides = (self.candidate, self.baseline)
+        sides = [(run.place_of, run.traits()) for run in (self.candidate, self.baseline)]
         return connected_components(
-            [
-                {trait for run in sides if query in run.place_of for trait in run.traits[run.place_of[query]]}
-                for query in self.queries
-            ]
+            {trait for place_of, traits in sides if query in place_of for trait in traits[place_of[query]]}
+            for query in self.queries
         )
 
     @cached_property
@@ -74,7 +72,7 @@ class PairedRuns:
     def other_formulas(self) -> dict[str, str]:
         """Why the scores of two runs are not of one metric, by metric; those that are, are left out."""
         sides = self.candidate, self.baseline
-        ours, theirs = (dict(zip(run.scores["metric"], run.scores["scorer_version"], strict=True)) for run in sides)
+        ours, theirs = (run.scorer_versions for run in sides)
         found = {
             str(metric): f"scored by another version of the formula ({theirs[metric]} → {ours[metric]})"
             for metric in ours.keys() & theirs.keys()
@@ -188,10 +186,12 @@ def _spread(values: NDArray[Any], places: NDArray[np.int64], *, fill: float) -> 
 
 def without_queries(arm: ArmValues, queries: Collection[object]) -> ArmValues:
     """Return an arm as if it had not been asked some of its queries."""
-    rows = [at for at, query in enumerate(arm.rows["query_id"]) if query not in queries]
-    scores = [at for at, query in enumerate(arm.scores["query_id"]) if query not in queries]
+    rows, scores = (
+        np.flatnonzero(columns["query_id"].each(lambda query: query not in queries, bool))
+        for columns in (arm.rows, arm.scores)
+    )
     return replace(
         arm,
-        rows={name: [values[at] for at in rows] for name, values in arm.rows.items()},
-        scores={name: [values[at] for at in scores] for name, values in arm.scores.items()},
+        rows={name: column.take(rows) for name, column in arm.rows.items()},
+        scores={name: column.take(scores) for name, column in arm.scores.items()},
     )

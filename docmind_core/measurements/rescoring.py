@@ -3,9 +3,11 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
 
 from docmind_core.errors import RunError, UsageError
 from docmind_core.measurements.ablation import measure_levers
@@ -26,9 +28,16 @@ from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
 from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite
+from docmind_core.tables.columns import Column, read_coded
 from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import read_segment, run_ids_of, update_segment
+from docmind_core.tables.segments import (
+    read_parts,
+    run_ids_of,
+    segments_kept,
+    update_segment,
+    write_segment,
+)
 
 JUDGING_KEYS = ("limits", "min_n", "alerts", "metrics", "claim_without_ledger")
 """Keys of a suite that judge its answers and change none: a finished run may be judged by others."""
@@ -37,8 +46,10 @@ SCHEDULING_KEYS = ("schedule", "timezone", "channels")
 KEPT = {"measurements": ("value", "missing_because", "scorer_version"), "limit_results": ()}
 """Tables whose replaced rows are kept, and the columns in which a row differs then: any, where none is named."""
 Key = tuple[object, ...]
-Rows = Mapping[str, Sequence[Mapping[str, object]]]
-"""By run id."""
+Row = Mapping[str, object]
+_PART = {"measurements": "metric", "limit_results": "limit_name"}
+"""A column of the key by whose values the rows of a table are compared in parts."""
+_ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +91,16 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
         raise RunError(f"run {missing[0]} has not finished. Finish it: {resume_command(settings, benchmark_run)}")
     if newer is not None:
         suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), with_own_metrics(newer))
-    before = {table: _read(settings, table, run_ids) for table in KEPT}
-    rows = score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set), suite.defined_metrics)
-    for run_id in run_ids if "metrics" in changed_keys else ():
-        _declare(settings, run_id, suite)
-    _measure_again(settings, benchmark_run, suite)
     changed: Counter[str] = Counter()
-    moment = datetime.now(UTC)
-    kept = {table: _keep(settings, table, rows, changed, moment) for table, rows in before.items()}
+    with segments_kept(settings.tables, tuple(KEPT), run_ids) as before:
+        rows = score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set), suite.defined_metrics)
+        for run_id in run_ids if "metrics" in changed_keys else ():
+            _declare(settings, run_id, suite)
+        _measure_again(settings, benchmark_run, suite)
+        moment = datetime.now(UTC)
+        kept = {
+            table: sum(_keep(settings, before, table, run_id, changed, moment) for run_id in run_ids) for table in KEPT
+        }
     if changed_keys:
         replace_frozen_suite(settings, benchmark_run, suite)
     publish(settings)
@@ -130,41 +143,71 @@ def _declare(settings: Settings, run_id: str, suite: Suite) -> None:
     update_segment(settings.tables, "runs", run_id, lambda rows: [declared(row) for row in rows])
 
 
-def _read(settings: Settings, table: str, run_ids: Sequence[str]) -> Rows:
-    return {run_id: read_segment(settings.tables, table, run_id) for run_id in run_ids}
-
-
-def _keep(settings: Settings, table: str, before: Rows, changed: Counter[str], moment: datetime) -> int:
+def _keep(settings: Settings, before: Path, table: str, run_id: str, changed: Counter[str], moment: datetime) -> int:
     """Move the rows that were replaced by others to the table `earlier_<table>`; return how many."""
-    replaced = 0
-    for run_id, rows in before.items():
-        now = {_key(table, row): row for row in read_segment(settings.tables, table, run_id)}
-        was = {_key(table, row): row for row in rows}
-        gone = [row for key, row in was.items() if key not in now or _differ(table, row, now[key])]
+    gone, earlier, count = _gone(settings, before, table, run_id, changed), f"earlier_{table}", 0
+    first = next(gone, None)
+    if first is None:
+        return 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal count
+        for part in read_parts(settings.tables, earlier, run_id, tuple(TABLES[earlier].columns)):
+            yield from ({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in part)
+        for row in chain((first,), gone):
+            count += 1
+            yield {**row, "replaced_at": moment}
+
+    write_segment(settings.tables, earlier, run_id, rows())
+    return count
+
+
+def _gone(settings: Settings, before: Path, table: str, run_id: str, changed: Counter[str]) -> Iterator[Row]:
+    """Yield the rows that are gone or otherwise now; count those that are new or otherwise."""
+    by = _PART[table]
+    for part in _parts([read_coded(folder, table, run_id, (by,))[by] for folder in (before, settings.tables)]):
+        was, now = (_said(folder, table, run_id, (by, part)) for folder in (before, settings.tables))
         if table == "measurements":
-            new = (row for key, row in now.items() if key not in was or _differ(table, was[key], row))
-            changed.update(str(row["metric"]) for row in new)
+            at = TABLES[table].key.index(by)
+            changed.update(str(key[at]) for key, said in now.items() if _differ(was.get(key), said))
+        gone = {key for key, said in was.items() if _differ(said, now.get(key))}
         if gone:
-            _append(settings, f"earlier_{table}", run_id, [{**row, "replaced_at": moment} for row in gone])
-        replaced += len(gone)
-    return replaced
+            for rows in read_parts(before, table, run_id, tuple(TABLES[table].columns)):
+                yield from (row for row in rows if _key(table, row) in gone)
 
 
-def _append(settings: Settings, table: str, run_id: str, added: Sequence[Mapping[str, object]]) -> None:
-    def appended(earlier: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
-        return [*({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in earlier), *added]
+def _parts(sides: Sequence[Column]) -> Iterator[list[str]]:
+    """Yield values of a column that together have few rows."""
+    counts: Counter[str] = Counter()
+    for side in sides:
+        counts.update({str(value): len(at) for value, at in side.by_value().items()})
+    part, size = list[str](), 0
+    for value, count in sorted(counts.items()):
+        if part and size + count > _ROWS_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part, size = [*part, value], size + count
+    if part:
+        yield part
 
-    update_segment(settings.tables, table, run_id, appended)
+
+def _said(folder: Path, table: str, run_id: str, where: tuple[str, Sequence[str]]) -> dict[Key, Key]:
+    """Return by key what rows say in the columns that count."""
+    key, said = TABLES[table].key, KEPT[table] or tuple(TABLES[table].columns)
+    columns = read_coded(folder, table, run_id, tuple(dict.fromkeys((*key, *said))), where=where)
+    keys, values = (zip(*(columns[name] for name in names), strict=True) for names in (key, said))
+    return dict(zip(keys, values, strict=True))
 
 
 def _key(table: str, row: Mapping[str, object]) -> Key:
     return tuple(row[name] for name in TABLES[table].key)
 
 
-def _differ(table: str, was: Mapping[str, object], now: Mapping[str, object]) -> bool:
+def _differ(was: Key | None, now: Key | None) -> bool:
     """Whether two rows of one key say something else; the last digits of a number are rounding."""
-    for name in KEPT[table] or TABLES[table].columns:
-        first, second = was[name], now[name]
+    if was is None or now is None:
+        return True
+    for first, second in zip(was, now, strict=True):
         if isinstance(first, float) and isinstance(second, float):
             if not math.isclose(first, second, rel_tol=1e-9, abs_tol=1e-12):
                 return True

@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from docmind_core.agents.levels import PerformanceLevel, retrieval_depth
 from docmind_core.measurements.ranking import document_ranking, ndcg_at_k
 from docmind_core.measurements.records import QueryRun, Score
@@ -13,6 +15,7 @@ from docmind_core.retrieval.index import RetrievalIndex, hash_of_index, open_ind
 from docmind_core.retrieval.keyword import DEFAULT_LANGUAGE
 from docmind_core.retrieval.search import RANKED_DOCUMENTS, STRATEGIES
 from docmind_core.settings import Settings
+from docmind_core.tables.columns import Columns, read_coded
 from docmind_core.tables.segments import read_segment
 
 ACCURACY, REGRET = "router_accuracy_ratio", "router_regret"
@@ -43,8 +46,8 @@ class Routing:
     def scorer_of(self, run_id: str) -> RouterScorer:
         """Return what scores a router's last decision on a query; of an arm that does not route, nothing."""
         columns = ("query_id", "replicate", "decision", "strategy")
-        decisions = read_segment(self._settings.tables, "route_decisions", run_id, columns=columns)
-        if not decisions:
+        decisions = read_coded(self._settings.tables, "route_decisions", run_id, columns)
+        if not len(decisions["decision"]):
             return lambda _query, _run: ()
         chosen, oracle = last_routes(decisions), self._oracle_of(run_id)
 
@@ -55,8 +58,8 @@ class Routing:
 
     def _oracle_of(self, run_id: str) -> Oracle:
         (run,) = read_segment(self._settings.tables, "runs", run_id)
-        answered = read_segment(self._settings.tables, "query_runs", run_id, columns=["query_id"])
-        asked = frozenset(str(row["query_id"]) for row in answered)
+        answered = read_coded(self._settings.tables, "query_runs", run_id, ["query_id"])["query_id"]
+        asked = frozenset(map(str, answered))
         shared = (run["index_hash"], run["level"], run["manifest"], asked)
         if shared not in self._oracles:
             self._oracles[shared] = self._consult(run, [q for q in self._query_set.queries if q.query_id in asked])
@@ -128,7 +131,12 @@ def router_scores(query: Query, chosen: str | None, oracle: Oracle, *, failed: b
     return Score(metric=ACCURACY, value=float(right)), Score(metric=REGRET, value=0.0 if right else regret)
 
 
-def last_routes(decisions: Sequence[Row]) -> dict[tuple[object, object], str]:
-    """Return the strategy that each query run was searched with last, by (query_id, replicate)."""
-    ordered = sorted(decisions, key=lambda row: int(str(row["decision"])))
-    return {(row["query_id"], row["replicate"]): str(row["strategy"]) for row in ordered}
+def last_routes(decisions: Columns) -> dict[tuple[object, object], str]:
+    """Return the strategy that each query run was searched with last, by (query_id, replicate).
+
+    Args:
+        decisions: Columns of `route_decisions`: query_id, replicate, decision and strategy.
+    """
+    order = np.argsort(decisions["decision"].numbers(), kind="stable")
+    rows = (decisions[name].take(order) for name in ("query_id", "replicate", "strategy"))
+    return {(query, replicate): str(strategy) for query, replicate, strategy in zip(*rows, strict=True)}

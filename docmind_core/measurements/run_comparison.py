@@ -4,8 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
+
 from docmind_core.errors import DocMindError, UsageError, did_you_mean
-from docmind_core.measurements.arm_values import ArmValues, read_arm_values
+from docmind_core.measurements.arm_reading import read_arm_values
+from docmind_core.measurements.arm_values import ArmValues
 from docmind_core.measurements.comparability import MUST_BE_EQUAL, ledger_states
 from docmind_core.measurements.comparing import GATING, QUALITY_METRICS, ClaimRules, compare
 from docmind_core.measurements.comparing_arms import is_of_one_benchmark_run, replace_comparisons
@@ -237,7 +240,7 @@ def _refuse_unlike(pairs: PairedRuns, allowed: Collection[str]) -> None:
         )
     if GOLD in allowed:
         return
-    known = [run for run in (pairs.candidate, pairs.baseline) if _has_gold(run)]
+    known = [run for run in (pairs.candidate, pairs.baseline) if not np.isnan(run.score("passed").values).all()]
     if len(known) == 1:
         without = pairs.baseline if known[0] is pairs.candidate else pairs.candidate
         raise UsageError(
@@ -246,16 +249,10 @@ def _refuse_unlike(pairs: PairedRuns, allowed: Collection[str]) -> None:
         )
 
 
-def _has_gold(run: ArmValues) -> bool:
-    values = run.score("passed").values
-    return bool((values == values).any())  # noqa: PLR0124 - NaN is not equal to itself
-
-
 def _of_one_text(arms: Sequence[ArmValues]) -> tuple[list[ArmValues], list[str]]:
     """Leave out queries that have one id and two texts in two query sets: they are not the same query."""
-    texts = [dict(zip(arm.rows["query_id"], arm.rows["query"], strict=True)) for arm in arms]
-    other = {query for query in texts[0].keys() & texts[1].keys() if texts[0][query] != texts[1][query]}
-    if not other:
+    texts = [dict(zip(arm.rows["query_id"], arm.rows["asked"], strict=True)) for arm in arms]
+    if not (other := {one for one in texts[0].keys() & texts[1].keys() if texts[0][one] != texts[1][one]}):
         return list(arms), []
     return [without_queries(arm, other) for arm in arms], [
         f"{len(other)} queries have one id and two texts in the two query sets: left out"

@@ -1,64 +1,71 @@
 """Figures of a whole run whose intervals SQL can't take: rows of `run_estimates`."""
 
 import math
-from collections.abc import Sequence
 
-from docmind_core.measurements.arm_values import ArmValues, slices_of
-from docmind_core.measurements.paired import number
+import numpy as np
+from numpy.typing import NDArray
+
+from docmind_core.measurements.arm_values import ArmValues, Numbers
 from docmind_core.statistics.estimates import N_TOO_SMALL
 from docmind_core.statistics.pairs import log_ratio_of_sums
 
+Places = NDArray[np.int64]
+"""Of rows, or what belongs to each."""
 TOKENS_PER_CORRECT = "tokens_per_correct"
 
 
 def tokens_per_correct_rows(arm: ArmValues) -> list[dict[str, object]]:
     """Return `tokens_per_correct` of an arm over all queries and over each slice, by the rule of `quality_summary`."""
-    passed = {
-        (arm.scores["query_id"][at], arm.scores["replicate"][at]): at
-        for at, metric in enumerate(arm.scores["metric"])
-        if metric == "passed"
-    }
-    keys = zip(arm.rows["query_id"], arm.rows["replicate"], strict=True)
-    scored = [(at, passed[key]) for at, key in enumerate(keys) if key in passed]
-    slices: dict[str, list[tuple[int, int]]] = {"all": scored, **{name: [] for name in arm.slices}}
-    for at, score in scored:
-        for name in slices_of(arm.rows["query_type"][at], arm.rows["tags"][at]):
-            slices[name].append((at, score))
+    scores = arm.score_rows("passed")
+    scored = np.flatnonzero(scores >= 0)
+    slices = {"all": scored, **{name: np.intersect1d(at, scored) for name, at in arm.rows_of_slices.items()}}
+    clusters = _clusters(arm)
     return [
-        {"run_id": arm.run_id, "metric": TOKENS_PER_CORRECT, "slice": name} | _tokens_per_correct(arm, rows)
+        {"run_id": arm.run_id, "metric": TOKENS_PER_CORRECT, "slice": name}
+        | _tokens_per_correct(arm, rows, scores[rows], clusters[rows])
         for name, rows in slices.items()
-        if rows
+        if len(rows)
     ]
 
 
-def _tokens_per_correct(arm: ArmValues, scored: Sequence[tuple[int, int]]) -> dict[str, object]:
-    known = [(at, value) for at, score in scored if (value := number(arm.scores["value"][score])) is not None]
-    clusters = [str(arm.rows["cluster_id"][at] or arm.rows["query_id"][at]) for at, _ in known]
-    counts = {"n": len(known), "clusters": len(set(clusters))}
-    because = _missing_because(arm, scored, known)
+def _clusters(arm: ArmValues) -> Places:
+    """Return the cluster of each row as a number: a query without one is its own."""
+    numbers: dict[str, int] = {}
+
+    def number(name: object) -> int:
+        return numbers.setdefault(str(name), len(numbers)) if name else -1
+
+    own, query = (arm.rows[column].each(number, np.int64) for column in ("cluster_id", "query_id"))
+    return np.where(own < 0, query, own)
+
+
+def _tokens_per_correct(arm: ArmValues, rows: Places, scores: Places, clusters: Places) -> dict[str, object]:
+    passed = arm.scores["value"].take(scores).numbers()
+    known = ~np.isnan(passed)
+    clusters, passes = clusters[known], passed[known]
+    counts = {"n": len(passes), "clusters": len(np.unique(clusters))}
+    because = _missing_because(arm, int(scores[0]), rows[known], passes)
     if because is not None:
         return {**counts, "missing_because": because, "interval_missing_because": because}
-    billed = [number(arm.rows["billed_tokens"][at]) or 0.0 for at, _ in known]
-    passes = [value for _, value in known]
+    billed = arm.rows["billed_tokens"].take(rows[known]).numbers()
     found = log_ratio_of_sums(billed, passes, clusters)
     has_interval = found is not None and found.low is not None and found.high is not None
     return {
         **counts,
-        "value": sum(billed) / sum(passes),
+        "value": float(billed.sum() / passes.sum()),
         "low": math.exp(found.low) if found and found.low is not None else None,
         "high": math.exp(found.high) if found and found.high is not None else None,
         "interval_missing_because": None if has_interval else N_TOO_SMALL,
     }
 
 
-def _missing_because(
-    arm: ArmValues, scored: Sequence[tuple[int, int]], known: Sequence[tuple[int, float]]
-) -> str | None:
-    if not known:
-        return str(arm.scores["missing_because"][scored[0][1]])
-    if not any(value for _, value in known):
+def _missing_because(arm: ArmValues, first_score: int, known: Places, passes: Numbers) -> str | None:
+    if not len(known):
+        return str(arm.scores["missing_because"][first_score])
+    if not passes.any():
         return "no_correct"
-    if all(arm.rows["billed_tokens"][at] == 0 for at, _ in known):
+    billed = arm.rows["billed_tokens"].take(known).numbers()
+    if (billed == 0).all():
         return "no_model_call"
-    unknown = [at for at, _ in known if arm.rows["billed_tokens"][at] is None]
-    return str(arm.rows["tokens_missing_because"][unknown[0]] or "no_usage") if unknown else None
+    unknown = known[np.isnan(billed)]
+    return str(arm.rows["tokens_missing_because"][int(unknown[0])] or "no_usage") if len(unknown) else None

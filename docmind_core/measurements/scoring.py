@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from docmind_core.errors import StoreError
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.measurements.routing import Routing
@@ -13,6 +15,7 @@ from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import OwnMetric
+from docmind_core.tables.columns import read_coded
 from docmind_core.tables.segments import read_columns, read_parts, read_segment, run_ids_of, write_segment
 
 Row = Mapping[str, object]
@@ -20,6 +23,8 @@ Versioned = tuple[str, Callable[[Query, QueryRun], tuple[Score, ...]]]
 """The version of a formula, and what it gives for one query run."""
 
 ROUTING_VERSION = "4"
+_AT_ONCE = 2**11
+"""Query runs that are scored at once, with their texts and what each had to choose from."""
 _OF_QUERY_RUNS = (
     *("query_id", "replicate", "phase", "status", "answer", "ended_because", "abstained"),
     *("citations", "passages", "passages_read_as"),
@@ -101,7 +106,7 @@ def _query_runs(
 ) -> Iterator[tuple[Query, QueryRun]]:
     """Yield the measured query runs with their queries; no more than a part of them is held at once."""
     [logged] = read_columns(folder, "runs", run_id, ("retrieval_logged",))["retrieval_logged"] or [None]
-    for records in read_parts(folder, "query_runs", run_id, _OF_QUERY_RUNS):
+    for records in read_parts(folder, "query_runs", run_id, _OF_QUERY_RUNS, rows=_AT_ONCE):
         candidates = _candidates(folder, run_id, [str(record["query_id"]) for record in records])
         for record in records:
             if record["phase"] == "warmup":
@@ -167,10 +172,12 @@ def _names(text: object) -> tuple[str, ...]:
 def _candidates(folder: Path, run_id: str, query_ids: Collection[str]) -> dict[tuple[object, object], list[str]]:
     """Return the ranked chunks that each query run had to choose from."""
     columns = ("query_id", "replicate", "ranking", "rank", "chunk_id")
-    found = read_columns(folder, "retrieved", run_id, columns, where=("query_id", query_ids))
-    rows = [row for row in zip(*found.values(), strict=True) if row[2] == "candidates"]
+    found = read_coded(folder, "retrieved", run_id, columns, where=("query_id", query_ids))
+    at = np.flatnonzero(found["ranking"].each(lambda ranking: ranking == "candidates", bool))
+    at = at[np.argsort(found["rank"].take(at).numbers(), kind="stable")]
+    rows = (found[name].take(at) for name in ("query_id", "replicate", "chunk_id"))
     by_query: dict[tuple[object, object], list[str]] = {}
-    for query, replicate, _, _, chunk in sorted(rows, key=lambda row: int(str(row[3]))):
+    for query, replicate, chunk in zip(*rows, strict=True):
         by_query.setdefault((query, replicate), []).append(str(chunk))
     return by_query
 

@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
+
 from docmind_core.agents.arm_names import first_of
-from docmind_core.measurements.arm_values import INCOMPLETE
+from docmind_core.measurements.arm_values import INCOMPLETE, Marks, Numbers
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown, load_adapted
 from docmind_core.measurements.comparing_arms import baselines_of, is_of_one_benchmark_run
 from docmind_core.measurements.verdicts import MEAN, NOT_JUDGED
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import holm
-from docmind_core.tables.query_values import ArmQueryValues, QueryValue, read_query_values
+from docmind_core.tables.columns import Column
+from docmind_core.tables.query_values import ArmQueryValues, QueryValues, read_query_values
 from docmind_core.tables.segments import read_segment, run_ids_of, update_segment
 
 BLOCKS_MIN = 6
@@ -24,14 +28,15 @@ CLOCK_METRICS = ("wall_s", "coordination_overhead_s", "ttft_s", "tpot_s")
 _ALPHA = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairedQueries:
     """One metric of the queries that have it in both runs."""
 
-    first: tuple[float, ...]
-    second: tuple[float, ...]
-    blocks: tuple[int, ...]
-    clusters: tuple[str, ...]
+    first: Numbers
+    second: Numbers
+    blocks: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+    """One number per cluster."""
     left_out: int
     failed: int
     """Queries that one of the runs did not answer itself."""
@@ -39,53 +44,84 @@ class PairedQueries:
     """How many were left out for which reason; None when none was."""
 
     @property
-    def differences(self) -> list[float]:
+    def differences(self) -> Numbers:
         """Second minus first, by query."""
-        return [two - one for one, two in zip(self.first, self.second, strict=True)]
+        return self.second - self.first
 
 
 def pair_queries(
-    first: Mapping[str, QueryValue],
-    second: Mapping[str, QueryValue],
+    first: QueryValues | None,
+    second: QueryValues | None,
     *,
     names: tuple[str, str] = ("the first run", "the second run"),
 ) -> PairedQueries:
-    """Pair one metric of two runs by query; what lacks a value in one of them is left out and counted."""
-    asked = sorted(first.keys() | second.keys())
-    kept = [
-        (one.value, two.value, one)
-        for query in asked
-        if (one := first.get(query)) and (two := second.get(query))
-        if one.value is not None and two.value is not None and one.block == two.block
-    ]
-    reasons = Counter(
-        reason for query in asked if (reason := _left_out((first.get(query), second.get(query)), names)) is not None
-    )
+    """Pair one metric of two runs by query; what lacks a value in one of them is left out and counted.
+
+    A run that has no value of the metric at all is None.
+    """
+    asked = sorted({str(query) for side in (first, second) if side is not None for query in side.queries})
+    one, two = _Side.of(first, asked), _Side.of(second, asked)
+    kept = np.flatnonzero(~np.isnan(one.values) & ~np.isnan(two.values) & (one.blocks == two.blocks))
+    left = np.setdiff1d(np.arange(len(asked)), kept).tolist()
+    reasons = Counter(_left_out((one, two), at, names) for at in left)
     return PairedQueries(
-        first=tuple(one for one, _, _ in kept),
-        second=tuple(two for _, two, _ in kept),
-        blocks=tuple(place.block or 0 for _, _, place in kept),
-        clusters=tuple(place.cluster_id for _, _, place in kept),
-        left_out=len(asked) - len(kept),
-        failed=sum(not all(one.is_own for of in (first, second) if (one := of.get(query))) for query in asked),
+        first=one.values[kept],
+        second=two.values[kept],
+        blocks=one.blocks[kept],
+        clusters=one.clusters[kept],
+        left_out=len(left),
+        failed=int((~one.is_own | ~two.is_own).sum()),
         left_out_because="; ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or None,
     )
 
 
-def _left_out(sides: tuple[QueryValue | None, QueryValue | None], names: tuple[str, str]) -> str | None:
-    """Say why a query can't be paired; None where it can."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Side:
+    """What one run has of the queries of two."""
+
+    places: NDArray[np.int64]
+    """Of each query among the run's own; -1 where it was not asked."""
+    values: Numbers
+    blocks: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+    is_own: Marks
+    because: Column | None
+
+    @classmethod
+    def of(cls, run: QueryValues | None, asked: Sequence[str]) -> "_Side":
+        if run is None:
+            nothing = np.full(len(asked), -1)
+            is_own = np.ones(len(asked), dtype=bool)
+            return cls(
+                places=nothing, values=nothing * np.nan, blocks=nothing, clusters=nothing, is_own=is_own, because=None
+            )
+        place_of = {query: place for place, query in enumerate(run.queries)}
+        places = np.array([place_of.get(query, -1) for query in asked], dtype=np.int64)
+        there = places >= 0
+        return cls(
+            places=places,
+            values=np.where(there, run.values[places], np.nan),
+            blocks=np.where(there, run.blocks[places], -1),
+            clusters=run.clusters.codes[places].astype(np.int64),
+            is_own=run.is_own[places] | ~there,
+            because=run.because,
+        )
+
+
+def _left_out(sides: tuple[_Side, _Side], query: int, names: tuple[str, str]) -> str:
+    """Say why a query can't be paired."""
     for side, name in zip(sides, names, strict=True):
-        if side is None:
+        place = int(side.places[query])
+        if place < 0 or side.because is None:
             return f"not asked in {name}"
-        if side.value is None:
-            return f"{side.because or INCOMPLETE} in {name}"
-    first, second = sides
-    return None if first and second and first.block == second.block else "not in the same block of both"
+        if np.isnan(side.values[query]):
+            return f"{side.because[place] or INCOMPLETE} in {name}"
+    return "not in the same block of both"
 
 
-def too_few_blocks(blocks: Sequence[object]) -> str | None:
+def too_few_blocks(blocks: NDArray[np.int64]) -> str | None:
     """Say why times over these blocks are not judged; None where they are enough."""
-    count = len(set(blocks))
+    count = len(np.unique(blocks))
     if count >= BLOCKS_MIN:
         return None
     return (
@@ -143,8 +179,8 @@ def compare_clocks(
     rows = []
     for metric in CLOCK_METRICS:
         names = str(baseline.get("arm")), str(candidate.get("arm"))
-        pairs = pair_queries(baseline_values.get(metric, {}), candidate_values.get(metric, {}), names=names)
-        if not pairs.first and not pairs.left_out:
+        pairs = pair_queries(baseline_values.get(metric), candidate_values.get(metric), names=names)
+        if not len(pairs.first) and not pairs.left_out:
             continue
         estimate = clustered_mean(pairs.differences, pairs.blocks)
         reason = because if because and because != NOT_EXCLUSIVE_CACHE else too_few_blocks(pairs.blocks) or because
@@ -168,9 +204,9 @@ def _row(
         "n_failed": pairs.failed,
         "left_out_because": pairs.left_out_because,
         "estimator": MEAN,
-        "clusters": len(set(pairs.blocks)),
-        "baseline_value": fmean(pairs.first) if pairs.first else None,
-        "candidate_value": fmean(pairs.second) if pairs.second else None,
+        "clusters": len(np.unique(pairs.blocks)),
+        "baseline_value": fmean(pairs.first) if len(pairs.first) else None,
+        "candidate_value": fmean(pairs.second) if len(pairs.second) else None,
     }
 
 

@@ -17,6 +17,7 @@ from docmind_core.reports.run_records import (
     NoPassages,
     QualitySummary,
     QueryRun,
+    QueryRuns,
     TokenEfficiency,
     Unscored,
     VoteSummary,
@@ -24,7 +25,8 @@ from docmind_core.reports.run_records import (
 )
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import own_metrics_of
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.columns import coded
+from docmind_core.tables.reading import query_batches, query_rows
 
 NEWEST_KEYS_NAMED = 5
 _NO_PASSAGES = """(
@@ -58,7 +60,8 @@ class BenchmarkRecords:
 
     arms: tuple[ArmRun, ...]
     """In the order of the suite."""
-    query_runs: tuple[QueryRun, ...]
+    query_runs: QueryRuns
+    """Those of a query next to each other, the first replicate first."""
     tokens: tuple[TokenEfficiency, ...]
     latencies: tuple[Latency, ...]
     ledger: tuple[LedgerBalance, ...]
@@ -104,9 +107,10 @@ class BenchmarkRecords:
         return (*known, *sorted(found.difference(known)))
 
     @cached_property
-    def queries_of_arms(self) -> dict[str, tuple[QueryRun, ...]]:
+    def queries_of_arms(self) -> dict[str, QueryRuns]:
         """Query runs by run_id; every arm has an entry."""
-        return {arm.run_id: tuple(q for q in self.query_runs if q.run_id == arm.run_id) for arm in self.arms}
+        found = self.query_runs.by_run()
+        return {arm.run_id: found.get(arm.run_id, self.query_runs[:0]) for arm in self.arms}
 
 
 def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
@@ -122,9 +126,8 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
     of_run = "where run_id in (select run_id from runs where benchmark_run = $benchmark_run)"
     return BenchmarkRecords(
         arms=_in_suite_order(arms),
-        query_runs=_read(
+        query_runs=_query_runs(
             settings,
-            QueryRun,
             f"query_runs {of_run} and phase is distinct from 'warmup' order by query_id, replicate",
             benchmark_run,
         ),
@@ -145,6 +148,12 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
             benchmark_run,
         ),
     )
+
+
+def _query_runs(settings: Settings, source: str, benchmark_run: str) -> QueryRuns:
+    sql = f"select {', '.join(QueryRun._fields)} from {source}"
+    with query_batches(settings, sql, {"benchmark_run": benchmark_run}) as batches:
+        return QueryRuns(coded(batches, QueryRun._fields))
 
 
 def _read(settings: Settings, record: type[Record], source: str, benchmark_run: str) -> tuple[Record, ...]:

@@ -1,9 +1,9 @@
 """A few queries in full: what was asked, what each arm answered, from which passages, and what each agent said."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
@@ -22,6 +22,25 @@ RULE = (
 )
 SHOWN_SCORES = ("exact_match", "token_f1", "passed")
 _DECIDING_SCORE = "token_f1"
+_CHOSEN = """
+with spreads as (
+    select query_id, max(value) - min(value) as spread
+    from measurements
+    where run_id in $run_ids and metric = $metric and replicate = 0 and draw = 0
+    group by query_id
+),
+costs as (
+    select query_id, sum(coalesce(billed_tokens, 0)) as tokens
+    from query_runs
+    where run_id in $run_ids and replicate = 0 and phase is distinct from 'warmup'
+    group by query_id
+)
+select query_id
+from costs
+left join spreads using (query_id)
+order by coalesce(spread, 0) desc, tokens desc, query_id
+limit $examples
+"""
 
 Scores = Mapping[tuple[str, str, str], tuple[float | None, str | None]]
 """Value and reason of replicate 0, by run_id, query_id and metric."""
@@ -84,8 +103,7 @@ class ExampleQuery:
 
 def read_example_queries(settings: Settings, records: BenchmarkRecords) -> tuple[ExampleQuery, ...]:
     """Choose the example queries and read everything said about them."""
-    scores = _read_scores(settings, records)
-    chosen = choose_query_ids(records, scores)
+    chosen = _choose(settings, records)
     if not chosen:
         return ()
     texts, replies, documents = (
@@ -94,7 +112,11 @@ def read_example_queries(settings: Settings, records: BenchmarkRecords) -> tuple
         _read_passages(settings, records, chosen),
     )
     steps = read_steps(settings, list(records.arm_names), chosen)
-    rows = {(row.run_id, row.query_id): row for row in records.query_runs if row.replicate == 0}
+    scores = _read_scores(settings, records, chosen)
+    shown = frozenset(chosen)
+    rows = {
+        (row.run_id, row.query_id): row for row in records.query_runs if row.replicate == 0 and row.query_id in shown
+    }
     examples = []
     for query_id in chosen:
         answers = tuple(
@@ -110,23 +132,16 @@ def read_example_queries(settings: Settings, records: BenchmarkRecords) -> tuple
     return tuple(examples)
 
 
-def choose_query_ids(records: BenchmarkRecords, scores: Scores) -> tuple[str, ...]:
+def _choose(settings: Settings, records: BenchmarkRecords) -> tuple[str, ...]:
     """Return the ids of at most `EXAMPLES` queries by `RULE`; equal ones in the order of their ids."""
-    values: dict[str, list[float]] = defaultdict(list)
-    tokens: dict[str, int] = defaultdict(int)
-    for row in records.query_runs:
-        if row.replicate == 0:
-            tokens[row.query_id] += row.billed_tokens or 0
-            value, _ = scores.get((row.run_id, row.query_id, _DECIDING_SCORE), (None, None))
-            values[row.query_id] += [] if value is None else [value]
-    spread = {query_id: max(found) - min(found) if found else 0.0 for query_id, found in values.items()}
-    return tuple(sorted(spread, key=lambda query_id: (-spread[query_id], -tokens[query_id], query_id))[:EXAMPLES])
+    asked = {"run_ids": list(records.arm_names), "metric": _DECIDING_SCORE, "examples": EXAMPLES}
+    return tuple(str(query_id) for (query_id,) in query_rows(settings, _CHOSEN, asked)[1])
 
 
 def _arm_answer(
     arm: str,
     row: QueryRun,
-    texts: Mapping[str, Any],
+    texts: Mapping[str, str | None],
     said: tuple[Sequence[Step], Sequence[Reply]],
     documents: Mapping[str, Passage],
     scores: Scores,
@@ -165,23 +180,27 @@ def _outcome(row: QueryRun) -> str:
     return "answered"
 
 
-def _ids(ids: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if ids is None else tuple(ids)
+def _ids(text: str | None) -> tuple[str, ...] | None:
+    try:
+        content = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return tuple(str(entry) for entry in content) if isinstance(content, list) else None
 
 
-def _read_scores(settings: Settings, records: BenchmarkRecords) -> Scores:
+def _read_scores(settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]) -> Scores:
     _, rows = query_rows(
         settings,
         "select run_id, query_id, metric, value, missing_because from measurements "
-        "where run_id in $run_ids and metric in $metrics and replicate = 0 and draw = 0",
-        {"run_ids": list(records.arm_names), "metrics": list(SHOWN_SCORES)},
+        "where run_id in $run_ids and metric in $metrics and query_id in $chosen and replicate = 0 and draw = 0",
+        {"run_ids": list(records.arm_names), "metrics": list(SHOWN_SCORES), "chosen": list(chosen)},
     )
     return {(str(run), str(query), str(metric)): (value, why) for run, query, metric, value, why in rows}  # type: ignore[misc]
 
 
 def _read_texts(
     settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Any]]:
+) -> dict[tuple[str, str], dict[str, str | None]]:
     names = ("query", "answer", "citations", "passages", "passages_read_as", "agent_sequence")
     _, rows = query_rows(
         settings,
@@ -189,7 +208,7 @@ def _read_texts(
         "where run_id in $run_ids and query_id in $chosen and replicate = 0",
         {"run_ids": list(records.arm_names), "chosen": list(chosen)},
     )
-    return {(str(run), str(query)): dict(zip(names, texts, strict=True)) for run, query, *texts in rows}
+    return {(str(run), str(query)): dict(zip(names, texts, strict=True)) for run, query, *texts in rows}  # type: ignore[arg-type]
 
 
 def _read_replies(

@@ -1,7 +1,9 @@
 """Every query of a benchmark run with what became of it in each arm: failed, disputed and wrong ones first."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
+from itertools import groupby
 
 from docmind_core.measurements.run_comparison import gold_of_run
 from docmind_core.query_sets.queries import Query
@@ -32,9 +34,11 @@ group by all
 _TEXTS = """
 select query_id, any_value(query)
 from query_runs
-where run_id in $run_ids and phase is distinct from 'warmup'
+where run_id in $run_ids and query_id in $query_ids and phase is distinct from 'warmup'
 group by all
 """
+_Ranked = tuple[int, str, list[Cell]]
+"""Rank and id of a query, and what each arm made of it."""
 
 
 _BY_QUERY = (
@@ -47,33 +51,44 @@ _BY_QUERY = (
 
 def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -> Table:
     """Return a row per query and a column per arm, sorted by what `judged` made of it; at most `QUERIES_SHOWN` rows."""
-    run_ids = {"run_ids": list(records.arm_names)}
-    passed = {(str(run), str(query)): value for run, query, value in query_rows(settings, _PASSED, run_ids)[1]}
-    texts = {str(query): str(text or "") for query, text in query_rows(settings, _TEXTS, run_ids)[1]}
-    found: dict[tuple[str, str], list[QueryRun]] = defaultdict(list)
-    for query in records.query_runs:
-        found[query.run_id, query.query_id].append(query)
-    cells = {
-        query_id: [
-            _cell(found.get((arm.run_id, query_id), []), passed.get((arm.run_id, query_id))) for arm in records.arms
-        ]
-        for query_id in texts
-    }
     place = [arm.run_id for arm in records.arms].index(judged.run_id)
-    order = sorted(cells, key=lambda query_id: (_rank(cells[query_id], place), query_id))
+    first, count = _first(settings, records, place)
+    asked = {"run_ids": list(records.arm_names), "query_ids": [query_id for _, query_id, _ in first]}
+    texts = {str(query): str(text or "") for query, text in query_rows(settings, _TEXTS, asked)[1]}
     gold, _ = gold_of_run(settings, {"query_set_hash": judged.query_set_hash, "benchmark_run": judged.benchmark_run})
     return Table(
-        caption=_caption(len(order), judged.arm),
+        caption=_caption(count, judged.arm),
         columns=("query", *(arm.arm for arm in records.arms), "gold answer"),
         rows=tuple(
             table_row(
                 f"{query_id}: {shortened(one_line(texts[query_id]), characters=_TEXT_CHARACTERS)}",
-                [*cells[query_id], _gold_text(gold.get(query_id))],
+                [*cells, _gold_text(gold.get(query_id))],
             )
-            for query_id in order[:QUERIES_SHOWN]
+            for _, query_id, cells in first
         ),
         sql=run_sql(judged.benchmark_run, _BY_QUERY, "phase is distinct from 'warmup'"),
     )
+
+
+def _first(settings: Settings, records: BenchmarkRecords, place: int) -> tuple[list[_Ranked], int]:
+    """Return what is shown, in its order, and how many queries there are in all."""
+    passed = {
+        (str(run_id), str(query_id)): value
+        for run_id, query_id, value in query_rows(settings, _PASSED, {"run_ids": list(records.arm_names)})[1]
+    }
+    count = 0
+
+    def ranked() -> Iterator[_Ranked]:
+        nonlocal count
+        for query_id, runs in groupby(records.query_runs, key=lambda run: run.query_id):
+            of_arms: dict[str, list[QueryRun]] = defaultdict(list)
+            for run in runs:
+                of_arms[run.run_id].append(run)
+            cells = [_cell(of_arms.get(arm, []), passed.get((arm, query_id))) for arm in records.arm_names]
+            count += 1
+            yield _rank(cells, place), query_id, cells
+
+    return nsmallest(QUERIES_SHOWN, ranked(), key=lambda one: one[:2]), count
 
 
 def _caption(count: int, arm: str) -> str:

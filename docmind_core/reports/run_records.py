@@ -1,9 +1,12 @@
 """What a benchmark report shows: records of the published database, one class per table or view."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple, overload
+
+from docmind_core.tables.columns import Columns
 
 TOKENS_PER_CORRECT = "tokens_per_correct"
 """The one metric of `quality_summary` that is a cost: it is listed with the tokens."""
@@ -61,8 +64,7 @@ class ArmRun:
     redone_queries: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryRun:
+class QueryRun(NamedTuple):
     """A row of `query_runs` without its texts."""
 
     run_id: str
@@ -97,6 +99,40 @@ class QueryRun:
     def answered(self) -> bool:
         """Whether the query has an answer, its own or that of the fallback."""
         return self.status == "answered"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryRuns(Sequence[QueryRun]):
+    """Query runs in little memory: each is made when it is looked at."""
+
+    columns: Columns
+    """By the names of `QueryRun`."""
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.columns["run_id"])
+
+    @overload
+    def __getitem__(self, at: int) -> QueryRun: ...
+    @overload
+    def __getitem__(self, at: slice) -> "QueryRuns": ...
+    def __getitem__(self, at: int | slice) -> "QueryRun | QueryRuns":
+        """Return one of them, or some."""
+        if isinstance(at, slice):
+            return QueryRuns({name: column[at] for name, column in self.columns.items()})
+        return QueryRun(**{name: column[at] for name, column in self.columns.items()})  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[QueryRun]:
+        """Yield each."""
+        for values in zip(*(self.columns[name] for name in QueryRun._fields), strict=True):
+            yield QueryRun._make(values)
+
+    def by_run(self) -> dict[str, "QueryRuns"]:
+        """Return those of each run, by its id."""
+        return {
+            str(run_id): QueryRuns({name: column.take(at) for name, column in self.columns.items()})
+            for run_id, at in self.columns["run_id"].by_value().items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _NOT_A_WORD = re.compile(r"[\W_]+")
 
 
-def connected_components(traits: Sequence[Collection[Hashable]]) -> NDArray[np.int64]:
+def connected_components(traits: Iterable[Collection[Hashable]]) -> NDArray[np.int64]:
     """Number what hangs together: two items do when they share a trait, or each of them does with a third.
 
     Args:
@@ -19,7 +19,7 @@ def connected_components(traits: Sequence[Collection[Hashable]]) -> NDArray[np.i
     Returns:
         One number per item, from 0, in the order in which the components first appear.
     """
-    parents = list(range(len(traits)))
+    parents: list[int] = []
 
     def root(item: int) -> int:
         while parents[item] != item:
@@ -29,13 +29,14 @@ def connected_components(traits: Sequence[Collection[Hashable]]) -> NDArray[np.i
 
     first_with: dict[Hashable, int] = {}
     for item, own in enumerate(traits):
+        parents.append(item)
         for trait in own:
             other = first_with.setdefault(trait, item)
             if other != item:
                 a, b = root(other), root(item)
                 parents[max(a, b)] = min(a, b)
     numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(item), len(numbers)) for item in range(len(traits))], dtype=np.int64)
+    return np.array([numbers.setdefault(root(item), len(numbers)) for item in range(len(parents))], dtype=np.int64)
 
 
 def question_key(text: str) -> str:

@@ -1,7 +1,7 @@
 """Tables, views and macros in a database, and the rows of segments in them."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import resources
@@ -80,29 +80,6 @@ def definitions() -> str:
     return hashlib.sha256(described.encode()).hexdigest()
 
 
-def fill(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    run_ids: Sequence[str],
-    *,
-    tables: Sequence[str] | None = None,
-    columns: Collection[str] | None = None,
-) -> None:
-    """Fill empty tables from the segments of some runs.
-
-    Args:
-        connection: A database with all tables.
-        folder: Of the segments.
-        run_ids: The runs.
-        tables: Fill these alone and leave the others empty; all when None.
-        columns: Fill these alone, and those of keys and checks; all when None.
-    """
-    for name in TABLES if tables is None else tables:
-        if (folder / name).is_dir():
-            with locked(folder, name, shared=True):  # packing may remove a file between finding and reading it
-                insert(connection, folder, TABLES[name], run_ids, columns=columns)
-
-
 @contextmanager
 def segments_shown(
     connection: duckdb.DuckDBPyConnection,
@@ -113,7 +90,7 @@ def segments_shown(
 ) -> Iterator[None]:
     """Let a connection, and it alone, see the segments of some runs in place of empty tables, without copying a row.
 
-    A question reads the columns that it needs, which suits one or two questions; many are faster after `fill`.
+    A question reads the columns that it needs.
 
     Args:
         connection: To a database with all tables, empty.
@@ -150,20 +127,12 @@ def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows
         sql = sql.replace(f"${parameter}", f"[{', '.join(map(_literal, values))}]")
     try:
         # Views of the database, too, read a temporary view rather than the table of its name.
-        typed = _typed(table, sql, None)
-        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {typed}")
+        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {sql}")
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 
 
-def insert(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    table: Table,
-    run_ids: Sequence[str],
-    *,
-    columns: Collection[str] | None = None,
-) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, run_ids: Sequence[str]) -> None:
     """Insert the segments of some runs into a table that has no row of them.
 
     Raises:
@@ -171,32 +140,12 @@ def insert(
     """
     for first in range(0, len(run_ids), _AT_ONCE):
         if (rows := rows_of(folder, table.name, run_ids[first : first + _AT_ONCE])) is not None:
-            _insert(connection, table, rows, columns)
+            _insert(connection, table, rows)
 
 
-def _typed(table: Table, sql: str, columns: Collection[str] | None) -> str:
-    """Return a query for some columns of segments, all when None, in types that DuckDB casts to those of their table.
-
-    A list is JSON text in a segment, which DuckDB would read in its own notation. A segment of an earlier version lacks
-    some columns.
-    """
-    chosen, read = "*", tuple(table.columns)
-    if columns is not None:
-        needed = {"run_id", *table.key, *columns}
-        read = tuple(n for n in table.columns if n in needed or any(n in check for check in table.checks))
-        chosen = f"columns(name -> name in ({', '.join(map(_literal, read))}))"
-    if lists := [name for name in read if table.columns[name][0].endswith("[]")]:
-        nothing = f"select {', '.join(f'null::varchar as {name}' for name in lists)} where false"
-        made = ", ".join(f"{name}::json::varchar[] as {name}" for name in lists)
-        sql = f"select * replace ({made}) from ({nothing} union all by name {sql})"
-    return f"select {chosen} from ({sql})"
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows, columns: Collection[str] | None
-) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name {_typed(table, rows.sql, columns)}", rows.parameters)
+        connection.execute(f"insert into {table.name} by name select * from ({rows.sql})", rows.parameters)
     except duckdb.ConstraintException as error:
         raise StoreError(broken_row(table, rows) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -15,14 +17,16 @@ _CONFIG: _Config = {
     "enable_external_file_cache": False,
 }
 
+_SMALL: _Config = {"memory_limit": "128MB", "threads": 1}
+"""For publishing, which happens next to a benchmark: what does not fit goes to the disk."""
+
 
 def open_new(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a database file that is built, then published: in little memory and on one core, next to a benchmark.
 
     What does not fit into memory goes to `spill_folder`.
     """
-    bounds: _Config = {"memory_limit": "128MB", "threads": 1, "temp_directory": str(spill_folder(path))}
-    return _quiet(duckdb.connect(str(path), config={**_CONFIG, **bounds}))
+    return _quiet(duckdb.connect(str(path), config={**_CONFIG, **_SMALL, "temp_directory": str(spill_folder(path))}))
 
 
 def spill_folder(path: Path) -> Path:
@@ -30,10 +34,26 @@ def spill_folder(path: Path) -> Path:
     return path.with_name(f"{path.name}.spill")
 
 
-def open_in_memory() -> duckdb.DuckDBPyConnection:
-    """Open an empty database without a file; what is more than half a gigabyte goes to the disk."""
+def open_in_memory(*, small: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open an empty database without a file, for one core; what is more than a quarter of a gigabyte goes to the disk.
+
+    A `small` one takes as little memory as publishing does.
+    """
     spilled = Path(tempfile.gettempdir()) / f"docmind-{os.getpid()}.spill"
-    return _quiet(duckdb.connect(config={**_CONFIG, "memory_limit": "512MB", "temp_directory": str(spilled)}))
+    bounds: _Config = _SMALL if small else {"memory_limit": "256MB", "threads": 1}
+    return _quiet(duckdb.connect(config={**_CONFIG, **bounds, "temp_directory": str(spilled)}))
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what the block does, or nothing of it."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
@@ -62,7 +82,6 @@ def bound(connection: duckdb.DuckDBPyConnection, *, memory: str, folder: Path, s
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    # A query of more than two seconds would print a bar into the output of whoever asked. Segments hold times in UTC
-    # without a zone, and times are shown in UTC, whatever the zone of the machine.
-    connection.execute("set enable_progress_bar = false; set global TimeZone = 'UTC'")
+    # A query of more than two seconds would print a bar into the output of whoever asked.
+    connection.execute("set enable_progress_bar = false")
     return connection

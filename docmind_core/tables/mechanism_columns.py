@@ -62,8 +62,8 @@ CALLER_COLUMNS = {
     ),
     "task": ("varchar", "What the agent was asked for, unique within its query; in a system of the user kind-number"),
     "parameters": (
-        "json",
-        "What the client of a system of the user set: temperature, stream, names of tools and so on; NULL for an "
+        "varchar",
+        "What the client of a system of the user set: temperature, stream, names of tools and so on, JSON; NULL for an "
         "arm of ours, which sets the same in every call",
     ),
 }
@@ -110,8 +110,8 @@ ESTIMATE_COLUMNS = {
 
 READ_AS_COLUMN = {
     "passages_read_as": (
-        "json",
-        "Text by chunk id of the passages that the context window cut or that a near-duplicate represents; "
+        "varchar",
+        "Text by chunk id of the passages that the context window cut or that a near-duplicate represents, JSON; "
         "NULL when each was read as it was found",
     ),
 }

@@ -17,7 +17,7 @@ from docmind_core.settings import Settings
 from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.baselines import baselines_path, copy_baselines
 from docmind_core.tables.building import SEGMENTS, create, definitions, delete, describe, insert
-from docmind_core.tables.connecting import open_new, open_read_only, spill_folder
+from docmind_core.tables.connecting import open_new, open_read_only, spill_folder, transaction
 from docmind_core.tables.damage import set_aside, unreadable_segments
 from docmind_core.tables.measurement_tables import BASELINES
 from docmind_core.tables.packing import pack, segments_on_disk
@@ -108,9 +108,10 @@ def _publish(settings: Settings, *, rebuild: bool, ended: str | None) -> None:
         return
 
     def build(connection: duckdb.DuckDBPyConnection) -> None:
-        create(connection, stored=True)
+        with transaction(connection):  # the comments alone would be 250 commits
+            create(connection, stored=True)
+            describe(connection)
         _update(connection, settings, {}, found)
-        describe(connection)
 
     # A file from which most rows are deleted stays as large as it was.
     if recorded is not None and 2 * _count(_changed(found, recorded)) <= _count(recorded):
@@ -171,20 +172,23 @@ def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded:
     """Bring tables that hold what is recorded up to what was found."""
     outdated, new = _changed(found, recorded), _changed(recorded, found)
     for name in found:
-        if name in TABLES and name != BASELINES.name:
-            delete(connection, name, outdated.get(name, ()))
-            insert(connection, settings.tables, TABLES[name], new[name])
-        delete(connection, SEGMENTS.name, outdated.get(name, ()), table_name=name)
-        connection.execute(
-            "insert into store.segments select $name, unnest($runs), unnest($marks)",
-            {"name": name, "runs": new[name], "marks": [found[name][run_id] for run_id in new[name]]},
-        )
+        # One for each table: what a transaction has deleted and inserted is kept in memory until its end.
+        with transaction(connection):
+            if name in TABLES and name != BASELINES.name:
+                delete(connection, name, outdated.get(name, ()))
+                insert(connection, settings.tables, TABLES[name], new[name])
+            delete(connection, SEGMENTS.name, outdated.get(name, ()), table_name=name)
+            connection.execute(
+                "insert into store.segments select $name, unnest($runs), unnest($marks)",
+                {"name": name, "runs": new[name], "marks": [found[name][run_id] for run_id in new[name]]},
+            )
     marks = {run_id: found[SUMMARIES][run_id] for run_id in new[SUMMARIES]}
     replace_summaries(connection, settings, outdated.get(SUMMARIES, ()), marks)
-    if new[_ALERTS]:
-        copy_alerts(connection, settings.alerts_database)
-    if new[BASELINES.name]:
-        copy_baselines(connection, settings)
+    with transaction(connection):
+        if new[_ALERTS]:
+            copy_alerts(connection, settings.alerts_database)
+        if new[BASELINES.name]:
+            copy_baselines(connection, settings)
 
 
 def _replace(
@@ -198,10 +202,7 @@ def _replace(
             if begin_with is not None:
                 shutil.copyfile(begin_with, path)
             with open_new(path) as connection:
-                # One transaction: the comments alone would be 250 commits.
-                connection.execute("begin")
                 change(connection)
-                connection.execute("commit")
                 connection.execute("checkpoint")
         replace_durably(part, target)
     finally:

@@ -1,34 +1,41 @@
 """The values of finished arms, query by query and metric by metric, read from their segments."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from docmind_core.tables.arrow_rows import ROW_GROUP
 from docmind_core.tables.building import sql_text
-from docmind_core.tables.reading import query_segments
+from docmind_core.tables.columns import Column, Columns, coded
+from docmind_core.tables.reading import segment_batches
 
 _TABLES = ("runs", "query_runs", "llm_calls", "measurements")
+_COLUMNS = ("run_id", "query_id", "metric", "has_clock", "value", "block", "cluster_id", "missing_because", "is_own")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryValue:
-    """One metric of one query of an arm: the mean over its replicates."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QueryValues:
+    """One metric of one arm, a row per query: the mean over its replicates."""
 
-    value: float | None
-    """None when one replicate lacks it."""
-    has_clock: bool
-    block: int | None
-    cluster_id: str
-    because: str | None = None
-    """Why a replicate lacks it, the commonest reason; None where a whole replicate is missing."""
-    is_own: bool = True
+    queries: Column
+    """Their ids."""
+    values: NDArray[np.float64]
+    """NaN where one replicate lacks it."""
+    blocks: NDArray[np.int64]
+    """0 where none was written."""
+    clusters: Column
+    because: Column
+    """Why a replicate lacks the value, the commonest reason; None where a whole replicate is missing."""
+    is_own: NDArray[np.bool_]
     """Whether the arm answered every replicate itself: no failure, no fallback."""
+    has_clock: bool
 
 
-ArmQueryValues = dict[str, dict[str, QueryValue]]
-"""By metric, then by query id."""
+ArmQueryValues = Mapping[str, QueryValues]
+"""By metric."""
 
 
 def read_query_values(
@@ -41,20 +48,30 @@ def read_query_values(
         run_ids: Whose values.
         times: Read these metrics alone, which are times and not scores; every metric when None.
     """
-    found: dict[str, ArmQueryValues] = {run_id: defaultdict(dict) for run_id in run_ids}
     sql = sql_text("query_values")
     if times is not None:
         sql = f"from ({sql}) where metric in $metrics"
     tables = _TABLES if times is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
     parameters = None if times is None else {"metrics": list(times)}
-    _, rows = query_segments(folder, run_ids, sql, parameters, tables=tables)
-    for run_id, query_id, metric, has_clock, value, block, cluster_id, because, is_own in cast("list[Any]", rows):
-        found[run_id][metric][query_id] = QueryValue(
-            value=value,
-            has_clock=has_clock,
-            block=block,
-            cluster_id=cluster_id or query_id,
-            because=because,
-            is_own=bool(is_own),
-        )
-    return found
+    with segment_batches(folder, run_ids, sql, parameters, tables=tables, rows=ROW_GROUP) as batches:
+        columns = coded(batches, _COLUMNS)
+    of_runs = columns["run_id"].by_value()
+    return {run_id: _by_metric(columns, of_runs.get(run_id, np.zeros(0, np.int64))) for run_id in run_ids}
+
+
+def _by_metric(columns: Columns, of_run: NDArray[np.int64]) -> ArmQueryValues:
+    of_metrics = columns["metric"].take(of_run).by_value()
+    return {str(metric): _values(columns, of_run[at]) for metric, at in of_metrics.items()}
+
+
+def _values(columns: Columns, rows: NDArray[np.int64]) -> QueryValues:
+    part = {name: column.take(rows) for name, column in columns.items()}
+    return QueryValues(
+        queries=part["query_id"],
+        values=part["value"].numbers(),
+        blocks=np.nan_to_num(part["block"].numbers()).astype(np.int64),
+        clusters=part["cluster_id"],
+        because=part["missing_because"],
+        is_own=part["is_own"].each(bool, bool),
+        has_clock=bool(part["has_clock"].each(bool, bool).any()),
+    )

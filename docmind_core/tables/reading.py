@@ -10,15 +10,19 @@ from contextvars import ContextVar
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import duckdb
 import psutil
 
 from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
+from docmind_core.tables.arrow_rows import ROW_GROUP
 from docmind_core.tables.building import create, segments_shown
 from docmind_core.tables.connecting import bound, open_in_memory, open_read_only
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Rows = tuple[list[str], list[tuple[object, ...]]]
 """Column names, then rows."""
@@ -61,9 +65,6 @@ def query_rows(
     Raises:
         StoreError: If nothing was published yet, or if DuckDB refuses the question.
     """
-    held = _HELD.get()
-    if held is not None and held[0] == settings.metrics_database:
-        return _ask(held[1], sql, parameters, max_rows)
     with _opened(settings) as connection:
         return _ask(connection, sql, parameters, max_rows)
 
@@ -141,6 +142,11 @@ def _too_large() -> str:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to the published database: within `one_version`, to that one."""
+    held = _HELD.get()
+    if held is not None and held[0] == settings.metrics_database:
+        yield held[1]
+        return
     if not settings.metrics_database.exists():
         raise StoreError(
             f"there is no database at {settings.metrics_database} yet. Run a benchmark first: docmind bench smoke"
@@ -151,6 +157,18 @@ def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         raise StoreError(f"{settings.metrics_database} can't be opened: {_first_line(error)}") from error
     with connection:
         yield connection
+
+
+@contextmanager
+def query_batches(
+    settings: Settings, sql: str, parameters: Mapping[str, object] | None = None
+) -> Iterator["pa.RecordBatchReader"]:
+    """Ask as `query_rows` does, and yield the answer as Arrow has it, part by part."""
+    with _opened(settings) as connection:
+        try:
+            yield connection.execute(sql, dict(parameters) if parameters else None).to_arrow_reader(ROW_GROUP)
+        except duckdb.Error as error:
+            raise StoreError(str(error).strip()) from error
 
 
 def query_segments(
@@ -173,19 +191,54 @@ def query_segments(
     Raises:
         StoreError: If a segment can't be read, or if DuckDB refuses the question.
     """
+    with _asked(folder, run_ids, sql, parameters, tables=tables) as connection:
+        return [column[0] for column in connection.description or ()], connection.fetchall()
+
+
+@contextmanager
+def segment_batches(
+    folder: Path,
+    run_ids: Sequence[str],
+    sql: str,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    tables: Sequence[str] | None = None,
+    rows: int,
+) -> Iterator["pa.RecordBatchReader"]:
+    """Ask as `query_segments` does, and yield the answer as Arrow has it, so many rows at once."""
+    with _asked(folder, run_ids, sql, parameters, tables=tables) as connection:
+        yield connection.to_arrow_reader(rows)
+
+
+@contextmanager
+def _asked(
+    folder: Path,
+    run_ids: Sequence[str],
+    sql: str,
+    parameters: Mapping[str, object] | None,
+    *,
+    tables: Sequence[str] | None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
     with empty_tables(stored=False).cursor() as connection:
         connection.begin()
         try:
             with segments_shown(connection, folder, run_ids, tables=tables):
-                return _ask(connection, sql, parameters, None)
+                try:
+                    connection.execute(sql, dict(parameters) if parameters else None)
+                    yield connection
+                except duckdb.Error as error:
+                    raise StoreError(str(error).strip()) from error
         finally:
             connection.rollback()
 
 
 @cache
 def empty_tables(*, stored: bool) -> duckdb.DuckDBPyConnection:
-    """Keep a database of empty tables for the whole process: making it takes longer than most questions."""
-    connection = open_in_memory()
+    """Keep a database of empty tables for the whole process: making it takes longer than most questions.
+
+    With the tables of `STORED` it is one for publishing.
+    """
+    connection = open_in_memory(small=stored)
     create(connection, stored=stored)
     return connection
 

@@ -8,6 +8,7 @@ so that a run that was packed can be scored or folded again. `runs` stays apart:
 import fcntl
 import os
 import re
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -139,20 +140,31 @@ def read_columns(
         columns: Their names. One that an older version did not write is all None.
         where: A column of text, and the values of it whose rows are wanted. All rows when None.
     """
+    found: dict[str, list[object]] = {name: [] for name in columns}
+    for part in read_batches(folder, table, run_id, columns, where=where):
+        for name in columns:
+            found[name] += part[name].to_pylist() if name in part.schema.names else [None] * len(part)
+    return found
+
+
+def read_batches(
+    folder: Path,
+    table: str,
+    run_id: str,
+    columns: Sequence[str],
+    *,
+    where: tuple[str, Collection[str]] | None = None,
+    rows: int = ROW_GROUP,
+) -> Iterator["pa.RecordBatch"]:
+    """Yield columns of `table` for `run_id`, at most `rows` at once; see `read_columns`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     names = list(dict.fromkeys(columns if where is None else (*columns, where[0])))
     wanted = None if where is None else pa.array(sorted(set(where[1])), pa.string())
     with _opened(folder, table, run_id) as (file, groups):
-        if file is None:
-            return {name: [] for name in columns}
-        parts = file.iter_batches(ROW_GROUP, groups, names)
-        if where is not None:  # part by part: few rows of many may be wanted
-            parts = (part.filter(pc.is_in(part[where[0]], wanted)) for part in parts)
-        content = pa.Table.from_batches(parts, file.read_row_groups([], columns=names).schema)
-    written = set(content.column_names)
-    return {name: content[name].to_pylist() if name in written else [None] * content.num_rows for name in columns}
+        for part in file.iter_batches(rows, groups, names) if file is not None else ():
+            yield part if where is None else part.filter(pc.is_in(part[where[0]], wanted))
 
 
 def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) -> "pa.Table | None":
@@ -196,12 +208,24 @@ def row_groups(file: "pq.ParquetFile") -> dict[str, list[int]]:
     return found
 
 
-def read_parts(folder: Path, table: str, run_id: str, columns: Sequence[str]) -> Iterator[list[dict[str, object]]]:
-    """Yield the rows of `table` for `run_id` in the order they were written, at most `ROW_GROUP` at once."""
-    with _opened(folder, table, run_id) as (file, groups):
-        if file is not None:
-            for part in file.iter_batches(ROW_GROUP, groups, list(columns)):
-                yield [{name: row.get(name) for name in columns} for row in part.to_pylist()]
+def read_parts(
+    folder: Path, table: str, run_id: str, columns: Sequence[str], *, rows: int = ROW_GROUP
+) -> Iterator[list[dict[str, object]]]:
+    """Yield the rows of `table` for `run_id` in the order they were written, at most `rows` at once."""
+    for part in read_batches(folder, table, run_id, columns, rows=rows):
+        yield [{name: row.get(name) for name in columns} for row in part.to_pylist()]
+
+
+@contextmanager
+def segments_kept(folder: Path, tables: Collection[str], run_ids: Sequence[str]) -> Iterator[Path]:
+    """Yield a folder of segments that holds some tables as they are now, whatever the block writes."""
+    with tempfile.TemporaryDirectory(prefix=".kept-", dir=folder.parent) as kept:
+        for table in tables:
+            (Path(kept) / table).mkdir()
+            for path in {place(folder, table, one) for one in run_ids for place in (segment_path, packed_path)}:
+                with suppress(FileNotFoundError):
+                    (Path(kept) / table / path.name).hardlink_to(path)
+        yield Path(kept)
 
 
 def update_segment(

@@ -6,7 +6,6 @@ so the rows of those in `STORED` are computed for each run alone; the published 
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -17,7 +16,8 @@ import duckdb
 
 from docmind_core.settings import Settings
 from docmind_core.tables.broken_rows import read_files, rows_of
-from docmind_core.tables.building import delete, fill, sql_text
+from docmind_core.tables.building import delete, segments_shown, sql_text
+from docmind_core.tables.connecting import transaction
 from docmind_core.tables.reading import empty_tables
 from docmind_core.tables.segments import Segments, replace_durably
 from docmind_core.tables.stored_views import STORED
@@ -33,7 +33,11 @@ _SOURCES = (
 )
 """The tables that the queries of `STORED` read."""
 _MADE_FROM = b"docmind:made_from"
-_BATCH_BYTES = 4 * 2**20
+_BATCH_BYTES = 2**20
+_BATCH_RUNS = 16
+"""Each query opens the files of so many."""
+_LIST_ROWS = 10_000
+"""Rows of a view in one list: the executions of agents are as many as the calls."""
 _AT_ONCE = 256
 """Files that are open at once."""
 
@@ -64,62 +68,99 @@ def replace_summaries(
     stale = [run_id for run_id, path in paths.items() if _made_from(path) != marks[run_id]]
     for runs in _batches(settings.tables, sorted(stale)):
         _write(settings, {run_id: paths[run_id] for run_id in runs}, marks)
-    for view in STORED:
-        delete(connection, f"store.{view.name}", outdated)
-    for first in range(0, len(paths), _AT_ONCE):
-        _insert(connection, list(paths.values())[first : first + _AT_ONCE])
+    with transaction(connection):
+        for view in STORED:
+            delete(connection, f"store.{view.name}", outdated)
+    small, large = list[Path](), list[Path]()
+    for path in paths.values():
+        (small if _rows_of(path) == 1 else large).append(path)
+    for part in [*(small[at : at + _AT_ONCE] for at in range(0, len(small), _AT_ONCE)), *([path] for path in large)]:
+        _insert(connection, part)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
-    """Insert the rows of summaries; each file is opened once, however many views there are."""
+    """Insert the rows of summaries. Many are read into memory: each is opened once, however many views there are."""
     sql, parameters = read_files(paths)
-    connection.execute(f"create or replace temp table summaries as {sql}", parameters)
+    if len(paths) > 1:
+        connection.execute(f"create or replace temp table summaries as {sql}", parameters)
+        sql, parameters = "from summaries", {}
     for view in STORED:
-        connection.execute(
-            f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) from summaries"
-        )
-    connection.execute("drop table temp.summaries")
+        with transaction(connection):
+            connection.execute(
+                f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) from ({sql})",
+                parameters,
+            )
+    connection.execute("drop table if exists temp.summaries")
 
 
 def _batches(folder: Path, run_ids: Sequence[str]) -> Iterator[list[str]]:
     """Yield runs in parts with little to read: planning the queries costs more than the rows of a small run."""
-    batch, size = list[str](), 0
+    batch, size = list[str](), 0.0
     for _, runs in groupby(run_ids, key=lambda run_id: run_id.partition(".")[0]):
         arms = list(runs)
         files = {path for name in _SOURCES if (rows := rows_of(folder, name, arms)) for path in rows.paths}
-        batch, size = [*batch, *arms], size + sum(path.stat().st_size for path in files)
-        if size > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
+        of_arm = sum(path.stat().st_size for path in files) / len(arms)
+        for run_id in arms:
+            if batch and (size + of_arm > _BATCH_BYTES or len(batch) == _BATCH_RUNS):
+                yield batch
+                batch, size = [], 0.0
+            batch, size = [*batch, run_id], size + of_arm
     if batch:
         yield batch
 
 
 def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, str]) -> None:
-    """Write the summaries of some runs: a row each, with a list of the rows of every view."""
+    """Write the summaries of some runs: a row each, with a list of the rows of every view; a large run has several."""
     (settings.home / SUMMARIES).mkdir(parents=True, exist_ok=True)
     with empty_tables(stored=True).cursor() as connection:
         connection.begin()
         try:
-            fill(connection, settings.tables, list(paths), tables=_SOURCES, columns=_words())
-            for view in STORED:
-                connection.execute(f"insert into store.{view.name} by name {sql_text(view.name)}")
-            lists = [
-                f"(select list(r) from store.{one.name} as r where run_id = $run_id) as {one.name}" for one in STORED
-            ]
+            # Copied into tables, the rows of a large arm would take many times the memory.
+            with segments_shown(connection, settings.tables, list(paths), tables=_SOURCES):
+                for view in STORED:
+                    connection.execute(f"insert into store.{view.name} by name {sql_text(view.name)}")
             for run_id, path in paths.items():
-                row = connection.execute(f"select {', '.join(lists)}", {"run_id": run_id}).to_arrow_table()
-                _replace(path, row.replace_schema_metadata({_MADE_FROM: marks[run_id].encode()}))
+                _write_one(connection, run_id, path, marks[run_id])
         finally:
             connection.rollback()
 
 
-def _replace(path: Path, row: "pa.Table") -> None:
+def _write_one(connection: duckdb.DuckDBPyConnection, run_id: str, path: Path, made_from: str) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     part = path.with_name(f"{path.name}.tmp")  # one at a time: whoever publishes holds the home's folder locked
-    pq.write_table(row, part, compression="zstd", write_page_checksum=True)
+    types = {view.name: connection.execute(f"from store.{view.name} limit 0").to_arrow_table() for view in STORED}
+    fields = {name: pa.list_(pa.struct(list(rows.schema))) for name, rows in types.items()}
+    schema = pa.schema(list(fields.items()), {_MADE_FROM: made_from.encode()})
+    first: dict[str, pa.Array] = {}
+    with pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer:
+        for name in fields:
+            rows = connection.execute(f"from store.{name} where run_id = $run_id", {"run_id": run_id})
+            for listed in _lists(rows.to_arrow_reader(_LIST_ROWS)):
+                if name in first:
+                    writer.write_table(_row({name: listed}, schema))
+                else:
+                    first[name] = listed
+        writer.write_table(_row(first, schema))
     replace_durably(part, path)
+
+
+def _lists(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Array"]:
+    """Yield rows as lists of one element each: a list of at most `_LIST_ROWS` rows."""
+    import pyarrow as pa
+
+    for batch in batches:
+        for at in range(0, len(batch), _LIST_ROWS):
+            rows = batch.slice(at, _LIST_ROWS).to_struct_array()
+            yield pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+
+
+def _row(lists: Mapping[str, "pa.Array"], schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+
+    columns = [lists[one.name].cast(one.type) if one.name in lists else pa.nulls(1, one.type) for one in schema]
+    return pa.table(columns, schema=schema)
 
 
 def _made_from(path: Path) -> str | None:
@@ -128,22 +169,24 @@ def _made_from(path: Path) -> str | None:
 
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            file.read()
+            for group in range(file.num_row_groups):
+                file.read_row_group(group)
             metadata = file.schema_arrow.metadata or {}
     except (pa.ArrowException, OSError):  # not there, or damaged
         return None
     return str(metadata.get(_MADE_FROM, b""), "ascii")
 
 
+def _rows_of(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
+
+
 def _content_of(mark: str | None) -> str:
     """Return a mark without the number of the file, which is another in a copy of the home."""
     return "" if mark is None else mark.rpartition(" ")[0]
-
-
-@cache
-def _words() -> frozenset[str]:
-    """Return the words of the queries: columns that are not among them, most of the text, need not be read."""
-    return frozenset(word for view in STORED for word in (*re.findall(r"\w+", sql_text(view.name)), *view.columns))
 
 
 @cache

@@ -16,6 +16,7 @@ from docmind_core.query_sets.documents import Document
 from docmind_core.query_sets.queries import build_query_set
 from docmind_core.retrieval.index import hash_of_index
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES
+from docmind_core.tables.columns import Column
 from docmind_core.tables.segments import read_segment
 from tests.builders import BENCHMARK_RUN, RUN_ID, make_query, make_query_run_row, make_run_row, write_rows
 from tests.fakes.scripted_tools import make_hit
@@ -95,7 +96,8 @@ def test_the_last_decision_counts():
         {"query_id": "q1", "replicate": 0, "decision": number, "strategy": strategy}
         for number, strategy in ((2, HYBRID), (1, KEYWORD))
     ]
-    assert last_routes(rows) == {("q1", 0): HYBRID}
+    columns = {name: Column.of(row[name] for row in rows) for name in rows[0]}
+    assert last_routes(columns) == {("q1", 0): HYBRID}
 
 
 def test_each_strategy_is_judged_by_what_it_finds_in_one_batch():

@@ -15,6 +15,7 @@ from docmind_core.measurements.gate import decide_gate
 from docmind_core.measurements.paired import PairedRuns
 from docmind_core.measurements.run_comparison import comparable_fields, compare_runs, refuse_other_conditions
 from docmind_core.suites.gate_policy import GatePolicy
+from docmind_core.tables.columns import Column
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.segments import read_segment
@@ -284,12 +285,10 @@ def test_a_run_against_itself_never_blocks_and_two_hundred_equal_nights_hardly_e
 
 def drawn_again(run, tokens, passed):
     """Return a run with other tokens and passes."""
-    values = dict(zip(run.queries, passed, strict=True))
-    return replace(
-        run,
-        rows={**run.rows, "billed_tokens": tokens, "prefill_computed_tokens": [count - 1 for count in tokens]},
-        scores={**run.scores, "value": [values[query] for query in run.scores["query_id"]]},
-    )
+    values, computed = dict(zip(run.queries, passed, strict=True)), Column.of(count - 1 for count in tokens)
+    rows = {**run.rows, "billed_tokens": Column.of(tokens), "prefill_computed_tokens": computed}
+    scored = Column.of(values[query] for query in run.scores["query_id"])
+    return replace(run, rows=rows, scores={**run.scores, "value": scored})
 
 
 def test_the_manifest_of_a_run_names_each_prompt_and_the_code():

@@ -2,11 +2,14 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.noise_floor import measure_noise
-from docmind_core.measurements.times import CLOCK_METRICS, compare_times
+from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks, compare_times, pair_queries
+from docmind_core.tables.columns import Column
+from docmind_core.tables.query_values import QueryValues
 from docmind_core.tables.segments import read_segment
 from tests.builders import make_call_row, make_query_run_row, make_run_row, make_score_row, write_rows
 from tests.measurements.written_arms import SUITE
@@ -127,23 +130,28 @@ def test_where_the_prefix_cache_is_unknown_times_are_not_judged(home):
     assert {(row["verdict"], row["because"]) for row in times(home).values()} == {("not_judged", "not_exclusive_cache")}
 
 
+def values_of(seconds, blocks):
+    queries = Column.of(f"q{place}" for place in range(len(seconds)))
+    return QueryValues(
+        queries=queries,
+        values=np.array(seconds),
+        blocks=np.array(blocks),
+        clusters=queries,
+        because=Column.of([None] * len(seconds)),
+        is_own=np.ones(len(seconds), dtype=bool),
+        has_clock=True,
+    )
+
+
 def test_the_same_arm_twice_is_called_different_in_at_most_one_of_twenty_runs(home):
     """The four times of a pair share one Holm correction: 200 A/A pairs with noise of the blocks and of the queries."""
-    from docmind_core.measurements.times import compare_clocks, pair_queries
-    from docmind_core.tables.query_values import QueryValue
-
     blocks = blocks_of(6)
     row = {"run_id": "k.a", "benchmark_run": "k", "prefix_cache_state": "reset"}
     moved = 0
     for seed in range(200):
         values = [
             {
-                metric: {
-                    f"q{place}": QueryValue(value=second, has_clock=True, block=block, cluster_id=f"q{place}")
-                    for place, (second, block) in enumerate(
-                        zip(spread(blocks, seed=f"{seed} {arm} {metric}", of_block=0.1), blocks, strict=True)
-                    )
-                }
+                metric: values_of(spread(blocks, seed=f"{seed} {arm} {metric}", of_block=0.1), blocks)
                 for metric in CLOCK_METRICS
             }
             for arm in range(2)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from docmind_core.errors import RunError, UsageError
-from docmind_core.measurements.arm_values import read_arm_values
+from docmind_core.measurements.arm_reading import read_arm_values
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
@@ -42,7 +42,7 @@ def test_added_replicates_are_blocks_of_their_own_whose_ledger_balances_whoever_
     assert select(home, f"{facts} where suite = 'toy'") == [(4, 8, "finished", True, True)] * 2
     run_id = f"{key}.single_pass"
     assert sorted(read_arm_values(home.tables, run_id, [], unscored=True).blocks) == [1, 2]
-    assert {one.block for one in read_query_values(home.tables, [run_id])[run_id]["wall_s"].values()} == {1, 2}
+    assert set(read_query_values(home.tables, [run_id])[run_id]["wall_s"].blocks) == {1, 2}
     assert select(home, "select state, prompt_difference from ledger_balance") == [("balanced", 0)] * 3
     assert select(home, "select count(*) from llm_calls") == [(len(engine.requests),)]
 

@@ -88,7 +88,8 @@ def test_packed_rows_are_read_in_columns_in_sql_and_by_formula_as_those_of_one_a
         asked = query_segments(
             ended.tables, arms[1:], "select run_id, count(*) from llm_calls group by all order by all"
         )
-        return columns, asked, single_values(ended.tables, "llm_calls", arms[2], {"half": "billed_tokens / 2"})
+        halves = single_values(ended.tables, "llm_calls", arms[2], {"half": "billed_tokens / 2"})
+        return columns, asked, list(halves["half"])
 
     before = read()
     pack(ended.tables, key, complete=True)

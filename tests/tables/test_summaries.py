@@ -8,10 +8,11 @@ import pytest
 
 from docmind_core.settings import Settings
 from docmind_core.tables import summaries as summaries_module
-from docmind_core.tables.building import create, fill, sql_text
+from docmind_core.tables.building import create, insert, sql_text
 from docmind_core.tables.connecting import open_in_memory, open_read_only
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
+from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import run_ids_of, segment_path, update_segment
 from docmind_core.tables.stored_views import STORED
 from docmind_core.tables.views import VIEWS
@@ -60,12 +61,23 @@ def in_order(rows):
     return sorted(rows, key=lambda row: repr([value for value in row if not isinstance(value, float)]))
 
 
+def test_a_view_with_many_rows_of_a_run_is_stored_in_several_lists(history, monkeypatch):
+    questions = [f"from {name} order by all" for name in ("agent_executions", "replicate_flips", "latency_summary")]
+    before = [query_rows(history, question) for question in questions]
+    monkeypatch.setattr(summaries_module, "_LIST_ROWS", 2)
+    for path in (history.home / "summaries").iterdir():
+        path.unlink()
+    publish(history, rebuild=True)
+    assert [query_rows(history, question) for question in questions] == before
+
+
 def test_stored_rows_are_those_of_the_queries_over_facts(history):
     run_ids = [path.stem for path in sorted((history.tables / "runs").glob("*.parquet"))]
     public = {view.name for view in VIEWS}
     with open_in_memory() as facts, open_read_only(history.metrics_database) as published:
         create(facts, stored=False)
-        fill(facts, history.tables, run_ids)
+        for table in TABLES.values():
+            insert(facts, history.tables, table, run_ids)
         for name in (*(view.name for view in STORED), *SELECTING):
             query = (OLD_SQL / f"{name}.sql").read_text("utf-8") if name in SELECTING else sql_text(name)
             old = in_order(facts.execute(query).fetchall())

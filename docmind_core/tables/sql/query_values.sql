@@ -44,7 +44,7 @@ select
     case when count(*) = count(figures.value) and count(*) = max(count(*)) over (partition by figures.run_id, figures.metric)
         then avg(figures.value) end                                             as value,
     any_value(places.block)                                                     as block,
-    any_value(places.cluster_id)                                                as cluster_id,
+    coalesce(nullif(any_value(places.cluster_id), ''), figures.query_id)        as cluster_id,
     mode(figures.missing_because) filter (where figures.value is null)          as missing_because,
     any_value(places.is_own)                                                    as is_own
 from figures
