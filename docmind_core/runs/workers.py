@@ -55,9 +55,7 @@ class LocalWorkers:
     ) -> None:
         """End the processes; the shards have ended."""
         for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
-        for pool in self._pools.values():
-            pool.shutdown()
+            pool.shutdown(cancel_futures=True)
 
     async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
         """Answer a shard in the worker of this number."""
