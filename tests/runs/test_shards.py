@@ -22,6 +22,7 @@ from docmind_core.runs.shard_journals import (
 )
 from docmind_core.runs.shards import run_shard
 from docmind_core.settings import Settings
+from tests.fakes.engine_faults import Stream
 from tests.runs.running import run, select
 
 ROWS = (
@@ -30,6 +31,10 @@ ROWS = (
 )
 FINISHED = "select count(*), count(distinct (query_id, task, request_hash)) from llm_calls where status = 'finished'"
 LEDGER = "select state, because, requests_sent = attempts_booked from ledger_balance order by arm"
+
+
+HANGS = Stream(pieces=(), ends="hang")
+"""As long as the client waits; the fault "hang" would end every short deadline too."""
 
 
 class Follower(SilentObserver):
@@ -99,7 +104,7 @@ run(Settings(home=Path(sys.argv[1])), None, sys.argv[2])
 
 @pytest.mark.usefixtures("threads")
 def test_workers_end_with_a_killed_main_process_and_a_resumption_takes_over_what_they_booked(home, make_suite, engine):
-    engine.fault_of = lambda body: "hang" if len(engine.requests) > 9 else None
+    engine.fault_of = lambda body: HANGS if len(engine.requests) > 9 else None
     suite = make_suite(arms=["naive_supervisor"], workers=2)
     key = freeze_benchmark_run(suite, home)
     with subprocess.Popen([sys.executable, "-c", MAIN, home.home, key]) as main:
@@ -156,7 +161,7 @@ def test_stopped_workers_book_what_is_under_way_and_a_resumption_asks_no_finishe
     def hang_from_the_tenth_on(body):
         if len(engine.requests) == 12:
             os.kill(os.getpid(), signal.SIGTERM)
-        return "hang" if len(engine.requests) > 9 else None
+        return HANGS if len(engine.requests) > 9 else None
 
     engine.fault_of = hang_from_the_tenth_on
     before = signal.signal(signal.SIGTERM, interrupt)
