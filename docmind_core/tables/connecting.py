@@ -20,6 +20,8 @@ _CONFIG: _Config = {
 _SMALL: _Config = {"memory_limit": "128MB", "threads": 1}
 """For publishing, which happens next to a benchmark: what does not fit goes to the disk."""
 
+_LARGER = "2GB"
+
 
 def open_new(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a database file that is built, then published: in little memory and on one core, next to a benchmark.
@@ -42,6 +44,16 @@ def open_in_memory(*, small: bool = False) -> duckdb.DuckDBPyConnection:
     spilled = Path(tempfile.gettempdir()) / f"docmind-{os.getpid()}.spill"
     bounds: _Config = _SMALL if small else {"memory_limit": "256MB", "threads": 1}
     return _quiet(duckdb.connect(config={**_CONFIG, **bounds, "temp_directory": str(spilled)}))
+
+
+@contextmanager
+def larger(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let a small database take more memory meanwhile, for what does not fit."""
+    connection.execute(f"set memory_limit = '{_LARGER}'")
+    try:
+        yield
+    finally:
+        connection.execute(f"set memory_limit = '{_SMALL['memory_limit']}'")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import duckdb
 from docmind_core.settings import Settings
 from docmind_core.tables.broken_rows import read_files, rows_of
 from docmind_core.tables.building import delete, segments_shown, sql_text
-from docmind_core.tables.connecting import transaction
+from docmind_core.tables.connecting import larger, transaction
 from docmind_core.tables.reading import empty_tables
 from docmind_core.tables.segments import Segments, replace_durably
 from docmind_core.tables.stored_views import STORED
@@ -67,7 +67,12 @@ def replace_summaries(
     paths = {run_id: settings.home / SUMMARIES / f"{run_id}.parquet" for run_id in marks}
     stale = [run_id for run_id, path in paths.items() if _made_from(path) != marks[run_id]]
     for runs in _batches(settings.tables, sorted(stale)):
-        _write(settings, {run_id: paths[run_id] for run_id in runs}, marks)
+        of_runs = {run_id: paths[run_id] for run_id in runs}
+        try:
+            _write(settings, of_runs, marks)
+        except duckdb.OutOfMemoryException:  # not all that a query holds of a large arm can wait on the disk
+            with larger(empty_tables(stored=True)):
+                _write(settings, of_runs, marks)
     with transaction(connection):
         for view in STORED:
             delete(connection, f"store.{view.name}", outdated)

@@ -4,6 +4,7 @@ import math
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from docmind_core.settings import Settings
@@ -11,7 +12,7 @@ from docmind_core.tables import summaries as summaries_module
 from docmind_core.tables.building import create, insert, sql_text
 from docmind_core.tables.connecting import open_in_memory, open_read_only
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import empty_tables, query_rows
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import run_ids_of, segment_path, update_segment
 from docmind_core.tables.stored_views import STORED
@@ -153,3 +154,24 @@ def test_a_segment_that_can_t_be_read_is_named_before_anything_is_published(sett
     assert query_rows(settings, "select distinct arm from ledger_balance order by 1")[1] == [
         ("naive_supervisor",), ("single_pass",),
     ]  # fmt: skip
+
+
+def test_a_run_that_does_not_fit_is_summarised_with_more_memory(history, monkeypatch):
+    """A query that can't go on in the memory of publishing is asked again with more."""
+    limits, write = [], summaries_module._write
+
+    def write_noted(settings, paths, marks):
+        [[limit]] = empty_tables(stored=True).execute("select current_setting('memory_limit')").fetchall()
+        limits.append(limit)
+        if len(limits) == 1:
+            raise duckdb.OutOfMemoryException("failed to allocate")
+        write(settings, paths, marks)
+
+    before = query_rows(history, "from token_efficiency order by all")
+    monkeypatch.setattr(summaries_module, "_write", write_noted)
+    for path in (history.home / "summaries").iterdir():
+        path.unlink()
+    publish(history, rebuild=True)
+    assert query_rows(history, "from token_efficiency order by all") == before
+    assert limits[:2] == ["122.0 MiB", "1.8 GiB"]
+    assert set(limits[2:]) <= {"122.0 MiB"}
