@@ -88,10 +88,10 @@ def with_inspect(url: str, queries: list[list[Body]], concurrency: int) -> float
     from inspect_ai import Task
     from inspect_ai import eval as run_eval
     from inspect_ai.dataset import MemoryDataset, Sample
-    from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
     from inspect_ai.solver import Generate, TaskState, solver
 
-    roles = {"system": ChatMessageSystem, "user": ChatMessageUser}
+    roles = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 
     @solver
     def ask_each() -> Any:

@@ -63,11 +63,11 @@ class ContextState:
 class LaidOutRequest(ChatRequest):
     """A request that knows the parts its user prompt was rendered from, so that it can be made to fit a window."""
 
-    state: ContextState | None = field(default=None, repr=False, hash=False)  # all of its text is in the prompts
+    state: ContextState | None = field(default=None, repr=False)
 
     def with_state(self, state: ContextState) -> "LaidOutRequest":
         """Return the same request over another state."""
-        kept = {each.name: getattr(self, each.name) for each in fields(self)}
+        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
         return LaidOutRequest(**{**kept, "state": state, "user": state.render()})
 
 
@@ -105,7 +105,7 @@ def laid_out(
     )
     if state.render() != request.user or layout == (request.user,):
         return request
-    kept = {each.name: getattr(request, each.name) for each in fields(ChatRequest)}
+    kept = {each.name: getattr(request, each.name) for each in fields(ChatRequest) if each.init}
     return LaidOutRequest(**{**kept, "state": state})
 
 

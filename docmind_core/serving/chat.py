@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -38,6 +38,7 @@ class ChatRequest:
     """The reply is exactly one of these."""
     seed: int = 0
     temperature: float = 0.0
+    _digests: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def prompt_bytes(self) -> int:
@@ -75,14 +76,11 @@ class ChatRequest:
 
     def digest(self, model: str) -> str:
         """Return the sha256 of the body: equal requests have equal digests, in any process."""
-        return _digest(self, model)
-
-
-@lru_cache(maxsize=512)  # asked for when a call is looked up, counted and sent
-def _digest(request: ChatRequest, model: str) -> str:
-    canonical = json.dumps(request.body(model), sort_keys=True, ensure_ascii=False)
-    # A document may hold half a surrogate pair; what is sent then is its escape in JSON.
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+        if model not in self._digests:  # asked for when a call is looked up, counted and sent
+            canonical = json.dumps(self.body(model), sort_keys=True, ensure_ascii=False)
+            # A document may hold half a surrogate pair; what is sent then is its escape in JSON.
+            self._digests[model] = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+        return self._digests[model]
 
 
 @cache
