@@ -64,7 +64,7 @@ def refuse_other_conditions(journal: Journal, inputs: RunInputs) -> None:
         if begun is None:
             continue
         now = run_facts(inputs, arm, engine_session=None)
-        found = [one for one in condition_differences(begun[2], now) if one.field != "replicates"]
+        found = [one for one in condition_differences(begun.facts, now) if one.field != "replicates"]
         if found:
             changed = "; ".join(one.text for one in found)
             raise RunError(f"{inputs.benchmark_run} was made under other conditions: {changed}. {SAME_CONDITIONS}")

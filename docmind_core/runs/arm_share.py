@@ -216,5 +216,5 @@ def _cache_state(journal: Journal, run_id: str, caches: ArmCaches | None) -> str
     """Return what an arm found in its caches when it first began; what it left there itself doesn't warm it."""
     begun = journal.arm(run_id)
     if begun is not None:
-        return begun[2].get("cache_state")
+        return begun.facts.get("cache_state")
     return caches.state if caches else None

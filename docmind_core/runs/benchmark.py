@@ -251,11 +251,13 @@ def _arm_outcome(journal: Journal, benchmark_run: str, suite: Suite, arm: str) -
     begun = journal.arm(run_id)
     totals = journal.totals(run_id)
     several = journal.starts(run_id) > 1 or suite.blocks > 1  # the time between them was not spent on this arm
-    elapsed_s = (begun[1] - begun[0]).total_seconds() if begun and begun[1] and not several else None
+    elapsed_s = (
+        (begun.ended_at - begun.started_at).total_seconds() if begun and begun.ended_at and not several else None
+    )
     return ArmProgress(
         arm=arm,
         done=totals.queries,
-        total=begun[2]["expected_queries"] if begun else 0,
+        total=begun.expected_queries if begun else 0,
         failed=totals.failed,
         done_here=totals.queries,
         completion_tokens=totals.completion_tokens,

@@ -15,7 +15,7 @@ from docmind_core.tables.segments import read_segment, write_segment
 def has_ended(journal: Journal, benchmark_run: str, arm: str) -> bool:
     """Whether an arm has answered all its queries."""
     begun = journal.arm(run_id_of(benchmark_run, arm))
-    return begun is not None and begun[1] is not None
+    return begun is not None and begun.ended_at is not None
 
 
 def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
@@ -27,10 +27,10 @@ def fold_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, su
     for arm in suite.arms:
         run_id = run_id_of(benchmark_run, arm)
         begun = journal.arm(run_id)
-        if begun is None or begun[1] is None:
+        if begun is None or begun.ended_at is None:
             continue
-        if lacking := FOLDED if _is_earlier(settings, run_id, begun[1]) else unfolded_tables(settings, run_id):
-            fold_arm(settings, journal, run_id, begun[2]["expected_queries"], tables=lacking)
+        if lacking := FOLDED if _is_earlier(settings, run_id, begun.ended_at) else unfolded_tables(settings, run_id):
+            fold_arm(settings, journal, run_id, begun.expected_queries, tables=lacking)
             publish(settings)
     mark_ended_arms(settings, journal, benchmark_run, suite)
 

@@ -47,8 +47,7 @@ def fold_arm(
     found = journal.arm(run_id)
     if found is None:
         raise ValueError(f"the journal has no arm {run_id}")
-    started_at, ended_at, facts = found
-    starts = journal.starts(run_id)
+    facts, starts = found.facts, journal.starts(run_id)
     arm = ArmRow(facts=facts, expected_queries=expected_queries, interrupted=starts > 1 + len(journal.additions()))
     window = facts.get("max_model_len")
     with segments_written(settings.tables, [table for table in FOLDED if table in tables], run_id) as files:
@@ -65,8 +64,8 @@ def fold_arm(
             **facts,
             **arm.columns(),
             "run_number": number_of(settings.benchmarks / str(facts["benchmark_run"])) or None,
-            "started_at": started_at,
-            "ended_at": ended_at,
+            "started_at": found.started_at,
+            "ended_at": found.ended_at,
             "process_starts": starts or None,
             "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
             "comparable": journal.comparable(),

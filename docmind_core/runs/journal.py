@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from docmind_core.runs.journal_entries import LEFT, SET_ASIDE, UNFINISHED, FailedCall, decode, encode
+from docmind_core.runs.journal_entries import LEFT, SET_ASIDE, UNFINISHED, BegunArm, FailedCall, decode, encode
 from docmind_core.runs.journal_file import Statement
 from docmind_core.runs.journal_parts import JournalParts
 from docmind_core.tables.definitions import INTERRUPTED, WARM_UP_BLOCK
@@ -272,14 +272,14 @@ class Journal(JournalParts):
     def facts(self, run_id: str) -> Row:
         """Return what an arm ran on, and how it ended; nothing of one that has not begun."""
         begun = self.arm(run_id)
-        return {} if begun is None else begun[2]
+        return {} if begun is None else begun.facts
 
-    def arm(self, run_id: str) -> tuple[datetime, datetime | None, Row] | None:
-        """Return when an arm began and ended, and what it ran on; None when it has not begun."""
+    def arm(self, run_id: str) -> BegunArm | None:
+        """Return what is known of an arm; None when it has not begun."""
         found = self._read("select started_at, ended_at, facts from arms where run_id = ?", (run_id,))
         for started_at, ended_at, facts in found:
             ended = None if ended_at is None else datetime.fromisoformat(ended_at)
-            return datetime.fromisoformat(started_at), ended, decode(facts)
+            return BegunArm(started_at=datetime.fromisoformat(started_at), ended_at=ended, facts=decode(facts))
         return None
 
 

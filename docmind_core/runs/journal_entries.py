@@ -84,6 +84,22 @@ CallMatch = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BegunArm:
+    """An arm that a process has begun to work on."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    """None while it has queries left."""
+    facts: dict[str, Any]
+    """What it ran on, and how it ended: columns of `runs`."""
+
+    @property
+    def expected_queries(self) -> int:
+        """How many rows it has to have in the end, warm-up left out."""
+        return int(self.facts["expected_queries"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedCall:
     """A call that failed for good, and the error its agent got."""
 

@@ -100,11 +100,11 @@ def _rebuild(settings: Settings, run_id: str, tables: list[str]) -> Iterator[str
         return
     with Journal(path, read_only=True) as journal:
         begun = journal.arm(run_id)
-        if begun is None or begun[1] is None:
+        if begun is None or begun.ended_at is None:
             yield f"{run_id} has not ended; resume it: {resume_command(settings, benchmark_run)}"
             return
         if folded := [table for table in FOLDED if table in tables]:
-            fold_arm(settings, journal, run_id, begun[2]["expected_queries"], tables=folded)
+            fold_arm(settings, journal, run_id, begun.expected_queries, tables=folded)
             yield f"{run_id}: wrote {', '.join(folded)} again from its journal"
     if derived := [table for table in tables if table not in FOLDED]:
         again = resume_command(settings, benchmark_run)

@@ -110,8 +110,8 @@ def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
                 run_id = run_id_of(benchmark_run, arm)
                 done += len(journal.finished_keys(run_id))
                 if (begun := journal.arm(run_id)) is not None:
-                    total = begun[2]["expected_queries"] * len(suite.arms)
-                    ended += begun[1] is not None and _has_tables(settings, benchmark_run, arm)
+                    total = begun.expected_queries * len(suite.arms)
+                    ended += begun.ended_at is not None and _has_tables(settings, benchmark_run, arm)
     return BenchmarkRunState(
         benchmark_run=benchmark_run,
         suite=suite.name,
