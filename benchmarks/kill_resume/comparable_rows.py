@@ -66,7 +66,7 @@ def comparable_rows(
 
 
 def _is_free(name: str, kind: str) -> bool:
-    return name in MADE_UP | TIMED | MARKS or kind == "timestamp" or name.endswith("_s")
+    return name in MADE_UP | TIMED | MARKS or kind == "timestamptz" or name.endswith("_s")
 
 
 def _kept(

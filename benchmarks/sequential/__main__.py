@@ -203,17 +203,18 @@ def _errors(found: Mapping[Case, list[Found]]) -> Iterator[str]:
 
 ## Errors over all looks (aim: at most 5 %)
 
-| truth | n | per document | wrong | share | 95 % interval |
-|---|---|---|---|---|---|"""
+| truth | n | per document | wrong | share | 95 % interval | asked on |
+|---|---|---|---|---|---|---|"""
     for case, rows in found.items():
         is_equal = case.passes == case.tokens == 0.0
         is_at_margin = MARGIN in (-case.passes, case.tokens)
         if not (is_equal or is_at_margin):
             continue
         wrong = "block" if is_equal else "pass"
-        count = sum(one.asked_on == wrong for one in rows)
+        count, asked_on = (sum(getattr(one, name) == wrong for one in rows) for name in ("sequential", "asked_on"))
         low, high = wilson_interval(count, len(rows)) or (0.0, 1.0)
         share = f"{100 * count / len(rows):.2f} % | {100 * low:.2f} to {100 * high:.2f} %"
+        share += f" | {100 * asked_on / len(rows):.2f} %"
         yield f"| {case.shown} | {case.n} | {case.a_document} | {wrong} | {share} |"
 
 

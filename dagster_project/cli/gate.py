@@ -155,7 +155,7 @@ def _print(result: "GateResult", given: "dict[str, object]") -> None:
         click.echo(plain_json(json.dumps(page.as_json(result), ensure_ascii=False, indent=2, allow_nan=False)))
         return
     say(page.verdict_line(result))
-    print_table(page.COLUMNS, [page.cells(test) for test in result.tests])
+    print_table(page.columns(result), [page.cells(test) for test in result.tests])
     for one in result.comparisons:
         say(f"more: docmind compare {one.candidate_run_id} {one.baseline_run_id}")
 

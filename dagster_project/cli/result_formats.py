@@ -53,6 +53,8 @@ def _is_number(text: str) -> bool:
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, list | dict):
+        return json.dumps(_json_value(value), ensure_ascii=False)
     return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
 
 

@@ -1,9 +1,9 @@
 """A few queries in full: what was asked, what each arm answered, from which passages, and what each agent said."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
@@ -141,7 +141,7 @@ def _choose(settings: Settings, records: BenchmarkRecords) -> tuple[str, ...]:
 def _arm_answer(
     arm: str,
     row: QueryRun,
-    texts: Mapping[str, str | None],
+    texts: Mapping[str, Any],
     said: tuple[Sequence[Step], Sequence[Reply]],
     documents: Mapping[str, Passage],
     scores: Scores,
@@ -180,12 +180,8 @@ def _outcome(row: QueryRun) -> str:
     return "answered"
 
 
-def _ids(text: str | None) -> tuple[str, ...] | None:
-    try:
-        content = json.loads(text) if text else None
-    except (ValueError, RecursionError):
-        return None
-    return tuple(str(entry) for entry in content) if isinstance(content, list) else None
+def _ids(ids: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if ids is None else tuple(ids)
 
 
 def _read_scores(settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]) -> Scores:
@@ -200,7 +196,7 @@ def _read_scores(settings: Settings, records: BenchmarkRecords, chosen: Sequence
 
 def _read_texts(
     settings: Settings, records: BenchmarkRecords, chosen: Sequence[str]
-) -> dict[tuple[str, str], dict[str, str | None]]:
+) -> dict[tuple[str, str], dict[str, Any]]:
     names = ("query", "answer", "citations", "passages", "passages_read_as", "agent_sequence")
     _, rows = query_rows(
         settings,
@@ -208,7 +204,7 @@ def _read_texts(
         "where run_id in $run_ids and query_id in $chosen and replicate = 0",
         {"run_ids": list(records.arm_names), "chosen": list(chosen)},
     )
-    return {(str(run), str(query)): dict(zip(names, texts, strict=True)) for run, query, *texts in rows}  # type: ignore[arg-type]
+    return {(str(run), str(query)): dict(zip(names, texts, strict=True)) for run, query, *texts in rows}
 
 
 def _read_replies(

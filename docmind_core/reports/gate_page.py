@@ -12,7 +12,6 @@ from docmind_core.reports.rendering import junit_text, markdown_table
 from docmind_core.reports.run_comparison_page import changed_lines, flip_texts
 from docmind_core.reports.text_safety import markdown_text, visible_text
 
-COLUMNS = ("arm", "metric", "state", "difference", "95 % interval", "worst loss", "margin", "n", "because")
 SUITE_NAME = "docmind gate"
 FLIPS_SHOWN = 5
 
@@ -31,8 +30,14 @@ def because(test: GateTest) -> str:
     return f"{test.because}; {test.n_needed:,} queries would decide"
 
 
+def columns(result: GateResult) -> tuple[str, ...]:
+    """Return what `cells` are called: at a look of a sequential gate an interval is wider than one of 95 %."""
+    interval = "interval of the look" if result.look else "95 % interval"
+    return ("arm", "metric", "state", "difference", interval, "worst loss", "margin", "n", "because")
+
+
 def cells(test: GateTest) -> tuple[str, ...]:
-    """Return a test in words, in the order of `COLUMNS`."""
+    """Return a test in words, in the order of `columns`."""
     estimate = test.estimate
     low, high = (None if end is None else _scaled(test, end) for end in (estimate.low, estimate.high))
     return (
@@ -54,7 +59,7 @@ def markdown(result: GateResult) -> str:
     """Return the gate as Markdown: the decision, every test, what changed, and the worst broken queries."""
     sign = {PASS: "✅", BLOCK: "❌", INCONCLUSIVE: "⚠️"}[result.state]
     rows = tuple(table_row(first, rest) for first, *rest in map(cells, result.tests))
-    table = Table(caption="", columns=COLUMNS, rows=rows, prose=True)
+    table = Table(caption="", columns=columns(result), rows=rows, prose=True)
     lines = [f"### {sign} {markdown_text(verdict_line(result))}", "", str(markdown_table(table))]
     for one in result.comparisons:
         lines += ["", f"**{markdown_text(one.candidate_run_id)}** against {markdown_text(one.baseline_run_id)}", ""]
@@ -72,7 +77,7 @@ def junit(result: GateResult) -> str:
     cases = []
     for test in result.tests:
         case = TestCase(test.metric, classname=f"docmind.gate.{test.arm}")
-        text = "; ".join(f"{name}: {value}" for name, value in zip(COLUMNS, cells(test), strict=True))
+        text = "; ".join(f"{name}: {value}" for name, value in zip(columns(result), cells(test), strict=True))
         text += f"; decided at {result.look}" if result.look else ""
         if test.state == BLOCK:
             case.result = [Failure(because(test), "worse")]

@@ -81,11 +81,8 @@ def unit_interval_text(low: float | None, high: float | None, unit: str) -> str:
 
 
 def moment_text(moment: datetime | None) -> str:
-    """Return a time to the second, in UTC; the tables hold UTC without saying so."""
-    if moment is None:
-        return NOT_MEASURED
-    in_utc = moment.astimezone(UTC) if moment.tzinfo else moment
-    return in_utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Return an aware time to the second, in UTC."""
+    return NOT_MEASURED if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
 
 
 def duration_text(seconds: float | None, because: str | None = None) -> str:

@@ -129,7 +129,7 @@ def alert_rows(section: AlertSection) -> list[dict[str, object]]:
             "severity": alert.severity,
             "labels": json.loads(alert.labels),
             "state": alert.state,
-            "first_seen": f"{alert.first_seen.isoformat()}Z",
+            "first_seen": alert.first_seen.isoformat().replace("+00:00", "Z"),
             "value": alert.value,
         }
         for alert in section.alerts

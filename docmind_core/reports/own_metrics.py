@@ -14,7 +14,7 @@ from docmind_core.tables.segments import replace_durably
 
 _MANIFESTS = """
 select arg_max(manifest, started_at), max(started_at)
-from (select manifest, started_at, manifest -> '$.suite.metrics' as metrics from runs where json_valid(manifest))
+from (select manifest, started_at, manifest -> '$.suite.metrics' as metrics from runs)
 where json_array_length(metrics) > 0
 group by metrics
 order by 2

@@ -205,7 +205,4 @@ def _plain(value: object) -> object:
 
 
 def _iso(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    in_utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return in_utc.isoformat().replace("+00:00", "Z")
+    return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TextIO
 
 from rich import box
@@ -138,7 +139,11 @@ def _column(name: str, values: Sequence[object]) -> _Column:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else one_line(str(value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "milliseconds" if value.microsecond else "seconds").replace("+00:00", "Z")
+    return f"[{', '.join(map(_cell, value))}]" if isinstance(value, list) else one_line(str(value))
 
 
 def _total(widths: Sequence[int]) -> int:

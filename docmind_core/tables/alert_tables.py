@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -16,7 +16,7 @@ _SERIES = {
     "fingerprint": ("varchar", "Series of a rule: 16 hex digits of sha256 over rule_id and labels"),
     "rule_id": ("varchar", "Name of the rule"),
     "severity": ("varchar", "info, warning or critical"),
-    "labels": ("varchar", "Suite, arm and agent of the series, JSON"),
+    "labels": ("json", "Suite, arm and agent of the series"),
 }
 _BENCHMARK_RUN = {"benchmark_run": ("varchar", "Key of the benchmark run")}
 
@@ -28,7 +28,7 @@ ALERT_EVALUATIONS = Table(
         **_SERIES,
         **_BENCHMARK_RUN,
         "run_id": ("varchar", "Arm that was judged; NULL for a rule on the whole benchmark run"),
-        "evaluated_at": ("timestamp", "UTC"),
+        "evaluated_at": ("timestamptz", "UTC"),
         "value": ("double", "In the metric's unit; NULL when there is no data"),
         "value_low": ("double", "Lower end of its 95 % interval"),
         "value_high": ("double", "Upper end of its 95 % interval"),
@@ -38,7 +38,7 @@ ALERT_EVALUATIONS = Table(
         "outcome": ("varchar", "bad, ok, band (neither) or nodata, which never fires and never resolves"),
         "reason": ("varchar", "Why there is no data, what failed, or what shows that all is well"),
         "inhibited_by": ("varchar", "Rule that suppressed this one"),
-        "evidence": ("varchar", "p, min_n, for_evals and what the suite overrides, JSON"),
+        "evidence": ("json", "p, min_n, for_evals and what the suite overrides"),
     },
 )
 ALERT_EVENTS = Table(
@@ -47,7 +47,7 @@ ALERT_EVENTS = Table(
     key=("fingerprint", "first_seen", "event_no"),
     columns={
         **_SERIES,
-        "first_seen": ("timestamp", "UTC time of the evaluation that opened the episode"),
+        "first_seen": ("timestamptz", "UTC time of the evaluation that opened the episode"),
         "event_no": ("integer", "Within the episode, from 1"),
         "from_state": ("varchar", "inactive, pending, firing, resolved, expired or closed"),
         "to_state": (
@@ -55,12 +55,12 @@ ALERT_EVENTS = Table(
             "inactive, pending, firing or resolved; expired: no data in 5 evaluations, or a series not configured "
             "any more; closed: by a person",
         ),
-        "changed_at": ("timestamp", "UTC"),
+        "changed_at": ("timestamptz", "UTC"),
         **_BENCHMARK_RUN,
         "run_id": ("varchar", "Arm that was judged"),
         "value": ("double", "Value that caused the change"),
         "peak": ("double", "Worst value of the episode so far"),
-        "evidence": ("varchar", "First bad run, how it was decided, and why it expired or was closed, JSON"),
+        "evidence": ("json", "First bad run, how it was decided, and why it expired or was closed"),
     },
 )
 ALERT_DELIVERIES = Table(
@@ -74,7 +74,7 @@ ALERT_DELIVERIES = Table(
         "attempt": ("integer", "From 1"),
         "status": ("varchar", "delivered, failed, or gave_up: the last row of a message that is not sent again"),
         "error": ("varchar", "Why it failed, secrets left out"),
-        "attempted_at": ("timestamp", "UTC"),
+        "attempted_at": ("timestamptz", "UTC"),
     },
 )
 DUE_NOTIFICATIONS = Table(
@@ -85,7 +85,7 @@ DUE_NOTIFICATIONS = Table(
         **_BENCHMARK_RUN,
         "seq": ("integer", "Message of the benchmark run, from 1"),
         "channel": ("varchar", "Name of the channel"),
-        "written_at": ("timestamp", "UTC"),
+        "written_at": ("timestamptz", "UTC"),
     },
 )
 WATCHED_SCHEDULES = Table(
@@ -95,8 +95,8 @@ WATCHED_SCHEDULES = Table(
     columns={
         "suite": ("varchar", "Name of the suite"),
         "due_every_s": ("double", "Longest time between two of its next due times, seconds"),
-        "started_at": ("timestamp", "UTC time at which the schedule was started"),
-        "looked_at": ("timestamp", "UTC time at which the daemon looked last"),
+        "started_at": ("timestamptz", "UTC time at which the schedule was started"),
+        "looked_at": ("timestamptz", "UTC time at which the daemon looked last"),
     },
 )
 ALERT_TABLES = (ALERT_EVALUATIONS, ALERT_EVENTS, ALERT_DELIVERIES, DUE_NOTIFICATIONS, WATCHED_SCHEDULES)
@@ -173,5 +173,5 @@ def _rows(source: sqlite3.Connection, table: Table) -> list[tuple[object, ...]]:
 
 
 def _plain(value: object, kind: str) -> object:
-    # Times are stored as ISO text in UTC; the tables hold them without a zone.
-    return datetime.fromisoformat(str(value)).replace(tzinfo=None) if kind == "timestamp" and value else value
+    # Times are stored as ISO text in UTC.
+    return datetime.fromisoformat(str(value)).replace(tzinfo=UTC) if kind == "timestamptz" and value else value

@@ -1,6 +1,8 @@
 """Rows as PyArrow has them, in the columns and types of their table."""
 
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,13 +23,27 @@ _ARROW_TYPES = {
     "bigint": "int64",
     "double": "double",
     "boolean": "bool",
-    "timestamp": "timestamp[us]",
+    "json": "string",
+    "varchar[]": "string",
+    "timestamptz": "timestamp[us]",
 }
-"""By their names: PyArrow is imported by what reads or writes a segment, as `docmind runs` does neither."""
+"""By their names: PyArrow is imported by what reads or writes a segment, as `docmind runs` does neither.
+
+A segment holds JSON and lists as JSON text, and times in UTC; `building` makes the published types of them.
+"""
 ROW_GROUP = 2**13
 """Rows that are written, and read again by packing, at once."""
+_JSON = frozenset({"json", "varchar[]"})
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _WHOLE = frozenset({"integer", "bigint"})
-_AS_THEY_ARE: dict[str, type] = {"varchar": str, "integer": int, "bigint": int, "boolean": bool}
+_AS_THEY_ARE: dict[str, type] = {
+    "varchar": str,
+    "json": str,
+    "varchar[]": str,
+    "integer": int,
+    "bigint": int,
+    "boolean": bool,
+}
 """Types that PyArrow refuses no value of, but for text that is not valid; other values are looked at one by one."""
 
 
@@ -66,12 +82,19 @@ def _arrow_column(table: str, column: str, kind: str, values: list[object]) -> "
 
     arrow_type = pa.type_for_alias(_ARROW_TYPES[kind])
     try:
+        if kind in _JSON:
+            values = [_valid(value) for value in values]
         if set(map(type, values)) <= {_AS_THEY_ARE.get(kind, NoneType), NoneType}:
             with suppress(UnicodeEncodeError):
                 return pa.array(values, arrow_type)
         return pa.array([_plain(value, kind) for value in values], arrow_type)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"table {table}, column {column} ({kind}): {error}") from error
+
+
+def _valid(text: object) -> object:
+    """Return JSON text that DuckDB reads, too: to Python, half of a surrogate pair, escaped, is a character."""
+    return json.dumps(json.loads(text), ensure_ascii=False) if isinstance(text, str) and _HALF.search(text) else text
 
 
 def _plain(value: object, kind: str) -> object:

@@ -79,7 +79,7 @@ def copy_baselines(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
     except StoreError:
         return
     for one in found:
-        values = [one.suite, one.arm, one.run_id, one.reason, one.pinned_at.astimezone(UTC).replace(tzinfo=None)]
+        values = [one.suite, one.arm, one.run_id, one.reason, one.pinned_at]
         connection.execute("insert into baselines values (?, ?, ?, ?, ?)", values)
 
 

@@ -127,7 +127,8 @@ def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows
         sql = sql.replace(f"${parameter}", f"[{', '.join(map(_literal, values))}]")
     try:
         # Views of the database, too, read a temporary view rather than the table of its name.
-        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {sql}")
+        typed = _typed(table, sql)
+        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {typed}")
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 
@@ -143,9 +144,23 @@ def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, ru
             _insert(connection, table, rows)
 
 
+def _typed(table: Table, sql: str) -> str:
+    """Return a query for the columns of segments in types that DuckDB casts to those of their table.
+
+    A list is JSON text in a segment, which DuckDB would read in its own notation. A segment of an earlier version lacks
+    some columns.
+    """
+    lists = [name for name, (kind, _) in table.columns.items() if kind.endswith("[]")]
+    if not lists:
+        return f"select * from ({sql})"
+    nothing = f"select {', '.join(f'null::varchar as {name}' for name in lists)} where false"
+    made = ", ".join(f"{name}::json::varchar[] as {name}" for name in lists)
+    return f"select * replace ({made}) from ({nothing} union all by name {sql})"
+
+
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name select * from ({rows.sql})", rows.parameters)
+        connection.execute(f"insert into {table.name} by name {_typed(table, rows.sql)}", rows.parameters)
     except duckdb.ConstraintException as error:
         raise StoreError(broken_row(table, rows) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:

@@ -94,6 +94,7 @@ def bound(connection: duckdb.DuckDBPyConnection, *, memory: str, folder: Path, s
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    # A query of more than two seconds would print a bar into the output of whoever asked.
-    connection.execute("set enable_progress_bar = false")
+    # A query of more than two seconds would print a bar into the output of whoever asked. Segments hold times in UTC
+    # without a zone, and times are shown in UTC, whatever the zone of the machine.
+    connection.execute("set enable_progress_bar = false; set global TimeZone = 'UTC'")
     return connection

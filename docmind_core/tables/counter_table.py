@@ -18,7 +18,7 @@ ENGINE_COUNTERS = Table(
         ),
         "value": ("double", "Value, summed over its labels"),
         "moment": ("varchar", "before or after"),
-        "taken_at": ("timestamp", "UTC time of the scrape"),
+        "taken_at": ("timestamptz", "UTC time of the scrape"),
         "engine_url": (
             "varchar",
             "Where it was read: of an engine with several replicas, each has its own URL and its own engine_session",

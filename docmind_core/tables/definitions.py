@@ -10,7 +10,7 @@ UNMEASURED = frozenset({"warmup", INTERRUPTED})
 """Phases of calls that no figure of a query or an arm holds."""
 KEY = ("run_id", "query_id", "replicate")
 RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
-REPLACED_COLUMN = {"replaced_at": ("timestamp", "UTC time of the rescoring")}
+REPLACED_COLUMN = {"replaced_at": ("timestamptz", "UTC time of the rescoring")}
 QUERY_COLUMNS = {
     **RUN_COLUMN,
     "query_id": ("varchar", "Id of the query in its query set"),
@@ -38,7 +38,7 @@ class Table:
     """Says what one row is."""
     key: tuple[str, ...]
     columns: dict[str, tuple[str, str]]
-    """Name to (DuckDB type, comment with the unit), in the order of the file."""
+    """Name to (published DuckDB type, comment with the unit), in the order of the file."""
     checks: tuple[str, ...] = ()
 
 

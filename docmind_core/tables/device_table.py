@@ -11,7 +11,7 @@ DEVICE_SAMPLES = Table(
         "source": ("varchar", "nvml (a GPU), host (the machine and this process) or engine (its own gauge)"),
         "device_index": ("integer", "Number of the GPU; 0 for host and engine"),
         "sampled_at_ns": ("bigint", "Nanoseconds on the process's monotonic clock, that of spans"),
-        "sampled_at": ("timestamp", "UTC"),
+        "sampled_at": ("timestamptz", "UTC"),
         "uuid": ("varchar", "Id of the GPU"),
         "name": ("varchar", "Name of the GPU, or of the host's processor architecture"),
         "driver": ("varchar", "Version of the GPU's driver"),
@@ -38,6 +38,6 @@ DEVICE_SAMPLES = Table(
         "in_flight_limit": ("integer", "Calls in flight at most: concurrency of the suite, or what auto made of it"),
         "kv_cache_usage_ratio": ("double", "Share of the engine's KV cache in use (vllm:kv_cache_usage_perc)"),
         "status": ("varchar", "ok, or unavailable:<reason>; on a host row the reason why no VRAM was measured"),
-        "not_supported": ("varchar", "Columns this device can't fill, with NVML's word for it, JSON"),
+        "not_supported": ("json", "Columns this device can't fill, with NVML's word for it"),
     },
 )

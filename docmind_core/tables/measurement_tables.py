@@ -165,6 +165,6 @@ BASELINES = Table(
         "arm": ("varchar", "Arm"),
         "run_id": ("varchar", "The pinned run, <benchmark_run>.<arm>"),
         "reason": ("varchar", "Why it was pinned, as the person wrote it"),
-        "pinned_at": ("timestamp", "UTC time of the pinning"),
+        "pinned_at": ("timestamptz", "UTC time of the pinning"),
     },
 )

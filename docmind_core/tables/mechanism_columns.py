@@ -62,8 +62,8 @@ CALLER_COLUMNS = {
     ),
     "task": ("varchar", "What the agent was asked for, unique within its query; in a system of the user kind-number"),
     "parameters": (
-        "varchar",
-        "What the client of a system of the user set: temperature, stream, names of tools and so on, JSON; NULL for an "
+        "json",
+        "What the client of a system of the user set: temperature, stream, names of tools and so on; NULL for an "
         "arm of ours, which sets the same in every call",
     ),
 }
@@ -110,8 +110,8 @@ ESTIMATE_COLUMNS = {
 
 READ_AS_COLUMN = {
     "passages_read_as": (
-        "varchar",
-        "Text by chunk id of the passages that the context window cut or that a near-duplicate represents, JSON; "
+        "json",
+        "Text by chunk id of the passages that the context window cut or that a near-duplicate represents; "
         "NULL when each was read as it was found",
     ),
 }

@@ -1,5 +1,6 @@
 """The results of a home in Python, as pandas or Arrow: what `docmind_core.open_home()` returns."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,9 +34,11 @@ class Home:
             return table
 
     def pandas(self, sql: str, **parameters: object) -> "pd.DataFrame":
-        """Return the rows of a query as a data frame; otherwise as `arrow`."""
+        """Return the rows of a query as a data frame, times aware and in UTC; otherwise as `arrow`."""
         with self._asked(sql, parameters) as answer:
-            frame: pd.DataFrame = answer.df()
+            # DuckDB converts times with a zone by a call that pandas 3.1 calls deprecated.
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                frame: pd.DataFrame = answer.df()
             return frame
 
     @contextmanager

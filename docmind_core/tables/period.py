@@ -1,7 +1,7 @@
 """The guide's report window, asked of the published database."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from docmind_core.settings import Settings
@@ -26,8 +26,8 @@ class Window:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The parameters of the queries below; the tables hold UTC without saying so."""
-        return {"hours": self.hours, "until": self.until.astimezone(UTC).replace(tzinfo=None)}
+        """The parameters of the queries below."""
+        return {"hours": self.hours, "until": self.until}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,7 +223,7 @@ def test_the_tables_of_alerts_are_copied_when_metrics_are_published(home):
         evaluate_night(home, night, value)
     publish(home)
     _, found = query_rows(home, "select rule_id, state, value, peak, notify_count, first_seen from open_alerts")
-    assert found == [("coordination_overhead_high", "firing", 2.2, 2.2, 1, START.replace(tzinfo=None))]
+    assert found == [("coordination_overhead_high", "firing", 2.2, 2.2, 1, START)]
     _, counts = query_rows(home, "select (select count(*) from alert_evaluations), (select count(*) from alert_events)")
     assert counts[0][1] == 2
     assert counts[0][0] == 2 * len(rows(home, "select distinct fingerprint from alert_evaluations"))

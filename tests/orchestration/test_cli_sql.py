@@ -85,6 +85,21 @@ def test_a_table_shows_all_columns_to_a_pipe(database, capsys):
     assert "x" + "y" * 300 + "   1" in capsys.readouterr().out
 
 
+def test_times_are_in_utc_and_lists_are_plain_in_every_form(database, capsys, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    question = "select started_at, started_at + interval 1500 milliseconds as later, ['b', 'a'] as names from runs"
+    forms = (
+        ([], "2026-11-22 02:00:00Z   2026-11-22 02:00:01.500Z   [b, a]"),
+        (["--csv"], '2026-11-22T02:00:00+00:00,2026-11-22T02:00:01.500000+00:00,"[""b"", ""a""]"'),
+    )
+    for form, line in forms:
+        assert run(["sql", question, *form]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == line
+    assert run(["sql", question, "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["started_at"], shown["names"]) == ("2026-11-22T02:00:00+00:00", ["b", "a"])
+
+
 def test_a_cell_cant_steer_the_terminal(database, capsys):
     assert run(["sql", "select chr(27) || '[2J[red]' as x"]) == 0
     assert r"\x1b[2J[red]" in capsys.readouterr().out

@@ -124,6 +124,7 @@ def test_what_was_not_asked_is_said_wherever_the_decision_is_shown_and_nothing_e
     said = f"look 3 of 5, 10 of {N} queries asked, 14 not asked"
     assert verdict_line(result) == f"gate: pass at {said}"
     assert junit(result).count(f"decided at {said}") == len(result.tests) == 2
+    assert (junit(result).count("; interval of the look: "), junit(result).count("95 %")) == (2, 0)
     assert json.loads(json.dumps(as_json(result)))["look"] == said
     for use in (lambda: compare_runs(home, f"{key}.single_pass", baseline), lambda: pin_baselines(home, key, "why")):
         with pytest.raises(UsageError, match=r"stopped by the gate|is decided"):

@@ -127,7 +127,7 @@ def test_every_table_and_column_has_a_comment_and_a_known_type():
         assert set(table.key) <= set(table.columns)
         assert "run_id" in table.columns or table in ALERT_TABLES
         for kind, comment in table.columns.values():
-            assert kind in {"varchar", "integer", "bigint", "double", "boolean", "timestamp"}
+            assert kind in {"varchar", "integer", "bigint", "double", "boolean", "json", "varchar[]", "timestamptz"}
             assert comment
 
 

@@ -40,7 +40,13 @@ def rows_of(run_id: str, day: int) -> dict[str, list[dict[str, object]]]:
     return {
         "runs": [run],
         "query_runs": [
-            make_query_run_row(query, run_id, status="failed" if value is None else "answered", error_type=None)
+            make_query_run_row(
+                query,
+                run_id,
+                status="failed" if value is None else "answered",
+                error_type=None,
+                citations='["d1#0", "d2#3"]',
+            )
             for query, value in passed.items()
         ],
         "llm_calls": [make_call_row(f"c-{query}", run_id, query_id=query) for query in passed],
@@ -73,8 +79,8 @@ def results(tmp_path_factory) -> Settings:
     return settings
 
 
-def test_there_are_fourteen_recipes():
-    assert len(RECIPES) == 14
+def test_there_are_sixteen_recipes():
+    assert len(RECIPES) == 16
 
 
 @pytest.mark.parametrize(("title", "sql"), RECIPES, ids=[title for title, _ in RECIPES])

@@ -6,7 +6,7 @@ from lever_effects
 where benchmark_run = (
     select coalesce(
         max(benchmark_run) filter (
-            where benchmark_run <= strftime(make_timestamp(epoch_us(now())), '%Y%m%dT%H%M%SZ~')
+            where benchmark_run <= strftime(now() at time zone 'UTC', '%Y%m%dT%H%M%SZ~')
         ),
         max(benchmark_run)
     )

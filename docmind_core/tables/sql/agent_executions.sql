@@ -17,7 +17,7 @@ roots as (
 executions as (
     select
         a.run_id, a.query_id, a.replicate, a.span_id, a.name, a.status,
-        q.started_at + to_microseconds((a.t1 - coalesce(r.t0, a.t0)) // 1000) as ended_at,
+        make_timestamptz(epoch_us(q.started_at) + (a.t1 - coalesce(r.t0, a.t0)) // 1000) as ended_at,
         (a.t1 - a.t0) / 1e9 as execution_time
     from spans as a
     join query_runs as q using (run_id, query_id, replicate)
@@ -37,7 +37,7 @@ unavailable as (
     group by all
 ),
 sampled as (
-    select e.*, case when e.ended_at - v.sampled_at <= interval 30 seconds then v.used_gb end as vram_usage_gb
+    select e.*, case when epoch_us(e.ended_at) - epoch_us(v.sampled_at) <= 30_000_000 then v.used_gb end as vram_usage_gb
     from executions as e
     asof left join vram as v on e.run_id = v.run_id and e.ended_at >= v.sampled_at
 )

@@ -1,7 +1,7 @@
 -- One row per suite and channel: the heartbeat of the alerting. The same view is in alerts.sqlite, always current; here
 -- it is as old as the last publish, but for the clock. An absence (suite@due time) is not an evaluation.
 with moment as (
-    select make_timestamp(epoch_us(now())) as at
+    select now() as at
 ),
 evaluated as (
     select json_extract_string(labels, '$.suite') as name, max(evaluated_at) as last_at
@@ -53,7 +53,7 @@ select
     'suite'                 as subject,
     name,
     last_at                 as last_evaluated_at,
-    null::timestamp         as last_delivered_at,
+    null::timestamptz         as last_delivered_at,
     due_every_s,
     null::bigint            as waiting,
     null::bigint            as given_up,

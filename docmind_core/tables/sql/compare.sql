@@ -5,7 +5,7 @@ with measured as (
     select
         run_id, query_id, replicate, cluster_id, status, fallback, billed_tokens, calls,
         [coalesce(query_type, 'unknown'), 'all']
-            || list_transform(coalesce(from_json(tags, '["varchar"]'), []), lambda tag: 'tag:' || tag) as slices
+            || list_transform(coalesce(tags, []), lambda tag: 'tag:' || tag) as slices
     from query_runs
     where run_id in (baseline, candidate) and phase is distinct from 'warmup'
 ),

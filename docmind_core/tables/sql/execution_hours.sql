@@ -1,7 +1,7 @@
 -- One row per run and hour of a date in UTC: what `hourly_trends` adds up.
 select
     run_id,
-    date_trunc('hour', "timestamp")     as "hour",
+    time_bucket(interval 1 hour, "timestamp") as "hour",
     count(*)                            as executions,
     count(execution_time)               as timed,
     sum(execution_time)                 as execution_time_sum,

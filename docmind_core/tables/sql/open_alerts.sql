@@ -19,7 +19,7 @@ select
     value,
     peak,
     notify_count,
-    date_diff('second', first_seen, make_timestamp(epoch_us(now()))) / 3600.0 as age_h
+    date_diff('second', first_seen, now()) / 3600.0 as age_h
 from latest
 where place = 1 and to_state in ('pending', 'firing')
 order by severity, first_seen, fingerprint

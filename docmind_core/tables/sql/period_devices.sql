@@ -12,7 +12,7 @@ select
     avg(d.host_cpu_pct)                                                     as host_cpu_avg_pct,
     min(nullif(d.status, 'ok'))                                             as status
 from device_samples as d
-where d.sampled_at > $until::timestamp - to_milliseconds(($hours::double * 3600000)::bigint)
-    and d.sampled_at <= $until::timestamp
+where d.sampled_at > $until::timestamptz - to_milliseconds(($hours::double * 3600000)::bigint)
+    and d.sampled_at <= $until::timestamptz
 group by d.source, d.name, d.driver
 order by d.source desc, d.name

@@ -4,8 +4,8 @@
 with period as (
     select *
     from query_runs
-    where ended_at > $until::timestamp - to_milliseconds(($hours::double * 3600000)::bigint)
-        and ended_at <= $until::timestamp and phase is distinct from 'warmup'
+    where ended_at > $until::timestamptz - to_milliseconds(($hours::double * 3600000)::bigint)
+        and ended_at <= $until::timestamptz and phase is distinct from 'warmup'
 ),
 resumed as (
     select run_id from runs where duration_missing_because = 'resumed'

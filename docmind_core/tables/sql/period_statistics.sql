@@ -1,7 +1,7 @@
 -- One row per part of the guide's report over a window: the whole system, each agent, each UTC hour, each arm.
 -- One pass over the executions answers all four.
 with period as materialized (
-    select *, date_trunc('hour', "timestamp") as "hour" from report_period($hours, until := $until)
+    select *, time_bucket(interval 1 hour, "timestamp") as "hour" from report_period($hours, until := $until)
 )
 select
     case

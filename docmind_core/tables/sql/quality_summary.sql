@@ -5,7 +5,7 @@ with measured as (
     select
         run_id, query_id, replicate, cluster_id, status, fallback, no_passages, billed_tokens, tokens_missing_because,
         [coalesce(query_type, 'unknown'), 'all']
-            || list_transform(coalesce(from_json(tags, '["varchar"]'), []), lambda tag: 'tag:' || tag) as slices
+            || list_transform(coalesce(tags, []), lambda tag: 'tag:' || tag) as slices
     from query_runs
     where coalesce(phase, 'measured') <> 'warmup'
 ),

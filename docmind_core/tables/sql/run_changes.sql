@@ -2,7 +2,7 @@
 with said as (
     select run_id, 'condition' as kind, entry.key as field, entry.value as value
     from (
-        select run_id, unnest(map_entries(conditions::json::map(varchar, varchar))) as entry
+        select run_id, unnest(map_entries(conditions::map(varchar, varchar))) as entry
         from runs
         where run_id in (a, b)
     )

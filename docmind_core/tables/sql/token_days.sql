@@ -2,7 +2,7 @@
 -- paid for. Sums are over the calls whose usage is known; the counts next to them say how many are not.
 select
     c.run_id,
-    coalesce(c.sent_at, r.started_at)::date                     as day,
+    make_timestamp(epoch_us(coalesce(c.sent_at, r.started_at)))::date as day,
     count(*)                                                    as calls,
     count(*) filter (where c.billed_tokens is null)             as calls_without_tokens,
     count(*) filter (where c.cached_tokens is null)             as calls_without_cached,
