@@ -136,7 +136,7 @@ def test_evidence_that_was_cut_out_of_a_passage_is_not_counted_as_read(
     assert last == [(0.5,)]
     assert select(home, "select value from measurements where metric = 'evidence_recall'") == [(0.5,)]
     ((passages, read_as),) = select(home, "select passages, passages_read_as from query_runs")
-    assert "d_apples#0" in json.loads(passages)
+    assert "d_apples#0" in passages
     assert list(json.loads(read_as)) == ["d_apples#0"]
 
 

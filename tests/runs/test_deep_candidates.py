@@ -1,7 +1,5 @@
 """Whole runs on documents of many chunks: metrics see 10 documents, agents read what they always read."""
 
-import json
-
 import pytest
 
 from docmind_core.measurements.scoring import score_benchmark_run
@@ -39,7 +37,7 @@ def test_recall_is_taken_on_ten_documents_whatever_a_level_gives_its_agents(
 
         of_run = f"join runs using (run_id) where benchmark_run = '{key}'"
         passages = select(home, f"select passages from query_runs {of_run}")
-        assert [len(json.loads(text)) for (text,) in passages] == [read] * 3
+        assert [len(read_by_one) for (read_by_one,) in passages] == [read] * 3
         searched = select(home, f"select arm, count(*) from retrieved {of_run} and ranking = 'search' group by arm")
         assert sorted(searched) == sorted((arm, given) for arm in arms)
         ranked = select(
