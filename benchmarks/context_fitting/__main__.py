@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from itertools import cycle, islice
 
+from docmind_core.agents.context import USER
 from docmind_core.agents.context_state import ContextState, LaidOutRequest
 from docmind_core.agents.context_window import ContextWindow, Fitted
-from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import numbered
-from docmind_core.agents.turns import Utterance
+from docmind_core.agents.transcript import Utterance
 from docmind_core.query_sets.python_reference.topics import topic_documents
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.retrieval.search import Chunk, Hit

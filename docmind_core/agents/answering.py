@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from docmind_core.agents.context import AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.passages import render_passages, split_citations
 from docmind_core.agents.prompt_files import answer_examples, read_prompt
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
+from docmind_core.agents.transcript import after_earlier_turns
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
 

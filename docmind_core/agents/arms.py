@@ -7,9 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from docmind_core.agents.arm_names import LeverArm, first_of, parse_lever_arm
-from docmind_core.agents.context import AgentContext, ArmAnswer
+from docmind_core.agents.context import USER, AgentContext, ArmAnswer, Message
 from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, TUNED_LEVERS, Lever
-from docmind_core.agents.messages import USER, Message
 from docmind_core.agents.routing import HANDOFFS_MAX, SEARCHES_MAX
 from docmind_core.errors import AgentError, UsageError, did_you_mean
 

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.messages import Message
 from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.vote_record import VoteRecord
@@ -26,6 +25,16 @@ SUPERVISOR = "supervisor"
 SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
 SINGLE_AGENT = "single_agent"
 EXTRACTIVE = "extractive"
+USER = "user"
+ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What one speaker said: user and assistant to each other, or the agents among themselves."""
+
+    speaker: str
+    text: str
 
 
 def always(_value: Any) -> bool:

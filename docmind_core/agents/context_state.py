@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from docmind_core.agents.messages import Message
+from docmind_core.agents.context import Message
 from docmind_core.agents.passages import NumberedPassage, render_numbered, render_passage
-from docmind_core.agents.turns import SEARCH_TOOL, Utterance, render_utterances
+from docmind_core.agents.transcript import SEARCH_TOOL, Utterance, render_history
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
 
@@ -51,7 +51,7 @@ class ContextState:
         """Return the user prompt."""
         places = {
             PASSAGES: render_numbered(self.passages) if self.passages else "",
-            HISTORY: render_utterances(self.history),
+            HISTORY: render_history(self.history),
             PLAN: self.execution_plan,
             ROUTE: self.routing_decision,
         }
@@ -95,7 +95,7 @@ def laid_out(
     )
     said = tuple(_utterance(message, known) for message in history)
     layout: tuple[str, ...] = (request.user,)
-    for place, text in ((HISTORY, render_utterances(said)), (PASSAGES, render_numbered(known) if known else "")):
+    for place, text in ((HISTORY, render_history(said)), (PASSAGES, render_numbered(known) if known else "")):
         layout = _with_place(layout, place, text)
     state = ContextState(
         query=query,

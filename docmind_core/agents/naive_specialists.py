@@ -9,9 +9,8 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from docmind_core.agents import naive_workers
-from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
+from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext, Message
 from docmind_core.agents.levels import LEVEL_EFFORT
-from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_workers import hand_back, keep_passages, show_passages
 from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal

@@ -14,21 +14,19 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import read_answer
-from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer
+from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer, Message
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.graph_walk import GraphWalk
-from docmind_core.agents.handoffs import ROUTING_TASK, transfer_to
-from docmind_core.agents.history import reading_request, render_history
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_specialists import SPECIALISTS
 from docmind_core.agents.naive_workers import WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, TOGETHER, offered_choices
+from docmind_core.agents.transcript import ROUTING_TASK, reading_request, render_history, transfer_to
 from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
 from docmind_core.serving.chat import ChatRequest

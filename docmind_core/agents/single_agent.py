@@ -16,10 +16,10 @@ from docmind_core.agents.failures import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import guarded
 from docmind_core.agents.graph_walk import GraphWalk
-from docmind_core.agents.history import after_earlier_turns, reading_request
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.routing import SEARCHES_MAX
+from docmind_core.agents.transcript import after_earlier_turns, reading_request
 from docmind_core.retrieval.search import Hit, candidate_ranking
 
 ANSWER = "answer"

@@ -12,12 +12,12 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.content_words import content_words
 from docmind_core.agents.context import VALIDATOR, AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.history import after_earlier_turns
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, Supported
 from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
 from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.transcript import after_earlier_turns
 from docmind_core.agents.tuned_state import TunedState, said_before
 from docmind_core.serving.chat import ChatRequest
 

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from docmind_core.agents.context import SUPERVISOR
 from docmind_core.agents.context_window import CountsTokens
-from docmind_core.agents.handoffs import ROUTING_TASK, handoff_lines
+from docmind_core.agents.transcript import ROUTING_TASK, handoff_lines
 from docmind_core.errors import EngineError
 from docmind_core.runs.journal import Row
 from docmind_core.serving.chat import ChatRequest, Example

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from docmind_core.agents.context import ArmAnswer
-from docmind_core.agents.messages import Message
+from docmind_core.agents.context import ArmAnswer, Message
 from docmind_core.errors import NoAnswer
 from docmind_core.query_sets.queries import Query
 from docmind_core.runs.context_guard import ANSWER_TASKS, NOT_SHORTENED, Shortened

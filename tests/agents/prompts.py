@@ -1,10 +1,10 @@
 """Prompts of every make, and windows to fit them into."""
 
+from docmind_core.agents.context import USER
 from docmind_core.agents.context_state import LaidOutRequest
 from docmind_core.agents.context_window import ContextWindow
-from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import numbered, render_numbered
-from docmind_core.agents.turns import SEARCH_TOOL, Utterance
+from docmind_core.agents.transcript import SEARCH_TOOL, Utterance
 from tests.fakes.scripted_tools import make_hit
 from tests.fakes.word_counts import WordCounts
 

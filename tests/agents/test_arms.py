@@ -5,9 +5,8 @@ import pytest
 from docmind_core.agents.arm_facts import honours, reads_otherwise
 from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
 from docmind_core.agents.arms import _conversation_opening as opening
-from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR
+from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR, Message
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.messages import Message
 from docmind_core.agents.naive_workers import strategy_form
 from docmind_core.agents.prompt_files import answer_examples, read_prompt
 from docmind_core.agents.reranking import ranking_form

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from docmind_core.agents.context import USER
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.context_strategies import trim_conversation
 from docmind_core.agents.context_window import ContextWindow
-from docmind_core.agents.messages import USER
 from docmind_core.agents.passages import NumberedPassage
-from docmind_core.agents.turns import SEARCH_TOOL, Utterance, exchanges, turns
+from docmind_core.agents.transcript import SEARCH_TOOL, Utterance, exchanges, turns
 from tests.agents.prompts import QUERY, SYSTEM, TAIL, passages, request, tool_result, window, words
 from tests.fakes.word_counts import WordPieceCounts
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from docmind_core.agents.context import PLANNER, ROUTER
+from docmind_core.agents.context import PLANNER, ROUTER, USER, Message
 from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, LaidOutRequest, laid_out
 from docmind_core.agents.context_strategies import (
     STRATEGIES,
@@ -15,10 +15,8 @@ from docmind_core.agents.context_strategies import (
     trim_conversation,
 )
 from docmind_core.agents.context_window import ContextWindow, prompt_budget
-from docmind_core.agents.history import render_history
-from docmind_core.agents.messages import USER, Message
 from docmind_core.agents.passages import render_numbered, render_passages
-from docmind_core.agents.turns import SEARCH_TOOL, Utterance, turns
+from docmind_core.agents.transcript import SEARCH_TOOL, Utterance, render_history, turns
 from docmind_core.errors import ContextOverflow
 from docmind_core.serving.chat import ChatRequest
 from tests.agents.prompts import QUERY, SYSTEM, TAIL, conversation, passages, request, tool_result, window, words

@@ -2,10 +2,10 @@
 
 import pytest
 
+from docmind_core.agents.context import USER
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.context_strategies import trim_conversation
-from docmind_core.agents.messages import USER
-from docmind_core.agents.turns import Utterance, turns
+from docmind_core.agents.transcript import Utterance, turns
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import LocatedQueries, written_queries

@@ -5,10 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from docmind_core.agents.context import AGENTS, SUPERVISOR
-from docmind_core.agents.handoffs import hand_back_from, handoff_lines, transfer_to
-from docmind_core.agents.history import render_history
-from docmind_core.agents.messages import Message
+from docmind_core.agents.context import AGENTS, SUPERVISOR, Message
+from docmind_core.agents.transcript import hand_back_from, handoff_lines, render_history, transfer_to
 from docmind_core.runs import benchmark
 from docmind_core.runs.prompt_counts import PromptCounts, billed_bounds, duplicated_tokens
 from docmind_core.serving.chat import ChatRequest, chat_messages
