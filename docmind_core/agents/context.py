@@ -5,12 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure, RerankRecord, RouteRecord, VoteRecord
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.rerank_record import RerankRecord
-from docmind_core.agents.route_record import RouteRecord
-from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import AgentContext
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure
 from docmind_core.errors import AgentTimeout, EngineUnreachable, RunError, StoreError
 from docmind_core.telemetry.loop_lag import Deadline
 

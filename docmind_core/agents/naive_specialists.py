@@ -10,13 +10,13 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents import naive_workers
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext, Message
+from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.naive_workers import hand_back, keep_passages, show_passages
 from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal
 from docmind_core.agents.reranking import reranked
 from docmind_core.agents.route_choice import decide_route, remembered_route
-from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.tuned_nodes import is_planned
 from docmind_core.agents.tuned_validator import UNCHECKED
 from docmind_core.retrieval.search import candidate_ranking

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext, Message
 from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
@@ -20,7 +21,6 @@ from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.route_choice import chosen, remembered_route
-from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.transcript import after_earlier_turns, hand_back_from, reading_request, render_history
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply

@@ -14,10 +14,10 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import EXTRACTIVE, SINGLE_PASS, AgentContext, ArmAnswer
+from docmind_core.agents.decisions import VoteRecord
 from docmind_core.agents.passage_choice import best_sentences
 from docmind_core.agents.refusals import is_refusal
 from docmind_core.agents.single_pass import OneStep, SinglePassState
-from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.errors import BudgetUnknown
 from docmind_core.query_sets.normalising import normalised
 from docmind_core.serving.chat import ChatReply, ChatRequest

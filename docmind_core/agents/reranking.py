@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from docmind_core.agents.context import RETRIEVER, AgentContext
 from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.decisions import RerankRecord
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.agents.rerank_record import RerankRecord
 from docmind_core.errors import ContextOverflow, EngineError, EngineUnreachable
 from docmind_core.retrieval.diversity import mmr_order, scaled, word_similarities
 from docmind_core.retrieval.search import Hit

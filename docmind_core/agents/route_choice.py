@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from docmind_core.agents.context import ROUTER, AgentContext
+from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.prompt_files import read_prompt
-from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.routing_rules import RouteDecision, route_by_rules
 from docmind_core.errors import CallTimeout, ContextOverflow, EngineError, EngineUnreachable
 from docmind_core.serving.chat import ChatRequest

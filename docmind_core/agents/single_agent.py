@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import guarded
 from docmind_core.agents.graph_walk import GraphWalk

@@ -6,11 +6,11 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import RETRIEVER, ROUTER, AgentContext
 from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, SearchRequest
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.route_choice import chosen, remembered_route, route_request
-from docmind_core.agents.route_record import RouteRecord
 from docmind_core.agents.transcript import after_earlier_turns
 from docmind_core.agents.tuned_nodes import ask_for_plan
 from docmind_core.agents.tuned_state import SearchTask, TunedState

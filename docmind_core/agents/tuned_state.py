@@ -4,7 +4,7 @@ import operator
 from typing import Annotated, TypedDict
 
 from docmind_core.agents.context import PLANNER, ROUTER, AgentContext, ArmAnswer, Message
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.transcript import render_history
 from docmind_core.retrieval.search import Hit

@@ -2,10 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from docmind_core.agents.failures import Failure
-from docmind_core.agents.rerank_record import RerankRecord
-from docmind_core.agents.route_record import RouteRecord
-from docmind_core.agents.vote_record import VoteRecord
+from docmind_core.agents.decisions import Failure, RerankRecord, RouteRecord, VoteRecord
 from docmind_core.runs.journal import QueryKey, Row
 
 

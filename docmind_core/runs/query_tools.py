@@ -10,11 +10,8 @@ from time import monotonic
 from typing import Any, Protocol
 
 from docmind_core.agents.context import SUPERVISOR, always
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure, RerankRecord, RouteRecord, VoteRecord
 from docmind_core.agents.levels import RetrievalDepth
-from docmind_core.agents.rerank_record import RerankRecord
-from docmind_core.agents.route_record import RouteRecord
-from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.errors import AgentTimeout, CallTimeout, EngineUnreachable, RunError
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import KEYWORD, RANKED_DOCUMENTS, Hit, Search

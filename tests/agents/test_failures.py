@@ -16,7 +16,7 @@ from docmind_core.agents.context import (
     SYNTHESIZER,
     VALIDATOR,
 )
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure
 from docmind_core.agents.levers import Lever
 from docmind_core.errors import AgentTimeout, EngineUnreachable, OutputInvalid, RunError, StoreError
 from docmind_core.retrieval.search import KEYWORD, SEMANTIC

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.arms import ARMS, find_arm, lever_arms
 from docmind_core.agents.context import Message
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.single_pass import OneStep
 from docmind_core.retrieval.search import KEYWORD

@@ -6,8 +6,8 @@ import pytest
 
 from docmind_core.agents.arms import answer_question, find_arm
 from docmind_core.agents.context import ROUTER
+from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.route_choice import is_worth_keeping, remembered_route
-from docmind_core.agents.route_record import RouteRecord
 from docmind_core.errors import CallTimeout, ContextOverflow, EngineUnreachable, OutputInvalid, RequestRejected
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES
 from tests.fakes.scripted_tools import ScriptedTools, make_context

@@ -5,12 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from docmind_core.agents.context import AgentContext
-from docmind_core.agents.failures import Failure
+from docmind_core.agents.decisions import Failure, RerankRecord, RouteRecord, VoteRecord
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth, retrieval_depth
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.rerank_record import RerankRecord
-from docmind_core.agents.route_record import RouteRecord
-from docmind_core.agents.vote_record import VoteRecord
 from docmind_core.retrieval.search import KEYWORD, Chunk, Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest, read_reply
 from tests.fakes.engine_server import plain_reply

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docmind_core.agents.route_record import RouteRecord
+from docmind_core.agents.decisions import RouteRecord
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
