@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from docmind_core.agents.near_duplicates import KeptTexts
 from docmind_core.agents.passages import NumberedPassage, render_passage
-from docmind_core.agents.sentences import sentences
+from docmind_core.agents.text_overlap import KeptTexts, sentences
 
 CUT_TOKENS_MIN = 24
 """A passage is not cut to less than this: a few words carry no evidence."""

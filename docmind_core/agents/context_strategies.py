@@ -12,7 +12,7 @@ from docmind_core.agents.context import PLANNER, ROUTER
 from docmind_core.agents.context_passages import drop_duplicates, keep_within
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.passages import NumberedPassage, render_numbered, render_passage
-from docmind_core.agents.sentences import cut_to_tokens
+from docmind_core.agents.text_overlap import cut_to_tokens
 from docmind_core.agents.transcript import LEFT_OUT, Utterance, exchanges, turns
 
 CountText = Callable[[str], int]

@@ -15,12 +15,12 @@ from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER,
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.passages import render_passages
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.route_choice import chosen, remembered_route
+from docmind_core.agents.text_overlap import without_near_duplicates
 from docmind_core.agents.transcript import after_earlier_turns, hand_back_from, reading_request, render_history
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply

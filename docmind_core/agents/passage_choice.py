@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from docmind_core.agents.content_words import content_words
-from docmind_core.agents.sentences import sentences
+from docmind_core.agents.text_overlap import content_words, sentences
 from docmind_core.retrieval.search import Hit
 
 PREFIX_MIN = 4

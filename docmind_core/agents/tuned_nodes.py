@@ -5,19 +5,18 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
-from docmind_core.agents.content_words import content_words
 from docmind_core.agents.context import PLANNER, SYNTHESIZER, AgentContext
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.near_duplicates import without_near_duplicates
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, Plan
 from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.reranking import reranked
 from docmind_core.agents.route_choice import decide_route, remembered_route
 from docmind_core.agents.routing_rules import needs_plan
+from docmind_core.agents.text_overlap import content_words, without_near_duplicates
 from docmind_core.agents.transcript import after_earlier_turns
 from docmind_core.agents.tuned_state import SearchTask, TunedState, said_before
 from docmind_core.retrieval.search import Hit, candidate_ranking

@@ -9,7 +9,6 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from docmind_core.agents.content_words import content_words
 from docmind_core.agents.context import VALIDATOR, AgentContext, ArmAnswer
 from docmind_core.agents.context_state import laid_out
 from docmind_core.agents.levels import LEVEL_EFFORT
@@ -17,6 +16,7 @@ from docmind_core.agents.levers import Lever
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, Supported
 from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
 from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.text_overlap import content_words
 from docmind_core.agents.transcript import after_earlier_turns
 from docmind_core.agents.tuned_state import TunedState, said_before
 from docmind_core.serving.chat import ChatRequest

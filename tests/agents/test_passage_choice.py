@@ -5,9 +5,8 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmind_core.agents.content_words import content_words
 from docmind_core.agents.passage_choice import best_sentences, chosen_passages
-from docmind_core.agents.sentences import sentences
+from docmind_core.agents.text_overlap import content_words, sentences
 from tests.fakes.scripted_tools import make_hit
 
 WORDS = st.sampled_from(["open", "opened", "openings", "ope", "town", "towns", "tow", "old", "harbour", "Harbours"])

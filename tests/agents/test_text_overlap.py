@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from docmind_core.agents.near_duplicates import CONTAINMENT, KeptTexts, _shingles, without_near_duplicates
+from docmind_core.agents.text_overlap import CONTAINMENT, KeptTexts, _shingles, without_near_duplicates
 from tests.fakes.scripted_tools import make_hit
 
 LONG = "The method is called with the key when the key is not found in a subclass of dict, and may raise KeyError."
