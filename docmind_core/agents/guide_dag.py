@@ -18,9 +18,7 @@ from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.reranking import reranked
-from docmind_core.agents.tuned_nodes import plan, route, synthesize
-from docmind_core.agents.tuned_state import TunedState
-from docmind_core.agents.tuned_validator import validate
+from docmind_core.agents.tuned_nodes import TunedState, plan, route, synthesize, validate
 from docmind_core.errors import AgentError
 
 DEPENDENCIES: dict[str, tuple[str, ...]] = {

@@ -17,8 +17,7 @@ from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal
 from docmind_core.agents.reranking import reranked
 from docmind_core.agents.route_choice import decide_route, remembered_route
-from docmind_core.agents.tuned_nodes import is_planned
-from docmind_core.agents.tuned_validator import UNCHECKED
+from docmind_core.agents.tuned_nodes import UNCHECKED, is_planned
 from docmind_core.retrieval.search import candidate_ranking
 
 

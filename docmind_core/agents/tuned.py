@@ -12,7 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from docmind_core.agents import tuned_generalists, tuned_nodes, tuned_validator
+from docmind_core.agents import tuned_nodes
 from docmind_core.agents.context import (
     AGENTS,
     PLANNER,
@@ -28,7 +28,7 @@ from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import TUNED_LEVERS, Lever
 from docmind_core.agents.outputs import Supported
-from docmind_core.agents.tuned_state import SearchTask, TunedState
+from docmind_core.agents.tuned_nodes import SearchTask, TunedState
 
 REFINE = "refine"
 RERANK = "rerank"
@@ -87,13 +87,16 @@ def _after_validation(state: TunedState) -> str:
 def build_tuned(levers: frozenset[Lever] = TUNED_LEVERS) -> Any:
     """Compile the graph with the mechanisms in `levers`."""
     graph = StateGraph(TunedState, context_schema=AgentContext)
-    agents = tuned_nodes if Lever.SPECIALIZATION in levers else tuned_generalists
-    graph.add_node(ROUTER, guarded(ROUTER, agents.route))
-    graph.add_node(PLANNER, guarded(PLANNER, agents.plan))
+    if Lever.SPECIALIZATION in levers:
+        route, plan, search = tuned_nodes.route, tuned_nodes.plan, tuned_nodes.retrieve
+    else:
+        route, plan, search = tuned_nodes.route_by_model, tuned_nodes.plan_by_model, tuned_nodes.retrieve_by_model
+    graph.add_node(ROUTER, guarded(ROUTER, route))
+    graph.add_node(PLANNER, guarded(PLANNER, plan))
     graph.add_node(SYNTHESIZER, guarded(SYNTHESIZER, tuned_nodes.synthesize))
     add_fallback(graph, [agent for agent in AGENTS if agent != VALIDATOR or Lever.NO_VALIDATION not in levers])
     graph.add_edge(START, ROUTER)
-    _add_searches(graph, agents.retrieve, parallel=Lever.PARALLEL_TOOLS in levers)
+    _add_searches(graph, search, parallel=Lever.PARALLEL_TOOLS in levers)
     graph.add_node(RERANK, guarded(RETRIEVER, tuned_nodes.rerank))
     graph.add_conditional_edges(RETRIEVER, _after_retrieval, [RERANK, SYNTHESIZER])
     graph.add_edge(RERANK, SYNTHESIZER)
@@ -118,7 +121,7 @@ def _add_searches(graph: Any, search: Node, *, parallel: bool) -> None:
 
 
 def _add_validation(graph: Any) -> None:
-    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_validator.validate))
+    graph.add_node(VALIDATOR, guarded(VALIDATOR, tuned_nodes.validate))
     graph.add_node(REFINE, guarded(RETRIEVER, tuned_nodes.refine))
     graph.add_conditional_edges(SYNTHESIZER, _after_synthesis, [VALIDATOR, FALLBACK, END])
     graph.add_conditional_edges(VALIDATOR, _after_validation, [REFINE, FALLBACK, END])

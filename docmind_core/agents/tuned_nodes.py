@@ -1,26 +1,76 @@
-"""The agents of the arm `tuned`, less its validator: each sees its task alone and returns a typed result."""
+"""The agents of the arm `tuned`, and what they hand each other: each sees its task alone and returns a typed result.
 
-from typing import Any
+Those of `tuned-specialization` end in `_by_model`: they ask the model, whether their task needs it or not.
+
+The validator's prompt begins as the synthesizer's does: the same system prompt, then passages in the same order under
+the same numbers. What is said about passages is said to it too; the rules of a check are in its task. It has no worked
+examples, which come between the two: the engine's prefix cache has its system prompt alone.
+"""
+
+import operator
+from typing import Annotated, Any, TypedDict
 
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
-from docmind_core.agents.context import PLANNER, SYNTHESIZER, AgentContext
+from docmind_core.agents.context import (
+    PLANNER,
+    RETRIEVER,
+    ROUTER,
+    SYNTHESIZER,
+    USER,
+    VALIDATOR,
+    AgentContext,
+    ArmAnswer,
+    Message,
+)
 from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.decisions import RouteRecord
+from docmind_core.agents.decisions import Failure, RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.outputs import DECISION_MAX_TOKENS, Plan
+from docmind_core.agents.naive_workers import read_strategy, strategy_form
+from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passage_choice import chosen_passages
+from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.reranking import reranked
-from docmind_core.agents.route_choice import decide_route, remembered_route
+from docmind_core.agents.route_choice import chosen, decide_route, remembered_route, route_request
 from docmind_core.agents.routing_rules import needs_plan
 from docmind_core.agents.text_overlap import content_words, without_near_duplicates
-from docmind_core.agents.transcript import after_earlier_turns
-from docmind_core.agents.tuned_state import SearchTask, TunedState, said_before
+from docmind_core.agents.transcript import after_earlier_turns, render_history
 from docmind_core.retrieval.search import Hit, candidate_ranking
 from docmind_core.serving.chat import ChatRequest
+
+UNCHECKED = "unchecked"
+"""The verdict where none was given: it accepts the answer and claims nothing."""
+UNCITED_CHECKED = 1
+"""Passages shown to the validator when an answer cites none: the one that shares most words with it."""
+
+
+class TunedState(TypedDict, total=False):
+    """Each key has one owner, lists grow."""
+
+    question: str
+    strategy: str
+    sub_queries: list[str]
+    rankings: Annotated[list[tuple[Hit, ...]], operator.add]
+    reranked: tuple[Hit, ...]
+    read_ids: Annotated[list[str], operator.add]
+    supported: str
+    refined: bool
+    failures: Annotated[list[Failure], operator.add]
+    result: ArmAnswer
+
+
+class SearchTask(TypedDict, total=False):
+    """One branch of the fan-out."""
+
+    sub_query: str
+    strategy: str
+    number: int
+    """From 1, in the order of the plan."""
+    together: tuple[str, ...]
+    """The sub-queries of all branches, where they run at once."""
 
 
 async def route(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -64,10 +114,10 @@ async def ask_for_plan(question: str, context: AgentContext) -> list[str]:
     return list(dict.fromkeys([question, *_about(question, planned)]))
 
 
-async def retrieve(task: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+async def retrieve(state: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Search for one sub-query."""
-    context, together = runtime.context, task.get("together", ())
-    hits = await context.tools.search(task["strategy"], task["sub_query"], context.depth, together=together)
+    context, together = runtime.context, state.get("together", ())
+    hits = await context.tools.search(state["strategy"], state["sub_query"], context.depth, together=together)
     return {"rankings": [hits]}
 
 
@@ -109,6 +159,79 @@ async def refine(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str,
     return {"rankings": [hits], "refined": True}
 
 
+async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Check the answer; a refusal claims nothing and costs no call, and at FAST no answer costs one."""
+    draft, context = state["result"], runtime.context
+    if LEVEL_EFFORT[context.level].checks == "nothing":
+        return {"supported": UNCHECKED}
+    if draft.abstained:
+        return {"supported": Supported.YES.value}
+    shown = _checked_passages(draft, context)
+    parts = [render_numbered(shown), f"Question: {state['question']}", f"Answer: {draft.text}"]
+    if Lever.PREFIX_ORDER not in context.levers:
+        parts = [*parts[1:], parts[0]]
+    task = read_prompt("check_task")
+    request = ChatRequest(
+        system=read_prompt("answer"),
+        user=after_earlier_turns("\n\n".join([*filter(None, [said_before(state, context)]), *parts, task]), context),
+        max_tokens=CHOICE_MAX_TOKENS,
+        choices=tuple(verdict.value for verdict in Supported),
+        seed=context.seed,
+    )
+    request = laid_out(request, state["question"], history=context.earlier, passages=shown)
+    reply = await context.tools.ask(VALIDATOR, "check", request)
+    return {"supported": UNCHECKED if reply.output_problem else reply.text}
+
+
+async def route_by_model(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let the model choose the search strategy; an unreadable choice leaves the suite's own."""
+    context, question = runtime.context, state["question"]
+    began_s = context.tools.now_s()
+    form = strategy_form(context.strategies)
+    request = route_request(question, context, output=form, max_tokens=DECISION_MAX_TOKENS)
+
+    async def decide() -> tuple[RouteRecord, str]:
+        reply = await context.tools.ask(ROUTER, "route", request)
+        return chosen(read_strategy(reply), question, context), reply.text
+
+    record, _ = await remembered_route(question, context, decide)
+    context.tools.record_route(record, began_s=began_s)
+    return {"strategy": record.strategy}
+
+
+async def plan_by_model(state: TunedState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let the model plan every question, also one about a single thing."""
+    return {"sub_queries": await ask_for_plan(state["question"], runtime.context)}
+
+
+async def retrieve_by_model(state: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Let the model word the search; an unreadable one is the planned search itself."""
+    context = runtime.context
+    request = ChatRequest(
+        system=read_prompt("retrieve"),
+        user=after_earlier_turns(f"Question: {state['sub_query']}\n\nTask: write the search query.", context),
+        max_tokens=DECISION_MAX_TOKENS,
+        output=SearchRequest,
+        seed=context.seed,
+    )
+    request = laid_out(request, state["sub_query"], history=context.earlier)
+    reply = await context.tools.ask(RETRIEVER, f"retrieve_{state['number']}", request)
+    wanted = reply.output.query if isinstance(reply.output, SearchRequest) else state["sub_query"]
+    return {"rankings": [await context.tools.search(state["strategy"], wanted, context.depth)]}
+
+
+def said_before(state: TunedState, context: AgentContext) -> str:
+    """Return what router and planner said; nothing where agents see their own inputs alone."""
+    if Lever.CONTEXT_ISOLATION in context.levers:
+        return ""
+    said = [
+        Message(speaker=USER, text=state["question"]),
+        Message(speaker=ROUTER, text=state["strategy"]),
+        Message(speaker=PLANNER, text="\n".join(state["sub_queries"])),
+    ]
+    return render_history(said)
+
+
 def _candidates(state: TunedState) -> tuple[Hit, ...]:
     """Return what the searches amount to; a second try is fused with the reordered hits, not the searches."""
     rankings = state.get("rankings", [])
@@ -138,3 +261,16 @@ def _about(question: str, planned: list[str]) -> list[str]:
     """Keep the planned searches that share a content word with the question: models copy their prompt."""
     wanted = content_words(question)
     return [search for search in planned if wanted & content_words(search)]
+
+
+def _checked_passages(draft: ArmAnswer, context: AgentContext) -> tuple[NumberedPassage, ...]:
+    """Return what an answer is checked against, as the synthesizer read it: in its order, under its numbers."""
+    read = numbered(draft.passages)
+    if LEVEL_EFFORT[context.level].checks == "all" or Lever.CONTEXT_ISOLATION not in context.levers:
+        return read
+    cited = tuple(passage for passage in read if passage.hit.chunk.chunk_id in draft.citations)
+    if cited:
+        return cited
+    words = content_words(draft.text)
+    by_overlap = sorted(read, key=lambda passage: -len(words & content_words(passage.hit.chunk.text)))
+    return tuple(sorted(by_overlap[:UNCITED_CHECKED], key=lambda passage: passage.number))

@@ -9,8 +9,7 @@ from docmind_core.agents.answering import read_answer
 from docmind_core.agents.arms import answer_question, find_arm
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR
 from docmind_core.agents.levels import PerformanceLevel
-from docmind_core.agents.tuned_nodes import plan, rerank, retrieve, route, synthesize
-from docmind_core.agents.tuned_validator import validate
+from docmind_core.agents.tuned_nodes import plan, rerank, retrieve, route, synthesize, validate
 from docmind_core.retrieval.search import KEYWORD, STRATEGIES
 from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context, make_hit
 
