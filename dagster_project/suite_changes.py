@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from docmind_core.agents.arm_names import AGAIN
+from docmind_core.agents.levers import AGAIN
 from docmind_core.errors import UsageError
 from docmind_core.measurements.times import BLOCKS_MIN
 from docmind_core.suites.suite import Suite

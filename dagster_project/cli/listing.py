@@ -86,8 +86,7 @@ def arms(suite: str | None, as_json: bool) -> None:
 
 def _print_all_arms(*, as_json: bool) -> None:
     from dagster_project.cli.terminal_text import print_table
-    from docmind_core.agents.arm_facts import EQUAL_IN_ALL, honours, reads_otherwise
-    from docmind_core.agents.arms import ARMS, lever_arms
+    from docmind_core.agents.arms import ARMS, EQUAL_IN_ALL, honours, lever_arms, reads_otherwise
     from docmind_core.agents.levers import LEVERS
 
     listed: list[tuple[object, ...]] = [

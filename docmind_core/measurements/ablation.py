@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from docmind_core.agents.arm_names import NAIVE, TUNED, parse_lever_arm
-from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS
+from docmind_core.agents.levers import ADDED_TO_TUNED, LEVERS, NAIVE, TUNED, parse_lever_arm
 from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_reading import read_arm_values
 from docmind_core.measurements.arm_values import ArmValues

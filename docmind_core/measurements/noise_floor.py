@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from docmind_core.agents.arm_names import AGAIN, first_of
+from docmind_core.agents.levers import AGAIN, first_of
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown
 from docmind_core.measurements.times import PairedQueries, pair_queries, too_few_blocks
 from docmind_core.runs.keys import in_order, suite_of

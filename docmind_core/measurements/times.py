@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from docmind_core.agents.arm_names import first_of
+from docmind_core.agents.levers import first_of
 from docmind_core.measurements.arm_values import INCOMPLETE, Marks, Numbers
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown, load_adapted
 from docmind_core.measurements.comparing_arms import baselines_of, is_of_one_benchmark_run

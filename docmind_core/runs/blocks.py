@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
-from docmind_core.agents.arm_names import AGAIN
 from docmind_core.agents.arms import ARMS
+from docmind_core.agents.levers import AGAIN
 from docmind_core.errors import SuiteError
 from docmind_core.query_sets.queries import Query
 from docmind_core.query_sets.selection import select_queries

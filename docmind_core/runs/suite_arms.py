@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from docmind_core.agents.arm_facts import asks_for_forms
-from docmind_core.agents.arms import Arm, find_arm
+from docmind_core.agents.arms import Arm, asks_for_forms, find_arm
 from docmind_core.errors import UsageError
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.structured_output import probe_structured_output, with_choices_it_honours

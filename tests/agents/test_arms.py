@@ -2,8 +2,7 @@ import copy
 
 import pytest
 
-from docmind_core.agents.arm_facts import honours, reads_otherwise
-from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
+from docmind_core.agents.arms import ARMS, answer_question, find_arm, honours, lever_arms, reads_otherwise
 from docmind_core.agents.arms import _conversation_opening as opening
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR, Message
 from docmind_core.agents.levers import Lever

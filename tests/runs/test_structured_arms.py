@@ -4,8 +4,7 @@ from itertools import count
 
 import pytest
 
-from docmind_core.agents.arm_facts import asks_for_forms
-from docmind_core.agents.arms import ARMS, find_arm
+from docmind_core.agents.arms import ARMS, asks_for_forms, find_arm
 from docmind_core.errors import UsageError
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
