@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 from itertools import cycle, islice
 
-from docmind_core.agents.context import USER
+from docmind_core.agents.context import USER, Message
 from docmind_core.agents.context_state import ContextState, LaidOutRequest
 from docmind_core.agents.context_window import ContextWindow, Fitted
 from docmind_core.agents.passages import numbered
-from docmind_core.agents.transcript import Utterance
 from docmind_core.query_sets.python_reference.topics import topic_documents
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.retrieval.search import Chunk, Hit
@@ -35,7 +34,7 @@ def conversation_and_passages(chunks: list[Chunk]) -> ContextState:
     """Return a state of 350 turns, each quoting two chunks, and 300 passages."""
     texts = cycle(chunk.text for chunk in chunks)
     history = [
-        Utterance(speaker=speaker, text=f"{number}. {next(texts)}")
+        Message(speaker=speaker, text=f"{number}. {next(texts)}")
         for number in range(350)
         for speaker in (USER, "result_synthesizer")
     ]

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from docmind_core.agents.context import AgentContext, ArmAnswer
-from docmind_core.agents.context_state import laid_out
-from docmind_core.agents.passages import render_passages, split_citations
+from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, laid_out
+from docmind_core.agents.passages import numbered, split_citations
 from docmind_core.agents.prompt_files import answer_examples, read_prompt
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
-from docmind_core.agents.transcript import after_earlier_turns
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatRequest
 
@@ -26,18 +25,21 @@ def answer_request(
 
     `question_first` and `history` (what other agents said, put before the passages) are for `tuned-LEVER`.
     """
-    parts = [render_passages(passages), f"Question: {question}"]
-    if question_first:
-        parts.reverse()
-    said = after_earlier_turns(history, context)
-    request = ChatRequest(
+    asked = f"Question: {question}"
+    state = ContextState(
+        query=question,
+        history=context.earlier,
+        passages=numbered(passages),
+        layout=(HISTORY, history, *((asked, PASSAGES) if question_first else (PASSAGES, asked))),
+        tail="Task: answer the question.",
+    )
+    return laid_out(
+        state,
         system=read_prompt("answer"),
-        user="\n\n".join([*filter(None, [said]), *parts, "Task: answer the question."]),
         examples=answer_examples(),
         max_tokens=context.answer_max_tokens,
         seed=context.seed,
     )
-    return laid_out(request, question, history=context.earlier, passages=passages)
 
 
 def read_answer(

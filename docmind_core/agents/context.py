@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from docmind_core.agents.decisions import Failure, RerankRecord, RouteRecord, VoteRecord
 from docmind_core.agents.levels import PerformanceLevel, RetrievalDepth
 from docmind_core.agents.levers import Lever
+from docmind_core.agents.passages import NumberedPassage
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply, ChatRequest
@@ -32,6 +33,8 @@ class Message:
 
     speaker: str
     text: str
+    passages: tuple[NumberedPassage, ...] = ()
+    """What `text` renders, when it renders passages: it may then be shortened by whole passages."""
 
 
 def always(_value: Any) -> bool:

@@ -1,12 +1,14 @@
 """What a prompt is made of, in the parts that may be shortened and the parts that may not."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-from docmind_core.agents.context import Message
-from docmind_core.agents.passages import NumberedPassage, render_numbered, render_passage
-from docmind_core.agents.transcript import SEARCH_TOOL, Utterance, render_history
-from docmind_core.retrieval.search import Hit
+from docmind_core.agents.context import AgentContext, Message
+from docmind_core.agents.levers import Lever
+from docmind_core.agents.passages import NumberedPassage, render_numbered
+from docmind_core.agents.prompt_files import read_prompt
+from docmind_core.agents.transcript import render_history
 from docmind_core.serving.chat import ChatRequest
 
 PASSAGES, HISTORY, PLAN, ROUTE = "\0passages", "\0history", "\0plan", "\0route"
@@ -25,7 +27,7 @@ class ContextState:
     tail: str = ""
     """What the prompt ends with: the query where the prompt repeats it, and the task. Never shortened."""
     passages: tuple[NumberedPassage, ...] = ()
-    history: tuple[Utterance, ...] = ()
+    history: tuple[Message, ...] = ()
     execution_plan: str = ""
     routing_decision: str = ""
     layout: tuple[str, ...] = (PASSAGES, HISTORY, PLAN, ROUTE)
@@ -71,58 +73,17 @@ class LaidOutRequest(ChatRequest):
         return LaidOutRequest(**{**kept, "state": state, "user": state.render()})
 
 
-def laid_out(
-    request: ChatRequest,
-    query: str,
-    *,
-    history: Sequence[Message] = (),
-    passages: Sequence[Hit | NumberedPassage] = (),
-) -> ChatRequest:
-    """Find the conversation and the passages that a rendered request is made of, in any order.
-
-    Args:
-        request: The request as it was written.
-        query: What must stay whole, wherever it is.
-        history: The conversation in it, if there is one.
-        passages: The passages in it or in its conversation, under their numbers, or numbered from 1 in this order.
-
-    Returns:
-        A request with the same body; the given one when its prompt has other parts than these.
-    """
-    known = tuple(
-        each if isinstance(each, NumberedPassage) else NumberedPassage(number=number, hit=each)
-        for number, each in enumerate(passages, start=1)
-    )
-    said = tuple(_utterance(message, known) for message in history)
-    layout: tuple[str, ...] = (request.user,)
-    for place, text in ((HISTORY, render_history(said)), (PASSAGES, render_numbered(known) if known else "")):
-        layout = _with_place(layout, place, text)
-    state = ContextState(
-        query=query,
-        passages=known if PASSAGES in layout else (),
-        history=said if HISTORY in layout else (),
-        layout=layout,
-    )
-    if state.render() != request.user or layout == (request.user,):
-        return request
-    kept = {each.name: getattr(request, each.name) for each in fields(ChatRequest) if each.init}
-    return LaidOutRequest(**{**kept, "state": state})
+def laid_out(state: ContextState, **form: Any) -> ChatRequest:
+    """Return the request for a prompt in parts; `form` is the rest of it. With no part to shorten it is a plain one."""
+    if not state.passages and not state.history:
+        return ChatRequest(user=state.render(), **form)
+    return LaidOutRequest(user=state.render(), state=state, **form)
 
 
-def _with_place(layout: tuple[str, ...], place: str, text: str) -> tuple[str, ...]:
-    """Put a place where a text is at the edge of a part or between empty lines."""
-    for position, part in enumerate(layout):
-        before, found, after = part.partition(text) if text else (part, "", "")
-        if found:
-            around = (before.removesuffix("\n\n"), place, after.removeprefix("\n\n"))
-            return (*layout[:position], *(each for each in around if each), *layout[position + 1 :])
-    return layout
-
-
-def _utterance(message: Message, known: Sequence[NumberedPassage]) -> Utterance:
-    """Recognise the passages that a tool's result shows."""
-    if message.speaker != SEARCH_TOOL:
-        return Utterance(speaker=message.speaker, text=message.text)
-    shown = tuple(passage for passage in known if render_passage(passage) in message.text)
-    is_result = bool(shown) and render_numbered(shown) == message.text
-    return Utterance(speaker=message.speaker, text=message.text, passages=shown if is_result else ())
+def reading_request(prompt: str, reads: ContextState, task: str, context: AgentContext, **form: Any) -> ChatRequest:
+    """Lay out a call that reads `reads`: the role first, or with `prefix_order` what all calls have in common."""
+    if Lever.PREFIX_ORDER in context.levers:
+        system, reads = read_prompt("shared"), replace(reads, layout=(*reads.layout, read_prompt(prompt)))
+    else:
+        system = read_prompt(prompt)
+    return laid_out(replace(reads, tail=task), system=system, seed=context.seed, **form)

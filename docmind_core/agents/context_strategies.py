@@ -8,12 +8,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from docmind_core.agents.context import PLANNER, ROUTER
+from docmind_core.agents.context import PLANNER, ROUTER, Message
 from docmind_core.agents.context_passages import drop_duplicates, keep_within
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.passages import NumberedPassage, render_numbered, render_passage
 from docmind_core.agents.text_overlap import cut_to_tokens
-from docmind_core.agents.transcript import LEFT_OUT, Utterance, exchanges, turns
+from docmind_core.agents.transcript import LEFT_OUT, exchanges, turns
 
 CountText = Callable[[str], int]
 Strategy = Callable[[ContextState, int, CountText], ContextState]
@@ -84,7 +84,7 @@ def _with_lists(state: ContextState, lists: Sequence[tuple[NumberedPassage, ...]
     return state if changed == state else changed
 
 
-def _with_passages(message: Utterance, passages: tuple[NumberedPassage, ...]) -> Utterance:
+def _with_passages(message: Message, passages: tuple[NumberedPassage, ...]) -> Message:
     if passages == message.passages:
         return message
     return replace(message, passages=passages, text=render_numbered(passages) if passages else LEFT_OUT)
@@ -130,10 +130,10 @@ _OWN = {ROUTER, PLANNER}
 
 
 def _drop_turns(
-    state: ContextState, over: int, count: CountText, droppable: Callable[[Utterance], bool]
+    state: ContextState, over: int, count: CountText, droppable: Callable[[Message], bool]
 ) -> tuple[ContextState, int]:
     """Leave out whole turns, oldest first, until `over` tokens are saved; the query's own message stays."""
-    kept: list[Utterance] = []
+    kept: list[Message] = []
     saved = 0
     for unit in _units(state):
         may_go = all(droppable(message) and message.text != state.query for message in unit)
@@ -145,9 +145,9 @@ def _drop_turns(
     return replace(state, history=tuple(kept)), saved
 
 
-def _units(state: ContextState) -> list[tuple[Utterance, ...]]:
+def _units(state: ContextState) -> list[tuple[Message, ...]]:
     """Return what may only go together: a turn, or, in the turn that the query began, a message with its results."""
-    units: list[tuple[Utterance, ...]] = []
+    units: list[tuple[Message, ...]] = []
     for turn in turns(state.history):
         asked = any(message.text == state.query for message in turn)
         units.extend(exchanges(turn) if asked else [turn])

@@ -12,7 +12,7 @@ from docmind_core.agents import naive_workers
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext, Message
 from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT
-from docmind_core.agents.naive_workers import hand_back, keep_passages, show_passages
+from docmind_core.agents.naive_workers import hand_back, keep_passages, search_result
 from docmind_core.agents.outputs import Plan
 from docmind_core.agents.refusals import is_refusal
 from docmind_core.agents.reranking import reranked
@@ -52,7 +52,7 @@ async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
         candidates = candidate_ranking(rankings)
         rankings = (await reranked(state["question"], candidates, context, task=f"rerank_{_turn(state)}"),)
     kept = keep_passages(state, candidate_ranking(rankings), context)
-    result = Message(speaker="search_tool", text=show_passages(state, kept))
+    result = search_result(state, kept)
     said = Message(speaker=RETRIEVER, text=f"{len(kept)} passages were found.")
     return hand_back(RETRIEVER, context, said, tool_output=(result,), passages=list(kept), rankings=list(rankings))
 

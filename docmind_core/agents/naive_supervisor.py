@@ -15,7 +15,7 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer, Message
-from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.context_state import HISTORY, ContextState, reading_request
 from docmind_core.agents.decisions import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
@@ -26,10 +26,9 @@ from docmind_core.agents.naive_workers import WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, TOGETHER, offered_choices
-from docmind_core.agents.transcript import ROUTING_TASK, reading_request, render_history, transfer_to
+from docmind_core.agents.transcript import ROUTING_TASK, transfer_to
 from docmind_core.errors import OutputInvalid
 from docmind_core.retrieval.search import Hit, candidate_ranking
-from docmind_core.serving.chat import ChatRequest
 
 ANSWER = "rewrite"
 
@@ -64,14 +63,14 @@ async def choose_next(state: NaiveState, runtime: Runtime[AgentContext]) -> dict
     )
     request = reading_request(
         "supervisor",
-        render_history(state["history"]),
+        ContextState(query=state["question"], history=tuple(state["history"]), layout=(HISTORY,)),
         f"Task: choose who acts next: {', '.join(choices)}.",
         context,
         max_tokens=CHOICE_MAX_TOKENS,
         choices=choices,
     )
     task = f"{ROUTING_TASK}{len(agents_run) + 1}"
-    reply = await context.tools.ask(SUPERVISOR, task, _laid_out(request, state))
+    reply = await context.tools.ask(SUPERVISOR, task, request)
     if reply.output_problem is not None:
         raise OutputInvalid(f"the supervisor chose {reply.output_problem}. Does the engine support structured output?")
     if reply.text == FINISH or Lever.NO_HANDOFF_MESSAGES in context.levers:
@@ -90,7 +89,7 @@ async def rewrite_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
         max_tokens=context.answer_max_tokens,
         examples=answer_examples(),
     )
-    reply = await context.tools.ask(SUPERVISOR, "rewrite", _laid_out(request, state))
+    reply = await context.tools.ask(SUPERVISOR, "rewrite", request)
     return {"result": _result(state, reply.text, reply.reasoning)}
 
 
@@ -104,10 +103,6 @@ async def forward_answer(state: NaiveState, runtime: Runtime[AgentContext]) -> d
 def _result(state: NaiveState, text: str, reasoning: str | None) -> ArmAnswer:
     candidates = candidate_ranking(state.get("rankings", []))
     return read_answer(text, state.get("passages", []), candidates, reasoning=reasoning)
-
-
-def _laid_out(request: ChatRequest, state: NaiveState) -> ChatRequest:
-    return laid_out(request, state["question"], history=state["history"], passages=state.get("passages", []))
 
 
 def _agents(levers: frozenset[Lever]) -> tuple[str, ...]:

@@ -12,16 +12,16 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext, Message
-from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, reading_request
 from docmind_core.agents.decisions import RouteRecord
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passage_choice import chosen_passages
-from docmind_core.agents.passages import render_passages
+from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.route_choice import chosen, remembered_route
 from docmind_core.agents.text_overlap import without_near_duplicates
-from docmind_core.agents.transcript import after_earlier_turns, hand_back_from, reading_request, render_history
+from docmind_core.agents.transcript import SEARCH_TOOL, hand_back_from
 from docmind_core.retrieval.search import Hit
 from docmind_core.serving.chat import ChatReply
 
@@ -38,12 +38,15 @@ def hand_back(
     return {**update, "history": list(left), "agents_run": [agent]}
 
 
-def conversation(state: dict[str, Any], context: AgentContext, *, with_passages: bool) -> str:
+def conversation(state: dict[str, Any], context: AgentContext, *, with_passages: bool) -> ContextState:
     """Return the conversation, and the passages after it if the retrieval expert left them out of it."""
-    said = render_history(state["history"])
-    if with_passages and Lever.LAST_MESSAGE_ONLY in context.levers and state.get("passages"):
-        return f"{said}\n\n{render_passages(state['passages'])}"
-    return said
+    left_out = with_passages and Lever.LAST_MESSAGE_ONLY in context.levers
+    return ContextState(
+        query=state["question"],
+        history=tuple(state["history"]),
+        passages=numbered(state.get("passages", [])) if left_out else (),
+        layout=(HISTORY, PASSAGES),
+    )
 
 
 def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentContext) -> tuple[Hit, ...]:
@@ -55,28 +58,40 @@ def keep_passages(state: dict[str, Any], hits: tuple[Hit, ...], context: AgentCo
     return chosen_passages([state["question"]], found) if Lever.PASSAGE_CHOICE in context.levers else found
 
 
-def show_passages(state: dict[str, Any], kept: tuple[Hit, ...]) -> str:
-    """Return the output of the search tool; numbers continue those of an earlier search."""
-    first_number = len(state.get("passages", [])) + 1
-    return render_passages(kept, first_number=first_number) if kept else NOTHING_FOUND
+def search_result(state: dict[str, Any], kept: tuple[Hit, ...]) -> Message:
+    """Return the message of the search tool; numbers continue those of an earlier search."""
+    shown = numbered(kept, first_number=len(state.get("passages", [])) + 1)
+    return Message(speaker=SEARCH_TOOL, text=render_numbered(shown) if shown else NOTHING_FOUND, passages=shown)
 
 
 async def _ask(
-    agent: str, state: dict[str, Any], context: AgentContext, prompt: str, task: str, *, reads: str, **form: Any
+    agent: str,
+    state: dict[str, Any],
+    context: AgentContext,
+    prompt: str,
+    task: str,
+    *,
+    reads: ContextState,
+    **form: Any,
 ) -> ChatReply:
     """Call the model; the task's booking name carries the turn."""
     turn = len(state.get("agents_run", [])) + 1
     request = reading_request(prompt, reads, f"Task: {task}", context, **form)
-    isolated = Lever.CONTEXT_ISOLATION in context.levers
-    history = context.earlier if isolated else state["history"]
-    request = laid_out(request, state["question"], history=history, passages=state.get("passages", []))
     return await context.tools.ask(agent, f"{prompt}_{turn}", request)
 
 
-def _reads(state: dict[str, Any], context: AgentContext, *inputs: str, with_passages: bool = False) -> str:
+def _reads(
+    state: dict[str, Any],
+    context: AgentContext,
+    *inputs: str,
+    passages: tuple[NumberedPassage, ...] = (),
+    with_passages: bool = False,
+) -> ContextState:
     """Return the conversation, or with `context_isolation` what the user said before and the agent's own inputs."""
     if Lever.CONTEXT_ISOLATION in context.levers:
-        return after_earlier_turns("\n\n".join(filter(None, inputs)), context)
+        return ContextState(
+            query=state["question"], history=context.earlier, passages=passages, layout=(HISTORY, *inputs)
+        )
     return conversation(state, context, with_passages=with_passages)
 
 
@@ -108,7 +123,7 @@ async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[s
         )
         return chosen(read_strategy(reply), state["question"], context), reply.text
 
-    record, said = await remembered_route(state["question"], context, decide, reads=reads)
+    record, said = await remembered_route(state["question"], context, decide, reads=reads.render())
     context.tools.record_route(record, began_s=began_s)
     return hand_back(ROUTER, context, Message(speaker=ROUTER, text=said), strategy=record.strategy)
 
@@ -140,16 +155,15 @@ async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
     hits = await context.tools.search(state.get("strategy", context.strategy), wanted, context.depth)
     kept = keep_passages(state, hits, context)
     called = Message(speaker=RETRIEVER, text=reply.text)
-    result = Message(speaker="search_tool", text=show_passages(state, kept))
+    result = search_result(state, kept)
     after = {**state, "history": [*state["history"], called, result]}
-    shown = {**after, "passages": [*state.get("passages", []), *kept]}
     report = await _ask(
         RETRIEVER,
-        shown,
+        after,
         context,
         "retrieve_report",
         "report what was found.",
-        reads=_reads(after, context, _question(state), result.text),
+        reads=_reads(after, context, _question(state), _place_of(result.passages), passages=result.passages),
         max_tokens=context.answer_max_tokens,
     )
     reported = Message(speaker=RETRIEVER, text=report.text)
@@ -159,7 +173,8 @@ async def retrieve(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
 async def synthesize(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Answer the question from the conversation."""
     context = runtime.context
-    reads = _reads(state, context, _found(state), with_passages=True)
+    read = numbered(state.get("passages", []))
+    reads = _reads(state, context, _place_of(read), passages=read, with_passages=True)
     task = f"answer the question.\n\n{_question(state)}"
     form = {"max_tokens": context.answer_max_tokens, "examples": answer_examples()}
     reply = await _ask(SYNTHESIZER, state, context, "answer", task, reads=reads, **form)
@@ -173,15 +188,16 @@ async def validate(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
     choices = tuple(verdict.value for verdict in Supported)
     task = "say whether the passages support the answer: yes or no."
     answered = f"Answer: {state.get('draft', '')}"
-    reads = _reads(state, context, _found(state), _question(state), answered, with_passages=True)
+    read = numbered(state.get("passages", []))
+    reads = _reads(state, context, _place_of(read), _question(state), answered, passages=read, with_passages=True)
     reply = await _ask(
         VALIDATOR, state, context, "check", task, reads=reads, choices=choices, max_tokens=CHOICE_MAX_TOKENS
     )
     return hand_back(VALIDATOR, context, Message(speaker=VALIDATOR, text=f"supported: {reply.text}"))
 
 
-def _found(state: dict[str, Any]) -> str:
-    return render_passages(state["passages"]) if state.get("passages") else NOTHING_FOUND
+def _place_of(passages: tuple[NumberedPassage, ...]) -> str:
+    return PASSAGES if passages else NOTHING_FOUND
 
 
 WORKERS = (

@@ -58,11 +58,6 @@ def render_numbered(passages: Sequence[NumberedPassage]) -> str:
     return "<passages>\n" + "\n\n".join(render_passage(passage) for passage in passages) + "\n</passages>"
 
 
-def render_passages(passages: Sequence[Hit], *, first_number: int = 1) -> str:
-    """Return the fenced block of passages, numbered from `first_number`."""
-    return render_numbered(numbered(passages, first_number=first_number))
-
-
 def split_citations(text: str, passages: Sequence[Hit]) -> tuple[str, tuple[str, ...]]:
     """Return the answer without its citation marks, and the ids of the chunks it cites, each once.
 

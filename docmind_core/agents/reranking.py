@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from docmind_core.agents.context import RETRIEVER, AgentContext
-from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.context_state import PASSAGES, ContextState, laid_out
 from docmind_core.agents.decisions import RerankRecord
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS
-from docmind_core.agents.passages import render_passages
+from docmind_core.agents.passages import numbered
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.errors import ContextOverflow, EngineError, EngineUnreachable
 from docmind_core.retrieval.diversity import mmr_order, scaled, word_similarities
@@ -58,21 +58,19 @@ async def reranked(
 def rerank_request(question: str, pool: Sequence[Hit], context: AgentContext) -> ChatRequest:
     """Lay out the call: the beginnings of the passages, the question, and a reply of passage numbers."""
     wanted = min(context.depth.final_k, len(pool))
-    shown = [_beginning(hit) for hit in pool]
-    request = ChatRequest(
+    state = ContextState(
+        query=question,
+        passages=numbered([_beginning(hit) for hit in pool]),
+        layout=(PASSAGES, f"Question: {question}"),
+        tail=f"Task: name the best passages by their numbers, at most {wanted}.",
+    )
+    return laid_out(
+        state,
         system=read_prompt("rerank"),
-        user="\n\n".join(
-            [
-                render_passages(shown),
-                f"Question: {question}",
-                f"Task: name the best passages by their numbers, at most {wanted}.",
-            ]
-        ),
         max_tokens=DECISION_MAX_TOKENS,
         output=ranking_form(len(pool), wanted),
         seed=context.seed,
     )
-    return laid_out(request, question, passages=shown)
 
 
 @cache  # with a class for each query, its schema would be made and kept for each, too

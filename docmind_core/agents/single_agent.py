@@ -11,15 +11,14 @@ from langgraph.runtime import Runtime
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
-from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, reading_request
 from docmind_core.agents.decisions import Failure
 from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import guarded
 from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
-from docmind_core.agents.passages import render_passages
+from docmind_core.agents.passages import numbered
 from docmind_core.agents.routing import SEARCHES_MAX
-from docmind_core.agents.transcript import after_earlier_turns, reading_request
 from docmind_core.retrieval.search import Hit, candidate_ranking
 
 ANSWER = "answer"
@@ -39,7 +38,6 @@ class SingleAgentState(TypedDict, total=False):
 async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Ask the model for its next search, or whether it has read enough; the first turn is always a search."""
     context, searched = runtime.context, state.get("searched", [])
-    question = f"Question: {state['question']}"
     form: type[SearchRequest] | type[NextStep]
     shown: tuple[Hit, ...]
     if not searched:
@@ -47,9 +45,13 @@ async def decide(state: SingleAgentState, runtime: Runtime[AgentContext]) -> dic
     else:
         shown = _passages(state, context)
         form, task = NextStep, "Task: say whether to answer now or to search again, and for what."
-    reads = after_earlier_turns(f"{render_passages(shown)}\n\n{question}" if shown else question, context)
+    reads = ContextState(
+        query=state["question"],
+        history=context.earlier,
+        passages=numbered(shown),
+        layout=(HISTORY, PASSAGES, f"Question: {state['question']}"),
+    )
     request = reading_request("agent", reads, task, context, output=form, max_tokens=DECISION_MAX_TOKENS)
-    request = laid_out(request, state["question"], history=context.earlier, passages=shown)
     reply = await context.tools.ask(SINGLE_AGENT, f"decide_{len(searched) + 1}", request)
     if not searched:
         return {"wanted": reply.output.query if isinstance(reply.output, SearchRequest) else state["question"]}

@@ -11,6 +11,7 @@ import operator
 from typing import Annotated, Any, TypedDict
 
 from langgraph.runtime import Runtime
+from pydantic import BaseModel
 
 from docmind_core.agents.answering import answer_request, nothing_found, read_answer
 from docmind_core.agents.context import (
@@ -24,20 +25,20 @@ from docmind_core.agents.context import (
     ArmAnswer,
     Message,
 )
-from docmind_core.agents.context_state import laid_out
+from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, laid_out
 from docmind_core.agents.decisions import Failure, RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passage_choice import chosen_passages
-from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
+from docmind_core.agents.passages import NumberedPassage, numbered
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.reranking import reranked
 from docmind_core.agents.route_choice import chosen, decide_route, remembered_route, route_request
 from docmind_core.agents.routing_rules import needs_plan
 from docmind_core.agents.text_overlap import content_words, without_near_duplicates
-from docmind_core.agents.transcript import after_earlier_turns, render_history
+from docmind_core.agents.transcript import render_history
 from docmind_core.retrieval.search import Hit, candidate_ranking
 from docmind_core.serving.chat import ChatRequest
 
@@ -102,14 +103,8 @@ def is_planned(question: str, level: PerformanceLevel) -> bool:
 
 async def ask_for_plan(question: str, context: AgentContext) -> list[str]:
     """Return the question and the searches that the model adds to it."""
-    request = ChatRequest(
-        system=read_prompt("plan"),
-        user=after_earlier_turns(f"Question: {question}\n\nTask: write the search queries.", context),
-        max_tokens=DECISION_MAX_TOKENS,
-        output=Plan,
-        seed=context.seed,
-    )
-    reply = await context.tools.ask(PLANNER, "plan", laid_out(request, question, history=context.earlier))
+    request = _question_request("plan", question, "Task: write the search queries.", context, output=Plan)
+    reply = await context.tools.ask(PLANNER, "plan", request)
     planned = reply.output.sub_queries if isinstance(reply.output, Plan) else []
     return list(dict.fromkeys([question, *_about(question, planned)]))
 
@@ -167,18 +162,23 @@ async def validate(state: TunedState, runtime: Runtime[AgentContext]) -> dict[st
     if draft.abstained:
         return {"supported": Supported.YES.value}
     shown = _checked_passages(draft, context)
-    parts = [render_numbered(shown), f"Question: {state['question']}", f"Answer: {draft.text}"]
+    parts = [PASSAGES, f"Question: {state['question']}", f"Answer: {draft.text}"]
     if Lever.PREFIX_ORDER not in context.levers:
         parts = [*parts[1:], parts[0]]
-    task = read_prompt("check_task")
-    request = ChatRequest(
+    checked = ContextState(
+        query=state["question"],
+        history=context.earlier,
+        passages=shown,
+        layout=(HISTORY, said_before(state, context), *parts),
+        tail=read_prompt("check_task"),
+    )
+    request = laid_out(
+        checked,
         system=read_prompt("answer"),
-        user=after_earlier_turns("\n\n".join([*filter(None, [said_before(state, context)]), *parts, task]), context),
         max_tokens=CHOICE_MAX_TOKENS,
         choices=tuple(verdict.value for verdict in Supported),
         seed=context.seed,
     )
-    request = laid_out(request, state["question"], history=context.earlier, passages=shown)
     reply = await context.tools.ask(VALIDATOR, "check", request)
     return {"supported": UNCHECKED if reply.output_problem else reply.text}
 
@@ -207,16 +207,10 @@ async def plan_by_model(state: TunedState, runtime: Runtime[AgentContext]) -> di
 async def retrieve_by_model(state: SearchTask, runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Let the model word the search; an unreadable one is the planned search itself."""
     context = runtime.context
-    request = ChatRequest(
-        system=read_prompt("retrieve"),
-        user=after_earlier_turns(f"Question: {state['sub_query']}\n\nTask: write the search query.", context),
-        max_tokens=DECISION_MAX_TOKENS,
-        output=SearchRequest,
-        seed=context.seed,
-    )
-    request = laid_out(request, state["sub_query"], history=context.earlier)
+    question, task = state["sub_query"], "Task: write the search query."
+    request = _question_request("retrieve", question, task, context, output=SearchRequest)
     reply = await context.tools.ask(RETRIEVER, f"retrieve_{state['number']}", request)
-    wanted = reply.output.query if isinstance(reply.output, SearchRequest) else state["sub_query"]
+    wanted = reply.output.query if isinstance(reply.output, SearchRequest) else question
     return {"rankings": [await context.tools.search(state["strategy"], wanted, context.depth)]}
 
 
@@ -230,6 +224,15 @@ def said_before(state: TunedState, context: AgentContext) -> str:
         Message(speaker=PLANNER, text="\n".join(state["sub_queries"])),
     ]
     return render_history(said)
+
+
+def _question_request(
+    prompt: str, question: str, task: str, context: AgentContext, *, output: type[BaseModel]
+) -> ChatRequest:
+    """Lay out a call that reads the question alone, after what user and assistant said before."""
+    state = ContextState(query=question, history=context.earlier, layout=(HISTORY, f"Question: {question}"), tail=task)
+    form = {"max_tokens": DECISION_MAX_TOKENS, "output": output, "seed": context.seed}
+    return laid_out(state, system=read_prompt(prompt), **form)
 
 
 def _candidates(state: TunedState) -> tuple[Hit, ...]:

@@ -1,10 +1,10 @@
 """Prompts of every make, and windows to fit them into."""
 
-from docmind_core.agents.context import USER
+from docmind_core.agents.context import USER, Message
 from docmind_core.agents.context_state import LaidOutRequest
 from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.passages import numbered, render_numbered
-from docmind_core.agents.transcript import SEARCH_TOOL, Utterance
+from docmind_core.agents.transcript import SEARCH_TOOL
 from tests.fakes.scripted_tools import make_hit
 from tests.fakes.word_counts import WordCounts
 
@@ -30,10 +30,10 @@ def conversation(turn_count, *, length=20):
     messages = []
     for turn in range(turn_count):
         messages += [
-            Utterance(speaker=USER, text=words(length, f"asked{turn}_")),
-            Utterance(speaker="retrieval_expert", text=f"search {turn}"),
-            Utterance(speaker=SEARCH_TOOL, text=f"found {turn}"),
-            Utterance(speaker="result_synthesizer", text=words(length, f"said{turn}_")),
+            Message(speaker=USER, text=words(length, f"asked{turn}_")),
+            Message(speaker="retrieval_expert", text=f"search {turn}"),
+            Message(speaker=SEARCH_TOOL, text=f"found {turn}"),
+            Message(speaker="result_synthesizer", text=words(length, f"said{turn}_")),
         ]
     return tuple(messages)
 
@@ -43,4 +43,4 @@ def passages(*texts):
 
 
 def tool_result(shown):
-    return Utterance(speaker=SEARCH_TOOL, text=render_numbered(shown), passages=shown)
+    return Message(speaker=SEARCH_TOOL, text=render_numbered(shown), passages=shown)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from docmind_core.agents.context import USER
+from docmind_core.agents.context import USER, Message
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.context_strategies import trim_conversation
 from docmind_core.agents.context_window import ContextWindow
 from docmind_core.agents.passages import NumberedPassage
-from docmind_core.agents.transcript import SEARCH_TOOL, Utterance, exchanges, turns
+from docmind_core.agents.transcript import SEARCH_TOOL, exchanges, turns
 from tests.agents.prompts import QUERY, SYSTEM, TAIL, passages, request, tool_result, window, words
 from tests.fakes.word_counts import WordPieceCounts
 
@@ -23,7 +23,7 @@ COMMON = (
 )
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40)
 MESSAGES = st.builds(
-    lambda speaker, text: Utterance(speaker=speaker, text=" ".join(text)),
+    lambda speaker, text: Message(speaker=speaker, text=" ".join(text)),
     st.sampled_from([USER, "query_router", "query_planner", "result_synthesizer", "supervisor", SEARCH_TOOL]),
     TEXTS,
 )
@@ -38,9 +38,9 @@ def states(draw):
     history = draw(st.lists(MESSAGES, max_size=16)) * (times // 8 or 1)
     if draw(st.booleans()) and shown:
         half = len(shown) // 2
-        history += [Utterance(speaker="retrieval_expert", text="searching"), tool_result(shown[half:])]
+        history += [Message(speaker="retrieval_expert", text="searching"), tool_result(shown[half:])]
         shown = shown[:half]
-    asked = [Utterance(speaker=USER, text=QUERY)] if draw(st.booleans()) else []
+    asked = [Message(speaker=USER, text=QUERY)] if draw(st.booleans()) else []
     return ContextState(
         query=QUERY,
         tail=TAIL,
@@ -62,7 +62,7 @@ def large_state():
         query=QUERY,
         tail=TAIL,
         passages=passages(*(f"{prose(number, 200)}." for number in range(700))),
-        history=(Utterance(speaker=USER, text=QUERY), Utterance(speaker="query_planner", text="look it up")),
+        history=(Message(speaker=USER, text=QUERY), Message(speaker="query_planner", text="look it up")),
     )
 
 
@@ -79,9 +79,7 @@ def test_whatever_the_state_it_fits_or_is_refused_and_the_query_is_whole(state, 
     assert fitted.request.user.endswith(TAIL)
     after = fitted.request.state
     assert after is not None
-    assert (Utterance(speaker=USER, text=QUERY) in state.history) == (
-        Utterance(speaker=USER, text=QUERY) in after.history
-    )
+    assert (Message(speaker=USER, text=QUERY) in state.history) == (Message(speaker=USER, text=QUERY) in after.history)
     assert [row.tokens_after <= row.tokens_before for row in fitted.reductions] == [True] * len(fitted.reductions)
     known = {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(state)}
     assert {(each.number, each.hit.chunk.chunk_id, each.hit.chunk.doc_id) for each in every_passage(after)} <= known
@@ -103,12 +101,12 @@ def assert_whole(state, after):
 def test_128k_real_tokens_fit_the_window_by_the_budget_s_formula(reserved, quoting):
     """S25, S27, S29: in each run, by a real tokenizer; 131,072 less the output less ceil(6 %), and turns are whole."""
     said = tuple(
-        Utterance(speaker=speaker, text=f"{speaker} {turn}. {prose(turn, 150)}")
+        Message(speaker=speaker, text=f"{speaker} {turn}. {prose(turn, 150)}")
         for turn in range(350)
         for speaker in (USER, "result_synthesizer")
     )
     shown = passages(*(f"{prose(number, 150)} Number {number}." for number in range(300)))
-    asked = (Utterance(speaker=USER, text=QUERY), Utterance(speaker="retrieval_expert", text="searching"))
+    asked = (Message(speaker=USER, text=QUERY), Message(speaker="retrieval_expert", text="searching"))
     history = (*said, *asked, tool_result(shown)) if quoting else said
     state = ContextState(query=QUERY, tail=TAIL, history=history, passages=() if quoting else shown)
     guard = ContextWindow(max_model_len=131_072, counts=WordPieceCounts())
@@ -140,7 +138,7 @@ def test_with_a_real_tokenizer_the_post_condition_holds_as_well(state, budget):
 def test_trimming_keeps_turns_by_their_place_also_where_others_say_the_same_s29(asked):
     """S29: of the turns before the query's own, the first and the last five."""
     said = tuple(
-        Utterance(speaker=speaker, text=text)
+        Message(speaker=speaker, text=text)
         for question in asked
         for speaker, text in ((USER, question), ("result_synthesizer", "yes"))
     )

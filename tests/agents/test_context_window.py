@@ -15,13 +15,14 @@ from docmind_core.agents.context_strategies import (
     trim_conversation,
 )
 from docmind_core.agents.context_window import ContextWindow, prompt_budget
-from docmind_core.agents.passages import render_numbered, render_passages
-from docmind_core.agents.transcript import SEARCH_TOOL, Utterance, render_history, turns
+from docmind_core.agents.passages import render_numbered
+from docmind_core.agents.transcript import render_history, turns
 from docmind_core.errors import ContextOverflow
 from docmind_core.serving.chat import ChatRequest
 from tests.agents.prompts import QUERY, SYSTEM, TAIL, conversation, passages, request, tool_result, window, words
-from tests.fakes.scripted_tools import make_hit
 from tests.fakes.word_counts import WordCounts
+
+ASKED = f"Question: {QUERY}"
 
 
 def test_the_budget_is_the_window_less_the_output_less_six_percent_rounded_up():
@@ -119,7 +120,7 @@ def test_everything_that_is_sent_is_counted():
 def test_in_a_conversation_what_was_decided_outlives_what_was_said(over, speakers):
     """S32, S33: query, route, plan, then the rest; in the naive arms they are messages like the others."""
     said = ((USER, QUERY), (ROUTER, words(30)), (PLANNER, words(30)), ("result_synthesizer", words(30)))
-    history = tuple(Utterance(speaker=speaker, text=text) for speaker, text in said)
+    history = tuple(Message(speaker=speaker, text=text) for speaker, text in said)
     kept = preserve_priorities(ContextState(query=QUERY, tail=TAIL, history=history), over, WordCounts().text)
 
     assert [message.speaker for message in kept.history] == speakers
@@ -223,7 +224,7 @@ def test_the_lowest_priority_goes_first_and_the_query_never():
         query=QUERY,
         tail=TAIL,
         passages=shown,
-        history=(Utterance(speaker=USER, text=QUERY), Utterance(speaker="result_synthesizer", text=words(40))),
+        history=(Message(speaker=USER, text=QUERY), Message(speaker="result_synthesizer", text=words(40))),
         execution_plan=words(20, "plan"),
         routing_decision=words(20, "route"),
     )
@@ -263,30 +264,20 @@ def test_a_state_of_more_than_128k_tokens_fits_the_guide_s_window():
     assert len(turns(fitted.request.state.history)) == 6
 
 
-@pytest.mark.parametrize("order", ["passages first", "question first", "history first"])
-def test_a_written_prompt_is_taken_apart_whatever_the_order_of_its_parts(order):
-    """S28: the same body; a tool's result is recognised by the passages it shows."""
-    hits = [make_hit(number) for number in (1, 2)]
-    history = [
-        Message(speaker=USER, text=QUERY),
-        Message(speaker="retrieval_expert", text="search"),
-        Message(speaker=SEARCH_TOOL, text=render_passages(hits)),
-    ]
-    said, shown, asked = render_history(history), render_passages(hits), f"Question: {QUERY}"
-    user, places = {
-        "passages first": (f"{shown}\n\n{asked}", [PASSAGES]),
-        "question first": (f"{asked}\n\n{shown}\n\nTask: answer.", [PASSAGES]),
-        "history first": (f"{said}\n\nTask: go on.", [HISTORY]),
-    }[order]
-    plain = ChatRequest(system=SYSTEM, user=user, max_tokens=10)
-    found = laid_out(plain, QUERY, history=history if HISTORY in places else (), passages=hits)
+@pytest.mark.parametrize("layout", [(PASSAGES, ASKED), (ASKED, PASSAGES), (HISTORY, ASKED)])
+def test_a_prompt_has_its_parts_in_the_order_of_its_layout(layout):
+    """S28: any order; a tool's result is shortened by the passages it shows."""
+    shown = passages("first", "second")
+    history = (*conversation(1), tool_result(shown)) if HISTORY in layout else ()
+    state = ContextState(query=QUERY, passages=() if history else shown, history=history, layout=layout)
+    found = laid_out(state, system=SYSTEM, max_tokens=10)
+    texts = {PASSAGES: render_numbered(shown), HISTORY: render_history(history), ASKED: ASKED}
 
     assert isinstance(found, LaidOutRequest)
-    assert found.body("m") == plain.body("m")
-    assert [part for part in found.state.layout if part in (PASSAGES, HISTORY)] == places
+    assert found.user == "\n\n".join(texts[part] for part in layout)
     assert set(found.state.shown) == {"doc1#0", "doc2#0"}
 
 
-def test_a_prompt_of_other_parts_is_left_as_it_is():
-    plain = ChatRequest(system=SYSTEM, user="something else", max_tokens=10)
-    assert laid_out(plain, QUERY, passages=[make_hit(1)]) is plain
+def test_a_prompt_without_passages_or_conversation_has_nothing_to_shorten():
+    state = ContextState(query=QUERY, layout=(HISTORY, PASSAGES, ASKED))
+    assert laid_out(state, system=SYSTEM, max_tokens=10) == ChatRequest(system=SYSTEM, user=ASKED, max_tokens=10)

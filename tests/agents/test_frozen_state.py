@@ -9,7 +9,7 @@ from docmind_core.agents.answering import read_answer
 from docmind_core.agents.arms import ARMS, find_arm, lever_arms
 from docmind_core.agents.context import Message
 from docmind_core.agents.decisions import Failure
-from docmind_core.agents.passages import render_passages
+from docmind_core.agents.passages import numbered, render_numbered
 from docmind_core.agents.single_pass import OneStep
 from docmind_core.retrieval.search import KEYWORD
 from tests.fakes.frozen import frozen
@@ -37,7 +37,7 @@ NAIVE = {
     **STATE,
     "history": [
         Message(speaker="user", text=QUESTION),
-        Message(speaker="search_tool", text=render_passages(HITS[:5])),
+        Message(speaker="search_tool", text=render_numbered(numbered(HITS[:5]))),
         Message(speaker="result_synthesizer", text="blue [2]"),
     ],
     "agents_run": ["retrieval_expert", "result_synthesizer"],

@@ -3,6 +3,7 @@
 import pytest
 
 from docmind_core.agents.arms import ARMS, answer_question, find_arm, lever_arms
+from docmind_core.agents.context import RETRIEVER, SUPERVISOR, SYNTHESIZER
 from docmind_core.agents.context_state import LaidOutRequest
 from docmind_core.retrieval.search import KEYWORD, SEMANTIC
 from tests.agents.prompts import window, words
@@ -42,6 +43,22 @@ async def test_every_prompt_with_passages_is_laid_out_in_parts(name, level):
     assert requests
     assert all(isinstance(request, LaidOutRequest) and passages_shown(request) for request in requests)
     assert all(request.state.query == QUESTION for request in requests)
+
+
+async def test_the_report_on_a_second_search_is_laid_out_under_the_numbers_it_shows():
+    """Its passages are numbered after those of the first search."""
+    turns = [RETRIEVER, RETRIEVER, SYNTHESIZER, "FINISH"]
+
+    def reply(agent, task, request):
+        if agent == SUPERVISOR and request.choices:
+            return turns.pop(0)
+        return request.choices[0] if request.choices else f'{{"query": "{task}"}}' if request.output else "blue [1]"
+
+    tools, arm = ScriptedTools(reply=reply), find_arm("naive+context_isolation")
+    await answer_question(arm, arm.build(), QUESTION, make_context(tools, routing="free"))
+    first, second = (request for _, task, request in tools.calls if task.startswith("retrieve_report"))
+
+    assert [passages_shown(request)[0].number for request in (first, second)] == [1, len(passages_shown(first)) + 1]
 
 
 @pytest.mark.parametrize("level", ["balanced", "thorough"])

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from docmind_core.agents.passages import render_passages, split_citations
+from docmind_core.agents.passages import numbered, render_numbered, split_citations
 from docmind_core.agents.refusals import REFUSAL_SENTENCE, is_refusal
 from tests.fakes.scripted_tools import make_hit
 
@@ -69,7 +69,7 @@ def test_a_subscript_is_not_a_citation_except_at_the_end_of_the_answer(text, ans
 
 
 def test_passages_are_numbered_and_fenced():
-    assert render_passages(HITS[:1]) == "<passages>\n[1] Title 1\nPassage 1 says something.\n</passages>"
+    assert render_numbered(numbered(HITS[:1])) == "<passages>\n[1] Title 1\nPassage 1 says something.\n</passages>"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_document_cannot_close_the_fence(title, text):
     hit = make_hit(1, text=text)
     hostile = replace(hit, chunk=replace(hit.chunk, title=title))
 
-    tags = re.findall(r"<\s*/?\s*passages[^>]*>", render_passages([hostile, make_hit(2)]), re.IGNORECASE)
+    tags = re.findall(r"<\s*/?\s*passages[^>]*>", render_numbered(numbered([hostile, make_hit(2)])), re.IGNORECASE)
 
     assert tags == ["<passages>", "</passages>"]
 

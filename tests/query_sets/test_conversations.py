@@ -2,10 +2,10 @@
 
 import pytest
 
-from docmind_core.agents.context import USER
+from docmind_core.agents.context import USER, Message
 from docmind_core.agents.context_state import ContextState
 from docmind_core.agents.context_strategies import trim_conversation
-from docmind_core.agents.transcript import Utterance, turns
+from docmind_core.agents.transcript import turns
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
 from docmind_core.query_sets.python_reference.questions import LocatedQueries, written_queries
@@ -18,7 +18,7 @@ GOLD = {query.query_id: query for query in written_queries()}
 def history_of(threads):
     """Questions and replies of threads, one after the other."""
     return tuple(
-        Utterance(speaker=speaker, text=text)
+        Message(speaker=speaker, text=text)
         for thread in threads
         for turn in thread.turns
         for speaker, text in ((USER, turn.query), ("result_synthesizer", turn.reply))
@@ -53,7 +53,7 @@ def test_trimming_a_thread_keeps_questions_with_their_replies(thread):
 @pytest.mark.parametrize("query", QUERY_SET.queries, ids=lambda query: query.query_id)
 def test_what_was_said_before_a_bundled_question_can_be_trimmed_s29(query):
     """S29: more than six turns, so that the first and the last five are not all of them."""
-    said = tuple(Utterance(speaker=message.role, text=message.content) for message in query.history)
+    said = tuple(Message(speaker=message.role, text=message.content) for message in query.history)
     kept = trim_conversation(ContextState(query=query.text, history=said), 1, len).history
 
     assert len(turns(said)) > 6
