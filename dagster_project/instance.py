@@ -43,12 +43,6 @@ load_from:
       location_name: docmind
 """
 
-EARLIER_DAGSTER_YAML = (
-    DAGSTER_YAML.partition("run_retries")[0]
-    + "run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}\n"
-)
-"""What a home of an earlier version holds; unless the user changed it, it is replaced."""
-
 _FILES = {
     "dagster.yaml": DAGSTER_YAML,
     "workspace.yaml": WORKSPACE_YAML,
@@ -87,7 +81,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def _make_files(home: Path) -> None:
     for name, text in _FILES.items():
         path = home / name
-        if not path.exists() or path.read_text("utf-8") == EARLIER_DAGSTER_YAML:
+        if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
 

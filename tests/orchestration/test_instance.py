@@ -13,8 +13,6 @@ import pytest
 
 from dagster_project.definitions import defs
 from dagster_project.instance import (
-    DAGSTER_YAML,
-    EARLIER_DAGSTER_YAML,
     PROCESS_TAG,
     add_benchmark_run,
     fail_dead_runs,
@@ -153,15 +151,6 @@ def test_waiting_benchmarks_leave_room_for_deliveries(instance):
     assert queue.tag_concurrency_limits == [{"key": "docmind/job", "value": "benchmark", "limit": 2}]
     assert benchmark_job.tags["docmind/job"] == "benchmark"
     assert "docmind/job" not in deliver_alerts.tags
-
-
-def test_an_untouched_file_of_an_earlier_version_is_replaced(tmp_path):
-    settings = Settings(home=tmp_path / "old")
-    home = prepare_dagster_home(settings)
-    assert "run_retries: {enabled: true" in EARLIER_DAGSTER_YAML
-    (home / "dagster.yaml").write_text(EARLIER_DAGSTER_YAML)
-    prepare_dagster_home(settings)
-    assert (home / "dagster.yaml").read_text() == DAGSTER_YAML
 
 
 def test_the_config_of_a_run_can_not_choose_a_home(settings, tmp_path):
