@@ -32,23 +32,14 @@ order by changed_at desc
 limit 20
 """
 _EVENTS = "select * from alert_events where fingerprint = ? order by first_seen desc, event_no desc limit 50"
-# Messages that an earlier version put in line don't say which alerts they are about: those of its benchmark runs.
 _DELIVERIES = """
-with messages as (
-    select benchmark_run, seq from due_alerts where fingerprint = ?1
-    union
-    select due.benchmark_run, due.seq from due_notifications as due
-    where due.benchmark_run in (select benchmark_run from alert_events where fingerprint = ?1)
-        and not exists (
-            select 1 from due_alerts as known where known.benchmark_run = due.benchmark_run and known.seq = due.seq
-        )
-)
 select due.benchmark_run, due.seq, due.channel, done.attempt, coalesce(done.status, 'waiting') as status, done.error,
     coalesce(done.attempted_at, due.written_at) as attempted_at
-from messages
+from due_alerts as notified
 join due_notifications as due using (benchmark_run, seq)
 left join alert_deliveries as done
     on done.benchmark_run = due.benchmark_run and done.seq = due.seq and done.channel = due.channel
+where notified.fingerprint = ?
 order by attempted_at desc, done.attempt desc
 limit 50
 """
