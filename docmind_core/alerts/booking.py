@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from docmind_core.alerts.database import transaction
-from docmind_core.alerts.due import insert_due, named_channels, next_seq
 from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import (
     EXPIRED,
@@ -23,6 +22,7 @@ from docmind_core.alerts.lifecycle import (
     ended,
 )
 from docmind_core.alerts.messages import Message, Transition
+from docmind_core.alerts.notices import insert_due, named_channels, next_seq
 from docmind_core.alerts.silences import active_silences, silence_of, withhold
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from docmind_core.alerts.database import open_alerts_database, transaction
-from docmind_core.alerts.due import insert_due, next_seq
 from docmind_core.alerts.lifecycle import FIRING
 from docmind_core.alerts.messages import OpenAlert, compose_still_firing
+from docmind_core.alerts.notices import insert_due, next_seq
 from docmind_core.errors import UsageError
 from docmind_core.settings import Settings
 

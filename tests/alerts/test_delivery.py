@@ -7,10 +7,9 @@ import pytest
 
 from docmind_core.alerts.database import open_alerts_database, transaction
 from docmind_core.alerts.delivery import NOT_UNDERSTOOD, deliver_notice, redacted, send_test
-from docmind_core.alerts.due import insert_due
 from docmind_core.alerts.evaluating import book_failure
 from docmind_core.alerts.messages import Message
-from docmind_core.alerts.notices import ATTEMPTS_MAX, claim_messages, undelivered
+from docmind_core.alerts.notices import ATTEMPTS_MAX, claim_messages, insert_due, undelivered
 from docmind_core.errors import DeliveryError, SettingsError
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
@@ -249,12 +248,3 @@ def test_what_a_dead_process_had_taken_is_sent_by_the_next_one(home):
 @pytest.mark.parametrize("url", ["slack://xoxb-token-1/b", "pover://user@xoxb-token-1", "tgram://xoxb-token-1/42"])
 def test_a_token_in_the_place_of_a_host_is_redacted(url):
     assert redacted("no answer of xoxb-token-1", url) == "no answer of ***"
-
-
-def test_a_database_of_an_earlier_version_gets_what_it_lacks(home):
-    book_failure(home, key_of(0), make_suite(), "x")
-    with open_alerts_database(home) as connection:
-        for statement in ("drop view alerting_health", "drop table delivery_claims", "pragma user_version = 0"):
-            connection.execute(statement)
-    assert len(claim_messages(home, key_of(0), 1)) == 1
-    assert ("channel", "ops") in health(home)
