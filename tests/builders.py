@@ -48,7 +48,7 @@ def make_query_run_row(query_id: str = "q1", run_id: str = RUN_ID, **changes: ob
 def make_call_row(
     call_id: str = "c1", run_id: str = RUN_ID, *, tokens: tuple[int, int] = (10, 3), **changes: object
 ) -> Row:
-    return {
+    row: Row = {
         "run_id": run_id,
         "query_id": "q1",
         "replicate": 0,
@@ -66,6 +66,9 @@ def make_call_row(
         "billed_tokens": sum(tokens),
         **changes,
     }
+    if row.get("cached_tokens") is None:
+        row.setdefault("cached_missing_because", row.get("tokens_missing_because") or "flag_off")
+    return row
 
 
 def make_counter_rows(

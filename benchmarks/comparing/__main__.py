@@ -64,6 +64,7 @@ def call_rows(run_id: str, spent: list[int]) -> list[Row]:
             "call_id": f"{place}-{number}",
             "prompt_tokens": tokens - 1,
             "billed_tokens": tokens,
+            "cached_missing_because": "flag_off",
         }
         for place, tokens in enumerate(spent)
         for number in range(CALLS)

@@ -40,10 +40,7 @@ def unfolded_tables(settings: Settings, run_id: str) -> tuple[str, ...]:
 def fold_arm(
     settings: Settings, journal: Journal, run_id: str, expected_queries: int, *, tables: Sequence[str] = FOLDED
 ) -> None:
-    """Write the segments of one arm, those of `tables` alone.
-
-    A segment that is there and whole is better not written again: journals of earlier versions lack some of its rows.
-    """
+    """Write the segments of one arm, those of `tables` alone."""
     found = journal.arm(run_id)
     if found is None:
         raise ValueError(f"the journal has no arm {run_id}")
@@ -66,7 +63,7 @@ def fold_arm(
             "run_number": number_of(settings.benchmarks / str(facts["benchmark_run"])) or None,
             "started_at": found.started_at,
             "ended_at": found.ended_at,
-            "process_starts": starts or None,
+            "process_starts": starts,
             "prefix_cache_state": "reset" if journal.always_reset(run_id) else "unknown",
             "comparable": journal.comparable(),
         }
@@ -84,15 +81,14 @@ def _folded(part: Iterable[FinishedQuery], arm: ArmRow, window: int | None) -> d
     folded: dict[str, list[Row]] = {table: [] for table in ("llm_calls", "spans", *_PER_QUERY, "query_runs")}
     for query in part:
         rows = query.rows
-        # Journals of earlier versions have no rows of the later tables.
-        calls = with_estimates(_calls(query.attempts), rows.get("prompt_counts", ()), window)
+        calls = with_estimates(_calls(query.attempts), rows["prompt_counts"], window)
         for row in rows["query_runs"]:
             timed = _with_times(with_late_calls(row, calls), rows["spans"], calls)
             arm.add_query(timed, rows["spans"], calls)
             folded["query_runs"].append(timed)
         folded["llm_calls"] += calls
         for table in ("spans", *_PER_QUERY):
-            folded[table] += rows.get(table, ())
+            folded[table] += rows[table]
     return folded
 
 

@@ -125,7 +125,7 @@ def resume_command(settings: Settings, benchmark_run: str) -> str:
 
 def named_source(settings: Settings, benchmark_run: str) -> str | None:
     """Return the bundled name or the path that the suite of a run was asked for by; None where it is not known."""
-    path = settings.benchmarks / benchmark_run / _NAMED  # not there in runs of earlier versions
+    path = settings.benchmarks / benchmark_run / _NAMED
     return path.read_text("utf-8", "surrogateescape") if path.is_file() else None
 
 

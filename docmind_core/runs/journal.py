@@ -242,7 +242,7 @@ class Journal(JournalParts):
         )
 
     def starts(self, run_id: str) -> int:
-        """Return how many processes have worked on an arm; 0 in journals of earlier versions."""
+        """Return how many processes have worked on an arm."""
         ((count,),) = self._read("select count(*) from starts where run_id = ?", (run_id,))
         return int(count)
 
@@ -265,8 +265,6 @@ class Journal(JournalParts):
 
     def additions(self) -> tuple[int, ...]:
         """Return how many replicates each addition brought, oldest first; the last one may be under way."""
-        if not self._read("select 1 from sqlite_master where name = 'additions'", ()):
-            return ()  # a journal of an earlier version, opened for reading
         return tuple(count for (count,) in self._read("select replicates from additions order by rowid", ()))
 
     def facts(self, run_id: str) -> Row:

@@ -60,7 +60,7 @@ def number_of(folder: Path) -> int:
     try:
         return int((folder / NUMBER).read_text("ascii"))
     except (OSError, ValueError):
-        return 0  # an unnumbered run is older than numbered ones
+        return 0  # its file is lost or damaged: such a run comes first
 
 
 def has_begun(benchmark_run: str, now: datetime) -> bool:

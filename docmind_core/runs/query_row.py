@@ -163,7 +163,7 @@ def _token_sums(calls: Sequence[Row]) -> Row:
         "failures": sum(row["status"] != "finished" for row in calls),
         "tokens_missing_because": reasons[0] if reasons else None,
     }
-    uncounted = [_cached_because(row) for row in calls if row.get("cached_tokens") is None]
+    uncounted = [row["cached_missing_because"] for row in calls if row.get("cached_tokens") is None]
     counts["cached_missing_because"] = uncounted[0] if uncounted else None
     if reasons:
         return counts
@@ -174,12 +174,6 @@ def _token_sums(calls: Sequence[Row]) -> Row:
         known = [row.get(column) for row in calls]
         counts[column] = None if None in known else sum(value for value in known if value is not None)
     return counts
-
-
-def _cached_because(row: Row) -> str:
-    """Say why a call's cached tokens are unknown; journals of earlier versions have no reason of their own."""
-    unsaid = "flag_off" if row["status"] == "finished" else "unreconciled"
-    return str(row.get("cached_missing_because") or row.get("tokens_missing_because") or unsaid)
 
 
 def _utilisation(calls: Sequence[Row], window: int | None) -> Row:

@@ -69,8 +69,6 @@ def manifest_fields(row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     said |= {"hardware_fingerprint"} if "hardware" in manifest else set()
     yield from ((name, value) for name, value in sorted(conditions_of(row).items()) if name not in said)
     yield from ((name, row.get(name)) for name in ORIGINS)
-    if "prompts" not in manifest:
-        yield "prompt_hash", row.get("prompt_hash")
     yield from _leaves(manifest, "")
 
 
@@ -86,12 +84,8 @@ def _origins(row: Mapping[str, object]) -> dict[str, object]:
     manifest = _object(row.get("manifest"))
     found: dict[str, object] = {name: row.get(name) for name in ORIGINS if name not in OF_THE_RUN_ITSELF}
     found["price"] = row.get("price")
-    prompts = _object(manifest.get("prompts"))
-    found |= {f"prompt {name}": value for name, value in prompts.items()}
-    if not prompts:
-        found["prompt_hash"] = row.get("prompt_hash")
-    if "code" in manifest:
-        found["code"] = manifest["code"]
+    found["code"] = manifest.get("code")
+    found |= {f"prompt {name}": value for name, value in _object(manifest.get("prompts")).items()}
     found |= {f"package {name}": version for name, version in _object(manifest.get("packages")).items()}
     found |= {f"plugin {name.rpartition('/')[2]}": sha for name, sha in _object(manifest.get("plugins")).items()}
     arm = str(row.get("arm") or "").removesuffix(".again")

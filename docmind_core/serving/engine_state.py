@@ -36,9 +36,9 @@ class EngineState:
     log: str
     stop_grace_s: float
     """How long its orderly stop may take, in seconds."""
-    start_mark: str | None = None
-    """Start of the keeper as `process_start.start_mark` gives it; None without /proc, and in earlier records."""
-    owner_start_mark: str | None = None
+    start_mark: str | None
+    """Start of the keeper as `process_start.start_mark` gives it; None without /proc."""
+    owner_start_mark: str | None
 
     @property
     def detached(self) -> bool:

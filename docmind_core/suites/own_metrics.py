@@ -82,9 +82,6 @@ def reference_of(entry: OwnMetric | str) -> str:
 
 def own_metrics_of(manifest: object) -> dict[str, Metric]:
     """Return by name the metrics of the user's that a run was made with, out of the JSON of its manifest."""
-    try:
-        entries = json.loads(str(manifest or "{}"))["suite"]["metrics"]
-    except (ValueError, KeyError, TypeError):  # of an earlier version, or of a run without a suite
-        return {}
-    found = [OwnMetric.model_validate(entry) for entry in entries if isinstance(entry, dict)]
+    suite = json.loads(str(manifest or "{}")).get("suite", {})
+    found = [OwnMetric.model_validate(entry) for entry in suite.get("metrics", ()) if isinstance(entry, dict)]
     return {own.name: own.metric for own in found}

@@ -161,9 +161,6 @@ def copy_alerts(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
 
 
 def _rows(source: sqlite3.Connection, table: Table) -> list[tuple[object, ...]]:
-    known = source.execute("select count(*) from sqlite_master where name = ?", (table.name,)).fetchone()[0]
-    if not known:
-        return []  # a database of an earlier version
     kinds = [kind for kind, _ in table.columns.values()]
     names = ", ".join(f'"{name}"' for name in table.columns)
     return [

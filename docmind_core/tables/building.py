@@ -147,8 +147,7 @@ def insert(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, ru
 def _typed(table: Table, sql: str) -> str:
     """Return a query for the columns of segments in types that DuckDB casts to those of their table.
 
-    A list is JSON text in a segment, which DuckDB would read in its own notation. A segment of an earlier version lacks
-    some columns.
+    A list is JSON text in a segment, which DuckDB would read in its own notation. A segment may lack some columns.
     """
     lists = [name for name, (kind, _) in table.columns.items() if kind.endswith("[]")]
     if not lists:

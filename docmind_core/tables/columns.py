@@ -79,7 +79,7 @@ def read_coded(
         folder: Of the segments.
         table: Its name.
         run_id: Whose rows.
-        columns: Their names. One that an older version did not write is all None.
+        columns: Their names. One that the segment lacks is all None.
         where: A column of text, and the values of it whose rows are wanted. All rows when None.
     """
     return coded(read_batches(folder, table, run_id, columns, where=where), columns)

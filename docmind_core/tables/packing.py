@@ -159,7 +159,7 @@ def _contents(table: str, target: Path, own: Mapping[str, Path]) -> Iterator["pa
 
 
 def _as_now(content: "pa.Table", schema: "pa.Schema") -> "pa.Table":
-    """Return rows with the columns of today: a segment of an earlier version lacks some."""
+    """Return rows with all columns of the table: the segment of a recorded run may lack some."""
     import pyarrow as pa
 
     there = set(content.column_names)

@@ -82,7 +82,7 @@ RUNS = Table(
         "run_number": ("integer", "Place of the benchmark run in this home, from 1, whatever the clock said"),
         "started_at": ("timestamptz", "UTC start of the arm"),
         "ended_at": ("timestamptz", "UTC end of the arm"),
-        "process_starts": ("integer", "Processes that worked on the arm; above 1 it was resumed; NULL in old journals"),
+        "process_starts": ("integer", "Processes that worked on the arm; above 1 it was resumed"),
         "duration_s": (
             "double",
             "Seconds from the first query's start to the last one's end, summed over blocks; NULL when resumed",
@@ -113,7 +113,7 @@ QUERY_RUNS = Table(
             "Not independent: queries that share a gold document or ask the same, also through others",
         ),
         "query_type": ("varchar", "Type of the query in its query set"),
-        "tags": ("varchar[]", "Tags of the query in its query set; NULL in rows of earlier versions"),
+        "tags": ("varchar[]", "Tags of the query in its query set"),
         "query": ("varchar", "Text of the query"),
         **EARLIER_COLUMN,
         "scheduled_at": ("timestamptz", "UTC time the query was due"),
@@ -233,8 +233,7 @@ LLM_CALLS = Table(
     },
     checks=(
         "(prompt_tokens is null) = (tokens_missing_because is not null)",
-        # One way only: segments of earlier versions have no reasons.
-        "cached_tokens is null or cached_missing_because is null",
+        "(cached_tokens is null) = (cached_missing_because is not null)",
         "decode_tps is null or decode_missing_because is null",
         "ttft_answer_s is null or answer_time_missing_because is null",
     ),

@@ -137,7 +137,7 @@ def read_columns(
         folder: Of the segments.
         table: Its name.
         run_id: Whose rows.
-        columns: Their names. One that an older version did not write is all None.
+        columns: Their names. One that the segment lacks is all None.
         where: A column of text, and the values of it whose rows are wanted. All rows when None.
     """
     found: dict[str, list[object]] = {name: [] for name in columns}
@@ -177,7 +177,7 @@ def _read(folder: Path, table: str, run_id: str, columns: Sequence[str] | None) 
 def _opened(folder: Path, table: str, run_id: str) -> Iterator[tuple["pq.ParquetFile | None", list[int]]]:
     """Open the file that holds the rows of a run, with the row groups that are its own; None when there is none.
 
-    A column that an older version did not write is passed over when it is read.
+    A column that it lacks is passed over when it is read.
 
     Raises:
         StoreError: If it can't be read.
@@ -273,8 +273,7 @@ def mark(status: os.stat_result) -> str:
 def remove_leftovers(folder: Path) -> None:
     """Delete half-written files of dead processes: another run may be scoring while this one has the home's lock."""
     for part in folder.glob("*/*.tmp"):
-        pid = part.name.removesuffix(".tmp").rpartition(".")[2]
-        if not pid.isdigit() or not psutil.pid_exists(int(pid)):  # earlier versions wrote no number
+        if not psutil.pid_exists(int(part.name.split(".")[-2])):
             part.unlink(missing_ok=True)
 
 

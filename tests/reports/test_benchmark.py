@@ -176,7 +176,8 @@ def test_an_arm_without_any_row_still_has_a_column(settings):
 def test_nulls_everywhere_are_shown_as_not_measured_and_never_as_zero(settings):
     keys = {"run_id": run_id_of("tuned"), "benchmark_run": BENCHMARK_RUN, "arm": "tuned"}
     query = {"run_id": run_id_of("tuned"), "query_id": "q0", "replicate": 0, "status": "answered"}
-    call = query | {"call_id": "c", "attempt": 1, "tokens_missing_because": "no_usage"}
+    unknown = dict.fromkeys(("tokens_missing_because", "cached_missing_because"), "no_usage")
+    call = query | {"call_id": "c", "attempt": 1, **unknown}
     del call["status"]
     score = {"run_id": run_id_of("tuned"), "query_id": "q0", "replicate": 0, "metric": "token_f1", "draw": 0}
     tables = {

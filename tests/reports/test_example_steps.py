@@ -30,6 +30,7 @@ def call(place, agent, task, reply):
     return KEY | {
         "call_id": f"x{place}", "attempt": 1, "agent": agent, "role": "agent", "task": task, "phase": "measured",
         "status": "finished", "prompt_tokens": 1, "completion_tokens": 1, "billed_tokens": 2, "reply": reply,
+        "cached_missing_because": "flag_off",
     }  # fmt: skip
 
 

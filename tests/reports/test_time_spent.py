@@ -40,7 +40,7 @@ def settings(tmp_path_factory) -> Settings:
     call = {
         "run_id": run_id_of(ARM), "replicate": 0, "attempt": 1, "span_id": "call", "agent": "single_pass",
         "phase": "measured", "status": "finished", "role": "agent", "ttft_s": 0.25, "prompt_tokens": 400,
-        "completion_tokens": 30, "billed_tokens": 430,
+        "completion_tokens": 30, "billed_tokens": 430, "cached_missing_because": "flag_off",
     }  # fmt: skip
     effect = {
         "run_id": run_id_of(ARM), "benchmark_run": BENCHMARK_RUN, "lever": "dedupe", "edge": "none",

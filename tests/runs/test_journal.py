@@ -106,15 +106,6 @@ async def test_after_a_transaction_that_failed_nothing_is_written_and_whoever_wa
         assert journal.attempts("k.tuned") == []
 
 
-def test_a_journal_of_an_earlier_version_can_be_listed(tmp_path):
-    path = tmp_path / "old.sqlite"
-    with sqlite3.connect(path) as old:
-        old.execute("create table finished_queries (run_id text, query_id text, replicate integer, rows text)")
-    old.close()
-    with Journal(path, read_only=True) as journal:
-        assert journal.finished_keys("k.tuned") == set()
-
-
 def test_equal_calls_of_one_query_are_kept_apart_in_their_order():
     attempts = [call("c1", reply="first"), call("c2", status="cut_off")]
     attempts += [call("c3", reply="second"), call("c4", task="plan")]

@@ -17,8 +17,9 @@ END = QueryEnd(
     started_at=NOW, ended_at=NOW, answer=None, error=None, agent_sequence=(), resumed=False, no_passages=False
 )
 COUNTED = {"tokens_missing_because": None, "cached_tokens": 4, "prefill_computed_tokens": 6}
-UNSAID = {"tokens_missing_because": None, "cached_tokens": None, "prefill_computed_tokens": None}
-LOST = {**UNSAID, "prompt_tokens": None, "status": "cut_off", "tokens_missing_because": "unreconciled"}
+UNSAID = {**COUNTED, "cached_tokens": None, "prefill_computed_tokens": None, "cached_missing_because": "flag_off"}
+UNKNOWN = {"tokens_missing_because": "unreconciled", "cached_missing_because": "unreconciled"}
+LOST = {**UNSAID, **UNKNOWN, "prompt_tokens": None, "status": "cut_off"}
 
 
 def row_of(*calls, window=None):
@@ -34,14 +35,13 @@ def test_tags_are_kept_as_json():
     ("calls", "billed", "cached", "because"),
     [
         ((COUNTED, COUNTED), 26, 8, None),
-        ((COUNTED, {**UNSAID, "cached_missing_because": "flag_off"}), 26, None, "flag_off"),
         ((COUNTED, UNSAID), 26, None, "flag_off"),
-        ((COUNTED, {**UNSAID, "status": "cut_off"}), 26, None, "unreconciled"),
+        ((COUNTED, {**UNSAID, "cached_missing_because": "unreconciled"}), 26, None, "unreconciled"),
         ((COUNTED, LOST), None, None, "unreconciled"),
     ],
 )
 def test_cached_tokens_of_a_query_are_a_sum_or_the_reason_of_a_call(calls, billed, cached, because):
-    """S13: journals of earlier versions have no reason; how the call ended tells it."""
+    """S13: the reason is that of the first call that says nothing."""
     row = row_of(*calls)
     assert (row.get("billed_tokens"), row.get("cached_tokens")) == (billed, cached)
     assert row["cached_missing_because"] == because

@@ -31,7 +31,7 @@ def test_a_damaged_segment_is_rebuilt_when_the_run_is_resumed(home, make_suite, 
 
 
 def test_a_segment_that_is_there_is_not_written_again(home, make_suite):
-    """A journal of an earlier version has no device samples: the segment alone does."""
+    """The segment keeps what the journal has lost."""
     suite = make_suite(arms=["single_pass"], limit=2)
     key = run(home, suite)
     run_id = f"{key}.single_pass"

@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import socket
@@ -13,7 +12,7 @@ import pytest
 
 from docmind_core.errors import EngineStartError
 from docmind_core.serving.engine import stop_engine
-from docmind_core.serving.engine_state import end_group, group_members, read_state, state_path, write_state
+from docmind_core.serving.engine_state import group_members, read_state, write_state
 from docmind_core.serving.managed import start_engine
 from docmind_core.settings import child_environment
 from tests.conftest import PROJECT
@@ -158,7 +157,7 @@ def step_the_clock(monkeypatch):
 
 
 UNMARKED = {"start_mark": None, "owner_start_mark": None}
-"""What a record of an earlier version lacks, and one that is written without /proc."""
+"""What a record that is written without /proc lacks."""
 
 
 @pytest.mark.parametrize("marks", [{"owner_start_mark": "another-boot:1"}, UNMARKED])
@@ -200,20 +199,6 @@ def test_the_owner_of_an_engine_lives_after_the_clock_was_set(home, owner, step_
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert not state.owner_lives
-
-
-def test_a_record_of_an_earlier_version_is_understood(home, tmp_path):
-    engine = start(home, tmp_path)
-    fields = json.loads(state_path(home.home).read_text())
-    state_path(home.home).write_text(json.dumps({name: fields[name] for name in fields if name not in UNMARKED}))
-
-    earlier = read_state(home.home)
-    found = (earlier.owner_lives, earlier.keeper_lives, len(group_members(earlier)))
-    engine.stop()
-    end_group(earlier, grace_s=0.0)
-
-    assert found == (True, True, 3)
-    assert group_members(earlier) == []
 
 
 def test_a_detached_engine_outlives_its_starter(home, tmp_path):

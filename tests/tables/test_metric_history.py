@@ -54,7 +54,7 @@ def test_the_commonest_reason_is_taken(settings):
 
 @pytest.mark.parametrize(
     ("call", "cached"),
-    [({}, "flag_off"), ({"status": "cut_off"}, "unreconciled"), ({"cached_missing_because": "no_usage"}, "no_usage")],
+    [({}, "flag_off"), ({"cached_missing_because": "no_usage"}, "no_usage")],
 )
 def test_cached_tokens_have_a_reason_of_their_own(settings, call, cached):
     write_rows(settings, {"query_runs": [make_query_run_row()], "llm_calls": [make_call_row(**call)]})

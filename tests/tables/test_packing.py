@@ -175,7 +175,7 @@ def test_a_packed_row_that_is_there_twice_is_named_with_its_file(ended, arms, ke
         publish(ended, ended=key)
 
 
-def test_rows_of_an_earlier_version_are_packed_with_the_columns_of_today(ended, arms, key):
+def test_rows_that_lack_a_column_are_packed_with_all_columns(ended, arms, key):
     path = segment_path(ended.tables, "spans", arms[0])
     old = pq.read_table(path).drop_columns(["semconv_version"])
     pq.write_table(old, path)

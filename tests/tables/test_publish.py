@@ -84,7 +84,7 @@ def test_an_arm_whose_tables_are_not_all_written_is_not_published(settings):
     assert query_rows(settings, "select run_id from llm_calls")[1] == [("whole.tuned",)]
 
 
-def test_a_segment_of_an_older_version_lacks_a_column_and_gets_null(settings):
+def test_a_segment_that_lacks_a_column_gets_null(settings):
     settings.tables.joinpath("runs").mkdir(parents=True)
     path = segment_path(settings.tables, "runs", "old.tuned")
     duckdb.execute(f"copy (select 'old.tuned' as run_id, 'old' as benchmark_run) to '{path}' (format parquet)")

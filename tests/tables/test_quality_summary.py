@@ -90,7 +90,7 @@ def test_each_query_type_has_its_row(settings):
 
 
 def test_each_tag_has_its_row(settings):
-    """A query may have several tags; rows of earlier versions have none."""
+    """A query may have several tags or none; NULL counts as none."""
     tags = ('["identifier", "paraphrase"]', '["identifier"]', "[]", None)
     queries = [make_query_run_row(f"q{place}", tags=tag, billed_tokens=10) for place, tag in enumerate(tags)]
     write(settings, [1.0, 0.0, 1.0, 1.0], queries, metric="passed")

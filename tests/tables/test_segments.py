@@ -109,7 +109,7 @@ def test_leftovers_of_dead_runs_go_and_segments_stay(tmp_path):
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     at_work = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    for part in (path.with_name(f"{path.name}.{ended.pid}.tmp"), path.with_name(path.name + ".tmp"), at_work):
+    for part in (path.with_name(f"{path.name}.{ended.pid}.tmp"), at_work):
         part.write_bytes(b"half")
     remove_leftovers(tmp_path)
     assert set(path.parent.iterdir()) == {path, at_work}, "a process that lives is still writing its own"
@@ -131,7 +131,7 @@ def test_every_table_and_column_has_a_comment_and_a_known_type():
             assert comment
 
 
-def test_a_few_columns_are_read_alone_and_one_that_an_older_version_lacks_is_null(tmp_path):
+def test_a_few_columns_are_read_alone_and_one_that_the_segment_lacks_is_null(tmp_path):
     path = write_segment(tmp_path, "spans", RUN_ID, [])
     pq.write_table(pa.table({"run_id": [RUN_ID], "op": ["chat"], "attributes": ["{}"]}), path)
     assert read_segment(tmp_path, "spans", RUN_ID, columns=("op", "t0")) == [{"op": "chat", "t0": None}]

@@ -4,9 +4,7 @@ with calls as (
     select
         run_id, agent, query_id, replicate, prompt_tokens, completion_tokens, cached_tokens, billed_tokens,
         prefill_computed_tokens, prefill_computed_tokens + completion_tokens as computed_tokens,
-        tokens_missing_because, est_error_ratio,
-        case when cached_tokens is null then coalesce(cached_missing_because, tokens_missing_because,
-            if(status = 'finished', 'flag_off', 'unreconciled')) end as cached_missing_because
+        tokens_missing_because, cached_missing_because, est_error_ratio
     from llm_calls
     where coalesce(phase, 'measured') = 'measured' and role <> 'judge'
 ),
