@@ -2,10 +2,9 @@
 
 from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
-from docmind_core.tables.counter_table import ENGINE_COUNTERS
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
-from docmind_core.tables.device_table import DEVICE_SAMPLES
 from docmind_core.tables.limit_tables import EARLIER_LIMIT_RESULTS, GRADES, LIMIT_RESULTS
+from docmind_core.tables.machine_tables import DEVICE_SAMPLES, ENGINE_COUNTERS
 from docmind_core.tables.measurement_tables import (
     BASELINES,
     COMPARISONS,
