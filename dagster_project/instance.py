@@ -12,7 +12,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from dagster_project.partitions import benchmark_runs
 from docmind_core.runs.keys import is_benchmark_run
-from docmind_core.serving.process_start import start_mark
+from docmind_core.serving.engine_state import start_mark
 from docmind_core.settings import Settings, without_syntax
 
 # No max_runtime_seconds: it would end every benchmark that runs longer. Queries have deadlines of their own.

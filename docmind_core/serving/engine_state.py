@@ -11,8 +11,10 @@ from pathlib import Path
 import psutil
 
 from docmind_core.errors import EngineError
-from docmind_core.serving.process_start import began_no_earlier, start_mark
 
+PROC = Path("/proc")
+_START_TICKS = 19
+"""Place of field 22, `starttime`, among those after the name, which may itself contain blanks and brackets."""
 _KILL_PATIENCE_S = 30.0
 _START_TOLERANCE_S = 5.0
 """For records without marks: psutil derives start times from the wall clock, which may be set between two looks."""
@@ -37,7 +39,7 @@ class EngineState:
     stop_grace_s: float
     """How long its orderly stop may take, in seconds."""
     start_mark: str | None
-    """Start of the keeper as `process_start.start_mark` gives it; None without /proc."""
+    """Start of the keeper as `start_mark` gives it; None without /proc."""
     owner_start_mark: str | None
 
     @property
@@ -82,6 +84,33 @@ def forget_state(home: Path, state: EngineState) -> None:
     """Remove the record if it is still that of `state`."""
     if read_state(home) == state:
         state_path(home).unlink(missing_ok=True)
+
+
+def start_mark(pid: int) -> str | None:
+    """Return the boot and the clock ticks from it to the start of a process, as `boot_id:ticks`.
+
+    psutil's `create_time` adds these ticks to the wall-clock time of the boot, which moves with every step of the
+    clock: a process then seems to have another start, so to be another process.
+
+    Returns:
+        None when there is no such process, or no /proc.
+    """
+    try:
+        stat = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
+        boot_id = (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return None
+    return f"{boot_id}:{int(stat.rpartition(')')[2].split()[_START_TICKS])}"
+
+
+def began_no_earlier(pid: int, mark: str) -> bool:
+    """Whether a process runs that began in the boot of `mark`, at its moment or later."""
+    found = start_mark(pid)
+    if found is None:
+        return False
+    boot_id, _, ticks = found.partition(":")
+    marked_boot_id, _, marked_ticks = mark.partition(":")
+    return boot_id == marked_boot_id and int(ticks) >= int(marked_ticks)
 
 
 def process_start(pid: int) -> float:

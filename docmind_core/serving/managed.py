@@ -24,9 +24,9 @@ from docmind_core.serving.engine_state import (
     group_members,
     process_start,
     read_state,
+    start_mark,
     write_state,
 )
-from docmind_core.serving.process_start import start_mark
 from docmind_core.serving.profiles import EngineProfile, preloaded_libraries
 from docmind_core.serving.warm_up import warm_up
 from docmind_core.settings import TELEMETRY_OFF, Settings, child_environment

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from docmind_core.serving import process_start
-from docmind_core.serving.process_start import began_no_earlier, start_mark
+from docmind_core.serving import engine_state
+from docmind_core.serving.engine_state import began_no_earlier, start_mark
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def proc(tmp_path, monkeypatch):
         between = " ".join(str(field) for field in range(4, 22))
         (tmp_path / "7/stat").write_text(f"7 ({name}) S {between} {ticks} 23 24\n")
 
-    monkeypatch.setattr(process_start, "PROC", tmp_path)
+    monkeypatch.setattr(engine_state, "PROC", tmp_path)
     return write
 
 
