@@ -14,7 +14,7 @@ from docmind_core.errors import CallTimeout, EngineUnreachable, OutputInvalid, R
 from docmind_core.serving.attempt import Attempt
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.serving.chat_stream import StreamedReply
-from docmind_core.serving.connection import EngineConnection, way_to
+from docmind_core.serving.connection import EngineConnection, unreachable, way_to
 from docmind_core.serving.places import Places
 from docmind_core.serving.retrying import (
     HTTP_CLIENT_ERROR,
@@ -28,7 +28,6 @@ from docmind_core.serving.retrying import (
     status_advice,
 )
 from docmind_core.serving.token_usage import NO_TOKENS, UNRECONCILED
-from docmind_core.serving.unreachable import unreachable
 from docmind_core.telemetry.loop_lag import Deadline
 
 CONNECT_TIMEOUT_S = 10.0

@@ -8,11 +8,13 @@ from typing import Any
 
 import certifi
 
-from docmind_core.errors import SettingsError
+from docmind_core.errors import EngineUnreachable, SettingsError
 from docmind_core.serving.dialects import VLLM, Dialect
+from docmind_core.serving.engine_log import last_words
 from docmind_core.settings import read_http_settings
 
 _SECRET_LENGTH_MIN = 12
+_SHOWN_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +112,27 @@ def _trusting(file: Path | None, folder: Path | None, *, nothing: bool = False) 
     if file is None and folder is None:
         context.load_verify_locations(certifi.where())
     return context
+
+
+def unreachable(connection: EngineConnection, what: str) -> EngineUnreachable:
+    """Build the error, in one line: where, what, what a managed engine's log says, and what to do next.
+
+    Args:
+        connection: To which engine.
+        what: What the engine did, to follow its name: "stopped answering (timed out)".
+    """
+    happened = f"the engine at {connection.base_url} {_short(connection.redact(what))}."
+    if connection.log is None:
+        return EngineUnreachable(
+            f"{happened} Check that it runs there and what its log says, then rerun with --resume."
+        )
+    said = "; ".join(last_words(connection.log)) or "nothing"
+    return EngineUnreachable(
+        f"{happened} Its log says: {_short(said)} (log: {connection.log}). "
+        "Rerun with --resume, which starts the engine again if it has ended."
+    )
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split()).rstrip(".")
+    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"

@@ -11,9 +11,8 @@ from itertools import pairwise
 import httpx
 
 from docmind_core.serving.body_limit import async_body_limit
-from docmind_core.serving.connection import EngineConnection, http_options
+from docmind_core.serving.connection import EngineConnection, http_options, unreachable
 from docmind_core.serving.metrics_text import Sample, read_samples
-from docmind_core.serving.unreachable import unreachable
 
 PREFIX = "vllm:"
 RUNNING = "num_requests_running"

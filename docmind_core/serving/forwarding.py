@@ -15,12 +15,12 @@ from docmind_core.serving.attempt import Attempt
 from docmind_core.serving.chat import AttemptBook, ChatReply
 from docmind_core.serving.chat_client import DETAIL_BYTES_MAX, DETAIL_SHOWN, ChatClient
 from docmind_core.serving.chat_stream import StreamedReply
+from docmind_core.serving.connection import unreachable
 from docmind_core.serving.foreign_request import CHAT, ForeignRequest, with_usage_asked
 from docmind_core.serving.relayed_stream import RelayedStream
 from docmind_core.serving.reply_routes import read_other_reply
 from docmind_core.serving.retrying import HTTP_CLIENT_ERROR, HTTP_REDIRECT, Retryable, computed_nothing, is_transient
 from docmind_core.serving.token_usage import NO_TOKENS
-from docmind_core.serving.unreachable import unreachable
 from docmind_core.telemetry.loop_lag import Deadline
 
 PASSED_ON = ("Content-Type", "Retry-After", "x-request-id")

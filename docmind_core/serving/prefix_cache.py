@@ -5,9 +5,8 @@ import asyncio
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.connection import EngineConnection, unreachable
 from docmind_core.serving.counters import open_client
-from docmind_core.serving.unreachable import unreachable
 
 RESET_ROUTE = "/reset_prefix_cache"
 RESET_TRIES = 10

@@ -15,9 +15,8 @@ from docmind_core.errors import EngineError, RequestRejected
 from docmind_core.serving.body_limit import body_limit
 from docmind_core.serving.chat import Example, chat_messages
 from docmind_core.serving.chat_template import ChatTemplate, has_chat_template
-from docmind_core.serving.connection import EngineConnection, http_options
+from docmind_core.serving.connection import EngineConnection, http_options, unreachable
 from docmind_core.serving.retrying import Retryable, RetryPolicy, is_transient, retry_after_s
-from docmind_core.serving.unreachable import unreachable
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
