@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -12,7 +13,6 @@ import httpx
 
 from docmind_core.serving.body_limit import async_body_limit
 from docmind_core.serving.connection import EngineConnection, http_options, unreachable
-from docmind_core.serving.metrics_text import Sample, read_samples
 
 PREFIX = "vllm:"
 RUNNING = "num_requests_running"
@@ -28,6 +28,9 @@ _TIMEOUT_S = 15.0
 _PAUSE_S = 0.1
 _LOOKS = 4
 """Scrapes on new connections that look for several engines: of two, chosen at random, one stays unseen in 1 of 16."""
+_SAMPLE = re.compile(r'([A-Za-z_:][\w:]*)(?:\{((?:[^"}]|"(?:\\.|[^"\\])*")*)\})?\s+(\S+)')
+_SOURCE = re.compile(r'(?:^|,)\s*source="([^"\\]*)"')
+_TYPE = re.compile(r"# TYPE (\S+) (\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,18 @@ class CounterSnapshot:
     def idle(self) -> bool:
         """Whether no request was running or waiting: only then have all finished requests been counted."""
         return not self.values.get(RUNNING) and not self.values.get(WAITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One line of a scrape; of its labels only `source` is kept."""
+
+    name: str
+    kind: str
+    """What the `# TYPE` line of the sample's family says: counter, gauge, histogram, ...; `untyped` without one."""
+    value: float
+    source: str | None = None
+    """The label `source`, under which vLLM says where prompt tokens came from."""
 
 
 async def read_settled_counters(
@@ -160,3 +175,32 @@ def _session(base_url: str, births: Mapping[str, float]) -> str:
     """Name the session by when the engine's counters began; without that, by the URL alone."""
     born = next((f"{births[name]!r}" for name in _BIRTH if name in births), "unknown")
     return hashlib.sha256(f"{base_url} {born}".encode()).hexdigest()[:16]
+
+
+def read_samples(text: str) -> Iterator[Sample]:
+    """Yield every sample of a scrape in the Prometheus text format; lines that are not samples are skipped."""
+    kinds: dict[str, str] = {}
+    for line in text.splitlines():
+        declared = _TYPE.match(line)
+        if declared:
+            kinds[declared[1]] = declared[2]
+            continue
+        found = None if line.startswith("#") else _SAMPLE.match(line)
+        if found is None:
+            continue
+        try:
+            value = float(found[3])
+        except ValueError:
+            continue
+        source = _SOURCE.search(found[2] or "")
+        yield Sample(
+            name=found[1], kind=_kind(found[1], kinds), value=value, source=source[1] if source is not None else None
+        )
+
+
+def _kind(name: str, kinds: dict[str, str]) -> str:
+    """Families are declared with the sample's name or, in OpenMetrics and for histograms, without its suffix."""
+    if name in kinds:
+        return kinds[name]
+    stem = re.sub(r"_(total|created|sum|count|bucket)$", "", name)
+    return kinds.get(stem, "untyped")

@@ -7,7 +7,7 @@ import httpx
 
 from docmind_core.serving.body_limit import body_limit
 from docmind_core.serving.connection import EngineConnection, http_options
-from docmind_core.serving.metrics_text import read_samples
+from docmind_core.serving.counters import read_samples
 
 GAUGES = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
 """Its name today, and before vLLM 0.10: a share in [0, 1] under either."""

@@ -11,9 +11,8 @@ import httpx
 
 from docmind_core.errors import UsageError
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import PREFIX, RUNNING, WAITING, open_client
+from docmind_core.serving.counters import PREFIX, RUNNING, WAITING, open_client, read_samples
 from docmind_core.serving.kv_cache_gauge import GAUGES
-from docmind_core.serving.metrics_text import read_samples
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 WAITING_SHARE_MAX = 0.1

@@ -10,9 +10,8 @@ from pydantic import BaseModel, ValidationError
 from docmind_core.errors import EngineUnreachable, RequestRejected, UsageError
 from docmind_core.serving.body_limit import BodyTooLong, body_limit
 from docmind_core.serving.connection import authorization, http_options
-from docmind_core.serving.counters import PREFIX
+from docmind_core.serving.counters import PREFIX, read_samples
 from docmind_core.serving.dialects import PLAIN_OPENAI, VLLM, Dialect
-from docmind_core.serving.metrics_text import read_samples
 
 _TIMEOUT_S = 15.0
 

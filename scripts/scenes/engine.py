@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import psutil
 
+from docmind_core.serving.counters import read_samples
 from docmind_core.serving.engine_state import read_state
-from docmind_core.serving.metrics_text import read_samples
 from scripts.transcript_stage import Stage
 from tests.fakes.engine_server import Stream, plain_reply
 from tests.fakes.plain_servers import PlainServer

@@ -2,8 +2,7 @@ import pytest
 
 from docmind_core.errors import EngineUnreachable
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import counters_of, read_settled_counters
-from docmind_core.serving.metrics_text import Sample, read_samples
+from docmind_core.serving.counters import Sample, counters_of, read_samples, read_settled_counters
 from tests.serving.loopback import serve
 
 SCRAPE = """\
