@@ -21,8 +21,7 @@ from docmind_core.runs.blocks import Looks, turns
 from docmind_core.runs.changed_suite import refuse_changed_suite, refuse_lost_journal
 from docmind_core.runs.clock import clock_notice
 from docmind_core.runs.disk_space import named_disk_errors
-from docmind_core.runs.ended_arms import fold_ended_arms, has_ended, mark_ended_arms
-from docmind_core.runs.folding import fold_arm
+from docmind_core.runs.folding import fold_arm, fold_ended_arms, has_ended, mark_ended_arms
 from docmind_core.runs.frozen_suite import (
     journal_path,
     read_frozen_suite,

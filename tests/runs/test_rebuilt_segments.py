@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from docmind_core.runs import ended_arms
+from docmind_core.runs import folding
 from docmind_core.runs.folding import FOLDED
 from docmind_core.runs.frozen_suite import journal_path
 from docmind_core.runs.run_states import list_benchmark_runs
@@ -51,7 +51,7 @@ def test_a_segment_that_is_there_is_not_written_again(home, make_suite):
 def test_a_finished_run_that_lacks_nothing_is_left_as_it_is(home, make_suite, monkeypatch):
     suite = make_suite(arms=["single_pass"], limit=2)
     key = run(home, suite)
-    monkeypatch.delattr(ended_arms, "fold_arm")
+    monkeypatch.delattr(folding, "fold_arm")
     run(home, suite, key)
 
 
