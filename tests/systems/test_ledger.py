@@ -128,7 +128,7 @@ def test_calls_are_booked_by_the_agents_of_the_system(home):
     assert [row[1:] for row in found] == [(ASKED, QUESTIONS)] * 2
     assert found[0][0].startswith("fp:")
     assert found[1][0] == "planner"
-    assert of(home, "two_agents", "distinct agent_sequence") == [(f'["planner", "{found[0][0]}"]',)]
+    assert of(home, "two_agents", "distinct agent_sequence") == [(["planner", found[0][0]],)]
 
 
 def test_calls_of_a_client_that_was_built_once_are_counted_as_unattributed(home):
@@ -173,7 +173,7 @@ def test_a_request_without_a_model_is_passed_on_as_it_is(home):
 def test_what_a_system_does_not_say_of_its_reading_is_not_scored(home):
     assert of(home, "url", "distinct passages, citations") == [(None, None)]
     assert of(home, "searching", "count(*), min(search_query)", "retrieved", "ranking = 'search'")[0][0] > 0
-    assert of(home, "command", "distinct passages") == [('["d_apples#0"]',)]
+    assert of(home, "command", "distinct passages") == [(["d_apples#0"],)]
     found = of(home, "two_agents", "distinct doc_id", "retrieved", "ranking = 'candidates' order by 1")
     assert found == [("d_apples",), ("elsewhere",)]
 
