@@ -273,7 +273,8 @@ def mark(status: os.stat_result) -> str:
 def remove_leftovers(folder: Path) -> None:
     """Delete half-written files of dead processes: another run may be scoring while this one has the home's lock."""
     for part in folder.glob("*/*.tmp"):
-        if not psutil.pid_exists(int(part.name.split(".")[-2])):
+        pid = part.name.split(".")[-2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):  # a file of someone else's stays
             part.unlink(missing_ok=True)
 
 

@@ -109,10 +109,12 @@ def test_leftovers_of_dead_runs_go_and_segments_stay(tmp_path):
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     at_work = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    for part in (path.with_name(f"{path.name}.{ended.pid}.tmp"), at_work):
+    not_ours = path.with_name("notes.tmp")
+    for part in (path.with_name(f"{path.name}.{ended.pid}.tmp"), at_work, not_ours):
         part.write_bytes(b"half")
     remove_leftovers(tmp_path)
-    assert set(path.parent.iterdir()) == {path, at_work}, "a process that lives is still writing its own"
+    left = {path, at_work, not_ours}
+    assert set(path.parent.iterdir()) == left, "a process that lives is still writing its own"
 
 
 def test_the_runs_of_a_benchmark_run_are_those_with_its_key_alone(tmp_path):
