@@ -128,11 +128,6 @@ _NAME = re.compile(r"(?P<graph>[a-z0-9_]+)(?P<levers>([+-][a-z0-9_]+)+)")
 _PART = re.compile(r"([+-])([a-z0-9_]+)")
 
 
-def has_lever(arm: str, lever: Lever) -> bool:
-    """Whether a lever is added in an arm's name, among others or alone: `naive+LEVER`, `tuned+LEVER-OTHER`."""
-    return re.search(rf"\+{lever}(?![a-z0-9_])", arm) is not None
-
-
 def first_of(name: str) -> str | None:
     """Return the arm that `name` is the second run of; None for any other name."""
     return name.removesuffix(AGAIN) if name.endswith(AGAIN) else None

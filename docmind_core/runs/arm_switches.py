@@ -5,13 +5,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from docmind_core.agents.context_window import ContextWindow, CountsTokens
-from docmind_core.agents.levers import Lever, has_lever
+from docmind_core.agents.levers import Lever
 from docmind_core.agents.prompt_files import prompt_hash
 from docmind_core.agents.routing_rules import ROUTING_RULES_VERSION
 from docmind_core.errors import UsageError
 from docmind_core.runs.cache_store import CacheStore
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.result_caches import ArmCaches, CacheFacts
+from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.suites.suite import Suite
 
 
@@ -20,13 +21,13 @@ def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> 
     length = inputs.connection.max_model_len
     if counts is None or length is None:
         return None
-    budget = inputs.suite.context_budget if has_lever(arm, Lever.CONTEXT_BUDGET) else None
+    budget = inputs.suite.context_budget if Lever.CONTEXT_BUDGET in suite_arm(inputs.suite, arm).levers else None
     return ContextWindow(max_model_len=length, counts=counts, context_budget=budget)
 
 
 def is_shared_out(suite: Suite, arm: str) -> bool:
     """Whether several workers may answer an arm: a system of the user and the result caches belong to one process."""
-    return suite.system(arm) is None and not has_lever(arm, Lever.RESULT_CACHE)
+    return suite.system(arm) is None and Lever.RESULT_CACHE not in suite_arm(suite, arm).levers
 
 
 def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: CountsTokens | None) -> None:
@@ -35,7 +36,7 @@ def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: Cou
     Raises:
         UsageError: With the arms and what is missing.
     """
-    budgeted = [arm for arm in arms if has_lever(arm, Lever.CONTEXT_BUDGET)]
+    budgeted = [arm for arm in arms if Lever.CONTEXT_BUDGET in suite_arm(inputs.suite, arm).levers]
     lacking = [
         said
         for said, lacks in (
@@ -54,7 +55,7 @@ def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: Cou
 @contextmanager
 def result_caches(inputs: RunInputs, arm: str, path: Path) -> Iterator[ArmCaches | None]:
     """Open what an arm keeps results in, and close it afterwards; None without the lever."""
-    if not has_lever(arm, Lever.RESULT_CACHE):
+    if Lever.RESULT_CACHE not in suite_arm(inputs.suite, arm).levers:
         yield None
         return
     with closing(CacheStore(path)) as store:

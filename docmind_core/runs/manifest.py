@@ -12,13 +12,14 @@ from pathlib import Path
 
 import psutil
 
-from docmind_core.agents.levers import Lever, has_lever
+from docmind_core.agents.levers import Lever
 from docmind_core.agents.passages import CITATION_RULES_VERSION
 from docmind_core.agents.prompt_files import prompt_hash, prompt_hashes
 from docmind_core.agents.refusals import REFUSAL_RULES_VERSION
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
 from docmind_core.runs.resume_guard import code_hash
+from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.suites.plain_values import AUTO
 from docmind_core.suites.suite import Suite
@@ -142,7 +143,7 @@ def run_conditions(inputs: RunInputs, arm: str) -> Row:
     have the lever alone; `routing` is one of every arm, since `reduction_pct` is taken against `naive_supervisor`.
     """
     suite, engine = inputs.suite, inputs.connection
-    has_budget = has_lever(arm, Lever.CONTEXT_BUDGET)
+    has_budget = Lever.CONTEXT_BUDGET in suite_arm(suite, arm).levers
     system = suite.system(arm)
     return {
         # Its code is left out, as that of our own graphs is.
