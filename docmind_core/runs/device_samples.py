@@ -7,7 +7,7 @@ from dataclasses import asdict
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
+from docmind_core.serving.counters import kv_cache_gauge
 from docmind_core.telemetry.device_sampler import DeviceSampler, Tick, even_rows
 
 

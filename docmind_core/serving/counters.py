@@ -1,17 +1,18 @@
-"""The engine's own counters, against which the ledger of model calls is balanced."""
+"""The engine's own counters, against which the ledger of model calls is balanced, and the gauge of its KV cache."""
 
 import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import httpx
 
-from docmind_core.serving.body_limit import async_body_limit
+from docmind_core.serving.body_limit import async_body_limit, body_limit
 from docmind_core.serving.connection import EngineConnection, http_options, unreachable
 
 PREFIX = "vllm:"
@@ -31,6 +32,10 @@ _LOOKS = 4
 _SAMPLE = re.compile(r'([A-Za-z_:][\w:]*)(?:\{((?:[^"}]|"(?:\\.|[^"\\])*")*)\})?\s+(\S+)')
 _SOURCE = re.compile(r'(?:^|,)\s*source="([^"\\]*)"')
 _TYPE = re.compile(r"# TYPE (\S+) (\S+)")
+
+KV_CACHE_GAUGES = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+"""Its name today, and before vLLM 0.10: a share in [0, 1] under either."""
+_GAUGE_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,3 +209,41 @@ def _kind(name: str, kinds: dict[str, str]) -> str:
         return kinds[name]
     stem = re.sub(r"_(total|created|sum|count|bucket)$", "", name)
     return kinds.get(stem, "untyped")
+
+
+@contextmanager
+def kv_cache_gauge(connection: EngineConnection) -> Iterator[Callable[[], float | None]]:
+    """Yield what scrapes the gauge of each replica once, in any thread, and returns the fullest; None when one does not answer or has none."""
+    with ExitStack() as stack:
+        clients = [(stack.enter_context(_open_client(replica)), replica) for replica in connection.replicas]
+
+        def read() -> float | None:
+            usages = [_scraped(client, replica) for client, replica in clients]
+            known = [usage for usage in usages if usage is not None]
+            return max(known) if len(known) == len(usages) else None
+
+        yield read
+
+
+def _open_client(connection: EngineConnection) -> httpx.Client:
+    return httpx.Client(
+        headers=connection.headers,
+        timeout=_GAUGE_TIMEOUT_S,
+        **http_options(connection.base_url),
+        event_hooks=body_limit(),
+    )
+
+
+def _scraped(client: httpx.Client, connection: EngineConnection) -> float | None:
+    if connection.dialect.metrics_route is None:
+        return None
+    try:
+        response = client.get(f"{connection.base_url}{connection.dialect.metrics_route}")
+    except httpx.HTTPError:
+        return None
+    return kv_cache_usage_of(response.text) if response.is_success else None
+
+
+def kv_cache_usage_of(text: str) -> float | None:
+    """Return the share in use of the fullest KV cache in a scrape; None without the gauge."""
+    return max((sample.value for sample in read_samples(text) if sample.name in KV_CACHE_GAUGES), default=None)

@@ -11,8 +11,7 @@ import httpx
 
 from docmind_core.errors import UsageError
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import PREFIX, RUNNING, WAITING, open_client, read_samples
-from docmind_core.serving.kv_cache_gauge import GAUGES
+from docmind_core.serving.counters import KV_CACHE_GAUGES, PREFIX, RUNNING, WAITING, open_client, read_samples
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 WAITING_SHARE_MAX = 0.1
@@ -114,7 +113,7 @@ def load_of(text: str) -> EngineLoad | None:
     found: dict[str, float] = {}
     for sample in read_samples(text):
         name = sample.name.removeprefix(PREFIX)
-        if sample.name in GAUGES:
+        if sample.name in KV_CACHE_GAUGES:
             found["kv"] = max(found.get("kv", 0.0), sample.value)
         elif name in {RUNNING, WAITING} and name != sample.name:
             found[name] = found.get(name, 0.0) + sample.value

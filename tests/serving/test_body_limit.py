@@ -12,8 +12,7 @@ from docmind_core.errors import EngineUnreachable
 from docmind_core.serving import body_limit
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import read_settled_counters
-from docmind_core.serving.kv_cache_gauge import kv_cache_gauge
+from docmind_core.serving.counters import kv_cache_gauge, read_settled_counters
 from docmind_core.serving.managed import is_healthy
 from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.remote import ask_engine

@@ -1,5 +1,5 @@
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.kv_cache_gauge import kv_cache_gauge, kv_cache_usage_of
+from docmind_core.serving.counters import kv_cache_gauge, kv_cache_usage_of
 from tests.fakes.engine_server import FakeEngine
 from tests.serving.loopback import serve
 
