@@ -10,7 +10,7 @@ import certifi
 
 from docmind_core.errors import EngineUnreachable, SettingsError
 from docmind_core.serving.dialects import VLLM, Dialect
-from docmind_core.serving.engine_log import last_words
+from docmind_core.serving.engine_state import last_words
 from docmind_core.settings import read_http_settings
 
 _SECRET_LENGTH_MIN = 12

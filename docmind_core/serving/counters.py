@@ -213,7 +213,7 @@ def _kind(name: str, kinds: dict[str, str]) -> str:
 
 @contextmanager
 def kv_cache_gauge(connection: EngineConnection) -> Iterator[Callable[[], float | None]]:
-    """Yield what scrapes the gauge of each replica once, in any thread, and returns the fullest; None when one does not answer or has none."""
+    """Yield a function that scrapes the gauge of each replica once; None when one does not answer or has none."""
     with ExitStack() as stack:
         clients = [(stack.enter_context(_open_client(replica)), replica) for replica in connection.replicas]
 

@@ -1,7 +1,8 @@
-"""The record of a managed engine, and its process group: found again after the platform has died."""
+"""The record of a managed engine, its process group, and its log: found again after the platform has died."""
 
 import json
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -18,6 +19,14 @@ _START_TICKS = 19
 _KILL_PATIENCE_S = 30.0
 _START_TOLERANCE_S = 5.0
 """For records without marks: psutil derives start times from the wall clock, which may be set between two looks."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PREFIX = re.compile(r"^(?:\([\w -]+ pid=\d+\) ?)?(?:(?P<level>DEBUG|INFO|WARNING|ERROR) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
+_FAILURE = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt): |docmind: |.*\berror: )")
+_REPORT = re.compile(r"[A-Z][a-z]+ ")
+_CONSEQUENCES = ("See root cause above", "See stack trace (above) for the root cause")
+_KEEPER = "docmind keeper: "
+_TAIL_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,3 +187,40 @@ def _belongs(process: psutil.Process, state: EngineState) -> bool:
         return bool(process.create_time() >= state.started_at - _START_TOLERANCE_S)
     except (ProcessLookupError, PermissionError, psutil.Error):
         return False
+
+
+def progress_line(log: Path, *, width: int = 100) -> str:
+    """The last thing the engine reported doing, cut to `width` characters; "" before it has said anything."""
+    reports = [text for level, text in _log_lines(log) if level == "INFO" and _REPORT.match(text)]
+    return reports[-1][:width] if reports else ""
+
+
+def failure_lines(log: Path, *, count: int = 2) -> list[str]:
+    """The last lines that name an error, oldest first, or else the last lines at all; [] for an empty log."""
+    texts = [text for _level, text in _log_lines(log)]
+    named = [text for text in texts if _FAILURE.match(text) and not any(words in text for words in _CONSEQUENCES)]
+    return list(dict.fromkeys(named or texts))[-count:]
+
+
+def last_words(log: Path) -> list[str]:
+    """The last line that names an error, and the keeper's that the engine has ended; [] for an empty log."""
+    ends = [text for _level, text in _log_lines(log)[-1:] if text.startswith(_KEEPER)]
+    return list(dict.fromkeys([*failure_lines(log, count=1), *ends]))
+
+
+def _log_lines(log: Path) -> list[tuple[str | None, str]]:
+    """Level and text of the last lines, without colours, process marks and time stamps."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            content = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines = []
+    for line in content.replace("\r", "\n").splitlines():
+        plain = _COLOUR.sub("", line)
+        prefix = _PREFIX.match(plain)
+        text = plain[prefix.end() if prefix else 0 :].strip()
+        if text:
+            lines.append((prefix["level"] if prefix else None, text))
+    return lines

@@ -16,13 +16,14 @@ from pathlib import Path
 import httpx
 
 from docmind_core.errors import EngineStartError
-from docmind_core.serving.engine_log import failure_lines, progress_line
 from docmind_core.serving.engine_state import (
     EngineState,
     end_group,
+    failure_lines,
     forget_state,
     group_members,
     process_start,
+    progress_line,
     read_state,
     start_mark,
     write_state,

@@ -1,6 +1,6 @@
 import pytest
 
-from docmind_core.serving.engine_log import failure_lines, last_words, progress_line
+from docmind_core.serving.engine_state import failure_lines, last_words, progress_line
 
 LOG = """\
 Triton is installed, but doesn't include CPU backend. Disabling Triton.
