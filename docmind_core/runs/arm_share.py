@@ -24,8 +24,8 @@ from docmind_core.runs.result_caches import ArmCaches
 from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
 from docmind_core.runs.system_calls import SystemDesk
 from docmind_core.serving.counters import read_settled_counters
+from docmind_core.serving.engine_preparation import reset_prefix_cache
 from docmind_core.serving.places import adapting
-from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.suites.plain_values import AUTO
 from docmind_core.tables.definitions import WARM_UP_BLOCK

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from docmind_core.errors import EngineStartError
+from docmind_core.serving.engine_preparation import warm_up
 from docmind_core.serving.engine_state import (
     EngineState,
     end_group,
@@ -29,7 +30,6 @@ from docmind_core.serving.engine_state import (
     write_state,
 )
 from docmind_core.serving.profiles import EngineProfile, preloaded_libraries
-from docmind_core.serving.warm_up import warm_up
 from docmind_core.settings import TELEMETRY_OFF, Settings, child_environment
 
 Announce = Callable[[str], None]

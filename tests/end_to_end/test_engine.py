@@ -3,8 +3,8 @@ import pytest
 
 from docmind_core.serving.counters import read_settled_counters
 from docmind_core.serving.engine import EngineRequest, open_engine
+from docmind_core.serving.engine_preparation import reset_prefix_cache
 from docmind_core.serving.engine_state import group_members, read_state
-from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.token_counts import FolderTokenCounts
 from docmind_core.settings import Settings
 from tests.conftest import PROJECT

@@ -139,7 +139,7 @@ def test_the_prefix_cache_of_each_replica_is_emptied_before_each_share(home, mak
     assert select(home, "select prefix_cache_state from runs") == [("reset",)]
 
     other.reset_answers = deque([{"success": False}] * 10)
-    monkeypatch.setattr("docmind_core.serving.prefix_cache.RESET_PAUSE_S", 0.0)
+    monkeypatch.setattr("docmind_core.serving.engine_preparation.RESET_PAUSE_S", 0.0)
     key = run(home, make())
     assert select(home, f"select prefix_cache_state from runs where benchmark_run = '{key}'") == [("unknown",)]
 

@@ -13,8 +13,8 @@ from docmind_core.serving import body_limit
 from docmind_core.serving.chat_client import ChatClient
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.counters import kv_cache_gauge, read_settled_counters
+from docmind_core.serving.engine_preparation import reset_prefix_cache
 from docmind_core.serving.managed import is_healthy
-from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.serving.remote import ask_engine
 from docmind_core.serving.token_counts import RemoteTokenCounts, open_token_counts
 

@@ -8,8 +8,7 @@ from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.prefix_cache import RESET_TRIES, reset_prefix_cache
-from docmind_core.serving.warm_up import warm_up
+from docmind_core.serving.engine_preparation import RESET_TRIES, reset_prefix_cache, warm_up
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
@@ -64,7 +63,7 @@ async def test_an_engine_that_has_gone_is_an_error():
 
 
 def test_the_first_request_is_forgotten_even_when_its_blocks_are_still_held(monkeypatch):
-    monkeypatch.setattr("docmind_core.serving.warm_up.RESET_PAUSE_S", 0.0)
+    monkeypatch.setattr("docmind_core.serving.engine_preparation.RESET_PAUSE_S", 0.0)
     answers = {"/v1/chat/completions": (200, "{}"), "/reset_prefix_cache": [(200, REFUSED), (200, DONE)]}
     with serve(answers) as server:
         warm_up(server.url, "m")
@@ -76,7 +75,7 @@ def test_the_first_request_is_forgotten_even_when_its_blocks_are_still_held(monk
     [([], "reset", [1, 2]), ([{"success": False}] * RESET_TRIES, "unknown", [RESET_TRIES, RESET_TRIES + 1])],
 )
 def test_each_arm_begins_with_a_reset_and_records_whether_it_was_one(tmp_path, monkeypatch, answers, state, resets):
-    monkeypatch.setattr("docmind_core.serving.prefix_cache.RESET_PAUSE_S", 0.0)
+    monkeypatch.setattr("docmind_core.serving.engine_preparation.RESET_PAUSE_S", 0.0)
     seen = []
 
     class Counting(SilentObserver):
