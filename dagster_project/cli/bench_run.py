@@ -16,8 +16,8 @@ from docmind_core.reports.benchmark import read_summary
 from docmind_core.reports.terminal_layout import terminal_width
 from docmind_core.runs.adding_replicates import refuse_addition, with_additions
 from docmind_core.runs.changed_suite import ask_interrupted_again, refuse_lost_journal, resume_benchmark_run
-from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, named_source, read_frozen_suite
+from docmind_core.runs.health import nothing_answered
 from docmind_core.runs.input_check import read_suite
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import benchmark_run_of, is_benchmark_run

@@ -11,7 +11,6 @@ from dagster_project.launch import launch_benchmark
 from dagster_project.suite_changes import changed_suite
 from docmind_core.errors import RunError, UsageError
 from docmind_core.measurements.sequential_gate import FILE, plan_gate, plan_text
-from docmind_core.runs.failures import nothing_answered
 from docmind_core.runs.frozen_suite import (
     freeze_benchmark_run,
     named_source,
@@ -19,6 +18,7 @@ from docmind_core.runs.frozen_suite import (
     read_source_suite,
     resume_command,
 )
+from docmind_core.runs.health import nothing_answered
 from docmind_core.runs.input_check import read_suite
 from docmind_core.runs.keys import benchmark_run_of, run_id_of
 from docmind_core.runs.lock import lock_home

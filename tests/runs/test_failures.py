@@ -3,7 +3,7 @@
 from collections import deque
 from types import SimpleNamespace
 
-from docmind_core.runs.failures import nothing_answered
+from docmind_core.runs.health import nothing_answered
 from tests.runs.running import run
 
 
@@ -30,7 +30,7 @@ def test_an_engine_that_is_gone_is_not_advised_to_be_resumed_and_started_new_at_
         "the engine at http://127.0.0.1:1 answers HTTP 500: {}. Check that it runs there, then rerun with --resume."
     )
     found = SimpleNamespace(answered=0, queries=6, failed=6, error_type="EngineUnreachable", error_message=message)
-    monkeypatch.setattr("docmind_core.runs.failures.commonest_error", lambda *_: found)
+    monkeypatch.setattr("docmind_core.runs.health.commonest_error", lambda *_: found)
     said = nothing_answered(home, "k")
     assert "HTTP 500: {}. Look into" in said
     assert "--resume" not in said
