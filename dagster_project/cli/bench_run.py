@@ -18,11 +18,10 @@ from docmind_core.runs.adding_replicates import refuse_addition, with_additions
 from docmind_core.runs.changed_suite import ask_interrupted_again, refuse_lost_journal, resume_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, named_source, read_frozen_suite
 from docmind_core.runs.health import nothing_answered
-from docmind_core.runs.input_check import read_suite
+from docmind_core.runs.input_check import engine_request, read_suite
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import benchmark_run_of, is_benchmark_run
 from docmind_core.runs.lock import lock_home
-from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.pruning import pinned_runs
 from docmind_core.runs.run_names import LATEST, latest_benchmark_run
 from docmind_core.runs.run_states import list_benchmark_runs

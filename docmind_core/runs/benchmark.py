@@ -26,12 +26,12 @@ from docmind_core.runs.frozen_suite import (
     journal_path,
     read_frozen_suite,
 )
+from docmind_core.runs.input_check import engine_request
 from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, system_hashes
-from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
 from docmind_core.runs.shard_journals import absorb_leftovers

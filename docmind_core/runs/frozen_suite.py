@@ -10,6 +10,7 @@ from docmind_core.errors import RunError, SuiteError, UsageError, did_you_mean
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.disk_space import named_disk_errors
+from docmind_core.runs.input_check import refuse_unready
 from docmind_core.runs.keys import (
     NUMBER,
     is_benchmark_run,
@@ -17,7 +18,6 @@ from docmind_core.runs.keys import (
     next_number,
     suite_of,
 )
-from docmind_core.runs.preflight import refuse_unready
 from docmind_core.runs.pruning import PART, remove_half_frozen
 from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.profiles import engine_profile

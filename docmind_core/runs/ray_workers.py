@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docmind_core.errors import DocMindError, RunError, UsageError
-from docmind_core.runs.preflight import refuse_missing_ray
+from docmind_core.runs.input_check import refuse_missing_ray
 from docmind_core.runs.shards import ShardReceipt, ShardSpec, run_shard
 
 MAX_RETRIES = 3

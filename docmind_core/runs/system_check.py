@@ -8,9 +8,9 @@ from docmind_core.errors import UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.retrieval.index import open_index
 from docmind_core.runs.frozen_suite import check_suite
+from docmind_core.runs.input_check import engine_request
 from docmind_core.runs.interrupts import run_interruptibly
 from docmind_core.runs.manifest import RunInputs
-from docmind_core.runs.preflight import engine_request
 from docmind_core.runs.system_probe import ProbedSystem, Probing, probe_system
 from docmind_core.serving.engine import open_engine
 from docmind_core.serving.recording_proxy import RecordingProxy

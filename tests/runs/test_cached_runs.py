@@ -61,7 +61,7 @@ def thorough(make_suite):
 @pytest.fixture(autouse=True)
 def without_embeddings(monkeypatch):
     """Hybrid search is open and never chosen: the engine takes the first of the strategies. So torch isn't needed."""
-    monkeypatch.setattr("docmind_core.runs.preflight._refuse_missing_encoder", lambda *_: None)
+    monkeypatch.setattr("docmind_core.runs.input_check._refuse_missing_encoder", lambda *_: None)
     monkeypatch.setattr(
         "docmind_core.runs.benchmark._index",
         lambda settings, suite, query_set, observer: keyword_index(settings, query_set),

@@ -231,7 +231,7 @@ def test_an_executor_that_can_not_work_is_refused_where_the_suite_is_read(make_s
 def test_a_suite_for_ray_is_refused_with_the_line_that_installs_it_before_anything_is_begun(
     home, make_suite, engine, monkeypatch
 ):
-    monkeypatch.setattr("docmind_core.runs.preflight.find_spec", lambda name: None)
+    monkeypatch.setattr("docmind_core.runs.input_check.find_spec", lambda name: None)
 
     with pytest.raises(UsageError, match=r"not installed here. Install it: .*'\.\[ray\]'"):
         freeze_benchmark_run(make_suite(executor={"kind": "ray"}), home)
