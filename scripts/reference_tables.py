@@ -27,97 +27,103 @@ SUITE: Mapping[str, tuple[str, str]] = {
         "A bundled query set, a folder, [a reader of your own](metrics-of-your-own.md), or a list of several.",
         "query_set: ./my-questions",
     ),
-    "limit": ("Number of queries, taken after a shuffle by `seed`; all of them by default.", "limit: 20"),
+    "limit": ("Number of queries to use, taken after a shuffle with `seed`; all by default.", "limit: 20"),
     "arms": (
-        "[Ways to answer](arms.md), compared with each other; `docmind arms` lists them.",
+        "[Ways to answer](arms.md) to compare; `docmind arms` lists them.",
         "arms: [single_pass, tuned]",
     ),
     "systems": (
-        "[Systems of your own](own-agents.md); each is an arm under its name. The keys are below.",
+        "[Your own systems](own-agents.md); each becomes an arm with its name. See the keys below.",
         "systems: {my_agents: {graph: './my_graph.py:make_graph'}}",
     ),
     "level": ("[How much the agents may spend](arms.md#levels): fast, balanced or thorough.", "level: thorough"),
     "routing": (
-        "What a supervisor may choose from: the `fixed` order, agents whose `dependencies` are met, or `free`: any.",
+        "Which agents a supervisor may choose: `fixed` order, those whose `dependencies` are met, or any (`free`).",
         "routing: dependencies",
     ),
     "strategy": (
         "How arms without a router search: keyword_search, semantic_search or hybrid_search. The last two need torch.",
         "strategy: hybrid_search",
     ),
-    "strategies": ("What a router may choose from.", "strategies: [keyword_search, semantic_search]"),
+    "strategies": ("Search strategies that a router may choose from.", "strategies: [keyword_search, semantic_search]"),
     "language": (
-        "Of the stop words and the stemmer in keyword search; `none` has neither and fits every language.",
+        "Language of the stop words and stemmer in keyword search; `none` uses neither and works for any language.",
         "language: german",
     ),
-    "replicates": ("How often each query is answered, 1 to 100.", "replicates: 3"),
+    "replicates": ("Number of times each query is answered, 1 to 100.", "replicates: 3"),
     "concurrency": (
-        "Model calls in flight at the same time, 1 to 1,024; `auto`: as many as a vLLM server works on at once.",
+        "Maximum model calls in flight, 1 to 1,024; `auto` uses as many as a vLLM server can process at once.",
         "concurrency: 16",
     ),
     "workers": (
-        "Processes that ask, each with its part of `concurrency`: [for 100 calls in flight and more](scale.md).",
+        "Worker processes that share `concurrency`; use more than one [from 100 calls in flight](scale.md).",
         "workers: 2",
     ),
     "blocks": (
-        "Parts that the queries are cut into: the arms take turns in each. Times of arms are compared from 6 on.",
+        "Number of parts to split the queries into; arms alternate within each. At least 6 to compare times of arms.",
         "blocks: 6",
     ),
-    "warmup": ("Queries that each arm answers before those that are measured.", "warmup: 3"),
-    "seed": ("Of the shuffle before `limit`, and of the sampling of the model.", "seed: 7"),
+    "warmup": ("Number of queries that each arm answers before measurement starts.", "warmup: 3"),
+    "seed": ("Seed for the shuffle before `limit` and for the model's sampling.", "seed: 7"),
     "engine": (
         "[A profile to start, or the URL of a running engine](engines.md); "
-        "[of several replicas](engines.md#replicas) a list of URLs.",
+        "for [replicas](engines.md#replicas), a list of URLs.",
         "engine: http://gpu-server:8000",
     ),
-    "model": ("The model to ask for; by default the only one that the engine serves.", "model: my-model"),
+    "model": ("Model to request; by default, the only model that the engine serves.", "model: my-model"),
     "api_key_env": (
         "Name of the environment variable that holds the engine's key, never the key.",
         "api_key_env: MY_KEY",
     ),
     "executor": (
-        "What runs the workers: processes here (`local`), or tasks of a [Ray cluster](scale.md#ray).",
+        "Where the workers run: as local processes (`local`) or as tasks on a [Ray cluster](scale.md#ray).",
         "executor: {kind: ray, address: 'head:6379'}",
     ),
     "plumbing": (
-        "`true`: the model only shows that everything is connected; its results get no letter and no claim.",
+        "Set to `true` for a smoke-test model: its results get no quality letter and support no claim.",
         "plumbing: true",
     ),
-    "deadline_s": ("Seconds for one query, all its calls and searches together.", "deadline_s: 120"),
+    "deadline_s": ("Time limit for one query in seconds, including all its calls and searches.", "deadline_s: 120"),
     "agent_deadline_s": (
-        "Seconds for one step of an agent; by default only the query's deadline ends it.",
+        "Time limit for one agent step in seconds; by default, only `deadline_s` applies.",
         "agent_deadline_s: 30",
     ),
-    "top_k": ("Passages that an answer is based on, in every arm; by default the level's own number.", "top_k: 3"),
-    "answer_max_tokens": ("Longest answer, in tokens.", "answer_max_tokens: 256"),
+    "top_k": (
+        "Number of passages that an answer is based on, in every arm; by default, the level decides.",
+        "top_k: 3",
+    ),
+    "answer_max_tokens": ("Maximum length of an answer in tokens.", "answer_max_tokens: 256"),
     "context_budget": (
-        "Prompt tokens per agent in arms with the lever `context_budget`; the guide has 2048, 4096 and 8192.",
+        "Maximum prompt tokens per agent in arms with the lever `context_budget`; the guide uses 2048, 4096 and 8192.",
         "context_budget: 4096",
     ),
-    "metrics": ("[Scorers of your own](metrics-of-your-own.md).", "metrics: ['my_scorers.py:answer_words']"),
+    "metrics": ("[Your own scorers](metrics-of-your-own.md).", "metrics: ['my_scorers.py:answer_words']"),
     "limits": (
-        "[Limits](alerts.md) by name, in the unit of the metric; the guide's five hold unless you set them.",
+        "[Limits](alerts.md) by name, in the unit of the metric; the guide's five apply unless you override them.",
         "limits: {pass_ratio_min: 0.8, e2e_latency_p95_s: 5}",
     ),
     "min_n": (
-        "Fewest queries that decide a limit or a claim; the report says what power is left.",
+        "Minimum number of queries to decide a limit or a claim; the report shows the resulting power.",
         "min_n: 50",
     ),
     "claim_without_ledger": (
-        "`true`: a saving may be claimed though the ledger could not be balanced; the report says so.",
+        "Set to `true` to allow a claimed saving even if the ledger could not be balanced; the report says so.",
         "claim_without_ledger: true",
     ),
     "price": (
-        "What tokens cost, or the GPUs: [`cost` columns](sql.md) then say what a run did. The keys are below.",
+        "Price of tokens or GPUs, used for the [`cost` columns](sql.md). See the keys below.",
         "price: {prompt: 0.15, completion: 0.6}",
     ),
     "alerts": (
-        "Changes to [alert rules](alerts.md), by rule: `min_n`, `test`, `for_evals`.",
+        "Overrides of [alert rules](alerts.md), by rule: `min_n`, `test`, `for_evals`.",
         "alerts: {agent_latency_p95_s: {for_evals: 1}}",
     ),
     "schedule": ("Cron expression; active after `docmind schedule add my-suite.yaml`.", 'schedule: "0 2 * * *"'),
-    "timezone": ("Of the schedule.", "timezone: Europe/Berlin"),
-    "channels": ("[Where alerts go](alerts.md): names whose URLs are in the environment.", "channels: [ops]"),
+    "timezone": ("Time zone of the schedule.", "timezone: Europe/Berlin"),
+    "channels": (
+        "[Where alerts are sent](alerts.md): names of channels whose URLs are in the environment.",
+        "channels: [ops]",
+    ),
 }
 SYSTEM: Mapping[str, tuple[str, str]] = {
     "graph": (
@@ -125,50 +131,56 @@ SYSTEM: Mapping[str, tuple[str, str]] = {
         "graph: './my_graph.py:make_graph'",
     ),
     "callable": (
-        "A function of the question, and of the history if it takes two arguments; it returns a text or a mapping.",
+        "A function that takes the question, and optionally the history, and returns a string or a mapping.",
         "callable: 'my_package.agents:answer'",
     ),
-    "command": ("A program, started once per question: one line of JSON in, one out.", "command: [node, answer.js]"),
-    "url": ("A service: takes a POST of the same JSON.", "url: http://127.0.0.1:9000/ask"),
+    "command": (
+        "A program that is started once per question; it reads one line of JSON and writes one.",
+        "command: [node, answer.js]",
+    ),
+    "url": ("A service that accepts a POST with the same JSON.", "url: http://127.0.0.1:9000/ask"),
     "input": (
-        "What a graph is invoked with; `{question}` and `{history}` are filled in.",
+        "Input of the graph; `{question}` and `{history}` are filled in.",
         'input: {question: "{question}"}',
     ),
     "answer": (
-        "JMESPath of the answer; by default `answer`, `output` or `messages[-1].content`.",
+        "JMESPath expression for the answer; by default `answer`, `output` or `messages[-1].content`.",
         "answer: result.text",
     ),
-    "sources": ("JMESPath of the ids of what it read, best first.", "sources: 'documents[].id'"),
+    "sources": ("JMESPath expression for the ids that the system read, best first.", "sources: 'documents[].id'"),
     "agents": (
-        "Names of agents, by what their requests have in common: `tools`, `system_prompt_starts`.",
+        "Agent names, each with what identifies the agent's requests: `tools`, `system_prompt_starts`.",
         "agents: {writer: {system_prompt_starts: You write}}",
     ),
     "env": (
         "Environment variables; `{base_url}`, `{api_key}`, `{model}` and `{search_url}` are filled in per question.",
         'env: {MODEL: "{model}"}',
     ),
-    "search_tool": ("`true`: it may search the documents of the query set at `{search_url}`.", "search_tool: true"),
-    "compared_with": ("The arm that it is compared with.", "compared_with: tuned"),
+    "search_tool": (
+        "Set to `true` to let the system search the query set's documents at `{search_url}`.",
+        "search_tool: true",
+    ),
+    "compared_with": ("Arm to compare the system with.", "compared_with: tuned"),
     "folder": (
-        "Where relative paths, imports and commands begin; by default the folder of the suite.",
+        "Base folder for relative paths, imports and commands; by default, the folder of the suite.",
         "folder: ../my-agents",
     ),
 }
 ALERT: Mapping[str, tuple[str, str]] = {
-    "min_n": ("Fewest values that decide this rule.", "min_n: 30"),
-    "test": ("The test that decides it, where [the rule has a choice](alerts.md).", "test: point"),
-    "for_evals": ("Runs in a row that must miss before the alert fires.", "for_evals: 1"),
+    "min_n": ("Minimum number of values to decide this rule.", "min_n: 30"),
+    "test": ("Statistical test to use, if [the rule offers a choice](alerts.md).", "test: point"),
+    "for_evals": ("Number of consecutive runs that must miss before the alert fires.", "for_evals: 1"),
 }
 PRICE: Mapping[str, tuple[str, str]] = {
-    "prompt": ("For 1,000,000 prompt tokens.", "prompt: 0.15"),
-    "completion": ("For 1,000,000 completion tokens.", "completion: 0.6"),
+    "prompt": ("Price of 1,000,000 prompt tokens.", "prompt: 0.15"),
+    "completion": ("Price of 1,000,000 completion tokens.", "completion: 0.6"),
     "cached": (
-        "For 1,000,000 prompt tokens from the prefix cache; by default they cost what the others do.",
+        "Price of 1,000,000 prompt tokens from the prefix cache; by default, the price of other prompt tokens.",
         "cached: 0.075",
     ),
-    "gpu_hour": ("For one hour of one GPU, instead of the three above.", "gpu_hour: 2.5"),
-    "gpus": ("GPUs that the engine runs on; needed with `gpu_hour`.", "gpus: 4"),
-    "currency": ("Three capital letters.", "currency: EUR"),
+    "gpu_hour": ("Price of one hour of one GPU, instead of the three above.", "gpu_hour: 2.5"),
+    "gpus": ("Number of GPUs that the engine runs on; required with `gpu_hour`.", "gpus: 4"),
+    "currency": ("Currency code, three capital letters.", "currency: EUR"),
 }
 KEYS = (
     ("Suite", Suite, SUITE),
@@ -185,6 +197,8 @@ def default_of(model: type[BaseModel], key: str) -> str:
         return "required"
     if found is None or found in ((), {}):
         return "–"
+    if isinstance(found, BaseModel):
+        found = f"{{{', '.join(f'{name}: {value}' for name, value in found.model_dump(exclude_none=True).items())}}}"
     text = (
         f"[{', '.join(found)}]"
         if isinstance(found, tuple)
@@ -198,7 +212,7 @@ def default_of(model: type[BaseModel], key: str) -> str:
 def suite_keys() -> Iterator[str]:
     """Yield the lines of docs/suites.md: each key with its default, its meaning and an example."""
     for title, model, keys in KEYS:
-        yield from (f"### {title}", "", "| key | default | what it says | example |", "|---|---|---|---|")
+        yield from (f"### {title}", "", "| key | default | description | example |", "|---|---|---|---|")
         for key in model.model_fields:
             meaning, example = keys[key]
             yield f"| `{key}` | {default_of(model, key)} | {meaning} | `{example}` |"
