@@ -21,8 +21,7 @@ from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
 from docmind_core.agents.graph_nodes import Node, guarded
 from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.naive_specialists import SPECIALISTS
-from docmind_core.agents.naive_workers import WORKERS, conversation
+from docmind_core.agents.naive_workers import SPECIALISTS, WORKERS, conversation
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.prompt_files import answer_examples
 from docmind_core.agents.routing import FINISH, HANDOFFS_MAX, TOGETHER, offered_choices

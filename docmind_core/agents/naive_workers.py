@@ -2,27 +2,32 @@
 
 Each reads the whole conversation, and hands back with a message of its own and one that returns control. The
 levers of the arm change what an agent reads and what it leaves in the conversation.
+
+Those of the lever `specialization` end in `_specialised`: each works by its own means, the model where it must. As in
+`tuned`, the level decides where: who routes, what is planned, whether candidates are reranked, whether an answer is
+checked. A check reads what the arm gives its validator.
 """
 
-from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from langgraph.runtime import Runtime
-from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext, Message
 from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, reading_request
 from docmind_core.agents.decisions import RouteRecord
+from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.passages import NumberedPassage, numbered, render_numbered
 from docmind_core.agents.prompt_files import answer_examples
-from docmind_core.agents.route_choice import chosen, remembered_route
+from docmind_core.agents.refusals import is_refusal
+from docmind_core.agents.reranking import reranked
+from docmind_core.agents.route_choice import chosen, decide_route, remembered_route, strategy_form
 from docmind_core.agents.text_overlap import without_near_duplicates
 from docmind_core.agents.transcript import SEARCH_TOOL, hand_back_from
-from docmind_core.retrieval.search import Hit
+from docmind_core.agents.tuned_nodes import UNCHECKED, is_planned
+from docmind_core.retrieval.search import Hit, candidate_ranking
 from docmind_core.serving.chat import ChatReply
 
 NOTHING_FOUND = "Nothing was found."
@@ -75,9 +80,12 @@ async def _ask(
     **form: Any,
 ) -> ChatReply:
     """Call the model; the task's booking name carries the turn."""
-    turn = len(state.get("agents_run", [])) + 1
     request = reading_request(prompt, reads, f"Task: {task}", context, **form)
-    return await context.tools.ask(agent, f"{prompt}_{turn}", request)
+    return await context.tools.ask(agent, f"{prompt}_{_turn(state)}", request)
+
+
+def _turn(state: dict[str, Any]) -> int:
+    return len(state.get("agents_run", [])) + 1
 
 
 def _reads(
@@ -99,18 +107,6 @@ def _question(state: dict[str, Any]) -> str:
     return f"Question: {state['question']}"
 
 
-@cache  # with a class for each query, its schema would be made and kept for each, too
-def strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
-    """Return the form of a router's decision: one of the strategies that are open here."""
-    names = StrEnum("SearchStrategy", {name.upper(): name for name in strategies})  # type: ignore[misc]
-    return create_model("Route", __config__=ConfigDict(extra="forbid"), strategy=(names, ...))
-
-
-def read_strategy(reply: ChatReply) -> str | None:
-    """Return the strategy that a router's decision names; None when it could not be read."""
-    return str(reply.output.model_dump(mode="json")["strategy"]) if reply.output else None
-
-
 async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
     """Choose a search strategy; an unreadable choice leaves the suite's own."""
     context = runtime.context
@@ -121,7 +117,7 @@ async def route(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[s
         reply = await _ask(
             ROUTER, state, context, "route", task, reads=reads, output=form, max_tokens=DECISION_MAX_TOKENS
         )
-        return chosen(read_strategy(reply), state["question"], context), reply.text
+        return chosen(reply, state["question"], context), reply.text
 
     record, said = await remembered_route(state["question"], context, decide, reads=reads.render())
     context.tools.record_route(record, began_s=began_s)
@@ -196,8 +192,60 @@ async def validate(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dic
     return hand_back(VALIDATOR, context, Message(speaker=VALIDATOR, text=f"supported: {reply.text}"))
 
 
+async def route_specialised(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Choose the search strategy by rules, at THOROUGH by the model with the rules as fallback."""
+    context = runtime.context
+    began_s = context.tools.now_s()
+
+    async def decide() -> tuple[RouteRecord, str]:
+        return await decide_route(state["question"], context, task=f"route_{_turn(state)}"), ""
+
+    record, _ = await remembered_route(state["question"], context, decide)
+    context.tools.record_route(record, began_s=began_s)
+    strategy = record.strategy
+    return hand_back(ROUTER, context, Message(speaker=ROUTER, text=strategy), strategy=strategy)
+
+
+async def plan_specialised(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Break a composite question into searches, at THOROUGH every one; what is not broken costs no call."""
+    if is_planned(state["question"], runtime.context.level):
+        return await plan(state, runtime=runtime)
+    return hand_back(PLANNER, runtime.context, Message(speaker=PLANNER, text="One search: the question itself."))
+
+
+async def retrieve_specialised(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Search for the question and for what was planned; the passages are the report."""
+    context = runtime.context
+    strategy = state.get("strategy", context.strategy)
+    queries = tuple(dict.fromkeys([state["question"], *_planned(state)]))
+    rankings = await context.tools.search_many(strategy, queries, context.depth)
+    if LEVEL_EFFORT[context.level].reranks:
+        candidates = candidate_ranking(rankings)
+        rankings = (await reranked(state["question"], candidates, context, task=f"rerank_{_turn(state)}"),)
+    kept = keep_passages(state, candidate_ranking(rankings), context)
+    result = search_result(state, kept)
+    said = Message(speaker=RETRIEVER, text=f"{len(kept)} passages were found.")
+    return hand_back(RETRIEVER, context, said, tool_output=(result,), passages=list(kept), rankings=list(rankings))
+
+
+async def validate_specialised(state: dict[str, Any], runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Check an answer against the passages; a refusal claims nothing and costs no call, and at FAST no answer does."""
+    if LEVEL_EFFORT[runtime.context.level].checks == "nothing":
+        return hand_back(VALIDATOR, runtime.context, Message(speaker=VALIDATOR, text=f"supported: {UNCHECKED}"))
+    if is_refusal(state.get("draft", "")):
+        return hand_back(VALIDATOR, runtime.context, Message(speaker=VALIDATOR, text="supported: yes"))
+    return await validate(state, runtime=runtime)
+
+
 def _place_of(passages: tuple[NumberedPassage, ...]) -> str:
     return PASSAGES if passages else NOTHING_FOUND
+
+
+def _planned(state: dict[str, Any]) -> list[str]:
+    try:
+        return Plan.model_validate_json(state.get("plan") or "").sub_queries
+    except ValueError:
+        return []
 
 
 WORKERS = (
@@ -206,4 +254,11 @@ WORKERS = (
     (RETRIEVER, retrieve),
     (SYNTHESIZER, synthesize),
     (VALIDATOR, validate),
+)
+SPECIALISTS = (
+    (ROUTER, route_specialised),
+    (PLANNER, plan_specialised),
+    (RETRIEVER, retrieve_specialised),
+    (SYNTHESIZER, synthesize),
+    (VALIDATOR, validate_specialised),
 )

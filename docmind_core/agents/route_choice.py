@@ -2,7 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from enum import StrEnum
+from functools import cache
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
 
 from docmind_core.agents.context import ROUTER, AgentContext
 from docmind_core.agents.decisions import RouteRecord
@@ -11,7 +15,7 @@ from docmind_core.agents.outputs import CHOICE_MAX_TOKENS
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.routing_rules import RouteDecision, route_by_rules
 from docmind_core.errors import CallTimeout, ContextOverflow, EngineError, EngineUnreachable
-from docmind_core.serving.chat import ChatRequest
+from docmind_core.serving.chat import ChatReply, ChatRequest
 
 _REPEATABLE = frozenset({None, "one_strategy", "not_open"})
 """Reasons for a choice that would be the same next time."""
@@ -52,10 +56,19 @@ async def decide_route(question: str, context: AgentContext, *, task: str = "rou
     return _as_chosen(reply.text, rules)
 
 
-def chosen(choice: str | None, question: str, context: AgentContext) -> RouteRecord:
-    """Take the model's choice; None, when it could not be read, leaves the suite's own strategy."""
+@cache  # with a class for each query, its schema would be made and kept for each, too
+def strategy_form(strategies: tuple[str, ...]) -> type[BaseModel]:
+    """Return the form of a router's decision: one of the strategies that are open here."""
+    names = StrEnum("SearchStrategy", {name.upper(): name for name in strategies})  # type: ignore[misc]
+    return create_model("Route", __config__=ConfigDict(extra="forbid"), strategy=(names, ...))
+
+
+def chosen(reply: ChatReply, question: str, context: AgentContext) -> RouteRecord:
+    """Take the strategy that a reply in `strategy_form` names; one that can't be read leaves the suite's own."""
     rules = _rules(question, context)
-    return _by_suite(rules, context, because="invalid_output") if choice is None else _as_chosen(choice, rules)
+    if not reply.output:
+        return _by_suite(rules, context, because="invalid_output")
+    return _as_chosen(str(reply.output.model_dump(mode="json")["strategy"]), rules)
 
 
 async def remembered_route(

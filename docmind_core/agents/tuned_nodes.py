@@ -29,13 +29,12 @@ from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, l
 from docmind_core.agents.decisions import Failure, RouteRecord
 from docmind_core.agents.levels import LEVEL_EFFORT, PerformanceLevel
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.naive_workers import read_strategy, strategy_form
 from docmind_core.agents.outputs import CHOICE_MAX_TOKENS, DECISION_MAX_TOKENS, Plan, SearchRequest, Supported
 from docmind_core.agents.passage_choice import chosen_passages
 from docmind_core.agents.passages import NumberedPassage, numbered
 from docmind_core.agents.prompt_files import read_prompt
 from docmind_core.agents.reranking import reranked
-from docmind_core.agents.route_choice import chosen, decide_route, remembered_route, route_request
+from docmind_core.agents.route_choice import chosen, decide_route, remembered_route, route_request, strategy_form
 from docmind_core.agents.routing_rules import needs_plan
 from docmind_core.agents.text_overlap import content_words, without_near_duplicates
 from docmind_core.agents.transcript import render_history
@@ -192,7 +191,7 @@ async def route_by_model(state: TunedState, runtime: Runtime[AgentContext]) -> d
 
     async def decide() -> tuple[RouteRecord, str]:
         reply = await context.tools.ask(ROUTER, "route", request)
-        return chosen(read_strategy(reply), question, context), reply.text
+        return chosen(reply, question, context), reply.text
 
     record, _ = await remembered_route(question, context, decide)
     context.tools.record_route(record, began_s=began_s)

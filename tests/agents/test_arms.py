@@ -6,9 +6,9 @@ from docmind_core.agents.arms import ARMS, answer_question, find_arm, honours, l
 from docmind_core.agents.arms import _conversation_opening as opening
 from docmind_core.agents.context import AGENTS, PLANNER, RETRIEVER, ROUTER, SUPERVISOR, SYNTHESIZER, VALIDATOR, Message
 from docmind_core.agents.levers import Lever
-from docmind_core.agents.naive_workers import strategy_form
 from docmind_core.agents.prompt_files import answer_examples, read_prompt
 from docmind_core.agents.reranking import ranking_form
+from docmind_core.agents.route_choice import strategy_form
 from docmind_core.agents.routing import HANDOFFS_MAX, offered_choices
 from docmind_core.errors import UsageError
 from docmind_core.retrieval.search import KEYWORD, SEMANTIC
