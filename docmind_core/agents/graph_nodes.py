@@ -1,13 +1,18 @@
-"""How a node is put into a graph: its agent's name, its deadline and what becomes of its failure go with it."""
+"""How a node is put into a graph: with its agent's name, its deadline, and what answers after its failure."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from langgraph.graph import END
 from langgraph.runtime import Runtime
 
-from docmind_core.agents.context import AgentContext
+from docmind_core.agents.answering import answer_in_one_pass
+from docmind_core.agents.context import SINGLE_PASS, AgentContext
 from docmind_core.agents.decisions import Failure
 from docmind_core.errors import AgentTimeout, EngineUnreachable, RunError, StoreError
 from docmind_core.telemetry.loop_lag import Deadline
+
+FALLBACK = "fallback"
 
 
 class Node(Protocol):
@@ -71,3 +76,24 @@ async def in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentCont
         raise AgentTimeout(
             f"{agent} was not done within its {deadline_s:g} s (agent_deadline_s of the suite)."
         ) from error
+
+
+def add_fallback(graph: Any, agents: Sequence[str]) -> None:
+    """Add the node `FALLBACK`; those of `agents` that have not run by then are recorded as skipped."""
+
+    async def fall_back(state: Any, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+        context = runtime.context
+        context.tools.record_skipped(agents)
+        because = "; ".join(str(failure) for failure in state["failures"])
+        answer = await answer_in_one_pass(
+            state["question"], context, agent=SINGLE_PASS, task="fallback_answer", fallback_because=because
+        )
+        return {"result": answer}
+
+    graph.add_node(FALLBACK, traced(SINGLE_PASS, fall_back))
+    graph.add_edge(FALLBACK, END)
+
+
+def has_failed(state: Any) -> bool:
+    """Return whether an agent has failed, so that the query goes to `FALLBACK`."""
+    return bool(state.get("failures"))

@@ -13,8 +13,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from docmind_core.agents.context import PLANNER, RETRIEVER, ROUTER, SYNTHESIZER, VALIDATOR, AgentContext
-from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
-from docmind_core.agents.graph_nodes import Node, guarded
+from docmind_core.agents.graph_nodes import FALLBACK, Node, add_fallback, guarded, has_failed
 from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levels import LEVEL_EFFORT
 from docmind_core.agents.reranking import reranked

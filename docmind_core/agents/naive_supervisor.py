@@ -17,8 +17,7 @@ from docmind_core.agents.answering import read_answer
 from docmind_core.agents.context import AGENTS, PLANNER, ROUTER, SUPERVISOR, VALIDATOR, AgentContext, ArmAnswer, Message
 from docmind_core.agents.context_state import HISTORY, ContextState, reading_request
 from docmind_core.agents.decisions import Failure
-from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
-from docmind_core.agents.graph_nodes import Node, guarded
+from docmind_core.agents.graph_nodes import FALLBACK, Node, add_fallback, guarded, has_failed
 from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.levers import Lever
 from docmind_core.agents.naive_workers import SPECIALISTS, WORKERS, conversation

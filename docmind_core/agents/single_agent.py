@@ -13,8 +13,7 @@ from docmind_core.agents.answering import answer_request, nothing_found, read_an
 from docmind_core.agents.context import SINGLE_AGENT, AgentContext, ArmAnswer
 from docmind_core.agents.context_state import HISTORY, PASSAGES, ContextState, reading_request
 from docmind_core.agents.decisions import Failure
-from docmind_core.agents.fallback import FALLBACK, add_fallback, has_failed
-from docmind_core.agents.graph_nodes import guarded
+from docmind_core.agents.graph_nodes import FALLBACK, add_fallback, guarded, has_failed
 from docmind_core.agents.graph_walk import GraphWalk
 from docmind_core.agents.outputs import DECISION_MAX_TOKENS, NextAction, NextStep, SearchRequest
 from docmind_core.agents.passages import numbered
