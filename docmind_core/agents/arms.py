@@ -74,7 +74,7 @@ ARMS = {
         Arm(
             name="single_pass",
             shows="One search and one call: what a question costs without agents.",
-            build=_graph("single_pass", "build_single_pass"),
+            build=_graph("opponents", "build_single_pass"),
             opening=_plain_opening,
         ),
         Arm(

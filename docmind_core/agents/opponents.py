@@ -1,23 +1,24 @@
-"""Two opponents that a system of agents has to beat: no model at all, and one model with the same tokens.
+"""What a system of agents has to beat: one search and one call, no model at all, and one model with the same tokens.
 
+`single_pass` searches with the question and answers in one call.
 `extractive` answers with the best sentence of the passages found and makes no call: the floor.
 `single_pass@budget` makes as many single passes as the tokens of `tuned` on the same query allow, and answers with
 what most of them say: what the same money buys without agents. Its first pass is that of `single_pass`, greedy; the
 others are drawn at a temperature, or they would be the same (self-consistency, https://arxiv.org/abs/2203.11171).
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
 
 from langgraph.runtime import Runtime
 
-from docmind_core.agents.answering import answer_request, nothing_found, read_answer
+from docmind_core.agents.answering import answer_in_one_pass, answer_request, nothing_found, read_answer
 from docmind_core.agents.context import EXTRACTIVE, SINGLE_PASS, AgentContext, ArmAnswer
 from docmind_core.agents.decisions import VoteRecord
+from docmind_core.agents.graph_nodes import Node, in_time
 from docmind_core.agents.passage_choice import best_sentences
 from docmind_core.agents.refusals import is_refusal
-from docmind_core.agents.single_pass import OneStep, SinglePassState
 from docmind_core.errors import BudgetUnknown
 from docmind_core.query_sets.normalising import normalised
 from docmind_core.serving.chat import ChatReply, ChatRequest
@@ -25,6 +26,34 @@ from docmind_core.serving.chat import ChatReply, ChatRequest
 PASSES_MAX = 25
 TEMPERATURE = 0.7
 """Of the second pass and those after it."""
+
+
+class SinglePassState(TypedDict, total=False):
+    """A question and its answer."""
+
+    question: str
+    result: ArmAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneStep:
+    """One node by itself, asked as a compiled graph is: LangGraph takes longer to walk to it than all else it does."""
+
+    agent: str
+    node: Node
+
+    async def ainvoke(
+        self, state: Mapping[str, Any], _config: object = None, *, context: AgentContext
+    ) -> dict[str, Any]:
+        """Return the state with what the node answered."""
+        with context.tools.agent_span(self.agent, node=self.agent, checkpoint_ns=""):
+            return {**state, **await in_time(self.agent, self.node, state, Runtime(context=context))}
+
+
+async def answer(state: SinglePassState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """Search with the question and answer it in one call."""
+    result = await answer_in_one_pass(state["question"], runtime.context, agent=SINGLE_PASS, task="answer")
+    return {"result": result}
 
 
 async def extract(state: SinglePassState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
@@ -111,6 +140,11 @@ def _task(number: int) -> str:
 
 def _tokens(reply: ChatReply) -> int | None:
     return reply.usage.prompt_tokens + reply.usage.completion_tokens if reply.usage else None
+
+
+def build_single_pass() -> OneStep:
+    """Return the one step."""
+    return OneStep(agent=SINGLE_PASS, node=answer)
 
 
 def build_extractive() -> OneStep:

@@ -9,8 +9,8 @@ from docmind_core.agents.answering import read_answer
 from docmind_core.agents.arms import ARMS, find_arm, lever_arms
 from docmind_core.agents.context import Message
 from docmind_core.agents.decisions import Failure
+from docmind_core.agents.opponents import OneStep
 from docmind_core.agents.passages import numbered, render_numbered
-from docmind_core.agents.single_pass import OneStep
 from docmind_core.retrieval.search import KEYWORD
 from tests.fakes.frozen import frozen
 from tests.fakes.scripted_tools import ScriptedTools, all_five, make_context, make_hit
