@@ -15,9 +15,9 @@ from docmind_core.query_sets.documents import Document, corpus_hash
 from docmind_core.query_sets.queries import Query, QuerySet
 from docmind_core.retrieval.chunks import TITLE_END
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS
-from docmind_core.retrieval.hybrid import HybridSearcher
 from docmind_core.retrieval.index import open_index
 from docmind_core.retrieval.keyword import KEYWORD_SETTINGS, KeywordSearcher
+from docmind_core.retrieval.ranking import HybridSearcher
 from docmind_core.retrieval.saved_parts import open_part
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, Chunk, Hit, Searcher
 

@@ -13,8 +13,8 @@ from docmind_core.query_sets.documents import Document, corpus_hash, joined_id, 
 from docmind_core.retrieval.chunks import MAX_TOKENS, TITLE_END, chunk_documents
 from docmind_core.retrieval.diversity import Similarities
 from docmind_core.retrieval.encoder_files import SEMANTIC_SETTINGS, weights_file
-from docmind_core.retrieval.hybrid import HYBRID_SETTINGS, HybridSearcher
 from docmind_core.retrieval.keyword import DEFAULT_LANGUAGE, KEYWORD_SETTINGS, KeywordSearcher
+from docmind_core.retrieval.ranking import HYBRID_SETTINGS, HybridSearcher
 from docmind_core.retrieval.saved_parts import open_part
 from docmind_core.retrieval.search import HYBRID, KEYWORD, SEMANTIC, STRATEGIES, Chunk, ComparingSearcher, Hit, Searcher
 

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docmind_core.metrics.catalogue import METRICS
-from docmind_core.retrieval.hybrid import DEPTH, HybridSearcher
 from docmind_core.retrieval.keyword import KeywordSearcher
-from docmind_core.retrieval.ranking import best_hits
+from docmind_core.retrieval.ranking import DEPTH, HybridSearcher, best_hits
 from docmind_core.retrieval.search import RANKED_DOCUMENTS, Hit, Search, cut_ranking, deeper_hits, fuse_rankings
 from tests.documents import make_chunk
 
