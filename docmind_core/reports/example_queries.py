@@ -10,7 +10,7 @@ from docmind_core.reports.detail_tables import shown_error
 from docmind_core.reports.example_steps import Step, read_steps
 from docmind_core.reports.number_text import count_text, counted, not_measured, ratio_text, seconds_text
 from docmind_core.reports.run_records import QueryRun, parse_object
-from docmind_core.retrieval.saved_chunks import read_chunk_texts
+from docmind_core.retrieval.index import read_chunk_texts
 from docmind_core.serving.reply_endings import ENDINGS, STOP
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows

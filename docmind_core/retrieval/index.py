@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -28,6 +29,7 @@ INDEX_SETTINGS: dict[str, object] = {
     "semantic": SEMANTIC_SETTINGS,
     "hybrid": HYBRID_SETTINGS,
 }
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class RetrievalIndex:
@@ -206,3 +208,18 @@ def _open_semantic(chunks: Sequence[Chunk], home: Path, announce: Callable[[str]
         return SemanticSearcher.load(folder, chunks)
 
     return open_part(home, "semantic", build=build, load=load, announce=announce)
+
+
+def read_chunk_texts(folder: Path, index_hash: str | None, chunk_ids: Collection[str]) -> dict[str, str]:
+    """Return the text of each chunk that the saved index holds; none when the index is gone."""
+    if index_hash is None or not _HASH.fullmatch(index_hash):
+        return {}
+    if (joined := folder / index_hash / PARTS_FILE).is_file():
+        parts = (read_chunk_texts(folder, part, chunk_ids) for part in json.loads(joined.read_text("utf-8")))
+        return {chunk_id: text for part in parts for chunk_id, text in part.items()}
+    path = folder / index_hash / "chunks" / CHUNKS_FILE
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        rows = (json.loads(line) for line in lines)
+        return {row["chunk_id"]: row["text"] for row in rows if row["chunk_id"] in chunk_ids}

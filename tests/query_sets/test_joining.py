@@ -5,8 +5,7 @@ import pytest
 from docmind_core.errors import QuerySetError, UsageError
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.selection import cluster_ids
-from docmind_core.retrieval.index import hash_of_index, open_index
-from docmind_core.retrieval.saved_chunks import read_chunk_texts
+from docmind_core.retrieval.index import hash_of_index, open_index, read_chunk_texts
 from docmind_core.retrieval.search import KEYWORD
 from tests.documents import write_query_set
 

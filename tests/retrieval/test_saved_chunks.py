@@ -1,7 +1,6 @@
 import pytest
 
-from docmind_core.retrieval.index import open_index
-from docmind_core.retrieval.saved_chunks import read_chunk_texts
+from docmind_core.retrieval.index import open_index, read_chunk_texts
 from docmind_core.retrieval.search import KEYWORD
 from tests.documents import make_document
 
