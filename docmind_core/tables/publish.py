@@ -19,8 +19,8 @@ from docmind_core.tables.baselines import baselines_path, copy_baselines
 from docmind_core.tables.building import SEGMENTS, create, definitions, delete, describe, insert
 from docmind_core.tables.connecting import open_new, open_read_only, spill_folder, transaction
 from docmind_core.tables.damage import set_aside, unreadable_segments
-from docmind_core.tables.measurement_tables import BASELINES
 from docmind_core.tables.packing import pack, segments_on_disk
+from docmind_core.tables.result_tables import BASELINES
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import Segments, mark_of, replace_durably
 from docmind_core.tables.summaries import SUMMARIES, replace_summaries, summary_marks

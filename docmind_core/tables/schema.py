@@ -1,18 +1,7 @@
 """The tables: their columns, types, keys and comments."""
 
-from docmind_core.tables.ablation_tables import LEVER_EFFECTS
 from docmind_core.tables.alert_tables import ALERT_TABLES
 from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, RUN_COLUMN, Table
-from docmind_core.tables.limit_tables import EARLIER_LIMIT_RESULTS, GRADES, LIMIT_RESULTS
-from docmind_core.tables.machine_tables import DEVICE_SAMPLES, ENGINE_COUNTERS
-from docmind_core.tables.measurement_tables import (
-    BASELINES,
-    COMPARISONS,
-    EARLIER_MEASUREMENTS,
-    MEASUREMENTS,
-    NOISE_FLOOR,
-    RUN_ESTIMATES,
-)
 from docmind_core.tables.mechanism_columns import (
     CALLER_COLUMNS,
     EARLIER_COLUMN,
@@ -30,10 +19,24 @@ from docmind_core.tables.mechanism_tables import (
     AGENT_FAILURES,
     CACHE_LOOKUPS,
     CONTEXT_REDUCTIONS,
+    DEVICE_SAMPLES,
+    ENGINE_COUNTERS,
     RERANKS,
     RETRIEVED,
     ROUTE_DECISIONS,
     VOTES,
+)
+from docmind_core.tables.result_tables import (
+    BASELINES,
+    COMPARISONS,
+    EARLIER_LIMIT_RESULTS,
+    EARLIER_MEASUREMENTS,
+    GRADES,
+    LEVER_EFFECTS,
+    LIMIT_RESULTS,
+    MEASUREMENTS,
+    NOISE_FLOOR,
+    RUN_ESTIMATES,
 )
 
 RUNS = Table(

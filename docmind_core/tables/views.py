@@ -1,10 +1,10 @@
 """The views of the published database: their columns and comments; their queries are in `sql/`."""
 
-from docmind_core.tables.ablation_tables import ABLATION
 from docmind_core.tables.alert_tables import ALERTING_HEALTH, OPEN_ALERTS
 from docmind_core.tables.definitions import ARM_COLUMNS, View
 from docmind_core.tables.guide_views import GUIDE_VIEWS
 from docmind_core.tables.mechanism_tables import CACHE_SUMMARY, ROUTER_SUMMARY
+from docmind_core.tables.result_tables import ABLATION
 
 TOKEN_EFFICIENCY = View(
     name="token_efficiency",

@@ -1,6 +1,6 @@
-"""The tables of what was measured: scores of query runs, figures of runs, comparisons of two runs."""
+"""The tables of results: scores, figures of runs, comparisons of two runs, limits and grades, what levers moved."""
 
-from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, REPLACED_COLUMN, RUN_COLUMN, Table
+from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, REPLACED_COLUMN, RUN_COLUMN, Table, View
 
 MEASUREMENTS = Table(
     name="measurements",
@@ -166,5 +166,116 @@ BASELINES = Table(
         "run_id": ("varchar", "The pinned run, <benchmark_run>.<arm>"),
         "reason": ("varchar", "Why it was pinned, as the person wrote it"),
         "pinned_at": ("timestamptz", "UTC time of the pinning"),
+    },
+)
+LIMIT_RESULTS = Table(
+    name="limit_results",
+    comment="One row is a limit of the suite and how it came out, for each agent where its metric has agents",
+    key=("run_id", "limit_name", "agent"),
+    columns={
+        **RUN_COLUMN,
+        "limit_name": ("varchar", "As under limits: in the suite; `limit` is a word of SQL"),
+        "metric": ("varchar", "Name from the catalogue; for a p95 with _p95 before its unit"),
+        "agent": ("varchar", "Agent, or all"),
+        "dimension": ("varchar", "Line of the scorecard: quality, reliability, latency, ..."),
+        "statistic": ("varchar", "What the value is: mean, share, p95, total or peak, of one value per query"),
+        "side": ("varchar", "at most or at least"),
+        "is_hard": ("boolean", "Whether the answers can't be used when it is missed"),
+        "set_to": ("double", "The limit: of the suite, else of the engine profile, else the guide's; NULL for none"),
+        "bound": ("double", "What the value is held against: set_to, or the share of queries that may lie above it"),
+        "value": ("double", "In the metric's unit; NULL with because; a p95 of fewer than 130 queries is NULL"),
+        "low": ("double", "Lower end of the 95 % interval, clustered; NULL where there is none, and for a peak"),
+        "high": ("double", "Upper end of the same interval"),
+        "n": ("integer", "Queries that the value rests on; samples for a peak"),
+        "clusters": ("integer", "Independent groups among them"),
+        "state": ("varchar", "met, missed, undecided, not measured, or not judged where the suite sets no limit"),
+        "headroom_pct": ("double", "Distance of value to bound in percent of it, negative when over; NULL at 0"),
+        "p": (
+            "double",
+            "One-sided p of the limit being broken, corrected by Holm over the agents; NULL without a test",
+        ),
+        "because": ("varchar", "Why it is neither met nor missed"),
+        "notes": ("varchar", "What is shown next to the value"),
+        "unshown_value": ("double", "The p95 of fewer than 130 queries, for alerts whose suite asks for so few"),
+        "value_missing_because": ("varchar", "Why value or its interval is NULL, from the list in docs/metrics.md"),
+        "refused_queries": ("integer", "Queries with a request that did not fit the context window and was not sent"),
+        "near_ratio": ("double", "Share of queries above ten percent inside a limit on each query; NULL for others"),
+    },
+    checks=(
+        "state in ('met', 'missed', 'undecided', 'not measured', 'not judged')",
+        "value is not null or because is not null",
+        "state in ('met', 'missed') or because is not null",
+    ),
+)
+
+EARLIER_LIMIT_RESULTS = Table(
+    name="earlier_limit_results",
+    comment="One row is a row of limit_results that docmind rescore replaced; scores replaced with it have its time",
+    key=(*LIMIT_RESULTS.key, "replaced_at"),
+    columns={**LIMIT_RESULTS.columns, **REPLACED_COLUMN},
+    checks=LIMIT_RESULTS.checks,
+)
+
+GRADES = Table(
+    name="grades",
+    comment="One row is a grade of an arm: the scorecard's letters, and the guide's grade",
+    key=("run_id", "dimension"),
+    columns={
+        **RUN_COLUMN,
+        "dimension": ("varchar", "overall, a line of the scorecard (of the arm that the limits hold for), or guide"),
+        "letter": ("varchar", "A, B, C, D or incomplete, in guide also A+; NULL with because"),
+        "because": ("varchar", "What decided it; in guide the grade's name and its points"),
+        "points": ("integer", "guide: sum over the parts that were measured; NULL in other rows"),
+        "points_possible": ("integer", "guide: what these parts could have given; NULL in other rows"),
+    },
+    checks=("because is not null",),
+)
+_LEVER = "Lever added to naive_supervisor; an arm's name where tuned is varied; tuned for all levers together"
+_EDGE = "Edge of the guide's strategy chart, such as A → G; none where the chart has no edge for the lever"
+_EFFECT = (
+    "Percent saved for reductions, change in percent for tokens_per_correct, else the difference in the metric's unit"
+)
+_VERDICT = (
+    "moved as claimed; other way; inconclusive: the interval, or the p value corrected for all rows, allows no effect; "
+    "did not move: nothing changed, or passed by less than 5 points; not measurable here; not_judged: a time in fewer "
+    "than 6 blocks"
+)
+
+LEVER_EFFECTS = Table(
+    name="lever_effects",
+    comment="One row is what a lever moved of one metric in a benchmark run, against the arm without it",
+    key=("run_id", "lever", "edge", "metric"),
+    columns={
+        "run_id": (
+            "varchar",
+            "First arm of the benchmark run by name: its segment holds the rows of all levers",
+        ),
+        "benchmark_run": ("varchar", "Key of the benchmark run"),
+        "lever": ("varchar", _LEVER),
+        "edge": ("varchar", _EDGE),
+        "expected": ("varchar", "Where the metric is claimed to go: rises, falls or stays"),
+        "metric": ("varchar", "Name from the catalogue, docs/metrics.md"),
+        "effect": ("double", _EFFECT),
+        "effect_low": ("double", "Lower end of its 95 % interval, paired by query and clustered"),
+        "effect_high": ("double", "Upper end of its 95 % interval, paired by query and clustered"),
+        "n": (
+            "integer",
+            "Queries with a value in both arms that both answered themselves; for passed, failed ones too",
+        ),
+        "p": ("double", "Two-sided p of no effect, by the test that the interval inverts"),
+        "p_holm": ("double", "The same, corrected by Holm over all rows of the benchmark run: it decides the verdict"),
+        "verdict": ("varchar", _VERDICT),
+        "because": ("varchar", "The interval and what was compared, or why nothing could be measured"),
+    },
+    checks=("(effect_low is null) = (verdict in ('not measurable here', 'not_judged'))",),
+)
+
+ABLATION = View(
+    name="ablation",
+    comment="One row is a lever, an edge and a metric in the latest benchmark run with levers; older: lever_effects",
+    columns={
+        name: comment
+        for name, (_, comment) in LEVER_EFFECTS.columns.items()
+        if name not in {"run_id", "benchmark_run", "p", "p_holm"}
     },
 )
