@@ -17,8 +17,8 @@ from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.percentiles import percentile, percentile_above_p
 from docmind_core.statistics.shares import Alternative, share, share_p
 from docmind_core.tables.columns import Column, Columns
+from docmind_core.tables.query_values import single_values
 from docmind_core.tables.segments import read_segment
-from docmind_core.tables.single_values import single_values
 
 P95 = 0.95
 ALL_AGENTS = "all"

@@ -14,6 +14,7 @@ from docmind_core.tables.connecting import open_read_only
 from docmind_core.tables.damage import damaged_runs
 from docmind_core.tables.packing import pack
 from docmind_core.tables.publish import publish
+from docmind_core.tables.query_values import single_values
 from docmind_core.tables.reading import query_rows, query_segments
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import (
@@ -24,7 +25,6 @@ from docmind_core.tables.segments import (
     segment_path,
     write_segment,
 )
-from docmind_core.tables.single_values import single_values
 from tests.builders import make_call_row, make_score_row, write_rows
 from tests.documents import PROJECT
 from tests.tables.random_history import night
