@@ -1,4 +1,4 @@
-"""From a score per chunk to a ranking, and from a ranking by words and one by meaning to one of both."""
+"""From a score per chunk to a ranking, and from the rankings of two searches to one."""
 
 from collections.abc import Sequence
 

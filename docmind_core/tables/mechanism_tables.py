@@ -1,4 +1,4 @@
-"""The tables of what goes on in an arm: what was shortened, kept and decided, who failed, and what the engine did."""
+"""The tables of what happens in an arm: what was shortened, kept and decided, who failed, and what the engine did."""
 
 from docmind_core.tables.definitions import ARM_COLUMNS, KEY, QUERY_COLUMNS, RUN_COLUMN, Table, View
 
