@@ -144,7 +144,11 @@ def _attempts(settings: Settings, suite: Suite, benchmark_run: str) -> list[tupl
 
 def _resumed(settings: Settings, suite: Suite, benchmark_run: str) -> list[tuple[str, Row]]:
     with Journal(journal_path(settings, benchmark_run)) as journal:
-        rows = [(arm, rows) for arm in suite.arms for rows in journal.finished_rows(run_id_of(benchmark_run, arm))]
-    return [
-        (arm, row) for arm, found in rows for row in found["query_runs"] if row["times_missing_because"] == "resumed"
-    ]
+        rows = [
+            (arm, row)
+            for arm in suite.arms
+            for part in journal.finished_parts(run_id_of(benchmark_run, arm))
+            for finished in part
+            for row in finished.rows["query_runs"]
+        ]
+    return [(arm, row) for arm, row in rows if row["times_missing_because"] == "resumed"]

@@ -24,7 +24,6 @@ SINGLE_PASS = "single_pass"  # noqa: S105 - the name of an arm
 SINGLE_AGENT = "single_agent"
 EXTRACTIVE = "extractive"
 USER = "user"
-ASSISTANT = "assistant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,18 +121,13 @@ def undelivered(settings: Settings, *, now: datetime | None = None) -> tuple[Due
     )
 
 
-def waiting_messages(
-    settings: Settings, benchmark_run: str, seq: int, *, now: datetime | None = None
-) -> tuple[WaitingMessage, ...]:
-    """Return the message for each channel that has not taken it and that no other process is sending to."""
-    with open_alerts_database(settings) as connection:
-        return _waiting(connection, benchmark_run, seq, now or datetime.now(UTC))
-
-
 def claim_messages(
     settings: Settings, benchmark_run: str, seq: int, *, now: datetime | None = None
 ) -> tuple[WaitingMessage, ...]:
-    """Return the same, taken: for a while no other process gets them, so that two don't both send."""
+    """Take the message for each channel that has not taken it and that no other process is sending to.
+
+    For a while no other process gets them, so that two don't both send.
+    """
     moment = now or datetime.now(UTC)
     with open_alerts_database(settings) as connection, transaction(connection):
         found = _waiting(connection, benchmark_run, seq, moment)

@@ -11,7 +11,7 @@ from docmind_core.measurements.guide_grade import (
     token_block,
 )
 from docmind_core.metrics.limits import default_limits
-from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
+from docmind_core.reports.recommendations import Recommendation, levers_on, recommend, sentences
 from docmind_core.tables.period import DeviceStatistics, PartStatistics, PeriodStatistics, Window
 
 Document = dict[str, object]
@@ -46,7 +46,7 @@ def period_document(statistics: PeriodStatistics) -> Document:
         "performance_grade": grade.grade,
         "performance_grade_points": grade_points(grade),
         "performance_grade_faults": list(KNOWN_FAULTS),
-        "recommendations": [one.text for one in found if not one.held_back] or ([] if found else [NOTHING_TO_DO]),
+        "recommendations": list(sentences(found)),
         "recommendation_evidence": [_evidence(one) for one in found],
         "executions_by_arm": {str(row.name): row.executions for row in statistics.of("arm")},
         "devices": [_device(row) for row in statistics.devices],

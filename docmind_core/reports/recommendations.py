@@ -3,7 +3,7 @@
 A sentence that asks for a lever is held back where the lever is on: it would ask for what is there already.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,12 +67,9 @@ def recommend(
     return tuple(found)
 
 
-def guide_recommendations(
-    agents: Mapping[str, ExecutionStatistics], system: ExecutionStatistics, levers_on: Collection[str] = ()
-) -> tuple[str, ...]:
+def sentences(found: Sequence[Recommendation]) -> tuple[str, ...]:
     """Return the sentences that are not held back; the guide's own sentence where no rule fires."""
-    found = recommend(agents, system, levers_on)
-    return tuple(one.text for one in found if not one.held_back) or (() if found else (NOTHING_TO_DO,))
+    return tuple(one.text for one in found if not one.held_back) if found else (NOTHING_TO_DO,)
 
 
 def levers_on(arm: str, profile: str | None) -> frozenset[str]:

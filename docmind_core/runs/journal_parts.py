@@ -64,12 +64,6 @@ class JournalParts(JournalFile):
                 attempts[place].append((decode(row), bool(ended)))
             yield [FinishedQuery(rows=decode(rows), attempts=attempts[place]) for place, rows in found]
 
-    def finished_rows(self, run_id: str) -> Iterator[dict[str, list[_Row]]]:
-        """Yield the rows of each finished query, by table."""
-        for found in self._parts(_FINISHED_PART, run_id):
-            for _, rows in found:
-                yield decode(rows)
-
     def other_attempts(self, run_id: str) -> Iterator[Attempts]:
         """Yield, in parts, the attempts of a run that were made for queries which have not finished, or for none."""
         for found in self._parts(_OTHER_ATTEMPTS, run_id):

@@ -13,7 +13,6 @@ from docmind_core.retrieval.search import Chunk, Hit
 from docmind_core.runs.cache_store import CacheAnswer, CacheStore
 from docmind_core.runs.journal import QueryKey, Row
 
-ROUTER_CACHE = "router"
 RETRIEVAL_CACHE = "retrieval"
 CACHE_VERSION = 4
 """Raised when the form of a value changes: older entries are then never found."""

@@ -1,4 +1,4 @@
-"""What a sample can show: smallest detectable differences, and how many values a percentile needs."""
+"""What a sample can show: smallest detectable differences, and how many values a bound needs."""
 
 import math
 from statistics import NormalDist
@@ -8,8 +8,6 @@ TWO_SIDED_80 = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 
 ONE_SIDED_80 = NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.8)
 """2.486: alpha 0.05 one-sided, 80 % power, normal approximation."""
-
-PERCENTILE_CONFIDENCE = 0.99
 
 
 def mde_of_mean(standard_error: float) -> float:
@@ -31,11 +29,6 @@ def mde_of_pass_difference(discordance: float, n: int) -> float:
     return TWO_SIDED_80 * math.sqrt(discordance / n)
 
 
-def mde_of_ratio(sd_of_log: float, n: int) -> float:
-    """Return the smallest relative difference of tokens that n pairs show with 80 % power; 0.073 means 7.3 %."""
-    return math.exp(TWO_SIDED_80 * sd_of_log / math.sqrt(n)) - 1.0
-
-
 def power_of_non_inferiority(discordance: float, margin: float, n: int) -> float:
     """Return the power of `n` pairs to show that an equal pass ratio is less than `margin` lower, one-sided at 5 %.
 
@@ -50,11 +43,6 @@ def power_of_non_inferiority(discordance: float, margin: float, n: int) -> float
     from scipy import special  # scipy.stats takes half a second to import
 
     return float(special.ndtr(margin / math.sqrt(discordance / n) - special.ndtri(0.95)))
-
-
-def n_for_pass_difference(discordance: float, difference: float) -> int:
-    """Return how many pairs show `difference` of two pass ratios with 80 % power."""
-    return math.ceil(TWO_SIDED_80**2 * (discordance - difference**2) / difference**2)
 
 
 def n_for_mean(deviation: float, mean: float) -> int:
@@ -75,16 +63,3 @@ def n_for_bound(deviation: float, distance: float) -> int:
         distance: Between the true mean and what the bound must not reach, above 0.
     """
     return max(1, math.ceil((ONE_SIDED_80 * deviation / distance) ** 2))
-
-
-def n_for_percentile(probability: float, allowed_beyond: int = 1) -> int:
-    """Return the smallest n whose percentile is held with 99 % confidence: 130 for p95.
-
-    The rule of MLPerf endpoints: binom.cdf(allowed_beyond, n, 1 - probability) <= 0.01.
-    """
-    from scipy import stats
-
-    n = allowed_beyond + 1
-    while stats.binom.cdf(allowed_beyond, n, 1.0 - probability) > 1.0 - PERCENTILE_CONFIDENCE:
-        n += 1
-    return n

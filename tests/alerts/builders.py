@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from docmind_core.alerts import notices
+from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluating import AlertOutcome, evaluate_alerts
 from docmind_core.measurements.grades import write_limits
 from docmind_core.settings import Settings
@@ -84,3 +86,9 @@ def judge_and_evaluate(settings: Settings, key: str, suite: Suite, *, now: datet
     """Do what the assets `limits` and `alert_states` do."""
     write_limits(settings.tables, key, suite)
     return evaluate_alerts(settings, key, suite, now=now)
+
+
+def waiting_messages(settings: Settings, benchmark_run: str, seq: int) -> tuple[notices.WaitingMessage, ...]:
+    """What `claim_messages` would take, left for others."""
+    with open_alerts_database(settings) as connection:
+        return notices._waiting(connection, benchmark_run, seq, datetime.now(UTC))

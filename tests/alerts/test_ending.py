@@ -5,7 +5,7 @@ import pytest
 from docmind_core.alerts.ending import close_alert, expire_lost_alerts
 from docmind_core.alerts.evaluating import Absence, book_absence, book_failure
 from docmind_core.alerts.listing import alert_history, ended_alerts, open_alerts
-from docmind_core.alerts.notices import undelivered, waiting_messages
+from docmind_core.alerts.notices import undelivered
 from docmind_core.alerts.rules import BENCHMARK_MISSING
 from docmind_core.errors import UsageError
 from docmind_core.tables.publish import publish
@@ -20,6 +20,7 @@ from tests.alerts.builders import (
     key_of,
     make_suite,
     plant_night,
+    waiting_messages,
 )
 from tests.builders import make_score_row
 

@@ -10,7 +10,6 @@ import pytest
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.evaluating import book_failure
 from docmind_core.alerts.evaluation import decide, fingerprint
-from docmind_core.alerts.notices import waiting_messages
 from docmind_core.alerts.rules import clear_threshold, limit_rule, watched_limits
 from docmind_core.measurements.limit_results import LimitResult
 from docmind_core.metrics.limits import find_limit
@@ -28,6 +27,7 @@ from tests.alerts.builders import (
     key_of,
     make_suite,
     plant_night,
+    waiting_messages,
 )
 from tests.builders import make_query_run_row
 from tests.conftest import PROJECT

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from docmind_core.alerts.freshness import Expected, book_overdue
 from docmind_core.alerts.listing import open_alerts
-from docmind_core.alerts.notices import undelivered, waiting_messages
+from docmind_core.alerts.notices import undelivered
 from docmind_core.runs.keys import started_at
-from tests.alerts.builders import START, judge_and_evaluate, key_of, make_suite, plant_night
+from tests.alerts.builders import START, judge_and_evaluate, key_of, make_suite, plant_night, waiting_messages
 
 NIGHTLY = make_suite(schedule="0 2 * * *")
 TWENTY_MINUTES = timedelta(minutes=20)

@@ -1,7 +1,6 @@
 """How alerts end: what a resolved one shows, and what ends none."""
 
 from docmind_core.alerts.evaluating import Absence, Launch, book_absence, book_failure, book_launch
-from docmind_core.alerts.notices import waiting_messages
 from docmind_core.alerts.rules import SCHEDULE_RULES
 from docmind_core.tables.segments import write_segment
 from tests.alerts.builders import (
@@ -12,6 +11,7 @@ from tests.alerts.builders import (
     key_of,
     make_suite,
     plant_night,
+    waiting_messages,
 )
 from tests.alerts.test_evaluating import rows
 

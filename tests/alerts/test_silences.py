@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.listing import open_alerts
-from docmind_core.alerts.notices import undelivered, waiting_messages
+from docmind_core.alerts.notices import undelivered
 from docmind_core.alerts.silences import add_silence, announce_ended_silences, list_silences, revoke_silence
-from tests.alerts.builders import START, evaluate_night, key_of, make_suite
+from tests.alerts.builders import START, evaluate_night, key_of, make_suite, waiting_messages
 
 HOUR = timedelta(hours=1)
 OVERHEAD_RULE = "coordination_overhead_high"

@@ -33,7 +33,9 @@ def execute(settings, key, observer=None):
 def booked(settings, key, arm):
     """The rows of the queries that are finished in the journal."""
     with Journal(journal_path(settings, key)) as journal:
-        return [row for rows in journal.finished_rows(f"{key}.{arm}") for row in rows["query_runs"]]
+        return [
+            row for part in journal.finished_parts(f"{key}.{arm}") for one in part for row in one.rows["query_runs"]
+        ]
 
 
 def assert_all_answered(settings, queries):

@@ -10,7 +10,7 @@ from docmind_core.measurements.guide_grade import (
     token_block,
     tokens_per_second,
 )
-from docmind_core.reports.recommendations import guide_recommendations, levers_on, recommend
+from docmind_core.reports.recommendations import levers_on, recommend, sentences
 
 AGENTS = ("query_router", "retrieval_expert", "result_synthesizer")
 
@@ -51,7 +51,7 @@ def test_the_usage_example_has_447_tokens_per_second_and_one_recommendation():
         avg_tokens_per_execution=199.0,
         token_processing_efficiency="Normal",
     )
-    assert guide_recommendations(agents, system) == (
+    assert sentences(recommend(agents, system)) == (
         "Low token efficiency detected - review context optimization strategies",
     )
 
@@ -139,7 +139,7 @@ def test_a_thousand_tokens_per_second_is_still_normal():
 def test_recommendations_are_those_of_the_guide_in_its_order():
     """S67."""
     slow = statistics(avg_execution_time_s=1.256, avg_vram_gb=14.5, total_tokens=100_000)
-    assert guide_recommendations({"query_router": slow}, slow) == (
+    assert sentences(recommend({"query_router": slow}, slow)) == (
         "Consider optimizing query_router - high execution time (1.26s)",
         "Monitor query_router VRAM usage - approaching limits (14.50GB)",
         "Consider enabling FP8 KV cache optimization to reduce VRAM usage",
@@ -164,9 +164,9 @@ def test_what_is_on_already_is_not_recommended():
     slow = statistics(avg_execution_time_s=1.256, avg_vram_gb=14.5, total_tokens=100_000)
     on = levers_on("tuned", "rtx4090-fp8-128k")
     assert {"fp8_kv_cache", "parallel_tools"} <= on
-    assert guide_recommendations({}, slow, on) == ()
+    assert sentences(recommend({}, slow, on)) == ()
     assert [one.held_back for one in recommend({}, slow, on)] == [True, True]
-    assert len(guide_recommendations({}, slow, levers_on("naive_supervisor", "cpu-smollm2"))) == 2
+    assert len(sentences(recommend({}, slow, levers_on("naive_supervisor", "cpu-smollm2")))) == 2
     assert levers_on("an arm of another version", "a profile of another version") == frozenset()
     assert levers_on("tuned-parallel_tools", None).isdisjoint({"fp8_kv_cache", "parallel_tools"})
 
@@ -174,12 +174,12 @@ def test_what_is_on_already_is_not_recommended():
 def test_bounds_of_recommendations_are_exclusive_and_silence_is_said():
     """S67: above 1.0 s, above 14 GB, below 500 tokens."""
     edge = statistics(avg_execution_time_s=1.0, avg_vram_gb=14.0, total_tokens=50_000)
-    assert guide_recommendations({"query_router": edge}, edge) == ("System performance is within optimal parameters",)
+    assert sentences(recommend({"query_router": edge}, edge)) == ("System performance is within optimal parameters",)
 
 
 def test_what_was_not_measured_recommends_nothing():
     unknown = statistics(avg_execution_time_s=None, avg_vram_gb=None, total_tokens=None)
-    assert guide_recommendations({"a": unknown}, unknown) == ("System performance is within optimal parameters",)
+    assert sentences(recommend({"a": unknown}, unknown)) == ("System performance is within optimal parameters",)
 
 
 def test_the_known_faults_are_true_of_this_formula():

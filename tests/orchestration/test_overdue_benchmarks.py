@@ -18,10 +18,10 @@ from dagster_project.resources import StoreResource
 from dagster_project.sensors.overdue_benchmarks import expected_benchmarks, has_just_begun, overdue_benchmarks
 from docmind_core.alerts.freshness import book_overdue, write_watched
 from docmind_core.alerts.listing import alerting_health
-from docmind_core.alerts.notices import waiting_messages
 from docmind_core.suites.suite import load_suite
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
+from tests.alerts.builders import waiting_messages
 
 NOW = datetime(2026, 11, 23, 1, 12, tzinfo=UTC)
 SUITE = {"name": "mine", "query_set": "python-reference", "schedule": "0 2 * * *", "timezone": "Europe/Berlin"}

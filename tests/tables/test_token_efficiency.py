@@ -5,7 +5,7 @@ import math
 import pyarrow.parquet as pq
 import pytest
 
-from docmind_core.statistics.power import TWO_SIDED_80, mde_of_ratio
+from docmind_core.statistics.power import TWO_SIDED_80
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows, query_segments
 from docmind_core.tables.segments import segment_path
@@ -144,7 +144,7 @@ def test_the_reduction_is_that_of_the_comparison_with_the_baseline_turned_into_p
             "reduction_pct": 80,
             "reduction_low": 60,
             "reduction_high": 90,
-            "reduction_mde_pct": 100 * mde_of_ratio(0.25, 100),
+            "reduction_mde_pct": 100 * (math.exp(TWO_SIDED_80 * 0.25 / 10) - 1),
             "reduction_all_pct": 30,
             "reduction_all_low": 20,
             "reduction_all_high": 40,

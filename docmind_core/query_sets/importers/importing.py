@@ -21,7 +21,6 @@ from docmind_core.query_sets.importers.table import TABLE, suggested_mapping
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.query_sets.readers import SOURCE_FILE, read_query_set
 
-_HASHED_BYTES = 1024 * 1024
 _PART = ".importing"
 _NAMES_SHOWN = 20
 
