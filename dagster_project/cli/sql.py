@@ -43,7 +43,9 @@ def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> Non
     from docmind_core.tables.reading import ask_within_bounds
 
     text = sys.stdin.read() if question == "-" else question
-    names, rows = ask_within_bounds(load_settings(), text, max_rows=max_rows + 1, timeout_s=timeout_s)
+    names, rows = ask_within_bounds(
+        load_settings(), text, max_rows=max_rows + 1, timeout_s=timeout_s, json_as_values=form == "json"
+    )
     writer = {"csv": write_csv, "json": write_json, None: print_table}[form]
     writer(names, rows[:max_rows])
     if len(rows) > max_rows:

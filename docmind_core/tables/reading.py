@@ -1,5 +1,6 @@
 """Asking the published database, or the segments of a few runs before they are published."""
 
+import json
 import multiprocessing
 import resource
 import signal
@@ -69,10 +70,19 @@ def query_rows(
         return _ask(connection, sql, parameters, max_rows)
 
 
-def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s: float) -> Rows:
+def ask_within_bounds(
+    settings: Settings, sql: str, *, max_rows: int, timeout_s: float, json_as_values: bool = False
+) -> Rows:
     """Ask the published database a question of the user's own, in a process of its own that is killed at its limits.
 
     The question can neither write nor read any other file, and can't lift these bounds.
+
+    Args:
+        settings: Say where the home is.
+        sql: One question.
+        max_rows: Return at most so many rows.
+        timeout_s: Seconds it may take.
+        json_as_values: Return what a column of type JSON holds instead of its text.
 
     Raises:
         StoreError: As `query_rows`, and if the answer takes longer than `timeout_s` seconds, more than `MEMORY_MAX`
@@ -82,7 +92,7 @@ def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s:
     processes = multiprocessing.get_context("fork")
     ours, theirs = processes.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="docmind-sql-") as folder:
-        child = processes.Process(target=_answer, args=(theirs, settings, sql, max_rows, Path(folder)), daemon=True)
+        child = processes.Process(target=_answer, args=(theirs, settings, sql, max_rows, json_as_values, Path(folder)), daemon=True)
         child.start()
         theirs.close()
         try:
@@ -102,7 +112,9 @@ def ask_within_bounds(settings: Settings, sql: str, *, max_rows: int, timeout_s:
     return cast("Rows", answer)
 
 
-def _answer(pipe: Connection, settings: Settings, sql: str, max_rows: int, folder: Path) -> None:
+def _answer(
+    pipe: Connection, settings: Settings, sql: str, max_rows: int, json_as_values: bool, folder: Path
+) -> None:
     """Send the rows, or the text of the error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then kills this process
     limit = psutil.Process().memory_info().vms + ADDRESS_SPACE_MAX
@@ -111,11 +123,25 @@ def _answer(pipe: Connection, settings: Settings, sql: str, max_rows: int, folde
         with _opened(settings) as connection:
             bound(connection, memory=MEMORY_MAX, folder=folder, spilled=SPILLED_MAX)
             _refuse_several(connection, sql)
-            pipe.send(_ask(connection, sql, None, max_rows))
+            names, rows = _ask(connection, sql, None, max_rows)
+            pipe.send((names, _with_json_values(connection, rows) if json_as_values else rows))
     except StoreError as error:
         pipe.send(_too_large() if isinstance(error.__cause__, duckdb.OutOfMemoryException) else str(error))
     except MemoryError:
         pipe.send(_too_large())
+
+
+def _with_json_values(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[object, ...]]
+) -> list[tuple[object, ...]]:
+    are_json = [column[1] == "JSON" for column in connection.description or ()]
+    return [
+        tuple(
+            json.loads(value) if is_json and isinstance(value, str) else value
+            for is_json, value in zip(are_json, row, strict=True)
+        )
+        for row in rows
+    ]
 
 
 def _refuse_several(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -73,6 +73,11 @@ def test_json_has_an_object_per_row(database, capsys):
         ("{'a': [1, null]}", {"a": [1, None]}),
         ("'a\"b\n'", 'a"b\n'),
         ("true", True),
+        ("""'{"a": [1, null]}'::json""", {"a": [1, None]}),
+        ("""'"text"'::json""", "text"),
+        ("null::json", None),
+        ("['a', 'b']", ["a", "b"]),
+        ("timestamptz '2026-11-22 02:00:00+00'", "2026-11-22T02:00:00+00:00"),
     ],
 )
 def test_json_holds_every_kind_of_value(database, capsys, expression, value):
