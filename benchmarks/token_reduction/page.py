@@ -47,8 +47,8 @@ difference with its 95 % interval. Four opponents keep the comparison fair: `sin
 `single_pass@budget` makes as many single passes as the tokens of `tuned` buy; `extractive` asks no model.
 """
 _PLUMBING = (
-    "Made with {model}, which checks the plumbing: tokens, ledger and differences between the arms are\n"
-    "real, and a model of this size says nothing about yours. No saving is therefore claimable. For your own model:\n"
+    "Ran on {model}, a smoke-test model: tokens, ledger and differences between the arms are real; quality\n"
+    "figures are not meaningful, and no saving may be claimed. For your own model:\n"
     "`python -m benchmarks.token_reduction --engine URL --model NAME --limit 300`."
 )
 _SQL = """

@@ -141,7 +141,7 @@ def _effect(question: _Question, runs: Mapping[str, ArmValues], unbalanced: froz
     if missing:
         return _nothing(f"not in this benchmark run: {' and '.join(missing)} (not_compared)")
     candidate, baseline = runs[question.arm], runs[question.against]
-    # What a model that checks the plumbing says means nothing; what it costs is real.
+    # What a smoke-test model says means nothing; what it costs is real.
     found = obstacles({**candidate.row, "plumbing": None}, {**baseline.row, "plumbing": None})
     sides = candidate, baseline
     found += [f"the ledger of {run.arm} is unbalanced" for run in sides if run.run_id in unbalanced]

@@ -76,7 +76,7 @@ def obstacles(
         if run["comparable"] is False and "comparable" not in about:
             found.append(f"{run['arm']} was resumed with a changed suite, code or prompt")
     if candidate["plumbing"] or baseline["plumbing"]:
-        found.append("the model only checks the plumbing: its quality means nothing")
+        found.append(f"ran on {candidate['model'] or 'an unnamed model'}, a smoke-test model")
     return found
 
 
@@ -118,13 +118,13 @@ def not_run(run: ArmValues) -> str | None:
     counts, asked = run.answers(), len(run.places)
     answered = counts["answered"]
     if answered == 0:
-        return f"{run.arm} did not run: 0 of {asked} queries were answered"
+        return f"{run.arm} did not run (0 of {asked} queries were answered)"
     foreign = counts["fallback"] + counts["empty"]
     if foreign <= NOT_OWN_MAX * answered:
         return None
     kinds = [kind for kind, count in (("fallbacks", counts["fallback"]), ("empty", counts["empty"])) if count]
-    asks = " (does the engine support structured output?)" if counts["fallback"] else ""
-    return f"{run.arm} did not run: {foreign} of {answered} answers are {' or '.join(kinds)}{asks}"
+    asks = ", does the engine support structured output?" if counts["fallback"] else ""
+    return f"{run.arm} did not run ({foreign} of {answered} answers are {' or '.join(kinds)}{asks})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,7 @@ def ledger_obstacles(
     for run in runs:
         state = states.get(run.run_id)
         if state is None:
-            found.append(f"{run.arm} has no ledger: no call was booked")
+            found.append(f"{run.arm} has no ledger, as no call was booked")
         elif without and state in ALLOWED_WITHOUT_LEDGER:
             allowed.append(f"that of {run.arm} is {state}")
         elif state != BALANCED:

@@ -177,7 +177,7 @@ def _claim(
     found += stopped
     passes = runs.sides(values[0]["passed"].values, values[1]["passed"].values)[1]
     if not np.all(np.isnan(passes)) and (share := float(np.nanmean(passes))) < PASSES_MIN:
-        found.append(f"the baseline passes {100 * share:.0f} %: nothing to lose")
+        found.append(f"the baseline passes {100 * share:.0f} %, so it has no quality to lose")
     quality = [("quality", rows["passed"][1]), ("answering", rows["good_ratio"][1])]
     for metric in TOKEN_METRICS:
         row, judged = rows[metric]

@@ -33,7 +33,7 @@ def doubts_of(found: RunComparison, name: str, pairs: Pairs, policy: GatePolicy)
     if name != "good_ratio" and any(run.row["plumbing"] for run in sides):
         doubts.append("a smoke-test model: its quality figures are not meaningful")
     if name == "passed" and (share := float(pairs.baseline.mean())) < PASSES_MIN:
-        doubts.append(f"the baseline passes {100 * share:.0f} %: nothing to lose")
+        doubts.append(f"the baseline passes {100 * share:.0f} %, so it has no quality to lose")
     if pairs.left_out:
         doubts.append(f"{pairs.left_out} queries have no value: {pairs.left_out_because}")
     return doubts

@@ -54,14 +54,14 @@ def write_limits(folder: Path, benchmark_run: str, suite: Suite) -> int:
 
 
 def overall_letter(results: Iterable[LimitResult], *, plumbing: bool) -> Letter:
-    """Return the letter over all limits; a model that only checks the plumbing gets none."""
+    """Return the letter over all limits; a smoke-test model gets none."""
     if plumbing:
-        return Letter(letter=None, because="the model only checks the plumbing")
+        return Letter(letter=None, because="a smoke-test model")
     return _letter(tuple(result for result in results if result.state != NOT_JUDGED))
 
 
 def dimension_letters(results: Iterable[LimitResult], *, plumbing: bool) -> dict[str, Letter]:
-    """Return the letter of each dimension from its own limits; quality gets none on a plumbing model."""
+    """Return the letter of each dimension from its own limits; quality gets none on a smoke-test model."""
     of_dimension: dict[str, list[LimitResult]] = {}
     for result in results:
         of_dimension.setdefault(result.limit.dimension, []).append(result)

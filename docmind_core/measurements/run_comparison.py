@@ -16,7 +16,7 @@ from docmind_core.measurements.flipped_queries import FlippedQuery, flipped_quer
 from docmind_core.measurements.noise_floor import Floor, read_floors
 from docmind_core.measurements.paired import PairedRuns, number, without_queries
 from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks
-from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, WORSE
+from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, NOT_CLAIMABLE, WORSE
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.queries import Query
 from docmind_core.runs.arm_row import DECIDED, FINISHED
@@ -175,7 +175,7 @@ def _above_noise(row: dict[str, object], floors: Mapping[str, Floor]) -> dict[st
     because = f"within the noise floor {floor.low:+.4g} to {floor.high:+.4g} of {floor.benchmark_run}"
     changed = {**row, "verdict": INCONCLUSIVE, "because": f"{because}; {row['because']}"}
     if row.get("claimable"):
-        changed |= {"claimable": False, "claimable_because": f"not claimable: tokens are {because}"}
+        changed |= {"claimable": False, "claimable_because": f"{NOT_CLAIMABLE}tokens are {because}"}
     return changed
 
 

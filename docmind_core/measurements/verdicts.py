@@ -30,6 +30,8 @@ LEFT_OUT_MAX = 0.02
 """Share of the queries whose tokens may be unknown without a bound."""
 PASSES_MIN = 0.10
 """Pass ratio of a baseline below which quality can't be lost."""
+NOT_CLAIMABLE, REASONS_APART = "not claimable: ", "; "
+"""How `claimable_because` begins when it says no, and what is between its reasons; none of them contains it."""
 LOG_RATIO, MEAN, TANGO, TANGO_EFFECTIVE = "cr2_mean_of_logs", "cr2_mean", "tango", "tango_effective_n"
 """What `comparisons.estimator` says."""
 
@@ -132,24 +134,24 @@ def claim(
         min_n: Fewest independent queries for non-inferiority.
 
     Returns:
-        The decision, and one sentence that says why.
+        The decision, and why: the grounds, or the reasons against it, with `REASONS_APART` between them.
     """
     reasons = [*obstacles, *_token_reasons(tokens, bill)]
     for name, verdict in quality:
         n = _independent(verdict.estimate)
         if verdict.verdict == WORSE:
-            reasons.append(f"{name} is worse: {verdict.because}")
+            reasons.append(f"{name} is worse ({verdict.because})")
         elif n < min_n:
-            reasons.append(f"{name} undecided: n = {n} is below {min_n}")
+            reasons.append(f"{name} undecided (n = {n} is below {min_n})")
         elif verdict.verdict == INCONCLUSIVE:
-            reasons.append(f"{name} undecided: {verdict.because}")
+            reasons.append(f"{name} undecided ({verdict.because})")
     left = power_left(quality[0][1], min_n)
     if reasons:
-        return False, "not claimable: " + "; ".join([*reasons, left] if left else reasons)
+        return False, NOT_CLAIMABLE + REASONS_APART.join([*reasons, left] if left else reasons)
     saved = reduction_pct(tokens.estimate.value) or 0.0
-    shown = ", ".join(f"{name} {verdict.verdict} ({verdict.because})" for name, verdict in quality)
+    shown = ", ".join(f"{name} {verdict.verdict.replace('_', '-')} ({verdict.because})" for name, verdict in quality)
     grounds = f"{saved:.1f} % fewer tokens ({tokens.because}) and {shown}"
-    return True, f"{grounds}; {left}" if left else grounds
+    return True, f"{grounds}{REASONS_APART}{left}" if left else grounds
 
 
 def power_left(quality: Verdict, min_n: int) -> str:
@@ -159,7 +161,7 @@ def power_left(quality: Verdict, min_n: int) -> str:
         return ""
     power = power_of_non_inferiority(DISCORDANCE, MARGIN, independent)
     return (
-        f"the suite's min_n {min_n} replaces {MIN_N}: equal quality is shown within {100 * MARGIN:.0f} points with "
+        f"min_n {min_n} instead of {MIN_N} shows equal quality within {100 * MARGIN:.0f} points with only "
         f"{100 * power:.0f} % power ({independent} independent pairs, discordance {100 * DISCORDANCE:.0f} %)"
     )
 
@@ -167,25 +169,24 @@ def power_left(quality: Verdict, min_n: int) -> str:
 def _token_reasons(tokens: Verdict, bill: Bill) -> list[str]:
     reasons = []
     if bill.unbounded > LEFT_OUT_MAX * bill.asked:
-        why = f" ({bill.left_out_because})" if bill.left_out_because else ""
+        why = f" ({bill.left_out_because.replace(REASONS_APART, ', ')})" if bill.left_out_because else ""
         reasons.append(
-            f"{bill.unbounded} of {bill.asked} queries are left out{why}: nothing bounds what they cost, and that may "
-            f"be true of {100 * LEFT_OUT_MAX:.0f} % at most"
+            f"nothing bounds the tokens of {bill.unbounded} of {bill.asked} queries{why}, "
+            f"more than the {100 * LEFT_OUT_MAX:.0f} % allowed"
         )
     if _independent(tokens.estimate) < TAIL_CLUSTERS_MIN:
         found = _independent(tokens.estimate)
         reasons.append(
-            f"tails undecided: a token claim needs {TAIL_CLUSTERS_MIN} independent queries, "
-            f"there {'is' if found == 1 else 'are'} {found}"
+            f"{found} independent {'query' if found == 1 else 'queries'}, and a token claim needs {TAIL_CLUSTERS_MIN}"
         )
     if tokens.verdict != BETTER:
-        reasons.append(f"tokens are {tokens.verdict}: {tokens.because}")
+        reasons.append(f"tokens are {tokens.verdict} ({tokens.because})")
     worst, because = _tokens_verdict(bill.worst)
     is_other = bill.bounded or bill.worst.n != tokens.estimate.n
     if worst != BETTER and bill.worst.value is not None and is_other:
         of = f"with the tokens of {bill.bounded} queries at their worst" if bill.bounded else "with failed queries"
         shown = f"{reduction_pct(bill.worst.value):.1f} % saved over all queries"
-        reasons.append(f"{of} tokens are {worst}: {shown}, {because}")
+        reasons.append(f"{of} tokens are {worst} ({shown}, {because})")
     return reasons
 
 

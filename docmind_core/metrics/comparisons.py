@@ -76,7 +76,7 @@ COMPARISONS = (
         "difference above -5 points) with at least 300 independent queries (a suite's `min_n` overrides it, then the "
         "power that is left is stated), and the baseline passes at least 10 %. Both runs: at most 10 % of the answers "
         "are fallbacks or empty; complete; the ledger `balanced` (`claim_without_ledger` in a suite allows one that "
-        "could not be balanced); equal conditions but for the arm; a model that is not marked plumbing.",
+        "could not be balanced); equal conditions but for the arm; a model that is not marked `plumbing`.",
         missing="the arm is the baseline, or there is none: `not_compared`",
         source="`token_efficiency`, with `claimable_because`",
     ),

@@ -1,15 +1,16 @@
 """What each arm costs and what became of quality, against the baseline and against one call."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE
-from docmind_core.measurements.verdicts import NOT_JUDGED
+from docmind_core.measurements.verdicts import NOT_CLAIMABLE, NOT_JUDGED, REASONS_APART
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, figure, joined, missing, run_source, table_row
 from docmind_core.reports.estimates import quality_estimate
-from docmind_core.reports.number_text import count_text, interval_text, percent_text, ratio_text
+from docmind_core.reports.number_text import count_text, counted, interval_text, percent_text, ratio_text
 from docmind_core.reports.run_records import TOKENS_PER_CORRECT, ArmRun, Comparison, TokenEfficiency
 from docmind_core.statistics.estimates import Estimate
 
@@ -17,8 +18,6 @@ BASELINE = "naive_supervisor"
 SINGLE_PASS = "single_pass"  # noqa: S105 - an arm
 NO_BASELINE = f"no {BASELINE} arm in this run"
 NO_SINGLE_PASS = f"no {SINGLE_PASS} arm in this run"
-NOT_CLAIMABLE = "not claimable: "
-"""How `claimable_because` begins when it says no."""
 NO_CALL = "no model call finished"
 NO_SCORE = "not scored"
 QUALITY_METRICS = ("passed", "exact_match", "token_f1")
@@ -212,5 +211,16 @@ def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
 def _claimable(row: TokenEfficiency | None) -> Cell:
     if row is None or row.claimable is None:
         return Cell(words="–")
-    because = (row.claimable_because or "").removeprefix(NOT_CLAIMABLE)
-    return Cell(words="yes" if row.claimable else "no", remark=because)
+    return Cell(words="yes" if row.claimable else "no", remark=and_more(claim_reasons(row)))
+
+
+def claim_reasons(row: TokenEfficiency) -> tuple[str, ...]:
+    """Return why a saving may or may not be claimed, one clause each."""
+    because = (row.claimable_because or "no reason recorded").removeprefix(NOT_CLAIMABLE)
+    return tuple(because.rstrip(".").split(REASONS_APART))
+
+
+def and_more(reasons: Sequence[str]) -> str:
+    """Return the first reason, and how many more there are."""
+    more = len(reasons) - 1
+    return f"{reasons[0]}, and {counted(more, 'more reason')}" if more else reasons[0]

@@ -8,9 +8,10 @@ from docmind_core.reports.comparison_rows import (
     NO_BASELINE,
     NO_INTERVAL,
     NO_SCORE_IN_BOTH,
-    NOT_CLAIMABLE,
     QUALITY_METRICS,
     SINGLE_PASS,
+    and_more,
+    claim_reasons,
     did_not_run,
     find_comparison,
     pairs_text,
@@ -31,7 +32,7 @@ from docmind_core.reports.run_records import ArmRun, NoPassages, TokenEfficiency
 TUNED = "tuned"
 PLUMBING = (
     "Ran on {model}, a smoke-test model: tokens, times and the ledger are real; quality figures are not meaningful, "
-    "and there is no letter."
+    "and no letter is given."
 )
 
 
@@ -42,12 +43,11 @@ class Finding:
     main: str
     """One sentence: the tokens."""
     rest: str = ""
-    """What became of quality."""
+    """How many queries were compared, and what became of quality."""
     claim: str = ""
-    """Whether the saving may be claimed, and why not."""
-
-    def __str__(self) -> str:
-        return " ".join(filter(None, (self.main, self.rest, self.claim)))
+    """Whether the saving may be claimed, and the first reason if it may not."""
+    reasons: tuple[str, ...] = ()
+    """Why it may, or may not, one clause each."""
 
 
 def headline(records: BenchmarkRecords) -> tuple[Finding, ...]:
@@ -99,12 +99,16 @@ def nothing_answered(records: BenchmarkRecords) -> str:
 def _finding(records: BenchmarkRecords, arm: ArmRun) -> Finding:
     row = records.tokens_of_arms.get(arm.run_id)
     cost = "; ".join(part for part in (_against_baseline(records, arm, row), _against_one_call(records, row)) if part)
-    rest = " ".join(filter(None, (_quality(records, arm), _failures(records, arm))))
-    return Finding(main=f"{arm.arm} {cost}.", rest=rest, claim=_claim(records, row))
+    rest = " ".join(filter(None, (_compared(records, arm, row), _quality(records, arm), _failures(records, arm))))
+    if row is None or row.claimable is None or BASELINE not in records.arm_names.values():
+        return Finding(main=f"{arm.arm} {cost}.", rest=rest)
+    reasons = claim_reasons(row)
+    claim = "A saving may be claimed." if row.claimable else f"A saving may not be claimed: {and_more(reasons)}."
+    return Finding(main=f"{arm.arm} {cost}.", rest=rest, claim=claim, reasons=reasons)
 
 
 def plumbing_sentence(records: BenchmarkRecords) -> str | None:
-    """Warn that the model only checks the plumbing; None for every other model."""
+    """Warn of a smoke-test model; None for every other model."""
     models = dict.fromkeys(arm.model or "an unnamed model" for arm in records.arms if arm.plumbing)
     return PLUMBING.format(model=" and ".join(models)) if models else None
 
@@ -139,26 +143,26 @@ def _against_baseline(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficien
     if BASELINE not in records.arm_names.values():
         return f"can't be compared in tokens: {NO_BASELINE}"
     if (because := did_not_run(records, arm.run_id, BASELINE)) is not None:
-        return f"has no figure against {BASELINE}: {because}"
+        return f"can't be compared in tokens: {because}"
     if row is None or row.reduction_pct is None:
-        why = row.claimable_because if row and row.claimable_because else "no query has tokens in both arms"
-        return f"has no figure against {BASELINE} ({why})"
+        why = and_more(claim_reasons(row)) if row and row.claimable_because else "no query has tokens in both arms"
+        return f"can't be compared in tokens: {why}"
     size = f"{percent_text(abs(row.reduction_pct))} {'fewer' if row.reduction_pct >= 0 else 'more'}"
-    conditions = f"(routing {arm.routing or 'unknown'}{_reduction_n(records, row)})"
     low, high = row.reduction_low, row.reduction_high
-    if low is not None and high is not None and low <= 0 <= high:
-        return f"shows no clear difference in billed tokens to {BASELINE}: {size} per query {conditions}"
-    return f"used {size} billed tokens per query than {BASELINE} {conditions}"
+    if low is None or high is None:
+        return f"used {size} billed tokens per query than {BASELINE} ({NO_INTERVAL})"
+    sign = 1 if row.reduction_pct >= 0 else -1
+    interval = interval_text(*sorted((sign * low, sign * high)), decimals=0)
+    if low <= 0 <= high:
+        return f"shows no clear difference in billed tokens to {BASELINE}: {size} per query ({interval} %)"
+    return f"used {size} billed tokens per query than {BASELINE} ({interval} %)"
 
 
-def _reduction_n(records: BenchmarkRecords, row: TokenEfficiency) -> str:
-    notes = ""
-    if row.reduction_pct is not None and row.reduction_low is not None and row.reduction_high is not None:
-        sign = 1 if row.reduction_pct >= 0 else -1
-        ends = sorted((sign * row.reduction_low, sign * row.reduction_high))
-        notes += f"; 95 % interval {interval_text(*ends, decimals=0)} %"
-    billed = find_comparison(records, row.run_id, BASELINE, ("billed_tokens",))
-    return f"{notes}; {pairs_text(billed)}" if billed else notes
+def _compared(records: BenchmarkRecords, arm: ArmRun, row: TokenEfficiency | None) -> str:
+    billed = find_comparison(records, arm.run_id, BASELINE, ("billed_tokens",))
+    if row is None or row.reduction_pct is None or billed is None:
+        return ""
+    return f"Tokens were compared over {pairs_text(billed)}; routing {arm.routing or 'unknown'}."
 
 
 def _against_one_call(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:
@@ -185,8 +189,8 @@ def _quality_against(records: BenchmarkRecords, arm: ArmRun, other: str) -> str:
         return f"Quality was not compared with {other}: {NO_SCORE_IN_BOTH}."
     interval = interval_text(found.delta_low, found.delta_high, decimals=2) or NO_INTERVAL
     values = f"{ratio_text(found.candidate_value)} against {ratio_text(found.baseline_value)} of {other}"
-    difference = f"difference {ratio_text(found.delta)} ({interval}; {pairs_text(found)})"
-    return f"Quality ({found.metric}): {values}, {difference}: {verdict_text(found)}."
+    difference = f"{ratio_text(found.delta)} ({interval}; {pairs_text(found)})"
+    return f"Quality ({found.metric}) is {verdict_text(found)}: {values}, a difference of {difference}."
 
 
 def _failures(records: BenchmarkRecords, arm: ArmRun) -> str:
@@ -200,10 +204,3 @@ def _failures(records: BenchmarkRecords, arm: ArmRun) -> str:
         "in quality they count as not passed, and what is known of their tokens is only in the line over all queries"
     )
     return f"{'; '.join(parts)}: {counts}." if parts else ""
-
-
-def _claim(records: BenchmarkRecords, row: TokenEfficiency | None) -> str:
-    if row is None or row.claimable is None or BASELINE not in records.arm_names.values():
-        return ""
-    reason = (row.claimable_because or "no reason recorded").removeprefix(NOT_CLAIMABLE).rstrip(".")
-    return f"A saving {'may' if row.claimable else 'may not'} be claimed: {reason}."

@@ -83,7 +83,7 @@ _FACTS: tuple[Fact, ...] = (
     ("model", lambda arm: _known(arm.model)),
     ("model revision", lambda arm: _known(arm.model_revision)),
     ("weights, sha256", lambda arm: _known(arm.weights_hash)),
-    ("only checks the plumbing", lambda arm: _yes_or_no(arm.plumbing)),
+    ("smoke-test model", lambda arm: _yes_or_no(arm.plumbing)),
     ("engine", _engine),
     ("engine version", lambda arm: _known(arm.engine_version)),
     ("engine flags, sha256", lambda arm: _known(arm.engine_args_hash)),

@@ -6,7 +6,7 @@ from docmind_core.reports.arm_notices import endings_sentence, load_sentence
 from docmind_core.reports.arm_table import arm_table
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell
-from docmind_core.reports.headline import headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
+from docmind_core.reports.headline import Finding, headline, no_passages_sentence, plumbing_sentence, unjudged_sentence
 from docmind_core.reports.limits_table import Scorecard
 from docmind_core.reports.opponents import budget_sentence, opponents_table
 from docmind_core.reports.own_metrics import unscored_sentence
@@ -15,10 +15,7 @@ from docmind_core.reports.text_safety import one_line, shortened
 
 LINES_MAX = 32
 ARMS_SHOWN = 6
-_FINDING_LINES = (6, 2)
-"""The first finding is the one that the run was made for."""
-_WITH_OPPONENTS = (6,)
-"""What the other arms came to is then in the lines above."""
+_FINDING_LINES, _REASON_LINES, _REASONS_SHOWN = 3, 2, 4
 _WARNING_LINES = 3
 _COLUMNS = {
     "answered": "answered",
@@ -43,8 +40,13 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
     prose = width or PROSE_WIDTH
     opponents = _opponent_lines(records, width)
     lines = [*wrapped_lines(title, prose), "", *_arm_lines(records, width), "", *opponents]
-    for finding, lines_max in zip(headline(records), (_WITH_OPPONENTS if opponents else _FINDING_LINES), strict=False):
-        lines += _wrapped(str(finding), prose, lines_max)
+    findings = headline(records)
+    lines += _wrapped(findings[0].main, prose, _FINDING_LINES)
+    if not opponents:  # their table says the same of each arm
+        lines += _wrapped(findings[0].rest, prose, _FINDING_LINES)
+        for other in findings[1:2]:
+            lines += _wrapped(other.main, prose, _FINDING_LINES)
+    lines += _claim_lines(findings[0], prose)
     warnings = (
         *(plumbing_sentence, endings_sentence, no_passages_sentence, unjudged_sentence, unscored_sentence),
         load_sentence,
@@ -106,6 +108,20 @@ def _opponent_lines(records: BenchmarkRecords, width: int | None) -> list[str]:
         *_wrapped(budget_sentence(records) or "", width or PROSE_WIDTH),
         "",
     ]
+
+
+def _claim_lines(finding: Finding, width: int) -> list[str]:
+    """Say whether the saving may be claimed, and if not, a reason a line."""
+    if len(finding.reasons) < 2:
+        return _wrapped(finding.claim, width, _FINDING_LINES)
+    lines = _wrapped(f"{finding.claim.partition(':')[0].rstrip('.')}:", width)
+    for reason in finding.reasons[:_REASONS_SHOWN]:
+        lines += [
+            f"- {first}" if not place else f"  {first}"
+            for place, first in enumerate(_wrapped(reason, width - 2, _REASON_LINES))
+        ]
+    more = len(finding.reasons) - _REASONS_SHOWN
+    return [*lines, f"- and {more} more in the report"] if more > 0 else lines
 
 
 def _short(cell: Cell) -> str:

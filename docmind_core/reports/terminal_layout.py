@@ -24,6 +24,7 @@ _GAP = 3
 _PROSE_COLUMN_MIN = 20
 _COMMAND = re.compile(r"(?<=: )docmind(?: [^\s;,.)]| [;,.)](?=\S)|[^\s;,.)]|[;,.)](?=\S))+[;,.)]?")
 """What a sentence says to run: from its colon to the end of the clause, with the sign that ends it."""
+_NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=(?:%|×|ms|s|min|h|kB|MB|GB|MiB|GiB)(?:\W|$))")
 _BLANK = "\ue000"
 RECORD_LINES_MAX = 100
 """Rows that don't fit are printed one field a line up to this many lines; longer results lose columns instead."""
@@ -90,7 +91,7 @@ def table_lines(
 def wrapped_lines(text: str, width: int | None) -> list[str]:
     """Wrap a paragraph between words; a word that is longer than the line, such as a path or an id, stays whole.
 
-    So does a command that fits into a line: whoever copies it would run its first half.
+    So do a number with its unit, and a command that fits into a line: whoever copies it would run its first half.
     """
     lines: list[str] = []
     for word in _words(one_line(text), width or PIPE_WIDTH):
@@ -105,7 +106,7 @@ def _words(text: str, width: int) -> list[str]:
     def whole(command: re.Match[str]) -> str:
         return command.group().replace(" ", _BLANK) if cell_len(command.group()) <= width else command.group()
 
-    return [word.replace(_BLANK, " ") for word in _COMMAND.sub(whole, text).split()]
+    return [word.replace(_BLANK, " ") for word in _NUMBER_AND_UNIT.sub(_BLANK, _COMMAND.sub(whole, text)).split()]
 
 
 def indented_lines(line: str, width: int | None, *, indent: int = 0) -> list[str]:

@@ -31,7 +31,7 @@ class EngineConnection:
     """True for a managed engine that `docmind engine start` left running: others may send requests to it too."""
     profile: str | None = None
     plumbing: bool = False
-    """True for a model that is good enough to check the plumbing and nothing else."""
+    """True for a smoke-test model."""
     max_model_len: int | None = None
     """Context window, in tokens."""
     engine_version: str | None = None

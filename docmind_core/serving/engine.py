@@ -32,7 +32,7 @@ class EngineRequest:
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
     plumbing: bool = False
-    """True when the suite says that the model only checks the plumbing, whatever is known of it otherwise."""
+    """True when the suite says that it is a smoke-test model, whatever is known of it otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

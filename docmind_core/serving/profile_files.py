@@ -48,7 +48,7 @@ class ProfileFile(BaseModel):
     dialect: PlainText | None = None
     """`vllm`, `plain_openai`, or a dialect of the user's; by default vLLM's, and what `command` turns out to speak."""
     plumbing: Switch = False
-    """The model only checks the plumbing: its results get no letter and no claim."""
+    """A smoke-test model: its results get no letter and no claim."""
     limits: dict[str, Measure] = Field(default_factory=dict)
     """Limits that go with the hardware, instead of the guide's; a suite's own come first."""
     command: tuple[Word, ...] = ()

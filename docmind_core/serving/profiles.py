@@ -35,7 +35,7 @@ class EngineProfile:
     flags: tuple[str, ...]
     environment: Mapping[str, str]
     plumbing: bool
-    """True when the model only checks the plumbing: no quality letter for its results."""
+    """True for a smoke-test model: no quality letter for its results."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """Limits that go with the hardware, in place of the guide's; a suite's own come first."""
     shutdown_timeout_s: float = 30.0

@@ -17,7 +17,7 @@ _TIMEOUT_S = 15.0
 
 _RIGHT_URL = "Give the address under which the server has /v1/chat/completions, up to /v1: http://HOST:PORT"
 PLUMBING_MODEL = "smollm2-135m"
-"""In the names of the bundled model, which is served by hand too: good enough to check the plumbing, no more."""
+"""In the names of the bundled model, a smoke-test model, which is served by hand too."""
 
 
 class _ServedModel(BaseModel):

@@ -87,7 +87,7 @@ class Suite(BaseModel):
     executor: SuiteExecutor = Executor()
     """Where shards are answered."""
     plumbing: Switch = False
-    """The model only checks the plumbing: its results get no letter and no claim."""
+    """A smoke-test model: its results get no letter and no claim."""
     deadline_s: Measure = Field(default=300.0, gt=0)
     """For one query, all its calls and searches together."""
     agent_deadline_s: Measure | None = Field(default=None, gt=0)

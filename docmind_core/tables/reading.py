@@ -92,7 +92,9 @@ def ask_within_bounds(
     processes = multiprocessing.get_context("fork")
     ours, theirs = processes.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="docmind-sql-") as folder:
-        child = processes.Process(target=_answer, args=(theirs, settings, sql, max_rows, json_as_values, Path(folder)), daemon=True)
+        child = processes.Process(
+            target=_answer, args=(theirs, settings, sql, max_rows, json_as_values, Path(folder)), daemon=True
+        )
         child.start()
         theirs.close()
         try:
@@ -112,9 +114,7 @@ def ask_within_bounds(
     return cast("Rows", answer)
 
 
-def _answer(
-    pipe: Connection, settings: Settings, sql: str, max_rows: int, json_as_values: bool, folder: Path
-) -> None:
+def _answer(pipe: Connection, settings: Settings, sql: str, max_rows: int, json_as_values: bool, folder: Path) -> None:
     """Send the rows, or the text of the error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then kills this process
     limit = psutil.Process().memory_info().vms + ADDRESS_SPACE_MAX

@@ -69,7 +69,7 @@ RUNS = Table(
         "model": ("varchar", "Model that the engine serves"),
         "model_revision": ("varchar", "Revision or package version of the model; NULL when unknown"),
         "weights_hash": ("varchar", "sha256 of the weights of a managed engine; NULL when unknown"),
-        "plumbing": ("boolean", "True for a model that only checks the plumbing; it gets no quality letter"),
+        "plumbing": ("boolean", "True for a smoke-test model; it gets no quality letter"),
         "query_set": ("varchar", "Name of the query set"),
         "query_set_hash": ("varchar", "sha256 over queries and documents"),
         "corpus_hash": ("varchar", "sha256 over documents"),

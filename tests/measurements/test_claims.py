@@ -13,8 +13,8 @@ def test_few_queries_are_not_claimable_and_say_how_few(settings):
     row = compare(settings)
     assert (row["claimable"], row["claimable_because"]) == (
         False,
-        "not claimable: tails undecided: a token claim needs 100 independent queries, there are 80; "
-        "quality undecided: n = 80 is below 300; answering undecided: n = 80 is below 300",
+        "not claimable: 80 independent queries, and a token claim needs 100; "
+        "quality undecided (n = 80 is below 300); answering undecided (n = 80 is below 300)",
     )
 
 
@@ -25,8 +25,8 @@ def test_fewer_tokens_at_equal_quality_on_enough_queries_is_claimable(settings):
     row = compare(settings)
     assert row["claimable"]
     assert row["claimable_because"] == (
-        "70.0 % fewer tokens (95 % interval of the reduction 69.3 to 70.6 %) and quality non_inferior (lower bound of "
-        "the difference -0.8 points, margin 5), answering non_inferior (lower bound of the difference -0.8 points, "
+        "70.0 % fewer tokens (95 % interval of the reduction 69.3 to 70.6 %) and quality non-inferior (lower bound of "
+        "the difference -0.8 points, margin 5), answering non-inferior (lower bound of the difference -0.8 points, "
         "margin 5)"
     )
 
@@ -45,11 +45,11 @@ def test_quality_that_may_be_worse_is_undecided(settings):
     write_arm(settings, TUNED, varied(300), [0.0, 0.0, *[1.0] * 78])
     row = compare(settings, SMALL)
     assert not row["claimable"]
-    assert "; quality undecided: lower bound of the difference -7.3 points" in row["claimable_because"]
+    assert "; quality undecided (lower bound of the difference -7.3 points" in row["claimable_because"]
 
 
 POWER_LEFT = (
-    "the suite's min_n 60 replaces 300: equal quality is shown within 5 points with 36 % power "
+    "min_n 60 instead of 300 shows equal quality within 5 points with only 36 % power "
     "(80 independent pairs, discordance 12 %)"
 )
 
@@ -67,7 +67,7 @@ def test_a_handful_of_equal_failures_proves_nothing(settings):
     write_arm(settings, TUNED, varied(300, 8), [0.0] * 8)
     row = compare(settings, Suite(name="s", query_set="x", min_n=8))
     assert not row["claimable"]
-    assert "quality undecided: lower bound of the difference -25.3 points" in row["claimable_because"]
+    assert "quality undecided (lower bound of the difference -25.3 points" in row["claimable_because"]
 
 
 def test_more_tokens_are_not_claimable(settings):
@@ -75,7 +75,7 @@ def test_more_tokens_are_not_claimable(settings):
     write_arm(settings, TUNED, varied(1000))
     row = compare(settings, SMALL)
     assert (row["verdict"], row["claimable"]) == ("worse", False)
-    assert "; tokens are worse: 95 % interval of the reduction -" in row["claimable_because"]
+    assert "; tokens are worse (95 % interval of the reduction -" in row["claimable_because"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_runs_that_differ_in_what_must_be_equal_are_not_claimable(settings, colu
     [
         ({"status": "incomplete"}, "tuned is incomplete"),
         ({"comparable": False}, "tuned was resumed with a changed suite"),
-        ({"plumbing": True}, "only checks the plumbing"),
+        ({"plumbing": True}, "ran on tiny, a smoke-test model"),
     ],
 )
 def test_an_unfit_run_is_not_claimable(settings, run, reason):
@@ -133,4 +133,4 @@ def test_an_unbalanced_ledger_is_not_claimable_and_names_the_arm(settings):
 def test_without_a_judge_sentences_leave_quality_undecided(settings):
     write_arm(settings, NAIVE, varied(1000), [None] * 80)
     write_arm(settings, TUNED, varied(300), [None] * 80)
-    assert "quality undecided: n = 0 is below 60" in compare(settings, SMALL)["claimable_because"]
+    assert "quality undecided (n = 0 is below 60)" in compare(settings, SMALL)["claimable_because"]

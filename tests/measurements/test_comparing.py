@@ -130,7 +130,7 @@ def test_warm_up_is_left_out(settings):
     row = compare(settings)
     assert (row["n"], row["n_left_out"], row["delta"]) == (0, 2, None)
     assert row["left_out_because"] == "2 not asked in tuned"
-    assert row["because"] == "tuned did not run: 0 of 0 queries were answered"
+    assert row["because"] == "tuned did not run (0 of 0 queries were answered)"
 
 
 def test_computed_tokens_leave_out_what_the_prefix_cache_gave(settings):

@@ -136,7 +136,10 @@ def test_numbers_that_cannot_be_trusted_do_not_pass(settings, changes, metric, p
 
 def test_a_baseline_that_passes_nothing_shows_no_quality(settings):
     result, tests = decide(settings, flat(passes=0.0), flat(passes=0.0))
-    assert (result.state, tests["passed"].because) == ("inconclusive", "the baseline passes 0 %: nothing to lose")
+    assert (result.state, tests["passed"].because) == (
+        "inconclusive",
+        "the baseline passes 0 %, so it has no quality to lose",
+    )
 
 
 def test_a_night_without_gold_is_refused_where_quality_is_asked_for(settings):

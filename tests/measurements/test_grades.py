@@ -137,7 +137,7 @@ def test_a_plumbing_model_gets_no_quality_and_no_overall_letter():
     rows = [judged("pass_ratio_min", 0.8, at(0.9, 1.0)), judged("agent_latency_p95_s", 2.0, MET)]
     letters = dimension_letters(rows, plumbing=True)
     assert {name: letter.letter for name, letter in letters.items()} == {"quality": None, "latency": "A"}
-    assert overall_letter(rows, plumbing=True).because == "the model only checks the plumbing"
+    assert overall_letter(rows, plumbing=True).because == "a smoke-test model"
 
 
 @given(ends=st.tuples(st.floats(-10, 10), st.floats(-10, 10)), limit=st.floats(-10, 10))

@@ -158,7 +158,7 @@ def _against_naive_supervisor(arm: str) -> list[Row]:
     tokens = {
         "baseline_value": 4300.0, "candidate_value": 1290.0, "delta": -1.2, "delta_low": -1.3, "delta_high": -1.1,
         "ratio_of_totals": 0.3, "verdict": "better", "claimable": False,
-        "claimable_because": "not claimable: quality undecided: n = 4 is below 300",
+        "claimable_because": "not claimable: quality undecided (n = 4 is below 300)",
     }  # fmt: skip
     quality = {
         "baseline_value": 0.5, "candidate_value": 0.5, "delta": 0.0, "delta_low": -0.4, "delta_high": 0.4,

@@ -60,10 +60,15 @@ RUNS = {
     "did_not_run": with_tokens(
         planted_tables(("naive_supervisor", "single_pass", "tuned")),
         verdict="not_judged",
-        because="naive_supervisor did not run: 4 of 4 answers are fallbacks (does the engine support structured "
+        because="naive_supervisor did not run (4 of 4 answers are fallbacks, does the engine support structured "
         "output?)",
     ),
     "claimed": with_tokens(planted_tables(("naive_supervisor", "tuned")), **CLAIM),
+    "refused": with_tokens(
+        planted_tables(("naive_supervisor", "tuned")),
+        claimable=False,
+        claimable_because="not claimable: ran on tiny, a smoke-test model; quality is worse (x, y); 4 queries",
+    ),
     "no_baseline": with_failure(planted_tables(("single_pass",))),
     "one_call_alone": planted_tables(("single_pass", "tuned")),
     "unscored": without_scores(planted_tables(("naive_supervisor", "tuned"))),
@@ -87,29 +92,35 @@ def test_an_interval_across_zero_is_not_a_clear_difference(records_of):
     (finding,) = headline(records_of("unclear"))
     assert finding.main == (
         "single_pass shows no clear difference in billed tokens to naive_supervisor: 39 % fewer per query "
-        "(routing fixed; 95 % interval −123 to 82 %; 4 queries; MDE unknown)."
+        "(−123 to 82 %)."
     )
 
 
 def test_an_arm_that_costs_more_is_said_to_cost_more(records_of):
     (finding,) = headline(records_of("dearer"))
-    assert finding.main == (
-        "tuned used 232 % more billed tokens per query than naive_supervisor "
-        "(routing fixed; 95 % interval 200 to 267 %; 4 queries, 2 left out, 1 not answered by both; MDE 7.3 %)."
+    assert finding.main == ("tuned used 232 % more billed tokens per query than naive_supervisor (200 to 267 %).")
+    assert finding.rest.startswith(
+        "Tokens were compared over 4 queries, 2 left out, 1 not answered by both; MDE 7.3 %; routing fixed. Quality "
     )
 
 
 def test_no_headline_compares_with_an_arm_whose_answers_are_fallbacks(records_of):
     (finding, *_) = headline(records_of("did_not_run"))
     assert finding.main == (
-        "tuned has no figure against naive_supervisor: naive_supervisor did not run: 4 of 4 answers are fallbacks "
-        "(does the engine support structured output?)."
+        "tuned can't be compared in tokens: naive_supervisor did not run (4 of 4 answers are fallbacks, does the "
+        "engine support structured output?)."
     )
 
 
 def test_a_claim_is_made_with_its_grounds(records_of):
     (finding,) = headline(records_of("claimed"))
-    assert finding.claim == "A saving may be claimed: 70 % fewer tokens."
+    assert (finding.claim, finding.reasons) == ("A saving may be claimed.", ("70 % fewer tokens",))
+
+
+def test_a_claim_that_may_not_be_made_says_the_first_reason_and_lists_all(records_of):
+    (finding,) = headline(records_of("refused"))
+    assert finding.claim == "A saving may not be claimed: ran on tiny, a smoke-test model, and 2 more reasons."
+    assert finding.reasons == ("ran on tiny, a smoke-test model", "quality is worse (x, y)", "4 queries")
 
 
 def test_one_arm_alone_is_summed_up_and_failures_are_counted(records_of):
@@ -127,14 +138,14 @@ def test_quality_is_that_of_the_first_metric_with_values_in_both_arms(records_of
     (_, finding) = sorted(headline(records_of("one_call_alone")), key=lambda found: found.main.startswith("tuned"))
     assert finding.main.startswith("tuned can't be compared in tokens: no naive_supervisor arm in this run;")
     assert finding.rest == (
-        "Quality (token_f1): 0.50 against 0.45 of single_pass, difference 0.05 "
-        "(−0.02 to 0.12; 3 queries, 1 left out; MDE 0.10): inconclusive."
+        "Quality (token_f1) is inconclusive: 0.50 against 0.45 of single_pass, a difference of 0.05 "
+        "(−0.02 to 0.12; 3 queries, 1 left out; MDE 0.10)."
     )
 
 
 def test_without_any_score_quality_was_not_compared_and_says_with_what(records_of):
     (finding,) = headline(records_of("unscored"))
-    assert finding.rest.startswith("Quality was not compared with naive_supervisor: no query has a score in both arms.")
+    assert "Quality was not compared with naive_supervisor: no query has a score in both arms." in finding.rest
 
 
 def test_a_baseline_alone_is_summed_up_as_any_other_arm(records_of):

@@ -78,7 +78,7 @@ def test_the_summary_counts_the_limits_by_their_state(graded):
 
 def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(graded):
     report, html, _ = graded(plumbing=True)
-    assert report.verdict == "Scorecard of tuned: no letter (the model only checks the plumbing)"
+    assert report.verdict == "Scorecard of tuned: no letter (a smoke-test model)"
     assert report.verdict in html
 
 
