@@ -104,11 +104,14 @@ def _lost(error: OSError) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
+    words = [text for text in arguments if text != "--debug"]
     try:
-        words = [text for text in arguments if text != "--debug"]
         result = docmind.main(words, prog_name="docmind", standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        say(_refusal(error, words), err=True)
         return error.exit_code
     except click.exceptions.Exit as request:
         return request.exit_code
@@ -119,6 +122,15 @@ def _run(arguments: Sequence[str]) -> int:
             return _lost(error)
         return _explain(error, debug=debug)
     return result if isinstance(result, int) else 0  # click hands over the code of Context.exit() as the result
+
+
+def _refusal(error: click.ClickException, words: Sequence[str]) -> str:
+    """Say what is wrong with the words of a command line, and where its help is, as `DocMindError` does."""
+    context = getattr(error, "ctx", None)  # None where an option lacks its value
+    named = " ".join(["docmind", *(word for word in words[:1] if word in docmind.commands)])
+    command = context.command_path if context else named
+    said = error.format_message().removesuffix(".")
+    return f"{command}: {said[:1].lower()}{said[1:]}{'' if said.endswith('?') else '.'} See: {command} --help"
 
 
 def _interrupted(stop: BaseException) -> int:

@@ -105,8 +105,11 @@ def test_an_interruption_has_the_shells_exit_code_and_at_most_one_line(failing, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nonsense"], "No such command 'nonsense'"),
-        (["bench"], "Missing argument 'SUITE|RUN'"),
+        (["nonsense"], "docmind: no such command 'nonsense'. See: docmind --help\n"),
+        (["bnech"], "Did you mean 'bench'? See: docmind --help\n"),
+        (["baseline", "pin"], "docmind baseline pin: missing argument 'RUN'. See: docmind baseline pin --help\n"),
+        (["bench", "smoke", "--limit"], "option '--limit' requires an argument. See: docmind bench --help\n"),
+        (["bench"], "docmind bench: missing argument 'SUITE|RUN'. See: docmind bench --help\n"),
         (
             ["bench", "nope"],
             "there is no suite 'nope'. Name a bundled one (ablation, conversations, nightly, retrieval, smoke)",
