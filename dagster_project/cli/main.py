@@ -107,12 +107,8 @@ def _run(arguments: Sequence[str]) -> int:
     words = [text for text in arguments if text != "--debug"]
     try:
         result = docmind.main(words, prog_name="docmind", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
     except click.ClickException as error:
-        say(_refusal(error, words), err=True)
-        return error.exit_code
+        return _refuse(error, words)
     except click.exceptions.Exit as request:
         return request.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
@@ -124,13 +120,18 @@ def _run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0  # click hands over the code of Context.exit() as the result
 
 
-def _refusal(error: click.ClickException, words: Sequence[str]) -> str:
+def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
     """Say what is wrong with the words of a command line, and where its help is, as `DocMindError` does."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
     context = getattr(error, "ctx", None)  # None where an option lacks its value
     named = " ".join(["docmind", *(word for word in words[:1] if word in docmind.commands)])
     command = context.command_path if context else named
     said = error.format_message().removesuffix(".")
-    return f"{command}: {said[:1].lower()}{said[1:]}{'' if said.endswith('?') else '.'} See: {command} --help"
+    end = "" if said.endswith("?") else "."
+    say(f"{command}: {said[:1].lower()}{said[1:]}{end} See: {command} --help", err=True)
+    return error.exit_code
 
 
 def _interrupted(stop: BaseException) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import certifi
 
-from docmind_core.errors import EngineUnreachable, SettingsError
+from docmind_core.errors import EngineStartError, EngineUnreachable, SettingsError
 from docmind_core.serving.dialects import VLLM, Dialect
 from docmind_core.serving.engine_state import last_words
 from docmind_core.settings import read_http_settings
@@ -126,11 +126,21 @@ def unreachable(connection: EngineConnection, what: str) -> EngineUnreachable:
         return EngineUnreachable(
             f"{happened} Check that it runs there and what its log says, then rerun with --resume."
         )
-    said = "; ".join(last_words(connection.log)) or "nothing"
     return EngineUnreachable(
-        f"{happened} Its log says: {_short(said)} (log: {connection.log}). "
-        "Rerun with --resume, which starts the engine again if it has ended."
+        f"{happened} {_log_says(connection.log)} Rerun with --resume, which starts the engine again if it has ended."
     )
+
+
+def ended_early(url: str, log: Path) -> EngineStartError:
+    """Build the error about a managed engine that was healthy and stopped answering before the first query."""
+    return EngineStartError(
+        f"the engine at {url} started, but stopped answering before the first query. {_log_says(log)} "
+        "Fix the cause and run the command again."
+    )
+
+
+def _log_says(log: Path) -> str:
+    return f"Its log says: {_short('; '.join(last_words(log)) or 'nothing')} (log: {log})."
 
 
 def _short(text: str) -> str:

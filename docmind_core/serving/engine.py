@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from docmind_core.errors import EngineStartError, SettingsError, UsageError
+from docmind_core.errors import EngineStartError, EngineUnreachable, SettingsError, UsageError
 from docmind_core.serving.bundled_model import PreparedModel
-from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.connection import EngineConnection, ended_early
 from docmind_core.serving.dialects import VLLM
 from docmind_core.serving.engine_state import EngineState, end_group, forget_state, group_members, read_state
 from docmind_core.serving.launcher import installed_engine
@@ -202,7 +202,10 @@ def _detached_engine(profile: EngineProfile, settings: Settings, announce: Annou
 def _connect_managed(
     request: EngineRequest, profile: EngineProfile, model: PreparedModel, state: EngineState
 ) -> EngineConnection:
-    facts = ask_engine(state.url, model=profile.served_model_name, api_key=None, api_key_env=None)
+    try:
+        facts = ask_engine(state.url, model=profile.served_model_name, api_key=None, api_key_env=None)
+    except EngineUnreachable as error:
+        raise ended_early(state.url, Path(state.log)) from error
     return EngineConnection(
         base_url=state.url,
         log=Path(state.log),

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from docmind_core.errors import EngineStartError
 from docmind_core.serving.body_limit import body_limit
-from docmind_core.serving.connection import EngineConnection, unreachable
+from docmind_core.serving.connection import EngineConnection, ended_early, unreachable
 from docmind_core.serving.counters import open_client
 
 _RESET_ROUTE = "/reset_prefix_cache"
@@ -62,14 +63,14 @@ def _was_reset(response: httpx.Response) -> bool:
         return False
 
 
-def warm_up(url: str, model: str) -> None:
+def warm_up(url: str, model: str, log: Path) -> None:
     """Have an engine on loopback fill in a tiny JSON schema, and forget it again.
 
     vLLM loads its chat template and its grammar compiler with the first request that needs them; measured on two
     cores that took 3 s, and 16 s alongside other work. The tokens are counted by the engine before a run begins.
 
     Raises:
-        EngineStartError: If the engine can't do that.
+        EngineStartError: If the engine can't do that; where it has ended, with the last words of its log.
     """
     schema = {"type": "json_schema", "json_schema": {"name": "ready", "schema": _SCHEMA}}
     request = {
@@ -88,7 +89,7 @@ def warm_up(url: str, model: str) -> None:
                 raise EngineStartError(f"the engine at {url} came up, but answers its first request with {said}")
             _forget(client)
     except httpx.HTTPError as error:
-        raise EngineStartError(f"the engine at {url} came up, but not its first answer ({error!r}).") from error
+        raise ended_early(url, log) from error
 
 
 def _forget(client: httpx.Client) -> None:

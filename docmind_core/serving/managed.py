@@ -97,7 +97,7 @@ def start_engine(
     began = time.monotonic()
     try:
         wait_until_healthy(engine.state, profile, announce)
-        warm_up(engine.state.url, profile.served_model_name)
+        warm_up(engine.state.url, profile.served_model_name, Path(engine.state.log))
     except BaseException:
         engine.stop()
         raise

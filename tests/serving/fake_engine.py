@@ -1,10 +1,12 @@
 """A stand-in for a vLLM server, as a script: python fake_engine.py MODEL_FOLDER --port N [--behave WORD] ...
 
 It starts a child in its process group, as vLLM starts its EngineCore, that outlives it unless the group is ended.
-Behaviours: dies (at start, with an error), silent (never healthy), stubborn (ignores SIGTERM), refuses (HTTP 500).
+Behaviours: dies (at start, with an error), silent (never healthy), stubborn (ignores SIGTERM), refuses (HTTP 500),
+POST and GET (ends with an error at its first request of that kind after the health check).
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +26,8 @@ MODEL = option("--served-model-name", "fake-model")
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
+        if BEHAVIOUR == "GET" and self.path != "/health":
+            self.die()
         answers = {
             "/health": "",
             "/version": json.dumps({"version": "0.0.fake"}),
@@ -32,9 +36,16 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200 if self.path in answers else 404, answers.get(self.path, ""))
 
     def do_POST(self):
+        if BEHAVIOUR == "POST":
+            self.die()
         self.rfile.read(int(self.headers["Content-Length"]))
         answer = {"success": True} if self.path == "/reset_prefix_cache" else {}
         self.answer(500 if BEHAVIOUR == "refuses" else 200, json.dumps(answer))
+
+    def die(self):
+        sys.stderr.write("ValueError: no memory left for the KV cache\n")
+        sys.stderr.flush()
+        os._exit(1)
 
     def answer(self, status, text):
         self.send_response(status)

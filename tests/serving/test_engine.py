@@ -219,6 +219,18 @@ def test_a_managed_engine_is_stopped_when_the_block_fails(home, fake):
     assert survivors(states[0]) == []
 
 
+@pytest.mark.parametrize("request_kind", ["POST", "GET"])
+def test_a_managed_engine_that_ends_before_the_first_query_is_explained_by_its_log(home, monkeypatch, request_kind):
+    monkeypatch.setitem(profiles._BUILDERS, "fake", lambda: fake_profile(request_kind))
+
+    said = r"before the first query\. Its log says: ValueError: no memory left"
+    with pytest.raises(EngineStartError, match=said) as refusal:
+        connect(home, "fake")
+
+    assert "https" not in str(refusal.value)
+    assert engine_status(home) is None
+
+
 def test_a_detached_engine_is_used_and_left_running_until_it_is_stopped(home, fake):
     said = []
     started = start_engine_detached("fake", home, said.append)

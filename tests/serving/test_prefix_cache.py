@@ -62,11 +62,11 @@ async def test_an_engine_that_has_gone_is_an_error():
         await reset_prefix_cache(connect(url))
 
 
-def test_the_first_request_is_forgotten_even_when_its_blocks_are_still_held(monkeypatch):
+def test_the_first_request_is_forgotten_even_when_its_blocks_are_still_held(monkeypatch, tmp_path):
     monkeypatch.setattr("docmind_core.serving.engine_preparation.RESET_PAUSE_S", 0.0)
     answers = {"/v1/chat/completions": (200, "{}"), "/reset_prefix_cache": [(200, REFUSED), (200, DONE)]}
     with serve(answers) as server:
-        warm_up(server.url, "m")
+        warm_up(server.url, "m", tmp_path / "engine.log")
     assert server.requests.count(ROUTE) == 2
 
 
