@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docmind_core.measurements.guide_grade import GuideGrade, execution_statistics, guide_grade_v1
-from docmind_core.measurements.limit_results import MET, MISSED, NOT_JUDGED, NOT_MEASURED, UNDECIDED, LimitResult
+from docmind_core.measurements.limit_results import MET, MISSED, NOT_JUDGED, NOT_MEASURED, LimitResult
 from docmind_core.measurements.limit_values import measure_limits
 from docmind_core.metrics.limits import QUALITY
 from docmind_core.suites.suite import Suite
@@ -82,8 +82,10 @@ def _letter(results: tuple[LimitResult, ...]) -> Letter:
     )
     for letter, found, because in rules:
         if letter == "B" and not is_decided:
-            count = f"{len(names)} of {len(names)}"
-            return Letter(letter=None, because=f"nothing decided: {count} limits {UNDECIDED} or {NOT_MEASURED}")
+            one = len(names) == 1
+            return Letter(
+                letter=None, because="its limit is not decided" if one else f"none of {len(names)} limits decided"
+            )
         if found:
             metrics = dict.fromkeys(result.limit.metric for result in found)
             return Letter(letter=letter, because=f"{because}: {', '.join(metrics)}")

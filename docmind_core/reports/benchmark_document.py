@@ -113,9 +113,9 @@ def _verdict(
         blocks=(
             Tiles(arm=judged.arm, tiles=verdict_tiles(records, scorecard, histories)),
             Findings(findings=headline(records), ledger=ledger_line(records)),
+            *_trade_off(records),
             *([Text(style="warning", lines=said)] if said else []),
             *([Text(style="muted", lines=(unjudged,))] if unjudged else []),
-            *_trade_off(records),
         ),
     )
 

@@ -94,7 +94,7 @@ def scorecard_table(scorecard: Scorecard) -> Table:
         rows.append(Row(heading=f"{dimension}: {letter if is_judged else letter.because}"))
         rows += [_row(result) for result in results]
     return Table(
-        caption="Limits of the suite, the guide's five where it sets none, decided by interval and never by the point",
+        caption="The suite's limits, or the guide's five if it sets none; the interval decides, not the value",
         columns=("metric", "value", "95 % interval", "limit", "state", "headroom", "n"),
         rows=tuple(rows),
     )

@@ -15,7 +15,7 @@ from docmind_core.reports.cells import DOCUMENTED, Cell, Source, figure, joined
 from docmind_core.reports.headline import counted_queries
 from docmind_core.reports.history import ArmHistory
 from docmind_core.reports.limits_table import Scorecard
-from docmind_core.reports.number_text import count_text, duration_text, ratio_text
+from docmind_core.reports.number_text import count_text, duration_text, percent_text, ratio_text
 from docmind_core.reports.opponents import QUALITY, quality_of_arm, tokens_of_arm
 from docmind_core.reports.run_records import ArmRun
 
@@ -95,7 +95,7 @@ def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
         label=QUALITY,
         figure=figure(found, "1", remark=remark),
         source=of_scores(records, QUALITY),
-        change=_earlier(history, "pass_ratio", ratio_text),
+        change=_earlier(history, "pass_ratio", found.value, ratio_text),
         **_held(states, "pass_ratio"),
     )
 
@@ -108,7 +108,7 @@ def _tokens(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, 
         label=label,
         figure=figure(found, "tokens"),
         source=of_queries(records, "avg(billed_tokens)"),
-        change=_earlier(history, "billed_tokens", count_text),
+        change=_earlier(history, "billed_tokens", found.value, count_text),
         **_held(states, "billed_tokens"),
     )
 
@@ -126,7 +126,7 @@ def _time(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, st
         label=label,
         figure=figure(row.wall_p50_s, "s", words=duration_text(row.wall_p50_s), remark=tail),
         source=of_times(records, "wall_p50_s"),
-        change=_earlier(history, "wall_p50_s", duration_text),
+        change=_earlier(history, "wall_p50_s", row.wall_p50_s, duration_text),
         **_held(states, "wall_s", "wall_p95_s"),
     )
 
@@ -167,8 +167,8 @@ def _held(states: Mapping[str, str], *metrics: str) -> _Held:
     return {"colour": _COLOURS[states[metric]], "word": f"{metric} {states[metric]}"}
 
 
-def _earlier(history: ArmHistory | None, metric: str, text: Callable[[float | None], str]) -> str:
-    """Name the pinned baseline's value, else that of the previous run; nothing where conditions changed since."""
+def _earlier(history: ArmHistory | None, metric: str, now: float, text: Callable[[float | None], str]) -> str:
+    """Return the change since the pinned baseline, else since the previous run; nothing where conditions changed."""
     if history is None:
         return ""
     values, last = history.values[metric], len(history.run_ids) - 1
@@ -179,4 +179,13 @@ def _earlier(history: ArmHistory | None, metric: str, text: Callable[[float | No
         name, place = "previous run", last - 1
     else:
         return ""
-    return f"{name} {text(values[place])}" if values[place] is not None else ""
+    before = values[place]
+    if before is None:
+        return ""
+    if metric == "pass_ratio":
+        change = ratio_text(now - before)
+    else:
+        change = percent_text(100 * (now / before - 1)) if before else ""
+    if not change or text(before) == text(now):
+        return f"{text(before)} in the {name}"
+    return f"{'' if change.startswith('−') else '+'}{change} since the {name} ({text(before)})"

@@ -93,9 +93,7 @@ def test_no_letter_is_given_while_nothing_is_decided():
     """Five undecided limits were a B."""
     rows = [judged("agent_latency_p95_s", 2.0, UNSURE, agent=agent) for agent in ("router", "planner")]
     rows += [judged("reduction_pct_min", 2.0, UNSURE), judged("vram_process_peak_gb", 15.0, GONE)]
-    assert overall_letter(rows, plumbing=False) == Letter(
-        letter=None, because="nothing decided: 3 of 3 limits undecided or not measured"
-    )
+    assert overall_letter(rows, plumbing=False) == Letter(letter=None, because="none of 3 limits decided")
 
 
 def test_what_only_an_alert_watches_is_in_no_letter():

@@ -51,9 +51,9 @@ def test_what_no_limit_judges_has_no_colour(tmp_path: Path):
 @pytest.mark.parametrize(
     ("new_series", "baseline", "change"),
     [
-        ((), None, "previous run 0.50"),
-        ((), 0, "baseline 0.25"),
-        ((2,), 0, "previous run 0.50"),
+        ((), None, "0.50 in the previous run"),
+        ((), 0, "+0.25 since the baseline (0.25)"),
+        ((2,), 0, "0.50 in the previous run"),
         ((3,), 0, ""),
         ((), 1, ""),
     ],
