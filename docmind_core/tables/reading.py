@@ -75,14 +75,8 @@ def ask_within_bounds(
 ) -> Rows:
     """Ask the published database a question of the user's own, in a process of its own that is killed at its limits.
 
-    The question can neither write nor read any other file, and can't lift these bounds.
-
-    Args:
-        settings: Say where the home is.
-        sql: One question.
-        max_rows: Return at most so many rows.
-        timeout_s: Seconds it may take.
-        json_as_values: Return what a column of type JSON holds instead of its text.
+    The question can neither write nor read any other file, and can't lift these bounds. With `json_as_values`, a
+    column of type JSON has what it holds instead of its text.
 
     Raises:
         StoreError: As `query_rows`, and if the answer takes longer than `timeout_s` seconds, more than `MEMORY_MAX`
