@@ -25,7 +25,7 @@ from docmind_core.runs.progress import SilentObserver
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.dialects import Vllm
-from docmind_core.serving.engine import EngineRequest, open_engine, start_engine_detached, stop_engine
+from docmind_core.serving.engine import EngineRequest, engine_status, open_engine, start_engine_detached, stop_engine
 from docmind_core.serving.prefix_cache import reset_prefix_cache
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
@@ -131,6 +131,19 @@ async def replayed(connection: EngineConnection, bodies: Sequence[Body], concurr
     )
 
 
+@contextmanager
+def engine_at_work(settings: Settings) -> Iterator[None]:
+    """Start the engine for the block, unless `docmind engine start` has."""
+    if engine_status(settings) is not None:
+        yield
+        return
+    start_engine_detached(PROFILE, settings, print)
+    try:
+        yield
+    finally:
+        stop_engine(settings, print)
+
+
 def measure(settings: Settings, arm: str, queries: int, options: argparse.Namespace) -> None:
     """Print a line for each pair of an arm, and the row of the table."""
     suite = suite_of(arm, queries, options.concurrency)
@@ -166,17 +179,14 @@ def main() -> None:
     parser.add_argument("--arms", default="single_pass:24,tuned:12,naive_supervisor:2", help="ARM:QUERIES, with commas")
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--home", type=Path, help="a home that has the model already; by default a new one")
+    parser.add_argument("--home", type=Path, help="of an engine that runs, or with its model; by default a new one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(home=options.home or Path(name))
-        start_engine_detached(PROFILE, settings, print)
-        try:
+        with engine_at_work(settings):
             print("| arm | queries | calls | tokens/s, platform | tokens/s, replay | ratio, median | spread |")
             for arm, _, queries in (entry.partition(":") for entry in options.arms.split(",")):
                 measure(settings, arm, int(queries), options)
-        finally:
-            stop_engine(settings, print)
 
 
 if __name__ == "__main__":
