@@ -118,6 +118,10 @@ class RunError(DocMindError):
     """A benchmark run cannot continue."""
 
 
+class WorkerLost(RunError):
+    """The process or the node that answered a shard is gone; what it had finished is in the shard's journal."""
+
+
 class HomeLocked(RunError):
     """Another process is running a benchmark in the same home."""
 

@@ -39,7 +39,7 @@ select sum(prompt_tokens)::bigint, sum(completion_tokens)::bigint, count(*),
         where benchmark_run = '{key}'),
     (select any_value(prefix_cache_state) from runs where benchmark_run = '{key}'),
     (select any_value(state) from ledger_balance where benchmark_run = '{key}')
-from llm_calls join runs using (run_id) where benchmark_run = '{key}' and status = 'finished'
+from llm_calls join runs using (run_id) where benchmark_run = '{key}' and llm_calls.status = 'finished'
 """
 
 

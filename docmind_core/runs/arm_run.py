@@ -167,7 +167,7 @@ async def _answer_all(
     waiting = iter(todo)
 
     async def answer_next() -> bool:
-        query, replicate = next(waiting, (None, 0))
+        query, replicate = (None, 0) if setting.winds_down() else next(waiting, (None, 0))
         if query is None:
             return False
         with setting.at_one_replica() as placed:

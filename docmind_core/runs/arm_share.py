@@ -31,6 +31,10 @@ from docmind_core.suites.plain_values import AUTO
 from docmind_core.tables.definitions import WARM_UP_BLOCK
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
+WORKER_TRIES = 3
+"""So many workers in turn may be lost without any query finished in between."""
+REST_WAIT_S = 30.0
+"""So long a reading waits for an engine to end the calls of a worker that was lost."""
 PAUSE_S = 0.02
 """Between the scrapes at a change of arm. vLLM counts a request in the loop that answers the scrape, so that both hold
 it; the two are compared all the same."""
@@ -43,6 +47,7 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     journal, connection, run_id = bench.journal, bench.inputs.connection, bench.run_id(arm)
+    bench.interval = 0
     before = bench.last_reading or await bench.read_counters(replicas, read_settled_counters)
     sessions = [reading.session for reading in before]
     opened = _open(bench, replicas, arm, sessions[0], caches)
@@ -64,12 +69,14 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
             before = await _warmed_up(bench, replicas, opened, setting, before)
         for session, replica in zip(sessions, connection.replicas, strict=True):
             journal.begin_block(run_id, block, session, was_reset=await reset_prefix_cache(replica))
-        book_counters(journal, run_id, block, "before", before)
+        if earlier := journal.intervals(run_id, block):  # of a process that has ended
+            bench.interval = earlier + 1
+        book_counters(journal, run_id, block, "before", bench.counted(before))
         lag: Callable[[], float | None] | None = bench.take_lag if _in_shards(bench, setting) else lag_peak_reader()
         with sampled_devices(
             journal, run_id, connection, bench.clock, in_flight_limit=lambda: replicas.slots.limit, lag=lag
         ) as keep_samples:
-            work = _answer(bench, opened, setting, share, keep_samples)
+            work = _answer(bench, replicas, opened, setting, share, keep_samples)
             work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
             after = await _with_last_reading(work, bench, replicas, (run_id, block), before)
     known = not bench.requests_lost and all(reading.snapshot for reading in after)
@@ -79,7 +86,12 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
 
 
 async def _answer(
-    bench: Bench, opened: OpenArm, setting: ArmSetting, share: Share, after_query: Callable[[], None]
+    bench: Bench,
+    replicas: ReplicaClients,
+    opened: OpenArm,
+    setting: ArmSetting,
+    share: Share,
+    after_query: Callable[[], None],
 ) -> None:
     """Answer what is left of a share, its queries in their order; a look in between may end the arm."""
     queries, start = bench.asked(share.queries), 0
@@ -89,15 +101,61 @@ async def _answer(
             bench.observer.announce(because)
             bench.decided[setting.arm.name] = start, because
             return
-        todo = unanswered(bench.journal, setting.run_id, queries[start:end], share.replicates)
         if _in_shards(bench, setting):
-            places = [(query.query_id, replicate) for query, replicate in todo]
-            await answer_in_shards(bench, setting, places, opened.tally, after_query)
+            part = replace(share, queries=tuple(share.queries[start:end]))
+            await _answer_in_shards(bench, replicas, opened, setting, part, after_query)
         else:
+            todo = unanswered(bench.journal, setting.run_id, queries[start:end], share.replicates)
             await run_queries(
                 setting, todo, opened.earlier, tally=opened.tally, observer=bench.observer, after_query=after_query
             )
         start = end
+
+
+async def _answer_in_shards(
+    bench: Bench,
+    replicas: ReplicaClients,
+    opened: OpenArm,
+    setting: ArmSetting,
+    share: Share,
+    after_look: Callable[[], None],
+) -> None:
+    """Answer what is left of a share in the workers; where one is lost, others are given what it had not finished."""
+    queries, tries, left_before = bench.asked(share.queries), WORKER_TRIES, 0
+    while left := unanswered(bench.journal, setting.run_id, queries, share.replicates):
+        tries = tries if len(left) == left_before else WORKER_TRIES
+        places = [(query.query_id, replicate) for query, replicate in left]
+        lost = await answer_in_shards(bench, setting, places, opened.tally, after_look)
+        if lost is None:
+            return
+        tries, left_before = tries - 1, len(left)
+        if not tries:
+            raise lost
+        anew = await _count_anew(bench, replicas, setting, share.block)
+        bench.observer.announce(
+            "a worker was lost; others continue with its queries"
+            + (", in an engine session of their own in the ledger" if anew else "")
+        )
+
+
+async def _count_anew(bench: Bench, replicas: ReplicaClients, setting: ArmSetting, block: int) -> bool:
+    """Read the counters where a worker was lost: only what was counted until here holds tokens of its cut-off calls.
+
+    Returns:
+        False, with nothing booked, where the engine is not at rest: then no reading parts the two.
+    """
+    bench.requests_lost, was_lost = False, bench.requests_lost
+    readings = await bench.read_counters(replicas, partial(read_settled_counters, timeout_s=REST_WAIT_S))
+    expected = tuple(placed.engine.session for placed in setting.at_each_replica())
+    at_rest = all(reading.snapshot and reading.snapshot.idle for reading in readings)
+    if not at_rest or tuple(reading.session for reading in readings) != expected:
+        bench.requests_lost = was_lost
+        return False
+    uncounted = tuple(replace(reading, requests_sent=None) for reading in readings)
+    book_counters(bench.journal, setting.run_id, block, "after", bench.counted(uncounted))
+    bench.interval += 1
+    book_counters(bench.journal, setting.run_id, block, "before", bench.counted(readings))
+    return True
 
 
 def _in_shards(bench: Bench, setting: ArmSetting) -> bool:
@@ -145,7 +203,8 @@ async def _book_after(bench: Bench, replicas: ReplicaClients, place: tuple[str, 
     quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.shares) else {}
     after = following(before, await bench.read_counters(replicas, partial(read_settled_counters, **quick)))
     urls = {reading.url for reading in before}
-    book_counters(bench.journal, *place, "after", (reading for reading in after if reading.url in urls))
+    read = tuple(reading for reading in after if reading.url in urls)
+    book_counters(bench.journal, *place, "after", bench.counted(read))
     return after
 
 

@@ -74,7 +74,9 @@ class Bench:
     requests_of_shards: Counter[int] = field(default_factory=Counter)
     """Chat requests that their connection pools were given, by the number of the replica."""
     requests_lost: bool = False
-    """Whether a worker died in this share with its count."""
+    """Whether a worker died with its count, in this share or since the interval before."""
+    interval: int = 0
+    """How often the counters were read anew within this share, because a worker was lost."""
     lag_peak_s: float | None = None
     """Largest lag of a worker since it was last taken."""
     last_reading: Readings = ()
@@ -128,6 +130,14 @@ class Bench:
             replace(reading, requests_sent=self._sent_by_all(number, reading.requests_sent))
             for number, reading in enumerate(readings)
         )
+
+    def counted_as(self, session: str) -> str:
+        """Return the session under which the calls of this share's interval are booked, and its readings."""
+        return f"{session}+{self.interval}" if self.interval else session
+
+    def counted(self, readings: Readings) -> Readings:
+        """Return readings under the sessions of this share's interval."""
+        return tuple(replace(reading, session=self.counted_as(reading.session)) for reading in readings)
 
     def _sent_by_all(self, replica: int, sent: int | None) -> int | None:
         return None if self.requests_lost or sent is None else sent + self.requests_of_shards[replica]

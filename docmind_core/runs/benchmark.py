@@ -183,7 +183,7 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
             replicas = await stack.enter_async_context(
                 ReplicaClients(bench.inputs.connection, in_flight=places_at_first(bench.inputs.suite.concurrency))
             )
-            bench.workers = stack.enter_context(open_workers(bench.inputs.suite, bench.observer.announce))
+            bench.workers = stack.enter_context(open_workers(bench.inputs.suite))
             if bench.inputs.suite.systems:
                 bench.proxy = await stack.enter_async_context(RecordingProxy(*replicas.clients))
                 await _probe(bench, [] if any(map(bench.has_begun, arms)) else arms)

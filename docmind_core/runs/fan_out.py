@@ -6,13 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from docmind_core.errors import WorkerLost
 from docmind_core.runs.arm_run import SECONDS_BETWEEN_LOOKS, ArmTally
 from docmind_core.runs.bench import Bench
 from docmind_core.runs.blocks import cut_into_blocks
 from docmind_core.runs.progress import sum_of_known
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.resume_guard import code_hash
-from docmind_core.runs.shard_journals import absorb_leftovers, absorb_shard, seed_shard, shards_folder, stop_file
+from docmind_core.runs.shard_journals import (
+    absorb_leftovers,
+    absorb_shard,
+    seed_shard,
+    shards_folder,
+    stop_file,
+    wind_down_file,
+)
 from docmind_core.runs.shards import ShardCounts, ShardReceipt, ShardSpec, read_progress, this_host
 from docmind_core.runs.workers import Workers
 
@@ -40,17 +48,20 @@ async def answer_in_shards(
     todo: QueryPlaces,
     tally: ArmTally,
     after_look: Callable[[], None],
-) -> None:
+) -> WorkerLost | None:
     """Answer the queries of `todo` in the workers of the bench; their rows are in its journal then.
 
     `after_look` is done about once a second. Stopped, or when a shard fails, the workers end what is under way first.
+
+    Returns:
+        How a worker was lost: the others have answered what they had begun then, and what is left may be asked again.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     assert bench.workers is not None
     if not todo:
-        return
+        return None
     absorb_leftovers(bench.settings, bench.inputs.benchmark_run, bench.journal)
     shards = cut_into_shards(todo, bench.workers.count)
     fan = _FanOut(bench=bench, workers=bench.workers, setting=setting, tally=tally, waiting=enumerate(shards, start=1))
@@ -66,6 +77,10 @@ async def answer_in_shards(
                 await following
             tally.lag_s = 0.0
             absorb_leftovers(bench.settings, bench.inputs.benchmark_run, bench.journal)
+    if fan.lost:  # it had done more than it had said
+        totals = bench.journal.totals(setting.run_id)
+        tally.done_here, tally.failed = totals.queries - tally.done_before, totals.failed
+    return fan.lost
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +91,7 @@ class _FanOut:
     tally: ArmTally
     waiting: Iterator[tuple[int, QueryPlaces]]
     """Shards that no worker has begun, by number."""
+    lost: WorkerLost | None = None
     _under_way: dict[int, Path] = field(default_factory=dict)
     _seen: dict[int, ShardCounts] = field(default_factory=dict)
     _stopping: bool = False
@@ -115,13 +131,18 @@ class _FanOut:
             self._under_way[number] = path
             try:
                 receipt = await self.workers.run(worker, self._spec(path, places))
+            except WorkerLost as error:
+                self.bench.requests_lost = True
+                self.lost = error
+                wind_down_file(path).touch()
+                return
             except BaseException:
                 self.bench.requests_lost = True
                 raise
             finally:
                 del self._under_way[number]
             self._settle(number, path, receipt)
-            if self._stopping:
+            if self._stopping or self.lost:
                 return
 
     def _settle(self, number: int, path: Path, receipt: ShardReceipt) -> None:
@@ -135,13 +156,12 @@ class _FanOut:
         absorb_shard(self.bench.journal, path)
 
     def _count(self, number: int, now: ShardCounts) -> None:
-        """Add what a shard has done since it was looked at last; a process that continues it counts calls from 0."""
+        """Add what a shard has done since it was looked at last."""
         before, tally = self._seen.get(number, ShardCounts()), self.tally
-        same = replace(ShardCounts(), done=before.done, failed=before.failed) if now.starts > before.starts else before
         tally.done_here += now.done - before.done
         tally.failed += now.failed - before.failed
-        tally.calls += now.calls - same.calls
-        grown = sum_of_known([now.completion_tokens, -(same.completion_tokens or 0)])
+        tally.calls += now.calls - before.calls
+        grown = sum_of_known([now.completion_tokens, -(before.completion_tokens or 0)])
         tally.completion_tokens = sum_of_known([tally.completion_tokens, grown])
         self._seen[number] = now
 
@@ -151,6 +171,7 @@ class _FanOut:
 
     def _spec(self, path: Path, places: int) -> ShardSpec:
         bench, inputs = self.bench, self.bench.inputs
+        sessions = (placed.engine.session for placed in self.setting.at_each_replica())
         return ShardSpec(
             home=bench.settings.home,
             benchmark_run=inputs.benchmark_run,
@@ -159,7 +180,7 @@ class _FanOut:
             journal=path,
             places=places,
             connection=replace(inputs.connection, api_key=None),
-            sessions=tuple(placed.engine.session for placed in self.setting.at_each_replica()),
+            sessions=tuple(session and bench.counted_as(session) for session in sessions),
             counts_tokens=bench.counts is not None,
             made_of=(code_hash(), inputs.query_set.query_set_hash, inputs.index_hash),
             clock=bench.clock,

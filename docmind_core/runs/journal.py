@@ -196,6 +196,13 @@ class Journal(JournalParts):
         found = self._read("select rows from counters where run_id = ? order by rowid", (run_id,))
         return [row for (rows,) in found for row in decode(rows)]
 
+    def intervals(self, run_id: str, block: int) -> int:
+        """Return how often the counters were read anew within an arm's share of a block."""
+        number = "cast(substr(engine_session, instr(engine_session, '+') + 1) as integer)"
+        sql = f"select max({number}) from counters where run_id = ? and block = ? and instr(engine_session, '+')"
+        ((most,),) = self._read(sql, (run_id, block))
+        return most or 0
+
     def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
         """Write what the device sampler has taken since the last time."""
         self._hand_over((_TICKS, (run_id, encode(ticks))))

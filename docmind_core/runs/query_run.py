@@ -70,6 +70,8 @@ class ArmSetting:
     """Context window of the engine, tokens."""
     gate: Places | None = None
     """How many queries may be under way, where that changes; None for as many as the suite says."""
+    winds_down: Callable[[], bool] = lambda: False
+    """Whether no other query may be begun."""
     counts: CountsTokens | None = None
     """What counts the served model's tokens; None when nothing does."""
     context_window: ContextWindow | None = None

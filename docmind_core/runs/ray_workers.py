@@ -1,4 +1,4 @@
-"""Shards as tasks of a Ray cluster: tried again on another node when theirs is lost."""
+"""Shards as tasks of a Ray cluster."""
 
 import asyncio
 import signal
@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from docmind_core.errors import DocMindError, RunError, UsageError
+from docmind_core.errors import DocMindError, UsageError, WorkerLost
 from docmind_core.runs.input_check import refuse_missing_ray
 from docmind_core.runs.shards import ShardReceipt, ShardSpec, run_shard
-
-MAX_RETRIES = 3
 
 
 class RayWorkers:
@@ -46,8 +44,9 @@ class RayWorkers:
                         "Start one: ray start --head"
                     ) from error
             self._ours = True
-        # One task a shard: it costs nothing next to 2,000 queries, and Ray needs no memory for what it returns.
-        how = {"num_cpus": 1, "max_retries": MAX_RETRIES, "scheduling_strategy": "SPREAD"}
+        # One task a shard: it costs nothing next to 2,000 queries, and Ray needs no memory for what it returns. Of a
+        # retry by Ray we would not hear: the ledger begins a new session when a worker is lost.
+        how = {"num_cpus": 1, "max_retries": 0, "scheduling_strategy": "SPREAD"}
         self._task = self._ray.remote(**how)(run_shard)
         return self
 
@@ -66,7 +65,7 @@ class RayWorkers:
         except self._ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, DocMindError) else error) from None
         except self._ray.exceptions.RayError as error:
-            raise RunError(
+            raise WorkerLost(
                 f"Ray gave {spec.journal.name} up ({type(error).__name__}). Look at the cluster (ray status), then "
                 "resume the run."
             ) from error

@@ -21,7 +21,7 @@ LOCK_WAIT_S = 60.0
 """A worker whose main process died ends within a second; one on another node when the cluster has noticed."""
 SECONDS_BETWEEN_TRIES = 0.05
 _PART = ".part"
-_STOP = "stop"
+_STOP, _WIND_DOWN = "stop", "wind-down"
 
 _QUERIES = """
 create table if not exists shard.shard_queries (
@@ -76,6 +76,11 @@ def shards_folder(settings: Settings, benchmark_run: str) -> Path:
 def stop_file(shard: Path) -> Path:
     """Return the file whose existence stops all shards of a benchmark run."""
     return shard.with_name(_STOP)
+
+
+def wind_down_file(shard: Path) -> Path:
+    """Return the file whose existence lets no shard of a benchmark run begin another query."""
+    return shard.with_name(_WIND_DOWN)
 
 
 def progress_file(shard: Path) -> Path:

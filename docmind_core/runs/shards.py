@@ -22,7 +22,7 @@ from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.resume_guard import code_hash
-from docmind_core.runs.shard_journals import ShardJournal, held_shard, progress_file, stop_file
+from docmind_core.runs.shard_journals import ShardJournal, held_shard, progress_file, stop_file, wind_down_file
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.serving.token_counts import open_token_counts
@@ -74,8 +74,6 @@ class ShardCounts:
     """Largest lag of its event loop since it last said how far it is."""
     lag_max_s: float = 0.0
     """Largest lag of its event loop so far."""
-    starts: int = 1
-    """Processes that have worked on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,8 @@ class ShardReceipt:
 def run_shard(spec: ShardSpec) -> ShardReceipt:
     """Answer what is left of a shard, into its journal; run again, it answers nothing twice.
 
-    It ends early, and well, when the file `stop_file` names is there.
+    It ends early, and well, when the file `stop_file` names is there; with `wind_down_file` once what is under way has
+    ended.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
@@ -187,7 +186,6 @@ def _bench(
 @dataclass(slots=True, kw_only=True)
 class _Report:
     tally: ArmTally
-    starts: int
     lag_peak: Callable[[], float]
     _lag_max_s: float = 0.0
 
@@ -203,7 +201,6 @@ class _Report:
             completion_tokens=progress.completion_tokens,
             lag_s=lag_s,
             lag_max_s=self._lag_max_s,
-            starts=self.starts,
         )
 
 
@@ -222,10 +219,11 @@ async def _answer(spec: ShardSpec, bench: Bench, journal: ShardJournal) -> Shard
         setting = replace(
             setting.bound(lambda engine: replace(engine, session=spec.sessions[engine.replica])),
             block=spec.block,
+            winds_down=wind_down_file(spec.journal).exists,
             budgets=budgets if setting.arm.spends_as else {},
         )
         with short_collections(), measured_loop() as lag:
-            report = _Report(tally=tally, starts=starts, lag_peak=lag.peak_reader())
+            report = _Report(tally=tally, lag_peak=lag.peak_reader())
             work = run_queries(setting, todo, read_earlier(journal, run_id), tally=tally, observer=bench.observer)
             await _watched(asyncio.create_task(work), spec.journal, report)
             counts = report.take()

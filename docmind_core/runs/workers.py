@@ -5,19 +5,17 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
-from docmind_core.errors import RunError
+from docmind_core.errors import WorkerLost
 from docmind_core.runs.ray_workers import RayWorkers
 from docmind_core.runs.shards import ShardReceipt, ShardSpec, run_shard
 from docmind_core.suites.suite import Suite
-
-TRIES = 3
 
 
 class Workers(Protocol):
@@ -29,10 +27,11 @@ class Workers(Protocol):
         ...
 
     async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
-        """Answer a shard, again where its process has died.
+        """Answer a shard.
 
         Raises:
-            DocMindError: What the shard raised, or that its process died each time.
+            WorkerLost: If what answered it is gone.
+            DocMindError: What the shard raised.
         """
         ...
 
@@ -40,10 +39,9 @@ class Workers(Protocol):
 class LocalWorkers:
     """Processes on this machine, each of which can be replaced when it dies."""
 
-    def __init__(self, count: int, announce: Callable[[str], None]) -> None:
+    def __init__(self, count: int) -> None:
         """Prepare `count` processes; each begins with its first shard."""
         self.count = count
-        self._announce = announce
         self._pools: dict[int, ProcessPoolExecutor] = {}
 
     def __enter__(self) -> Self:
@@ -59,26 +57,22 @@ class LocalWorkers:
 
     async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
         """Answer a shard in the worker of this number."""
-        for tries_left in reversed(range(TRIES)):
-            # A pool each: the death of a process breaks all of its pool.
-            pool = self._pools.setdefault(worker, _new_pool())
-            try:
-                with _signals_left_to_us():
-                    answering = pool.submit(run_shard, spec)
-                return await asyncio.wrap_future(answering)
-            except BrokenProcessPool as error:
-                self._pools.pop(worker).shutdown(wait=False)
-                if not tries_left:
-                    raise RunError(
-                        f"the process that answered {spec.journal.name} died {TRIES} times. If the machine is short of "
-                        "memory, lower `workers`; then resume the run."
-                    ) from error
-                self._announce(f"worker {worker + 1} died; another process continues its queries")
-        raise AssertionError
+        # A pool each: the death of a process breaks all of its pool.
+        pool = self._pools.setdefault(worker, _new_pool())
+        try:
+            with _signals_left_to_us():
+                answering = pool.submit(run_shard, spec)
+            return await asyncio.wrap_future(answering)
+        except BrokenProcessPool as error:
+            self._pools.pop(worker).shutdown(wait=False)
+            raise WorkerLost(
+                f"the process that answered {spec.journal.name} died. If the machine is short of memory, lower "
+                "`workers`; then resume the run."
+            ) from error
 
 
 @contextmanager
-def open_workers(suite: Suite, announce: Callable[[str], None]) -> Iterator[Workers | None]:
+def open_workers(suite: Suite) -> Iterator[Workers | None]:
     """Yield what answers the shards of a suite; None where this process answers all queries itself.
 
     Raises:
@@ -88,7 +82,7 @@ def open_workers(suite: Suite, announce: Callable[[str], None]) -> Iterator[Work
         with RayWorkers(suite.workers, suite.executor.address) as tasks:
             yield tasks
     elif suite.workers > 1:
-        with LocalWorkers(suite.workers, announce) as processes:
+        with LocalWorkers(suite.workers) as processes:
             yield processes
     else:
         yield None
