@@ -1,7 +1,8 @@
 """Runs a suite on two Ray nodes of this machine, kills one in the middle, and compares the rows with a local run.
 
 Usage: python -m benchmarks.ray_nodes [--workers 4] [--arms single_pass,tuned] [--queries 92] [--no-kill]
-Needs the extra `ray`. Exit code 1 where rows differ or a finished call was repeated.
+Needs the extra `ray`. Exit code 1 where rows differ, a finished call was repeated, or a ledger does not balance but for
+cut-off calls.
 """
 
 import argparse
@@ -36,7 +37,11 @@ select count(*) filter (status = 'finished'),
     count(*) filter (status <> 'finished')
 from llm_calls where phase = 'measured'
 """
-LEDGER = "select arm, state, requests_sent, attempts_booked, because from ledger_balance order by arm"
+LEDGER = """
+select arm, engine_session, state, unreconciled_calls, prompt_difference, completion_difference, requests_sent,
+    attempts_booked, because
+from ledger_balance order by arm, engine_session
+"""
 LOAD = "select arm, achieved_concurrency, concurrency_missing_because, process_starts, status from runs order by arm"
 TOKENS = 7
 """Where the tokens begin in a row: of a query that was interrupted they are unknown."""
@@ -129,10 +134,14 @@ def compare(local: Settings, shared: Settings) -> int:
     print(*changed, sep="\n")
     print(f"rows with other tokens: {len(changed)}; tokens unknown (interrupted): {unknown}")
     print(f"finished calls: {finished}, repeated: {finished - different}; calls that were cut off: {cut_off}")
-    for home in (local, shared):
-        for row in (*query_rows(home, LEDGER)[1], *query_rows(home, LOAD)[1]):
+    ledgers = [query_rows(home, LEDGER)[1] for home in (local, shared)]
+    for home, ledger in zip((local, shared), ledgers, strict=True):
+        for row in (*ledger, *query_rows(home, LOAD)[1]):
             print(home.home.name, *row)
-    return 0 if same and not changed and finished == different else 1
+    explained = all(state == "balanced" or (state == "unreconciled" and calls) for _, _, state, calls, *_ in ledgers[1])
+    later = [row[2] for row in ledgers[1] if "+" in row[1]]
+    balanced = explained and {row[2] for row in ledgers[0]} | set(later) == {"balanced"}
+    return 0 if same and not changed and finished == different and balanced else 1
 
 
 if __name__ == "__main__":

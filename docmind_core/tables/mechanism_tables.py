@@ -224,7 +224,7 @@ ENGINE_COUNTERS = Table(
     key=("run_id", "engine_session", "block", "counter", "moment"),
     columns={
         **RUN_COLUMN,
-        "engine_session": ("varchar", "Engine process: counters restart with it"),
+        "engine_session": ("varchar", "Engine process: counters restart with it; +1, +2: after a worker was lost"),
         "block": ("integer", "Block of the benchmark run, from 1; 0 for warm-up"),
         "counter": (
             "varchar",

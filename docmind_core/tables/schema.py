@@ -191,7 +191,7 @@ LLM_CALLS = Table(
             "varchar",
             "Span of the attempt, from its sending; none in `spans` of a resumed query, NULL in interrupted calls",
         ),
-        "engine_session": ("varchar", "Engine process that served it"),
+        "engine_session": ("varchar", "Engine process that served it; +1, +2: after a worker was lost"),
         **CALLER_COLUMNS,
         "node": ("varchar", "LangGraph node"),
         "checkpoint_ns": ("varchar", "LangGraph checkpoint namespace"),

@@ -67,7 +67,7 @@ LEDGER_BALANCE = View(
     comment="One row is an engine session of a run: tokens we booked against tokens the engine counted",
     columns={
         **ARM_COLUMNS,
-        "engine_session": "Engine process: its counters restart with it",
+        "engine_session": "Engine process: its counters restart with it; +1, +2: after a worker was lost",
         "ledger_prompt_tokens": "Sum over our calls, warm-up included; unknown usage counts as 0 here",
         "engine_prompt_tokens": "Growth of the engine's counter prompt_tokens; NULL when it was not read",
         "prompt_difference": "Engine minus ledger",
