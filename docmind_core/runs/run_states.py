@@ -98,6 +98,7 @@ def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
     # Half a second, which the list of a home whose runs have finished does without.
     from docmind_core.runs.frozen_suite import journal_path, read_frozen_suite  # noqa: PLC0415
     from docmind_core.runs.journal import Journal  # noqa: PLC0415
+    from docmind_core.runs.shard_journals import answered_in_shards  # noqa: PLC0415
 
     if not (settings.benchmarks / benchmark_run / "suite.yaml").is_file():
         raise RunError(f"{settings.benchmarks / benchmark_run}: its suite.yaml is not there")
@@ -117,6 +118,6 @@ def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
         suite=suite.name,
         arms=suite.arms,
         finished=ended == len(suite.arms),
-        queries_done=done,
+        queries_done=done + answered_in_shards(settings, benchmark_run),  # after the journal: none is counted twice
         queries_total=total,
     )

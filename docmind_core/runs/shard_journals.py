@@ -88,6 +88,19 @@ def progress_file(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
+def answered_in_shards(settings: Settings, benchmark_run: str) -> int:
+    """Return how many queries the shards at work have answered, which the journal of the run doesn't have yet."""
+    found = shards_folder(settings, benchmark_run).glob("*.json")
+    return sum(_answered(path) for path in found)
+
+
+def _answered(progress: Path) -> int:
+    try:
+        return int(json.loads(progress.read_text("utf-8"))["done"])
+    except (OSError, ValueError, KeyError):  # absorbed meanwhile
+        return 0
+
+
 def seed_shard(
     journal: Journal,
     path: Path,
@@ -133,11 +146,11 @@ def absorb_shard(journal: Journal, path: Path, *, wait_s: float = LOCK_WAIT_S) -
     with held_shard(path, wait_s=wait_s):
         if not path.exists():
             return
+        progress_file(path).unlink(missing_ok=True)  # first: nothing is ever counted here and there
         with journal.attached(path, "shard") as write:
             for sql in _ABSORB:
                 write(sql, ())
-        for file in (path, progress_file(path)):
-            file.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         _lock_file(path).unlink(missing_ok=True)
 
 

@@ -18,9 +18,8 @@ from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
 from docmind_core.runs.input_check import check_input
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.runs.shard_journals import (
-    shards_folder,
-)
+from docmind_core.runs.run_states import benchmark_run_state
+from docmind_core.runs.shard_journals import progress_file, shards_folder
 from docmind_core.runs.shards import run_shard
 from docmind_core.settings import Settings
 from tests.fakes.engine_faults import Stream
@@ -121,6 +120,8 @@ def test_workers_end_with_a_killed_main_process_and_a_resumption_takes_over_what
     ended, alive = psutil.wait_procs(workers, timeout=60)
     assert (len(ended), alive) == (2, [])
     assert len(list(shards_folder(home, key).glob("*.sqlite"))) == 2
+    progress_file(next(shards_folder(home, key).glob("*.sqlite"))).write_text(json.dumps({"done": 2}))
+    assert benchmark_run_state(home, key).queries_done == 2, "what shards have answered counts before it is absorbed"
 
     engine.fault_of = lambda body: None
     run(home, suite, key)
