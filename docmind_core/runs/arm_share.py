@@ -131,15 +131,15 @@ async def _answer_in_shards(
         tries, left_before = tries - 1, len(left)
         if not tries:
             raise lost
-        anew = await _count_anew(bench, replicas, setting, share.block)
+        begun = await _begin_next_session(bench, replicas, setting, share.block)
         bench.observer.announce(
             "a worker was lost; others continue with its queries"
-            + (", in an engine session of their own in the ledger" if anew else "")
+            + (", in an engine session of their own in the ledger" if begun else "")
         )
 
 
-async def _count_anew(bench: Bench, replicas: ReplicaClients, setting: ArmSetting, block: int) -> bool:
-    """Read the counters where a worker was lost: only what was counted until here holds tokens of its cut-off calls.
+async def _begin_next_session(bench: Bench, replicas: ReplicaClients, setting: ArmSetting, block: int) -> bool:
+    """Read the counters after a worker was lost: only what was counted until here holds tokens of its cut-off calls.
 
     Returns:
         False, with nothing booked, where the engine is not at rest: then no reading parts the two.

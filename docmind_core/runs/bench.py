@@ -76,7 +76,7 @@ class Bench:
     requests_lost: bool = False
     """Whether a worker died with its count, in this share or since the interval before."""
     interval: int = 0
-    """How often the counters were read anew within this share, because a worker was lost."""
+    """How many engine sessions the ledger has begun within this share, because workers were lost."""
     lag_peak_s: float | None = None
     """Largest lag of a worker since it was last taken."""
     last_reading: Readings = ()

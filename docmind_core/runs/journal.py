@@ -197,7 +197,7 @@ class Journal(JournalParts):
         return [row for (rows,) in found for row in decode(rows)]
 
     def intervals(self, run_id: str, block: int) -> int:
-        """Return how often the counters were read anew within an arm's share of a block."""
+        """Return how many engine sessions were begun within an arm's share of a block, because workers were lost."""
         number = "cast(substr(engine_session, instr(engine_session, '+') + 1) as integer)"
         sql = f"select max({number}) from counters where run_id = ? and block = ? and instr(engine_session, '+')"
         ((most,),) = self._read(sql, (run_id, block))
