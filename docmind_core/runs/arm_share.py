@@ -47,7 +47,6 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
         EngineUnreachable: If the engine is gone; what is finished stays finished.
     """
     journal, connection, run_id = bench.journal, bench.inputs.connection, bench.run_id(arm)
-    bench.interval = 0
     before = bench.last_reading or await bench.read_counters(replicas, read_settled_counters)
     sessions = [reading.session for reading in before]
     opened = _open(bench, replicas, arm, sessions[0], caches)
@@ -58,19 +57,17 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
         budgets=_budgets(bench, opened.setting.arm.spends_as),
     )
     share = bench.shares[block - 1]
-    todo = unanswered(journal, run_id, bench.asked(share.queries), share.replicates)
     async with AsyncExitStack() as at_work:
         if bench.inputs.suite.concurrency == AUTO:
             limit = bench.limits.setdefault(arm, adaptive_limit(bench))
             gate = await at_work.enter_async_context(adapting(connection, limit, replicas.slots))
             setting = replace(setting, gate=gate)
-        if todo:
+        if unanswered(journal, run_id, bench.asked(share.queries), share.replicates):
             setting = replace(setting, graph=await at_work.enter_async_context(_graph_at_work(bench, setting)))
             before = await _warmed_up(bench, replicas, opened, setting, before)
         for session, replica in zip(sessions, connection.replicas, strict=True):
             journal.begin_block(run_id, block, session, was_reset=await reset_prefix_cache(replica))
-        if earlier := journal.intervals(run_id, block):  # of a process that has ended
-            bench.interval = earlier + 1
+        bench.interval = journal.next_interval(run_id, block)
         book_counters(journal, run_id, block, "before", bench.counted(before))
         lag: Callable[[], float | None] | None = bench.take_lag if _in_shards(bench, setting) else lag_peak_reader()
         with sampled_devices(
@@ -80,7 +77,7 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
             work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
             after = await _with_last_reading(work, bench, replicas, (run_id, block), before)
     known = not bench.requests_lost and all(reading.snapshot for reading in after)
-    bench.last_reading, bench.requests_lost = after if known else (), False
+    bench.last_reading, bench.requests_lost, bench.interval = after if known else (), False, 0
     for session in sessions:
         journal.end_block(run_id, block, session)
 

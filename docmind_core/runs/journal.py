@@ -196,12 +196,15 @@ class Journal(JournalParts):
         found = self._read("select rows from counters where run_id = ? order by rowid", (run_id,))
         return [row for (rows,) in found for row in decode(rows)]
 
-    def intervals(self, run_id: str, block: int) -> int:
-        """Return how many engine sessions were begun within an arm's share of a block, because workers were lost."""
-        number = "cast(substr(engine_session, instr(engine_session, '+') + 1) as integer)"
+    def next_interval(self, run_id: str, block: int) -> int:
+        """Return the number of the engine session that begins with a process, within an arm's share of a block.
+
+        0, unless an earlier process has begun sessions there because workers were lost.
+        """
+        number = "cast(substr(engine_session, instr(engine_session, '+') + 1) as integer) + 1"
         sql = f"select max({number}) from counters where run_id = ? and block = ? and instr(engine_session, '+')"
-        ((most,),) = self._read(sql, (run_id, block))
-        return most or 0
+        ((following,),) = self._read(sql, (run_id, block))
+        return following or 0
 
     def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
         """Write what the device sampler has taken since the last time."""
