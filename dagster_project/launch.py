@@ -11,8 +11,9 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.instance import types
 
-from dagster_project.assets.metrics import metrics_database
+from dagster_project.assets.metrics import limits, metrics_database
 from dagster_project.assets.reports import performance_report
+from dagster_project.checks import ledger_balanced, limit_checks, run_complete
 from dagster_project.definitions import defs
 from dagster_project.instance import add_benchmark_run, fail_dead_runs, open_instance
 from dagster_project.progress import GivenObserver
@@ -55,11 +56,13 @@ def launch_benchmark(settings: Settings, benchmark_run: str, observer: RunObserv
 
 
 def materialize_recorded(settings: Settings, benchmark_run: str) -> None:
-    """Let Dagster know a run that was unpacked: its database, its report, and what both show in the UI."""
+    """Let Dagster know a run that was unpacked: its database, its report, its checks, and what they show in the UI."""
+    shown, checks = (metrics_database, performance_report), (ledger_balanced, run_complete, limit_checks)
     with open_instance(settings, keeps_output=False) as instance, _quiet_event_log():
         add_benchmark_run(instance, benchmark_run)
         dg.materialize(
-            [metrics_database, performance_report],
+            [*shown, limits, *checks],
+            selection=dg.AssetSelection.assets(*shown) | dg.AssetSelection.checks(*checks),
             run_config=_QUIET,
             instance=instance,
             partition_key=benchmark_run,

@@ -73,11 +73,14 @@ def test_what_was_packed_is_what_is_unpacked(tmp_path):
         assert len(rows) >= 8
 
 
-def test_dagster_knows_the_recorded_run_its_database_and_its_report(settings):
+def test_dagster_knows_the_recorded_run_its_database_its_report_and_its_checks(settings):
     key = unpack(bundled_recording(), settings)
     materialize_recorded(settings, key)
     with open_instance(settings) as instance:
         event = instance.get_latest_materialization_event(dg.AssetKey("performance_report"))
+        entries = instance.all_logs(event.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluated = {entry.dagster_event.event_specific_data.check_name for entry in entries}
+    assert {"ledger_balanced", "run_complete", "limit_reduction_pct_min"} <= evaluated
     assert event is not None
     assert event.asset_materialization.partition == key
     assert (settings.reports / key / "index.html").exists()
