@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.metadata import ROW_COUNT, limit_record, table_of
+from dagster_project.metadata import ROW_COUNT, limit_record, report_link, table_of
 from docmind_core.alerts.evaluating import AlertOutcome
 from docmind_core.alerts.listing import evaluations_of, open_alerts
 from docmind_core.measurements.limit_results import MISSED, NOT_MEASURED, WORST_FIRST, LimitResult, worst_by_limit
@@ -22,6 +22,7 @@ def described_alerts(settings: Settings, outcome: AlertOutcome) -> dict[str, Any
     opened = [dict(row) for row in open_alerts(settings)]
     return {
         ROW_COUNT: len(evaluations),
+        "report_page": report_link(outcome.benchmark_run),
         "open_alerts": len(opened),
         "firing": ", ".join(outcome.firing) or "none",
         "resolved": ", ".join(outcome.resolved) or "none",
@@ -45,7 +46,11 @@ def limit_check_result(results: Sequence[LimitResult], **place: Any) -> dg.Asset
         passed=all(result.state != MISSED for result in results),
         severity=dg.AssetCheckSeverity.WARN,
         description=_description(worst),
-        metadata={**_numbers(worst), "series": table_of([limit_record(result.row) for result in results])},
+        metadata={
+            **_numbers(worst),
+            "report_page": report_link(worst.run_id.partition(".")[0]),
+            "series": table_of([limit_record(result.row) for result in results]),
+        },
         **place,
     )
 

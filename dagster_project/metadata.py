@@ -112,6 +112,7 @@ def described_limits(settings: Settings, benchmark_run: str, suite: Suite, row_c
     grades = read_segment(settings.tables, "grades", run_id)
     return {
         ROW_COUNT: row_count,
+        "report_page": report_link(benchmark_run),
         "limits": table_of([limit_record(row) for row in results]),
         "grades": table_of([{name: row[name] for name in ("dimension", "letter", "because")} for row in grades]),
     }
@@ -134,10 +135,15 @@ def limit_record(row: Mapping[str, object]) -> dict[str, object]:
     return {name: row[name] for name in shown}
 
 
+def report_link(benchmark_run: str) -> dg.UrlMetadataValue:
+    """Return the link to the report of a benchmark run, as `docmind ui` serves it."""
+    return dg.MetadataValue.url(f"/reports/{benchmark_run}/index.html")
+
+
 def described_report(paths: ReportPaths) -> Metadata:
     """Link the report, and show its grades, scorecard, chart, summary and text, and figures of each arm that plot."""
     return {
-        "url": dg.MetadataValue.url(f"/reports/{paths.html.parent.name}/index.html"),
+        "report_page": report_link(paths.html.parent.name),
         "grade": paths.verdict,
         "guide_grade": "; ".join(f"{arm}: {grade}" for arm, grade in paths.guide_grades.items()),
         "scorecard": table_of([limit_record(row) for row in paths.scorecard]),

@@ -23,7 +23,8 @@ def runs(as_json: bool) -> None:
     from docmind_core.runs.run_states import list_benchmark_runs
     from docmind_core.settings import load_settings
 
-    states = list_benchmark_runs(load_settings())[::-1]
+    settings = load_settings()
+    states = list_benchmark_runs(settings)[::-1]
     if not states and not as_json:
         say("no benchmark run yet; start one: docmind bench smoke")
         return
@@ -33,7 +34,17 @@ def runs(as_json: bool) -> None:
         else (state.benchmark_run, "", "", f"unreadable: {state.unreadable}")
         for state in states
     ]
-    print_rows(["benchmark_run", "arms", "queries", "finished"], rows, as_json=as_json)
+    pages = [settings.reports / state.benchmark_run / "index.html" for state in states]
+    reports = [str(page) if page.is_file() else None for page in pages]
+    names = ["benchmark_run", "arms", "queries", "finished"]
+    if as_json:
+        print_rows(
+            [*names, "report"], [(*row, report) for row, report in zip(rows, reports, strict=True)], as_json=True
+        )
+        return
+    print_rows(names, rows, as_json=False)
+    if newest := next(filter(None, reports), None):
+        say(f"Newest report: {newest}. All reports: docmind ui")
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """`docmind demo`: a recorded run in a home of its own."""
 
+import json
+
 import dagster as dg
 import pytest
 
@@ -31,7 +33,11 @@ def test_the_demo_shows_summary_sql_and_a_report_that_says_where_it_was_recorded
 
     monkeypatch.setenv("DOCMIND_HOME", str(home))
     assert run(["runs"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("yes")
+    *_, listed, newest = capsys.readouterr().out.splitlines()
+    assert listed.endswith("yes")
+    assert newest.startswith(f"Newest report: {report}. ")
+    assert run(["runs", "--json"]) == 0
+    assert [row["report"] for row in json.loads(capsys.readouterr().out)] == [str(report)]
     assert run(["report", "--hours", "800000"]) == 0
     assert NOTE in capsys.readouterr().out
     (period,) = home.glob("reports/periods/*.html")

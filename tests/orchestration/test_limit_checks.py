@@ -47,6 +47,7 @@ def test_what_is_undecided_and_what_is_met_differ_in_their_first_word():
     undecided, met = made(value=42.0, low=38.0, high=46.0, n=320), made(value=45.0, low=41.0, high=46.0, n=320)
     assert [check([result]).description.partition(":")[0] for result in (undecided, met)] == ["undecided", "met"]
     assert check([undecided, met]).passed
+    assert check([met]).metadata["report_page"].value == "/reports/r/index.html"
 
 
 def test_a_peak_has_no_interval_and_is_shown_with_the_cache_and_the_preemptions():

@@ -63,7 +63,7 @@ def test_a_report_shows_its_address_grades_scorecard_chart_and_what_plots(tmp_pa
     assert list(scorecard)[:3] == ["state", "value", "bound"]
     assert (scorecard["state"], scorecard["value"], scorecard["limit_name"]) == ("undecided", None, "pass_ratio_min")
     assert metadata["smoke, tuned: passed"] == 0.75
-    assert metadata["url"].value == f"/reports/{tmp_path.name}/index.html"
+    assert metadata["report_page"].value == f"/reports/{tmp_path.name}/index.html"
     assert metadata["chart"].value.endswith("(data:image/png;base64,iVBORw==)")
     assert "chart" not in described_report(replace(paths, chart_png=b"x" * (CHART_BYTES_MAX + 1)))
 
