@@ -101,7 +101,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--times", type=int, default=1, help="ask views of so many times as many runs; facts stay as many"
     )
-    parser.add_argument("--calls", type=int, default=0, help="with --times: as many model calls, by more queries a run")
+    parser.add_argument(
+        "--calls", type=int, default=0, help="with --times: at least as many model calls, by more queries a run"
+    )
     parser.add_argument(
         "--report-queries",
         type=int,
