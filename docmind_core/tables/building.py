@@ -34,6 +34,7 @@ _AT_ONCE = 64
 
 
 SCALARS = {
+    "compared": "of_metric, against",
     "known_runs": "run_ids",
     "token_cost": "price, prompt_tokens, cached_tokens, completion_tokens",
 }
@@ -43,6 +44,12 @@ SCALARS = {
 def sql_text(name: str) -> str:
     """Return the query in `sql/<name>.sql`."""
     return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
+
+
+def stored_query(view: View) -> str:
+    """Return the query for the rows of a view in `STORED`, in the order in which those of a run are stored."""
+    query = sql_text(view.name)
+    return f"from ({query}) order by {view.order}" if view.order else query
 
 
 def create(connection: duckdb.DuckDBPyConnection, *, stored: bool) -> None:
@@ -59,7 +66,7 @@ def create(connection: duckdb.DuckDBPyConnection, *, stored: bool) -> None:
         connection.execute(f"create macro store.{name}({parameters}) as {sql_text(name)}")
     public = {view.name for view in VIEWS}
     for view in STORED:
-        query = sql_text(view.name)
+        query = stored_query(view)
         form = f"table store.{view.name} as from ({query}) limit 0" if stored else f"view store.{view.name} as {query}"
         connection.execute(f"create {form}")
         if view.name in public:
@@ -205,8 +212,7 @@ def _of_stored(view: View) -> str:
     """Return the query of a view over its stored rows, with what `runs` says of each run."""
     columns = ", ".join(f"{'r' if name in FROM_RUNS else 's'}.{quoted(name)}" for name in view.columns)
     runs = f"select run_id, {', '.join(FROM_RUNS)} from runs"
-    order = f" order by {view.order}" if view.order else ""
-    return f"select {columns} from store.{view.name} as s join ({runs}) as r using (run_id){order}"
+    return f"select {columns} from store.{view.name} as s join ({runs}) as r using (run_id)"
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str]) -> None:

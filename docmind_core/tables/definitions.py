@@ -52,7 +52,7 @@ class View:
     columns: dict[str, str]
     """Name to comment, with the unit."""
     order: str = ""
-    """What its rows are sorted by, where they are stored (`summaries.STORED`)."""
+    """What the rows of a run are stored in the order of (`STORED`): sorting all runs for each question is slow."""
 
     @property
     def stored_columns(self) -> dict[str, str]:

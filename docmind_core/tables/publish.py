@@ -157,9 +157,9 @@ def _recorded(target: Path) -> Segments | None:
 
 
 def _changed(now: Segments, before: Segments) -> dict[str, list[str]]:
-    """Return by table the runs of `before` that `now` lacks or has otherwise."""
+    """Return by table the runs of `before` that `now` lacks or has otherwise, by time: rows are found faster then."""
     return {
-        name: [run_id for run_id, mark in marks.items() if now.get(name, {}).get(run_id) != mark]
+        name: sorted(run_id for run_id, mark in marks.items() if now.get(name, {}).get(run_id) != mark)
         for name, marks in before.items()
     }
 

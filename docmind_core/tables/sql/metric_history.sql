@@ -1,10 +1,11 @@
 -- One row per run and metric, with the run before it in the same series. What has a clock in it is shown, not judged:
 -- all queries of a night share its conditions.
-with spent as materialized (
-    select run_id, arm, prompt_tokens, completion_tokens, billed_tokens, cached_tokens, n_query_runs, missing_because,
-        cached_missing_because, reduction_pct, n_compared
-    from token_efficiency
-    where agent = 'all'
+with spent as (
+    select s.*, runs.arm, 100 * (1 - exp(billed.delta)) as reduction_pct, billed.n as n_compared
+    from store.token_sums as s
+    join runs using (run_id)
+    left join store.compared('billed_tokens', 'naive_supervisor') as billed on (billed.run_id, billed.agent) = (s.run_id, s.agent)
+    where s.agent = 'all'
 ),
 figures as (
     select run_id, metric, value, n_defined as n, missing_because, false as has_clock
@@ -117,5 +118,3 @@ select
 from history
 join runs using (run_id)
 left join changes on changes.run_id = history.run_id and changes.previous_run_id = history.previous_run_id
-order by runs.suite, runs.series_key, history.metric, runs.run_number nulls first, runs.started_at,
-    history.run_id

@@ -8,18 +8,6 @@ estimates as (
     select run_id, 'all' as agent, low, high, interval_missing_because
     from run_estimates
     where metric = 'tokens_per_correct' and slice = 'all'
-),
-compared as (
-    select
-        c.candidate_run_id as run_id, c.agent, c.baseline_run_id, b.arm as baseline_arm, c.metric, c.delta, c.delta_low,
-        c.delta_high, c.ratio_of_totals, c.ratio_of_totals_low, c.ratio_of_totals_high, c.claimable, c.claimable_because, c.because,
-        c.mde, c.n, c.n_left_out, c.n_failed, c.left_out_because, c.all_delta, c.all_delta_low, c.all_delta_high,
-        c.worst_case_delta, c.worst_case_delta_low, c.worst_case_delta_high
-    from comparisons as c
-    join runs as b on b.run_id = c.baseline_run_id
-    -- A comparison with another night (docmind compare) says nothing about the arms of this one.
-    join runs as a on a.run_id = c.candidate_run_id and a.benchmark_run = b.benchmark_run
-    where c.agent = 'all' and c.slice = 'all'
 )
 select
     runs.run_id,
@@ -91,10 +79,9 @@ join store.token_sums as sums using (run_id)
 -- `agent` as a column of both sides: with a condition on one side alone each run would be held against all others.
 left join correct on correct.run_id = sums.run_id and correct.agent = sums.agent
 left join estimates on estimates.run_id = sums.run_id and estimates.agent = sums.agent
-left join compared as billed on billed.run_id = sums.run_id and billed.agent = sums.agent
-    and billed.metric = 'billed_tokens' and billed.baseline_arm = 'naive_supervisor'
-left join compared as computed on computed.run_id = sums.run_id and computed.agent = sums.agent
-    and computed.metric = 'computed_tokens' and computed.baseline_arm = 'naive_supervisor'
-left join compared as single on single.run_id = sums.run_id and single.agent = sums.agent
-    and single.metric = 'billed_tokens' and single.baseline_arm = 'single_pass'
-order by runs.benchmark_run, runs.arm, sums.agent = 'all', sums.agent
+left join store.compared('billed_tokens', 'naive_supervisor') as billed
+    on billed.run_id = sums.run_id and billed.agent = sums.agent
+left join store.compared('computed_tokens', 'naive_supervisor') as computed
+    on computed.run_id = sums.run_id and computed.agent = sums.agent
+left join store.compared('billed_tokens', 'single_pass') as single
+    on single.run_id = sums.run_id and single.agent = sums.agent
