@@ -99,6 +99,25 @@ def list_schedules(settings: Settings) -> list[ScheduledSuite]:
     return list(_listed(settings, states))
 
 
+def inactive_schedule(settings: Settings, source: str, suite: Suite) -> str | None:
+    """Say that nothing runs a suite by its schedule yet, and what to do; None where its schedule is active or absent.
+
+    Args:
+        settings: Say where the home is.
+        source: The bundled name or the file that the suite is from.
+        suite: That suite.
+    """
+    if suite.schedule is None:
+        return None
+    is_bundled = source in bundled_suite_names()
+    file = None if is_bundled else Path(source).resolve()
+    listed = [one for one in list_schedules(settings) if (one.name, one.source) == (suite.name, file)]
+    if any(one.is_running for one in listed):
+        return None
+    how = "start it in the web UI (docmind ui), under Automation" if listed else f"docmind schedule add {source}"
+    return f"the schedule of {suite.name} ({suite.schedule}) is not active. To activate it: {how}"
+
+
 def _listed(settings: Settings, states: dict[str, bool]) -> Iterator[ScheduledSuite]:
     for source in suite_sources(settings):
         is_bundled = source in bundled_suite_names()

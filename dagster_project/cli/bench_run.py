@@ -9,6 +9,7 @@ from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.cli.terminal_text import say
 from dagster_project.launch import launch_benchmark
+from dagster_project.scheduling import inactive_schedule
 from dagster_project.suite_changes import changed_suite, option_of
 from docmind_core.alerts.listing import open_alerts_line
 from docmind_core.errors import RunError, UsageError
@@ -37,6 +38,8 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> str:
     settings = load_settings()
     source = read_suite(name_or_path)
     suite = changed_suite(source, changes)
+    if notice := inactive_schedule(settings, name_or_path, source):
+        _say(f"note: {notice}")
     with lock_home(settings, f"docmind bench {name_or_path}"):
         benchmark_run = freeze_benchmark_run(
             suite,

@@ -1,5 +1,6 @@
 """`docmind check`: validate a query set or a suite without running it."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -33,9 +34,10 @@ def check(path: str, as_json: bool) -> None:
     if as_json:
         _print_lines(path)
         return
-    found = check_input(path, check_schedule=_refuse_impossible_schedule)
+    inactive: list[str] = []
+    found = check_input(path, check_schedule=partial(_check_schedule, path, inactive))
     say(one_line(found.summary))
-    for notice in found.notices:
+    for notice in (*found.notices, *inactive):
         say(f"note: {one_line(notice)}")
 
 
@@ -44,17 +46,20 @@ def _print_lines(path: str) -> None:
     from docmind_core.errors import QuerySetError, SuiteError
     from docmind_core.runs.input_check import check_input
 
+    inactive: list[str] = []
     try:
-        found = check_input(path, check_schedule=_refuse_impossible_schedule)
+        found = check_input(path, check_schedule=partial(_check_schedule, path, inactive))
     except (QuerySetError, SuiteError) as error:
         print_rows(["kind", "text"], [("problem", line) for line in str(error).splitlines()], as_json=True)
         click.get_current_context().exit(1)
-    print_rows(
-        ["kind", "text"], [("summary", found.summary), *(("note", text) for text in found.notices)], as_json=True
-    )
+    notes = [("note", text) for text in (*found.notices, *inactive)]
+    print_rows(["kind", "text"], [("summary", found.summary), *notes], as_json=True)
 
 
-def _refuse_impossible_schedule(suite: "Suite") -> None:
-    from dagster_project.scheduling import check_schedule
+def _check_schedule(path: str, inactive: list[str], suite: "Suite") -> None:
+    """Refuse a schedule that never comes; put into `inactive` that nothing runs the suite by it yet."""
+    from dagster_project.scheduling import check_schedule, inactive_schedule
+    from docmind_core.settings import load_settings
 
     check_schedule(suite)
+    inactive += filter(None, [inactive_schedule(load_settings(), path, suite)])

@@ -44,7 +44,7 @@ def runs(as_json: bool) -> None:
         return
     print_rows(names, rows, as_json=False)
     if newest := next(filter(None, reports), None):
-        say(f"Newest report: {newest}. All reports: docmind ui")
+        say(f"Newest report: {newest}\nAll reports: docmind ui")
 
 
 @click.command()

@@ -22,9 +22,26 @@ def test_a_schedule_that_never_comes_is_a_problem_of_the_suite(tmp_path, capsys,
     assert f"{path}: schedule: no times fit this cron expression" in capsys.readouterr().err
 
 
-def test_a_schedule_that_dagster_can_run_by_is_in_order(tmp_path, capsys):
+def test_a_schedule_that_dagster_can_run_by_is_in_order_and_said_to_be_inactive_until_it_is_added(
+    settings, tmp_path, capsys
+):
     path = tmp_path / "suite.yaml"
     path.write_text(SUITE + 'schedule: "0 2 * * MON-FRI"\ntimezone: Europe/Berlin\n')
+    note = f"the schedule of mine (0 2 * * MON-FRI) is not active. To activate it: docmind schedule add {path}\n"
 
     assert run(["check", str(path)]) == 0
-    assert "no problem found" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "no problem found" in shown
+    assert note in shown
+    run(["bench", str(path)])
+    assert note in capsys.readouterr().err
+
+    run(["schedule", "add", str(path)])
+    capsys.readouterr()
+    assert run(["check", str(path)]) == 0
+    assert "not active" not in capsys.readouterr().out
+
+
+def test_the_schedule_of_a_bundled_suite_is_started_in_the_web_ui(settings, capsys):
+    assert run(["check", "nightly"]) == 0
+    assert "is not active. To activate it: start it in the web UI (docmind ui)" in capsys.readouterr().out

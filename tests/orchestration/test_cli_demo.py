@@ -33,9 +33,9 @@ def test_the_demo_shows_summary_sql_and_a_report_that_says_where_it_was_recorded
 
     monkeypatch.setenv("DOCMIND_HOME", str(home))
     assert run(["runs"]) == 0
-    *_, listed, newest = capsys.readouterr().out.splitlines()
+    *_, listed, newest, _ = capsys.readouterr().out.splitlines()
     assert listed.endswith("yes")
-    assert newest.startswith(f"Newest report: {report}. ")
+    assert newest == f"Newest report: {report}"
     assert run(["runs", "--json"]) == 0
     assert [row["report"] for row in json.loads(capsys.readouterr().out)] == [str(report)]
     assert run(["report", "--hours", "800000"]) == 0
