@@ -80,7 +80,9 @@ def test_a_baseline_that_never_searched_is_named_next_to_the_saving():
     arms = [{**ROW, "arm": "tuned"}, {**ROW, "arm": "naive_supervisor", "passages_read": 0.0}]
     [answer] = [line for line in page(arms).splitlines() if line.startswith("- `routing: free`")]
 
-    assert answer.endswith("The baseline never searched, so these savings are against answers without any passage.")
+    assert answer.endswith(
+        "The baseline never searched, so these savings are relative to answers without passages."
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_a_baseline_that_never_searched_is_named_next_to_the_saving():
     [
         (0.3, 0.1, 0.5, "it passes more questions: 0.50 against 0.20, difference +0.30 (0.10 to 0.50)."),
         (-0.3, -0.5, -0.1, "the saving costs answers: it passes 0.50 against 0.20, difference −0.30 (−0.50 to −0.10)."),
-        (0.0, -0.1, 0.1, "whether that costs answers is not clear: it passes 0.50 against 0.20, difference 0.00"),
+        (0.0, -0.1, 0.1, "it is not clear whether that costs answers: it passes 0.50 against 0.20, difference 0.00"),
         (None, None, None, "its answers were not compared with the baseline's."),
     ],
 )
@@ -97,7 +99,7 @@ def test_the_page_opens_with_what_the_saving_does_to_the_answers(delta, low, hig
     opening = page([{**ROW, **quality, "arm": "tuned"}]).splitlines()[2]
 
     assert opening.startswith(
-        "On 40 questions of `q` with `routing: free`, `tuned` spends 80 % fewer tokens than `naive_supervisor`, and "
+        "On 40 questions of `q` with `routing: free`, `tuned` uses 80 % fewer tokens than `naive_supervisor`, and "
     )
     assert said in opening
 
@@ -112,8 +114,8 @@ def test_an_arm_without_a_model_has_no_saving_and_no_claim():
     free = {"tokens_per_query": 0.0, "calls_per_query": 0.0, "reduction_pct": None, "claimable_because": None}
     text = page([{**ROW, **free, "arm": "extractive", "ledger": None}, {**ROW, "arm": "tuned"}])
 
-    assert "| `extractive` | 0 | 0 | asks no model | asks no model | 4.5 | 0.25 | +0.05 (−0.10 to 0.20) |" in text
-    assert "`extractive` asks no model, and whether that costs answers is not clear" in text
+    assert "| `extractive` | 0 | 0 | no model | no model | 4.5 | 0.25 | +0.05 (−0.10 to 0.20) |" in text
+    assert "`extractive` uses no model, and it is not clear whether that costs answers" in text
     assert "- `extractive`:" not in text
 
 
