@@ -3,7 +3,7 @@
 from docmind_core.metrics.metric import Metric
 
 _NO_USAGE = (
-    "the engine sent no usage: `no_usage`; one that can't be: `implausible`; the call was cut off: `unreconciled`"
+    "the engine sent no usage: `no_usage`; its usage is impossible: `implausible`; the call was cut off: `unreconciled`"
 )
 
 TOKENS = (
@@ -13,9 +13,9 @@ TOKENS = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From the engine's `usage`, once per HTTP attempt, with the finish_reason or later, "
-        "where its counts are whole (12, 12.0, '12') and can be. Sums take every attempt, failed ones too, but not the "
-        "judge's calls; a sum over a call without usage is missing.",
+        definition="Taken from the engine's `usage`, once per HTTP attempt, sent with the finish_reason or later, if "
+        "its counts are whole numbers (12, 12.0, '12') and plausible. Sums include every attempt, even failed ones, "
+        "but not the judge's calls; a sum that includes a call without usage is missing.",
         missing=_NO_USAGE,
         source="`llm_calls`, `query_runs`, `token_efficiency`",
         rows="llm_calls",
@@ -27,7 +27,7 @@ TOKENS = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From the engine's `usage`, as `prompt_tokens`.",
+        definition="Taken from the engine's `usage`, like `prompt_tokens`.",
         missing=_NO_USAGE,
         source="`llm_calls`, `query_runs`, `token_efficiency`",
         rows="llm_calls",
@@ -54,9 +54,9 @@ TOKENS = (
         level="call",
         definition="`usage.prompt_tokens_details.cached_tokens`: prompt tokens that the engine took from its prefix "
         "cache.",
-        missing="the engine does not report it: `flag_off`, or `not_supported` off vLLM; `no_usage` where "
-        "it sent no usage at all; it says more than the prompt has, or no whole number: `implausible`; it was cut "
-        "off: `unreconciled`",
+        missing="the engine does not report it: `flag_off`, or `not_supported` for engines other than vLLM; the "
+        "engine sent no usage: `no_usage`; the count exceeds the prompt or is not a whole number: `implausible`; the "
+        "call was cut off: `unreconciled`",
         source="`llm_calls`, `query_runs`, `token_efficiency`, each with `cached_missing_because`",
         rows="llm_calls",
         because="cached_missing_because",
@@ -67,7 +67,8 @@ TOKENS = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: what the engine had to compute.",
+        definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: the tokens that the engine had to "
+        "compute.",
         missing="as `cached_tokens`",
         source="`token_efficiency`; compared in `comparisons`",
         rows="query_runs",
@@ -81,8 +82,9 @@ TOKENS = (
         better="lower",
         level="query",
         definition="Largest prompt of the query / (context window - reserved output).",
-        missing="the engine does not state its window: `not_supported`; no call of the query has usage: `no_usage` or "
-        "`unreconciled`; no call, or a window that the output fills: `zero_denominator`; in context_missing_because",
+        missing="the engine does not report its context window: `not_supported`; no call of the query has usage: "
+        "`no_usage` or `unreconciled`; no call, or the reserved output fills the window: `zero_denominator`; the "
+        "reason is in context_missing_because",
         source="`query_runs`",
         rows="query_runs",
         because="context_missing_because",
@@ -96,7 +98,7 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From when an attempt was ready to go out to its sending: waiting for a place among the calls in "
+        definition="Time from when an attempt is ready until it is sent: the wait for a slot among the calls in "
         "flight.",
         source="`llm_calls`",
         rows="llm_calls",
@@ -107,10 +109,10 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From sending to the first chunk with a token of any kind (thinking, answer, refusal or tool call), "
-        "on the client's monotonic clock. The request is sent once its beginning is booked and it has its place among "
-        "the calls in flight; waiting for that place is `queue_wait_s`.",
-        missing="the server does not stream: `not_streamed`; the reply held nothing: `no_content`; failed: "
+        definition="Time from sending the request to the first chunk with a token of any kind (thinking, answer, "
+        "refusal or tool call), on the client's monotonic clock. The request is sent once its start is recorded and "
+        "it has a slot among the calls in flight; the wait for the slot is `queue_wait_s`.",
+        missing="the server does not stream: `not_streamed`; the reply is empty: `no_content`; the call failed: "
         "`failed_run`",
         source="`llm_calls`, `latency_summary`",
         rows="llm_calls",
@@ -122,8 +124,9 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From sending to the first chunk with text of the answer; a model that thinks has `ttft_s` before.",
-        missing="no text of an answer: `no_content`; else as `ttft_s`; in answer_time_missing_because",
+        definition="Time from sending the request to the first chunk with answer text; if the model thinks first, "
+        "`ttft_s` is earlier.",
+        missing="no answer text: `no_content`; otherwise as for `ttft_s`; the reason is in answer_time_missing_because",
         source="`llm_calls`, `latency_summary`",
         rows="llm_calls",
         because="answer_time_missing_because",
@@ -134,9 +137,9 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="From sending to the last chunk with a token of any kind. Waiting for a place among the calls in "
-        "flight and between attempts is not in it: those are the spans `queue` and `backoff`.",
-        missing="the reply held nothing: `no_content`; failed: `failed_run`",
+        definition="Time from sending the request to the last chunk with a token of any kind. It excludes waiting for "
+        "a slot among the calls in flight and between attempts; these waits are the spans `queue` and `backoff`.",
+        missing="the reply is empty: `no_content`; the call failed: `failed_run`",
         source="`llm_calls`, `latency_summary`",
         rows="llm_calls",
         because="times_missing_because",
@@ -147,14 +150,14 @@ TIMES = (
         range="0.00001 and above",
         better="lower",
         level="call",
-        definition="Time / tokens between the first and the last chunk whose usage counts a token. So the first token "
-        "is left out, as in vLLM's own benchmark (GuideLLM includes it); thinking, several tokens in one chunk and the "
-        "end token, which has no text, are counted as the engine counts them. A chunk that opens the stream with 0 "
-        "tokens, and one that repeats the count at its end, take no time of a token.",
-        missing="fewer than two such chunks (an engine without continuous usage), or all of them at once (something on "
-        "the way keeps the reply back: faster than 100,000 tokens/s): `not_streamed`; no token between them: "
-        "`single_token`; a count lower than the one before: `implausible`; no usage at all: `no_usage`; failed: "
-        "`failed_run`; in decode_missing_because",
+        definition="Time / tokens between the first and the last chunk whose usage counts a token. The first token is "
+        "therefore excluded, as in vLLM's own benchmark (GuideLLM includes it). Thinking, several tokens in one "
+        "chunk, and the end token, which has no text, are counted as the engine counts them. A chunk that opens the "
+        "stream with 0 tokens, or repeats the count at its end, does not count.",
+        missing="fewer than two such chunks (an engine without continuous usage), or all of them at once (something "
+        "on the way holds the reply back: faster than 100,000 tokens/s): `not_streamed`; no token between them: "
+        "`single_token`; a count lower than the previous one: `implausible`; no usage at all: `no_usage`; the call "
+        "failed: `failed_run`; the reason is in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
         rows="llm_calls",
         because="decode_missing_because",
@@ -166,7 +169,7 @@ TIMES = (
         better="higher",
         level="call",
         definition="1 / `tpot_s`.",
-        missing="as `tpot_s`; in decode_missing_because",
+        missing="as for `tpot_s`; the reason is in decode_missing_because",
         source="`llm_calls`, `latency_summary`",
         rows="llm_calls",
         because="decode_missing_because",
@@ -177,10 +180,10 @@ TIMES = (
         range="above 0",
         better="higher",
         level="run",
-        definition="Prompt tokens computed, cached ones left out, / seconds of prefill, both by the engine's counters "
-        "over the arm. Waiting for other requests of a batch is part of the time.",
-        missing="engine without these counters: `not_supported`; a session without its last reading, as after the "
-        "engine's death: `unreconciled`; others used the engine: `not_exclusive`",
+        definition="Computed prompt tokens (without cached ones) / seconds of prefill, both from the engine's "
+        "counters over the arm. The time includes waiting for other requests in a batch.",
+        missing="the engine lacks these counters: `not_supported`; a session has no final reading, for example "
+        "because the engine died: `unreconciled`; others used the engine: `not_exclusive`",
         source="`engine_counters`, `latency_summary`",
     ),
     Metric(
@@ -201,8 +204,8 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="run",
-        definition="95th percentile of one execution of an agent, interpolated (quantile_cont).",
-        missing="below 130 executions: `n_too_small`",
+        definition="95th percentile of the duration of one execution of an agent, interpolated (quantile_cont).",
+        missing="fewer than 130 executions: `n_too_small`",
         source="`latency_summary`",
     ),
     Metric(
@@ -211,8 +214,9 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="Duration of the query's root span. Closed loop: not service latency under load.",
-        missing="finished from replayed calls: `resumed`; failed before it began: `failed_run`",
+        definition="Duration of the query's root span. Measured in a closed loop, so it is not the latency of a "
+        "service under load.",
+        missing="the query was finished from replayed calls: `resumed`; it failed before it started: `failed_run`",
         source="`query_runs`, `latency_summary`",
         rows="query_runs",
         because="times_missing_because",
@@ -224,7 +228,7 @@ TIMES = (
         better="lower",
         level="query",
         definition="`wall_s` minus the union of leaf work (model calls, embeddings, searches, tools), clipped to the "
-        "root span. `coordination_overhead_ratio` is it / `wall_s`. The bundled arms run without LangGraph's "
+        "root span. `coordination_overhead_ratio` is this value / `wall_s`. The bundled arms run without LangGraph's "
         "callbacks, streams and checkpoints, which would add about 2 ms (`tuned`) to 5 ms (`naive_supervisor`).",
         missing="`resumed`, `failed_run`",
         source="`query_runs`, `latency_summary`",
@@ -237,8 +241,9 @@ TIMES = (
         range="coordination_overhead_s to wall_s",
         better="lower",
         level="query",
-        definition="The same with the supervisor's model calls counted as coordination, not as work: the gap measure "
-        "alone hides a supervisor that is a model. `supervisor_llm_s` is the sum of their durations.",
+        definition="The same, but with the supervisor's model calls counted as coordination, not as work; otherwise, "
+        "the cost of a model-based supervisor would be hidden. `supervisor_llm_s` is the sum of the durations of "
+        "these calls.",
         missing="`resumed`, `failed_run`",
         source="`query_runs`, `latency_summary`",
         rows="query_runs",
@@ -250,7 +255,7 @@ TIMES = (
         range="1 and above",
         better="none",
         level="query",
-        definition="Sum of leaf work / its union.",
+        definition="Sum of leaf work / union of leaf work.",
         missing="no work: `zero_denominator`; `resumed`, `failed_run`",
         source="`query_runs`",
         rows="query_runs",
@@ -262,11 +267,11 @@ TIMES = (
         range="0 to wall_s",
         better="lower",
         level="query",
-        definition="Longest chain of leaf work in which each piece started after the one before; inferred: a piece "
-        "depends on the latest other that had ended when it began. `critical_path_tokens` is the heaviest chain in "
-        "prompt + completion tokens.",
-        missing="no work: `zero_denominator`; `resumed`, `failed_run`; its tokens also where one call's are unknown: "
-        "`no_usage` or `unreconciled`",
+        definition="Longest chain of leaf work in which each piece starts after the previous one. The dependencies "
+        "are inferred: each piece depends on the piece that ended last before it started. `critical_path_tokens` is "
+        "the chain with the most prompt + completion tokens.",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`; its tokens also if those of one call are "
+        "unknown: `no_usage` or `unreconciled`",
         source="`query_runs`",
         rows="query_runs",
         because="times_missing_because",
@@ -289,10 +294,10 @@ TIMES = (
         range="0 and above",
         better="none",
         level="query",
-        definition="What the guide calls token savings: over groups of agents whose calls overlap in time, the sum of "
-        "their tokens less the largest. For reproduction only: running at once sends the same tokens.",
-        missing="no work: `zero_denominator`; `resumed`, `failed_run`; one call's tokens unknown: `no_usage` or "
-        "`unreconciled`",
+        definition="What the guide calls token savings: for groups of agents whose calls overlap in time, the sum of "
+        "their tokens minus the largest. For reproduction only: agents that run in parallel send the same tokens.",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`; the tokens of one call are unknown: `no_usage` "
+        "or `unreconciled`",
         source="`query_runs`",
         rows="query_runs",
         because="times_missing_because",

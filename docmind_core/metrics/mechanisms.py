@@ -9,8 +9,8 @@ MECHANISMS = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="Finished calls of the model for one query, retries of a call not counted again.",
-        source="`query_runs`; of two nights in `comparisons`",
+        definition="Finished model calls for one query; retries of a call are not counted again.",
+        source="`query_runs`; compared in `comparisons`",
         rows="query_runs",
     ),
     Metric(
@@ -19,7 +19,8 @@ MECHANISMS = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="`billed_tokens` of the calls in the role supervisor: choices of the next agent, and the rewrite.",
+        definition="`billed_tokens` of the calls with the role supervisor: the choices of the next agent, and the "
+        "rewrite.",
         missing="as `billed_tokens`",
         source="`query_runs`",
         rows="query_runs",
@@ -32,10 +33,10 @@ MECHANISMS = (
         better="lower",
         level="query",
         definition="`billed_tokens` of the supervisor's routing calls (tasks `choose_*`), and the tokens of transfer "
-        "and return messages in the prompts of all other calls, each message counted by itself by the served model's "
-        "tokenizer. 0 in an arm without a supervisor. What edge B → K of the guide is measured by.",
-        missing="there are such messages and tokens can't be counted: `not_supported`; a routing call without usage: "
-        "its reason",
+        "and return messages in the prompts of all other calls, each message counted separately with the served "
+        "model's tokenizer. 0 in an arm without a supervisor. This measures edge B → K of the guide.",
+        missing="there are such messages, but their tokens can't be counted: `not_supported`; a routing call has no "
+        "usage: the reason of that call",
         source="`query_runs`, with `handoff_missing_because`",
         rows="query_runs",
         because="handoff_missing_because",
@@ -46,10 +47,10 @@ MECHANISMS = (
         range="0 to 1",
         better="lower",
         level="query",
-        definition="Share of a query's prompt tokens that are in a run of 16 tokens which another agent had been "
-        "sent before in the query: a block of 16 from its prompt's start, found at any place.",
-        missing="the model's tokenizer is not in this process, as with an engine given by URL: `not_supported`; "
-        "nothing was sent: `zero_denominator`",
+        definition="Share of a query's prompt tokens that belong to a sequence of 16 tokens that another agent "
+        "already received in the same query: an aligned block of 16 from that agent's prompt, found at any position.",
+        missing="the model's tokenizer is not available in this process, for example because the engine is given by "
+        "URL: `not_supported`; nothing was sent: `zero_denominator`",
         source="`query_runs`, with `duplicated_missing_because`",
         rows="query_runs",
         because="duplicated_missing_because",
@@ -60,9 +61,10 @@ MECHANISMS = (
         range="0 and above",
         better="none",
         level="call",
-        definition="Tokens of the prompt as it was sent, by the served model's tokenizer and chat template. It takes "
-        "no request: with an engine given by URL, which counts over HTTP, only prompts that might not fit are counted.",
-        missing="not counted: `not_supported`, without a reason column",
+        definition="Tokens of the prompt as sent, counted with the served model's tokenizer and chat template. To "
+        "avoid additional requests, only prompts that might not fit are counted if the engine is given by URL, "
+        "because it counts over HTTP.",
+        missing="not counted: `not_supported`; there is no reason column",
         source="`llm_calls`",
         rows="llm_calls",
     ),
@@ -72,7 +74,7 @@ MECHANISMS = (
         range="-1 and above",
         better="none",
         level="call",
-        definition="`prompt_tokens_est` / `prompt_tokens` - 1: 0 where the count before the call is the engine's own.",
+        definition="`prompt_tokens_est` / `prompt_tokens` - 1: 0 if the count before the call equals the engine's own.",
         missing="as `prompt_tokens_est` or `prompt_tokens`; a prompt of 0 tokens: `zero_denominator`",
         source="`llm_calls`",
         rows="llm_calls",
@@ -84,7 +86,7 @@ MECHANISMS = (
         better="none",
         level="run",
         definition="95th percentile of `est_error_ratio` over the attempts of an arm, or of one of its agents.",
-        missing="no prompt was counted: `not_supported`; below 130: `n_too_small`",
+        missing="no prompt was counted: `not_supported`; fewer than 130: `n_too_small`",
         source="`token_efficiency`",
     ),
     Metric(
@@ -93,7 +95,8 @@ MECHANISMS = (
         range="up to 100",
         better="higher",
         level="comparison",
-        definition="As `reduction_pct`, of `computed_tokens`: what the prefix cache saves counts here alone.",
+        definition="Like `reduction_pct`, but for `computed_tokens`; only this metric includes the savings of the "
+        "prefix cache.",
         missing="`cached_tokens` are missing, or the state of the prefix cache is unknown: `not_exclusive_cache`",
         source="`comparisons` (`computed_tokens`), `token_efficiency`, `ablation`",
     ),
@@ -113,8 +116,8 @@ MECHANISMS = (
         range="0 and above",
         better="higher",
         level="query",
-        definition="Lookups that a cache of ours answered, of routes and searches; a hit bills no tokens. 0 in an arm "
-        "without the lever `result_cache`.",
+        definition="Lookups of routes and searches that were answered by one of our caches; a hit bills no tokens. 0 "
+        "in an arm without the lever `result_cache`.",
         source="`query_runs`; by cache in `cache_summary`; rows in `cache_lookups`",
         rows="query_runs",
     ),
@@ -124,7 +127,7 @@ MECHANISMS = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="Lookups that no cache answered; `cache_lookups.missed_because` says why.",
+        definition="Lookups that no cache answered; `cache_lookups.missed_because` gives the reason.",
         source="`query_runs`; by cache in `cache_summary`; rows in `cache_lookups`",
         rows="query_runs",
     ),
@@ -134,9 +137,10 @@ MECHANISMS = (
         range="0 to 1",
         better="higher",
         level="run",
-        definition="`cache_hits` / (`cache_hits` + `cache_misses`) of an arm, for each cache. It says nothing without "
-        "`runs.cache_state`: warm when results of an earlier run of the same arm were there at its start.",
-        missing="nothing was looked up: the arm has no row",
+        definition="`cache_hits` / (`cache_hits` + `cache_misses`) of an arm, for each cache. Interpret it together "
+        "with `runs.cache_state`, which is warm if results of an earlier run of the same arm were present at the "
+        "start.",
+        missing="nothing was looked up, so the arm has no row",
         source="`cache_summary`",
     ),
     Metric(
@@ -145,7 +149,8 @@ MECHANISMS = (
         range="0 to 1",
         better="lower",
         level="run",
-        definition="Wrong hits / hits, of caches that match semantically. Ours match exact keys: always missing.",
+        definition="Wrong hits / hits, for caches that match semantically. Our caches match exact keys, so the value "
+        "is always missing.",
         missing="keys are exact: `not_supported`",
         source="`cache_summary`",
     ),
@@ -153,9 +158,9 @@ MECHANISMS = (
 
 _ROUTED = "`measurements`; mean in `quality_summary` and, for the run, in `router_summary`"
 _NOT_ROUTED = (
-    "no gold document, or a query the documents don't answer: `no_gold`; the suite doesn't open every strategy: "
-    "`not_all_open`; the documents are not those of the run: `index_changed`; the router was not asked: `not_routed`, "
-    "or `failed_run` where the query failed before"
+    "no gold document, or a query the documents don't answer: `no_gold`; the suite doesn't allow every strategy: "
+    "`not_all_open`; the documents are no longer those of the run: `index_changed`; the router was not asked: "
+    "`not_routed`, or `failed_run` if the query failed first"
 )
 
 ROUTING = (
@@ -165,10 +170,10 @@ ROUTING = (
         range="0 to 1",
         better="higher",
         level="query",
-        definition="Share of the queries for which the router decided the strategy with the best `ndcg@10`; of "
-        "strategies that tie, each is right. Each strategy searches for the query itself, in the run's own index and "
-        "as deep as the run did; a plan's searches are not part of it. One query's row is 1 or 0. Arms without a "
-        "router have no row.",
+        definition="Share of the queries for which the router chose the strategy with the best `ndcg@10`; if "
+        "strategies tie, each of them is correct. Each strategy searches for the query itself, in the run's own "
+        "index and to the same depth as the run; the searches of a plan are not included. The row of each query is 1 "
+        "or 0. Arms without a router have no row.",
         missing=_NOT_ROUTED,
         source=_ROUTED,
         rows="measurements",
@@ -179,8 +184,8 @@ ROUTING = (
         range="0 to 1",
         better="lower",
         level="query",
-        definition="`ndcg@10` of the best strategy less that of the router's, found as for `router_accuracy_ratio`: "
-        "what a perfect router would gain.",
+        definition="`ndcg@10` of the best strategy minus that of the router's choice, determined as for "
+        "`router_accuracy_ratio`: the gain of a perfect router.",
         missing=_NOT_ROUTED,
         source=_ROUTED,
         rows="measurements",
@@ -191,9 +196,9 @@ ROUTING = (
         range="0 to 1",
         better="lower",
         level="run",
-        definition="Expected calibration error: mean over ten bins of equal mass, weighted by their size, of the "
-        "distance between mean confidence and `router_accuracy_ratio`. Equal confidences share a bin. Only decisions "
-        "with a confidence are in it, which are the rules': the model states none.",
+        definition="Expected calibration error: the distance between mean confidence and `router_accuracy_ratio`, "
+        "averaged over ten bins of equal mass and weighted by their size. Equal confidences share a bin. It covers "
+        "only decisions with a confidence, which are those of the rules: the model reports none.",
         missing="fewer than 30 such decisions: `n_too_small`; none could be compared: the reason of "
         "`router_accuracy_ratio`",
         source="`router_summary`",

@@ -80,9 +80,7 @@ def test_a_baseline_that_never_searched_is_named_next_to_the_saving():
     arms = [{**ROW, "arm": "tuned"}, {**ROW, "arm": "naive_supervisor", "passages_read": 0.0}]
     [answer] = [line for line in page(arms).splitlines() if line.startswith("- `routing: free`")]
 
-    assert answer.endswith(
-        "The baseline never searched, so these savings are relative to answers without passages."
-    )
+    assert answer.endswith("The baseline never searched, so these savings are relative to answers without passages.")
 
 
 @pytest.mark.parametrize(
