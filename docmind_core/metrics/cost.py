@@ -3,7 +3,7 @@
 from docmind_core.metrics.metric import Metric
 
 _NO_USAGE = (
-    "the engine sent no usage: `no_usage`; its usage is impossible: `implausible`; the call was cut off: `unreconciled`"
+    "the engine sent no usage: `no_usage`; impossible usage: `implausible`; the call was cut off: `unreconciled`"
 )
 
 TOKENS = (
@@ -67,8 +67,7 @@ TOKENS = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: the tokens that the engine had to "
-        "compute.",
+        definition="`prompt_tokens` - `cached_tokens` + `completion_tokens`: the tokens that the engine computes.",
         missing="as `cached_tokens`",
         source="`token_efficiency`; compared in `comparisons`",
         rows="query_runs",
@@ -124,9 +123,8 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="call",
-        definition="Time from sending the request to the first chunk with answer text; if the model thinks first, "
-        "`ttft_s` is earlier.",
-        missing="no answer text: `no_content`; otherwise as for `ttft_s`; the reason is in answer_time_missing_because",
+        definition="Time from sending to the first chunk with answer text; if the model thinks, `ttft_s` is earlier.",
+        missing="no answer text: `no_content`; else as for `ttft_s`; in answer_time_missing_because",
         source="`llm_calls`, `latency_summary`",
         rows="llm_calls",
         because="answer_time_missing_because",
@@ -181,7 +179,7 @@ TIMES = (
         better="higher",
         level="run",
         definition="Computed prompt tokens (without cached ones) / seconds of prefill, both from the engine's "
-        "counters over the arm. The time includes waiting for other requests in a batch.",
+        "counters over the arm. It includes waiting for other requests in a batch.",
         missing="the engine lacks these counters: `not_supported`; a session has no final reading, for example "
         "because the engine died: `unreconciled`; others used the engine: `not_exclusive`",
         source="`engine_counters`, `latency_summary`",
@@ -214,8 +212,7 @@ TIMES = (
         range="0 and above",
         better="lower",
         level="query",
-        definition="Duration of the query's root span. Measured in a closed loop, so it is not the latency of a "
-        "service under load.",
+        definition="Duration of the query's root span, in a closed loop: not service latency under load.",
         missing="the query was finished from replayed calls: `resumed`; it failed before it started: `failed_run`",
         source="`query_runs`, `latency_summary`",
         rows="query_runs",
@@ -241,9 +238,8 @@ TIMES = (
         range="coordination_overhead_s to wall_s",
         better="lower",
         level="query",
-        definition="The same, but with the supervisor's model calls counted as coordination, not as work; otherwise, "
-        "the cost of a model-based supervisor would be hidden. `supervisor_llm_s` is the sum of the durations of "
-        "these calls.",
+        definition="The same, but with the supervisor's model calls counted as coordination, not as work, to show the "
+        "cost of a model-based supervisor. `supervisor_llm_s` is the total duration of these calls.",
         missing="`resumed`, `failed_run`",
         source="`query_runs`, `latency_summary`",
         rows="query_runs",
@@ -296,8 +292,8 @@ TIMES = (
         level="query",
         definition="What the guide calls token savings: for groups of agents whose calls overlap in time, the sum of "
         "their tokens minus the largest. For reproduction only: agents that run in parallel send the same tokens.",
-        missing="no work: `zero_denominator`; `resumed`, `failed_run`; the tokens of one call are unknown: `no_usage` "
-        "or `unreconciled`",
+        missing="no work: `zero_denominator`; `resumed`, `failed_run`; tokens are unknown: `no_usage` or "
+        "`unreconciled`",
         source="`query_runs`",
         rows="query_runs",
         because="times_missing_because",

@@ -217,9 +217,8 @@ CITATIONS = (
         range="0 to 1",
         better="higher",
         level="query",
-        definition="Share of the gold spans that reached the synthesizer: at least 80 % of the words of the span "
-        "(repetitions counted) are in one passage of the correct document. A span listed for several documents "
-        "counts once.",
+        definition="Share of the gold spans that reached the synthesizer: at least 80 % of the span's words (with "
+        "repetitions) are in one passage of the correct document. A span listed for several documents counts once.",
         missing="no gold span: `no_gold`",
         source=_ROW,
         rows="measurements",
@@ -242,8 +241,7 @@ RETRIEVAL = (
         better="lower",
         level="run",
         definition="Share of query runs for which no search found a passage. Their answers and abstentions say "
-        "nothing about the documents; for example, a keyword search in a different language than the documents finds "
-        "nothing.",
+        "nothing about the documents. Example: a keyword search in another language.",
         source="`quality_summary`; these query runs are marked in `query_runs.no_passages`",
     ),
     *(
