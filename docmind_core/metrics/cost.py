@@ -2,9 +2,7 @@
 
 from docmind_core.metrics.metric import Metric
 
-_NO_USAGE = (
-    "the engine sent no usage: `no_usage`; impossible usage: `implausible`; the call was cut off: `unreconciled`"
-)
+_NO_USAGE = "the engine sent no usage: `no_usage`; impossible usage: `implausible`; cut off: `unreconciled`"
 
 TOKENS = (
     Metric(

@@ -22,28 +22,28 @@ _BENCHMARK_RUN = {"benchmark_run": ("varchar", "Key of the benchmark run")}
 
 ALERT_EVALUATIONS = Table(
     name="alert_evaluations",
-    comment="One row is a rule evaluated in one series on one benchmark run",
+    comment="One row per evaluation of a rule for one series and benchmark run",
     key=("fingerprint", "benchmark_run"),
     columns={
         **_SERIES,
         **_BENCHMARK_RUN,
         "run_id": ("varchar", "Arm that was judged; NULL for a rule on the whole benchmark run"),
         "evaluated_at": ("timestamptz", "UTC"),
-        "value": ("double", "In the metric's unit; NULL when there is no data"),
+        "value": ("double", "In the metric's unit; NULL if there is no data"),
         "value_low": ("double", "Lower end of its 95 % interval"),
         "value_high": ("double", "Upper end of its 95 % interval"),
         "n": ("integer", "Number of values"),
         "threshold": ("double", "The limit"),
         "test": ("varchar", "What decided: quantile_test, binomtest, ci_bound, point or failure"),
-        "outcome": ("varchar", "bad, ok, band (neither) or nodata, which never fires and never resolves"),
-        "reason": ("varchar", "Why there is no data, what failed, or what shows that all is well"),
+        "outcome": ("varchar", "bad, ok, band (neither) or nodata (never fires and never resolves)"),
+        "reason": ("varchar", "Why there is no data, what failed, or what shows that the value is good"),
         "inhibited_by": ("varchar", "Rule that suppressed this one"),
         "evidence": ("json", "p, min_n, for_evals and what the suite overrides"),
     },
 )
 ALERT_EVENTS = Table(
     name="alert_events",
-    comment="One row is a change of state of an alert, or a reminder (firing to firing)",
+    comment="One row per change of state of an alert, or per reminder (firing to firing)",
     key=("fingerprint", "first_seen", "event_no"),
     columns={
         **_SERIES,
@@ -52,8 +52,8 @@ ALERT_EVENTS = Table(
         "from_state": ("varchar", "inactive, pending, firing, resolved, expired or closed"),
         "to_state": (
             "varchar",
-            "inactive, pending, firing or resolved; expired: no data in 5 evaluations, or a series not configured "
-            "any more; closed: by a person",
+            "inactive, pending, firing or resolved; expired (no data in 5 evaluations, or a series that is no longer "
+            "configured); closed (by a person)",
         ),
         "changed_at": ("timestamptz", "UTC"),
         **_BENCHMARK_RUN,
@@ -65,21 +65,21 @@ ALERT_EVENTS = Table(
 )
 ALERT_DELIVERIES = Table(
     name="alert_deliveries",
-    comment="One row is an attempt to send one message to one channel",
+    comment="One row per attempt to send one message to one channel",
     key=("benchmark_run", "seq", "channel", "attempt"),
     columns={
         **_BENCHMARK_RUN,
         "seq": ("integer", "Message of the benchmark run, from 1"),
         "channel": ("varchar", "Name of the channel; its URL is never stored"),
         "attempt": ("integer", "From 1"),
-        "status": ("varchar", "delivered, failed, or gave_up: the last row of a message that is not sent again"),
-        "error": ("varchar", "Why it failed, secrets left out"),
+        "status": ("varchar", "delivered, failed, or gave_up (the last row of a message that is not sent again)"),
+        "error": ("varchar", "Why it failed, without secrets"),
         "attempted_at": ("timestamptz", "UTC"),
     },
 )
 DUE_NOTIFICATIONS = Table(
     name="due_notifications",
-    comment="One row is a message for one channel, sent or not; its text stays in alerts.sqlite",
+    comment="One row per message for one channel, sent or not; its text stays in alerts.sqlite",
     key=("benchmark_run", "seq", "channel"),
     columns={
         **_BENCHMARK_RUN,
@@ -90,20 +90,20 @@ DUE_NOTIFICATIONS = Table(
 )
 WATCHED_SCHEDULES = Table(
     name="watched_schedules",
-    comment="One row is a suite with an active schedule, as the daemon saw it last",
+    comment="One row per suite with an active schedule, as the daemon last saw it",
     key=("suite",),
     columns={
         "suite": ("varchar", "Name of the suite"),
-        "due_every_s": ("double", "Longest time between two of its next due times, seconds"),
+        "due_every_s": ("double", "Longest time between two of its upcoming due times, seconds"),
         "started_at": ("timestamptz", "UTC time at which the schedule was started"),
-        "looked_at": ("timestamptz", "UTC time at which the daemon looked last"),
+        "looked_at": ("timestamptz", "UTC time at which the daemon last checked"),
     },
 )
 ALERT_TABLES = (ALERT_EVALUATIONS, ALERT_EVENTS, ALERT_DELIVERIES, DUE_NOTIFICATIONS, WATCHED_SCHEDULES)
 
 OPEN_ALERTS = View(
     name="open_alerts",
-    comment="One row is an alert that is pending or firing: its latest event",
+    comment="One row per alert that is pending or firing: its latest event",
     columns={
         **{name: comment for name, (_, comment) in _SERIES.items()},
         "state": "pending or firing",
@@ -113,22 +113,22 @@ OPEN_ALERTS = View(
         "run_id": "Arm that was judged",
         "value": "Value at its latest event",
         "peak": "Worst value of the episode so far",
-        "notify_count": "Times it was worth a message: firing, and reminders",
-        "age_h": "Hours since first_seen, at the time of the question",
+        "notify_count": "Number of messages: for firing, and reminders",
+        "age_h": "Hours since first_seen, at the time of the query",
     },
 )
 ALERTING_HEALTH = View(
     name="alerting_health",
-    comment="One row is a suite or a channel: when it was last evaluated or last took a message",
+    comment="One row per suite or channel: when it was last evaluated or last accepted a message",
     columns={
         "subject": "suite or channel",
         "name": "Its name",
         "last_evaluated_at": "UTC time of the suite's newest evaluation; NULL before the first",
-        "last_delivered_at": "UTC time at which the channel took a message last; NULL before the first",
-        "due_every_s": "Seconds between two due times of a started schedule; NULL without one",
-        "waiting": "Messages that the channel has not taken yet",
-        "given_up": "Messages written since its last delivery that are not sent to it any more",
-        "stale": "True when a suite was not evaluated for two due times, or a channel does not take its messages",
+        "last_delivered_at": "UTC time at which the channel last accepted a message; NULL before the first",
+        "due_every_s": "Seconds between two due times of an active schedule; NULL without one",
+        "waiting": "Messages that the channel has not accepted yet",
+        "given_up": "Messages written since its last delivery that are no longer sent to it",
+        "stale": "True if a suite was not evaluated for two due times, or a channel does not accept its messages",
         "because": "Why it is stale",
     },
 )

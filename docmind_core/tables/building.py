@@ -20,7 +20,7 @@ from docmind_core.tables.views import VIEWS
 
 SEGMENTS = Table(
     name="store.segments",
-    comment="One row is a file of the home that this database holds the rows of: a segment, or one without a run",
+    comment="One row per file in the home whose rows are in this database: a segment, or a file without a run",
     key=("table_name", "run_id"),
     columns={
         "table_name": ("varchar", "Table that its rows belong to, or alerts"),

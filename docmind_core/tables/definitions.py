@@ -10,11 +10,11 @@ UNMEASURED = frozenset({"warmup", INTERRUPTED})
 """Phases of calls that no figure of a query or an arm holds."""
 KEY = ("run_id", "query_id", "replicate")
 RUN_COLUMN = {"run_id": ("varchar", "An arm of a benchmark run: <benchmark_run>.<arm>")}
-REPLACED_COLUMN = {"replaced_at": ("timestamptz", "UTC time of the rescoring")}
+REPLACED_COLUMN = {"replaced_at": ("timestamptz", "UTC time of the rescore")}
 QUERY_COLUMNS = {
     **RUN_COLUMN,
     "query_id": ("varchar", "Id of the query in its query set"),
-    "replicate": ("integer", "Repetition of the query, from 0; below 0 for warm-up, -1 in the first engine session"),
+    "replicate": ("integer", "Repetition of the query, from 0; negative for warm-up, -1 in the first engine session"),
 }
 ARM_COLUMNS = {
     "run_id": "An arm of a benchmark run: <benchmark_run>.<arm>",

@@ -22,7 +22,7 @@ _SUMS = (
 
 TOKEN_SUMS = View(
     name="token_sums",
-    comment="One row is an agent of a run, 'all' their sum: what token_efficiency says of it without a comparison",
+    comment="One row per agent of a run, and all for their sum: what token_efficiency shows without a comparison",
     columns={
         **_RUN_ID,
         "agent": "Agent; all for the sum",
@@ -32,15 +32,15 @@ TOKEN_SUMS = View(
 
 EXECUTION_HOURS = View(
     name="execution_hours",
-    comment="One row is a run and an hour of a date in UTC: what hourly_trends adds up over the runs",
+    comment="One row per run and UTC hour of a date: what hourly_trends adds up over the runs",
     columns={
         **_RUN_ID,
-        "hour": "Beginning of the hour, UTC",
+        "hour": "Start of the hour, UTC",
         "executions": "Agent executions that ended in it",
         "timed": "Of them, those with a time",
         "execution_time_sum": "Seconds",
         "execution_time_max": "Seconds",
-        "total_tokens_sum": "Prompt and completion tokens of the executions that have them; NULL when none has",
+        "total_tokens_sum": "Prompt and completion tokens of the executions that have them; NULL if none has",
         "tokens_n": "Executions whose tokens are known",
         "vram_usage_gb_sum": "Sum of agent_executions.vram_usage_gb, decimal GB",
         "vram_usage_gb_max": "Largest of the same, decimal GB",
@@ -51,7 +51,7 @@ EXECUTION_HOURS = View(
 
 TIME_REASONS = View(
     name="time_reasons",
-    comment="One row is a run: why its queries and calls have no times",
+    comment="One row per run: why its queries and calls have no times",
     columns={
         **_RUN_ID,
         "no_query_time_because": "Most frequent reason of its query runs without a time; NULL when each has one",
@@ -62,7 +62,7 @@ TIME_REASONS = View(
 
 RUN_ORIGINS = View(
     name="run_origins",
-    comment="One row is a run and a thing that a regression may come from, though it is not a condition of a series",
+    comment="One row per run and possible cause of a regression that is not a condition of a series",
     columns={
         **_RUN_ID,
         "field": "git_sha, git_dirty, prompt_hash, engine_version, price, or package, plugin or system and its name",
@@ -72,18 +72,18 @@ RUN_ORIGINS = View(
 
 SCORER_VERSIONS = View(
     name="scorer_versions",
-    comment="One row is a run and a metric: the version of what scored it",
+    comment="One row per run and metric: the version of its scorer",
     columns={**_RUN_ID, "metric": "Name from the catalogue", "version": "Version, or several with commas"},
 )
 
 TOKEN_DAYS = View(
     name="token_days",
-    comment="One row is a run and a UTC day: what tokens_by_day adds up over the runs",
+    comment="One row per run and UTC day: what tokens_by_day adds up over the runs",
     columns={
         **_RUN_ID,
         "day": "UTC day on which the calls were sent",
         "calls": "Attempts of model calls, of every phase",
-        "calls_without_tokens": "Of them, those whose usage is unknown",
+        "calls_without_tokens": "Attempts whose usage is unknown",
         "calls_without_cached": "Of them, those that do not say how many tokens were cached",
         "prompt_tokens": "Sum over the calls that have it",
         "completion_tokens": "Sum over the calls that have it",
@@ -97,12 +97,12 @@ TOKEN_DAYS = View(
 
 GPU_ENERGY = View(
     name="gpu_energy",
-    comment="One row is a run: the energy of its GPUs while it was at work",
+    comment="One row per run: the energy of its GPUs while it was working",
     columns={
         **_RUN_ID,
         "gpus": "GPUs that were sampled",
         "sampled_s": "Seconds between the samples that count, of the GPU with the fewest",
-        "missing_because": "no_gpu, not_supported, not_sampled, implausible, or n_too_small: below 10 s",
+        "missing_because": "no_gpu, not_supported, not_sampled, implausible, or n_too_small (less than 10 s)",
         "gpu_energy_j": "Joules of all GPUs, idle power included",
     },
 )
