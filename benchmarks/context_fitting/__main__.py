@@ -43,7 +43,7 @@ def conversation_and_passages(chunks: list[Chunk]) -> ContextState:
 
 
 STATES: dict[str, Callable[[list[Chunk]], ContextState]] = {
-    "passages alone": passages_only,
+    "only passages": passages_only,
     "conversation and passages": conversation_and_passages,
 }
 

@@ -38,7 +38,7 @@ def main() -> int:
     """Print a line per source; 0 when each is within the limits, else 1."""
     mapping = {"query": "question", "answers": "answer"}
     rows: list[tuple[str, Cost]] = []
-    print("| source | MB | what came of it | wall s | CPU s | MiB |\n|---|---|---|---|---|---|")
+    print("| source | MB | result | wall s | CPU s | MiB |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, write, columns in SOURCES:
             source = Path(folder) / name

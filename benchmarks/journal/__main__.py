@@ -105,7 +105,7 @@ def measure(folder: Path, seconds: float) -> dict[str, float]:
         count = asyncio.run(as_fast_as_possible(journal, seconds))
         found = {
             "calls per s": count / (time.monotonic() - wall),
-            "CPU ms a call": 1000 * (time.process_time() - cpu) / count,
+            "CPU ms per call": 1000 * (time.process_time() - cpu) / count,
         }
     path = folder / "paced.sqlite"
     with Journal(path) as journal:
@@ -118,8 +118,8 @@ def measure(folder: Path, seconds: float) -> dict[str, float]:
         reads, failed_reads = map(int, reader.communicate()[0].split())
     idle_lags, _ = asyncio.run(paced(None, seconds))
     return found | {
-        "bookings per s": 2 * int(seconds * PACED_CALLS_PER_S) / took,
-        "failed bookings": failures,
+        "records per s": 2 * int(seconds * PACED_CALLS_PER_S) / took,
+        "failed writes": failures,
         "reads": reads,
         "failed reads": failed_reads,
         "loop lag p50, ms": statistics.median(lags),

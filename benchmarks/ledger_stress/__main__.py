@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _report(runs: int, states: dict[str, Counter[str]], found: Found) -> int:
-    print(f"\n\n{runs} runs\n\n| what happened to the run | engine sessions, by state | false alarms |\n|---|---|---|")
+    print(f"\n\n{runs} runs\n\n| disturbance | engine sessions, by state | false alarms |\n|---|---|---|")
     wrong = 0
     for name, counts in states.items():
         alarms = {state: count for state, count in counts.items() if state.startswith("WRONG")}

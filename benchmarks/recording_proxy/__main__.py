@@ -18,7 +18,7 @@ import aiohttp
 
 LATENCY_S = 0.05
 IN_FLIGHT = 256
-CALLS = (("in one piece", False, 1), ("streamed", True, 1), ("streamed, 8 at once", True, 8))
+CALLS = (("not streamed", False, 1), ("streamed", True, 1), ("streamed, 8 at once", True, 8))
 BODY = {
     "model": "fake-model",
     "messages": [{"role": "system", "content": "You answer."}, {"role": "user", "content": "word " * 200}],
@@ -55,7 +55,9 @@ async def measure(engine: str, proxies: dict[str, str], options: argparse.Namesp
                 return found
 
         bases = {name: f"{(await stats(name))['base']}/q/" for name in proxies}
-        print("| calls | straight, ms | through the proxy, ms | its CPU, ms a call | bare, ms | its CPU, ms a call |")
+        print(
+            "| calls | straight, ms | through the proxy, ms | its CPU, ms per call | minimal proxy, ms | its CPU, ms per call |"
+        )
         print("|---|---|---|---|---|---|")
         for name, stream, concurrency in CALLS:
             took: dict[str, list[float]] = {"straight": [], **{kind: [] for kind in proxies}}
