@@ -56,7 +56,8 @@ async def measure(engine: str, proxies: dict[str, str], options: argparse.Namesp
 
         bases = {name: f"{(await stats(name))['base']}/q/" for name in proxies}
         print(
-            "| calls | straight, ms | through the proxy, ms | its CPU, ms per call | minimal proxy, ms | its CPU, ms per call |"
+            "| calls | straight, ms | through the proxy, ms | its CPU, ms per call | minimal proxy, ms "
+            "| its CPU, ms per call |"
         )
         print("|---|---|---|---|---|---|")
         for name, stream, concurrency in CALLS:
