@@ -88,9 +88,6 @@ class QueryRun(NamedTuple):
     cached_missing_because: str | None
     supervisor_tokens: int | None
     wall_s: float | None
-    supervisor_llm_s: float | None
-    coordination_overhead_s: float | None
-    coordination_incl_supervisor_s: float | None
     times_missing_because: str | None
     cluster_id: str | None = None
     """What the query is not independent of."""
@@ -163,10 +160,8 @@ class TokenEfficiency:
     billed_tokens: float | None
     missing_because: str | None
     cached_missing_because: str | None
-    tokens_per_correct: float | None
     tokens_per_correct_low: float | None
     tokens_per_correct_high: float | None
-    tokens_per_correct_missing_because: str | None
     tokens_per_correct_interval_missing_because: str | None
     reduction_pct: float | None
     reduction_low: float | None
@@ -197,12 +192,8 @@ class Latency:
 
     run_id: str
     agent: str
-    ttft_n: int
     ttft_p50_s: float | None
-    tpot_p50_s: float | None
-    e2e_n: int
     e2e_latency_p50_s: float | None
-    e2e_latency_p95_s: float | None
     wall_n: int | None
     wall_p50_s: float | None
     wall_p95_s: float | None
