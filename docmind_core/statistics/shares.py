@@ -77,12 +77,17 @@ def _share(mean: float, n: int, design: _Design | None, confidence: float) -> Es
     if design is None:
         return Estimate(value=mean, n=n, clusters=1, because=N_TOO_SMALL)
     low, high = _wilson(mean, design.n, t_quantile(design.freedom, 0.5 + confidence / 2))
+    return _estimate(mean, n, design, low, high)
+
+
+def _estimate(mean: float, n: int, design: _Design, low: float, high: float, p: float | None = None) -> Estimate:
     return Estimate(
         value=mean,
         low=low,
         high=high,
         standard_error=design.error,
         freedom=None if math.isinf(design.freedom) else design.freedom,
+        p=p,
         n=n,
         clusters=design.clusters,
     )
@@ -142,17 +147,7 @@ def difference_of_shares(
     design = _design(sample, clusters, (gains + losses) / n - mean**2)
     if design is None:
         return Estimate(value=mean, n=n, clusters=1, because=N_TOO_SMALL)
-    low, high, p = _tango(gains, losses, n, design, confidence)
-    return Estimate(
-        value=mean,
-        low=low,
-        high=high,
-        standard_error=design.error,
-        freedom=None if math.isinf(design.freedom) else design.freedom,
-        p=p,
-        n=n,
-        clusters=design.clusters,
-    )
+    return _estimate(mean, n, design, *_tango(gains, losses, n, design, confidence))
 
 
 def tango_score(difference: float, gains: float, losses: float, n: float) -> float:
