@@ -1,12 +1,13 @@
-"""The spans and searches of one query, collected while it is answered."""
+"""The spans, searches and decisions of one query, collected while it is answered."""
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import monotonic_ns
 
+from docmind_core.agents.decisions import Failure, RerankRecord, RouteRecord, VoteRecord
 from docmind_core.agents.levels import RetrievalDepth
 from docmind_core.retrieval.search import Hit
 from docmind_core.runs.journal import QueryKey, Row
@@ -154,3 +155,47 @@ class QueryTrace:
 
     def _key_columns(self) -> Row:
         return {"run_id": self.key.run_id, "query_id": self.key.query_id, "replicate": self.key.replicate}
+
+
+@dataclass(slots=True, kw_only=True)
+class DecisionLog:
+    """Collects decisions; one per query."""
+
+    routes: list[tuple[RouteRecord, float]] = field(default_factory=list)
+    """Each with the seconds it took."""
+    reranks: list[RerankRecord] = field(default_factory=list)
+    votes: list[VoteRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Agents that never ran since another one had failed."""
+
+    def rows(self, key: QueryKey, *, level: str, resumed: bool) -> dict[str, list[Row]]:
+        """Return the rows by table; of a resumed query the seconds mean nothing."""
+        of_query = {"run_id": key.run_id, "query_id": key.query_id, "replicate": key.replicate}
+        return {
+            "route_decisions": [
+                {
+                    **of_query,
+                    "decision": number,
+                    "level": level,
+                    **asdict(record),
+                    "agrees": record.agrees,
+                    "analysis_s": None if resumed else analysis_s,
+                }
+                for number, (record, analysis_s) in enumerate(self.routes, start=1)
+            ],
+            "votes": [{**of_query, "pass": number, **asdict(each)} for number, each in enumerate(self.votes, start=1)],
+            "agent_failures": [
+                {**of_query, "failure": number, **row} for number, row in enumerate(self._failure_rows(), start=1)
+            ],
+            "reranks": [
+                {**of_query, "rerank": number, **asdict(record)} for number, record in enumerate(self.reranks, start=1)
+            ],
+        }
+
+    def _failure_rows(self) -> list[Row]:
+        failed = [
+            {"agent": each.agent, "outcome": "failed", "error_type": each.error_type, "error_message": each.message}
+            for each in self.failures
+        ]
+        return [*failed, *({"agent": agent, "outcome": "skipped"} for agent in self.skipped)]

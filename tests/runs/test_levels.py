@@ -6,10 +6,10 @@ from docmind_core.agents.decisions import RouteRecord
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.decision_log import DecisionLog
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.journal import QueryKey
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.query_trace import DecisionLog
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.tables.publish import publish
 from tests.runs.running import run, select
