@@ -8,7 +8,7 @@ import pytest
 from docmind_core.errors import UsageError
 from docmind_core.reports.arm_notices import load_sentence
 from docmind_core.reports.benchmark_records import read_benchmark
-from docmind_core.runs.load import ArmLoad
+from docmind_core.runs.arm_row import ArmLoad
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.places import AdaptiveLimit, EngineLoad, Places, load_of, load_reader
 from tests.runs.running import run, select
