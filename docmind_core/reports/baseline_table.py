@@ -11,7 +11,7 @@ from docmind_core.reports.document import Section, Text
 from docmind_core.reports.run_comparison_page import COLUMNS, cells
 from docmind_core.runs.run_differences import origin_differences
 from docmind_core.settings import Settings
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records
 
 Row = Mapping[str, object]
 _SHOWN = tuple(place for place, name in enumerate(COLUMNS) if name not in {"metric", "agent", "slice"})
@@ -22,7 +22,9 @@ def baseline_part(settings: Settings, records: BenchmarkRecords) -> Section | No
     suite, arms = records.arms[0].suite, records.arm_names
     pinned = {
         str(row["arm"]): str(row["run_id"])
-        for row in _rows(settings, "select arm, run_id from baselines where suite = $suite", {"suite": suite})
+        for row in query_records(
+            settings, dict, "select arm, run_id from baselines where suite = $suite", {"suite": suite}
+        )
     }
     pairs = {run_id: pinned[arm] for run_id, arm in arms.items() if arm in pinned}
     if not pairs:
@@ -33,8 +35,9 @@ def baseline_part(settings: Settings, records: BenchmarkRecords) -> Section | No
 
 
 def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> Table:
-    found = _rows(
+    found = query_records(
         settings,
+        dict,
         "select * from comparisons where agent = 'all' and slice = 'all' and metric in $metrics "
         "and candidate_run_id in $runs",
         {"metrics": list(GATING), "runs": list(pairs)},
@@ -51,7 +54,8 @@ def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]
 def _lines(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> Iterator[str]:
     ids = [*pairs, *pairs.values()]
     runs = {
-        str(row["run_id"]): row for row in _rows(settings, "select * from runs where run_id in $runs", {"runs": ids})
+        str(row["run_id"]): row
+        for row in query_records(settings, dict, "select * from runs where run_id in $runs", {"runs": ids})
     }
     for run_id, baseline in pairs.items():
         arm = arms[run_id]
@@ -70,8 +74,3 @@ def _against(candidate: Row, baseline: Row) -> str:
         return f"{refusal}."
     changed = "; ".join(one.text for one in origin_differences(baseline, candidate)) or "nothing"
     return f"against {baseline['run_id']}; changed since: {changed}. More: docmind compare {candidate['run_id']}."
-
-
-def _rows(settings: Settings, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-    names, rows = query_rows(settings, sql, parameters)
-    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TypeVar
 
 from docmind_core.errors import UsageError
 from docmind_core.metrics.catalogue import METRICS
@@ -13,7 +12,6 @@ from docmind_core.reports.run_records import (
     ArmRun,
     Comparison,
     Latency,
-    LedgerBalance,
     NoPassages,
     QualitySummary,
     QueryRun,
@@ -26,7 +24,8 @@ from docmind_core.reports.run_records import (
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import own_metrics_of
 from docmind_core.tables.columns import coded
-from docmind_core.tables.reading import query_batches, query_rows
+from docmind_core.tables.gates import LedgerRow
+from docmind_core.tables.reading import Record, query_batches, query_records, query_rows
 
 NEWEST_KEYS_NAMED = 5
 _NO_PASSAGES = """(
@@ -51,8 +50,6 @@ _UNSCORED = """(
     group by all
 ) order by query_runs desc, metric, detail"""
 
-Record = TypeVar("Record")
-
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkRecords:
@@ -64,7 +61,7 @@ class BenchmarkRecords:
     """Those of a query next to each other, the first replicate first."""
     tokens: tuple[TokenEfficiency, ...]
     latencies: tuple[Latency, ...]
-    ledger: tuple[LedgerBalance, ...]
+    ledger: tuple[LedgerRow, ...]
     quality: tuple[QualitySummary, ...]
     comparisons: tuple[Comparison, ...]
     no_passages: tuple[NoPassages, ...]
@@ -136,9 +133,7 @@ def read_benchmark(settings: Settings, benchmark_run: str) -> BenchmarkRecords:
         votes=_read(settings, VoteSummary, f"vote_summary {of_run} order by run_id", benchmark_run),
         tokens=_read(settings, TokenEfficiency, f"token_efficiency {of_run} order by run_id, agent", benchmark_run),
         latencies=_read(settings, Latency, f"latency_summary {of_run} order by run_id, agent", benchmark_run),
-        ledger=_read(
-            settings, LedgerBalance, f"ledger_balance {of_run} order by run_id, engine_session", benchmark_run
-        ),
+        ledger=_read(settings, LedgerRow, f"ledger_balance {of_run} order by run_id, engine_session", benchmark_run),
         quality=_read(settings, QualitySummary, f"quality_summary {of_run} order by metric, query_type", benchmark_run),
         comparisons=_read(
             settings,
@@ -158,8 +153,8 @@ def _query_runs(settings: Settings, source: str, benchmark_run: str) -> QueryRun
 
 def _read(settings: Settings, record: type[Record], source: str, benchmark_run: str) -> tuple[Record, ...]:
     names = [field.name for field in fields(record)]  # type: ignore[arg-type]
-    _, rows = query_rows(settings, f"select {', '.join(names)} from {source}", {"benchmark_run": benchmark_run})
-    return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
+    sql = f"select {', '.join(names)} from {source}"
+    return query_records(settings, record, sql, {"benchmark_run": benchmark_run})
 
 
 def _in_suite_order(arms: tuple[ArmRun, ...]) -> tuple[ArmRun, ...]:

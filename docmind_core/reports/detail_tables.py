@@ -9,8 +9,9 @@ from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, Table, figure, joined, run_sql, table_row
 from docmind_core.reports.charts import in_palette_order
 from docmind_core.reports.own_metrics import own_heading
-from docmind_core.reports.run_records import ALL, LedgerBalance, QualitySummary
+from docmind_core.reports.run_records import ALL, QualitySummary
 from docmind_core.reports.text_safety import one_line, shortened
+from docmind_core.tables.gates import LedgerRow
 
 FAILURES_SHOWN = 100
 ERROR_CHARACTERS = 300
@@ -133,7 +134,7 @@ def ledger_table(records: BenchmarkRecords) -> Table:
     )
 
 
-def _ledger_cells(row: LedgerBalance) -> tuple[str | Cell, ...]:
+def _ledger_cells(row: LedgerRow) -> tuple[str | Cell, ...]:
     return (
         row.state or "unknown",
         figure(row.ledger_prompt_tokens, "tokens"),

@@ -15,7 +15,7 @@ from docmind_core.reports.cells import Cell, Row, Table, figure, table_row
 from docmind_core.reports.recommendations import NOTHING_TO_DO, Recommendation, levers_on, recommend
 from docmind_core.reports.run_records import ArmRun, parse_object
 from docmind_core.settings import Settings
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records
 
 _SYSTEM = """
 select run_id, total_executions, avg_execution_time, avg_vram_usage, total_tokens_processed, vram_missing_because,
@@ -47,11 +47,9 @@ class ArmGrade:
 def read_guide_grades(settings: Settings, records: BenchmarkRecords) -> tuple[ArmGrade, ...]:
     """Grade every arm over its agent executions; an arm without one is graded `n/a`."""
     parameters = {"benchmark_run": records.arms[0].benchmark_run}
-    names, rows = query_rows(settings, _SYSTEM, parameters)
-    systems = {str(row[0]): dict(zip(names, row, strict=True)) for row in rows}
+    systems = {str(row["run_id"]): row for row in query_records(settings, dict, _SYSTEM, parameters)}
     agents: dict[str, dict[str, ExecutionStatistics]] = {}
-    names, rows = query_rows(settings, _AGENTS, parameters)
-    for row in (dict(zip(names, values, strict=True)) for values in rows):
+    for row in query_records(settings, dict, _AGENTS, parameters):
         agents.setdefault(str(row["run_id"]), {})[str(row["agent_name"])] = execution_statistics(row)
     return tuple(_graded(arm, systems.get(arm.run_id, {}), agents.get(arm.run_id, {})) for arm in records.arms)
 

@@ -8,7 +8,7 @@ from docmind_core.reports.cells import Cell, Source, Table, figure, table_row
 from docmind_core.reports.document import Section, Text
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records
 
 _EFFECTS = """
 with effects as (
@@ -49,8 +49,8 @@ class _Effect:
 def levers_part(settings: Settings, records: BenchmarkRecords) -> Section:
     """Return the measured effects of the newest ablation on the same model and questions, or how to measure them."""
     first = records.arms[0]
-    names, rows = query_rows(settings, _EFFECTS, {"model": first.model, "query_set_hash": first.query_set_hash})
-    found = [_Effect(**dict(zip(names, row, strict=True))) for row in rows]  # type: ignore[arg-type]
+    parameters = {"model": first.model, "query_set_hash": first.query_set_hash}
+    found = query_records(settings, _Effect, _EFFECTS, parameters)
     blocks = (Text(style="muted", lines=(_HOW,)), _table(found)) if found else (Text(lines=(_MEASURE,)),)
     return Section(key="levers", title="What to do", blocks=blocks)
 

@@ -28,7 +28,7 @@ from docmind_core.reports.number_text import (
 )
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import N_TOO_SMALL
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records, query_rows
 
 _SHOWN = (MET, MISSED, UNDECIDED, LIMIT_NOT_MEASURED)
 _LIMITS = "select l.* from limit_results as l join runs using (run_id) where benchmark_run = $benchmark_run"
@@ -73,8 +73,7 @@ class Scorecard:
 def read_scorecard(settings: Settings, records: BenchmarkRecords) -> Scorecard:
     """Read how the limits of a benchmark run came out; without rows it says so, and gives no letter."""
     parameters = {"benchmark_run": records.arms[0].benchmark_run}
-    names, rows = query_rows(settings, _LIMITS, parameters)
-    results = limit_results_of([dict(zip(names, row, strict=True)) for row in rows], records.own_metrics)
+    results = limit_results_of(query_records(settings, dict, _LIMITS, parameters), records.own_metrics)
     letters, guide = {}, {}
     for run_id, dimension, letter, because in query_rows(settings, _GRADES, parameters)[1]:
         if dimension == GUIDE:

@@ -3,15 +3,12 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from docmind_core.reports.cells import Cell, Table, figure, table_row
 from docmind_core.reports.document import Section, Text
 from docmind_core.reports.number_text import moment_text
 from docmind_core.settings import Settings
-from docmind_core.tables.reading import query_rows
-
-Record = TypeVar("Record")
+from docmind_core.tables.reading import query_records
 
 _OPEN = """
 select fingerprint, rule_id, severity, labels, state, first_seen, age_h, value
@@ -75,14 +72,11 @@ def read_alert_section(settings: Settings, suite: str | None = None) -> AlertSec
     Raises:
         StoreError: If there is no database yet.
     """
+    parameters = {"suite": suite}
     return AlertSection(
-        alerts=_read(settings, OpenAlert, _OPEN, suite), heartbeats=_read(settings, Heartbeat, _HEALTH, suite)
+        alerts=query_records(settings, OpenAlert, _OPEN, parameters),
+        heartbeats=query_records(settings, Heartbeat, _HEALTH, parameters),
     )
-
-
-def _read(settings: Settings, record: type[Record], sql: str, suite: str | None) -> tuple[Record, ...]:
-    names, rows = query_rows(settings, sql, {"suite": suite})
-    return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
 
 
 def alert_part(alerts: AlertSection) -> Section:

@@ -203,23 +203,6 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerBalance:
-    """A row of the view `ledger_balance`."""
-
-    run_id: str
-    engine_session: str | None
-    ledger_prompt_tokens: float | None
-    engine_prompt_tokens: float | None
-    prompt_difference: float | None
-    ledger_completion_tokens: float | None
-    engine_completion_tokens: float | None
-    completion_difference: float | None
-    unreconciled_calls: int | None
-    state: str | None
-    because: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QualitySummary:
     """A row of the view `quality_summary`; `query_type` is `all` for the arm as a whole."""
 

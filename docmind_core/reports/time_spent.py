@@ -13,7 +13,7 @@ from docmind_core.reports.number_text import count_text, counted, duration_text,
 from docmind_core.reports.run_records import ArmRun, QueryRun
 from docmind_core.settings import Settings
 from docmind_core.statistics.critical_path import Work, critical_chain
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records, query_rows
 
 SPANS_SHOWN = 40
 _SHORT_WAIT = 0.01
@@ -132,10 +132,8 @@ def waterfall_part(settings: Settings, records: BenchmarkRecords, arm: ArmRun) -
     if not chosen:
         return None
     query_ids = [query.query_id for query in chosen]
-    names, rows = query_rows(settings, _SPANS, {"run_id": arm.run_id, "query_ids": query_ids})
     spans: dict[tuple[str, int], list[_Interval]] = defaultdict(list)
-    for row in rows:
-        span = _Interval(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]
+    for span in query_records(settings, _Interval, _SPANS, {"run_id": arm.run_id, "query_ids": query_ids}):
         spans[span.query_id, span.replicate].append(span)
     _, asked = query_rows(
         settings,

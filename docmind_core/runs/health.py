@@ -21,7 +21,7 @@ from docmind_core.serving.engine import engine_status
 from docmind_core.serving.launcher import installed_engine
 from docmind_core.settings import Settings
 from docmind_core.tables.building import sql_text
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records, query_rows
 
 FREE_BYTES_MIN = 2 * 10**9
 """The bundled model takes about 0.7 GiB while it is prepared; the rest is room for results."""
@@ -187,9 +187,8 @@ class CommonestError:
 
 def commonest_error(settings: Settings, benchmark_run: str) -> CommonestError | None:
     """Return the most frequent error of a benchmark run; None when no query failed."""
-    _, rows = query_rows(settings, sql_text("commonest_error"), {"benchmark_run": benchmark_run})
-    names = CommonestError.__dataclass_fields__
-    return CommonestError(**dict(zip(names, rows[0], strict=True))) if rows else None  # type: ignore[arg-type]
+    parameters = {"benchmark_run": benchmark_run}
+    return next(iter(query_records(settings, CommonestError, sql_text("commonest_error"), parameters)), None)
 
 
 def nothing_answered(settings: Settings, benchmark_run: str) -> str | None:

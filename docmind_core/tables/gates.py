@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from docmind_core.settings import Settings
 from docmind_core.tables.building import sql_text
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,9 @@ class ArmCount:
 
 def ledger_rows(settings: Settings, benchmark_run: str) -> tuple[LedgerRow, ...]:
     """Return the ledger of each engine session of each arm of `benchmark_run`."""
-    _, rows = query_rows(settings, sql_text("ledger_of_benchmark_run"), {"benchmark_run": benchmark_run})
-    names = LedgerRow.__dataclass_fields__
-    return tuple(LedgerRow(**dict(zip(names, row, strict=True))) for row in rows)  # type: ignore[arg-type]
+    return query_records(settings, LedgerRow, sql_text("ledger_of_benchmark_run"), {"benchmark_run": benchmark_run})
 
 
 def arm_counts(settings: Settings, benchmark_run: str) -> tuple[ArmCount, ...]:
     """Return the count of queries of each arm of `benchmark_run` that is in the database."""
-    _, rows = query_rows(settings, sql_text("arm_counts"), {"benchmark_run": benchmark_run})
-    names = ArmCount.__dataclass_fields__
-    return tuple(ArmCount(**dict(zip(names, row, strict=True))) for row in rows)  # type: ignore[arg-type]
+    return query_records(settings, ArmCount, sql_text("arm_counts"), {"benchmark_run": benchmark_run})

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from docmind_core.settings import Settings
 from docmind_core.tables.building import sql_text
-from docmind_core.tables.reading import query_rows
-
-Row = TypeVar("Row")
+from docmind_core.tables.reading import Record, query_records, query_rows
 
 RECORD_COLUMNS = (
     *("timestamp", "agent_name", "execution_time", "input_tokens", "output_tokens", "total_tokens"),
@@ -147,6 +144,5 @@ def read_records(settings: Settings, window: Window, *, newest: int) -> list[dic
     return [dict(zip(RECORD_COLUMNS, row, strict=True)) for row in reversed(rows)]
 
 
-def _read(settings: Settings, record: type[Row], name: str, window: Window) -> tuple[Row, ...]:
-    names, rows = query_rows(settings, sql_text(name), window.parameters)
-    return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
+def _read(settings: Settings, record: type[Record], name: str, window: Window) -> tuple[Record, ...]:
+    return query_records(settings, record, sql_text(name), window.parameters)

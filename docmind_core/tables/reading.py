@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import duckdb
 import psutil
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Rows = tuple[list[str], list[tuple[object, ...]]]
 """Column names, then rows."""
+Record = TypeVar("Record")
 
 _HELD: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("held", default=None)
 
@@ -177,6 +178,14 @@ def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         raise StoreError(f"{settings.metrics_database} can't be opened: {_first_line(error)}") from error
     with connection:
         yield connection
+
+
+def query_records(
+    settings: Settings, record: type[Record], sql: str, parameters: Mapping[str, object] | None = None
+) -> tuple[Record, ...]:
+    """Ask as `query_rows` does, and return each row as a `record`: a dict, or a class whose fields are the columns."""
+    names, rows = query_rows(settings, sql, parameters)
+    return tuple(record(**dict(zip(names, row, strict=True))) for row in rows)
 
 
 @contextmanager
