@@ -15,7 +15,7 @@ TOKEN_EFFICIENCY = View(
         "routing": "Rule of naive_supervisor in this benchmark run: fixed, dependencies or free",
         "n_queries": "Queries of the run, excluding warm-up",
         "n_query_runs": "Queries times replicates",
-        "calls": "Attempts of model calls, warm-up and judge left out",
+        "calls": "Attempts of model calls, excluding warm-up and judge",
         "prompt_tokens": "Sum over all attempts; NULL if one of them has no usage",
         "completion_tokens": "Sum over all attempts; NULL if one of them has no usage",
         "cached_tokens": "Prompt tokens served from the prefix cache; NULL if one attempt doesn't report them",
@@ -101,7 +101,7 @@ LATENCY_SUMMARY = View(
         "agent": "Agent, or all",
         "concurrency": "Maximum number of calls in flight (closed loop); NULL for auto",
         "achieved_concurrency": "Mean calls in flight while there were queries left to start; if NULL, see runs",
-        "calls": "Attempts of model calls, warm-up and judge left out",
+        "calls": "Attempts of model calls, excluding warm-up and judge",
         "ttft_n": "Attempts with a time to first token",
         "ttft_p50_s": "Median seconds from sending to the first token of any kind, including thinking",
         "ttft_p95_s": "Its 95th percentile, seconds; NULL below 130 values",
@@ -219,7 +219,7 @@ TOKENS_BY_DAY = View(
 
 QUERY_COSTS = View(
     name="query_costs",
-    comment="One row per query run: its cost at the suite's price; excluding warm-up",
+    comment="One row per query run, excluding warm-up: its cost at the suite's price",
     columns={
         **ARM_COLUMNS,
         "query_id": "Id of the query in its query set",
