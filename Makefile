@@ -11,7 +11,7 @@ bench: ## Install, start the embedded engine, run the suite smoke (SUITE=...), p
 	@scripts/install.sh bench
 	@$(BIN)/docmind bench $(SUITE)
 
-test: ## Install all and run all tests: at the end those on the real CPU engine and under the real daemon
+test: ## Install everything and run all tests, including those on the real CPU engine and with the real daemon
 	@scripts/install.sh all
 	@scripts/run_tests.sh
 
@@ -26,7 +26,7 @@ check: ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-docs: ## Build the documentation as a site, build/site, and check its links
+docs: ## Build the documentation site in build/site and check its links
 	@scripts/install.sh docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
@@ -34,13 +34,13 @@ ui: ## Open Dagster's web UI on http://127.0.0.1:3000
 	@scripts/install.sh base
 	@$(BIN)/docmind ui
 
-install: ## Install all: platform, embeddings, embedded engine, tests
+install: ## Install everything: platform, embeddings, embedded engine, tests
 	@scripts/install.sh all
 
-install-base: ## Install the platform alone: enough for a remote engine with keyword search
+install-base: ## Install only the platform, for a remote engine with keyword search
 	@scripts/install.sh base
 
-install-remote: ## Install the platform with torch and embeddings: a remote engine with semantic search
+install-remote: ## Install the platform with torch and embeddings, for a remote engine with semantic search
 	@scripts/install.sh remote
 
 format: ## Format the code and apply the safe fixes
@@ -48,5 +48,5 @@ format: ## Format the code and apply the safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## Remove the environment and the caches; .docmind (your results) stays
+clean: ## Remove the environment and the caches, but keep .docmind (your results)
 	rm -rf .venv build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
