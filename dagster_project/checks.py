@@ -18,7 +18,7 @@ OTHERS = "limits_on_other_metrics"
 """A suite may limit any metric, and the names of checks are fixed: one check for all that have none of their own."""
 _SPECS = [
     *(
-        dg.AssetCheckSpec(f"limit_{name}", asset=limits.key, description=f"The limit {name}, decided by its interval.")
+        dg.AssetCheckSpec(f"limit_{name}", asset=limits.key, description=f"Limit {name}, judged by its 95 % interval.")
         for name in LIMITS
     ),
     dg.AssetCheckSpec(OTHERS, asset=limits.key, description="The suite's limits on all other metrics."),
@@ -27,7 +27,7 @@ _SPECS = [
 
 @dg.asset_check(asset=metrics_database, blocking=True)
 def ledger_balanced(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
-    """No engine session counted other tokens than our own books, unless a named cause explains it."""
+    """Every engine session's token counts equal the ledger, unless a named cause explains the difference."""
     return judge_ledger(ledger_rows(store.settings(), context.partition_key))
 
 
@@ -43,7 +43,7 @@ def judge_ledger(rows: Sequence[LedgerRow]) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=metrics_database, blocking=True)
 def run_complete(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
-    """Every arm of the suite has a row for each query that it had to answer; failed queries have rows too."""
+    """Every arm of the suite has a row for each of its queries, failed ones included."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     return judge_completeness(suite.arms, arm_counts(store.settings(), context.partition_key))
 
@@ -60,7 +60,7 @@ def judge_completeness(expected_arms: Sequence[str], arms: Sequence[ArmCount]) -
 
 def _missing(expected_arms: Sequence[str], arms: Sequence[ArmCount]) -> list[str]:
     found = {arm.arm: arm for arm in arms}
-    missing = [f"{arm}: no rows at all" for arm in expected_arms if arm not in found]
+    missing = [f"{arm}: no rows" for arm in expected_arms if arm not in found]
     missing.extend(
         f"{arm.arm}: {arm.query_runs} of {arm.expected_queries} queries"
         for arm in arms
@@ -71,14 +71,15 @@ def _missing(expected_arms: Sequence[str], arms: Sequence[ArmCount]) -> list[str
 
 def _difference(row: LedgerRow) -> str:
     return (
-        f"{row.run_id}: ours {row.ledger_prompt_tokens} prompt and {row.ledger_completion_tokens} completion tokens, "
-        f"the engine's {row.engine_prompt_tokens} and {row.engine_completion_tokens}; {row.because}"
+        f"{row.run_id}: the ledger has {row.ledger_prompt_tokens} prompt and "
+        f"{row.ledger_completion_tokens} completion tokens, "
+        f"the engine counted {row.engine_prompt_tokens} and {row.engine_completion_tokens}; {row.because}"
     )
 
 
 def _states(rows: Sequence[LedgerRow]) -> str:
     states = [row.state for row in rows]
-    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states))) or "no engine session"
+    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states))) or "no engine sessions"
 
 
 # can_subset: a check without a result is skipped, neither green nor red, as a limit that is not set should be.

@@ -162,7 +162,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) 
         run = record.dagster_run
         if run.run_id == besides or _process_lives(instance, record):
             continue
-        instance.report_run_failed(run, "The process of this run died; materialise its partition again to resume it.")
+        instance.report_run_failed(run, "The process of this run died; materialize its partition again to resume it.")
         dead.append(run.run_id)
     _free_slots(instance)
     return tuple(dead)

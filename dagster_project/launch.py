@@ -82,11 +82,13 @@ def _tell_of_dead_runs(
     }
     for key in sorted(died - {benchmark_run}):
         observer.announce(
-            f"the process of {key} had died: its Dagster run is failed now, its slot free. "
+            f"the process of {key} died; its Dagster run was marked as failed and its slot released. "
             f"Resume it later: {resume_command(settings, key)}"
         )
     if benchmark_run in died:
-        observer.announce("the process of its last run had died: that Dagster run is failed now, its slot free")
+        observer.announce(
+            "the process of its last run died; that Dagster run was marked as failed and its slot released"
+        )
 
 
 @contextmanager
@@ -114,6 +116,6 @@ def _named_gates(instance: dg.DagsterInstance, benchmark_run: str, dagster_run_i
             if evaluation.blocking and not evaluation.passed:
                 failed.append(f"{evaluation.check_name}: {evaluation.description}")
         raise RunError(
-            f"benchmark run {benchmark_run} has no report, because a check failed. {'; '.join(failed)}. "
-            f'Look closer: docmind sql "from ledger_balance"'
+            f"benchmark run {benchmark_run} has no report because a check failed. {'; '.join(failed)}. "
+            f'For details: docmind sql "from ledger_balance"'
         ) from error

@@ -87,7 +87,7 @@ def describe(progress: ArmProgress) -> str:
     if progress.eta_s is not None and progress.done < progress.total:
         parts.append(f"{duration(progress.eta_s)} left")
     if progress.lag_s >= LAG_SHOWN_S:
-        parts.append(f"platform busy: {progress.lag_s:.1f} s late")
+        parts.append(f"platform overloaded: {progress.lag_s:.1f} s late")
     return ", ".join(parts)
 
 

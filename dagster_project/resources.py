@@ -44,8 +44,8 @@ class StoreResource(dg.ConfigurableResource[Settings]):
             return
         configured = context.run.run_config.get("resources")
         if isinstance(configured, Mapping) and "store" in configured:
-            raise RunError("a run can't choose its home. Remove `resources: store` from its config.")
+            raise RunError("a run can't set its own home. Remove `resources: store` from its config.")
         refuse_unknown_key(context.instance, self.settings(), context.run.tags.get(PARTITION_TAG))
         mark_process(context.instance, context.run.run_id)
         for run_id in fail_dead_runs(context.instance, besides=context.run.run_id):
-            dg.get_dagster_logger().warning(f"the process of run {run_id} had died; its pool slot is free again")
+            dg.get_dagster_logger().warning(f"the process of run {run_id} died; its pool slot was released")

@@ -31,10 +31,12 @@ def suite_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
         try:
             schedule = suite_schedule(source, suite, suite.schedule)
         except dg.DagsterError as error:
-            log.error("suite %s is left out: its schedule %r can't be used: %s", source, suite.schedule, error)  # noqa: TRY400
+            log.error("suite %s is not scheduled: invalid schedule %r: %s", source, suite.schedule, error)  # noqa: TRY400
             continue
         if schedule.name in schedules:
-            log.error("suite %s is left out: there is a schedule %s already; rename it", source, schedule.name)
+            log.error(
+                "suite %s is not scheduled: the schedule %s already exists; rename the suite", source, schedule.name
+            )
             continue
         schedules[schedule.name] = schedule
     return list(schedules.values())
@@ -72,12 +74,12 @@ def readable_suites(sources: Iterable[str]) -> Iterator[tuple[str, Suite]]:
         try:
             yield source, load_suite(persistent_name(source))
         except (DocMindError, OSError) as error:
-            log.error("suite %s is left out: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback
+            log.error("suite %s is not scheduled: %s", Path(source).name, error)  # noqa: TRY400 - one line, no traceback
 
 
 def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinition:
     """Return the schedule that starts a new benchmark run of a suite at each tick."""
-    where = "a bundled one" if source in bundled_suite_names() else f"suites/{Path(source).name} of this home"
+    where = "a bundled suite" if source in bundled_suite_names() else f"suites/{Path(source).name} in this home"
 
     @dg.schedule(
         name=schedule_name(suite),
@@ -85,7 +87,7 @@ def suite_schedule(source: str, suite: Suite, cron: str) -> dg.ScheduleDefinitio
         cron_schedule=cron,
         execution_timezone=suite.timezone,
         default_status=default_status(source),
-        description=f"Benchmarks the suite {suite.name}, {where}.",
+        description=f"Runs the suite {suite.name} ({where}).",
     )
     def tick(context: dg.ScheduleEvaluationContext, store: StoreResource) -> dg.RunRequest:
         benchmark_run = freeze_benchmark_run(

@@ -15,7 +15,7 @@ from docmind_core.errors import DocMindError, SuiteError, UsageError
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
 
-BAD_CRON = "no times fit this cron expression of five fields: minute, hour, day, month, day of the week"
+BAD_CRON = "this cron expression never matches; its five fields are minute, hour, day, month, day of the week"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def add_schedule(settings: Settings, path: Path) -> Suite:
         if other.name.replace("-", "_") == suite.name.replace("-", "_") and other.source != file:
             where = other.source or "a bundled suite"
             raise UsageError(
-                f"a suite {other.name} is already scheduled ({where}). Rename one, or remove that one first."
+                f"a suite {other.name} is already scheduled ({where}). Rename one, or remove the scheduled one first."
             )
     link = settings.home / "suites" / f"{suite.name}.yaml"
     settings.make_home()
@@ -84,13 +84,13 @@ def remove_schedule(settings: Settings, name_or_path: str) -> Path:
         if name_or_path in {path.stem, _name(path)} or path.resolve() == Path(name_or_path).resolve():
             if not path.is_symlink():
                 raise UsageError(
-                    f"{path} was not added by `docmind schedule add`. Move it out of that folder yourself."
+                    f"{path} was not added by `docmind schedule add`. Move it out of that folder manually."
                 )
             file = path.resolve()
             path.unlink()
             return file
     known = ", ".join(filter(None, (suite.name for suite in list_schedules(settings) if suite.source))) or "none"
-    raise UsageError(f"no suite {name_or_path!r} is scheduled in this home. Scheduled: {known}")
+    raise UsageError(f"suite {name_or_path!r} is not scheduled in this home. Scheduled: {known}")
 
 
 def list_schedules(settings: Settings) -> list[ScheduledSuite]:

@@ -52,7 +52,7 @@ EnvironmentFile=-{_escaped(str(config_home() / ENVIRONMENT_FILE))}
 WorkingDirectory={_escaped(str(settings.home))}
 Restart=always
 RestartSec=10
-# The web UI ends the servers that it has started in order; systemd ends what is left.
+# The web UI stops the servers it started, in order; systemd stops the rest.
 KillMode=mixed
 TimeoutStopSec=60
 
@@ -120,7 +120,7 @@ def _systemctl(*words: str) -> None:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise RunError(
             f"systemctl --user {' '.join(words)} failed: {said}. "
-            "Log in as the user that is to run it, with systemd as its session manager; or run docmind ui instead."
+            "Log in as the user who will run it, with systemd as the session manager; or run docmind ui instead."
         )
 
 

@@ -50,9 +50,9 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             known = ", ".join(sorted(self._hosts))
-            return _text(421, f"This web UI answers as {known}. Behind a proxy: docmind ui --allow-host NAME")
+            return _text(421, f"This web UI answers only to {known}. Behind a proxy: docmind ui --allow-host NAME")
         if not self._is_own_page(scope, headers):
-            return _text(403, "Refused: this request was sent by a page of another origin.")
+            return _text(403, "Refused: this request came from a page of another origin.")
         return _graphql_refusal(scope)
 
     def _is_own_page(self, scope: Scope, headers: Headers) -> bool:

@@ -27,7 +27,7 @@ def only_ui(settings: Settings) -> Iterator[IO[str]]:
         except BlockingIOError as error:
             raise HomeLocked(
                 f"the web UI of {settings.home} is already running: {_read(lock).get('address', 'starting')}. "
-                "Open that one, or stop it first; a second one may only be --read-only."
+                "Open it, or stop it first; a second one must be --read-only."
             ) from error
         lock.truncate(0)
         yield lock

@@ -104,7 +104,7 @@ def _entry_point(name: str) -> tuple[str, str]:
         raise UsageError(f"{name!r} is not an entry point of the group {GROUP} (installed: {known}). {_FORMS}.")
     if len({point.value for point in found}) > 1:
         values = " and ".join(sorted(point.value for point in found))
-        raise UsageError(f"{name!r} names both {values}. Write which: package.module:name.")
+        raise UsageError(f"{name!r} matches both {values}. Write package.module:name.")
     return found[0].module, found[0].attr
 
 

@@ -138,7 +138,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values = os.environ if environ is None else environ
     home = Path(values.get("DOCMIND_HOME") or ".docmind").expanduser().absolute()
     if home.exists() and not home.is_dir():
-        raise SettingsError(f"DOCMIND_HOME {home} is a file. Point it at a folder, or leave it unset.")
+        raise SettingsError(f"DOCMIND_HOME {home} is a file. Set it to a folder, or unset it.")
     return Settings(home=home)
 
 
@@ -207,7 +207,7 @@ def _proxy(scheme: str, values: Mapping[str, str]) -> str | None:
 
 def _checked_proxy(name: str, given: str) -> str:
     proxy = given if "://" in given else f"http://{given}"
-    advice = "Name an HTTP proxy like http://proxy.example.org:3128, or the engine's host in NO_PROXY."
+    advice = "Use an HTTP proxy such as http://proxy.example.org:3128, or add the engine's host to NO_PROXY."
     try:
         parts = urlsplit(proxy)
         valid = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", proxy)
@@ -217,7 +217,7 @@ def _checked_proxy(name: str, given: str) -> str:
         # Not repeated: it may hold a password.
         raise SettingsError(f"the environment variable {name} is not the URL of a proxy. {advice}")
     if parts.scheme.lower() not in ("http", "https"):
-        raise SettingsError(f"{name}: proxies of the kind {parts.scheme} are not supported. {advice}")
+        raise SettingsError(f"{name}: proxies of type {parts.scheme} are not supported. {advice}")
     return proxy
 
 
@@ -225,7 +225,7 @@ def _existing(names: Sequence[str], values: Mapping[str, str], is_there: Callabl
     for name in names:
         if given := values.get(name):
             if not is_there(Path(given)):
-                raise SettingsError(f"{name} names {given}, which is not there. Correct it, or unset it: unset {name}")
+                raise SettingsError(f"{name}: {given} does not exist. Correct it, or unset it: unset {name}")
             return Path(given)
     return None
 
@@ -262,7 +262,7 @@ def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> 
         SettingsError: If it is not set, or if no channel can have this name.
     """
     if not CHANNEL_NAME.fullmatch(channel):
-        raise SettingsError("a channel is named with lower-case letters, digits, - and _; its URL is not its name.")
+        raise SettingsError("a channel name has only lower-case letters, digits, - and _; it is not the URL.")
     values = os.environ if environ is None else environ
     name = f"DOCMIND_CHANNEL_{channel.upper().replace('-', '_')}"
     url = values.get(name, "").strip()

@@ -145,10 +145,10 @@ QUERY_SETS: dict[str, tuple[Breaker, str, str]] = {
     "100 GiB": (_in_place("documents.jsonl", _sparse), "documents.jsonl", "limit is 128 MiB"),
     "folder as file": (_in_place("queries.jsonl", lambda path: path.mkdir()), "queries.jsonl", "is a folder"),
     "pipe as file": (_in_place("queries.jsonl", os.mkfifo), "queries.jsonl", "a device or a pipe"),
-    "link outwards": (_link_to("/etc/hosts"), "queries.jsonl", "leads out of the folder"),
-    "link to a device": (_link_to("/dev/zero"), "queries.jsonl", "leads out of the folder"),
+    "link outwards": (_link_to("/etc/hosts"), "queries.jsonl", "to a file outside the folder"),
+    "link to a device": (_link_to("/dev/zero"), "queries.jsonl", "to a file outside the folder"),
     "link to nothing": (_link_to("gone"), "queries.jsonl", "No such file"),
-    "link in a circle": (_link_to("queries.jsonl"), "queries.jsonl", "leads to itself"),
+    "link in a circle": (_link_to("queries.jsonl"), "queries.jsonl", "symbolic link to itself"),
     "gzip and plain": (_more("documents.jsonl.gz", gzip.compress(DOCUMENT)), "documents.jsonl", "both "),
     "no gzip": (_in_place("queries.jsonl", lambda path: path.with_suffix(".jsonl.gz").write_bytes(b"hello")), "gz", ""),
     "cut gzip": (_packed(os.urandom(1000), cut=-20), "documents.jsonl.gz", ""),
@@ -164,7 +164,7 @@ QUERY_SETS: dict[str, tuple[Breaker, str, str]] = {
 """Name: what breaks a good set, where the refusal must point, and what it must say."""
 
 SUITES: dict[str, tuple[bytes, str, str]] = {
-    "empty": (b"", "suite.yaml", "a suite is a mapping"),
+    "empty": (b"", "suite.yaml", "a suite must be a mapping"),
     "no yaml": (b"name: [1,\n", "suite.yaml:2", "not valid YAML"),
     "tab": (b"name: mine\n\tlimit: 3\n", "suite.yaml:2", "not valid YAML"),
     "alias bomb": (b"a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "suite.yaml:2", "aliases are not allowed"),
@@ -185,7 +185,7 @@ SUITES: dict[str, tuple[bytes, str, str]] = {
     "key in the url": (SUITE.encode() + b"engine: http://key@host\n", "suite.yaml", "api_key_env"),
     "key in a url in capitals": (SUITE.encode() + b"engine: HTTP://key@host\n", "suite.yaml:3: engine", "api_key_env"),
     "key in the query of a url": (SUITE.encode() + b"engine: http://h/?key=k\n", "suite.yaml:3: engine", "api_key_env"),
-    "engine of another scheme": (SUITE.encode() + b"engine: ftp://host\n", "suite.yaml:3: engine", "URL of an engine"),
+    "engine of another scheme": (SUITE.encode() + b"engine: ftp://host\n", "suite.yaml:3: engine", "engine URL"),
     "key in place of its variable": (SUITE.encode() + b"api_key_env: sk-1\n", "suite.yaml:3: api_key_env", "variable"),
     "url as a channel": (SUITE.encode() + b"channels: ['slack://a/b']\n", "suite.yaml:3: channels", "a name here"),
     "unknown timezone": (SUITE.encode() + b"timezone: Nowhere/Land\n", "suite.yaml:3: timezone", "Europe/Berlin"),
@@ -204,7 +204,7 @@ SUITES: dict[str, tuple[bytes, str, str]] = {
         "suite.yaml:3: alerts.reduction_pct_min.test",
         "Use one of: ci_bound, point",
     ),
-    "unknown arm": (SUITE.encode() + b"arms: [fastest]\n", "suite.yaml: arms.0", "there is no arm"),
+    "unknown arm": (SUITE.encode() + b"arms: [fastest]\n", "suite.yaml: arms.0", "unknown arm"),
     "unknown engine": (SUITE.encode() + b"engine: turbo\n", "suite.yaml: engine", "turbo"),
     "unknown query set": (b"name: mine\nquery_set: nowhere\n", "suite.yaml: query_set", "nowhere"),
 }

@@ -36,7 +36,7 @@ GROUP = "metrics"
     metadata=column_schema("measurements"),
 )
 def measurements(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row is a metric of one query run: a value, or why there is none."""
+    """One row per metric and query run: its value, or the reason it has none."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     query_set = load_query_set(suite.query_set)
     rows = score_benchmark_run(store.settings(), context.partition_key, query_set, suite.defined_metrics)
@@ -51,7 +51,7 @@ def measurements(context: dg.AssetExecutionContext, store: StoreResource) -> dg.
     metadata=column_schema("comparisons"),
 )
 def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row compares a metric, tokens first, of two arms over the same queries."""
+    """One row per metric and pair of arms, compared over the same queries."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     rows = compare_arms(store.settings(), context.partition_key, suite)
     rows += compare_times(store.settings(), context.partition_key)
@@ -69,7 +69,7 @@ def token_efficiency(context: dg.AssetExecutionContext, store: StoreResource) ->
     metadata=column_schema("limit_results"),
 )
 def limits(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row is a limit of the suite and how it came out; checks, alerts and reports read it."""
+    """One row per limit of the suite, with its result; checks, alerts and reports read it."""
     settings = store.settings()
     suite = read_frozen_suite(settings, context.partition_key)
     rows = write_limits(settings.tables, context.partition_key, suite)
@@ -84,7 +84,7 @@ def limits(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Materi
     metadata=column_schema("lever_effects"),
 )
 def ablation(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row is what a lever moved of a metric, against the arm without it; none without arms with levers."""
+    """One row per lever and metric: its effect against the arm without it. Empty if no arm has levers."""
     rows = measure_levers(store.settings(), context.partition_key)
     return dg.MaterializeResult(metadata=described_levers(store.settings(), context.partition_key, rows))
 
@@ -96,6 +96,6 @@ def ablation(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mate
     deps=[measurements, token_efficiency, limits, ablation],
 )
 def metrics_database(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One file with all tables and views of all benchmark runs; its readers never wait."""
+    """One file with all tables and views of all benchmark runs; publishing never blocks its readers."""
     publish(store.settings(), ended=context.partition_key)
     return dg.MaterializeResult(metadata=described_database(store.settings()))

@@ -15,7 +15,7 @@ GROUP = "query_sets"
 
 @dg.asset(group_name=GROUP, kinds={"python"}, partitions_def=benchmark_runs)
 def documents(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row is a document of the suite's query set: a text that queries are asked about."""
+    """One row per document of the suite's query set."""
     query_set = load_query_set(read_frozen_suite(store.settings(), context.partition_key).query_set)
     return dg.MaterializeResult(
         metadata=described_documents(query_set), data_version=dg.DataVersion(query_set.corpus_hash)
@@ -24,7 +24,7 @@ def documents(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
 
 @dg.asset(group_name=GROUP, kinds={"python"}, partitions_def=benchmark_runs)
 def queries(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row is a query of the suite's query set, with its gold answers and gold documents."""
+    """One row per query of the suite's query set, with its gold answers and gold documents."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     query_set = load_query_set(suite.query_set)
     return dg.MaterializeResult(
@@ -36,7 +36,7 @@ def queries(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mater
 def retrieval_index(
     context: dg.AssetExecutionContext, store: StoreResource, observers: dg.ResourceParam[ObserverFactory]
 ) -> dg.MaterializeResult[None]:
-    """One row is a chunk of a document, as the searches of the suite find it."""
+    """One row per chunk of a document, as the suite's searches return it."""
     suite = read_frozen_suite(store.settings(), context.partition_key)
     index = open_index(
         load_query_set(suite.query_set).documents,

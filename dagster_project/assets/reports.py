@@ -24,7 +24,7 @@ from docmind_core.tables.publish import publish
     op_tags={"dagster/priority": "1"},
 )
 def alert_states(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One row is a rule evaluated in one series on this benchmark run; messages wait for their delivery."""
+    """One row per alert rule and series evaluated on this benchmark run; messages are queued for delivery."""
     settings, benchmark_run = store.settings(), context.partition_key
     outcome = evaluate_alerts(settings, benchmark_run, read_frozen_suite(settings, benchmark_run))
     publish(settings)
@@ -37,7 +37,7 @@ EXPORTED_HOURS = 24.0
 
 @dg.asset(group_name="reports", kinds={"html", "markdown"}, partitions_def=benchmark_runs, deps=[metrics_database])
 def performance_report(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
-    """One page per benchmark run: its arms side by side, and what they ran on; and the guide's export of a day."""
+    """One page per benchmark run, with its arms side by side and what they ran on, and the guide's daily export."""
     settings = store.settings()
     paths = write_benchmark_report(settings, context.partition_key)
     export = write_period_report(settings, EXPORTED_HOURS, "json")

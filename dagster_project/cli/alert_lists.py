@@ -29,7 +29,7 @@ def print_alerts(settings: Settings) -> None:
     evaluated_at, rows = last_evaluated_at(settings), open_alerts(settings)
     health = alerting_health(settings)
     if evaluated_at is None and not health:
-        say("no rule has been evaluated yet; a benchmark run does it: docmind bench smoke")
+        say("no rules have been evaluated yet; run a benchmark: docmind bench smoke")
         return
     if rows:
         silenced = silenced_fingerprints(settings)
@@ -38,11 +38,11 @@ def print_alerts(settings: Settings) -> None:
             for row in rows
         ]
         print_table(["id", *COLUMNS[1:], "age", "silenced"], shown)
-        say("See how one came about: docmind alerts show ID")
+        say("History of an alert: docmind alerts show ID")
     elif evaluated_at is not None:
-        say(f"no alert is open; last evaluation {evaluated_at[:19]} UTC")
+        say(f"no open alerts; last evaluation {evaluated_at[:19]} UTC")
     if learning := learning_series(settings):
-        say("Learning: no alert is raised for these yet")
+        say("Learning: these do not raise alerts yet")
         names = ("rule_id", "labels", "reason")
         print_table(names, [[row[name] for name in names] for row in learning])
     _print_ended(settings)
@@ -106,7 +106,7 @@ def read_matcher(words: Sequence[str]) -> dict[str, str]:
         UsageError: If a word is something else.
     """
     if strange := [word for word in words if "=" not in word]:
-        raise UsageError(f"write NAME=PATTERN, for example rule_id=agent_latency_high, not {strange[0]!r}")
+        raise UsageError(f"invalid matcher {strange[0]!r}; write NAME=PATTERN, for example rule_id=agent_latency_high")
     return dict(word.split("=", 1) for word in words)
 
 

@@ -18,10 +18,10 @@ def alerts() -> None:
     """
 
 
-@alerts.command("list", short_help="List open alerts, and whether alerting itself is alive.")
+@alerts.command("list", short_help="List open alerts, and the health of alerting itself.")
 @json_option
 def list_alerts(as_json: bool) -> None:
-    """List the alerts that are pending or firing, and whether the alerting itself is alive.
+    """List pending and firing alerts, and when each suite and channel was last active.
 
     \b
     Example:
@@ -33,19 +33,21 @@ def list_alerts(as_json: bool) -> None:
     (print_open_alerts_as_json if as_json else print_alerts)(load_settings())
 
 
-@alerts.command(short_help="Withhold the messages of alerts for a while.")
+@alerts.command(short_help="Mute the messages of alerts until a given time.")
 @click.argument("matchers", metavar="NAME=PATTERN...", nargs=-1)
-@click.option("--until", metavar="WHEN", help="A UTC time (2026-11-22T08:00), or a while from now: 90m, 8h, 3d.")
-@click.option("--author", help="Who silences them.")
+@click.option(
+    "--until", metavar="WHEN", help="End of the silence: a UTC time (2026-11-22T08:00) or a duration (90m, 8h, 3d)."
+)
+@click.option("--author", help="Your name.")
 @click.option("--reason", help="Why.")
 @click.option("--revoke", type=int, metavar="ID", help="End a silence before its time.")
 def silence(
     matchers: tuple[str, ...], until: str | None, author: str | None, reason: str | None, revoke: int | None
 ) -> None:
-    """Withhold the messages of alerts for a while; they are still evaluated and listed.
+    """Mute the messages of matching alerts until a given time. They are still evaluated and listed.
 
     NAME is rule_id, severity, suite, arm or agent; PATTERN may contain * and ?. All must match.
-    What still fires when the silence ends is sent then.
+    Alerts that still fire when the silence ends are sent then.
 
     \b
     Examples:
@@ -59,13 +61,15 @@ def silence(
     settings = load_settings()
     if revoke is not None:
         revoke_silence(settings, revoke)
-        say(f"silence {revoke} has ended")
+        say(f"silence {revoke} ended")
         return
     if until is None or author is None or reason is None:
         raise click.UsageError("a silence needs --until, --author and --reason.")
     end = read_until(until)
     number = add_silence(settings, read_matcher(matchers), until=end, author=author, reason=reason)
-    say(f"silence {number} holds until {end:%Y-%m-%d %H:%M} UTC; end it: docmind alerts silence --revoke {number}")
+    say(
+        f"silence {number} lasts until {end:%Y-%m-%d %H:%M} UTC; end it early: docmind alerts silence --revoke {number}"
+    )
 
 
 _EVENT = ("changed_at", "from_state", "to_state", "benchmark_run", "value", "peak")
@@ -86,7 +90,7 @@ def _print_objects(objects: list[dict[str, object]]) -> None:
 def show(alert_id: str, as_json: bool) -> None:
     """Show the history of an alert, newest first.
 
-    ID is the one that `docmind alerts list` shows, or its beginning.
+    ID is the id from `docmind alerts list`; its first characters are enough.
 
     \b
     Examples:
@@ -119,11 +123,12 @@ def show(alert_id: str, as_json: bool) -> None:
 
 @alerts.command()
 @click.argument("alert_id", metavar="ID")
-@click.option("--reason", required=True, help="Why; it is kept with the alert and sent to its channels.")
+@click.option("--reason", required=True, help="Reason; it is stored with the alert and sent to its channels.")
 def close(alert_id: str, reason: str) -> None:
-    """End an open alert by hand.
+    """Close an open alert manually.
 
-    ID is the one that `docmind alerts list` shows, or its beginning. What is still wrong fires again, as a new alert.
+    ID is the id from `docmind alerts list`; its first characters are enough. If the problem persists, a new alert is
+    raised.
 
     \b
     Example:
@@ -140,8 +145,8 @@ def close(alert_id: str, reason: str) -> None:
 def test(channel: str) -> None:
     """Send a test message to CHANNEL and record its delivery.
 
-    The URL of a channel comes from the environment: DOCMIND_CHANNEL_OPS for the channel ops. Any URL that
-    Apprise understands will do; a suite names the channels that its alerts go to.
+    The channel's URL comes from the environment: DOCMIND_CHANNEL_OPS for the channel `ops`. Any URL that Apprise
+    supports works. A suite lists the channels its alerts are sent to.
 
     \b
     Example:
@@ -151,4 +156,4 @@ def test(channel: str) -> None:
     from docmind_core.settings import load_settings
 
     send_test(load_settings(), channel)
-    say(f"channel {channel} took the test message")
+    say(f"sent a test message to channel {channel}")

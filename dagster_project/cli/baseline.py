@@ -27,11 +27,11 @@ def baseline() -> None:
 
 @baseline.command(short_help="Pin RUN: one arm, or each arm of a benchmark run.")
 @click.argument("run", shell_complete=completion.runs)
-@click.option("--reason", required=True, metavar="WHY", help="Why this run is what others are compared with.")
+@click.option("--reason", required=True, metavar="WHY", help="Why this run is the baseline.")
 def pin(run: str, reason: str) -> None:
     """Pin RUN: a run id (BENCHMARK_RUN.ARM), a benchmark run (each of its arms), or `latest`.
 
-    It replaces the baseline of the same suite and arm. Alerts that compare with the old one resolve.
+    Replaces the baseline of the same suite and arm. Alerts based on the old baseline are resolved.
 
     \b
     Examples:
@@ -62,17 +62,17 @@ def list_baselines(as_json: bool) -> None:
 
     found = read_baselines(load_settings())
     if not found and not as_json:
-        say("no baseline is pinned; pin one: docmind baseline pin RUN --reason WHY")
+        say("no pinned baselines; pin one: docmind baseline pin RUN --reason WHY")
         return
     names = ["suite", "arm", "run_id", "pinned_at", "reason"]
     rows = [[one.suite, one.arm, one.run_id, f"{one.pinned_at:%Y-%m-%d %H:%M:%S} UTC", one.reason] for one in found]
     print_rows(names, rows, as_json=as_json)
 
 
-@baseline.command(short_help="Forget the baselines of a run, a benchmark run or a suite.")
+@baseline.command(short_help="Unpin the baselines of a run, a benchmark run or a suite.")
 @click.argument("name", shell_complete=completion.runs)
 def unpin(name: str) -> None:
-    """Forget the baselines of NAME: a run id, a benchmark run, or a suite. The runs themselves stay.
+    """Unpin the baselines of NAME: a run id, a benchmark run, or a suite. The runs themselves are kept.
 
     \b
     Example:

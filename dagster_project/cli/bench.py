@@ -16,7 +16,7 @@ class _More(click.ParamType[int]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         found = re.fullmatch(r"\+([0-9]{1,4})", str(value))
         if found is None or int(found[1]) == 0:
-            self.fail(f"{value!r} is not a number of replicates to add, such as +5", param, ctx)
+            self.fail(f"{value!r} is not a number of replicates to add; write it like +5", param, ctx)
         return int(found[1])
 
 
@@ -32,33 +32,41 @@ class _Places(click.ParamType[int | str]):
 @click.command()
 @click.argument("suite", metavar="SUITE|RUN", shell_complete=completion.suites)
 @click.option(
-    "--engine", metavar="URL|PROFILE", help="A running vLLM server (replicas: URL,URL), or a profile to start."
+    "--engine",
+    metavar="URL|PROFILE",
+    help="URL of a running vLLM server (replicas: URL,URL), or the engine profile to start.",
 )
-@click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
-@click.option(
-    "--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key: its name, never the key."
-)
+@click.option("--model", metavar="NAME", help="Model to request; by default the only one the engine serves.")
+@click.option("--api-key-env", metavar="NAME", help="Name of the environment variable that holds the engine's API key.")
 @click.option("--arms", metavar="A,B", help="Run these arms instead of the suite's.", shell_complete=completion.arms)
 @click.option(
     "--aa",
     metavar="ARM",
-    help="Run ARM twice, as ARM and ARM.again, in at least 6 blocks: how much differs by chance.",
+    help="Run ARM twice, as ARM and ARM.again, in at least 6 blocks, to measure random variation.",
     shell_complete=completion.arms,
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Run the first N queries of the seeded order.")
 @click.option(
-    "--concurrency", type=_Places(), metavar="N|auto", help="Queries in flight at once; auto: as many as vLLM works on."
+    "--concurrency",
+    type=_Places(),
+    metavar="N|auto",
+    help="Queries in flight at once; auto: as many as vLLM can process.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that ask, for 100 calls and more.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Number of worker processes; useful from 100 calls in flight.",
+)
 @click.option(
     "--routing",
     type=click.Choice(["fixed", "dependencies", "free"]),
-    help="What the supervisor of naive_supervisor may choose from.",
+    help="Which agents the supervisor of naive_supervisor may choose next.",
 )
 @click.option(
     "--strategy",
     type=click.Choice(["keyword_search", "semantic_search", "hybrid_search"]),
-    help="Search this way in every arm; keyword_search needs no embeddings.",
+    help="Search strategy of every arm; keyword_search needs no embeddings.",
 )
 @click.option("--replicates", type=_More(), metavar="+N", help="Ask each query of the finished RUN N more times.")
 @click.option(
@@ -72,25 +80,23 @@ class _Places(click.ParamType[int | str]):
 @click.option(
     "--resume-anyway",
     is_flag=True,
-    help="Resume even if something changed; the run is then not comparable.",
+    help="Resume even if something changed; the run is then marked not comparable.",
 )
 @click.option(
     "--redo-interrupted",
     is_flag=True,
-    help="With --resume: ask interrupted queries again from the beginning, to measure their tokens and times.",
+    help="With --resume: rerun interrupted queries from the beginning, so that their tokens and times are measured.",
 )
-@click.option(
-    "--fail-on", type=click.Choice(["missed"]), help="missed: end with exit code 1 where a limit is missed, for CI."
-)
+@click.option("--fail-on", type=click.Choice(["missed"]), help="missed: exit with code 1 if a limit is missed, for CI.")
 def bench(suite: str, replicates: int | None, resume: str | None, fail_on: str | None, **given: object) -> None:
     """Run a suite and write its report.
 
     SUITE is a bundled name or the path of a YAML file. Launches the same Dagster job as the UI and the schedules, so
-    the run shows up there too. Finished model calls are kept whatever happens; after an interruption, --resume
-    continues after the last one, and --redo-interrupted asks the queries that were under way from the beginning.
+    the run shows up there too. Finished model calls are always kept: after an interruption, --resume continues after
+    the last one, and --redo-interrupted reruns the queries that were in progress.
 
-    With --replicates, RUN is a finished benchmark run, or `latest`: each of its arms asks each query N more times,
-    under the same conditions. Its scores, comparisons and report are then made of all replicates.
+    With --replicates, RUN is a finished benchmark run, or `latest`. Each of its arms asks each query N more times under
+    the same conditions; scores, comparisons and report then cover all replicates.
 
     \b
     Examples:
@@ -112,12 +118,12 @@ def bench(suite: str, replicates: int | None, resume: str | None, fail_on: str |
     changes = {name: value for name, value in given.items() if value is not None}
     if replicates is not None:
         if changes or resume is not None or any(how.values()):
-            raise click.UsageError("--replicates adds to a run under its own conditions: leave out all other options.")
+            raise click.UsageError("--replicates uses the run's own settings; remove all other options.")
         refuse_missed_limits(add_replicates(suite, replicates), fail_on)
         return
     if resume is None and (alone := [name for name, is_given in how.items() if is_given]):
-        raise click.UsageError(f"--{alone[0].replace('_', '-')} goes with --resume.")
+        raise click.UsageError(f"--{alone[0].replace('_', '-')} requires --resume.")
     if "aa" in changes and "arms" in changes:
-        raise click.UsageError("--aa names the arm; leave out --arms.")
+        raise click.UsageError("use --aa or --arms, not both.")
     key = start_suite(suite, changes) if resume is None else resume_suite(suite, resume, changes, **how)
     refuse_missed_limits(key, fail_on)

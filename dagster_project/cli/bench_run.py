@@ -58,7 +58,7 @@ def resume_suite(
     """Resume a benchmark run under its frozen suite, and return its key."""
     if changes:
         options = ", ".join(option_of(name) for name in changes)
-        raise UsageError(f"--resume uses the frozen suite; leave out {options}.")
+        raise UsageError(f"--resume uses the frozen suite; remove {options}.")
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
         benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
@@ -77,11 +77,11 @@ def add_replicates(name: str, count: int) -> str:
     key = latest_benchmark_run(settings) if name == LATEST else name
     if key != benchmark_run_of(key):
         raise UsageError(
-            f"{key} is one arm; replicates are added to all arms of a benchmark run: "
+            f"{key} is a single arm; replicates are added to all arms of a benchmark run: "
             f"docmind bench --replicates +{count} {benchmark_run_of(key)}"
         )
     if not is_benchmark_run(key) and (key in bundled_suite_names() or Path(key).exists()):
-        raise UsageError(f"{key} is a suite; name one of its finished runs, or latest. List them: docmind runs")
+        raise UsageError(f"{key} is a suite; give one of its finished runs, or latest. List them: docmind runs")
     suite = read_frozen_suite(settings, key)
     with lock_home(settings, f"docmind bench --replicates +{count} {key}"):
         refuse_lost_journal(settings, key)
@@ -91,8 +91,8 @@ def add_replicates(name: str, count: int) -> str:
         _refuse_silent_engine(suite, settings)
         if key in pinned_runs(settings):
             _say(
-                f"{key} is a pinned baseline: it will have {suite.replicates} replicates, and only runs with as many "
-                "can be compared with it"
+                f"{key} is a pinned baseline: it will have {suite.replicates} replicates, and only runs with the same "
+                "number can be compared with it"
             )
         _run(settings, key, named_source(settings, key) or suite.name, more=count)
     return key
@@ -147,16 +147,16 @@ def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
     if unfinished:
         state = unfinished[-1]
         newer = len(states) - 1 - states.index(state)
-        passed = f"; {newer} newer of {name} finished" if newer else ""
+        passed = f"; newer finished runs of {name}: {newer}" if newer else ""
         _say(
             f"resuming {state.benchmark_run}: {state.queries_done} of {state.queries_total or '?'} queries done{passed}"
         )
         return state.benchmark_run
     # An older run without a report is one whose report a gate stopped: it would be stopped again, for ever.
     if states and not (settings.reports / states[-1].benchmark_run / "index.html").exists():
-        _say(f"resuming {states[-1].benchmark_run}: all queries are done, the report is missing")
+        _say(f"resuming {states[-1].benchmark_run}: all queries are done, only the report is missing")
         return states[-1].benchmark_run
-    raise UsageError(f"no benchmark run of {name} is unfinished. Start one: docmind bench {name_or_path}")
+    raise UsageError(f"no unfinished benchmark run of {name}. Start one: docmind bench {name_or_path}")
 
 
 def _run(settings: Settings, benchmark_run: str, suite: str, *, more: int = 0) -> None:
@@ -166,7 +166,7 @@ def _run(settings: Settings, benchmark_run: str, suite: str, *, more: int = 0) -
             launch_benchmark(settings, benchmark_run, observer, add_replicates=more)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         say(f"interrupted; resume with: docmind bench {suite} --resume {benchmark_run}", err=True)
-        say("queries under way would lack tokens and times: --redo-interrupted asks them again", err=True)
+        say("queries in progress would lack tokens and times: add --redo-interrupted to rerun them", err=True)
         raise KeyboardInterrupt(benchmark_run) from None
     say(read_summary(settings, benchmark_run, width=terminal_width()))
     if alerts := open_alerts_line(settings):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def check(path: str, as_json: bool) -> None:
     """Validate a query set or a suite without running it.
 
-    PATH is the folder of a query set (documents.jsonl and queries.jsonl, or packed as .jsonl.gz), the file
-    of a suite, or the name of a bundled suite. Every problem is a line `file:line: field: problem`, up to 50, and
-    the rest is counted. Exit code 0: no problem. 1: problems. 2: there is nothing at PATH.
+    PATH is a query set folder (documents.jsonl and queries.jsonl, plain or as .jsonl.gz), a suite file, or the name of
+    a bundled suite. Prints one line per problem, `file:line: field: problem`, for the first 50 problems and counts the
+    rest. Exit code 0: no problems. 1: problems. 2: PATH does not exist.
 
     \b
     Examples:

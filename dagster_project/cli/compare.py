@@ -13,29 +13,31 @@ if TYPE_CHECKING:
 @click.command(short_help="Compare two runs, query by query.")
 @click.argument("candidate", shell_complete=completion.runs)
 @click.argument("baseline", default="baseline", shell_complete=completion.runs)
-@click.option("--allow", "allowed", multiple=True, metavar="FIELD", help="The comparison is about FIELD; repeatable.")
+@click.option("--allow", "allowed", multiple=True, metavar="FIELD", help="Allow FIELD to differ; repeatable.")
 @click.option(
     "--arm",
     "arms",
     multiple=True,
     metavar="ARM",
-    help="Compare these arms alone; repeatable.",
+    help="Compare only this arm; repeatable.",
     shell_complete=completion.arms,
 )
-@click.option("--flips", type=click.IntRange(min=0), metavar="N", help="Show N flipped queries; 10, in JSON all.")
-@click.option("--slices", is_flag=True, help="Show every slice, not only those that moved.")
-@click.option("--json", "form", flag_value="json", help="All numbers as JSON.")
-@click.option("--markdown", "form", flag_value="markdown", help="As Markdown, for a pull request.")
+@click.option(
+    "--flips", type=click.IntRange(min=0), metavar="N", help="Show N flipped queries; default 10, in JSON all."
+)
+@click.option("--slices", is_flag=True, help="Show every slice, not only those that changed.")
+@click.option("--json", "form", flag_value="json", help="Print all numbers as JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print Markdown, for a pull request.")
 def compare(candidate: str, baseline: str, allowed: tuple[str, ...], arms: tuple[str, ...], **shown: object) -> None:
     """Compare the run CANDIDATE with the run BASELINE, query by query.
 
-    Each is a run id (BENCHMARK_RUN.ARM), a benchmark run (all its arms), `latest`, or `baseline`: the run pinned
-    for the suite and arm of the other one (docmind baseline pin). BASELINE is `baseline` by default.
+    Each is a run id (BENCHMARK_RUN.ARM), a benchmark run (all its arms), `latest`, or `baseline`: the run pinned for
+    that suite and arm (docmind baseline pin). BASELINE defaults to `baseline`.
 
-    Two runs are compared only where everything that their numbers depend on is equal; each field that differs is
-    named. --allow FIELD says that the comparison is about it. What a regression may come from (commit, prompts, engine
-    version, packages) may differ and is listed. The rows are stored in the table `comparisons`. Exit code 2: the two
-    can't be compared.
+    Two runs are comparable only if everything that affects their numbers is equal; otherwise the fields that differ
+    are listed. To compare runs that differ in FIELD on purpose, use --allow FIELD. Possible causes of a regression
+    (commit, prompts, engine version, packages) may differ and are listed. The rows are stored in the table
+    `comparisons`. Exit code 2: the two runs can't be compared.
 
     \b
     Examples:

@@ -10,12 +10,12 @@ _QUESTION = "select arm, billed_tokens / n_query_runs as tokens_per_query from t
 
 @click.command(short_help="Show a recorded benchmark run, without an engine.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=DEFAULT_FOLDER)
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the web UI.")
-@click.option("--no-ui", is_flag=True, help="Leave out the web UI and the browser.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the web UI.")
+@click.option("--no-ui", is_flag=True, help="Do not start the web UI or open a browser.")
 def demo(folder: Path, port: int, no_ui: bool) -> None:
-    """Show a recorded benchmark run: its report, its tables in SQL, and the web UI. Needs neither engine nor torch.
+    """Show a recorded benchmark run: its report, its tables in SQL, and the web UI. Requires no engine and no torch.
 
-    Unpacks the run into FOLDER, a home of its own (.docmind-demo by default), so that your results are left alone.
+    Unpacks the run into FOLDER (.docmind-demo by default), a separate home, so your own results are not touched.
 
     \b
     Examples:

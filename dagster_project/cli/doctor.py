@@ -14,23 +14,21 @@ _FACTS = 3
 
 
 @click.command(short_help="Check this installation and this home, or an engine.")
+@click.option("--engine", metavar="URL", help="Check this running engine instead (replicas: URL,URL).")
+@click.option("--model", metavar="NAME", help="With --engine: the model, if the engine serves several.")
 @click.option(
-    "--engine", metavar="URL", help="Ask this running engine what it can do instead, or its replicas: URL,URL."
+    "--api-key-env", metavar="NAME", help="With --engine: name of the environment variable that holds its API key."
 )
-@click.option("--model", metavar="NAME", help="With --engine: its model, where it serves several.")
-@click.option("--api-key-env", metavar="NAME", help="With --engine: the environment variable that holds its key.")
-@click.option(
-    "--repair", "repairs", is_flag=True, help="Set damaged files aside and write them again from the journals."
-)
+@click.option("--repair", "repairs", is_flag=True, help="Set damaged files aside and rebuild them from the journals.")
 @json_option
 def doctor(engine: str | None, model: str | None, api_key_env: str | None, repairs: bool, as_json: bool) -> None:
-    """Check whether this installation and this home are fit to run benchmarks.
+    """Check whether this installation and this home can run benchmarks.
 
-    Checks the home, the disk, versions, the engine, the bundled model, the database, the lock, every stored
-    file and the last runs. Exit code 1 when something is wrong; each problem says what to do.
+    Checks the home, the disk, versions, the engine, the bundled model, the database, the lock, every stored file and
+    the last runs. Each problem comes with a fix. Exit code 1: problems were found.
 
-    With --engine it asks a running server, vLLM or another one with the OpenAI API, what it can do, and says what will
-    be unknown in its runs. That costs a few short replies.
+    With --engine, tests what a running server (vLLM, or another one with the OpenAI API) supports, and lists what will
+    be unknown in its runs. This costs a few short replies.
 
     \b
     Examples:
@@ -43,7 +41,7 @@ def doctor(engine: str | None, model: str | None, api_key_env: str | None, repai
         _ask_engine(engine, model, api_key_env, as_json=as_json)
         return
     if model or api_key_env:
-        raise click.UsageError("--model and --api-key-env go with --engine URL.")
+        raise click.UsageError("--model and --api-key-env require --engine URL.")
     if repairs:
         _repair()
     _examine_home(as_json=as_json)
@@ -77,7 +75,7 @@ def _examine_home(*, as_json: bool) -> None:
     if as_json:
         print_rows(["what", "found", "advice"], rows, as_json=True)
     else:
-        say(f"{wrong} {'problem' if wrong == 1 else 'problems'}" if wrong else "no problem found")
+        say(f"{wrong} {'problem' if wrong == 1 else 'problems'}" if wrong else "no problems found")
     if wrong:
         click.get_current_context().exit(1)
 
@@ -88,7 +86,7 @@ def _ask_engine(engine: str, model: str | None, api_key_env: str | None, *, as_j
     from docmind_core.settings import load_settings
 
     if not is_url(engine):
-        raise UsageError(f"{engine!r} is not a URL; write it like http://127.0.0.1:8000. A profile is always vLLM.")
+        raise UsageError(f"{engine!r} is not a URL; write it like http://127.0.0.1:8000. Profiles always run vLLM.")
     request = EngineRequest(engine=engine, model=model, api_key_env=api_key_env)
     connection = prepare_engine(request, load_settings(), lambda _: None)
     if connection is None:
@@ -111,7 +109,7 @@ def _say_abilities(connection: "EngineConnection") -> None:
     unknown = sum(row[3] is not None for row in tried)
     say(
         f"{connection.base_url} can be used"
-        + (f"; {unknown} of {len(tried)} abilities leave something unknown" * bool(unknown))
+        + (f"; {unknown} of {len(tried)} abilities are missing, so some figures will be unknown" * bool(unknown))
     )
 
 
@@ -122,6 +120,6 @@ def _abilities(connection: "EngineConnection") -> list[tuple[str, str, str, str 
     return [
         ("dialect", "yes", connection.dialect.name, None),
         ("model", "yes", connection.model, None),
-        ("version", *(("yes", version) if version else ("no", "not said")), None),
+        ("version", *(("yes", version) if version else ("no", "not reported")), None),
         *((row.ability, row.offered, redact(row.found), row.unknown) for row in engine_abilities(connection)),
     ]

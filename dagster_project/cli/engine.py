@@ -39,7 +39,7 @@ def start(profile: str, port: int | None) -> None:
 @engine.command(name="status")
 @json_option
 def show_status(as_json: bool) -> None:
-    """Show the engine of this home, whoever started it.
+    """Show the engine of this home.
 
     \b
     Examples:

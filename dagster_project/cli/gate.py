@@ -17,14 +17,16 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
 
 
 @click.command()
-@click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML; see above.")
 @click.option(
-    "--candidate", metavar="RUN", help="The run judged; else the policy's, else latest.", shell_complete=completion.runs
+    "--policy", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Policy as YAML; see above."
+)
+@click.option(
+    "--candidate", metavar="RUN", help="Run to judge; default: the policy's, or latest.", shell_complete=completion.runs
 )
 @click.option(
     "--baseline",
     metavar="RUN",
-    help="Compared against; else the policy's, else the pinned baseline.",
+    help="Run to compare with; default: the policy's, or the pinned baseline.",
     shell_complete=completion.runs,
 )
 @click.option(
@@ -32,7 +34,7 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
     is_flag=False,
     flag_value=OF_BASELINE,
     metavar="[SUITE]",
-    help="Ask SUITE, else that of the baseline, and stop once that decides.",
+    help="Run SUITE (default: the baseline's) and stop as soon as the result is decided.",
 )
 @click.option("--engine", metavar="URL|PROFILE", help="With --sequential: as in docmind bench.")
 @click.option("--model", metavar="NAME", help="With --sequential: as in docmind bench.")
@@ -42,28 +44,28 @@ EXIT_BLOCK, EXIT_INCONCLUSIVE = 10, 11
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
 @click.pass_context
 def gate(context: click.Context, /, **given: object) -> None:
-    """Decide whether a candidate may pass against a baseline.
+    """Decide whether a candidate run passes against a baseline.
 
     All metrics of the policy must hold: by default passed, good_ratio and billed_tokens, each with a margin of 5 %.
-    A metric holds when the one-sided 95 % bound of its loss lies within the margin, and blocks when its whole 95 %
-    interval is worse than the baseline. A run that lacks a query never passes.
+    A metric holds if the one-sided 95 % bound of its loss is within the margin, and blocks if its entire 95 % interval
+    is worse than the baseline. A run with missing queries never passes.
 
-    With --sequential the candidate is a run that begins now; five looks stop it once they decide (docs/sequential.md).
+    With --sequential, the candidate is a new run, stopped by the first of five looks that decides (docs/sequential.md).
 
-    Exit code 0: pass. 10: block. 11: inconclusive, with the number of queries that would decide. 2: the two runs
-    can't be compared, or the policy is not valid.
+    Exit code 0: pass. 10: block. 11: inconclusive; the output says how many queries would decide. 2: the
+    runs can't be compared, or the policy is invalid.
 
     \b
     A policy:
       candidate: latest
       baseline: baseline            # the pinned one
-      arms: [tuned]                 # all when left out
+      arms: [tuned]                 # default: all
       metrics:
         passed: {margin: 0.03}      # points of the queries
         good_ratio:                 # 0.05 by default
         billed_tokens: {margin: 0.1}  # share of the baseline's
         answer_words: {margin: 10}  # a metric of your own, in its unit
-      allow: [model]                # the comparison is about it
+      allow: [model]                # may differ
 
     \b
     Examples:
@@ -105,11 +107,11 @@ def _result(settings: "Settings", policy: "GatePolicy", given: "dict[str, object
         from dagster_project.cli.sequential import run_sequential
 
         if given["candidate"] is not None:
-            raise UsageError("--sequential starts the candidate; leave out --candidate")
+            raise UsageError("--sequential starts the candidate; remove --candidate")
         policy = policy.model_copy(update={"candidate": "latest"})
         run_id = run_sequential(settings, policy, None if suite == OF_BASELINE else str(suite), changes)
     elif changes:
-        raise UsageError(f"--{next(iter(changes)).replace('_', '-')} goes with --sequential")
+        raise UsageError(f"--{next(iter(changes)).replace('_', '-')} requires --sequential")
     elif policy.candidate == BASELINE:
         return _decide(settings, policy)
     else:
@@ -118,9 +120,7 @@ def _result(settings: "Settings", policy: "GatePolicy", given: "dict[str, object
     if plan is None:
         return _decide(settings, policy)
     if suite is None and (given["policy"] is not None or given["baseline"] is not None):
-        raise UsageError(
-            f"{run_id} was begun with a policy, against {plan.baseline}: leave out --policy and --baseline"
-        )
+        raise UsageError(f"{run_id} was started with a policy, against {plan.baseline}: remove --policy and --baseline")
     return decide_sequential(settings, run_id, plan)
 
 

@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from docmind_core.query_sets.queries import QuerySet
 
 
-@click.command("import", short_help="Make a query set from a published format or any table.")
+@click.command("import", short_help="Convert a published format or any table to a query set.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", metavar="F", help="The format, where it is not recognised.")
-@click.option("--split", metavar="S", help="Which files of a folder: train, dev, test ...")
-@click.option("--map", "pairs", metavar="FIELD=COLUMN,...", multiple=True, help="Which column is which, of any table.")
+@click.option("--format", "format_name", metavar="F", help="Format, if it is not detected.")
+@click.option("--split", metavar="S", help="Split to import from a folder: train, dev, test, ...")
+@click.option("--map", "pairs", metavar="FIELD=COLUMN,...", multiple=True, help="Column of each field, for any table.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Import the first N questions.")
-@click.option("--json", "as_json", is_flag=True, help="Print what source.json holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print the content of source.json.")
 def import_(source: Path, folder: Path, *, pairs: tuple[str, ...], as_json: bool, **chosen: Any) -> None:
-    """Write the questions of SOURCE as a query set into the new folder FOLDER, and check it.
+    """Convert SOURCE into a query set in the new folder FOLDER, and check it.
 
-    SOURCE is a file or a folder, plain or packed with gzip. Its format is found by names and first keys:
+    SOURCE is a file or a folder, plain or gzipped. The format is detected:
 
     \b
       beir trec squad hotpotqa (2WikiMultihopQA too) musique multihop-rag dpr nq-open clapnq
       financebench rageval pubmedqa ragas autorag inspect promptfoo deepeval nat
-      table: any CSV, TSV, JSON, JSON Lines, Parquet or XLSX (with openpyxl) by --map
+      table: any CSV, TSV, JSON, JSON Lines, Parquet or XLSX (with openpyxl), with --map
 
     --map names the column of each field: query, query_id, answers, gold_doc_ids, contexts, type, expected_abstain,
-    free_form, tags. FOLDER gets documents.jsonl, queries.jsonl and source.json, which says where they came from and
-    what was left out. Exit code 2: SOURCE can't be imported; every problem is a line.
+    free_form, tags. FOLDER gets documents.jsonl, queries.jsonl and source.json, which records where they came from
+    and what was left out. Exit code 2: SOURCE can't be imported; prints one line per problem.
 
     \b
     Examples:
@@ -69,4 +69,4 @@ def _print_summary(request: "ImportRequest", query_set: "QuerySet", imported: "I
     say(one_line(checked.summary))
     for notice in checked.notices:
         say(f"note: {one_line(notice)}")
-    say(one_line(f"run it: write a suite with the line `query_set: {request.folder}`"))
+    say(one_line(f"to run it, write a suite with the line `query_set: {request.folder}`"))

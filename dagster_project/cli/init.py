@@ -37,11 +37,11 @@ answer_max_tokens: 32
 """
 
 
-@click.command(short_help="Write a suite and two questions that run as they are.")
+@click.command(short_help="Write a suite and two questions, ready to run.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--engine", default="cpu-smollm2", show_default=True, metavar="URL|PROFILE", help="As in docmind bench.")
 def init(folder: Path, engine: str) -> None:
-    """Write a suite and a query set of two questions into FOLDER; both run as they are.
+    """Write a suite and a query set of two questions into FOLDER, ready to run.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def init(folder: Path, engine: str) -> None:
 
     path, questions = folder / "suite.yaml", folder / "questions"
     if path.exists() or questions.exists():
-        raise UsageError(f"{folder} has a suite already. Name another folder, or run it: docmind bench {path}")
+        raise UsageError(f"{folder} already has a suite. Choose another folder, or run it: docmind bench {path}")
     name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in folder.resolve().name.lower())
     text = _SUITE.format(path=path, name=name.strip("-")[:40] or "my-suite", engine=json.dumps(engine))
     parse_suite(text, source=str(path))

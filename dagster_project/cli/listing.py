@@ -26,7 +26,7 @@ def runs(as_json: bool) -> None:
     settings = load_settings()
     states = list_benchmark_runs(settings)[::-1]
     if not states and not as_json:
-        say("no benchmark run yet; start one: docmind bench smoke")
+        say("no benchmark runs yet; start one: docmind bench smoke")
         return
     rows: list[tuple[object, ...]] = [
         (state.benchmark_run, ", ".join(state.arms), _done(state), "yes" if state.finished else "no")
@@ -75,14 +75,14 @@ def suites(as_json: bool) -> None:
     print_rows(["suite", "query_set", "queries", "arms", "engine", "schedule"], rows, as_json=as_json)
 
 
-@click.command(short_help="List the arms that suites may name, and their levers.")
+@click.command(short_help="List the arms a suite can use, and their levers.")
 @click.argument("suite", required=False, shell_complete=completion.suites)
 @json_option
 def arms(suite: str | None, as_json: bool) -> None:
-    """List the arms that a suite may name, and the levers they are varied by.
+    """List the arms a suite can use, and their levers.
 
-    With SUITE, a bundled name or the path of a file, list its own arms: what each is compared with, and what is unknown
-    of the systems that it brings.
+    With SUITE (a bundled name or the path of a file), list its arms: what each is compared with, and what is unknown
+    about its own systems.
 
     \b
     Examples:
@@ -115,7 +115,7 @@ def _print_all_arms(*, as_json: bool) -> None:
     print_rows(names, listed, as_json=as_json)
     if as_json:
         return
-    say(f"\nEqual in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
+    say(f"\nThe same in every arm: {EQUAL_IN_ALL}\nSeveral levers at once: naive+LEVER+LEVER, tuned-LEVER-LEVER.\n")
     named = {(arm.compared_with, lever): arm.name for arm in lever_arms() for lever in arm.changed}
     print_table(
         ["lever", "what changes", "in naive_supervisor", "in tuned"],
@@ -148,21 +148,21 @@ def _done(state: "BenchmarkRunState") -> str:
     return str(state.queries_done) if state.queries_total is None else f"{state.queries_done}/{state.queries_total}"
 
 
-@click.command(short_help="Show what a run was made with, or how two runs differ.")
+@click.command(short_help="Show the conditions of a run, or how those of two runs differ.")
 @click.argument("run", shell_complete=completion.runs)
 @click.option(
     "--diff",
     "other",
     metavar="RUN",
-    help="Show only what differs between RUN and this one.",
+    help="Show only the differences between RUN and this run.",
     shell_complete=completion.runs,
 )
 @json_option
 def manifest(run: str, other: str | None, as_json: bool) -> None:
-    """Show what RUN was made with: conditions, commit, prompts, suite, engine, packages, hardware.
+    """Show the conditions of RUN: commit, prompts, suite, engine, packages, hardware.
 
-    RUN is a run id (BENCHMARK_RUN.ARM), a benchmark run (all its arms), `latest`, or with --diff `baseline`. With
-    --diff the arms of two benchmark runs are compared arm by arm.
+    RUN is a run id (BENCHMARK_RUN.ARM), a benchmark run (all its arms), `latest`, or, with --diff, `baseline`. With
+    --diff, two benchmark runs are compared arm by arm.
 
     \b
     Examples:
@@ -186,7 +186,7 @@ def manifest(run: str, other: str | None, as_json: bool) -> None:
             found = [(one.field, one.baseline, one.candidate) for one in manifest_differences(*rows)]
         listed += [(*run_ids, *values) for values in found]
         if not as_json:
-            say(" → ".join(run_ids) + ("" if found else ": no difference"))
+            say(" → ".join(run_ids) + ("" if found else ": no differences"))
             if found:
                 print_table(names, [(field, *map(shown_value, values)) for field, *values in found])
     if as_json:

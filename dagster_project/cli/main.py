@@ -37,19 +37,19 @@ EXIT_INTERRUPTED = 130
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="docmind-eval")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error; also works after any command.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; works before or after any command.")
 def docmind(debug: bool) -> None:
-    """Measure a five-agent LangGraph supervisor on vLLM: tokens, time, memory and quality.
+    """Measure agent systems in batches: tokens, time, memory and quality.
 
     \b
     Examples:
       docmind demo                         show a recorded run, without an engine
       docmind bench smoke                  run the bundled suite `smoke`
       docmind runs                         list the benchmark runs of this home
-      docmind sql "from token_efficiency"  ask the metrics
+      docmind sql "from token_efficiency"  query the metrics
       docmind ui                           open Dagster's web UI
 
-    The home is the folder in DOCMIND_HOME, by default .docmind.
+    Results are stored in the home, the folder set by DOCMIND_HOME (default: .docmind).
     """
 
 
@@ -98,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
 def _lost(error: OSError) -> int:
     write_nothing_more()
     if not isinstance(error, BrokenPipeError):  # whoever reads a pipe no more wants no more
-        say(f"docmind: standard output can't be written: {error.strerror or error}", err=True)
+        say(f"docmind: can't write to standard output: {error.strerror or error}", err=True)
     return EXIT_ERROR
 
 
@@ -155,7 +155,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
 
 
 def _internal(error: Exception) -> str:
-    return f"internal error, {type(error).__name__}: {error}. See where: add --debug"
+    return f"internal error, {type(error).__name__}: {error}. For the traceback, add --debug"
 
 
 def _full_disk(error: Exception) -> str | None:

@@ -78,7 +78,7 @@ class LineObserver:
     def arm_started(self, arm: str, *, done: int, total: int) -> None:
         """Print which arm begins, and how much of it an earlier attempt has done."""
         self._last_line_s = self._clock()
-        before = f", {done} done before" if done else ""
+        before = f", {done} already done" if done else ""
         say(f"{arm}: {total} queries{before}", err=True)
 
     def still_running(self, progress: ArmProgress) -> None:

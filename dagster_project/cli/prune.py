@@ -11,16 +11,18 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Remove all benchmark runs except the newest N of each suite.")
-@click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep the newest N of each suite.")
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option(
+    "--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Number of runs to keep of each suite."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, without removing it.")
 @click.option("--force", is_flag=True, help="Remove pinned baselines too, and unpin them.")
 @json_option
 def prune(keep: int, dry_run: bool, force: bool, as_json: bool) -> None:
     """Remove all benchmark runs except the newest N of each suite and the pinned baselines.
 
-    Removes their tables, journals, reports and frozen suites, what Dagster and the alerts keep about them, and the
-    period reports and engine logs that are older than every run that stays; then publishes the database. Open alerts
-    and waiting messages stay. Refused while a benchmark is running in this home, its report included.
+    Removes their tables, journals, reports and frozen suites, their records in Dagster and the alerts, and the period
+    reports and engine logs older than every remaining run, then publishes the database. Open alerts and queued messages
+    are kept. Not possible while a benchmark or its report is running in this home.
 
     \b
     Examples:
@@ -73,7 +75,7 @@ def _refuse_while_dagster_works(settings: "Settings") -> None:
     if settings.dagster_home.exists():
         with open_instance(settings) as instance:
             if key := living_benchmark(instance):
-                raise HomeLocked(f"Dagster works on {key} in {settings.home}. Prune when it is done.")
+                raise HomeLocked(f"Dagster is still working on {key} in {settings.home}. Prune when it is done.")
 
 
 def _forget(settings: "Settings") -> None:

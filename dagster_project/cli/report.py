@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("benchmark_run", required=False, shell_complete=completion.benchmark_runs)
-@click.option("--hours", type=float, metavar="N", help="The guide's report of the last N hours, over all runs.")
+@click.option("--hours", type=float, metavar="N", help="Write the guide's report of the last N hours, over all runs.")
 @click.option(
     "--format",
     "file_format",
     type=click.Choice(["html", "md", "json", "junit"]),
-    help="json and junit go to stdout too; junit holds the limits of a benchmark run as test cases.",
+    help="json and junit are also printed; junit has one test case per limit of a benchmark run.",
 )
 def report(benchmark_run: str | None, hours: float | None, file_format: "ReportFormat | None") -> None:
-    """Write the report of a benchmark run again, or of the last hours.
+    """Write the report of a benchmark run or of the last hours.
 
-    It is made from the database. Without BENCHMARK_RUN and --hours it is that of the newest run, as with `latest`;
-    without --format, that of a benchmark run is written as HTML and as Markdown.
+    Built from the database. Without BENCHMARK_RUN and --hours, it covers the newest run, as with `latest`. Without
+    --format, the report of a benchmark run is written as HTML and as Markdown.
 
     \b
     Examples:
@@ -38,9 +38,9 @@ def report(benchmark_run: str | None, hours: float | None, file_format: "ReportF
     from docmind_core.settings import load_settings
 
     if hours is not None and benchmark_run is not None:
-        raise UsageError("name a benchmark run or --hours, not both")
+        raise UsageError("give a benchmark run or --hours, not both")
     if hours is not None and file_format == "junit":
-        raise UsageError("the last hours have no limits; --format junit is for the report of a benchmark run")
+        raise UsageError("--format junit needs the limits of a benchmark run; it does not work with --hours")
     settings = load_settings()
     if hours is not None:
         _report_period(settings, hours, cast("PeriodFormat", file_format or "html"))
@@ -75,7 +75,7 @@ def _report_benchmark(settings: "Settings", benchmark_run: str | None, file_form
         _, rows = query_rows(settings, "select distinct benchmark_run from runs")
         known = in_order(settings.benchmarks, (str(key) for (key,) in rows))
         if not known:
-            raise UsageError("the database holds no benchmark run yet. Run one: docmind bench smoke")
+            raise UsageError("the database has no benchmark runs yet. Run one: docmind bench smoke")
         benchmark_run = known[-1]
     if file_format is not None:
         path = write_rendered(settings, benchmark_run, file_format)

@@ -13,10 +13,10 @@ from dagster_project.cli.terminal_text import json_option, print_rows, print_tab
 def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
     """Score the finished benchmark run RUN (or `latest`) again with the scorers of this version.
 
-    With --suite, the limits, min_n, alerts and metrics of that suite judge it from now on; it must be the suite of the
-    run in everything else. No model is called. Scores that change are kept in the table `earlier_measurements` with
-    the version of their formula, and the suite before as suite.TIME.yaml in the run's folder. Comparisons, limits,
-    grades and the report are made again; alerts that were raised stay as they are.
+    With --suite, the run is judged by that suite's limits, min_n, alerts and metrics from then on; everything else in
+    it must equal the run's suite. No model is called. Replaced scores are kept in the table `earlier_measurements`
+    with the version of their formula, and the previous suite as suite.TIME.yaml in the run's folder. Comparisons,
+    limits, grades and the report are recomputed; alerts already raised are not changed.
 
     \b
     Examples:
@@ -46,5 +46,5 @@ def rescore(run: str, suite_file: str | None, as_json: bool) -> None:
         f"{found.kept['limit_results']} rows of limits in earlier_limit_results"
     )
     if found.suite_keys:
-        say(f"judged from now on by other {', '.join(found.suite_keys)}")
+        say(f"now judged by the new {', '.join(found.suite_keys)}")
     say(f"Report: {report.html}")

@@ -27,9 +27,9 @@ def schedule() -> None:
 @schedule.command()
 @click.argument("file", type=click.Path(path_type=str))
 def add(file: str) -> None:
-    """Schedule the suite in FILE, which needs a `schedule:`.
+    """Schedule the suite in FILE, which must have a `schedule:`.
 
-    The home keeps a link: later changes to FILE apply from the next run on.
+    The home keeps a link to FILE: later changes apply from the next run on.
 
     \b
     Example:
@@ -82,10 +82,10 @@ def list_suites(as_json: bool) -> None:
         _say_what_runs_them(settings)
 
 
-@schedule.command(short_help="Stop running a suite by its schedule.")
+@schedule.command(short_help="Stop running a suite on its schedule.")
 @click.argument("suite")
 def remove(suite: str) -> None:
-    """Stop running SUITE by its schedule; SUITE is its name or its file, which stays.
+    """Stop running SUITE on its schedule. SUITE is its name or its file; the file is kept.
 
     \b
     Example:
@@ -95,7 +95,7 @@ def remove(suite: str) -> None:
     from docmind_core.settings import load_settings
 
     settings = load_settings()
-    say(f"{suite} is no longer scheduled; {remove_schedule(settings, suite)} stays")
+    say(f"{suite} is no longer scheduled; {remove_schedule(settings, suite)} is kept")
     _say_what_runs_them(settings)
 
 
@@ -105,6 +105,6 @@ def _say_what_runs_them(settings: "Settings") -> None:
 
     address = reload_running_ui(settings)
     if address is None:
-        say("Nothing runs them now. Start the web UI and daemon: docmind ui", err=True)
+        say("Schedules are not active. Start the web UI and daemon: docmind ui", err=True)
     else:
         say(f"Run by the daemon of {address}", err=True)

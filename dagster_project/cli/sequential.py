@@ -75,7 +75,7 @@ def _baseline(settings: Settings, policy: GatePolicy, suite: str | None) -> str:
     """Return the one run that the policy means: the pinned one, or the one that is named."""
     if policy.baseline == BASELINE:
         found = [one.run_id for one in read_baselines(settings) if suite in {None, one.suite}]
-        none = "no baseline is pinned. Name a run with --baseline, or pin one: docmind baseline pin RUN --reason WHY"
+        none = "no pinned baseline. Give a run with --baseline, or pin one: docmind baseline pin RUN --reason WHY"
     else:
         found, none = list(find_runs(settings, policy.baseline)), f"{policy.baseline} has none of these arms"
     found = [run_id for run_id in found if not policy.arms or arm_of(run_id) in policy.arms]
@@ -83,7 +83,7 @@ def _baseline(settings: Settings, policy: GatePolicy, suite: str | None) -> str:
         raise UsageError(none)
     if len(found) > 1:
         raise UsageError(
-            f"a sequential gate has one baseline, and these fit: {', '.join(found)}. "
-            "Name one with --baseline, or its arm in the policy (arms: [ARM])"
+            f"a sequential gate needs exactly one baseline, but several match: {', '.join(found)}. "
+            "Choose one with --baseline, or its arm in the policy (arms: [ARM])"
         )
     return found[0]

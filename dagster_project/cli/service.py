@@ -19,12 +19,12 @@ def service() -> None:
 
 @service.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
-@click.option("--print", "only_print", is_flag=True, help="Print the unit file and change nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the unit file without installing it.")
 def install(port: int, only_print: bool) -> None:
     """Install, enable and start the service for this home.
 
-    It runs `docmind ui`, which holds the web server and the daemon, and is started again whenever it ends. Run it
-    again to change the port or the home.
+    The service runs `docmind ui`, which includes the web server and the daemon, and restarts whenever it exits. To
+    change the port or the home, run this command again.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def install(port: int, only_print: bool) -> None:
 
 @service.command()
 def uninstall() -> None:
-    """Stop the service and remove it; the home stays as it is.
+    """Stop the service and remove it; the home is not touched.
 
     \b
     Example:
@@ -55,10 +55,10 @@ def uninstall() -> None:
     say("removed the service" if uninstall_service() else "no service is installed")
 
 
-@service.command(short_help="Say whether the service is installed and running.")
+@service.command(short_help="Show whether the service is installed and running.")
 @json_option
 def status(as_json: bool) -> None:
-    """Say whether the service is installed, enabled and running; exit code 1 when it is not running.
+    """Show whether the service is installed, enabled and running. Exit code 1: it is not running.
 
     \b
     Examples:
@@ -77,5 +77,5 @@ def status(as_json: bool) -> None:
         click.get_current_context().exit(1)
     say(f"{found.path}: {found.enabled}, {found.active}")
     if found.active != "active":
-        say("see why: journalctl --user -u docmind-ui.service")
+        say("to find out why: journalctl --user -u docmind-ui.service")
         click.get_current_context().exit(1)

@@ -21,14 +21,14 @@ from dagster_project.cli.terminal_text import say
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up after this many seconds.",
+    help="Cancel the query after this many seconds.",
 )
 def sql(question: str, form: str | None, max_rows: int, timeout_s: float) -> None:
-    """Ask the metrics with SQL.
+    """Query the metrics with SQL.
 
-    SQL is DuckDB's dialect; "-" reads it from stdin. The file is opened read-only, no other file can be read or
-    written, a query may use 2 GB of memory, and a benchmark may run meanwhile: you see it as of its last finished
-    arm. In CSV, text that a spreadsheet would evaluate is prefixed with an apostrophe; JSON keeps values exactly.
+    SQL uses DuckDB's dialect; "-" reads it from stdin. The database is opened read-only, a query can't access other
+    files and may use 2 GB of memory. It also works during a benchmark: you see the data up to its last finished arm.
+    In CSV, text that a spreadsheet would evaluate is prefixed with an apostrophe; JSON keeps values exactly.
 
     \b
     Examples:

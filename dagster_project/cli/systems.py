@@ -23,16 +23,16 @@ def systems() -> None:
 
 @systems.command()
 @click.argument("suite", shell_complete=completion.suites)
-@click.option("--engine", metavar="URL|PROFILE", help="A running server, or a profile to start.")
-@click.option("--model", metavar="NAME", help="Model to ask for; by default the only one the engine serves.")
-@click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the engine's key.")
+@click.option("--engine", metavar="URL|PROFILE", help="URL of a running server, or the engine profile to start.")
+@click.option("--model", metavar="NAME", help="Model to request; by default the only one the engine serves.")
+@click.option("--api-key-env", metavar="NAME", help="Name of the environment variable that holds the engine's API key.")
 @json_option
 def check(suite: str, as_json: bool, **changes: object) -> None:
-    """Ask each system of SUITE one question and show what was seen.
+    """Ask each system of SUITE one question and show what was recorded.
 
-    Shows its calls of the model by agent, the fingerprints that have no name yet with the first words of their
-    instructions, and what will be unknown. Nothing is measured. Exit code 0: every system can be measured. 1: one
-    can't, and the line says what to set. 2: SUITE is not valid or has no systems.
+    Shows its model calls by agent, fingerprints without a name yet (with the first words of their instructions), and
+    what will be unknown. Nothing is measured. Exit code 0: every system can be measured. 1: at least one can't; the
+    output says what to set. 2: SUITE is invalid or has no systems.
 
     \b
     Examples:

@@ -20,15 +20,15 @@ LOG = "ui.log"
 
 @click.command(short_help="Open Dagster's web UI, with the reports.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
-@click.option("--read-only", is_flag=True, help="Refuse every change, and start no daemon; for a UI behind a proxy.")
+@click.option("--read-only", is_flag=True, help="Refuse all changes and start no daemon, for a UI behind a proxy.")
 @click.option(
-    "--allow-host", "hosts", metavar="NAME", multiple=True, help="Answer under this host name too, as a proxy sends it."
+    "--allow-host", "hosts", metavar="NAME", multiple=True, help="Also answer to this host name, as sent by a proxy."
 )
 def ui(port: int, read_only: bool, hosts: tuple[str, ...]) -> None:
     """Open Dagster's web UI on this home, with the reports under /reports/.
 
-    Starts the web server, the daemon for schedules and alerts, and the code server; Ctrl-C or SIGTERM stops them. It
-    listens on this machine alone and has no login: anyone who can reach the port can start runs. Pages of other
+    Starts the web server, the daemon for schedules and alerts, and the code server; Ctrl-C or SIGTERM stops them. The
+    UI listens on this machine only and has no login: anyone who can reach the port can start runs. Requests from other
     sites are refused.
 
     \b
@@ -56,7 +56,7 @@ def serve(settings: "Settings", port: int, *, read_only: bool = False, hosts: tu
     prepare_dagster_home(settings)
     with nullcontext() if read_only else only_ui(settings) as lock, _servers(settings, port, lock, hosts) as servers:
         say(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
-        say("Ctrl-C stops it", err=True)
+        say("Press Ctrl-C to stop", err=True)
         servers.wait()
 
 
@@ -70,7 +70,7 @@ def _refuse_used_port(port: int) -> None:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise UsageError(f"port {port} is in use. Take another: --port {port + 1}") from error
+            raise UsageError(f"port {port} is in use. Use another one: --port {port + 1}") from error
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _servers(
             if not answer.readline():
                 raise RunError(f"the web UI did not start. See {settings.logs / LOG}")
         yield servers
-        raise RunError(f"the web UI ended by itself. See {settings.logs / LOG}")
+        raise RunError(f"the web UI exited unexpectedly. See {settings.logs / LOG}")
     except KeyboardInterrupt:
         say("stopped", err=True)
     finally:

@@ -40,7 +40,7 @@ def deliver_alerts() -> None:
     job_name="deliver_alerts", minimum_interval_seconds=INTERVAL_S, default_status=dg.DefaultSensorStatus.RUNNING
 )
 def alert_delivery(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
-    """Launches the delivery of every message that some channel has not taken; each key once."""
+    """Launches delivery of every message that a channel has not received; each key once."""
     settings = store.settings()
     announce_ended_silences(settings)
     requests = [

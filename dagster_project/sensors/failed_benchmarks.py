@@ -74,7 +74,7 @@ def _by_itself(run: dg.DagsterRun) -> bool:
 
 @dg.sensor(job_name="benchmark", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def failed_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
-    """Resumes scheduled benchmarks that failed, three times; raises `run_failed` or `report_failed` for the others."""
+    """Resumes failed scheduled benchmarks up to three times; raises `run_failed` or `report_failed` for the rest."""
     # Not a run_failure_sensor: that one passes over every run of the command line, and never sees a kill -9.
     fail_dead_runs(context.instance)
     now = datetime.now(UTC)
@@ -86,7 +86,7 @@ def failed_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource)
             book_recovery(settings, launch, recovering)
     if resumed:
         return dg.SensorResult(run_requests=[resumption.request for resumption in resumed])
-    return dg.SensorResult(skip_reason=f"{len(booked)} failed benchmark runs booked: {', '.join(booked) or 'none'}")
+    return dg.SensorResult(skip_reason=f"{len(booked)} failed benchmark runs recorded: {', '.join(booked) or 'none'}")
 
 
 def settle_failures(
@@ -151,7 +151,7 @@ def book(settings: Settings, launch: Launch) -> bool:
     if failed is None:
         because = f"the benchmark failed or its process died (Dagster run {launch.dagster_run_id})"
         return book_failure(settings, launch.benchmark_run, suite, because).evaluations > 0
-    because = f"evaluated, but its database or report could not be made (Dagster run {launch.dagster_run_id})"
+    because = f"evaluated, but its database or report could not be written (Dagster run {launch.dagster_run_id})"
     return book_launch(settings, launch, suite, because).evaluations > 0
 
 

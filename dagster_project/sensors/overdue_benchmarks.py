@@ -29,15 +29,15 @@ LOOKED_BACK = timedelta(days=31)
 TICKS_MAX = 200
 TICKS_OF_INTERVAL = 20
 """Due times whose longest distance is the interval of a schedule: a weekend belongs to "0 2 * * 1-5"."""
-BROKEN = "its suite can't be read or is gone; repair its file, or stop the schedule {schedule} in the UI"
+BROKEN = "its suite is missing or can't be read; fix the file, or stop the schedule {schedule} in the UI"
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def overdue_benchmarks(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SkipReason:
-    """Raises `benchmark_missing`, `run_failed` or `alerting_stale` where a started schedule is not kept."""
+    """Raises `benchmark_missing`, `run_failed` or `alerting_stale` if a running schedule misses a benchmark."""
     now, settings = datetime.now(UTC), store.settings()
     if has_just_begun(context.last_tick_completion_time, now):
-        said = "the daemon has just come up: its schedules catch up first"
+        said = "the daemon has just started: its schedules catch up first"
     else:
         said = _look(context.instance, settings, now)
     silent_because = send_heartbeat(settings)
@@ -58,7 +58,7 @@ def _look(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> st
     watched = {one.suite.name for one in expected}
     expired = expire_lost_alerts(settings, watched=watched, known=readable, now=now)
     lost = f"; expired: {', '.join(expired)}" if expired else ""
-    return f"{len(booked)} overdue benchmarks booked: {', '.join(booked) or 'none'}{lost}"
+    return f"{len(booked)} overdue benchmarks recorded: {', '.join(booked) or 'none'}{lost}"
 
 
 def has_just_begun(last_tick: float | None, now: datetime) -> bool:

@@ -21,7 +21,7 @@ class BenchmarkForm(dg.Config):
     suite: str = Field(description="A bundled name such as smoke, or the absolute path of a suite file.")
     engine: str | None = Field(default=None, description="URL of a running server, or an engine profile.")
     arms: list[str] | None = Field(default=None, description="Run these arms instead of the suite's.")
-    limit: int | None = Field(default=None, description="Run only this many queries, the first of the seeded order.")
+    limit: int | None = Field(default=None, description="Run only the first N queries of the seeded order.")
 
 
 @dg.op
@@ -33,7 +33,7 @@ def freeze(context: dg.OpExecutionContext, config: BenchmarkForm, store: StoreRe
     key = freeze_benchmark_run(suite, store.settings(), source=source, named=persistent_name(config.suite))
     add_benchmark_run(context.instance, key)
     context.instance.add_run_tags(context.run_id, {STARTED_TAG: key})
-    context.log.info("%s starts as soon as no other benchmark runs", key)
+    context.log.info("%s starts as soon as no other benchmark is running", key)
 
 
 @dg.job(
@@ -53,8 +53,8 @@ def start_benchmark() -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def started_benchmarks(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Launches the benchmark runs that `start_benchmark` has frozen, each once."""
+    """Launches each benchmark run created by `start_benchmark` once."""
     key = context.dagster_run.tags.get(STARTED_TAG)
     if key is None:
-        return dg.SkipReason(f"run {context.dagster_run.run_id} froze no suite")
+        return dg.SkipReason(f"run {context.dagster_run.run_id} did not freeze a suite")
     return dg.RunRequest(run_key=key, partition_key=key, tags={LAUNCHED_BY_TAG: "web UI"})

@@ -73,26 +73,26 @@ ARMS = {
     for arm in (
         Arm(
             name="single_pass",
-            shows="One search and one call: what a question costs without agents.",
+            shows="One search and one call: the cost of a question without agents.",
             build=_graph("opponents", "build_single_pass"),
             opening=_plain_opening,
         ),
         Arm(
             name="single_pass@budget",
-            shows="As many single passes as the tokens of tuned on the same query allow, and what most of them say.",
+            shows="As many single passes as the tokens of tuned on the same query allow; the majority answer wins.",
             build=_graph("opponents", "build_single_pass_at_budget"),
             opening=_plain_opening,
             spends_as="tuned",
         ),
         Arm(
             name="extractive",
-            shows="The best sentence of the passages found, and no model: the floor.",
+            shows="The best sentence of the retrieved passages, without a model: the floor.",
             build=_graph("opponents", "build_extractive"),
             opening=_plain_opening,
         ),
         Arm(
             name="single_agent",
-            shows="One agent with a search tool: it searches until it has read enough, at most three times.",
+            shows="One agent with a search tool, which searches until it has enough, at most three times.",
             build=_graph("single_agent", "build_single_agent"),
             opening=_plain_opening,
             steps_max=2 * SEARCHES_MAX + 4,
@@ -114,7 +114,7 @@ ARMS = {
         ),
         Arm(
             name="naive_supervisor",
-            shows="The baseline: a supervisor call picks each next agent, every agent reads the whole history.",
+            shows="The baseline: a supervisor call picks each next agent, and every agent reads the whole history.",
             build=_BUILDERS["naive_supervisor"],
             compared_with="",
             opening=_conversation_opening,
@@ -132,12 +132,12 @@ ARMS = {
 """The arms without a lever in their name."""
 
 EQUAL_IN_ALL = (
-    "passages for the same search, how many of them are read for each search, the earlier turns of a conversation, the "
-    "instruction for an answer and its limit of tokens. "
-    "Which are read differs only as the column says: dedupe replaces a passage that repeats another one by the next, "
-    "passage_choice reads the best one for each search, "
-    "a rerank at thorough reorders the candidates, context_budget shortens what is read. With the routing free, the "
-    "supervisor of naive arms may search several times, and its answer reads the passages of each of these searches."
+    "passages for the same search, how many of them are read per search, the earlier turns of a conversation, and the "
+    "instruction for an answer with its token limit. "
+    "Which passages are read differs only as the column says: dedupe replaces a near-duplicate by the next passage, "
+    "passage_choice reads the best one per search, "
+    "a rerank at thorough reorders the candidates, context_budget shortens the input. With routing free, the "
+    "supervisor of naive arms may search several times, and its answer reads the passages of all these searches."
 )
 """What no arm and no lever changes; tested."""
 
@@ -149,13 +149,13 @@ _GRAPHS = ("tuned", "guide_dag")
 def find_arm(name: str) -> Arm:
     """Return the arm called `name`, levers in its name or not, or say which there are."""
     if (first := first_of(name)) is not None and first_of(first) is None:
-        return replace(find_arm(first), name=name, shows=f"{first}, run a second time: how much differs by chance.")
+        return replace(find_arm(first), name=name, shows=f"{first}, run a second time to measure random variation.")
     if name in ARMS:
         return ARMS[name]
     if (found := parse_lever_arm(name)) is not None:
         return _with_levers(name, found)
     known, meant = f"{', '.join(ARMS)}, naive+LEVER, tuned-LEVER", did_you_mean(name, ARMS)
-    raise UsageError(f"there is no arm {name!r}.{meant} Known arms: {known}. See them: docmind arms")
+    raise UsageError(f"unknown arm {name!r}.{meant} Known arms: {known}. See them: docmind arms")
 
 
 def lever_arms() -> tuple[Arm, ...]:

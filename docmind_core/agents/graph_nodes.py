@@ -74,7 +74,7 @@ async def in_time(agent: str, node: Node, state: Any, runtime: Runtime[AgentCont
         if not limit.expired():
             raise
         raise AgentTimeout(
-            f"{agent} was not done within its {deadline_s:g} s (agent_deadline_s of the suite)."
+            f"{agent} exceeded its deadline of {deadline_s:g} s (agent_deadline_s of the suite)."
         ) from error
 
 

@@ -56,7 +56,7 @@ class GraphWalk:
             ValueError: If the graph has something that only LangGraph itself can run.
         """
         if needed := [what for what, is_in in _ONLY_LANGGRAPH.items() if is_in(compiled)]:
-            raise ValueError(f"a graph with {', '.join(needed)} can't be walked: ask it by its own ainvoke")
+            raise ValueError(f"a graph with {', '.join(needed)} is not supported here: call its own ainvoke")
         self.compiled = compiled
         builder = compiled.builder
         self._channels: Channels = builder.channels
@@ -94,7 +94,7 @@ class GraphWalk:
             coming = _Next()
             for task, _, view in ended:
                 self._follow(task, view, coming, arrived)
-        raise GraphRecursionError(f"the graph did not end within {config['recursion_limit']} steps")
+        raise GraphRecursionError(f"the graph did not finish within {config['recursion_limit']} steps")
 
     def _tasks(self, coming: _Next, channels: Channels, context: AgentContext, ran: int) -> list[_Task]:
         state = _values(channels)

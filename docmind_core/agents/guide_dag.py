@@ -39,14 +39,14 @@ def execution_waves(dependencies: Mapping[str, Sequence[str]]) -> tuple[tuple[st
         for name in needed:
             if name not in dependencies:
                 raise AgentError(
-                    f"agent {agent} depends on {name}, which is not in the graph. Add {name} or drop the dependency."
+                    f"agent {agent} depends on {name}, which is not in the graph. Add {name} or remove the dependency."
                 )
     sorter = TopologicalSorter(dependencies)
     try:
         sorter.prepare()
     except CycleError as error:
         circle = " → ".join(reversed(error.args[1]))
-        raise AgentError(f"agents wait for each other in a circle: {circle}. Drop one dependency.") from error
+        raise AgentError(f"circular dependency between agents: {circle}. Remove one dependency.") from error
     order = list(dependencies)
     waves = []
     while sorter.is_active():
@@ -86,7 +86,7 @@ def build_guide_dag(dependencies: Mapping[str, Sequence[str]] = DEPENDENCIES) ->
     """
     graph = StateGraph(TunedState, context_schema=AgentContext)
     if unknown := [agent for agent in dependencies if agent not in NODES]:
-        raise AgentError(f"there is no agent {', '.join(unknown)}. Known agents: {', '.join(NODES)}.")
+        raise AgentError(f"unknown agent {', '.join(unknown)}. Known agents: {', '.join(NODES)}.")
     before = START
     for position, wave in enumerate(execution_waves(dependencies), start=1):
         for agent in wave:

@@ -43,54 +43,54 @@ class LeverFacts:
 
 
 _ENGINE_FLAG = (
-    "it is a flag of the engine, not a graph: run the suite on an engine started with --kv-cache-dtype fp8, as the "
-    "profile rtx4090-fp8-128k is, and on one without it (the embedded CPU engine has no FP8 KV cache)"
+    "it is an engine flag, not a graph change: run the suite on an engine with --kv-cache-dtype fp8, such as the "
+    "profile rtx4090-fp8-128k, and on one without it (the embedded CPU engine has no FP8 KV cache)"
 )
 
 LEVERS: dict[Lever, LeverFacts] = {
     Lever.FIXED_EDGES: LeverFacts(
-        changes="Edges instead of supervisor turns: the five agents in order, the synthesizer's answer is the answer.",
-        not_in_tuned="tuned is made of its edges; what supervisor turns cost is measured by naive+fixed_edges",
+        changes="Edges instead of supervisor turns: the five agents run in order; the synthesizer's answer is final.",
+        not_in_tuned="tuned consists of its edges; naive+fixed_edges measures what supervisor turns cost",
     ),
     Lever.PARALLEL_TOOLS: LeverFacts(
-        changes="Agents and searches that don't need each other run at once, dispatched in one turn.",
+        changes="Independent agents and searches run in parallel, dispatched in one turn.",
     ),
     Lever.SPECIALIZATION: LeverFacts(
-        changes="Each agent does its own job by its own means: the router by rules, the planner only where a question "
-        "is composite, the retrieval expert without the model.",
+        changes="Each agent uses the cheapest means for its job: the router uses rules, the planner runs only for "
+        "composite questions, the retrieval expert uses no model.",
     ),
     Lever.CONTEXT_ISOLATION: LeverFacts(
-        changes="An agent sees its task and its inputs, not the conversation; a supervisor still reads everything.",
+        changes="An agent sees its task and inputs, not the conversation; a supervisor still reads everything.",
     ),
     Lever.CONTEXT_BUDGET: LeverFacts(
-        changes="What an agent reads is made to fit the suite's context_budget of 2,048, 4,096 or 8,192 tokens, by the "
-        "four strategies of the context window.",
+        changes="Agent input is reduced to the suite's context_budget of 2,048, 4,096 or 8,192 tokens, by the four "
+        "strategies of the context window.",
     ),
-    Lever.DEDUPE: LeverFacts(changes="Passages that nearly repeat another one give way to the next ones found."),
+    Lever.DEDUPE: LeverFacts(changes="Near-duplicate passages are replaced by the next ones found."),
     Lever.PASSAGE_CHOICE: LeverFacts(
-        changes="Of the passages found, the best one for each search is read: that whose title and best sentence have "
-        "most in common with the question.",
+        changes="Only the best passage of each search is read: the one whose title and best sentence have most in "
+        "common with the question.",
     ),
     Lever.RESULT_CACHE: LeverFacts(
-        changes="Routes and searches are kept for the next time, across processes; each lookup is a row.",
+        changes="Routes and searches are cached across processes; each lookup is recorded as a row.",
     ),
     Lever.PREFIX_ORDER: LeverFacts(
-        changes="What prompts have in common comes first, for the engine's prefix cache: computed tokens fall, "
-        "billed ones don't.",
+        changes="Shared parts of prompts come first, so that the engine's prefix cache can serve them: computed tokens "
+        "fall, billed tokens don't.",
     ),
-    Lever.NO_VALIDATION: LeverFacts(changes="No validator and no second try."),
+    Lever.NO_VALIDATION: LeverFacts(changes="No validator and no second attempt."),
     Lever.NO_HANDOFF_MESSAGES: LeverFacts(
-        changes="Messages that transfer control and hand it back are left out of the conversation.",
+        changes="Messages that transfer control and hand it back are removed from the conversation.",
         not_in_tuned="tuned has no hand-offs, so no messages about them",
     ),
     Lever.LAST_MESSAGE_ONLY: LeverFacts(
-        changes="An agent leaves its last message in the conversation, not its tools' output; who answers from "
-        "passages is given them.",
+        changes="Only an agent's last message stays in the conversation, not its tool output; agents that answer from "
+        "passages still receive them.",
         not_in_tuned="the agents of tuned hand over typed results, not messages",
     ),
     Lever.FORWARD_MESSAGE: LeverFacts(
-        changes="The synthesizer's answer is forwarded as it is instead of being written again.",
-        not_in_tuned="tuned has no supervisor that could write the answer again",
+        changes="The synthesizer's answer is forwarded unchanged instead of being rewritten.",
+        not_in_tuned="tuned has no supervisor that could rewrite the answer",
     ),
     Lever.FP8_KV_CACHE: LeverFacts(
         changes="The engine keeps its KV cache in 8 bits.", not_in_naive=_ENGINE_FLAG, not_in_tuned=_ENGINE_FLAG
@@ -122,7 +122,7 @@ AGAIN = ".again"
 
 _CONTRADICTIONS = (
     (Lever.FIXED_EDGES, Lever.FORWARD_MESSAGE, "without a supervisor no agent rewrites the answer"),
-    (Lever.FIXED_EDGES, Lever.NO_HANDOFF_MESSAGES, "without a supervisor there are no hand-off messages to leave out"),
+    (Lever.FIXED_EDGES, Lever.NO_HANDOFF_MESSAGES, "without a supervisor there are no hand-off messages to remove"),
 )
 _NAME = re.compile(r"(?P<graph>[a-z0-9_]+)(?P<levers>([+-][a-z0-9_]+)+)")
 _PART = re.compile(r"([+-])([a-z0-9_]+)")
@@ -177,7 +177,7 @@ def _find_lever(name: str, *, arm: str) -> Lever:
         return Lever(name)
     except ValueError:
         meant = did_you_mean(name, Lever)
-        raise UsageError(f"arm {arm!r}: there is no lever {name!r}.{meant} Known levers: {', '.join(Lever)}.") from None
+        raise UsageError(f"arm {arm!r}: unknown lever {name!r}.{meant} Known levers: {', '.join(Lever)}.") from None
 
 
 def _refuse_disorder(name: str, graph: str, parts: list[tuple[str, Lever]]) -> None:
@@ -185,28 +185,28 @@ def _refuse_disorder(name: str, graph: str, parts: list[tuple[str, Lever]]) -> N
     ordered = sorted(parts, key=lambda part: order.index(part[1]))
     levers = [lever for _, lever in parts]
     if len(set(levers)) < len(levers):
-        raise UsageError(f"arm {name!r}: a lever is named twice.")
+        raise UsageError(f"arm {name!r}: a lever appears twice.")
     if ordered != parts:
         wanted = graph + "".join(f"{sign}{lever}" for sign, lever in ordered)
-        raise UsageError(f"arm {name!r}: one arm has one name; write it {wanted}.")
+        raise UsageError(f"arm {name!r}: write it {wanted}.")
 
 
 def _refuse_in_naive(name: str, sign: str, lever: Lever) -> None:
     because = LEVERS[lever].not_in_naive
     if because is not None:
-        raise UsageError(f"arm {name!r}: {lever} can't be had here: {because}.")
+        raise UsageError(f"arm {name!r}: {lever} is not available: {because}.")
     if sign == "-":
-        raise UsageError(f"arm {name!r}: {NAIVE} has no lever to leave out; add one: naive+{lever}.")
+        raise UsageError(f"arm {name!r}: {NAIVE} has no lever to remove; add one: naive+{lever}.")
 
 
 def _refuse_in_tuned(name: str, sign: str, lever: Lever) -> None:
     because = LEVERS[lever].not_in_tuned
     if because is not None:
-        raise UsageError(f"arm {name!r}: {lever} can't be switched in tuned: {because}.")
+        raise UsageError(f"arm {name!r}: {lever} can't be changed in tuned: {because}.")
     if sign == "+" and lever not in ADDED_TO_TUNED:
-        raise UsageError(f"arm {name!r}: tuned has {lever} already; leave it out: tuned-{lever}.")
+        raise UsageError(f"arm {name!r}: tuned already has {lever}; to remove it: tuned-{lever}.")
     if sign == "-" and lever in ADDED_TO_TUNED:
-        raise UsageError(f"arm {name!r}: tuned has no {lever} to leave out; add it: tuned+{lever}.")
+        raise UsageError(f"arm {name!r}: tuned has no {lever} to remove; to add it: tuned+{lever}.")
 
 
 def _refuse_contradictions(levers: Iterable[Lever], *, arm: str) -> None:
@@ -214,4 +214,4 @@ def _refuse_contradictions(levers: Iterable[Lever], *, arm: str) -> None:
     given = set(levers)
     for first, second, because in _CONTRADICTIONS:
         if {first, second} <= given:
-            raise UsageError(f"arm {arm!r}: {first} and {second} contradict each other: {because}. Leave one out.")
+            raise UsageError(f"arm {arm!r}: {first} and {second} contradict each other: {because}. Remove one.")

@@ -82,7 +82,7 @@ async def vote(state: SinglePassState, runtime: Runtime[AgentContext]) -> dict[s
     """
     context, question = runtime.context, state["question"]
     if context.budget_tokens is None:
-        raise BudgetUnknown("the tokens of tuned on this query are not known, so there is no budget for single passes.")
+        raise BudgetUnknown("the tokens of tuned on this query are unknown, so there is no budget for single passes.")
     candidates = await context.tools.search(context.strategy, question, context.depth)
     passages = candidates[: context.depth.final_k]
     if not passages:

@@ -1,4 +1,4 @@
-"""Booking the evaluations of a benchmark run: one transaction, and a second time changes nothing."""
+"""Recording the evaluations of a benchmark run in one idempotent transaction."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ class Recipients:
 
     channels: Sequence[str]
     benchmark_run: str
-    """Key that the message is numbered under; what never ran has none, and its message goes under another."""
+    """Benchmark run under which the message is numbered; for a run that never started, another run of the suite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def book(
     at: datetime,
     compose: Callable[[Sequence[Transition]], Message],
 ) -> Booked:
-    """Write evaluations, their rules, changes of state and due notifications, all or none.
+    """Write evaluations, their rules, state changes and due notifications atomically.
 
     An evaluation whose (fingerprint, benchmark run) is there already changes nothing.
 
@@ -118,7 +118,7 @@ def _advance(
     after, notice = advance(before, seen, evaluation.rule.patience)
     if after.state == EXPIRED:
         evaluation = replace(
-            evaluation, reason=f"no data in {NO_DATA_EVALS} evaluations in a row ({evaluation.reason})"
+            evaluation, reason=f"no data for {NO_DATA_EVALS} evaluations in a row ({evaluation.reason})"
         )
     return _move(connection, benchmark_run, evaluation, (before, after, notice), at)
 
@@ -195,7 +195,7 @@ def write_due(
     compose: Callable[[Sequence[Transition]], Message],
     at: datetime,
 ) -> int | None:
-    """Put one message of all changes in line, but for those that a silence covers; return its number."""
+    """Queue one message with all changes except silenced ones; return its number."""
     channels, silences, loud = named_channels(recipients.channels), active_silences(connection, at), []
     for change in changes:
         evaluation = change.evaluation

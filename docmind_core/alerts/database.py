@@ -160,7 +160,7 @@ def open_alerts_database(settings: Settings) -> Iterator[sqlite3.Connection]:
             _prepare(connection)
             yield connection
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{path}: {error}. Check the disk; nothing of this evaluation or delivery is kept.") from error
+        raise StoreError(f"{path}: {error}. Check the disk; this evaluation or delivery was not saved.") from error
 
 
 @contextmanager

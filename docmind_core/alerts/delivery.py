@@ -23,7 +23,7 @@ from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.settings import Settings, read_channel_url
 
 HIDDEN = "***"
-NOT_UNDERSTOOD = "its URL is not one that Apprise understands"
+NOT_UNDERSTOOD = "Apprise does not support its URL"
 _HOST = re.compile(r"[A-Za-z0-9.-]+")
 _PARTS = re.compile(r"[:/@?&=+#,;\s]+")
 _SCHEMES_WITH_A_HOST = {name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")}
@@ -43,7 +43,7 @@ class DeliveryOutcome:
 
 
 def deliver_notice(settings: Settings, benchmark_run: str, seq: int, *, send: Send | None = None) -> DeliveryOutcome:
-    """Send one message to each channel that has not taken it; a channel, or a URL of it, that has is left alone.
+    """Send one message to each channel (and URL) that has not received it yet.
 
     A process that dies between sending and recording leaves the message to be sent again: at least once, never
     silently not. Two processes at once don't both send: each takes what the other has not.
@@ -71,7 +71,9 @@ def send_test(settings: Settings, channel: str) -> None:
     seq = write_test_notice(settings, channel, compose_test(channel))
     outcome = deliver_notice(settings, TEST_RUN, seq)
     if outcome.failed:
-        raise DeliveryError(f"channel {outcome.failed[0]}. Check its URL and that the service is up, then test again.")
+        raise DeliveryError(
+            f"channel {outcome.failed[0]}. Check its URL and whether the service is up, then test again."
+        )
 
 
 def send_by_apprise(url: str, message: Message) -> str | None:
@@ -91,7 +93,7 @@ def send_by_apprise(url: str, message: Message) -> str | None:
         # Some targets of one URL may have taken it (PARTIAL): that is a failure, the URL is sent to again.
         if result.status == apprise.AppriseResultStatus.SUCCESS:
             return None
-    said = redacted("; ".join(lines), url) or "the service did not take the message"
+    said = redacted("; ".join(lines), url) or "the service did not accept the message"
     return shortened(one_line(said), characters=300)
 
 
@@ -193,5 +195,5 @@ class _ListHandler(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the text of a record."""
+        """Store the text of a log record."""
         self._lines.append(record.getMessage())

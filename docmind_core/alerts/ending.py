@@ -1,4 +1,4 @@
-"""Episodes that end without a recovery: nothing is known of their series any more, or a person closes them."""
+"""Ends alerts without a recovery: their series is no longer evaluated, or a person closes them."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ order by due.written_at
 def unevaluated_alerts(
     settings: Settings, suite: Suite, configured: Suite, evaluated: Sequence[Evaluation]
 ) -> tuple[Evaluation, ...]:
-    """Return an evaluation for each open alert of a suite that its evaluations leave out.
+    """Return an evaluation for each open alert of a suite that has none in this run.
 
     It is without data where the series is still configured and this run has no value in it, else `gone`.
 
@@ -77,7 +77,7 @@ def close_alert(settings: Settings, alert_id: str, reason: str, *, now: datetime
         UsageError: Without a reason, or if not exactly one open alert begins with `alert_id`.
     """
     if not reason.strip():
-        raise UsageError("closing an alert needs a reason: write it after --reason")
+        raise UsageError("closing an alert requires a reason: add --reason")
     row = find_open_alert(settings, alert_id)
     _end(settings, row, CLOSED, f"closed: {reason.strip()}", now or datetime.now(UTC))
     return str(row["rule_id"])
@@ -98,9 +98,9 @@ def expire_lost_alerts(settings: Settings, *, watched: Set[str], known: Set[str]
         if suite in watched:
             continue
         if suite not in known and _is_gone(settings, suite):
-            because = f"the suite {suite} is gone"
+            because = f"the suite {suite} no longer exists"
         elif row["rule_id"] in _SCHEDULE_RULE_IDS:
-            because = f"the schedule of {suite} is stopped"
+            because = f"the schedule of {suite} was stopped"
         else:
             continue
         _end(settings, row, EXPIRED, because, now)
@@ -134,16 +134,16 @@ def _limit_rules(suite: Suite) -> Iterator[AlertRule]:
 
 def _gone_because(settings: Settings, rule_id: str, labels: dict[str, str], configured: Suite) -> str | None:
     if rule_id in _SCHEDULE_RULE_IDS:
-        return None if configured.schedule else "the suite has no schedule any more"
+        return None if configured.schedule else "the suite no longer has a schedule"
     if "arm" not in labels:
         return None  # a rule on whole runs, which every suite has
     if rule_id in _PAIRED_RULE_IDS:
         pinned = {baseline.arm for baseline in suite_baselines(settings, configured.name)}
-        return None if labels["arm"] in pinned else "no baseline is pinned any more"
+        return None if labels["arm"] in pinned else "the arm no longer has a pinned baseline"
     if rule_id not in {rule.rule_id for rule in _limit_rules(configured)}:
-        return "its limit is not configured any more"
+        return "its limit is no longer configured"
     judged = judged_arm(configured)
-    return None if labels["arm"] == judged else f"the suite's limits hold for the arm {judged} now"
+    return None if labels["arm"] == judged else f"the suite's limits now apply to the arm {judged}"
 
 
 def _is_gone(settings: Settings, suite: str) -> bool:

@@ -1,4 +1,4 @@
-"""Evaluating all rules of a suite on one benchmark run, whatever of it is there."""
+"""Evaluates all rules of a suite on one benchmark run, even if parts of it are missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ from docmind_core.tables.segments import read_segment, run_ids_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertOutcome:
-    """What an evaluation has changed, in short."""
+    """Summary of what an evaluation changed."""
 
     benchmark_run: str
     evaluations: int
@@ -52,7 +52,7 @@ class AlertOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """Something that a schedule made due and that is not there."""
+    """Something that was due by a schedule but is missing."""
 
     rule: AlertRule
     due_at: datetime
@@ -69,14 +69,14 @@ class Launch:
 
     @property
     def key(self) -> str:
-        """Return what its evaluation is written down under."""
+        """Return the key under which its evaluation is stored."""
         return f"{self.benchmark_run}:{self.dagster_run_id[:8]}"
 
 
 def evaluate_alerts(
     settings: Settings, benchmark_run: str, suite: Suite, *, now: datetime | None = None
 ) -> AlertOutcome:
-    """Evaluate the rules of a suite on a benchmark run that got as far as measurements.
+    """Evaluate the rules of a suite on a benchmark run that has measurements.
 
     Doing it twice changes nothing. Nothing is sent here: what is due waits for `deliver_notice`.
 
@@ -89,7 +89,7 @@ def evaluate_alerts(
     evaluations = [failed, unbalanced]
     if suite.schedule is not None:
         began = f"{started_at(benchmark_run):%Y-%m-%d %H:%M} UTC"
-        well = f"{benchmark_run} began at {began} and is evaluated"
+        well = f"{benchmark_run} started at {began} and was evaluated"
         evaluations += [_happened(rule, suite, [], well) for rule in SCHEDULE_RULES]
     evaluations += _file_damaged(settings, suite)
     for found in read_limit_results(settings.tables, benchmark_run, suite):
@@ -112,7 +112,7 @@ def evaluate_alerts(
 def book_failure(
     settings: Settings, benchmark_run: str, suite: Suite, because: str, *, now: datetime | None = None
 ) -> AlertOutcome:
-    """Raise `run_failed` for a benchmark run that never got as far as its own evaluation.
+    """Raise `run_failed` for a benchmark run that failed before its own evaluation.
 
     Args:
         settings: The home.
@@ -128,7 +128,7 @@ def book_failure(
 def book_launch(
     settings: Settings, launch: Launch, suite: Suite, because: str | None, *, now: datetime | None = None
 ) -> AlertOutcome:
-    """Say how a launch ended after the evaluation of its benchmark run: `report_failed`, or all is well.
+    """Record how a launch ended after the evaluation of its benchmark run: `report_failed` or OK.
 
     Args:
         settings: The home.
@@ -137,7 +137,7 @@ def book_launch(
         because: How it failed, in one line; None when it did not.
         now: Time of the evaluation.
     """
-    well = f"the report is written (Dagster run {launch.dagster_run_id})"
+    well = f"the report was written (Dagster run {launch.dagster_run_id})"
     ended = _happened(REPORT_FAILED, suite, [because] if because else [], well)
     return _book(settings, launch.key, suite, [ended], now, filed_under=launch.benchmark_run)
 
@@ -145,7 +145,7 @@ def book_launch(
 def book_absence(
     settings: Settings, suite: Suite, absence: Absence, *, filed_under: str | None = None, now: datetime | None = None
 ) -> AlertOutcome:
-    """Raise a rule for something that was due by the schedule and is not there; once for each time it was due.
+    """Raise a rule for something that was due by a schedule but is missing; once per due time.
 
     Args:
         settings: The home.
@@ -247,13 +247,13 @@ def _ledger_unbalanced(settings: Settings, benchmark_run: str, suite: Suite) -> 
         bad = [_tokens_text(one) for one in ledgers if one.state == UNBALANCED]
         return _happened(LEDGER_UNBALANCED, suite, bad, "; ".join(map(_tokens_text, ledgers)))
     unknown = [f"{_tokens_text(one)}, {one.state}" for one in ledgers if one.state != BALANCED]
-    reason = "; ".join(unknown) or "no call was booked"
+    reason = "; ".join(unknown) or "no calls were recorded"
     return replace(_happened(LEDGER_UNBALANCED, suite, [], reason), outcome=NO_DATA, estimate=None)
 
 
 def _tokens_text(ledger: SessionLedger) -> str:
     counted = "nothing" if ledger.counted_tokens is None else f"{ledger.counted_tokens:,}"
-    text = f"{arm_of(ledger.run_id)}: {ledger.booked_tokens:,} tokens booked, {counted} counted by the engine"
+    text = f"{arm_of(ledger.run_id)}: {ledger.booked_tokens:,} tokens in the ledger, {counted} counted by the engine"
     return f"{text} ({ledger.because})" if ledger.because else text
 
 
@@ -262,7 +262,7 @@ def _file_damaged(settings: Settings, suite: Suite) -> list[Evaluation]:
     # Asked first: it may find that the database of alerts is damaged itself.
     is_open = any(row["rule_id"] == FILE_DAMAGED.rule_id for row in open_alerts(settings))
     damaged = [str(path.relative_to(settings.home)) for path in damaged_files(settings)]
-    return [_happened(FILE_DAMAGED, suite, damaged, "0 files are set aside")] if damaged or is_open else []
+    return [_happened(FILE_DAMAGED, suite, damaged, "no files are set aside")] if damaged or is_open else []
 
 
 def _happened(rule: AlertRule, suite: Suite, problems: Sequence[str], well: str) -> Evaluation:

@@ -20,7 +20,7 @@ class Evaluation:
 
     rule: AlertRule
     labels: Mapping[str, str]
-    """Which series this is; never a value, a run or a time, else every run would open a series of its own."""
+    """Identifies the series; never contains a value, a run or a time, which would create a new series per run."""
     run_id: str | None
     outcome: str
     reason: str | None = None
@@ -47,7 +47,7 @@ def fingerprint(rule_id: str, labels: Mapping[str, str]) -> str:
 
 
 def evaluate_limit(rule: AlertRule, found: LimitResult, suite_name: str, inhibited_by: str | None) -> Evaluation:
-    """Decide one limit; an inhibited one gives no data, since its numbers are not trusted."""
+    """Evaluate one limit; an inhibited one yields no data, since its numbers are not trusted."""
     labels = {"suite": suite_name, "arm": found.arm}
     if found.agent != ALL_AGENTS:
         labels["agent"] = found.agent
@@ -82,7 +82,7 @@ def evaluate_limit(rule: AlertRule, found: LimitResult, suite_name: str, inhibit
 def decide(rule: AlertRule, found: LimitResult) -> tuple[str, str | None]:
     """Return `bad`, `ok`, `band` or `nodata`, and why; a request that did not fit the window is bad by itself."""
     if found.refused:
-        return BAD, f"{found.refused} queries had a request that did not fit the context window"
+        return BAD, f"{found.refused} queries sent a request that did not fit the context window"
     value = found.measured.value
     if value is None or not math.isfinite(value):
         return NO_DATA, found.measured.because or "no reason recorded"
@@ -98,7 +98,7 @@ def decide(rule: AlertRule, found: LimitResult) -> tuple[str, str | None]:
 
 
 def is_breached(rule: AlertRule, found: LimitResult) -> bool:
-    """Return whether the limit is proved broken; a wide interval proves nothing."""
+    """Return whether the limit is proven to be broken; a wide interval proves nothing."""
     measured, limit = found.measured, rule.threshold
     if rule.test in {QUANTILE_TEST, BINOMTEST}:
         return found.p is not None and found.p < rule.alpha

@@ -1,4 +1,4 @@
-"""Finding scheduled benchmarks that never began, or that have not ended in time."""
+"""Finds scheduled benchmarks that did not start, or did not finish in time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Expected:
 
 
 def write_watched(settings: Settings, expected: Sequence[Expected], now: datetime) -> None:
-    """Write down whose schedules are watched: the heartbeat goes by it, also while no daemon runs."""
+    """Store which schedules are watched; the alerting health uses it even while no daemon is running."""
     rows = [(one.suite.name, one.due_every.total_seconds(), one.since.isoformat(), now.isoformat()) for one in expected]
     if not rows and not settings.alerts_database.exists():
         return
@@ -62,7 +62,7 @@ def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Itera
     if not due:
         return
     if newest is None or started_at(newest) < due[0]:
-        because = f"due at {_utc(due[0])}, and no benchmark has begun since"
+        because = f"due at {_utc(due[0])}, but no benchmark has started since"
         because += f"; {expected.broken_because}" if expected.broken_because else ""
         absence = Absence(rule=BENCHMARK_MISSING, due_at=due[0], because=because)
         yield book_absence(settings, suite, absence, filed_under=newest, now=now)
@@ -75,7 +75,7 @@ def book_overdue(settings: Settings, expected: Expected, now: datetime) -> Itera
         key, because = endless
         yield book_failure(settings, key, read_frozen_suite(settings, key), because, now=now)
     elif len(due) > 1 and not any(seen.at >= due[1] for seen in evaluated):
-        because = f"benchmarks begin, and none was evaluated since before {_utc(due[1])}"
+        because = f"benchmarks start, but none has been evaluated since {_utc(due[1])}"
         absence = Absence(rule=ALERTING_STALE, due_at=due[0], because=because)
         yield book_absence(settings, suite, absence, filed_under=newest, now=now)
 
@@ -93,7 +93,7 @@ def _without_end(
     if key is None or started_at(key) > latest_start or any(seen.benchmark_run == key for seen in evaluated):
         return None
     took = now - started_at(key)
-    return key, f"has not ended after {_minutes(took)}; the suite usually takes {_minutes(usual)}"
+    return key, f"not finished after {_minutes(took)}; the suite usually takes {_minutes(usual)}"
 
 
 def _usual_duration(evaluated: Sequence[RunEvaluated]) -> timedelta | None:

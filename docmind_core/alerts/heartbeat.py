@@ -16,7 +16,7 @@ TIMEOUT_S = 10.0
 
 
 def send_heartbeat(settings: Settings) -> str | None:
-    """Ask the URL in `DOCMIND_HEARTBEAT_URL` for nothing, as healthchecks.io and its kin want it.
+    """Send a request to the URL in `DOCMIND_HEARTBEAT_URL`, as healthchecks.io and similar services expect.
 
     No heartbeat is sent while a channel rejects its messages: alerts would go unnoticed. Never raises
     and never says the URL, which is a secret.
@@ -29,13 +29,17 @@ def send_heartbeat(settings: Settings) -> str | None:
         return None
     deaf = [row["name"] for row in alerting_health(settings) if row["subject"] == "channel" and row["stale"]]
     if deaf:
-        return f"no heartbeat while a channel does not take its messages: {', '.join(deaf)}"
+        return f"no heartbeat while a channel rejects its messages: {', '.join(deaf)}"
     try:
         with _quiet_client(), httpx.Client(timeout=TIMEOUT_S, **http_options(url)) as client:
             answer = client.get(url)
     except (httpx.HTTPError, httpx.InvalidURL, SettingsError, ValueError) as error:
         return f"the heartbeat to {redacted_address(url)} failed ({type(error).__name__})"
-    return None if answer.is_success else f"the heartbeat to {redacted_address(url)} got HTTP {answer.status_code}"
+    return (
+        None
+        if answer.is_success
+        else f"the heartbeat to {redacted_address(url)} was answered with HTTP {answer.status_code}"
+    )
 
 
 @contextmanager

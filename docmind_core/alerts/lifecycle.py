@@ -1,4 +1,4 @@
-"""The state machine of one alert: it counts evaluations, not minutes, and never guesses.
+"""The state machine of one alert, which counts evaluations instead of minutes.
 
 Rules: Prometheus's `for` and `keep_firing_for`, counted in benchmark runs. Missing data never fires
 and never resolves; an episode without data for long enough ends as `expired`.
@@ -80,7 +80,7 @@ def advance(before: AlertState, seen: Evaluated, patience: Patience) -> tuple[Al
 
 
 def ended(before: AlertState, state: str) -> tuple[AlertState, str | None]:
-    """End an open episode as `expired` or `closed`; people hear of it only if they heard that it fires."""
+    """End an open episode as `expired` or `closed`; a notice is due only if its firing was reported."""
     if before.state not in {PENDING, FIRING}:
         return before, None
     return AlertState(state=state), state if before.state == FIRING else None

@@ -1,4 +1,4 @@
-"""What people ask about alerts; it reads the alerts database itself, so it is always current."""
+"""Queries for listing alerts; they read the alerts database directly, so results are current."""
 
 import json
 import sqlite3
@@ -47,7 +47,7 @@ limit 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvaluated:
-    """That a benchmark run came to its evaluation, or was found failed."""
+    """A benchmark run that was evaluated or found failed."""
 
     benchmark_run: str
     at: datetime
@@ -97,8 +97,8 @@ def find_open_alert(settings: Settings, alert_id: str) -> sqlite3.Row:
     """
     found = [row for row in open_alerts(settings) if alert_id and row["fingerprint"].startswith(alert_id)]
     if len(found) != 1:
-        what = f"{len(found)} open alerts begin" if found else "no open alert begins"
-        raise UsageError(f"{what} with {alert_id!r}. List them: docmind alerts list")
+        what = f"{len(found)} open alerts match" if found else "no open alert matches"
+        raise UsageError(f"{what} {alert_id!r}. List them: docmind alerts list")
     return found[0]
 
 
@@ -106,7 +106,7 @@ def open_alerts_line(settings: Settings) -> str | None:
     """Say in one line how many alerts are open; None when none is."""
     states = Counter(row["state"] for row in open_alerts(settings))
     counts = ", ".join(f"{states[state]} {state}" for state in (FIRING, PENDING) if states[state])
-    return f"Alerts: {counts}; see docmind alerts list" if counts else None
+    return f"Alerts: {counts}; details: docmind alerts list" if counts else None
 
 
 def evaluations_of(settings: Settings, benchmark_run: str) -> Rows:
@@ -148,7 +148,7 @@ def run_evaluations(settings: Settings, suite: str) -> tuple[RunEvaluated, ...]:
 
 
 def outcome_of(settings: Settings, rule_id: str, benchmark_run: str) -> str | None:
-    """Return how a rule without series came out on a benchmark run last; None where it was not evaluated."""
+    """Return the latest outcome of a rule without series on a benchmark run; None if it was not evaluated."""
     rows = _ask(
         settings,
         "select outcome from alert_evaluations where benchmark_run in (?1, ?1 || ':resumed') and rule_id = ?2 "
@@ -181,8 +181,8 @@ def alert_history(settings: Settings, fingerprint: str) -> AlertHistory:
         fingerprint,
     )
     if len(found) != 1:
-        what = "several alerts begin" if found else "no alert begins"
-        raise UsageError(f"{what} with {fingerprint!r}. List the open ones: docmind alerts list")
+        what = "several alerts match" if found else "no alert matches"
+        raise UsageError(f"{what} {fingerprint!r}. List the open ones: docmind alerts list")
     full = found[0]["fingerprint"]
     return AlertHistory(
         evaluations=_ask(settings, _HISTORY, full),

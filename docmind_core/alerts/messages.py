@@ -12,10 +12,10 @@ LINES_MAX = 50
 TEXT_CHARACTERS = 800
 NEXT_STEPS = {
     "run_failed": "resume it: docmind bench SUITE --resume {run}",
-    "report_failed": "write the report again: docmind report {run}",
-    "ledger_unbalanced": 'see who counted what: docmind sql "from ledger_balance"',
-    "benchmark_missing": "see whether the daemon runs and the suite can be read: docmind check SUITE",
-    "alerting_stale": "see why no benchmark comes to its end: docmind runs",
+    "report_failed": "rewrite the report: docmind report {run}",
+    "ledger_unbalanced": 'compare the token counts: docmind sql "from ledger_balance"',
+    "benchmark_missing": "check that the daemon is running and the suite is valid: docmind check SUITE",
+    "alerting_stale": "find out why no benchmark finishes: docmind runs",
 }
 """What to do about a rule other than a limit, where there is more to do than to read the report."""
 _WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved", EXPIRED: "expired", CLOSED: "closed"}
@@ -23,7 +23,7 @@ _WORDS = {FIRING: "firing", REPEAT: "still firing", RESOLVED: "resolved", EXPIRE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """An alert that has changed its state, or is worth a reminder."""
+    """An alert that changed its state or is due for a reminder."""
 
     evaluation: Evaluation
     from_state: str
@@ -75,7 +75,7 @@ def compose(benchmark_run: str, changes: Sequence[Transition], report: Path) -> 
 
 
 def compose_still_firing(benchmark_run: str, alert: OpenAlert, because: str) -> Message:
-    """Return the message that an alert fires on although nothing was said for a while, and why it is said now."""
+    """Return the message that an alert is still firing after a period without messages, and why it is sent now."""
     line = f"STILL FIRING [{alert.severity}] {alert.rule_id} ({_labels(alert.labels)}); {because}"
     line = shortened(one_line(f"{line}; since {alert.first_seen[:16]} UTC"), characters=TEXT_CHARACTERS)
     title = f"DocMind Eval: 1 still firing in {one_line(benchmark_run)}"
@@ -84,7 +84,7 @@ def compose_still_firing(benchmark_run: str, alert: OpenAlert, because: str) -> 
 
 def compose_test(channel: str) -> Message:
     """Return the message that only shows that a channel works."""
-    text = f"Test of the channel {one_line(channel)}: nothing is wrong; this only checks that messages arrive."
+    text = f"Test of the channel {one_line(channel)}. Nothing is wrong; this message only checks delivery."
     return Message(title="DocMind Eval: test message", text=text, markdown=markdown_text(text))
 
 
@@ -94,7 +94,7 @@ def _line(change: Transition) -> str:
     parts = [f"{word} [{evaluation.rule.severity}] {evaluation.rule.rule_id} ({labels})"]
     parts += [text for text in (_measured(evaluation), evaluation.reason) if text]
     began = f"{change.first_seen[:16]} UTC, run {change.first_run}"
-    parts += [*_recovery(change), f"was open since {began}"] if change.notice == RESOLVED else [f"since {began}"]
+    parts += [*_recovery(change), f"had been open since {began}"] if change.notice == RESOLVED else [f"since {began}"]
     step = evaluation.rule.next_step or NEXT_STEPS.get(evaluation.rule.rule_id)
     if step is not None and change.notice not in ENDED:
         run = change.benchmark_run.partition(":")[0]
@@ -120,8 +120,8 @@ def _recovery(change: Transition) -> list[str]:
     rule = change.evaluation.rule
     count = rule.patience.keep_evals
     run = change.benchmark_run.partition(":")[0]
-    good = f"good in run {run}" if count == 1 else f"good in {count} evaluations in a row, the last of run {run}"
-    at_worst = [] if change.peak is None or rule.threshold is None else [f"at worst {change.peak:.4g}"]
+    good = f"good in run {run}" if count == 1 else f"good in {count} evaluations in a row, most recently in run {run}"
+    at_worst = [] if change.peak is None or rule.threshold is None else [f"worst value {change.peak:.4g}"]
     return [good, *at_worst]
 
 
@@ -132,7 +132,7 @@ def _labels(labels: Mapping[str, str]) -> str:
 def _what_to_do(fingerprint: str, rule_id: str, labels: Mapping[str, str]) -> list[str]:
     suite = f" suite={labels['suite']}" if "suite" in labels else ""
     return [
-        f"How it came about: docmind alerts show {fingerprint[:8]}",
+        f"History: docmind alerts show {fingerprint[:8]}",
         f"Silence: docmind alerts silence rule_id={rule_id}{suite} --until 8h --author YOU --reason WHY",
         "All open alerts: docmind alerts list",
     ]

@@ -1,4 +1,4 @@
-"""What is due and what was delivered; no state but the rows themselves.
+"""Due and delivered messages; the rows are the only state.
 
 A message is written in the transaction that decides on it, and waits for its delivery.
 """
@@ -21,7 +21,7 @@ TEST_RUN = "test"
 ATTEMPTS_MAX = 96
 """After this many attempts a message is given up on a channel: four in each of 24 hours with attempts."""
 CLAIM_HOLDS = timedelta(minutes=5)
-"""How long a message is left to the process that took it; one that died has then lost it to the next."""
+"""How long a process keeps its claim on a message; after that another process may send it."""
 
 _UNDELIVERED = """
 select due.benchmark_run, due.seq, min(due.written_at) as written_at
@@ -94,15 +94,15 @@ def insert_due(
 
 
 def named_channels(channels: Sequence[str]) -> tuple[str, ...]:
-    """Return the channels, each once, without an entry that is not a name: it may be a URL with its token."""
+    """Return the channels without duplicates and without invalid names, which may be URLs with tokens."""
     named = tuple(dict.fromkeys(channel for channel in channels if CHANNEL_NAME.fullmatch(channel)))
     if invalid := len(set(channels)) - len(named):
-        log.error("%d channels of a suite have invalid names and get no message; run docmind check SUITE", invalid)
+        log.error("%d channels of a suite have invalid names and receive no messages; run docmind check SUITE", invalid)
     return named
 
 
 def undelivered(settings: Settings, *, now: datetime | None = None) -> tuple[DueNotice, ...]:
-    """Return every message that some channel has neither taken nor been given up for, oldest first.
+    """Return every message still to be delivered to a channel, oldest first.
 
     However old: a daemon that was away for a weekend sends what was due on Friday.
     """
@@ -124,10 +124,7 @@ def undelivered(settings: Settings, *, now: datetime | None = None) -> tuple[Due
 def claim_messages(
     settings: Settings, benchmark_run: str, seq: int, *, now: datetime | None = None
 ) -> tuple[WaitingMessage, ...]:
-    """Take the message for each channel that has not taken it and that no other process is sending to.
-
-    For a while no other process gets them, so that two don't both send.
-    """
+    """Return the waiting messages and claim them, so that no other process sends them at the same time."""
     moment = now or datetime.now(UTC)
     with open_alerts_database(settings) as connection, transaction(connection):
         found = _waiting(connection, benchmark_run, seq, moment)
@@ -162,7 +159,7 @@ def record_delivery(
     gave_up = error is not None and waiting.attempt >= ATTEMPTS_MAX
     ends = [(waiting.attempt, DELIVERED if error is None else FAILED, error)]
     if gave_up:
-        ends.append((waiting.attempt + 1, GAVE_UP, f"not tried again after {waiting.attempt} attempts"))
+        ends.append((waiting.attempt + 1, GAVE_UP, f"gave up after {waiting.attempt} attempts"))
     at = datetime.now(UTC).isoformat()
     with open_alerts_database(settings) as connection, transaction(connection):
         # Of two processes that sent the same after all, each keeps its row: the first number that is free.

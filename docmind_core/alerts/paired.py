@@ -82,9 +82,12 @@ def _not_comparable(settings: Settings, baseline: Baseline, run_id: str) -> str:
         return "this benchmark run has no such arm"
     rows = [read_segment(settings.tables, "runs", one) for one in (baseline.run_id, run_id)]
     if not rows[0]:
-        return f"the pinned baseline {baseline.run_id} is gone. Pin another: docmind baseline pin RUN --reason WHY"
+        return (
+            f"the pinned baseline {baseline.run_id} no longer exists. "
+            "Pin another: docmind baseline pin RUN --reason WHY"
+        )
     differ = "; ".join(found.text for found in condition_differences(rows[0][0], rows[1][0]))
-    return f"not comparable with the baseline: {differ or 'one of them is unfinished or was resumed with changes'}"
+    return f"not comparable with the baseline: {differ or 'one of the runs is unfinished or was resumed with changes'}"
 
 
 def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
@@ -93,16 +96,16 @@ def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
     values = nights.values(metric)
     estimate = _rise(values, nights, metric)
     if estimate.n == 0:
-        return replace(found, reason="no query has a value here and in the baseline")
+        return replace(found, reason="no query has a value in both this run and the baseline")
     judged = judge(values, nights.clusters)
     evidence = {**found.evidence, "runs": len(values), "e_value": judged.decided_by or judged.evidence}
-    shown = f"{_shown(metric, estimate)} against the baseline, n {estimate.n}"
+    shown = f"{_shown(metric, estimate)} compared with the baseline, n {estimate.n}"
     proof = "" if judged.decided_by is None else f", evidence {judged.decided_by:.3g} ({EVIDENCE_MIN:g} needed)"
     quiet = (judged.first_alarm or len(values)) - 1
     if quiet < QUIET_NIGHTS and not is_known:
         because = f"{LEARNING}: {quiet} of {QUIET_NIGHTS} quiet runs since the baseline"
-        state = "it looks worse, but no alert is raised" if judged.is_worse else "nothing looks worse"
-        now = f"alert from now on: docmind bench {found.labels['suite']} --aa {found.labels['arm']}"
+        state = "it looks worse, but no alert is raised yet" if judged.is_worse else "nothing looks worse"
+        now = f"to start alerting now: docmind bench {found.labels['suite']} --aa {found.labels['arm']}"
         # Of what fires against an earlier baseline, this one says that it was accepted.
         outcome = NO_DATA if judged.is_worse else OK
         reason = f"{because}; {state}; {now}; {shown}"
@@ -112,10 +115,10 @@ def _judged(found: Evaluation, nights: Nights, *, is_known: bool) -> Evaluation:
         return replace(found, outcome=OK, reason=reason, estimate=estimate, evidence=evidence)
     worst = worst_queries(nights, metric)
     bad, before = nights.runs[judged.first_bad], nights.runs[judged.first_bad - 1]
-    changed = "; ".join(one.text for one in origin_differences(before.row, bad.row)) or "nothing that is recorded"
+    changed = "; ".join(one.text for one in origin_differences(before.row, bad.row)) or "nothing recorded"
     parts = [
         f"{shown}{proof}",
-        f"first bad run {bad.run_id}, changed with it: {shortened(changed, characters=CHANGED_CHARACTERS)}",
+        f"first bad run {bad.run_id}; changes in it: {shortened(changed, characters=CHANGED_CHARACTERS)}",
         *([f"worst queries: {shortened(', '.join(worst), characters=WORST_CHARACTERS)}"] if worst else []),
         f"docmind compare {nights.runs[-1].run_id} baseline",
     ]
@@ -144,5 +147,5 @@ def _shown(metric: str, estimate: Estimate) -> str:
             return "?"
         return f"{100 * value:+.1f}" if metric == PASSED else f"{100 * expm1(value):+.1f}"
 
-    what = "points of passed" if metric == PASSED else "% billed tokens"
+    what = "points passed" if metric == PASSED else "% billed tokens"
     return f"{shown(estimate.value)} {what} ({shown(estimate.low)} to {shown(estimate.high)})"

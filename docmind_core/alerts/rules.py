@@ -14,7 +14,7 @@ FAILURE = "failure"
 PAIRED = "paired"
 """The test of a rule on the queries of all runs since the pinned baseline."""
 LEARNING = "learning"
-"""How the reason begins of a paired rule that may not alert yet: what moves its metric by chance is not known."""
+"""Prefix of the reason of a paired rule that may not alert yet, because its random variation is unknown."""
 
 HYSTERESIS = 0.10
 

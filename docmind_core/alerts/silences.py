@@ -1,4 +1,4 @@
-"""Silences: an alert that one matches keeps its lifecycle, only its messages are withheld."""
+"""Silences: a matching alert keeps its lifecycle, but its messages are withheld."""
 
 import json
 import sqlite3
@@ -60,11 +60,11 @@ def add_silence(
     moment = now or datetime.now(UTC)
     unknown = [name for name in matcher if name not in MATCHED]
     if not matcher or unknown or not all(matcher.values()):
-        raise UsageError(f"a silence needs name=pattern, with a name of: {', '.join(MATCHED)}")
+        raise UsageError(f"a silence needs NAME=PATTERN; names: {', '.join(MATCHED)}")
     if until <= moment:
-        raise UsageError(f"a silence ends in the future; {until:%Y-%m-%d %H:%M} UTC has passed")
+        raise UsageError(f"a silence must end in the future; {until:%Y-%m-%d %H:%M} UTC is in the past")
     if not author.strip() or not reason.strip():
-        raise UsageError("a silence needs an author and a reason: whoever meets it must know whom to ask, and why")
+        raise UsageError("a silence needs an author and a reason, so that others know whom to ask")
     row = (json.dumps(dict(matcher), sort_keys=True), _utc(until), author.strip(), reason.strip(), _utc(moment))
     with open_alerts_database(settings) as connection, transaction(connection):
         cursor = connection.execute(
@@ -86,7 +86,7 @@ def revoke_silence(settings: Settings, silence_id: int, *, now: datetime | None 
             (moment, silence_id),
         )
         if ended.rowcount == 0:
-            raise UsageError(f"there is no silence {silence_id} that still holds. List them: docmind alerts list")
+            raise UsageError(f"there is no active silence {silence_id}. List them: docmind alerts list")
 
 
 def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:

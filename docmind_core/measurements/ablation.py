@@ -154,7 +154,7 @@ def _effect(question: _Question, runs: Mapping[str, ArmValues], unbalanced: froz
         return estimate, because
     if (candidate.rows["cache_hits"].numbers() == 0).all():
         return _nothing(
-            f"no lookup of {candidate.arm} hit, its caches were {state} at the start: run the suite again in this home"
+            f"no lookups of {candidate.arm} hit; its caches were {state} at the start. Run the suite again in this home"
         )
     return estimate, f"{because}; its caches were {state} at the start"
 
@@ -171,14 +171,14 @@ def _verdict(
         return NOT_JUDGED if found.because == NOT_JUDGED else NOT_MEASURABLE, because
     compared = f"{question.arm} against {question.against}: {because}"
     if question.metric in TIMES:
-        compared += "; a time of one run, other nights differ"
+        compared += "; times of a single run, which vary between runs"
     if (why := _unmoved(question, found, runs)) is not None:
         return DID_NOT_MOVE, f"{compared}; {why}"
     if found.low <= 0 <= found.high:
         return INCONCLUSIVE, f"{compared}; the interval contains 0"
     shown = f"{compared}; p {_p_text(found.p)}, {_p_text(p_holm)} corrected for {tested} rows"
     if p_holm is None or p_holm >= ALPHA:
-        return INCONCLUSIVE, f"{shown}, so it may be chance"
+        return INCONCLUSIVE, f"{shown}, so it may be due to chance"
     return (AS_CLAIMED if question.expected == ("rises" if found.low > 0 else "falls") else OTHER_WAY), shown
 
 
@@ -188,9 +188,9 @@ def _unmoved(question: _Question, found: Estimate, runs: Mapping[str, ArmValues]
     if low == high == 0:
         return "no query changed"
     if question.metric == "decode_tps" and sent_the_same(runs[f"{question.arm}"], runs[question.against]):
-        return "both arms sent the same requests, so the lever had nothing to act on"
+        return "both arms sent the same requests, so the lever had no effect to show"
     if question.metric == "passed" and low > -MARGIN and high < MARGIN:
-        return f"less than {100 * MARGIN:.0f} points either way"
+        return f"less than {100 * MARGIN:.0f} points in either direction"
     return None
 
 

@@ -98,7 +98,7 @@ def _spaced(text: str) -> str:
 
 def _require(golds: Sequence[str]) -> None:
     if not golds:
-        raise ValueError("a match needs at least one accepted answer; drop the query or add one")
+        raise ValueError("a match needs at least one accepted answer; add one or drop the query")
 
 
 def _overlap_f1(prediction: str, gold: str) -> float:

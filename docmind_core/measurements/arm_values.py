@@ -22,8 +22,8 @@ Marks = NDArray[np.bool_]
 
 TOKEN_METRICS = ("billed_tokens", "computed_tokens")
 NOT_OF_THIS_PART = "zero_denominator"
-"""Reason of a query that a ratio is not over: it is not left out of the ratio's pairs, it was never in."""
-INCOMPLETE = "a replicate is missing"
+"""Reason for a query that is outside a ratio's scope: it does not count as left out."""
+INCOMPLETE = "missing a replicate"
 OF_TEXTS = ("asked", "question", "is_empty")
 """Columns made of texts: a hash of the query as it is, one of its words, and whether the answer is empty."""
 

@@ -1,4 +1,4 @@
-"""The one number that an answer asserts, among those that it names.
+"""Finds the number that an answer asserts among all numbers it mentions.
 
 It is the only one of its kind, what the answer calls its answer, or what its computation ends in. What the answer
 denies, asks, supposes, takes from the question or hedges with another number is not asserted: naming many numbers

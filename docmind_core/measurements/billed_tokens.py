@@ -1,4 +1,4 @@
-"""What the calls of one arm were billed for, query by query: by agent, and within which bounds."""
+"""Billed tokens of one arm per query: by agent, and their bounds."""
 
 import numpy as np
 from numpy.typing import NDArray

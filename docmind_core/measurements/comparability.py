@@ -28,7 +28,7 @@ _BEFORE_IT_WAS_WRITTEN = {"context_budget": 2048}
 """Value of a column in runs of a version that did not write it yet."""
 
 NOT_EXCLUSIVE_CACHE = "not_exclusive_cache"
-"""Why cached tokens of two arms are not compared where `cache_is_unknown`."""
+"""Reason that cached tokens of two arms are not compared if `cache_is_unknown`."""
 
 OF_THE_ARM = frozenset({"arm", "context_budget", "system"})
 """Conditions in which the arms of one benchmark run may differ: it is what they are compared for."""
@@ -86,12 +86,12 @@ def cache_is_unknown(candidate: Mapping[str, object], baseline: Mapping[str, obj
 
 
 def load_adapted(candidate: Mapping[str, object], baseline: Mapping[str, object]) -> str | None:
-    """Say why times of two runs are not comparable where `concurrency: auto` gave each a load of its own."""
+    """Return why times of two runs are not comparable if `concurrency: auto` adapted their load; else None."""
     if not any(
         json.loads(str(run.get("conditions") or "{}")).get("concurrency") == "auto" for run in (candidate, baseline)
     ):
         return None
-    return "concurrency: auto gave the two different loads; name a number to compare times"
+    return "concurrency: auto gave the two runs different loads; set a number to compare times"
 
 
 def _value(run: Mapping[str, object], column: str) -> object:

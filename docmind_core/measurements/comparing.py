@@ -44,7 +44,7 @@ explores, and shares one correction of the false discovery rate."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
-    """What a claim asks for where a suite may say it."""
+    """Requirements for a claim that a suite can configure."""
 
     min_n: int = MIN_N
     """Fewest independent queries for non-inferiority."""

@@ -20,7 +20,7 @@ from docmind_core.tables.segments import run_ids_of, update_segment, write_segme
 BASELINES = ("naive_supervisor", "single_pass")
 TUNED = "tuned"
 OTHER_OPPONENTS = ("single_pass@budget", "extractive")
-"""What `tuned` is held against besides: one model with as many tokens, and no model."""
+"""Further opponents of `tuned`: a single model with the same tokens, and no model."""
 
 
 def baselines_of(run: Mapping[str, object]) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class GateTest:
     n_needed: int | None
     """Queries that would decide with 80 % power if the truth is what was measured; None where none would."""
     is_futile: bool = False
-    """Whether a look of a sequential gate found that it can hardly hold any more."""
+    """Whether a look of a sequential gate found that the test is unlikely to pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class GateResult:
 
 
 def refuse_ungated(policy: GatePolicy, own: Mapping[str, Metric]) -> None:
-    """Refuse a metric that two nights can't be compared in, or that has no worse.
+    """Refuse a metric that is not comparable between runs, or that has no better direction.
 
     Args:
         policy: What is asked for.
@@ -104,19 +104,19 @@ def refuse_ungated(policy: GatePolicy, own: Mapping[str, Metric]) -> None:
         is_time = name.endswith("_s") if mine is None else mine.unit in {"s", "ms"}
         if name in CLOCK_METRICS or is_time:
             raise UsageError(
-                f"metrics: {name} is a time, and times of two nights are not compared: set a limit instead"
+                f"metrics: {name} is a time, and times of different runs are not comparable: set a limit instead"
             )
         if mine is None and name not in GATED:
             known = (*GATED, *own)
             meant = did_you_mean(name, known)
-            raise UsageError(f"metrics: there is no metric {name!r} to gate on.{meant} Known: {', '.join(known)}")
+            raise UsageError(f"metrics: unknown gate metric {name!r}.{meant} Known: {', '.join(known)}")
         if mine is None:
             continue
         if mine.better == "none":
-            raise UsageError(f"metrics: of {name} neither higher nor lower is better, so that no run is worse in it")
+            raise UsageError(f"metrics: {name} has no better direction, so it cannot get worse; remove it")
         if mine.bounds != SHARE and "margin" not in asked.model_fields_set:
             raise UsageError(
-                f"metrics: {name} is not a share of the queries. Say how much worse it may be: "
+                f"metrics: {name} is not a share of the queries. Set how much worse it may get: "
                 f"{name}: {{margin: ...}}, in its unit ({mine.unit})"
             )
 
@@ -166,7 +166,7 @@ def _tests(found: RunComparison, policy: GatePolicy, certainty: Certainty) -> li
         if not test.estimate.n:
             raise UsageError(
                 f"{name} has no value in both {runs.candidate.run_id} and {runs.baseline.run_id} "
-                f"({pairs.left_out_because or 'no query'}). Leave it out of the policy's metrics"
+                f"({pairs.left_out_because or 'no query'}). Remove it from the policy's metrics"
             )
         doubts = doubts_of(found, name, pairs, policy) if test.state == PASS else []
         if doubts:
@@ -234,13 +234,13 @@ def _decided(
         return PASS, "the loss is within the margin", None
     if gain.high is not None and gain.high < 0:
         shown = f"{100 * certainty.interval:.7g} % interval"
-        return BLOCK, f"worse than the baseline: the {shown} leaves 0 out", None
+        return BLOCK, f"worse than the baseline: the {shown} excludes 0", None
     needed = _needed(gain, margin, min_n, values)
     if bound is None or gain.low is None:
         return INCONCLUSIVE, f"too few independent queries for an interval ({independent})", needed
     if independent < min_n:
         return INCONCLUSIVE, f"n = {independent} is below {min_n}", needed
-    return INCONCLUSIVE, "the loss may exceed the margin and may be none", needed
+    return INCONCLUSIVE, "the loss may exceed the margin, or there may be no loss", needed
 
 
 def _needed(gain: Estimate, margin: float, min_n: int, values: Numbers) -> int | None:

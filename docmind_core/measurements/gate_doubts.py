@@ -1,4 +1,4 @@
-"""What keeps a test that holds from being a pass, and one that blocks from blocking: numbers that can't be trusted."""
+"""Reasons to distrust numbers, which turn a pass or a block into an inconclusive result."""
 
 import math
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from docmind_core.suites.gate_policy import GatePolicy
 
 
 def doubts_of(found: RunComparison, name: str, pairs: Pairs, policy: GatePolicy) -> list[str]:
-    """Return what keeps a test that holds from being a pass, one clause each."""
+    """Return the reasons that prevent a test from passing although it holds, one clause each."""
     runs = found.pairs
     sides = runs.candidate, runs.baseline
     doubts = [because for run in sides if (because := not_run(run)) is not None]
-    doubts += [f"{run.doubled} rows of {run.run_id} are there twice" for run in sides if run.doubled]
+    doubts += [f"{run.doubled} rows of {run.run_id} are duplicates" for run in sides if run.doubled]
     lacking = [query for query in runs.baseline.queries if query not in runs.candidate.place_of]
     lacking += [
         query
@@ -25,7 +25,7 @@ def doubts_of(found: RunComparison, name: str, pairs: Pairs, policy: GatePolicy)
         if not complete
     ]
     if lacking:
-        doubts.append(f"the candidate lacks {len(lacking)} of {len(runs.queries)} queries, {lacking[0]} among them")
+        doubts.append(f"the candidate lacks {len(lacking)} of {len(runs.queries)} queries, including {lacking[0]}")
     if name in (*TOKEN_METRICS, CALLS):
         without = policy.claim_without_ledger or found.rules.claim_without_ledger
         doubts += ledger_obstacles(sides, found.ledger, without=without)[0]
@@ -50,13 +50,15 @@ def _unknown_tokens(found: RunComparison, name: str, pairs: Pairs, margin: float
         )
         high = number(row.get("worst_case_delta_high"))
         if high is None or high >= math.log1p(margin):
-            doubts.append("with failed queries, and unknown tokens at their worst, the loss may exceed the margin")
+            doubts.append(
+                "counting failed queries, and unknown tokens at their maximum, the loss may exceed the margin"
+            )
     return doubts
 
 
 def within_noise(found: RunComparison, name: str, pairs: Pairs) -> str | None:
-    """Say that chance explains what would block; None where it doesn't, or where no A/A has shown what it moves."""
+    """Return a reason if random variation explains a block; None if not, or if no A/A run measured it."""
     floor = found.floors.get(name)
     if floor is None or not floor.holds(float((pairs.candidate - pairs.baseline).mean())):
         return None
-    return f"the difference lies within the noise floor of {floor.benchmark_run}"
+    return f"the difference is within the noise floor of {floor.benchmark_run}"

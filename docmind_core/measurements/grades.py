@@ -33,7 +33,7 @@ class Letter:
     because: str
 
     def __str__(self) -> str:
-        return f"{self.letter or 'no letter'} ({self.because})"
+        return f"{self.letter or 'no grade'} ({self.because})"
 
 
 def write_limits(folder: Path, benchmark_run: str, suite: Suite) -> int:
@@ -89,7 +89,7 @@ def _letter(results: tuple[LimitResult, ...]) -> Letter:
         if found:
             metrics = dict.fromkeys(result.limit.metric for result in found)
             return Letter(letter=letter, because=f"{because}: {', '.join(metrics)}")
-    return Letter(letter="A", because="every limit met")
+    return Letter(letter="A", because="all limits met")
 
 
 def _letters(run_id: str, results: Sequence[LimitResult], *, plumbing: bool) -> list[dict[str, object]]:

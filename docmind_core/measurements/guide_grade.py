@@ -17,17 +17,17 @@ _GRADES = ((90, "A+ Excellent"), (80, "A Good"), (70, "B Average"), (60, "C Belo
 _LOWEST_GRADE = "D Needs Improvement"
 
 KNOWN_FAULTS = (
-    "It takes a larger sample for a faster system: the same one gets C at 15 executions, B at 60 and A at 120.",
-    "It rewards waste: prompts padded fourfold lift A to A+, and the guide's own cut of tokens by 75 % lowers A+ to A.",
-    "It has no term for quality: an agent that is broken and says 20 tokens in 10 ms gets A+.",
-    "Its memory part compares with fixed gigabytes: a large card can never pass it, whatever the run needed.",
+    "It depends on the sample size: the same system gets C at 15 executions, B at 60 and A at 120.",
+    "It rewards waste: padding prompts fourfold raises A to A+; the guide's own token cut of 75 % lowers A+ to A.",
+    "It ignores quality: a broken agent that produces 20 tokens in 10 ms gets A+.",
+    "Its memory part compares with fixed gigabytes: a large GPU can never pass, whatever the run needed.",
 )
-"""What is wrong with the grade, each measured (docs/metrics.md)."""
+"""Known flaws of the grade, each measured (docs/metrics.md)."""
 
 RULES = (
     "Sentences appear above a mean of 1.0 s per execution, above 14 GB of VRAM and below 500 tokens per execution. "
-    "The last rule is inverted: it blames the system that spends little. A sentence is held back where what it "
-    "asks for is on already."
+    "The last rule is inverted: it faults the system that uses few tokens. A sentence is omitted if what it asks "
+    "for is already in use."
 )
 """When the recommendations fire."""
 
@@ -76,7 +76,7 @@ class GuideGrade:
 
     @property
     def points_possible(self) -> int:
-        """What the measured parts could have given."""
+        """Maximum points of the measured parts."""
         return POINTS_OF_A_PART * sum(part is not None for part in self.parts.values())
 
     @property

@@ -1,4 +1,4 @@
-"""What each lever is claimed to move: one line per lever, edge of the guide's strategy chart, and metric."""
+"""The claimed effect of each lever: one line per lever, edge of the guide's strategy chart, and metric."""
 
 from dataclasses import dataclass
 from typing import Literal

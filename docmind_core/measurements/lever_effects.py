@@ -1,4 +1,4 @@
-"""How much a lever moved a metric: paired by query, with a clustered interval."""
+"""The measured effect of a lever on a metric: paired by query, with a clustered interval."""
 
 import math
 from collections.abc import Callable
@@ -60,10 +60,10 @@ NEEDS_KNOWN_CACHE = frozenset({"computed_reduction_pct", "decode_tps"})
 """Not compared where the state of the prefix cache is unknown."""
 
 NOT_BY_QUERY = {
-    "prefill_tps": "it is read from the engine's counters, once for an arm, not by query",
-    "kv_cache_usage_peak_ratio": "it has one value for an arm, not one for a query",
-    "cache_hit_ratio": "the baseline looks nothing up, so it has no pairs; see the view cache_summary",
-    "wrong_hit_ratio": "keys are exact, so a hit can't be wrong; the baseline looks nothing up",
+    "prefill_tps": "it is read from the engine's counters once per arm, not per query",
+    "kv_cache_usage_peak_ratio": "it has one value per arm, not per query",
+    "cache_hit_ratio": "the baseline makes no lookups, so there are no pairs; see the view cache_summary",
+    "wrong_hit_ratio": "keys are exact, so a hit can't be wrong; the baseline makes no lookups",
 }
 """Metrics of the guide's chart that have no pairs here, and why."""
 
@@ -118,12 +118,12 @@ def _effect_on_rate(runs: PairedRuns) -> Effect:
     passes = runs.pairs(passed[0], passed[1], own=True, only=known)
     n = len(passes.candidate)
     if n == 0 or n != len(costs.candidate):
-        return _none("it is not known of every query whether it passed")
+        return _none("for some queries it is unknown whether they passed")
     estimate = log_ratio_of_rates(
         (tokens.candidate, passes.candidate), (tokens.baseline, passes.baseline), tokens.clusters
     )
     if estimate is None:
-        return _none("no query passed in one of the two arms (no_correct)", n=n)
+        return _none("one of the two arms passed no query (no_correct)", n=n)
     return _shown(estimate, tokens, "%", _grown)
 
 
@@ -154,7 +154,7 @@ def _shown(estimate: Estimate, pairs: Pairs, unit: str, scale: Callable[[float],
         return _none(f"no query has a value in both arms: {counted}")
     value = scale(estimate.value)
     if estimate.low is None or estimate.high is None:
-        because = f"too few clusters of queries for an interval: {counted} (n_too_small)"
+        because = f"too few independent queries for an interval: {counted} (n_too_small)"
         return Estimate(value=value, n=estimate.n, clusters=estimate.clusters), because
     low, high = sorted((scale(estimate.low), scale(estimate.high)))
     because = f"95 % interval {_digits(low)} to {_digits(high)} {unit}, {counted}"

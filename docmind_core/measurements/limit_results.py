@@ -1,4 +1,4 @@
-"""The limits of a benchmark run as they came out: rows of `limit_results`, which checks, alerts and reports read."""
+"""The evaluated limits of a benchmark run: rows of `limit_results`, read by checks, alerts and reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +26,10 @@ class LimitResult:
     set_to: float | None = None
     """As under `limits:`; None where the value is shown and nothing sets a limit."""
     is_judged: bool = True
-    """False where only an alert holds the value against `set_to`."""
+    """False if only an alert compares the value with `set_to`."""
     agent: str = ALL_AGENTS
     measured: Estimate
-    """However few values it rests on; a reader gets to see `shown`."""
+    """Regardless of the number of values; readers see `shown`."""
     p: float | None = None
     """One-sided p of "the limit is broken", corrected by Holm over the agents; None where there is no such test."""
     notes: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class LimitResult:
 
     @property
     def bound(self) -> float | None:
-        """What the value is held against: the limit, or the share of queries that may be above it."""
+        """The bound for the value: the limit, or the share of queries that may exceed it."""
         allowed = self.limit.allowed_share
         return self.set_to if allowed is None or self.set_to is None else allowed
 
@@ -116,7 +116,7 @@ def judged_arm(suite: Suite) -> str:
 
 
 def read_limit_results(folder: Path, benchmark_run: str, suite: Suite) -> tuple[LimitResult, ...]:
-    """Return how the limits of a benchmark run came out.
+    """Return the evaluated limits of a benchmark run.
 
     Raises:
         StoreError: If they were not measured yet.

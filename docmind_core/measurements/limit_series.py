@@ -26,7 +26,7 @@ ALL_AGENTS = "all"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """What a run says about one limit, of one agent where the metric has agents."""
+    """The measurement of one limit, for one agent if the metric has agents."""
 
     estimate: Estimate
     p: float | None = None

@@ -1,4 +1,4 @@
-"""What a benchmark run says about each limit: value, interval, test and n, or why there is none."""
+"""Measures each limit of a benchmark run: value, interval, test and n, or the reason it has none."""
 
 import math
 from collections import Counter
@@ -94,7 +94,7 @@ def suite_limits(suite: Suite) -> dict[str, float]:
 
 
 def measure_limits(folder: Path, benchmark_run: str, suite: Suite) -> tuple[LimitResult, ...]:
-    """Measure each limit of a benchmark run, and what is shown or watched without one, whatever of it is there.
+    """Measure each limit of a benchmark run, and values shown or watched without a limit, as far as data exists.
 
     Args:
         folder: Of the segments.
@@ -186,7 +186,7 @@ def _context(run: _Run, draft: LimitResult) -> LimitResult:
     if refused < len(highest):
         notes.append(f"highest {100 * max(filter(math.isfinite, highest.values())):.0f} %")
     if refused:
-        notes.append(f"{refused} refused: did not fit")
+        notes.append(f"{refused} refused because they did not fit")
     return replace(
         draft,
         measured=share(above, clusters),
@@ -218,7 +218,7 @@ def _memory(run: _Run, draft: LimitResult) -> LimitResult:
     preemptions = growth(run.rows("engine_counters", *_COUNTER_COLUMNS), PREEMPTIONS)
     usages = [value for row in samples if (value := number(row["kv_cache_usage_ratio"])) is not None]
     notes = (
-        f"KV cache at most {100 * max(usages):.0f} %" if usages else "KV cache not sampled",
+        f"highest KV cache usage {100 * max(usages):.0f} %" if usages else "KV cache not sampled",
         "preemptions not counted" if preemptions is None else f"{preemptions:.0f} preemptions",
     )
     devices = [row for row in samples if row["source"] != "engine"]

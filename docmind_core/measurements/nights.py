@@ -55,7 +55,7 @@ class Judgement:
 
 
 def judge(values: Numbers, clusters: NDArray[np.int64]) -> Judgement:
-    """Walk through the runs: worse when the evidence is there, recovered when there is as much of the opposite.
+    """Judge the runs in order: worse once the evidence suffices, recovered once the opposite evidence does.
 
     After a recovery the good runs before the change, and those from the recovery on, are the new reference.
 

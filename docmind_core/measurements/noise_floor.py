@@ -1,4 +1,4 @@
-"""What differs between two runs of the same arm: the noise that an effect has to rise above. `metrics.md` §14."""
+"""Differences between two runs of the same arm: the noise that an effect must exceed. `metrics.md` §14."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Running scorers of the user's: whatever their code does, each query run gets a value or a reason."""
+"""Runs the user's scorers: even if they fail, each query run gets a value or a reason."""
 
 import math
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class OwnScorer:
 
 
 def open_own_scorer(own: OwnMetric) -> OwnScorer:
-    """Load the scorer of a metric as it is now; one that can't be used any more is broken, and says why."""
+    """Load the current scorer of a metric; one that can no longer be used is marked broken, with the reason."""
     try:
         loaded = load_scorer(own.scorer)
     except UsageError as error:
@@ -78,7 +78,9 @@ def open_own_scorer(own: OwnMetric) -> OwnScorer:
         version=f"{loaded.own.version}+{loaded.own.sha256[:8]}",
         score=loaded.score,
         deadline_s=loaded.deadline_s,
-        broken=f"another metric than when the run began ({', '.join(changed)}); start a new run" if changed else None,
+        broken=f"the metric has changed since the run started ({', '.join(changed)}); start a new run"
+        if changed
+        else None,
     )
 
 

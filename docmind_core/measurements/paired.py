@@ -1,4 +1,4 @@
-"""Two runs, query by query: what belongs together, and what has no partner."""
+"""Pairs two runs query by query, and counts queries without a partner."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from docmind_core.measurements.arm_values import INCOMPLETE, ArmValues, Marks, N
 from docmind_core.metrics.metric import Metric
 from docmind_core.statistics.clusters import connected_components
 
-NO_RATIO = "no tokens to take a ratio of"
+NO_RATIO = "without tokens"
 
 
 def number(value: object) -> float | None:
@@ -43,7 +43,7 @@ class Pairs:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairedRuns:
-    """Two runs whose queries are side by side; a query that one of them lacks is there, without values in it."""
+    """Two runs with aligned queries; a query missing in one of them is kept, without values."""
 
     candidate: ArmValues
     baseline: ArmValues
@@ -70,18 +70,18 @@ class PairedRuns:
 
     @cached_property
     def other_formulas(self) -> dict[str, str]:
-        """Why the scores of two runs are not of one metric, by metric; those that are, are left out."""
+        """Metrics whose scores are not comparable between the two runs, with the reason."""
         sides = self.candidate, self.baseline
         ours, theirs = (run.scorer_versions for run in sides)
         found = {
-            str(metric): f"scored by another version of the formula ({theirs[metric]} → {ours[metric]})"
+            str(metric): f"scored by a different version of the formula ({theirs[metric]} → {ours[metric]})"
             for metric in ours.keys() & theirs.keys()
             if ours[metric] != theirs[metric]
         }
         for name, own in self.candidate.own_metrics.items():
             other = self.baseline.own_metrics.get(name)
             if other and (own.unit, own.range, own.better) != (other.unit, other.range, other.better):
-                found[name] = f"{name} was declared with another unit, range or direction in the baseline"
+                found[name] = f"{name} has a different unit, range or direction in the baseline"
         return found
 
     @cached_property
@@ -185,7 +185,7 @@ def _spread(values: NDArray[Any], places: NDArray[np.int64], *, fill: float) -> 
 
 
 def without_queries(arm: ArmValues, queries: Collection[object]) -> ArmValues:
-    """Return an arm as if it had not been asked some of its queries."""
+    """Return an arm without some of its queries."""
     rows, scores = (
         np.flatnonzero(columns["query_id"].each(lambda query: query not in queries, bool))
         for columns in (arm.rows, arm.scores)

@@ -67,7 +67,7 @@ def _checked(gold_ids: Collection[str], k: int) -> frozenset[str]:
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     if not gold_ids:
-        raise ValueError("a ranking needs at least one gold document; drop the query or add one")
+        raise ValueError("a ranking needs at least one gold document; add one or drop the query")
     return frozenset(gold_ids)
 
 

@@ -40,9 +40,9 @@ from docmind_core.tables.segments import (
 )
 
 JUDGING_KEYS = ("limits", "min_n", "alerts", "metrics", "claim_without_ledger")
-"""Keys of a suite that judge its answers and change none: a finished run may be judged by others."""
+"""Keys of a suite that judge answers without affecting them, so they may change for a finished run."""
 SCHEDULING_KEYS = ("schedule", "timezone", "channels")
-"""Keys that say when a suite runs and who hears of it."""
+"""Keys that set when a suite runs and who is notified."""
 KEPT = {"measurements": ("value", "missing_because", "scorer_version"), "limit_results": ()}
 """Tables whose replaced rows are kept, and the columns in which a row differs then: any, where none is named."""
 Key = tuple[object, ...]
@@ -63,11 +63,11 @@ class Rescored:
     kept: Mapping[str, int]
     """By table, how many earlier rows went to `earlier_<table>`."""
     suite_keys: tuple[str, ...]
-    """Keys of the suite by which the run is judged otherwise now."""
+    """Keys of the suite whose new values now judge the run."""
 
 
 def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = None) -> Rescored:
-    """Score all arms of a finished benchmark run again, and everything that rests on the scores.
+    """Score all arms of a finished benchmark run again, and recompute everything derived from the scores.
 
     Scores that change are kept in `earlier_measurements` with the version of their formula, limits that come out
     otherwise in `earlier_limit_results`; both with the time, which is the same for what changed together. Answers,
@@ -88,7 +88,7 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
     changed_keys: tuple[str, ...] = ()
     run_ids = [run_id_of(benchmark_run, arm) for arm in suite.arms]
     if missing := [run_id for run_id in run_ids if run_id not in run_ids_of(settings.tables, benchmark_run)]:
-        raise RunError(f"run {missing[0]} has not finished. Finish it: {resume_command(settings, benchmark_run)}")
+        raise RunError(f"run {missing[0]} is not finished. Finish it: {resume_command(settings, benchmark_run)}")
     if newer is not None:
         suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), with_own_metrics(newer))
     changed: Counter[str] = Counter()
@@ -123,8 +123,8 @@ def _judged_by(frozen: Suite, source: Suite, newer: Suite) -> tuple[Suite, tuple
     other = [name for name in now if file[name] != now[name] and name not in {*JUDGING_KEYS, *SCHEDULING_KEYS}]
     if other:
         raise UsageError(
-            f"the suite differs from that of the run in {', '.join(other)}: its answers would be others. "
-            f"Start a new run, or change {', '.join(JUDGING_KEYS)} alone"
+            f"the suite differs from the run's suite in {', '.join(other)}, which would change the answers. "
+            f"Start a new run, or change only {', '.join(JUDGING_KEYS)}"
         )
     judged = frozen.model_copy(update={name: getattr(newer, name) for name in JUDGING_KEYS})
     return judged, tuple(name for name in JUDGING_KEYS if was[name] != now[name])

@@ -193,7 +193,7 @@ def refuse_unknown_fields(settings: Settings, run_id: str, allowed: Collection[s
     known = comparable_fields(read_segment(settings.tables, "runs", run_id)[0])
     if unknown := sorted(set(allowed) - known):
         meant = did_you_mean(unknown[0], known)
-        raise UsageError(f"--allow {unknown[0]}: there is no such field.{meant} Fields: {', '.join(sorted(known))}")
+        raise UsageError(f"--allow {unknown[0]}: unknown field.{meant} Fields: {', '.join(sorted(known))}")
 
 
 def refuse_other_conditions(
@@ -208,11 +208,11 @@ def refuse_other_conditions(
     for run in (candidate, baseline):
         if run["status"] == DECIDED:
             raise UsageError(
-                f"run {run['run_id']} was {run['stopped_because']}. An interval that knows of no looks is wrong here. "
-                f"Its verdict: docmind gate --candidate {run['run_id']}"
+                f"run {run['run_id']} was {run['stopped_because']}. A plain interval is not valid for it. "
+                f"See its verdict: docmind gate --candidate {run['run_id']}"
             )
         if run["status"] not in {FINISHED, None}:
-            raise UsageError(f"run {run['run_id']} is {run['status']}: compare runs that have finished")
+            raise UsageError(f"run {run['run_id']} is {run['status']}: only finished runs can be compared")
     found = {one.field: one for one in condition_differences(baseline, candidate) if one.field not in allowed}
     problems = [
         f"{name} ({shown_value(one.baseline)} in the baseline, {shown_value(one.candidate)} in the candidate)"
@@ -226,8 +226,8 @@ def refuse_other_conditions(
     if problems:
         flags = " ".join(f"--allow {name}" for name in fields_named)
         raise UsageError(
-            f"{candidate['run_id']} can't be compared with {baseline['run_id']}, which differs in "
-            f"{'; '.join(problems)}. If the comparison is about that: {flags}"
+            f"{candidate['run_id']} can't be compared with {baseline['run_id']}: they differ in "
+            f"{'; '.join(problems)}. If this difference is intended, add {flags}"
         )
 
 
@@ -236,7 +236,7 @@ def _refuse_unlike(pairs: PairedRuns, allowed: Collection[str]) -> None:
     if len(common) < IN_COMMON_MIN:
         raise UsageError(
             f"{pairs.candidate.run_id} and {pairs.baseline.run_id} have "
-            f"{'no query' if not common else 'one query'} in common: nothing to compare"
+            f"{'no query' if not common else 'one query'} in common; nothing to compare"
         )
     if GOLD in allowed:
         return
@@ -244,8 +244,8 @@ def _refuse_unlike(pairs: PairedRuns, allowed: Collection[str]) -> None:
     if len(known) == 1:
         without = pairs.baseline if known[0] is pairs.candidate else pairs.candidate
         raise UsageError(
-            f"gold: no query of {without.run_id} could be judged right or wrong, while those of {known[0].run_id} "
-            "were. Compare tokens alone: --allow gold"
+            f"gold: no query of {without.run_id} could be judged right or wrong, unlike those of {known[0].run_id}. "
+            "To compare only tokens, add --allow gold"
         )
 
 
@@ -255,7 +255,7 @@ def _of_one_text(arms: Sequence[ArmValues]) -> tuple[list[ArmValues], list[str]]
     if not (other := {one for one in texts[0].keys() & texts[1].keys() if texts[0][one] != texts[1][one]}):
         return list(arms), []
     return [without_queries(arm, other) for arm in arms], [
-        f"{len(other)} queries have one id and two texts in the two query sets: left out"
+        f"{len(other)} queries were left out: same id, but different text in the two query sets"
     ]
 
 
@@ -274,7 +274,7 @@ def _without_false_findings(rows: Sequence[dict[str, object]]) -> list[dict[str,
         p = row.get("p_fdr")
         explores = row["metric"] not in GATING or row["slice"] != "all" or row["agent"] != "all"
         if explores and row["verdict"] in {BETTER, WORSE} and isinstance(p, float) and p > FDR_MAX:
-            because = f"{row['because']}; p {p:.2g} corrected for all that explore (Benjamini and Hochberg)"
+            because = f"{row['because']}; p {p:.2g} corrected over all exploratory comparisons (Benjamini-Hochberg)"
             row = {**row, "verdict": INCONCLUSIVE, "because": because}  # noqa: PLW2901
         found.append(row)
     return found

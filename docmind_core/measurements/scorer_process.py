@@ -70,7 +70,7 @@ class ScorerProcess:
             return found
         self._failures[at] += 1
         if self._failures[at] == FAILURES_MAX:
-            self._broken[at] = f"not called after {FAILURES_MAX} query runs on which {found}"
+            self._broken[at] = f"no longer called after failing on {FAILURES_MAX} query runs: {found}"
         return self._missing(at, found)
 
     def _missing(self, at: int, why: str) -> Score:
@@ -97,9 +97,9 @@ class ScorerProcess:
         """Load one scorer; return whether the process is still there."""
         found = self._asked((sys.path, at, own), LOAD_S)
         if isinstance(found, str):
-            self._broken[at] = f"while it was loaded, {found}"
+            self._broken[at] = f"while loading it, {found}"
         elif self._loaded.setdefault(at, found)[0] != found[0]:
-            self._broken[at] = "its file was changed while the run was scored; score it again: docmind rescore"
+            self._broken[at] = "its file changed while the run was being scored; score it again: docmind rescore"
         return not isinstance(found, str)
 
     def _asked(self, request: tuple[Any, ...], within_s: float) -> Any:
@@ -110,7 +110,7 @@ class ScorerProcess:
             self._connection.send(request)
             if self._connection.poll(within_s):
                 return self._connection.recv()
-            why = f"the scorer was not done within {within_s:g} s, its deadline_s"
+            why = f"the scorer exceeded its deadline_s of {within_s:g} s"
             self._end()
         except (EOFError, OSError):
             process = self._process

@@ -75,8 +75,8 @@ def _refuse_other_queries(folder: Path, run_id: str, query_set: QuerySet) -> Non
         if asked is not None and asked != now and run["comparable"] is not False:
             raise StoreError(
                 f"the query set {query_set.name} has changed since {run_id} was asked "
-                f"({str(asked)[:12]} → {now[:12]}): its gold answers may be others. "
-                "Put the old version back and resume, or start a new run."
+                f"({str(asked)[:12]} → {now[:12]}), so its gold answers may differ. "
+                "Restore the old version and resume, or start a new run."
             )
 
 
@@ -114,8 +114,8 @@ def _query_runs(
             query = queries.get(str(record["query_id"]))
             if query is None:
                 raise StoreError(
-                    f"run {run_id} answered the query {record['query_id']!r}, which the query set lacks: it has "
-                    "changed. Score with the query set of that run."
+                    f"run {run_id} answered the query {record['query_id']!r}, which is missing from the query set. "
+                    "Use the query set of that run for scoring."
                 )
             yield query, _query_run(record, candidates, gold_chunks, logged)
 

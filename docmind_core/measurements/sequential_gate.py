@@ -134,7 +134,7 @@ def _out_of_reach(test: GateTest, look: Look) -> GateTest:
     chance = chance_left(test, look)
     if chance is None or chance >= FUTILE_BELOW:
         return test
-    because = f"out of reach: with no loss in the queries left it would hold with a chance of {100 * chance:.0f} %"
+    because = f"out of reach: even with no loss in the remaining queries, the chance of passing is {100 * chance:.0f} %"
     return replace(test, because=because, is_futile=True)
 
 
@@ -150,9 +150,9 @@ def plan_gate(suite: Suite, baseline: str, policy: GatePolicy) -> GatePlan:
         UsageError: If the suite can't be looked at in between, or the policy names a metric that it does not measure.
     """
     if len(suite.arms) != 1:
-        raise UsageError(f"a sequential gate looks at one arm, not at {', '.join(suite.arms)}. Say which: arms: [ARM]")
+        raise UsageError(f"a sequential gate judges one arm, not {', '.join(suite.arms)}. Set arms: [ARM]")
     if suite.blocks != 1:
-        raise UsageError("a sequential gate looks between the queries of one block: set blocks to 1, baseline included")
+        raise UsageError("a sequential gate needs a single block: set blocks to 1, also for the baseline")
     refuse_ungated(policy, {own.name: own.metric for own in suite.defined_metrics})
     planned = sum(len(block) for block in plan_queries(load_query_set(suite.query_set).queries, suite).blocks)
     return GatePlan(baseline=baseline, planned=planned, policy=policy)
@@ -176,7 +176,7 @@ def read_plan(settings: Settings, benchmark_run: str) -> GatePlan | None:
         return GatePlan.model_validate(read_plain_yaml(path.read_text("utf-8"))[0])
     except (OSError, ValueError) as error:
         problem = str(error).splitlines()[0]
-        raise RunError(f"{path}: damaged ({problem}). Put the file back, or start a new run.") from error
+        raise RunError(f"{path}: damaged ({problem}). Restore the file, or start a new run.") from error
 
 
 def open_looks(settings: Settings, benchmark_run: str) -> Looks | None:
@@ -195,7 +195,7 @@ def decide_sequential(settings: Settings, run_id: str, plan: GatePlan) -> GateRe
     asked = len(found.pairs.candidate.queries)
     look = next((look for look in looks_at(plan.planned) if look.asked == asked), None)
     if look is None:
-        raise UsageError(f"{run_id} has {asked} of {plan.planned} queries, and no look of its gate was at so many")
+        raise UsageError(f"{run_id} has {asked} of {plan.planned} queries, which matches none of its looks")
     return _judged(found, plan, look)
 
 

@@ -173,7 +173,7 @@ def compare_clocks(
     """
     because = NOT_EXCLUSIVE_CACHE if cache_is_unknown(candidate, baseline) else None
     if candidate["benchmark_run"] != baseline["benchmark_run"]:
-        because = f"{NOT_JUDGED}: the two did not run interleaved, in one benchmark run"
+        because = f"{NOT_JUDGED}: the two did not run interleaved in one benchmark run"
     elif adapted := load_adapted(candidate, baseline):
         because = f"{NOT_JUDGED}: {adapted}"
     rows = []
@@ -232,4 +232,4 @@ def _decide(rows: Sequence[dict[str, object]]) -> None:
         faster = float(str(row["delta"])) < 0
         row["p_holm"] = p
         row["verdict"] = ("better" if faster else "worse") if moved else "inconclusive"
-        row["because"] = f"{row['because']}; p {p:.2g} by Holm over {len(rows)} times"
+        row["because"] = f"{row['because']}; p {p:.2g}, Holm-corrected over {len(rows)} times"

@@ -32,8 +32,8 @@ class Allowance:
             return f"the set takes more than {KEPT_BYTES_MAX // 2**20} MiB of memory, the limit; split the set"
         if self._looks > LOOKS_MAX:
             return (
-                f"finding the evidence in its documents takes more than {LOOKS_MAX:,} looks at a character, the limit; "
-                "split the set, or the long documents"
+                f"finding the evidence in its documents takes more than {LOOKS_MAX:,} character comparisons, the "
+                "limit; split the set or the long documents"
             )
         return None
 

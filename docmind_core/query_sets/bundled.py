@@ -65,10 +65,10 @@ def _load(name_or_folder: str) -> QuerySet:
         return found
     names = ", ".join(bundled_query_set_names())
     if folder.exists():
-        described = describe_file(folder) or f"a file; name the folder that holds it, or one of: {names}"
+        described = describe_file(folder) or f"a file; give the folder that contains it, or one of: {names}"
         raise UsageError(f"the query set {name_or_folder!r} is {described}")
     meant = did_you_mean(name_or_folder, bundled_query_set_names())
-    raise UsageError(f"no query set is called {name_or_folder!r}, and there is no such folder.{meant} Bundled: {names}")
+    raise UsageError(f"unknown query set {name_or_folder!r}, and there is no such folder.{meant} Bundled: {names}")
 
 
 def _bundled(name: str) -> QuerySet:

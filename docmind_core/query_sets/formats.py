@@ -21,9 +21,9 @@ _MAGIC = {
     b"SQLite format 3\x00": "an SQLite database",
     b"ARROW1": "an Arrow table",
     b"PK\x03\x04": "a ZIP archive or a spreadsheet",
-    b"\x28\xb5\x2f\xfd": "a file packed with zstd",
-    b"BZh": "a file packed with bzip2",
-    b"\xfd7zXZ\x00": "a file packed with xz",
+    b"\x28\xb5\x2f\xfd": "a file compressed with zstd",
+    b"BZh": "a file compressed with bzip2",
+    b"\xfd7zXZ\x00": "a file compressed with xz",
 }
 _BY_SUFFIX = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet"),
@@ -47,10 +47,10 @@ def describe_file(path: Path) -> str | None:
     try:
         start = _start(path)
     except (OSError, EOFError, zlib.error):
-        return "a damaged file packed with gzip. Pack it again." if path.suffix == ".gz" else None
-    packed = ", packed with gzip" if start.startswith(b"\x1f\x8b") or path.suffix == ".gz" else ""
+        return "a damaged file compressed with gzip. Compress it again." if path.suffix == ".gz" else None
+    packed = ", compressed with gzip" if start.startswith(b"\x1f\x8b") or path.suffix == ".gz" else ""
     if inner.name in ("documents.jsonl", "queries.jsonl") and whole_set(path) == path:
-        return "one file of a query set; name the folder that holds it."
+        return "one file of a query set; give the folder that contains it."
     found = _described(inner.suffix.lower(), start)
     if found is None:
         return None
@@ -126,7 +126,7 @@ def _table(text: str, suffix: str) -> str:
     first = column_names(text)
     names = [ascii(name.strip())[1:-1][:40] for name in first[:_COLUMNS_SHOWN]]
     more = ", ..." if len(first) > _COLUMNS_SHOWN else ""
-    kind = "a CSV table" if suffix == ".csv" else "a table with tabs"
+    kind = "a CSV table" if suffix == ".csv" else "a tab-separated table"
     return f"{kind} with the columns {', '.join(names)}{more}" if names else f"an empty {suffix[1:]} file"
 
 

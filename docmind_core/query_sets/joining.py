@@ -40,11 +40,9 @@ def _refuse_twins(ordered: Sequence[QuerySet]) -> None:
     for one in ordered:
         if (twin := by_hash.setdefault(one.query_set_hash, one)) is not one:
             names = one.name if one.name == twin.name else f"{twin.name} and {one.name}"
-            raise UsageError(f"query_set names the same questions twice ({names}). Name each set once.")
+            raise UsageError(f"query_set has the same questions twice ({names}). List each set once.")
         if by_name.setdefault(one.name, one) is not one:
-            raise UsageError(
-                f"query_set names two sets that are called {one.name!r}. Rename the folder of one of them."
-            )
+            raise UsageError(f"query_set has two sets with the name {one.name!r}. Rename the folder of one of them.")
 
 
 def _joined_document(name: str, document: Document) -> Document:

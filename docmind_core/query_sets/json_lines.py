@@ -19,13 +19,13 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE = {b"[": "one JSON array", b"{": "one JSON object over several lines"}
 """What a file is whose first line begins or consists of this, by the character."""
 _PLAIN = {
-    "Expecting value": "a value is missing, or text is not in quotes",
+    "Expecting value": "a value is missing, or a string is not in quotes",
     "Expecting property name enclosed in double quotes": 'a key is missing, or not in double quotes (")',
     "Expecting ':' delimiter": "a colon is missing after a key",
-    "Expecting ',' delimiter": "a comma is missing, or a quote inside a text has no \\ before it",
-    "Extra data": "something follows the end of the object",
-    "Unterminated string starting at": "a text has no closing quote; it begins",
-    "Invalid \\escape": "a single \\ in a text; write \\\\",
+    "Expecting ',' delimiter": "a comma is missing, or a quote inside a string is not escaped with \\",
+    "Extra data": "unexpected text after the end of the object",
+    "Unterminated string starting at": "a string has no closing quote; it starts",
+    "Invalid \\escape": "a single \\ in a string; write \\\\",
     "Invalid \\uXXXX escape": "\\u is not followed by four hexadecimal digits",
     "Illegal trailing comma before end of object": "a comma before the closing }",
     "Illegal trailing comma before end of array": "a comma before the closing ]",

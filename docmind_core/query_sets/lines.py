@@ -63,9 +63,11 @@ def _not_blank(text: str) -> str:
 
 def _id(text: str) -> str:
     if text != text.strip() or LAYOUT.search(text):
-        raise ValueError("an id has no spaces around it and no line breaks or tabs in it")
+        raise ValueError("an id must not have surrounding spaces, line breaks or tabs")
     if found := UNSEEN.search(text):
-        raise ValueError(f"U+{ord(found.group()):04X} at character {found.start() + 1} can't be seen in an id")
+        raise ValueError(
+            f"U+{ord(found.group()):04X} at character {found.start() + 1} is invisible and not allowed in an id"
+        )
     if ".." in text and ".." in re.split(r"[/\\\\]", text):
         raise ValueError("an id is not a path; remove '..'")
     return text

@@ -62,7 +62,7 @@ def _read(reader: Any, reference: str, path: Path) -> QuerySet:
     if read is None:
         raise UsageError(f"{reference} is not a reader: a function of a path, or an object with `read`")
     if not path.exists():
-        raise UsageError(f"there is nothing at {path} for the reader {reference}")
+        raise UsageError(f"{path} does not exist, which the reader {reference} needs")
     problems = ProblemList()
     with tempfile.TemporaryDirectory(prefix="docmind-") as aside:
         folder = Path(aside) / (path.stem or "set")

@@ -42,7 +42,7 @@ def read_query_set(folder: Path) -> QuerySet:
     known = None if problems.count or not documents else documents
     queries = _read_queries(queries_file, known, problems, repairs, allowance)
     if not problems.count and not documents and any(query.gold_doc_ids for query in queries):
-        problems.add(documents_file.name, "", "contains no documents, and queries name gold documents")
+        problems.add(documents_file.name, "", "contains no documents, but queries refer to gold documents")
     problems.raise_if_any(name)
     return build_query_set(
         name,
@@ -57,7 +57,7 @@ def _without_documents(documents: Mapping[str, Document]) -> tuple[str, ...]:
     if documents:
         return ()
     return (
-        f"{DOCUMENTS_FILE} contains no documents: built-in arms find nothing to read, and retrieval is not measured",
+        f"{DOCUMENTS_FILE} contains no documents: built-in arms have nothing to read, and retrieval is not measured",
     )
 
 
@@ -150,9 +150,9 @@ def _check_gold(line: QueryLine, documents: Mapping[str, Document] | None, place
         if documents is not None and doc_id not in documents:
             problems.add(place, "gold_doc_ids", f"no document has the id {shown(doc_id)}")
     if len(set(line.gold_doc_ids)) != len(line.gold_doc_ids):
-        problems.add(place, "gold_doc_ids", "a document is named twice")
+        problems.add(place, "gold_doc_ids", "a document appears twice")
     if line.expected_abstain and (line.gold_doc_ids or line.answers):
-        problems.add(place, "expected_abstain", "is true, yet there are gold documents or answers")
+        problems.add(place, "expected_abstain", "is true, but there are gold documents or answers")
 
 
 def _with_evidence_found(
@@ -169,7 +169,7 @@ def _with_evidence_found(
     for evidence in line.evidence:
         document = documents.get(evidence.doc_id)
         if evidence.doc_id not in gold:
-            repairs.add("evidence spans name a document that is not among gold_doc_ids and were left out", place)
+            repairs.add("evidence spans refer to a document that is not among gold_doc_ids and were left out", place)
         elif document is not None and not allowance.contains_span(document.text, evidence.text):
             repairs.add("evidence spans are not in their documents and were left out", place)
         else:

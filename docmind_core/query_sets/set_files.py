@@ -47,7 +47,7 @@ def find_set_file(folder: Path, name: str) -> Path:
     if not found:
         raise QuerySetError(
             f"the folder {folder} has no file {name}. A query set is a folder with documents.jsonl and queries.jsonl, "
-            "each plain or packed as .jsonl.gz"
+            "each plain or as .jsonl.gz"
         )
     if len(found) > 1:
         raise QuerySetError(f"both {name} and {name}.gz exist; remove one")
@@ -67,7 +67,7 @@ def opened(path: Path, problems: ProblemList) -> BinaryIO | None:
     except OSError as error:
         problem = f"can't be read: {error.strerror or error}"
     except RuntimeError:  # pathlib's word for it
-        problem = "is a symbolic link that leads to itself"
+        problem = "is a symbolic link to itself"
     problems.add(path.name, "", problem)
     return None
 
@@ -79,7 +79,7 @@ def is_packed(path: Path) -> bool:
 
 def _problem(path: Path) -> str | None:
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
-        return "is a symbolic link that leads out of the folder; copy the file"
+        return "is a symbolic link to a file outside the folder; copy the file instead"
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         return "is a folder, not a file"
@@ -94,5 +94,5 @@ def too_large(size: int | None = None) -> str:
     """Word the refusal of a file of `size` bytes, or of one that unpacks to more than the limit."""
     limit = f"{FILE_BYTES_MAX // 2**20} MiB"
     if size is None:
-        return f"unpacks to more than {limit}, the limit; split the set, or suspect the file"
+        return f"unpacks to more than {limit}, the limit; split the set, or check that the file is genuine"
     return f"has {size / 2**20:,.0f} MiB, the limit is {limit}; split the set"

@@ -1,4 +1,4 @@
-"""What a reader must know of an arm before its figures: replies cut short, too little load, a late platform."""
+"""Warnings about an arm: truncated replies, too little load, a lagging platform."""
 
 from collections import Counter
 
@@ -26,7 +26,7 @@ def ending_rows(records: BenchmarkRecords) -> list[Row]:
 
 
 def endings_sentence(records: BenchmarkRecords) -> str | None:
-    """Say of each such ending how many queries of which arm have it, and what to do; None when all are whole."""
+    """Return how many queries of each arm have incomplete answers, and what to do; None if all are complete."""
     counts = _counts(records)
     sentences = []
     for ending in _found(counts):
@@ -55,16 +55,16 @@ def _found(counts: dict[str, Counter[str | None]]) -> list[str]:
 
 
 def load_sentence(records: BenchmarkRecords) -> str | None:
-    """Say which arms kept too few calls in flight, and how late the platform was; None where all is well."""
+    """Return which arms kept too few calls in flight, and how much the platform lagged; None if all is well."""
     low = [f"{arm.arm} kept {_kept(arm)}" for arm in records.arms if _is_low(records, arm)]
     lags = [arm.loop_lag_max_s for arm in records.arms if (arm.loop_lag_max_s or 0.0) >= LAG_NOTED_S]
     sentences = []
     if low:
-        sentences.append(f"Less load than asked for: {'; '.join(low)}. Their times are those of the lower load.")
+        sentences.append(f"Load below the configured concurrency: {'; '.join(low)}. Times are those of the lower load.")
     if lags:
         sentences.append(
-            f"The platform itself was up to {max(lag for lag in lags if lag):.1f} s late: give it more processor time, "
-            "or lower the concurrency. No deadline of a call ran meanwhile; times include it."
+            f"The platform itself lagged by up to {max(lag for lag in lags if lag):.1f} s: give it more CPU time, "
+            "or lower the concurrency. Measured times include the lag; call deadlines were extended by it."
         )
     return " ".join(sentences) or None
 

@@ -19,7 +19,7 @@ _HEADINGS = {
     "prompt_tokens": "prompt tokens",
     "completion_tokens": "completion tokens",
     "billed_tokens": "billed tokens",
-    "supervisor_tokens": "of these the supervisor's",
+    "supervisor_tokens": "of which supervisor",
     "cached_tokens": "cached prompt tokens",
     "prefill_computed_tokens": "computed prompt tokens",
     "computed_tokens": "computed tokens",
@@ -30,7 +30,7 @@ MEASURED = "query_runs.phase is distinct from 'warmup'"
 def arm_table(records: BenchmarkRecords) -> Table:
     """Put one column per arm and one row per measure, in groups."""
     return Table(
-        caption="Means over the queries that have a value; where some have none, n says how many",
+        caption="Means over queries with a value; n is shown if some have none",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=(
             Row(heading="Queries"),
@@ -171,7 +171,7 @@ def _time_rows(records: BenchmarkRecords) -> list[Row]:
         _times(records, "wall time, 95th percentile", "wall_p95_s", n_min=P95_N_MIN),
         _times(records, "coordination overhead, median", "coordination_overhead_p50_s"),
         _times(records, "coordination overhead, 95th percentile", "coordination_overhead_p95_s", n_min=P95_N_MIN),
-        _times(records, "the same with supervisor calls, median", "coordination_incl_supervisor_p50_s"),
+        _times(records, "including supervisor calls, median", "coordination_incl_supervisor_p50_s"),
         _times(records, "time to first token of a call, median", "ttft_p50_s"),
     ]
 

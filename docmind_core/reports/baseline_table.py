@@ -18,7 +18,7 @@ _SHOWN = tuple(place for place, name in enumerate(COLUMNS) if name not in {"metr
 
 
 def baseline_part(settings: Settings, records: BenchmarkRecords) -> Section | None:
-    """Return what a report says of the pinned baselines; None without one."""
+    """Return the report section on the pinned baselines; None without one."""
     suite, arms = records.arms[0].suite, records.arm_names
     pinned = {
         str(row["arm"]): str(row["run_id"])
@@ -31,7 +31,7 @@ def baseline_part(settings: Settings, records: BenchmarkRecords) -> Section | No
         return None
     table, lines = _table(settings, pairs, arms), Text(style="list", lines=tuple(_lines(settings, pairs, arms)))
     blocks = (table, lines) if table.rows else (lines,)
-    return Section(key="baseline", title="Against the baseline", link="Baseline", blocks=blocks)
+    return Section(key="baseline", title="Compared with the baseline", link="Baseline", blocks=blocks)
 
 
 def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> Table:
@@ -48,7 +48,7 @@ def _table(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]
         if pairs[str(row["candidate_run_id"])] == row["baseline_run_id"]
     ]
     columns = ("metric, arm", *(COLUMNS[place] for place in _SHOWN))
-    return Table(caption="Against the pinned baselines", columns=columns, rows=tuple(rows))
+    return Table(caption="Compared with the pinned baselines", columns=columns, rows=tuple(rows))
 
 
 def _lines(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _lines(settings: Settings, pairs: Mapping[str, str], arms: Mapping[str, str]
         if run_id == baseline:
             yield f"{arm}: this run is the pinned baseline."
         elif baseline not in runs:
-            yield f"{arm}: the pinned baseline {baseline} is gone; pin another with docmind baseline pin."
+            yield f"{arm}: the pinned baseline {baseline} no longer exists; pin another one with docmind baseline pin."
         else:
             yield f"{arm}: {_against(runs[run_id], runs[baseline])}"
 

@@ -31,7 +31,7 @@ ReportFormat = Literal["html", "md", "json", "junit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPaths:
-    """Where the report of a benchmark run is, and what the terminal says about it."""
+    """Paths of the report of a benchmark run, and its terminal summary."""
 
     html: Path
     markdown: Path

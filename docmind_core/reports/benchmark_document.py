@@ -1,4 +1,4 @@
-"""The report of one benchmark run as a document: which parts it has, in the order in which a reader asks."""
+"""The report of one benchmark run as a document: its sections, most important first."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -44,8 +44,8 @@ from docmind_core.tables.damage import damaged_files, damaged_runs
 
 TOKENS_UNIT = "billed tokens per query"
 _TRADE_OFF_NOTE = (
-    "Lines through a marker are 95 % intervals. The front joins the arms that no other arm beats in both, by their "
-    "points; an arm without a model is a line across, the floor, and arms below it are on no front."
+    "Lines through a marker are 95 % intervals. The Pareto front connects the arms that no other arm beats in both "
+    "measures, by point estimate. An arm without a model is drawn as a horizontal line, the floor."
 )
 
 
@@ -89,8 +89,8 @@ def damaged_sentence(settings: Settings) -> str | None:
     if not (files := damaged_files(settings)):
         return None
     runs = ", ".join(sorted(damaged_runs(settings.tables)))
-    left_out = f" Left out of the database: {runs}." if runs else ""
-    return f"Damaged files of this home: {len(files)}.{left_out} See docmind doctor."
+    left_out = f" Not in the database: {runs}." if runs else ""
+    return f"Damaged files in this home: {len(files)}.{left_out} Run docmind doctor."
 
 
 def _verdict(
@@ -154,24 +154,24 @@ def _opponents(records: BenchmarkRecords) -> Section | None:
     if table is None:
         return None
     blocks = (table, Text(lines=(budget,))) if budget else (table,)
-    return Section(key="opponents", title="tuned against its opponents", link="Opponents", blocks=blocks)
+    return Section(key="opponents", title="tuned compared with its opponents", link="Opponents", blocks=blocks)
 
 
 def _why(settings: Settings, records: BenchmarkRecords) -> Section:
     shares, unknown = tokens_by_agent(records), unknown_agents(records)
-    drawn = "Stacked bars: billed tokens per query of each arm, by agent; the table holds the figures"
+    drawn = "Stacked bars: billed tokens per query of each arm, by agent; figures in the table"
     chart = Chart(
         note="Billed tokens per query, by agent.",
         draw=partial(stacked_bars, shares, unit=TOKENS_UNIT, incomplete=unknown, description=drawn),
     )
-    incomplete = tuple(f"{arm} is incomplete, without {agents}." for arm, agents in unknown.items())
+    incomplete = tuple(f"{arm} is incomplete: tokens unknown for {agents}." for arm, agents in unknown.items())
     seconds, table = time_blocks(settings, records)
     return Section(
         key="why",
         title="Why: tokens and time",
         link="Why",
         blocks=(
-            chart if any(shares.values()) else Text(lines=("No chart: no call with known usage.",)),
+            chart if any(shares.values()) else Text(lines=("No chart: no calls with known token usage.",)),
             seconds,
             *([Text(style="muted", lines=incomplete)] if incomplete else []),
             agents_table(records),
@@ -182,9 +182,9 @@ def _why(settings: Settings, records: BenchmarkRecords) -> Section:
 
 def _quality(records: BenchmarkRecords) -> Section:
     quality, table = _quality_estimates(records), quality_by_type_table(records)
-    drawn = "Mean score of each arm in each quality metric with its interval; the table holds the figures"
+    drawn = "Mean score of each arm in each quality metric, with its interval; figures in the table"
     unit = "mean score with its 95 % interval"
-    note = "A marker without a line has no interval: its scores are equal, or come from a single document."
+    note = "A marker without a line has no interval: all its scores are equal, or they come from a single document."
     chart = Chart(note=note, draw=partial(interval_dots, quality, unit=unit, description=drawn))
     return Section(
         key="quality",
@@ -209,7 +209,7 @@ def _quality_estimates(records: BenchmarkRecords) -> Mapping[str, Mapping[str, E
 def _of_queries(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -> list[Section]:
     examples = Examples(rule=RULE, examples=read_example_queries(settings, records))
     failures = failures_table(records)
-    none = Text(lines=("None: every finished query has its own answer.",))
+    none = Text(lines=("None: every finished query has an answer from its own arm.",))
     return [
         Section(key="queries", title="All queries", folded=True, blocks=(query_table(settings, records, judged),)),
         Section(key="examples", title="Example queries", link="Examples", folded=True, blocks=(examples,)),
@@ -231,7 +231,7 @@ def _conditions(settings: Settings, records: BenchmarkRecords) -> list[Section]:
             folded=True,
             blocks=(
                 guide_grades_table(grades),
-                Text(lines=("What is wrong with it:",)),
+                Text(lines=("Known flaws of this grade:",)),
                 Text(style="list", lines=KNOWN_FAULTS),
             ),
         ),

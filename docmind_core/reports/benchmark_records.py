@@ -173,5 +173,5 @@ def _unknown_benchmark_run(settings: Settings, benchmark_run: str) -> str:
         {"newest": NEWEST_KEYS_NAMED},
     )
     newest = ", ".join(str(row[0]) for row in rows)
-    known = f"The newest: {newest}" if newest else "There is none yet; make one: docmind bench smoke"
+    known = f"The newest: {newest}" if newest else "There are none yet; run one: docmind bench smoke"
     return f"there is no benchmark run {benchmark_run!r} in the database. {known}"

@@ -1,4 +1,4 @@
-"""Typed cells and the tables of them: a figure keeps its number, unit, interval and count until it is laid out."""
+"""Typed cells and tables: a figure keeps its number, unit, interval and count until it is rendered."""
 
 import math
 import re

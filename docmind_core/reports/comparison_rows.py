@@ -1,4 +1,4 @@
-"""What each arm costs and what became of quality, against the baseline and against one call."""
+"""Cost and quality of each arm compared with the baseline and with one call."""
 
 import math
 from collections.abc import Sequence
@@ -65,11 +65,11 @@ def pairs_text(row: Comparison) -> str:
 
 
 _SAVINGS = {
-    "reduction": "tokens saved against naive_supervisor",
-    "reduction_all": "the same over all queries, failed ones too",
-    "reduction_worst": "the same with unknown tokens at their worst",
-    "reduction_of_totals": "the same over the whole bill",
-    "computed_reduction": "the same in computed tokens",
+    "reduction": "tokens saved vs. naive_supervisor",
+    "reduction_all": "over all queries, including failed ones",
+    "reduction_worst": "with unknown tokens at their maximum",
+    "reduction_of_totals": "over the total of all queries",
+    "computed_reduction": "in computed tokens",
 }
 """Columns of `token_efficiency`, each with `_pct`, `_low` and `_high`, and how they are called."""
 _TOKENS_OF = {"reduction": "billed_tokens", "computed_reduction": "computed_tokens"}
@@ -96,7 +96,7 @@ def comparison_rows(records: BenchmarkRecords) -> list[Row]:
             for saving, heading in _SAVINGS.items()
         ),
         table_row(
-            "tokens against one call",
+            "tokens vs. one call",
             [_single_pass_ratio(records, arm) for arm in arms],
             key="single_pass_ratio",
             source=efficiency(column="single_pass_ratio"),
@@ -107,8 +107,8 @@ def comparison_rows(records: BenchmarkRecords) -> list[Row]:
             key=TOKENS_PER_CORRECT,
             source=efficiency(column="tokens_per_correct"),
         ),
-        _quality_row(records, "quality against naive_supervisor", BASELINE),
-        _quality_row(records, "quality against one call", SINGLE_PASS),
+        _quality_row(records, "quality vs. naive_supervisor", BASELINE),
+        _quality_row(records, "quality vs. one call", SINGLE_PASS),
         table_row(
             "may be claimed",
             [_claimable(records.tokens_of_arms.get(arm.run_id)) for arm in arms],
@@ -202,7 +202,7 @@ def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
     low, high = row.tokens_per_correct_low, row.tokens_per_correct_high
     why = ""
     if low is None or high is None:
-        ends = NO_INTERVAL if low is None else f"from {count_text(low)}, no upper end"
+        ends = NO_INTERVAL if low is None else f"{count_text(low)} or more"
         why = f"{ends}: {row.tokens_per_correct_interval_missing_because}"
     estimate = replace(quality_estimate(scored), low=low, high=high)
     return figure(estimate, "tokens", total=scored.n_total, remark=why if scored.value is not None else "")

@@ -4,56 +4,56 @@ from docmind_core.metrics.catalogue import METRICS, REASONS
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 
 DEFINITIONS: tuple[tuple[str, str], ...] = (
-    ("answered", "queries with an answer, of those asked; a failed query stays in every denominator"),
-    ("answered by a fallback", "an agent failed and one plain call answered instead"),
-    ("prompt, completion tokens", "from the engine's own usage, every attempt counted, retries and failures too"),
+    ("answered", "queries with an answer, out of all queries; failed queries count in every denominator"),
+    ("answered by a fallback", "an agent failed, and a single plain call answered instead"),
+    ("prompt, completion tokens", "reported by the engine; every attempt counts, including retries and failures"),
     ("billed tokens", "prompt + completion; cached tokens are not subtracted"),
     (
         "cached, computed prompt tokens",
-        "what the engine's prefix cache served, and the rest; shown separately, never subtracted",
+        "prompt tokens served from the engine's prefix cache, and the rest; shown separately, never subtracted",
     ),
     (
-        "tokens saved against naive_supervisor",
+        "tokens saved vs. naive_supervisor",
         "100 · (1 − geometric mean of billed tokens / the baseline's), query by query, 95 % t interval on the logs, "
-        "clustered by document: what the typical query saves",
+        "clustered by document: the saving of a typical query",
     ),
     (
         "computed tokens",
-        "computed prompt tokens + completion tokens: what the engine had to work out; billed tokens ask what is paid",
+        "computed prompt tokens + completion tokens: the work of the engine; billed tokens are what you pay for",
     ),
-    ("the same over the whole bill", "100 · (1 − sum / baseline's sum): what the bill saves"),
-    ("tokens against one call", "geometric mean of billed tokens / those of single_pass, query by query"),
-    ("tokens per correct answer", "billed tokens / answers that pass, over the queries whose passing is known"),
+    ("over the total of all queries", "100 · (1 − sum / baseline's sum): the saving on the whole bill"),
+    ("tokens vs. one call", "geometric mean of billed tokens / those of single_pass, query by query"),
+    ("tokens per correct answer", "billed tokens / passed answers, over the queries that could be judged"),
     (
         "may be claimed",
-        "fewer tokens and quality proven not worse, with enough queries, a balanced ledger and equal conditions",
+        "fewer tokens and quality shown to be not worse, with enough queries, a balanced ledger and equal conditions",
     ),
     (
         "quality",
-        "mean over the query runs that have the score, with Wilson's interval over as many queries as the clusters "
-        "by document leave (n / deff); the limits of the suite are decided by the same interval",
+        "mean over the query runs that have the score, with Wilson's interval for the effective number of queries "
+        "given their clusters by document (n / deff); the suite's limits use the same interval",
     ),
     (
         "MDE",
-        "smallest difference that these queries show with 80 % power (two-sided, 5 %); a smaller one may be unseen",
+        "minimum detectable effect: the smallest difference these queries detect with 80 % power (two-sided, 5 %)",
     ),
-    ("left out", "queries without a value in one of the two arms: they are in no comparison"),
+    ("left out", "queries without a value in one of the two arms, which are excluded from the comparison"),
     ("wall time", "from the start of a query to its end; closed loop, not service latency under load"),
-    ("coordination overhead", "wall time minus the time in which at least one model call or search was at work"),
+    ("coordination overhead", "wall time minus the time during which at least one model call or search was running"),
     (
         "decode, first token, search, queue, not attributed",
-        "parts of a query's wall time that add up to it: after and before the first token of a call (before it, the "
-        "engine's own queue too), searches, waiting for a place among the calls in flight while nothing is at work, "
-        "and the rest, such as the framework",
+        "parts that add up to a query's wall time: a call after and before its first token (the latter includes the "
+        "engine's queue), searches, waiting for a free call slot while nothing is running, and the rest, such as the "
+        "framework",
     ),
-    ("first token of a call", "from sending a call to its first content, as the client sees it"),
-    ("95th percentile", "interpolated over raw values; shown from 130 values on"),
+    ("first token of a call", "from sending a call to its first content, measured by the client"),
+    ("95th percentile", "interpolated over raw values; shown for 130 values or more"),
     (
         "the guide, guide grade",
         "the Multi-Agent Performance Tuning Guide of DocMind AI, the document that this project measures; its grade is "
-        "kept to the letter, and nothing is decided by it",
+        "computed exactly as written and decides nothing",
     ),
-    ("balanced", "tokens booked here equal the growth of the engine's own counters, to the token"),
+    ("balanced", "tokens in the ledger equal the growth of the engine's counters exactly"),
 )
 """Definitions that every report lists."""
 

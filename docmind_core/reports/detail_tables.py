@@ -124,7 +124,7 @@ def ledger_table(records: BenchmarkRecords) -> Table:
         "difference", "calls without usage",
     )  # fmt: skip
     return Table(
-        caption="Tokens booked here against the growth of the engine's counters; differences are engine minus ledger",
+        caption="Tokens in the ledger and by the engine's counters; differences are engine minus ledger",
         columns=(*columns, "because") if explained else columns,
         rows=tuple(
             table_row(records.arm_names[row.run_id], [*_ledger_cells(row), *([row.because or ""] if explained else [])])
@@ -177,7 +177,7 @@ def failures_table(records: BenchmarkRecords) -> Table:
 
 def shown_error(kind: str | None, message: str | None) -> str:
     """Return class and text of an error on one line of bounded length."""
-    text = ": ".join(part for part in (kind, message) if part) or "no error was recorded"
+    text = ": ".join(part for part in (kind, message) if part) or "no error recorded"
     return shortened(one_line(text), characters=ERROR_CHARACTERS)
 
 

@@ -17,8 +17,8 @@ from docmind_core.tables.reading import query_rows
 
 EXAMPLES = 5
 RULE = (
-    "Chosen by rule, not by hand: the queries whose token F1 differs most between arms, "
-    "then those that cost most tokens. The database holds no gold answers; the scores say how close an answer came."
+    "Selected automatically: the queries whose token F1 differs most between arms, then those with the most tokens. "
+    "The database has no gold answers; the scores show how close an answer is."
 )
 SHOWN_SCORES = ("exact_match", "token_f1", "passed")
 _DECIDING_SCORE = "token_f1"
@@ -231,7 +231,7 @@ def _reply(*values: object) -> Reply:
     tokens = f"{count_text(prompt, no_tokens)} + {count_text(completion, no_tokens)} tokens"  # type: ignore[arg-type]
     problems = [
         shown_error(str(kind), str(message or "")) if kind else "",
-        "not in the form asked for" if valid is False else "",
+        "not in the requested format" if valid is False else "",
         "" if ending in (None, STOP) else ENDINGS[str(ending)],
     ]
     name = str(agent or "unknown agent")

@@ -61,17 +61,17 @@ def guide_grades_table(grades: tuple[ArmGrade, ...]) -> Table:
         for name in grades[0].grade.parts
     ]
     return Table(
-        caption="Guide grade, kept to the letter over the arm's agent executions; nothing is decided by it",
+        caption="Guide grade, computed exactly as the guide defines it, over the arm's agent executions; informational",
         columns=("", *(arm.arm for arm in grades)),
         rows=(
             table_row("guide grade", [_grade_cell(arm) for arm in grades]),
             *parts,
-            Row(heading="What it is made of"),
+            Row(heading="Components"),
             table_row("agent executions", [figure(arm.system.executions, "count") for arm in grades]),
             table_row("mean time", [figure(arm.system.avg_execution_time_s, "s") for arm in grades]),
             table_row("mean VRAM", [_vram(arm) for arm in grades]),
             table_row("tokens", [_tokens(arm, arm.system.total_tokens) for arm in grades]),
-            table_row("tokens per second of summed time", [_rate(arm) for arm in grades]),
+            table_row("tokens per second of total execution time", [_rate(arm) for arm in grades]),
             table_row(
                 "tokens per execution",
                 [_tokens(arm, arm.tokens.avg_tokens_per_execution) for arm in grades],
@@ -83,7 +83,7 @@ def guide_grades_table(grades: tuple[ArmGrade, ...]) -> Table:
 def recommendation_lines(arm: ArmGrade) -> tuple[str, ...]:
     """Return what the guide recommends for an arm, each sentence with its evidence."""
     if not arm.system.executions:
-        return ("not measured, no agent execution has a time",)
+        return ("not measured: no agent execution has a time",)
     if not arm.recommendations:
         return (NOTHING_TO_DO,)
     return tuple(recommendation_line(one) for one in arm.recommendations)
@@ -92,7 +92,7 @@ def recommendation_lines(arm: ArmGrade) -> tuple[str, ...]:
 def recommendation_line(one: Recommendation) -> str:
     """Return a sentence with its evidence; one that is held back says so first."""
     line = f"{one.text} ({one.evidence})"
-    return f"held back, {one.lever} is on: {line}" if one.held_back else line
+    return f"omitted because {one.lever} is in use: {line}" if one.held_back else line
 
 
 def _graded(arm: ArmRun, row: dict[str, object], agents: dict[str, ExecutionStatistics]) -> ArmGrade:

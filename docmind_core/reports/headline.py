@@ -32,7 +32,7 @@ from docmind_core.reports.run_records import ArmRun, NoPassages, TokenEfficiency
 TUNED = "tuned"
 PLUMBING = (
     "Ran on {model}, a smoke-test model: tokens, times and the ledger are real; quality figures are not meaningful, "
-    "and no letter is given."
+    "and no grade is given."
 )
 
 

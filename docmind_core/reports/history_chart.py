@@ -20,11 +20,11 @@ _TITLES = {
 _LINE, _LIMIT, _BASELINE, _CHANGE = "#0072B2", "#D55E00", "#009E73", "#949494"
 DESCRIPTION = (
     "Small multiples of the last runs of each arm: pass ratio, good ratio, tokens per query and median wall time; "
-    "dashed the limit, ringed the pinned baseline, dotted upright lines where conditions changed"
+    "dashed line: limit; ring: pinned baseline; dotted vertical line: conditions changed"
 )
 HISTORY_KEY = (
-    "Dashed: limit of the suite; ring and level line: pinned baseline; dotted upright line: the conditions changed, "
-    "the runs on its two sides are not comparable; tick at the bottom: commit, prompts or engine version changed"
+    "Dashed line: limit of the suite. Ring and horizontal line: pinned baseline. Dotted vertical line: conditions "
+    "changed, so the runs on either side are not comparable. Tick at the bottom: new commit, prompts or engine version"
 )
 
 

@@ -24,12 +24,12 @@ order by lever, metric, edge
 """
 _AS_CLAIMED = "moved as claimed"
 _MEASURE = (
-    "No effect of a lever is stored for this model and these questions. Measure them: docmind bench ablation, with "
-    "--engine URL for your own server. It adds each lever alone to naive_supervisor and compares query by query."
+    "No lever effects have been measured for this model and these questions. To measure them, run docmind bench "
+    "ablation (with --engine URL for your own server): it adds each lever to naive_supervisor and compares per query."
 )
 _HOW = (
-    "Each lever added alone to naive_supervisor, paired by query, corrected by Holm; effects of several levers do not "
-    "add up. Switch one on or off by its arm, such as tuned without it: docmind arms lists them."
+    "Each lever added alone to naive_supervisor, paired by query, Holm-corrected; effects of several levers do not "
+    "add up. To switch a lever on or off, use the arm with or without it: docmind arms lists them."
 )
 
 

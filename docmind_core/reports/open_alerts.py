@@ -62,7 +62,7 @@ class AlertSection:
         """Say in one line what is open."""
         firing = sum(alert.state == "firing" for alert in self.alerts)
         if not self.alerts:
-            return "No alert is open." if self.heartbeats else "No rule has been evaluated yet."
+            return "No open alerts." if self.heartbeats else "No rules have been evaluated yet."
         return f"{firing} firing, {len(self.alerts) - firing} pending."
 
 
@@ -88,8 +88,8 @@ def alert_part(alerts: AlertSection) -> Section:
 def alerts_table(section: AlertSection) -> Table:
     """One row per open alert."""
     return Table(
-        caption="Open alerts as of the last publish; docmind alerts list shows the current ones",
-        columns=("rule", "state", "series", "since", "age", "value", "how it came about"),
+        caption="Open alerts when the database was last published; for current ones, run docmind alerts list",
+        columns=("rule", "state", "series", "since", "age", "value", "history"),
         rows=tuple(table_row(alert.rule_id, _alert_cells(alert)) for alert in section.alerts),
     )
 
@@ -97,7 +97,7 @@ def alerts_table(section: AlertSection) -> Table:
 def heartbeat_table(section: AlertSection) -> Table:
     """One row per suite and channel."""
     return Table(
-        caption="Heartbeat of the alerting: each suite's last evaluation, each channel's last delivery",
+        caption="Alerting health: last evaluation of each suite, last delivery to each channel",
         columns=("", "name", "last", "waiting", "state"),
         rows=tuple(
             table_row(

@@ -53,13 +53,13 @@ def opponents_table(records: BenchmarkRecords) -> Table | None:
     if tuned is None or not set(opponents) & set(names):
         return None
     return Table(
-        caption="Differences are those of tuned, paired by query; fewer tokens and more quality are better",
+        caption="Differences of tuned from each opponent, paired by query; fewer tokens and higher quality are better",
         columns=(
-            "tuned against",
+            "tuned vs.",
             "tokens of tuned",
             f"quality of tuned ({QUALITY})",
             "its tokens per query",
-            "it passed",
+            "its pass ratio",
         ),
         rows=tuple(
             table_row(
@@ -81,11 +81,11 @@ def _budget_of(arm: str, row: VoteSummary) -> str:
     bought = f"a second pass for {row.second_pass_runs:,} of {counted(row.query_runs, 'query run')}"
     if row.second_pass_runs == 0:
         return (
-            f"{arm} is the same arm as {SINGLE_PASS} here: its budget bought {bought} (in {row.over_budget_runs:,} the "
-            f"first pass alone cost more than {TUNED}), so the comparison shows nothing about a vote."
+            f"{arm} is equivalent to {SINGLE_PASS} here: its budget allowed {bought} (in {row.over_budget_runs:,} the "
+            f"first pass alone cost more than {TUNED}), so there was no vote to compare."
         )
-    rest = f"; in the others it is the same arm as {SINGLE_PASS}" if row.second_pass_runs < row.query_runs else ""
-    return f"The budget of {arm} bought {bought}{rest}."
+    rest = f"; in the others it is equivalent to {SINGLE_PASS}" if row.second_pass_runs < row.query_runs else ""
+    return f"The budget of {arm} allowed {bought}{rest}."
 
 
 def trade_offs(records: BenchmarkRecords) -> list[TradeOff]:

@@ -39,7 +39,7 @@ def unscored_sentence(records: BenchmarkRecords) -> str | None:
     if not failed:
         return None
     texts = (f"{row.metric} on {counted(row.query_runs, 'query run')} ({row.because}: {row.detail})" for row in failed)
-    return f"Your scorers gave no value: {'; '.join(texts)}. Means leave these query runs out."
+    return f"Your scorers returned no value: {'; '.join(texts)}. Means exclude these query runs."
 
 
 def write_metrics_page(settings: Settings) -> Path:

@@ -45,8 +45,8 @@ _RENDERERS = {"html": report_html, "md": report_markdown}
 
 HOURS_MAX = 24.0 * 366 * 100
 THE_GUIDE = (
-    "The grade of the guide, the Multi-Agent Performance Tuning Guide of DocMind AI, kept to the letter. Nothing is "
-    "decided by it. What is wrong with it:"
+    "The grade of the guide, the Multi-Agent Performance Tuning Guide of DocMind AI, computed exactly as "
+    "written. It decides nothing. Known flaws of this grade:"
 )
 RECORDS_EXPORTED = 10_000
 """Newest agent executions in the JSON; a longer list would be a database, and there is one."""
@@ -80,7 +80,7 @@ def write_period_report(
         UsageError: If `hours` is not such a number.
     """
     if not (math.isfinite(hours) and 0 < hours <= HOURS_MAX):
-        raise UsageError(f"a report needs a number of hours above 0 and at most {HOURS_MAX:,.0f}, not {hours}")
+        raise UsageError(f"invalid number of hours {hours}: it must be above 0 and at most {HOURS_MAX:,.0f}")
     until = now or datetime.now(UTC)
     window = Window(hours=hours, until=until)
     statistics: PeriodStatistics | None = None
@@ -155,7 +155,7 @@ def _report(document: Document, statistics: PeriodStatistics, alerts: AlertSecti
         Section(
             key="devices",
             title="Devices",
-            blocks=(devices if devices.rows else Text(lines=("No device was sampled in this period.",)),),
+            blocks=(devices if devices.rows else Text(lines=("No devices were sampled in this period.",)),),
         ),
     )
     return Report(

@@ -12,7 +12,7 @@ def agents_table(statistics: PeriodStatistics) -> Table:
     """One row per agent, and one for all of them."""
     rows = [table_row(str(row.name), _execution_cells(row)) for row in statistics.of("agent")]
     return Table(
-        caption="Agent executions: what the guide's report counts. A p95 needs 130 of them",
+        caption="Agent executions, which the guide's report counts. A p95 needs 130 of them",
         columns=("agent", "executions", "mean time", "median", "p95", "longest", "mean tokens", "mean VRAM"),
         rows=(*rows, table_row("all together", _execution_cells(statistics.system))),
     )
@@ -21,7 +21,7 @@ def agents_table(statistics: PeriodStatistics) -> Table:
 def arms_table(statistics: PeriodStatistics) -> Table:
     """One row per arm: pooling arms says nothing about any of them."""
     return Table(
-        caption="The same by arm; the figures above pool every arm of the period, as the guide does",
+        caption="The same by arm; like the guide, the figures above pool all arms of the period",
         columns=("arm", "executions", "mean time", "median", "p95", "longest", "mean tokens", "mean VRAM"),
         rows=tuple(table_row(str(row.name), _execution_cells(row)) for row in statistics.of("arm")),
     )
@@ -35,7 +35,7 @@ def queries_table(statistics: PeriodStatistics) -> Table:
     if seconds is None and left_out:
         because = "resumed"
     return Table(
-        caption="Queries: how long people wait. Throughput is over the wall clock, prompt and completion apart",
+        caption="Queries: user-visible time. Throughput is per wall-clock second, prompt and completion separately",
         columns=("", "value"),
         rows=(
             table_row("query runs", [figure(queries.query_runs, "count", remark=f"{queries.failed:,} failed")]),

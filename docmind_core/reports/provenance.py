@@ -73,7 +73,7 @@ def _loop(arm: ArmRun) -> str:
 def _lag(arm: ArmRun) -> str:
     if arm.loop_lag_max_s is None:
         return "not measured"
-    return f"{arm.loop_lag_max_s:.2f} s (event loop); added to the deadlines of calls, part of their times"
+    return f"{arm.loop_lag_max_s:.2f} s (event loop); call deadlines were extended by it; times include it"
 
 
 _FACTS: tuple[Fact, ...] = (
@@ -88,14 +88,14 @@ _FACTS: tuple[Fact, ...] = (
     ("engine version", lambda arm: _known(arm.engine_version)),
     ("engine flags, sha256", lambda arm: _known(arm.engine_args_hash)),
     ("batch invariant", lambda arm: _yes_or_no(arm.batch_invariant)),
-    ("prefix cache when the arm began", _cache),
+    ("prefix cache when the arm started", _cache),
     ("context window, tokens", lambda arm: count_text(arm.max_model_len, UNKNOWN)),
     ("load", _loop),
     ("replicates", lambda arm: _known(arm.replicates)),
     ("performance level", lambda arm: _known(arm.level)),
     ("routing of naive_supervisor", lambda arm: _known(arm.routing)),
     ("search of arms without a router", lambda arm: _known(arm.strategy)),
-    ("queries asked", lambda arm: count_text(arm.expected_queries, UNKNOWN)),
+    ("queries", lambda arm: count_text(arm.expected_queries, UNKNOWN)),
     ("queries asked again after an interruption", lambda arm: count_text(arm.redone_queries, UNKNOWN)),
     ("seeds", lambda arm: _known(arm.seeds)),
     ("query set", lambda arm: _known(arm.query_set)),
@@ -107,12 +107,12 @@ _FACTS: tuple[Fact, ...] = (
     ("judge, sha256", lambda arm: arm.judge_hash or "none"),
     ("commit", _commit),
     ("machine", _hardware),
-    ("machine, hashed", lambda arm: _known(arm.hardware_fingerprint)),
+    ("machine, hash", lambda arm: _known(arm.hardware_fingerprint)),
     ("Dagster run", lambda arm: _known(arm.dagster_run_id)),
     ("series", lambda arm: _known(arm.series_key)),
     ("started", lambda arm: moment_text(arm.started_at)),
     ("ended", lambda arm: moment_text(arm.ended_at)),
-    ("largest lag of the platform", _lag),
+    ("maximum platform lag", _lag),
     ("took", lambda arm: duration_text(arm.duration_s, "resumed")),
 )
 
@@ -144,7 +144,10 @@ def what_ran_table(records: BenchmarkRecords, gpus: Mapping[str, str]) -> Table:
         text = shared.pop() if len(shared) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())
         rows.append(table_row(heading, [text]))
     return Table(
-        caption="Once where all arms share it, else arm by arm", columns=("", "value"), rows=tuple(rows), prose=True
+        caption="Shown once if all arms share it, otherwise per arm",
+        columns=("", "value"),
+        rows=tuple(rows),
+        prose=True,
     )
 
 
@@ -179,7 +182,7 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> Table:
         table_row("all", ["energy without idle power", "all", "not measured; gpu_energy_j of run_costs includes it"])
     )
     return Table(
-        caption="What has no value is left out of means and counted here",
+        caption="Missing values are excluded from means and counted here",
         columns=("arm", "what", "how often", "because"),
         rows=tuple(rows),
         prose=True,

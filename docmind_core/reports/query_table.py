@@ -93,7 +93,7 @@ def _first(settings: Settings, records: BenchmarkRecords, place: int) -> tuple[l
 
 def _caption(count: int, arm: str) -> str:
     shown = f"The first {QUERIES_SHOWN} of {count:,} queries" if count > QUERIES_SHOWN else "All queries"
-    return f"{shown}: those that {arm} failed on, then those on which arms disagree, then wrong, then right ones"
+    return f"{shown}: first those {arm} failed on, then those on which arms disagree, then wrong and right ones"
 
 
 def _cell(runs: Sequence[QueryRun], passed: object) -> Cell:
@@ -112,7 +112,7 @@ def _cell(runs: Sequence[QueryRun], passed: object) -> Cell:
 def _verdict(share: float | None) -> str:
     if share is None:
         return NOT_JUDGED
-    return RIGHT if share == 1 else WRONG if share == 0 else f"{share:.2f} of its passes right"
+    return RIGHT if share == 1 else WRONG if share == 0 else f"{share:.2f} of its replicates right"
 
 
 def _rank(cells: Sequence[Cell], place: int) -> int:
@@ -126,7 +126,7 @@ def _rank(cells: Sequence[Cell], place: int) -> int:
 
 def _gold_text(query: Query | None) -> str:
     if query is None:
-        return "not at hand"
+        return "not available"
     if query.expected_abstain:
         return "not in the documents"
-    return shortened(one_line(" | ".join(query.gold_answers)), characters=_TEXT_CHARACTERS) or "none written down"
+    return shortened(one_line(" | ".join(query.gold_answers)), characters=_TEXT_CHARACTERS) or "none given"

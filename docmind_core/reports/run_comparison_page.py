@@ -53,8 +53,8 @@ def changed_lines(found: RunComparison) -> list[str]:
     unknown = dict.fromkeys(str(row["metric"]) for row in found.rows if row["slice"] == "all" and not _n(row))
     return [
         f"conditions that differ: {_listed(found.conditions)}",
-        f"changed since the baseline: {_listed(found.origins)}",
-        *([f"no query has a value in both: {', '.join(unknown)}"] if unknown else []),
+        f"changes since the baseline: {_listed(found.origins)}",
+        *([f"no values in both runs: {', '.join(unknown)}"] if unknown else []),
         *found.notes,
     ]
 
@@ -213,7 +213,7 @@ def _listed(differences: Sequence[Difference]) -> str:
 def _flip_text(flip: FlippedQuery) -> FlipText:
     gold = flip.gold
     right = "unknown" if gold is None else "no answer in the documents" if gold.expected_abstain else ""
-    answers = right or " | ".join(gold.gold_answers if gold else ()) or "none written down"
+    answers = right or " | ".join(gold.gold_answers if gold else ()) or "none given"
     lines = [
         ("question", flip.text),
         ("baseline", _answer_text(flip.baseline)),

@@ -62,7 +62,7 @@ def summary_text(records: BenchmarkRecords, scorecard: Scorecard, html: Path, wi
 def ledger_line(records: BenchmarkRecords) -> str:
     """Say in one line whether the ledger balances, and if not, why."""
     if not records.ledger:
-        return "Ledger: no engine session was recorded."
+        return "Ledger: no engine session recorded."
     balanced = sum(row.state == "balanced" for row in records.ledger)
     line = f"Ledger: {balanced} of {len(records.ledger)} engine sessions balanced to the token"
     others = [f"{records.arm_names[row.run_id]} {row.state}" for row in records.ledger if row.state != "balanced"]

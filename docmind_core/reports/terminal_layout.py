@@ -84,7 +84,7 @@ def table_lines(
     if not shown:
         return _records(columns, len(rows), width)
     hidden = ", ".join(column.name for column in columns if column not in shown)
-    note = f"Hidden at {width} columns: {hidden}. See all: pipe into `less -S`, or widen the terminal."
+    note = f"Hidden at {width} columns: {hidden}. To see all, pipe into `less -S` or widen the terminal."
     return [*_table([column for column in columns if column in shown], width), *wrapped_lines(note, width)]
 
 

@@ -20,12 +20,12 @@ _SHORT_WAIT = 0.01
 _PARTS = {
     "decode": ("decode", "from the first token of a call to its last"),
     "first_token": ("first token", "from sending a call to its first token: the engine queues it and reads the prompt"),
-    "model_call": ("model call", "calls that were not streamed, so nothing is known of their first token"),
-    "tool": ("tool", "tools that agents called"),
+    "model_call": ("model call", "calls without streaming, whose first token is unknown"),
+    "tool": ("tool", "tools called by agents"),
     "retrieval": ("search", "searches and their embeddings"),
-    "queue": ("queue", "nothing at work, and a call waits for a place among those in flight"),
-    "backoff": ("backoff", "nothing at work, and a call waits before another attempt"),
-    "not_attributed": ("not attributed", "the rest: framework, event loop, and whatever has no span"),
+    "queue": ("queue", "nothing running; a call waits for a free slot"),
+    "backoff": ("backoff", "nothing running; a call waits before its next attempt"),
+    "not_attributed": ("not attributed", "the rest: framework, event loop, and anything without a span"),
 }
 """Part of the view `where_time_goes`, how it is called, and what it is."""
 _WORDS = {
@@ -35,8 +35,8 @@ _WORDS = {
     "embeddings": "search",
     "retrieval": "search",
     "execute_tool": "tool",
-    "queue": "waits for a place",
-    "backoff": "waits to try again",
+    "queue": "waits for a slot",
+    "backoff": "waits to retry",
 }
 _WAITS = ("queue", "backoff")
 _SHARES = """
@@ -84,12 +84,12 @@ def time_blocks(settings: Settings, records: BenchmarkRecords) -> tuple[Chart | 
     for (run_id, part), (seconds, *_) in found.items():
         if seconds and run_id in records.arm_names:
             shares[records.arm_names[run_id]][_PARTS[part][0]] = float(str(seconds))
-    drawn = "Stacked bars: mean seconds of a query in each arm, by what it was spent on; the table holds the figures"
+    drawn = "Stacked bars: mean seconds per query in each arm, by activity; figures in the table"
     chart = Chart(
-        note="Mean seconds of a query, by what they were spent on.",
+        note="Mean seconds per query, by activity.",
         draw=partial(stacked_bars, shares, unit="seconds per query", description=drawn, text=duration_text),
     )
-    nothing = Text(lines=("No chart: no query has spans and a wall time.",))
+    nothing = Text(lines=("No chart: no query has both spans and a wall time.",))
     return chart if any(shares.values()) else nothing, _shares_table(records, found)
 
 
@@ -107,7 +107,7 @@ def _shares_table(records: BenchmarkRecords, found: Mapping[tuple[str, str], Seq
         if any(_seconds(found, arm.run_id, part) != 0 for arm in records.arms)
     ]
     return Table(
-        caption="Mean seconds of a query by what it was spent on. With several at once, the one further up counts",
+        caption="Mean seconds per query, by activity. If several overlap, the one listed first counts",
         columns=("", *(arm.arm for arm in records.arms)),
         rows=tuple(rows),
         folded="Figures by part",
@@ -152,10 +152,10 @@ def waterfall_part(settings: Settings, records: BenchmarkRecords, arm: ArmRun) -
     intro = Text(
         style="muted",
         lines=(
-            f"Queries of {arm.arm}. Light blue: up to a call's first token. Which work depends on which is inferred.",
+            f"Queries of {arm.arm}. Light blue: until a call's first token. Dependencies between steps are inferred.",
         ),
     )
-    return Section(key="waterfall", title="Three queries in time", folded=True, blocks=(intro, *found))
+    return Section(key="waterfall", title="Timelines of three queries", folded=True, blocks=(intro, *found))
 
 
 def _chosen(timed: Sequence[QueryRun]) -> dict[QueryRun, list[str]]:

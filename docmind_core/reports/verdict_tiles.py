@@ -81,7 +81,7 @@ def _answered(records: BenchmarkRecords, arm: ArmRun) -> Tile:
     fallbacks = f"{answered - own:,} by a fallback" if own < answered else ""
     missing = expected - answered
     colour: Colour = BAD if missing else GOOD
-    word = "none" if expected and not answered else f"{missing:,} without an answer" if missing else "all"
+    word = "none" if expected and not answered else f"{missing:,} unanswered" if missing else "all"
     value = figure(answered, "count", total=expected, words=f"{answered:,} of {expected:,}", remark=fallbacks)
     return Tile(label="answered", figure=value, source=of_queries(records, ANSWERED), colour=colour, word=word)
 
@@ -120,7 +120,7 @@ def _time(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, st
     tail = (
         f"p95 {duration_text(row.wall_p95_s)}"
         if (row.wall_n or 0) >= P95_N_MIN
-        else f"p95 needs {P95_N_MIN} queries, there are {row.wall_n or 0}"
+        else f"p95 needs {P95_N_MIN} queries, got {row.wall_n or 0}"
     )
     return Tile(
         label=label,
@@ -135,10 +135,10 @@ def _limits(scorecard: Scorecard, states: Sequence[str]) -> Tile:
     counts = Counter(state for state in states if state in _COLOURS)
     letter: Letter = scorecard.overall
     if not counts:
-        return Tile(label="limits", figure=Cell(words="–", remark=letter.because), word="none judged")
+        return Tile(label="limits", figure=Cell(words="–", remark=letter.because), word="not judged")
     rest = ", ".join(f"{counts[state]} {state}" for state in (MISSED, UNDECIDED, NOT_MEASURED) if counts[state])
     colour: Colour = BAD if counts[MISSED] else OPEN if counts.total() > counts[MET] else GOOD
-    word = {BAD: "missed", OPEN: "not all decided", GOOD: "met"}[colour]
+    word = {BAD: "missed", OPEN: "some undecided", GOOD: "met"}[colour]
     met, judged = counts[MET], counts.total()
     value = figure(met, "count", total=judged, words=f"{met} of {judged}", remark=rest)
     return Tile(label="limits met", figure=value, colour=colour, word=word)
@@ -147,12 +147,12 @@ def _limits(scorecard: Scorecard, states: Sequence[str]) -> Tile:
 def _ledger(records: BenchmarkRecords, arm: ArmRun) -> Tile:
     states = [row.state for row in records.ledger if row.run_id == arm.run_id]
     if not states:
-        return _nothing("ledger", "no engine session was recorded")
+        return _nothing("ledger", "no engine session recorded")
     odd = [str(state) for state in states if state != "balanced"]
     if odd:
         return Tile(label="ledger", figure=Cell(words=odd[0], remark="see Ledger"), colour=OPEN, word="not balanced")
-    value = Cell(words="balanced", remark="tokens equal the engine's")
-    return Tile(label="ledger", figure=value, colour=GOOD, word="to the token")
+    value = Cell(words="balanced", remark="matches the engine")
+    return Tile(label="ledger", figure=value, colour=GOOD, word="exact")
 
 
 def _nothing(label: str, because: str, unit: str = "") -> Tile:

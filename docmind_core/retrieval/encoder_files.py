@@ -48,6 +48,6 @@ def weights_file() -> Path:
         ) from error
     if checksum != WEIGHTS_SHA256:
         raise RetrievalError(
-            f"the encoder's weights {file} are damaged or others. Install them again: make clean install-remote"
+            f"the encoder's weights {file} are damaged or unexpected. Install them again: make clean install-remote"
         )
     return file

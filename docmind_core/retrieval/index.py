@@ -76,7 +76,9 @@ class RetrievalIndex:
         searcher = self._searchers.get(strategy)
         if searcher is None:
             opened = ", ".join(self.strategies) or "none"
-            raise RetrievalError(f"the index was opened without {strategy!r} (opened: {opened}). Name it when opening")
+            raise RetrievalError(
+                f"the index was opened without {strategy!r} (opened: {opened}). Include it when opening"
+            )
         return searcher.search_many(queries, k, documents=documents)
 
     def cosines(self, chunk_ids: Sequence[str]) -> Similarities | None:
@@ -120,7 +122,7 @@ def open_index(
         if strategy not in STRATEGIES:
             raise RetrievalError(f"unknown search strategy {strategy!r}. Choose from {', '.join(STRATEGIES)}")
     if len({document.doc_id for document in documents}) != len(documents):
-        raise RetrievalError("duplicate doc_id among the documents; give each document its own")
+        raise RetrievalError("duplicate doc_id among the documents; each document needs its own")
     index_hash, sets = hash_of_index(documents, language), _by_set(documents)
     home = folder / index_hash
     if list(sets) != [""]:

@@ -37,13 +37,13 @@ def open_part(
     part = folder / name
     try:
         if part.exists() and (damage := _damage(part)):
-            announce(f"the saved index {part} is damaged ({damage}); building it again")
+            announce(f"the saved index {part} is damaged ({damage}); rebuilding it")
             shutil.rmtree(part)
         if not part.exists():
             _build_aside(part, build)
     except OSError as error:
         raise RetrievalError(
-            f"the index {part} can't be saved: {error.strerror or error}. Free up disk space, or move DOCMIND_HOME"
+            f"the index {part} can't be saved: {error.strerror or error}. Free up disk space, or change DOCMIND_HOME"
         ) from error
     return load(part)
 

@@ -71,6 +71,6 @@ def save_vectors(folder: Path, chunks: Sequence[Chunk], announce: Callable[[str]
             announce(f"embedding chunks: {done:,} of {len(chunks):,}, about {left_s:.0f} s left")
             announced_s = now_s
 
-    announce(f"embedding {len(chunks):,} chunks; this is done once for these documents")
+    announce(f"embedding {len(chunks):,} chunks; needed only once for these documents")
     vectors = shared_encoder().embed([indexed_text(chunk) for chunk in chunks], report=report)
     np.save(folder / VECTORS_FILE, vectors)

@@ -10,16 +10,16 @@ from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import REPLICATES_MAX, Suite
 
-SAME_CONDITIONS = "Replicates are added under the same conditions alone. Put that back, or start a new run."
+SAME_CONDITIONS = "Replicates can only be added under the same conditions. Revert the change, or start a new run."
 
 
 def with_additions(suite: Suite, journal: Journal, more: int = 0) -> Suite:
-    """Return the suite of a run with the replicates that it has by now, and `more`."""
+    """Return the suite of a run with `more` replicates added to those it has so far."""
     return suite.model_copy(update={"replicates": suite.replicates + sum(journal.additions()) + more})
 
 
 def refuse_addition(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
-    """Refuse to add replicates to a run that has not finished, or whose first ones are not all of one kind.
+    """Refuse to add replicates to a run that is unfinished or was resumed with changes.
 
     Args:
         settings: The home.
@@ -35,20 +35,20 @@ def refuse_addition(settings: Settings, journal: Journal, benchmark_run: str, su
     if not state.finished:
         done = f"{state.queries_done} of {state.queries_total or '?'} queries"
         raise UsageError(
-            f"{benchmark_run} has not finished ({done}), so that no replicates can be added. "
+            f"{benchmark_run} is not finished ({done}), so replicates can't be added yet. "
             f"Finish it first: {resume_command(settings, benchmark_run)}"
         )
     if any(journal.facts(run_id_of(benchmark_run, arm)).get("stopped_because") for arm in suite.arms):
         raise UsageError(
-            f"{benchmark_run} was stopped by its gate: more replicates would be of the queries asked alone"
+            f"{benchmark_run} was stopped by its gate, so more replicates would cover only some of its queries"
         )
     if suite.replicates > REPLICATES_MAX:
         raise UsageError(
-            f"{benchmark_run} would have {suite.replicates} replicates of each query; {REPLICATES_MAX} are the most"
+            f"{benchmark_run} would have {suite.replicates} replicates of each query; the maximum is {REPLICATES_MAX}"
         )
     if not journal.comparable():
         raise RunError(
-            f"{benchmark_run} was resumed with a changed suite, code or prompt: its answers are of two kinds already. "
+            f"{benchmark_run} was resumed with a changed suite, code or prompt, so its answers are already mixed. "
             "Start a new run."
         )
 
@@ -67,4 +67,4 @@ def refuse_other_conditions(journal: Journal, inputs: RunInputs) -> None:
         found = [one for one in condition_differences(begun.facts, now) if one.field != "replicates"]
         if found:
             changed = "; ".join(one.text for one in found)
-            raise RunError(f"{inputs.benchmark_run} was made under other conditions: {changed}. {SAME_CONDITIONS}")
+            raise RunError(f"{inputs.benchmark_run} ran under different conditions: {changed}. {SAME_CONDITIONS}")

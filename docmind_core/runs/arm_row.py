@@ -9,7 +9,7 @@ from docmind_core.runs.journal import Row
 from docmind_core.tables.definitions import INTERRUPTED
 
 FINISHED, DECIDED = "finished", "decided"
-"""Status of an arm with a row for each query, and of one whose gate needed no further query."""
+"""Status of an arm with a row for each query, and of one that its gate stopped early."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class _Block:
     """Of their calls."""
 
     def ns_in_flight(self, start: int, end: int) -> int:
-        """Return how long calls were under way within a window, all added up, ns."""
+        """Return the total time that calls were in flight within a window, in ns."""
         calls = zip(self.sent, self.ended, strict=True)
         return sum(max(0, min(ended, end) - max(sent, start)) for sent, ended in calls)
 
@@ -33,7 +33,7 @@ class ArmLoad:
     """The columns of `runs` about the load, from the queries of an arm as they are added."""
 
     concurrency: int | None
-    """What the suite asked for; None for `auto`."""
+    """The suite's concurrency; None for `auto`."""
     missing_because: str | None = None
     """Why the load is unknown: `resumed` where several processes worked on the arm, whose clocks have nothing in
     common, `several_hosts` where workers on several machines did, or `unattributed` where calls belong to no query."""
@@ -108,9 +108,9 @@ class ArmRow:
     _unseen: int = 0
     """Answered queries without a call."""
     _redone: int = 0
-    """Finished queries that were begun before, by a process that did not finish them."""
+    """Finished queries that an earlier process began without finishing them."""
     _begun: set[tuple[str, int]] = field(default_factory=set)
-    """Such queries that have not finished."""
+    """Queries that an earlier process began and that are still unfinished."""
     _resumed: bool = False
     _first: dict[int, datetime] = field(default_factory=dict)
     _last: dict[int, datetime] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class ArmRow:
         self._begun.update((row["query_id"], row["replicate"]) for row in calls if row["phase"] == INTERRUPTED)
 
     def columns(self) -> Row:
-        """Return the columns of `runs` that rest on the queries."""
+        """Return the columns of `runs` that are computed from the queries."""
         ended = DECIDED if self.facts.get("stopped_because") else FINISHED
         of_user = self.facts.get("system") is not None
         return {

@@ -19,10 +19,10 @@ from docmind_core.tables.definitions import WARM_UP_BLOCK
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 EarlierQueries = Mapping[tuple[str, int], Earlier]
-"""What earlier processes left of queries that they did not finish, by query and replicate."""
+"""Work of earlier processes on unfinished queries, by query and replicate."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
-"""How often an observer hears that an arm is still running; it decides itself what to show of it."""
+"""How often observers are notified that an arm is still running; each decides what to show."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class ArmTally:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Let the clock run: between its shares of two blocks the arm waits for the others."""
+        """Run the clock; it stops while the arm waits for other arms between its shares of two blocks."""
         self._since_s = monotonic()
         try:
             yield
@@ -75,7 +75,7 @@ class ArmTally:
 
     @property
     def progress(self) -> ArmProgress:
-        """How far the arm is."""
+        """Progress of the arm."""
         return ArmProgress(
             arm=self.arm,
             done=self.done_before + self.done_here,
@@ -146,7 +146,7 @@ async def run_queries(
 
 
 async def warm_up(setting: ArmSetting, queries: Sequence[AskedQuery], replicate: int, earlier: EarlierQueries) -> None:
-    """Answer queries that nothing is measured by, as far as an earlier process of the same engine has not.
+    """Answer the warm-up queries, except those already answered on the same engine.
 
     The caches of the lever `result_cache` are left out: the measured queries would find there what these left.
 

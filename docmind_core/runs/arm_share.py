@@ -41,7 +41,7 @@ it; the two are compared all the same."""
 
 
 async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int, caches: ArmCaches | None) -> None:
-    """Answer what is left of an arm's share of a block; its rows are in the journal then.
+    """Answer the remaining queries of an arm's share of a block and write their rows to the journal.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.

@@ -17,7 +17,7 @@ from docmind_core.suites.suite import Suite
 
 
 def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> ContextWindow | None:
-    """Return the window that an arm's prompts are made to fit; None when the model's tokens can't be counted."""
+    """Return the context window that prompts must fit; None when the model's tokens can't be counted."""
     length = inputs.connection.max_model_len
     if counts is None or length is None:
         return None
@@ -31,7 +31,7 @@ def is_shared_out(suite: Suite, arm: str) -> bool:
 
 
 def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: CountsTokens | None) -> None:
-    """Refuse arms with a context budget where prompts can't be measured: they would run without it, unsaid.
+    """Refuse arms with a context budget if prompts can't be measured: they would silently run without it.
 
     Raises:
         UsageError: With the arms and what is missing.
@@ -40,21 +40,21 @@ def refuse_uncounted_budgets(inputs: RunInputs, arms: Iterable[str], counts: Cou
     lacking = [
         said
         for said, lacks in (
-            ("the engine offers no /tokenize and its model's files are not here", counts is None),
-            ("it does not say how long its context window is", inputs.connection.max_model_len is None),
+            ("the engine has no /tokenize and its model files are not available", counts is None),
+            ("it does not report its context window", inputs.connection.max_model_len is None),
         )
         if lacks
     ]
     if budgeted and lacking:
         raise UsageError(
             f"{', '.join(budgeted)} can't keep to a context budget: {'; '.join(lacking)}. "
-            "Name the other arms with --arms, or use an engine that counts tokens."
+            "Select other arms with --arms, or use an engine that counts tokens."
         )
 
 
 @contextmanager
 def result_caches(inputs: RunInputs, arm: str, path: Path) -> Iterator[ArmCaches | None]:
-    """Open what an arm keeps results in, and close it afterwards; None without the lever."""
+    """Open the result caches of an arm, and close them afterwards; None without the lever."""
     if Lever.RESULT_CACHE not in suite_arm(inputs.suite, arm).levers:
         yield None
         return

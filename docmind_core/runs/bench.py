@@ -53,22 +53,22 @@ class Bench:
     journal: Journal
     observer: RunObserver
     counts: CountsTokens | None
-    """What counts the served model's tokens; None when the engine offers no way to."""
+    """Counts the served model's tokens; None if the engine offers no way to."""
     looks: Looks | None = None
-    """What may end an arm before all queries are asked; None where nothing may."""
+    """Ends an arm early if its gate has decided; None without a sequential gate."""
     decided: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """By arm, how many queries were asked when a look ended it, and why."""
+    """By arm: how many queries were asked when a look stopped it, and why."""
     clock: ClockAnchor = field(default_factory=read_anchor)
     """One for all arms, so that a wall clock that is set back doesn't put a later arm before an earlier one."""
     open_arms: dict[str, OpenArm] = field(default_factory=dict)
     probed: set[str] = field(default_factory=set)
-    """Arms that were looked at before their first share."""
+    """Arms whose gate was checked before their first share."""
     proxy: RecordingProxy | None = None
-    """Through which systems of the user reach the engine; None in a suite without."""
+    """The proxy through which the user's systems reach the engine; None in a suite without systems."""
     limits: dict[str, AdaptiveLimit] = field(default_factory=dict)
     """By arm, how many calls its engine can use, where the suite says `concurrency: auto`."""
     workers: "Workers | None" = None
-    """What answers shards; None where this process answers all queries itself."""
+    """Answers shards; None if this process answers all queries itself."""
     hosts: set[str] = field(default_factory=set)
     """Machines on which shards were answered."""
     requests_of_shards: Counter[int] = field(default_factory=Counter)
@@ -98,12 +98,12 @@ class Bench:
         return cluster_ids(queries, self.inputs.query_set.same_documents)
 
     def asked(self, queries: Sequence[Query]) -> list[AskedQuery]:
-        """Return queries without what would give their answers away."""
+        """Return queries without their gold answers and other hints."""
         return [asked_query(query, self._clusters.get(query.query_id, query.query_id)) for query in queries]
 
     @property
     def expected(self) -> int:
-        """How many rows an arm has to have in the end, warm-up left out."""
+        """How many rows an arm must have when finished, without warm-up."""
         return sum(len(block) for block in self.plan.blocks) * self.inputs.suite.replicates
 
     def has_begun(self, arm: str) -> bool:
@@ -149,7 +149,7 @@ class Bench:
 
 
 def adaptive_limit(bench: Bench) -> AdaptiveLimit:
-    """Return how many calls an arm begins with where the suite says `concurrency: auto`, and may come to."""
+    """Return the limit on calls in flight for `concurrency: auto`: where it starts and how far it may rise."""
     replicas = len(bench.inputs.connection.replicas)
     return AdaptiveLimit(limit=AUTO_FIRST, most=IN_FLIGHT_MAX * replicas, replicas=replicas)
 

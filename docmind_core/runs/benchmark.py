@@ -54,7 +54,7 @@ from docmind_core.tables.segments import remove_leftovers
 from docmind_core.telemetry.garbage import short_collections
 from docmind_core.telemetry.loop_lag import measured_loop
 
-_UNCOUNTED = "the engine offers no /tokenize: prompts that are too long are refused by the engine, not shortened"
+_UNCOUNTED = "the engine has no /tokenize: overlong prompts are rejected by the engine, not shortened"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _execute(
                         publish(settings)
         else:
             journal.accept_changes(accepted=False)
-            observer.announce(f"{key} is finished; nothing is run again")
+            observer.announce(f"{key} is already finished; nothing to run")
         return _outcome(journal, key, suite)
 
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """What looks at a run in between, and may end it: what it needs no answers for is not asked."""
+    """Interim looks at a run, which may stop it early; queries that are no longer needed are not asked."""
 
     fractions: tuple[float, ...]
     """Share of the queries at each look, ascending."""
@@ -84,13 +84,13 @@ def plan_shares(plan: QueryPlan, replicates: int, additions: Sequence[int]) -> t
 
 
 def plan_problems(queries: Sequence[Query], suite: Suite) -> list[str]:
-    """Say what keeps a query set from being asked in the suite's blocks, one line `key: problem` each."""
+    """Return the problems that prevent asking a query set in the suite's blocks, one line `key: problem` each."""
     problems = []
     measured = min(len(queries), suite.limit or len(queries))
     if suite.blocks > measured:
         problems.append(
-            f"blocks: {suite.blocks} blocks need at least {suite.blocks} queries, this suite asks {measured}. "
-            f"Set blocks to at most {measured}, or ask more queries (limit, query_set)."
+            f"blocks: {suite.blocks} blocks need at least {suite.blocks} queries, but this suite has {measured}. "
+            f"Set blocks to at most {measured}, or use more queries (limit, query_set)."
         )
     if suite.warmup > len(queries):
         problems.append(
@@ -101,7 +101,7 @@ def plan_problems(queries: Sequence[Query], suite: Suite) -> list[str]:
 
 
 def cut_into_blocks(queries: Sequence[T], blocks: int) -> tuple[tuple[T, ...], ...]:
-    """Cut into so many runs of neighbours, whose sizes differ by at most one."""
+    """Split into contiguous blocks whose sizes differ by at most one."""
     ends = [len(queries) * number // blocks for number in range(blocks + 1)]
     return tuple(tuple(queries[start:end]) for start, end in pairwise(ends))
 

@@ -55,13 +55,13 @@ class CallBook:
     _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
     """Attempts that have begun and not ended, with the ids of their spans."""
     _free_ns: int = field(default_factory=monotonic_ns)
-    """Since when no attempt has been under way."""
+    """Since when no attempt has been in flight."""
     _attempts: int = 0
     _given_up: bool = False
     _finished: bool = False
 
     def give_up(self) -> bool:
-        """Let no further attempt begin; return whether one is under way. For the query it ends here."""
+        """Allow no further attempts, and return whether one is still in flight; the query stops waiting here."""
         self.stop_waiting()
         self._given_up = True
         for start, span_id in self._under_way.values():
@@ -69,18 +69,18 @@ class CallBook:
         return bool(self._under_way)
 
     def stop_waiting(self) -> None:
-        """Add the wait that was cut short, when the call is cancelled between two attempts or before the first one."""
+        """Record an interrupted wait when the call is cancelled between attempts or before the first one."""
         if not self._under_way and not self._given_up and not self._finished:
             self._add_wait("backoff" if self._attempts else "queue", self._free_ns, monotonic_ns())
 
     def begin(self, start: AttemptStart) -> None:
-        """Book that an attempt goes out, once `kept` is done: until its end is booked, its usage is unknown.
+        """Record that an attempt is sent, durable once `kept` is done; its usage is unknown until its end is recorded.
 
         Raises:
             CallTimeout: If nothing waits for the call any more.
         """
         if self._given_up:
-            raise CallTimeout(f"{self.origin.agent} does not wait for {self.origin.task} any more.")
+            raise CallTimeout(f"{self.origin.agent} no longer waits for {self.origin.task}.")
         if self._attempts:
             self._add_wait("backoff", self._free_ns, start.scheduled_ns)
         if start.admitted_ns is not None:
@@ -93,7 +93,7 @@ class CallBook:
         self.journal.book_attempt(self.trace.key, row, ended=False, waits=self.waits)
 
     async def kept(self) -> None:
-        """Return when what was booked is durable, or at once where nothing waits for the disk."""
+        """Return when the records are durable, or immediately if durability is not required."""
         if self.waits:
             await self.journal.kept()
 

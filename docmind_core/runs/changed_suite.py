@@ -1,4 +1,4 @@
-"""Resuming a benchmark run: refused where its suite has changed since it began, or its journal is gone."""
+"""Resuming a benchmark run: refused if its suite has changed since the start, or its journal is missing."""
 
 from docmind_core.errors import RunError, UsageError
 from docmind_core.runs.frozen_suite import journal_path, named_source, read_source_suite
@@ -11,11 +11,11 @@ from docmind_core.suites.suite import Suite, load_suite
 from docmind_core.tables.segments import run_ids_of
 
 _AROUND_A_RUN = frozenset({"schedule", "timezone", "channels"})
-"""Keys of a suite that say when a run starts and who hears of it, nothing of the run: they may change meanwhile."""
+"""Keys of a suite that only set when it runs and who is notified: they may change between start and resumption."""
 
 
 def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *, anyway: bool) -> str | None:
-    """Let an interrupted run resume, if its suite is still what it was.
+    """Allow an interrupted run to resume if its suite has not changed.
 
     Args:
         settings: The home of the run.
@@ -39,11 +39,14 @@ def resume_benchmark_run(settings: Settings, benchmark_run: str, suite: Suite, *
             journal.mark_not_comparable()
     if not changed:
         return None
-    return f"{benchmark_run} resumes with its frozen suite and is not comparable; the file has changed: {changed}"
+    return (
+        f"{benchmark_run} resumes with its frozen suite and is marked not comparable; "
+        f"the suite file has changed: {changed}"
+    )
 
 
 def ask_interrupted_again(settings: Settings, benchmark_run: str) -> str:
-    """Have the queries that a stop interrupted asked from the beginning when the run resumes; return the notice.
+    """Mark interrupted queries to be asked from the beginning when the run resumes; return a notice for the user.
 
     Their tokens and times are those of the new attempt; what the first one had cost stays in the ledger.
     """
@@ -51,13 +54,13 @@ def ask_interrupted_again(settings: Settings, benchmark_run: str) -> str:
         absorb_leftovers(settings, benchmark_run, journal)
         count = journal.set_interrupted_aside()
     if not count:
-        return f"no query of {benchmark_run} was interrupted: there is nothing to ask again"
+        return f"no query of {benchmark_run} was interrupted, so there is nothing to rerun"
     queries = "1 interrupted query is" if count == 1 else f"{count:,} interrupted queries are"
-    return f"{queries} asked again from the beginning; what they had cost stays in the ledger"
+    return f"{queries} rerun from the beginning; their earlier cost stays in the ledger"
 
 
 def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
-    """Refuse a run that has tables and no journal: nothing says any more which of its calls are paid for.
+    """Refuse a run that has tables but no journal: without it, finished calls would be paid for again.
 
     Raises:
         RunError: If the journal of a run that had ended an arm is not there.
@@ -65,15 +68,15 @@ def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:
     path = journal_path(settings, benchmark_run)
     if not path.exists() and run_ids_of(settings.tables, benchmark_run):
         raise RunError(
-            f"{path} is gone, while the tables of {benchmark_run} are there: every query would be asked again. "
-            "Put the journal back, or start a new run."
+            f"{path} is missing, but the tables of {benchmark_run} exist, so every query would be asked again. "
+            "Restore the journal, or start a new run."
         )
 
 
 def refuse_changed_suite(
     settings: Settings, benchmark_run: str, journal: Journal, *, advice: str = RESUME_ANYWAY
 ) -> None:
-    """Let a run that had begun resume only if the suite it was started with is still what it was.
+    """Allow a started run to resume only if the file of its suite has not changed.
 
     Dagster resumes a run by its key alone. Where the file of its suite is gone, the frozen suite is all there is.
 

@@ -19,7 +19,7 @@ class ClockAnchor:
         return self.wall + timedelta(microseconds=(at_ns - self.monotonic_ns) / 1000)
 
     def now(self) -> datetime:
-        """Return the UTC time as of the anchor: it advances evenly whatever happens to the wall clock."""
+        """Return the UTC time derived from the anchor; it advances evenly even if the wall clock is changed."""
         return self.utc(monotonic_ns())
 
     def jumped_s(self) -> float:
@@ -42,6 +42,6 @@ def clock_notice(jumped_s: float) -> str | None:
     if abs(jumped_s) < NOTABLE_JUMP_S:
         return None
     return (
-        f"the system clock moved by {jumped_s:+,.0f} s during this run (set, or the machine slept); "
-        "durations are not affected, and times of day continue from the clock as it was at the start"
+        f"the system clock jumped by {jumped_s:+,.0f} s during this run (it was changed, or the machine slept); "
+        "durations are not affected, and timestamps continue from the clock at the start of the run"
     )

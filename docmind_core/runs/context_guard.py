@@ -1,4 +1,4 @@
-"""The context window at the one place where requests go out: what overflows is shortened or refused, with a row."""
+"""Enforces the context window where requests are sent: prompts that overflow are shortened or refused, and recorded."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ def no_gold(_query_id: str, _passages: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortened:
-    """What the context window made of the passages of a prompt."""
+    """How the context window shortened the passages of a prompt."""
 
     unread: frozenset[str] = frozenset()
-    """Ids of the chunks that are not in it, in no other's words either."""
+    """Ids of the chunks that are missing, and not covered by a near-duplicate."""
     read_as: Mapping[str, str] = field(default_factory=dict)
     """Text by chunk id of those that are in it in other words than their own: cut, or said by a near-duplicate."""
 
@@ -43,7 +43,7 @@ class _Step:
 
 @dataclass(slots=True, kw_only=True)
 class ContextGuard:
-    """Fits the requests of one query, and remembers what that took."""
+    """Makes the requests of one query fit, and records how."""
 
     window: ContextWindow | None
     """None when the model's tokens can't be counted; then the engine alone refuses what is too long."""

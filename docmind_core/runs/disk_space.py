@@ -1,4 +1,4 @@
-"""A disk without room, in one line: whatever library noticed it, and in whatever words."""
+"""Turns any library's "disk full" error into one line of ours."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from docmind_core.errors import DocMindError, RunError
 from docmind_core.settings import Settings
 
 FULL_BYTES = 2**20
-"""With less room than this, whatever goes wrong is attributed to the disk first."""
+"""With less free space than this, errors are attributed to the disk first."""
 
 _QUOTA = re.compile(r"quota exceeded", re.IGNORECASE)
 _FULL = re.compile(r"no space left|database or disk is full|disk is full|out of disk space", re.IGNORECASE)
@@ -20,7 +20,7 @@ _NEXT = "Free up disk space (docmind prune --keep N --dry-run shows what old run
 
 
 def full_disk(settings: Settings, error: BaseException | None = None) -> str | None:
-    """Return what to do when the disk of the home has no room: for bytes, for files, or by quota; None while it has.
+    """Return what to do when the disk of the home is full (space, inodes or quota); None if it is not.
 
     Args:
         settings: The home.
@@ -34,7 +34,7 @@ def full_disk(settings: Settings, error: BaseException | None = None) -> str | N
     free = shutil.disk_usage(folder).free
     # With room for bytes, "no space left" means that no further file can be made.
     if files_left(folder) == 0 and (free >= FULL_BYTES or not says_full):
-        return f"the disk of {home} has no inodes left, so no file can be made on it. {_NEXT}"
+        return f"the disk of {home} has no inodes left, so no files can be created. {_NEXT}"
     if says_full or free < FULL_BYTES:
         return f"the disk of {home} is full ({size_text(free)} free). {_NEXT}"
     return None
@@ -42,7 +42,7 @@ def full_disk(settings: Settings, error: BaseException | None = None) -> str | N
 
 @contextmanager
 def named_disk_errors(settings: Settings) -> Iterator[None]:
-    """Raise what libraries say about a disk without room as one error of ours.
+    """Convert any library's "disk full" error into a RunError.
 
     Raises:
         RunError: If the disk of the home has no room; what else goes wrong is raised as it is.

@@ -1,4 +1,4 @@
-"""What an ended process left of a query in the journal, and which of it the query's sums can't hold."""
+"""What an earlier process left of a query in the journal, and which of it must not be summed."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -25,7 +25,7 @@ class Earlier:
 
 
 def read_earlier(journal: Journal, run_id: str) -> dict[tuple[str, int], Earlier]:
-    """Return what is left of the unfinished queries of a run, by query_id and replicate."""
+    """Return the earlier work on unfinished queries of a run, by query_id and replicate."""
     by_query: dict[tuple[str, int], list[Row]] = {}
     for row in journal.unfinished_attempts(run_id):
         by_query.setdefault((row["query_id"], row["replicate"]), []).append(row)
@@ -61,7 +61,7 @@ def without_doubled(
     late: Set[tuple[str, str]],
     failed: Set[str] = frozenset(),
 ) -> list[Row]:
-    """Return the attempts of a query as its sums may see them: what would count a call twice is of unknown usage.
+    """Return the attempts of a query for summing; attempts that would count a call twice get unknown usage.
 
     A call that an ended process did not finish was made again in full: the part of it that was booked is cost of the
     interruption, not of the query, and how much the engine had computed is unknown. An attempt that was tried again
@@ -81,7 +81,7 @@ def without_doubled(
 
 
 def recreated_error(call: FailedCall) -> DocMindError:
-    """Return the error that a call of an ended process failed with."""
+    """Recreate the error that a call of an earlier process failed with."""
     kind: type[DocMindError] = getattr(errors, call.error_type)
     return kind(call.error_message)
 

@@ -1,4 +1,4 @@
-"""An arm's share of a block, cut into shards that worker processes answer, and what the main process hears of them."""
+"""Splits an arm's share of a block into shards for worker processes, and follows their progress."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ QueryPlaces = Sequence[tuple[str, int]]
 
 
 def cut_into_shards(todo: QueryPlaces, workers: int) -> tuple[QueryPlaces, ...]:
-    """Cut queries into shards of neighbours: equally many for each worker, equally large, none of them empty."""
+    """Split queries into contiguous, equally large shards, the same number for each worker, none empty."""
     rounds = -(-len(todo) // (QUERIES_A_SHARD * workers))
     return cut_into_blocks(todo, min(len(todo), rounds * workers))
 
@@ -49,7 +49,7 @@ async def answer_in_shards(
     tally: ArmTally,
     after_look: Callable[[], None],
 ) -> WorkerLost | None:
-    """Answer the queries of `todo` in the workers of the bench; their rows are in its journal then.
+    """Answer the queries of `todo` in the worker processes and write their rows to the journal.
 
     `after_look` is done about once a second. Stopped, or when a shard fails, the workers end what is under way first.
 

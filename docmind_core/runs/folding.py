@@ -30,7 +30,7 @@ _PER_QUERY = (
     "votes",
     "agent_failures",
 )
-"""Tables whose rows a query collects and nothing changes afterwards."""
+"""Tables whose rows are final once the query has finished."""
 
 FOLDED = ("llm_calls", "spans", *_PER_QUERY, "engine_counters", "device_samples", "query_runs", "runs")
 """Tables that are written from the journal; `runs` comes last, so that a run with a row has all its others."""
@@ -113,7 +113,7 @@ def _unseen(row: Row) -> Row:
     return {
         **row,
         "error_type": "ProcessDied",
-        "error_message": "the platform ended while the call was under way",
+        "error_message": "the platform stopped while the call was in flight",
     }
 
 
@@ -149,7 +149,7 @@ def _is_earlier(settings: Settings, run_id: str, ended_at: datetime) -> bool:
 
 
 def mark_ended_arms(settings: Settings, journal: Journal, benchmark_run: str, suite: Suite) -> None:
-    """Mark the arms that ended before something changed: no arm of the run can be compared with another any more."""
+    """Mark the arms that ended before a change as not comparable with the other arms of the run."""
     if journal.comparable():
         return
     changed = [arm for arm in suite.arms if _mark(settings, run_id_of(benchmark_run, arm))]

@@ -159,7 +159,7 @@ def _read_suite(path: Path) -> Suite:
         return parse_suite(path.read_text("utf-8"), source=str(path))
     except (OSError, UnicodeDecodeError) as error:
         problem = f"byte {error.start + 1} is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise SuiteError(f"{path}: damaged ({problem}). Start a new run, or put the file back.") from error
+        raise SuiteError(f"{path}: damaged ({problem}). Start a new run, or restore the file.") from error
 
 
 def suite_path(settings: Settings, benchmark_run: str) -> Path:

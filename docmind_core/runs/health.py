@@ -1,4 +1,4 @@
-"""Whether this installation and this home are fit to run benchmarks, and why no query of a run was answered."""
+"""Checks whether this installation and home can run benchmarks, and explains why no query of a run was answered."""
 
 import os
 import platform
@@ -33,15 +33,15 @@ RUNS_SHOWN = 3
 
 _SHOWN_CHARACTERS = 300
 _RESUMING = re.compile(r"\s[A-Z][^.]*--resume\.?\Z")
-"""What an unreachable engine advises while queries are left to ask."""
+"""Advice in the error of an unreachable engine, which only applies while queries are left."""
 
 _ADVICE = {
-    "RequestRejected": "Ask the engine for what it can do: check model, key, and the suite's answer_max_tokens",
-    "ContextOverflow": "Give the model a longer window, or ask it for less: top_k, level, answer_max_tokens",
-    "CallTimeout": "Allow more time (deadline_s of the suite), or ask less at once (--concurrency)",
-    "EngineUnreachable": "Look into the engine's own log, and check the network between here and there",
-    "NoAnswer": "The column ended_because of query_runs says it of each",
-    "OutputInvalid": "Check that the URL is that of a vLLM server, and that nothing on the way changes its answers",
+    "RequestRejected": "Check the model, the key, and the suite's answer_max_tokens",
+    "ContextOverflow": "Use a longer context window, or lower top_k, level or answer_max_tokens",
+    "CallTimeout": "Allow more time (deadline_s of the suite), or lower --concurrency",
+    "EngineUnreachable": "Check the engine's log and the network connection to it",
+    "NoAnswer": "For each query, see the column ended_because of query_runs",
+    "OutputInvalid": "Check that the URL points to a vLLM server, and that no proxy changes its answers",
 }
 
 
@@ -56,7 +56,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at home, disk, packages, engine, model, database and runs; one finding or more for each."""
+    """Check home, disk, packages, engine, model, database and runs; yields one or more findings for each."""
     yield _home(settings)
     yield _disk(settings)
     yield Finding(what="versions", text=_versions())
@@ -75,7 +75,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
         Finding(what="file", text=f"{damage.path}: {damage.problem}", advice=damage.advice)
         for damage in find_damage(settings)
     ]
-    yield from damaged or [Finding(what="files", text="every segment, journal and suite can be read")]
+    yield from damaged or [Finding(what="files", text="all segments, journals and suites are readable")]
 
 
 def _home(settings: Settings) -> Finding:
@@ -110,19 +110,21 @@ def _versions() -> str:
 def _engine_package() -> Finding:
     name = installed_engine()
     if name is None:
-        return Finding(what="engine package", text="none: only running engines can be used (--engine URL)")
+        return Finding(what="engine package", text="none: only external engines can be used (--engine URL)")
     cores = len(os.sched_getaffinity(0))
-    return Finding(what="engine package", text=f"{name} {package_versions()[name]}, {cores} cores to run on")
+    return Finding(what="engine package", text=f"{name} {package_versions()[name]}, {cores} CPU cores")
 
 
 def _running_engine(settings: Settings) -> Finding:
     status = engine_status(settings)
     if status is None:
-        return Finding(what="engine", text="none is running")
+        return Finding(what="engine", text="not running")
     text = f"{status.profile} at {status.url}"
     if status.healthy:
         return Finding(what="engine", text=f"{text}, healthy")
-    return Finding(what="engine", text=f"{text} does not answer", advice=f"Look at {status.log}; docmind engine stop")
+    return Finding(
+        what="engine", text=f"{text} does not answer", advice=f"Check {status.log}, then run docmind engine stop"
+    )
 
 
 def _model(settings: Settings) -> Finding:
@@ -131,7 +133,7 @@ def _model(settings: Settings) -> Finding:
         return Finding(what="bundled model", text="not prepared yet; the first run on cpu-smollm2 fetches it")
     problem = damage(folder)
     if problem is None:
-        return Finding(what="bundled model", text=f"{folder}, every file as it was prepared")
+        return Finding(what="bundled model", text=f"{folder}, all files intact")
     return Finding(what="bundled model", text=problem, advice=f"Delete {folder}; the next run prepares it again")
 
 
@@ -152,11 +154,11 @@ def _runs(settings: Settings, *, busy: bool) -> Iterator[Finding]:
     if not states:
         yield Finding(what="runs", text="none yet; start one: docmind bench smoke")
     for folder in (left := half_frozen(settings)):
-        advice = "Nothing ran from it; the next benchmark removes it"
-        yield Finding(what="run", text=f"{folder}: left by a process that died while it began a run", advice=advice)
+        advice = "No run used it; the next benchmark removes it"
+        yield Finding(what="run", text=f"{folder}: left by a process that died while starting a run", advice=advice)
     for state in states:
         if state.unreadable is not None and settings.benchmarks / state.benchmark_run not in left:
-            advice = f"Fix that, or move {settings.benchmarks / state.benchmark_run} away"
+            advice = f"Fix this, or move {settings.benchmarks / state.benchmark_run} away"
             yield Finding(what="run", text=f"{state.benchmark_run}: {state.unreadable}", advice=advice)
     readable = [state for state in states if state.unreadable is None]
     for state in readable[: -RUNS_SHOWN - 1 : -1]:
@@ -192,17 +194,15 @@ def commonest_error(settings: Settings, benchmark_run: str) -> CommonestError | 
 
 
 def nothing_answered(settings: Settings, benchmark_run: str) -> str | None:
-    """Return what most queries failed of, with advice; None when a query was answered, or none has ended."""
+    """Return why most queries failed, with advice; None if any query was answered, or none has ended."""
     found = commonest_error(settings, benchmark_run)
     if found is None or found.answered:
         return None
     cause = " ".join(": ".join(part for part in (found.error_type, found.error_message) if part).split())
     cause = _RESUMING.sub("", cause)[:_SHOWN_CHARACTERS].rstrip(".")
     share = "all" if found.queries == found.failed else f"{found.queries:,}"
-    advice = _ADVICE.get(
-        found.error_type or "", "Look at each: docmind sql \"from query_runs where status = 'failed'\""
-    )
+    advice = _ADVICE.get(found.error_type or "", "List them: docmind sql \"from query_runs where status = 'failed'\"")
     return (
         f"no query of {benchmark_run} was answered; {share} of {found.failed:,} failed with {cause}. "
-        f"{advice}; then start a new run: finished queries are not asked again."
+        f"{advice}; then start a new run, because finished queries are not asked again."
     )

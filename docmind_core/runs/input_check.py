@@ -30,11 +30,11 @@ INSTALL_RAY = ".venv/bin/pip install -c constraints.txt -e '.[ray]'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedInput:
-    """What was found to be in order."""
+    """The result of a check without problems."""
 
     summary: str
     notices: tuple[str, ...] = ()
-    """What is not wrong but worth knowing, one line each."""
+    """Notes that are not problems, one line each."""
 
 
 def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None = None) -> CheckedInput:
@@ -52,7 +52,7 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
     try:
         is_folder, is_there = Path(path).is_dir(), Path(path).exists()
     except OSError as error:
-        hint = " Open the folders on its way to you." if isinstance(error, PermissionError) else ""
+        hint = " Grant yourself access to its parent folders." if isinstance(error, PermissionError) else ""
         raise UsageError(f"{path} can't be reached: {error.strerror}.{hint}") from error
     if is_folder:
         if described := describe_folder(Path(path)):
@@ -61,7 +61,7 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
     if reader_of(path) is not None:
         return checked_query_set(load_query_set(path))
     if not is_there and path not in bundled_suite_names():
-        raise UsageError(f"there is nothing at {path}. Name the folder of a query set, or the file of a suite.")
+        raise UsageError(f"{path} does not exist. Give the folder of a query set, or the file of a suite.")
     try:
         suite = read_suite(path)
     except SuiteError as error:
@@ -72,7 +72,7 @@ def check_input(path: str, *, check_schedule: Callable[[Suite], object] | None =
 
 
 def checked_query_set(query_set: QuerySet) -> CheckedInput:
-    """Describe a query set that was read without a problem."""
+    """Describe a query set without problems."""
     notices = (*query_set.notices, *_compared_as_they_are(query_set))
     return CheckedInput(summary=_described(query_set), notices=notices)
 
@@ -104,7 +104,7 @@ def read_suite(name_or_path: str) -> Suite:
 def _described(query_set: QuerySet) -> str:
     return (
         f"query set {query_set.name!r}: {len(query_set.documents):,} documents, {len(query_set.queries):,} queries, "
-        f"hash {query_set.query_set_hash[:12]}; no problem found"
+        f"hash {query_set.query_set_hash[:12]}; no problems found"
     )
 
 
@@ -113,7 +113,7 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
     if problems:
         raise _refused(problems)
     arms = f"{len(suite.arms)} {'arm' if len(suite.arms) == 1 else 'arms'}"
-    summary = f"suite {suite.name!r}: {arms} on {' and '.join(suite.query_sets)}; no problem found"
+    summary = f"suite {suite.name!r}: {arms} on {' and '.join(suite.query_sets)}; no problems found"
     unnormalised = (notice for found in query_sets for notice in _compared_as_they_are(found))
     measured = (f"metric {own.name}: {own.unit}, {own.range}, from {own.scorer}" for own in metrics)
     return CheckedInput(
@@ -134,8 +134,8 @@ def _answered_alone(suite: Suite) -> tuple[str, ...]:
     if not alone:
         return ()
     return (
-        f"workers: {suite.workers} does not apply to {', '.join(alone)}: one process answers systems of your own and "
-        "arms with the lever result_cache",
+        f"workers: {suite.workers} does not apply to {', '.join(alone)}: your own systems and arms with the lever "
+        "result_cache run in a single process",
     )
 
 
@@ -188,7 +188,7 @@ def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:
     more = f" and {len(found) - _GOLDS_NAMED:,} more" if len(found) > _GOLDS_NAMED else ""
     noun = "1 accepted answer is" if len(found) == 1 else f"{len(found):,} accepted answers are"
     return (
-        f"{noun} compared as written, case and punctuation included: normalising would leave no letter or digit of "
+        f"{noun} compared exactly, including case and punctuation: normalising would leave no letter or digit of "
         f"{named}{more}",
     )
 
@@ -208,7 +208,7 @@ def engine_request(suite: Suite) -> EngineRequest:
 
 
 def refuse_unready(suite: Suite) -> None:
-    """Refuse a suite that this installation can't run; quick enough for the tick of a schedule.
+    """Refuse a suite that this installation can't run; fast enough to run on each schedule tick.
 
     Raises:
         SettingsError: The engine's key is not in the environment.
@@ -240,8 +240,8 @@ def _refuse_missing_encoder(suite: Suite, strategies: list[str]) -> None:
     missing = missing_packages()
     if missing:
         raise RetrievalError(
-            f"suite {suite.name} searches with {', '.join(strategies)}, which needs what is not installed here "
-            f"({', '.join(missing)}). Install it: {INSTALL}; or search by words alone: "
+            f"suite {suite.name} searches with {', '.join(strategies)}, which requires packages that are not installed "
+            f"({', '.join(missing)}). Install them: {INSTALL}; or use keyword search: "
             f"docmind bench {suite.name} --strategy {KEYWORD_SEARCH}"
         )
     weights_file()

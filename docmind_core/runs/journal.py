@@ -57,7 +57,7 @@ class Journal(JournalParts):
         sent_on: tuple[str, bytes] | None = None,
         waits: bool = True,
     ) -> None:
-        """Write one attempt of a call, or how it ended, and in one with that whether its call has failed for good.
+        """Write one attempt of a call or its end, and in the same transaction whether the call has failed for good.
 
         `sent_on` is what a client of the recording proxy was sent. Without `waits` it is written on return: it survives
         the end of this process, and a power failure from the next durable transaction on.
@@ -94,7 +94,7 @@ class Journal(JournalParts):
         return [decode(row) for (row,) in rows]
 
     def set_interrupted_aside(self) -> int:
-        """Let measured queries that have not finished be asked from the beginning; return how many were begun.
+        """Mark unfinished measured queries to be asked from the beginning; return how many were started.
 
         Their attempts stay, in the phase `interrupted`: the ledger has them, their query has not.
         """
@@ -142,7 +142,7 @@ class Journal(JournalParts):
         ]
 
     def forget_failed(self, key: QueryKey) -> None:
-        """Let a query's failed calls be made again: the engine was gone, which is not their fault."""
+        """Allow a query's failed calls to be retried, because the engine was unreachable."""
         sql = "delete from failed_calls where run_id = ? and query_id = ? and replicate = ?"
         self._hand_over((sql, (key.run_id, key.query_id, key.replicate)))
 
@@ -156,7 +156,7 @@ class Journal(JournalParts):
         return {(query_id, replicate) for query_id, replicate in rows if (replicate < 0) == warm_up}
 
     def begin_block(self, run_id: str, block: int, engine_session: str, *, was_reset: bool) -> None:
-        """Note that an arm's share of a block begins; resumed in the same session, it was reset if it was each time."""
+        """Record the start of an arm's share of a block; a resumed share counts as reset only if it was each time."""
         self._write(
             "insert into blocks (run_id, block, engine_session, was_reset) values (?, ?, ?, ?) "
             "on conflict do update set was_reset = min(was_reset, excluded.was_reset)",
@@ -207,19 +207,19 @@ class Journal(JournalParts):
         return following or 0
 
     def book_ticks(self, run_id: str, ticks: Sequence[Row]) -> None:
-        """Write what the device sampler has taken since the last time."""
+        """Write the device samples taken since the last call."""
         self._hand_over((_TICKS, (run_id, encode(ticks))))
 
     def identity(self) -> Row | None:
-        """Return what the run was begun with; None before it has begun."""
+        """Return the identity the run was started with; None before the start."""
         return next((decode(identity) for (identity,) in self._read("select identity from beginning", ())), None)
 
     def begin(self, identity: Mapping[str, Any]) -> None:
-        """Note what the run is begun with."""
+        """Record the identity the run is started with."""
         self._write("insert into beginning (only_row, identity) values (1, ?)", (encode(identity),))
 
     def accept_changes(self, *, accepted: bool = True) -> None:
-        """Let the next resumption, and no later one, proceed although something has changed; or not even that one."""
+        """Allow (or disallow) the next resumption, and only that one, to proceed despite changes."""
         self._write("update beginning set accepts_changes = ?", (int(accepted),))
 
     def accepts_changes(self) -> bool:
@@ -227,20 +227,20 @@ class Journal(JournalParts):
         return self._read("select accepts_changes from beginning", ()) == [(1,)]
 
     def change_identity(self, identity: Mapping[str, Any]) -> None:
-        """Continue under another identity: from now on the run is not comparable."""
+        """Replace the identity of the run, which makes it not comparable."""
         self._write("update beginning set identity = ?", (encode(identity),))
         self.mark_not_comparable()
 
     def mark_not_comparable(self) -> None:
-        """Note that not all of the run was made with the same things."""
+        """Mark the run as not comparable: parts of it ran with different inputs."""
         self._write("update beginning set comparable = 0", ())
 
     def comparable(self) -> bool:
-        """Return whether all of the run was made with the same things."""
+        """Return whether all of the run used the same inputs."""
         return self._read("select comparable from beginning", ()) != [(0,)]
 
     def start_arm(self, run_id: str, started_at: datetime, facts: Row, *, again: bool = False) -> None:
-        """Note that a process began to work on an arm; a later start replaces the facts and keeps the arm's time.
+        """Record that a process started on an arm; a later start replaces the facts but keeps the arm's time.
 
         `again` says that it is the same process, with the arm's share of another block.
         """
@@ -257,7 +257,7 @@ class Journal(JournalParts):
         return int(count)
 
     def end_arm(self, run_id: str, ended_at: datetime, facts: Row | None = None) -> None:
-        """Note that an arm has ended, and which facts of it are others than at its start."""
+        """Record that an arm has ended, with the facts that changed since its start."""
         known = encode({**self.facts(run_id), **(facts or {})})
         self._write("update arms set ended_at = ?, facts = ? where run_id = ?", (ended_at.isoformat(), known, run_id))
 
@@ -274,11 +274,11 @@ class Journal(JournalParts):
             self._write(reopened, (expected,))
 
     def additions(self) -> tuple[int, ...]:
-        """Return how many replicates each addition brought, oldest first; the last one may be under way."""
+        """Return the number of replicates of each addition, oldest first; the last one may be in progress."""
         return tuple(count for (count,) in self._read("select replicates from additions order by rowid", ()))
 
     def facts(self, run_id: str) -> Row:
-        """Return what an arm ran on, and how it ended; nothing of one that has not begun."""
+        """Return the conditions of an arm and how it ended; empty if it has not started."""
         begun = self.arm(run_id)
         return {} if begun is None else begun.facts
 

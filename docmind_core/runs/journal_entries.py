@@ -1,4 +1,4 @@
-"""What a journal holds besides the rows of the tables, and how a value is written there."""
+"""Journal entries other than table rows, and how values are encoded."""
 
 import json
 import sqlite3
@@ -80,7 +80,7 @@ SET_ASIDE = (
 )
 
 CallMatch = tuple[str, str, str]
-"""Agent, task and request hash: what makes a call of an interrupted query the same call."""
+"""Agent, task and request hash, which identify a call of an interrupted query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class FailedCall:
 
 
 def encode(value: Any) -> str:
-    """Return a value as JSON; times keep that they are times."""
+    """Encode a value as JSON; times keep their type."""
     try:
         return orjson.dumps(value, _encode_time, orjson.OPT_PASSTHROUGH_DATETIME).decode()
     except orjson.JSONEncodeError:  # half a surrogate pair, an integer of more than 64 bits: Python's own is slower
@@ -120,14 +120,14 @@ def encode(value: Any) -> str:
 def _encode_time(value: Any) -> dict[str, str]:
     if isinstance(value, datetime):
         return {"utc": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} has no place in the journal")
+    raise TypeError(f"{type(value).__name__} cannot be stored in the journal")
 
 
 _ENCODER = json.JSONEncoder(default=_encode_time, ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(text: str) -> Any:
-    """Return what was encoded."""
+    """Decode a value written by `encode`."""
     return json.loads(text, object_hook=_decode_time)
 
 
@@ -136,7 +136,7 @@ def _decode_time(entry: dict[str, Any]) -> Any:
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a journal that another process may be writing, or that may not be written at all."""
+    """Open a journal read-only, even if another process is writing it or the file is not writable."""
     # Without a write-ahead log no process is writing. SQLite would create one even to read, which a read-only folder
     # refuses.
     is_at_rest = not path.with_name(f"{path.name}-wal").exists()

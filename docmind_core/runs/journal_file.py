@@ -1,4 +1,4 @@
-"""The file of a journal: a thread of its own waits for the disk; what comes meanwhile shares one wait."""
+"""The file of a journal, written by its own thread; writes that arrive during a disk sync share the next one."""
 
 import asyncio
 import sqlite3
@@ -104,7 +104,7 @@ class JournalFile:
         self._connection.close()
 
     async def kept(self) -> None:
-        """Return when all that was written so far is durable; other tasks run meanwhile.
+        """Wait until everything written so far is durable; other tasks keep running.
 
         Raises:
             RunError: If some of it could not be written.
@@ -232,9 +232,7 @@ class JournalFile:
             if statements and self._broken is None:
                 self._commit(list(self._merged(statements)), waits=any(job.waits for job in jobs))
         except (sqlite3.Error, ValueError) as error:  # ValueError: text that can't be encoded
-            self._broken = (
-                f"{self._path}: can't be written ({error}). Free some disk space, then continue with --resume."
-            )
+            self._broken = f"{self._path}: can't be written ({error}). Free up disk space, then rerun with --resume."
         for job in jobs:
             job.end([], RunError(self._broken) if self._broken else None)
         self._wake([job.waiter for job in jobs if job.waiter is not None])

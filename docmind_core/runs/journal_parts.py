@@ -1,4 +1,4 @@
-"""A whole arm out of a journal, in parts or counted by SQLite: as rows of Python it may not fit into memory."""
+"""Reads a whole arm from a journal in parts or as totals, because all of its rows may not fit into memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

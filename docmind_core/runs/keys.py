@@ -64,7 +64,7 @@ def number_of(folder: Path) -> int:
 
 
 def has_begun(benchmark_run: str, now: datetime) -> bool:
-    """Return whether the start in a key has passed: that of a clock that was ahead says nothing yet."""
+    """Return whether the start time in a key has passed; it can be in the future if the clock was ahead."""
     return started_at(benchmark_run) <= now + CLOCK_TOLERANCE
 
 

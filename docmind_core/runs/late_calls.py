@@ -1,4 +1,4 @@
-"""Calls whose reply came too late to be used: they run to their end, so that what the engine counted is booked."""
+"""Calls whose reply came too late to be used: they still run to the end, so that their tokens are recorded."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -25,11 +25,11 @@ class LateCalls:
     _calls: list[asyncio.Task[Any]] = field(default_factory=list)
 
     def adopt(self, calls: Iterable[asyncio.Task[Any]]) -> None:
-        """Take over calls that are still under way although their query was answered."""
+        """Take over calls that are still in flight after their query was answered."""
         self._calls.extend(calls)
 
     async def wait_for(self, call: Coroutine[Any, Any, ChatReply], book: CallBook) -> ChatReply:
-        """Return the reply; when this wait is cancelled, the attempt under way continues without it.
+        """Return the reply; if this wait is cancelled, the attempt in flight continues.
 
         No other attempt follows, and a call that was still waiting for its turn is withdrawn.
         """
@@ -64,7 +64,7 @@ class LateCalls:
 
 
 def with_late_calls(row: Row, calls: Iterable[Row]) -> Row:
-    """Return a row of `query_runs` with what the system spent on it after its answer, which is a cost of it too.
+    """Return a row of `query_runs` including what the system spent on the query after its answer.
 
     Args:
         row: As it was booked with the answer.

@@ -83,7 +83,7 @@ def _take(handle: IO[str], settings: Settings, purpose: str) -> None:
             if _names_a_living_process(content) or not tries_left:
                 raise HomeLocked(
                     f"{settings.home} is in use by {_holder(content)}. "
-                    "Wait for it, or set DOCMIND_HOME to another home."
+                    "Wait until it ends, or set DOCMIND_HOME to another home."
                 ) from error
             time.sleep(SECONDS_BETWEEN_TRIES)
     handle.truncate(0)

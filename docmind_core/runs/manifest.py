@@ -41,7 +41,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInputs:
-    """What every arm of a benchmark run is made of."""
+    """The inputs shared by all arms of a benchmark run."""
 
     benchmark_run: str
     suite: Suite

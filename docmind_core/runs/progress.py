@@ -1,4 +1,4 @@
-"""How far a benchmark run is, and who wants to know."""
+"""Progress of a benchmark run, and its observers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ArmProgress:
     elapsed_s: float | None
     """Seconds of this process on the arm; None for an ended arm that several processes worked on."""
     calls: int = 0
-    """Calls finished by this process, those of queries under way among them."""
+    """Calls finished by this process, including those of queries in progress."""
     lag_s: float = 0.0
     """Largest lag of the platform itself since an observer was last informed."""
 
@@ -54,7 +54,7 @@ class RunObserver(Protocol):
     """Follows a benchmark run: a terminal, a Dagster log, or a test."""
 
     def announce(self, text: str) -> None:
-        """Say in one line what happens now."""
+        """Announce in one line what happens now."""
         ...
 
     def arm_started(self, arm: str, *, done: int, total: int) -> None:
@@ -62,7 +62,7 @@ class RunObserver(Protocol):
         ...
 
     def query_finished(self, progress: ArmProgress) -> None:
-        """A query has ended, well or badly."""
+        """A query has ended, answered or failed."""
         ...
 
     def still_running(self, progress: ArmProgress) -> None:

@@ -1,4 +1,4 @@
-"""What the prompts of one query hold, by the served model's tokenizer: counted when its clock has stopped."""
+"""Token counts of one query's prompts, by the served model's tokenizer; taken after its clock has stopped."""
 
 from collections.abc import Sequence, Set
 from contextlib import suppress
@@ -14,7 +14,7 @@ from docmind_core.runs.journal import Row
 from docmind_core.serving.chat import ChatRequest, Example
 
 HANDOFFS_UNKNOWN: Row = {"handoff_missing_because": "not_supported", "duplicated_missing_because": "not_supported"}
-"""Of a system of the user: which of its prompts hand something over is not known."""
+"""For a user's system: unknown which of its prompts are hand-offs."""
 BLOCK_TOKENS = 16
 """Length of the runs of tokens that are compared between agents; as vLLM's blocks on a GPU."""
 

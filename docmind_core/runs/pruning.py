@@ -1,4 +1,4 @@
-"""Removing old benchmark runs, with their tables, journals and reports, and what died before it was one."""
+"""Removing old benchmark runs with their tables, journals and reports, and leftovers of runs that never started."""
 
 import re
 import shutil
@@ -87,7 +87,7 @@ def prune_runs(settings: Settings, *, keep: int, force: bool = False) -> tuple[O
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
-                f"{error.filename}: can't be removed ({error.strerror}). Fix that, then prune again."
+                f"{error.filename}: can't be removed ({error.strerror}). Fix this, then prune again."
             ) from error
         return chosen
 
@@ -168,7 +168,7 @@ def _remove(path: Path) -> None:
 
 
 def half_frozen(settings: Settings) -> tuple[Path, ...]:
-    """Return the folders that a process left when it died while it froze a suite: nothing ever ran from them."""
+    """Return the folders left by a process that died while freezing a suite; no run ever used them."""
     if not settings.benchmarks.is_dir():
         return ()
     return tuple(

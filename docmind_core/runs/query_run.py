@@ -41,7 +41,7 @@ class Replica:
 
 @contextmanager
 def least_busy(replicas: Sequence[Replica]) -> Iterator[EngineBinding]:
-    """Yield the replica with the fewest queries under way, of those the one that was given the fewest so far.
+    """Yield the replica with the fewest queries in progress; on a tie, the one that was given the fewest so far.
 
     All calls of a query go there, so that its prefix cache helps. A slow replica is given less: were queries spread by
     their ids, all that are under way would soon wait for it.
@@ -69,15 +69,15 @@ class ArmSetting:
     window: int | None
     """Context window of the engine, tokens."""
     gate: Places | None = None
-    """How many queries may be under way, where that changes; None for as many as the suite says."""
+    """Adaptive limit on queries in progress; None for the suite's fixed limit."""
     winds_down: Callable[[], bool] = lambda: False
-    """Whether no other query may be begun."""
+    """Whether no further query may start."""
     counts: CountsTokens | None = None
-    """What counts the served model's tokens; None when nothing does."""
+    """Counts the served model's tokens; None if nothing can."""
     context_window: ContextWindow | None = None
     """What prompts are made to fit; None when the model's tokens can't be counted."""
     block: int = 1
-    """Which block of the benchmark run is under way."""
+    """The current block of the benchmark run."""
     recall_of: RecallOf = no_gold
     budgets: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
     """By query and replicate, what the arm is held to; empty for an arm without a budget."""
@@ -93,12 +93,12 @@ class ArmSetting:
         return replace(self, engine=bind(self.engine), replicas=replicas)
 
     def at_each_replica(self) -> "list[ArmSetting]":
-        """Return what asks one replica alone, for each of them."""
+        """Return one setting per replica, each bound to that replica alone."""
         return [replace(self, engine=one.engine, replicas=()) for one in self.replicas] or [self]
 
     @contextmanager
     def at_one_replica(self) -> "Iterator[ArmSetting]":
-        """Yield what asks the replica that answers the next query."""
+        """Yield the setting bound to the replica that answers the next query."""
         if not self.replicas:
             yield self
             return

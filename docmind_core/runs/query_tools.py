@@ -55,7 +55,7 @@ class EngineBinding:
     replica: int = 0
     """Which of them, in the order of their URLs."""
     gone: Callable[[Exception], Awaitable[EngineUnreachable | None]] = _never_gone
-    """Asked about each error that it may have caused: what ends the run, or None while the engine answers."""
+    """Checks after an error whether the engine is gone: returns the error that ends the run, or None."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,11 +74,11 @@ class RecordingTools:
     recorded: Mapping[CallMatch, deque[Row]]
     """Calls that an interrupted process finished for this query."""
     late_before: Set[tuple[str, str]] = frozenset()
-    """Agent and task of the calls that an interrupted process did not wait for until their reply came."""
+    """Agent and task of calls that an interrupted process stopped waiting for."""
     failed_before: Mapping[CallMatch, FailedCall] = field(default_factory=dict)
     """Calls that failed for good in an interrupted process: what was done without a reply is kept."""
     tasks_before: int = 0
-    """How many tasks an interrupted process gave the model."""
+    """How many tasks an interrupted process sent to the model."""
     late: LateCalls = field(default_factory=LateCalls)
     decisions: DecisionLog = field(default_factory=DecisionLog)
     searches: list[Search] = field(default_factory=list)
@@ -111,12 +111,12 @@ class RecordingTools:
         at_work = self.trace.frame.agent
         if at_work != agent:
             raise RunError(
-                f"{agent} asks for {task} while {at_work or 'no agent'} is at work: the tokens would be booked under "
-                "the wrong name, so nothing was sent. Give the graph's node the name of the agent that asks in it."
+                f"{agent} requested {task} while {at_work or 'no agent'} was running. Nothing was sent, because the "
+                "tokens would be attributed to the wrong agent. Name the graph's node after the agent it calls for."
             )
         if deadline_s is None:
             return await self._ask(agent, task, request, role)
-        late = CallTimeout(f"{agent} had no reply to {task} within its {deadline_s:g} s.")
+        late = CallTimeout(f"{agent} got no reply to {task} within its {deadline_s:g} s.")
         if (agent, task) in self.late_before:  # what was decided without it is kept, though its reply may be here now
             self.resumed = True
             raise late
@@ -214,7 +214,7 @@ class RecordingTools:
         worth_keeping: Callable[[Any], bool] = always,
         **parameters: Any,
     ) -> Any:
-        """Return what the same work gave before, in this process or another, where results are kept."""
+        """Return the cached result of the same work, from this process or another, or compute it."""
         if self.caches is None:
             return await work()
         return await self.caches.remembered(cache, query, work, worth_keeping=worth_keeping, **parameters)

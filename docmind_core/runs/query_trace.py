@@ -170,7 +170,7 @@ class DecisionLog:
     """Agents that never ran since another one had failed."""
 
     def rows(self, key: QueryKey, *, level: str, resumed: bool) -> dict[str, list[Row]]:
-        """Return the rows by table; of a resumed query the seconds mean nothing."""
+        """Return the rows by table; for a resumed query the seconds are not valid."""
         of_query = {"run_id": key.run_id, "query_id": key.query_id, "replicate": key.replicate}
         return {
             "route_decisions": [

@@ -40,7 +40,7 @@ class RayWorkers:
                 except (ConnectionError, RuntimeError, ValueError) as error:
                     where = self._address or "RAY_ADDRESS or on this machine"
                     raise UsageError(
-                        f"executor: no Ray cluster answers at {where} ({str(error).splitlines()[0]}). "
+                        f"executor: no Ray cluster is reachable at {where} ({str(error).splitlines()[0]}). "
                         "Start one: ray start --head"
                     ) from error
             self._ours = True
@@ -66,8 +66,8 @@ class RayWorkers:
             raise (error.cause if isinstance(error.cause, DocMindError) else error) from None
         except self._ray.exceptions.RayError as error:
             raise WorkerLost(
-                f"Ray gave {spec.journal.name} up ({type(error).__name__}). Look at the cluster (ray status), then "
-                "resume the run."
+                f"Ray failed to process {spec.journal.name} ({type(error).__name__}). Check the cluster (ray status), "
+                "then resume the run."
             ) from error
         return receipt
 

@@ -17,7 +17,7 @@ from docmind_core.tables.packing import export_run, import_run
 from docmind_core.tables.segments import read_segment
 
 FACTS = "recording.json"
-"""What a recording says of itself; in a home that was unpacked from one, too."""
+"""File with a recording's own facts; also present in a home unpacked from one."""
 _SUITES = ("suite.yaml", "source.yaml")
 
 
@@ -27,7 +27,7 @@ def bundled_recording() -> Traversable:
 
 
 def pack(settings: Settings, benchmark_run: str, folder: Path) -> Mapping[str, Any]:
-    """Write a finished benchmark run into `folder`, one Parquet file per table, and return what it says of itself.
+    """Write a finished benchmark run into `folder`, one Parquet file per table, and return the recording's facts.
 
     Raises:
         UsageError: If the run has no finished arm.
@@ -55,7 +55,9 @@ def unpack(recording: Traversable, settings: Settings) -> str:
     key = str(facts["benchmark_run"])
     others = {path.name for path in settings.benchmarks.glob("*")} - {key}
     if others:
-        raise UsageError(f"{settings.home} holds benchmark runs of yours. Name another folder: docmind demo FOLDER")
+        raise UsageError(
+            f"{settings.home} contains benchmark runs of your own. Choose another folder: docmind demo FOLDER"
+        )
     settings.make_home()
     frozen = settings.benchmarks / key
     frozen.mkdir(parents=True, exist_ok=True)
@@ -77,7 +79,7 @@ def recorded_note(settings: Settings) -> str | None:
     machine = ", ".join(str(facts["machine"][name]) for name in ("processor", "gpus") if facts["machine"].get(name))
     size = f"{facts['machine'].get('cores')} cores, {facts['machine'].get('memory_gib')} GiB"
     return (
-        f"A recorded run: made on {facts['recorded_at'][:10]} from commit {(facts['commit'] or 'unknown')[:12]}, on "
+        f"Recorded run: made on {facts['recorded_at'][:10]} from commit {(facts['commit'] or 'unknown')[:12]}, on "
         f"{machine}, {size}; not on this machine."
     )
 

@@ -1,4 +1,4 @@
-"""Finding damaged files of a home, and writing again what its journals still hold."""
+"""Finding damaged files of a home, and rebuilding them from its journals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def find_damage(settings: Settings) -> Iterator[Damage]:
     lost = "Restore it from a backup: without it the run can be neither resumed nor repaired"
     advice = {
         settings.alerts_database: _REPAIR,
-        settings.caches_database: f"Delete it, it only saves time: rm {settings.caches_database}",
+        settings.caches_database: f"Delete it; it is only a cache: rm {settings.caches_database}",
         **dict.fromkeys(sorted(settings.journals.glob("*.sqlite")), lost),
     }
     for path, text in advice.items():
@@ -62,7 +62,7 @@ def _damaged_suites(settings: Settings) -> Iterator[Damage]:
                 read_source_suite(settings, state.benchmark_run)
             except DocMindError as error:
                 path = settings.benchmarks / state.benchmark_run / "source.yaml"
-                problem = str(error).removeprefix(f"{path}: ").removesuffix(". Start a new run, or put the file back.")
+                problem = str(error).removeprefix(f"{path}: ").removesuffix(". Start a new run, or restore the file.")
                 yield Damage(path=path, problem=problem, advice=_REPAIR)
 
 
@@ -79,7 +79,7 @@ def repair(settings: Settings) -> Iterator[str]:
         aside = set_aside(damage.path) if damage.path.exists() else None
         restore_source_suite(settings, damage.path.parent.name)
         was = f"set aside as {aside.name}" if aside else "missing"
-        yield f"{damage.path.relative_to(settings.home)} was {was}; written again from suite.yaml"
+        yield f"{damage.path.relative_to(settings.home)} was {was}; rebuilt from suite.yaml"
     if sqlite_problem(settings.alerts_database):
         set_aside(settings.alerts_database)
     kept = settings.home / "damaged"
@@ -87,7 +87,7 @@ def repair(settings: Settings) -> Iterator[str]:
         if path.parent == settings.home:
             kept.mkdir(exist_ok=True)
             path.rename(kept / path.name)
-            yield f"moved {path.name} to {kept}; its alerts are lost, new ones are evaluated with the next benchmark"
+            yield f"moved {path.name} to {kept}; its alerts are lost; the next benchmark evaluates new ones"
     publish(settings, rebuild=True)
     yield f"published {settings.metrics_database}"
 
@@ -96,16 +96,16 @@ def _rebuild(settings: Settings, run_id: str, tables: list[str]) -> Iterator[str
     benchmark_run = run_id.partition(".")[0]
     path = journal_path(settings, benchmark_run)
     if not path.exists() or sqlite_problem(path):
-        yield f"{run_id} stays out of the database: its journal {path} is missing or damaged"
+        yield f"{run_id} is not in the database: its journal {path} is missing or damaged"
         return
     with Journal(path, read_only=True) as journal:
         begun = journal.arm(run_id)
         if begun is None or begun.ended_at is None:
-            yield f"{run_id} has not ended; resume it: {resume_command(settings, benchmark_run)}"
+            yield f"{run_id} is not finished; resume it: {resume_command(settings, benchmark_run)}"
             return
         if folded := [table for table in FOLDED if table in tables]:
             fold_arm(settings, journal, run_id, begun.expected_queries, tables=folded)
-            yield f"{run_id}: wrote {', '.join(folded)} again from its journal"
+            yield f"{run_id}: rebuilt {', '.join(folded)} from its journal"
     if derived := [table for table in tables if table not in FOLDED]:
         again = resume_command(settings, benchmark_run)
-        yield f"{run_id}: {', '.join(derived)} is computed again, without a model call, by: {again}"
+        yield f"{run_id}: to recompute {', '.join(derived)} without model calls, run: {again}"

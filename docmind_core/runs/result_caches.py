@@ -1,4 +1,4 @@
-"""The router's and the retrieval expert's results, kept for the next time; every lookup is a row."""
+"""Caches of the router's and the retrieval expert's results; every lookup is recorded as a row."""
 
 import hashlib
 import json
@@ -94,7 +94,7 @@ class ResultCaches:
     """
 
     def keep(self) -> None:
-        """Give others what this query found, once it has ended."""
+        """Publish what this query found, once it has ended."""
         for (place, key_hash), (text, _) in self._new.items():
             value = json.loads(text)
             self.store.keep(place, key_hash, value, negative=not value)

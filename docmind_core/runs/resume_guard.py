@@ -29,7 +29,7 @@ def code_hash() -> str:
 def run_identity(
     query_set: QuerySet, index_hash: str, engine: EngineConnection, own: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str | None]:
-    """Return what the finished part of a run was made with; every part by the name a person knows it under.
+    """Return the inputs of a run by readable name, to detect changes on resumption.
 
     Args:
         query_set: What is asked.
@@ -55,7 +55,7 @@ def run_identity(
 def guard_resume(
     journal: Journal, benchmark_run: str, identity: Mapping[str, str | None], *, advice: str = RESUME_ANYWAY
 ) -> None:
-    """Let a run begin, or resume if nothing has changed since its start; `advice` says what to do if something has.
+    """Start a run, or let it resume if its inputs have not changed; `advice` is the hint if they have.
 
     Raises:
         RunError: If something has changed; it is named, with both values.
@@ -75,7 +75,7 @@ def guard_resume(
             journal.change_identity(identity)
         journal.accept_changes(accepted=False)  # it was given for this resumption alone
         return
-    raise RunError(f"benchmark run {benchmark_run} was begun with something else: {', '.join(changed)}. {advice}")
+    raise RunError(f"benchmark run {benchmark_run} was started with something else: {', '.join(changed)}. {advice}")
 
 
 def _short(value: str | None) -> str:

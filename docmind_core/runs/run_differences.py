@@ -1,4 +1,4 @@
-"""What two runs differ in: the conditions that their numbers depend on, and what a hunt for a regression is about."""
+"""Differences between two runs: conditions that affect their numbers, and possible causes of a regression."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ def condition_differences(baseline: Mapping[str, object], candidate: Mapping[str
 
 
 def origin_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:
-    """Return what a change between two comparable runs may come from: commit, engine, packages, code of the user's."""
+    """Return possible causes of a change between two comparable runs: commit, engine, packages, the user's code."""
     theirs, ours = (_origins(row) for row in (baseline, candidate))
     return tuple(_differences(theirs, ours))
 

@@ -73,13 +73,13 @@ def _with_baselines(settings: Settings, run_ids: Sequence[str]) -> list[tuple[st
     if not found:
         arms = ", ".join(map(arm_of, run_ids))
         raise UsageError(
-            f"no baseline is pinned for suite {suite_of(benchmark_run_of(run_ids[0]))}, arm {arms}. "
-            "Name a run, or pin one: docmind baseline pin RUN --reason WHY"
+            f"no pinned baseline for suite {suite_of(benchmark_run_of(run_ids[0]))}, arm {arms}. "
+            "Give a run, or pin one: docmind baseline pin RUN --reason WHY"
         )
     for _, run_id in found:
         if not segment_path(settings.tables, "runs", run_id).exists():
             raise UsageError(
-                f"the pinned baseline {run_id} is gone. Pin another: docmind baseline pin RUN --reason WHY"
+                f"the pinned baseline {run_id} no longer exists. Pin another: docmind baseline pin RUN --reason WHY"
             )
     return found
 
@@ -102,14 +102,16 @@ def pin_baselines(settings: Settings, name: str, reason: str) -> tuple[Baseline,
         StoreError: If the baselines can't be read.
     """
     if not reason.strip():
-        raise UsageError("say why: --reason WHY")
+        raise UsageError("a baseline needs a reason: --reason WHY")
     pinned = []
     for run_id in find_runs(settings, name):
         row = read_segment(settings.tables, "runs", run_id)[0]
         if row["status"] not in {"finished", None}:
-            raise UsageError(f"run {run_id} is {row['status']}: pin one that has finished")
+            raise UsageError(f"run {run_id} is {row['status']}: only finished runs can be pinned")
         if row["comparable"] is False:
-            raise UsageError(f"run {run_id} was resumed with a changed suite, code or prompt: pin one that was not")
+            raise UsageError(
+                f"run {run_id} was resumed with a changed suite, code or prompt, so it can't be a baseline"
+            )
         pinned.append(pinned_now(suite_of(benchmark_run_of(run_id)), arm_of(run_id), run_id, reason.strip()))
     places = {(one.suite, one.arm) for one in pinned}
     change_baselines(settings, lambda before: [*pinned, *(b for b in before if (b.suite, b.arm) not in places)])
@@ -125,7 +127,7 @@ def unpin_baselines(settings: Settings, name: str) -> tuple[Baseline, ...]:
     """
     gone = [one for one in read_baselines(settings) if name in (one.run_id, benchmark_run_of(one.run_id), one.suite)]
     if not gone:
-        raise UsageError(f"no baseline is pinned by the name {name!r}. List them: docmind baseline list")
+        raise UsageError(f"no pinned baseline matches {name!r}. List them: docmind baseline list")
     change_baselines(settings, lambda before: [one for one in before if one not in gone])
     return tuple(gone)
 
@@ -164,7 +166,7 @@ def _unfinished(settings: Settings, key: str, name: str) -> str:
     except UsageError:
         arms = ()
     if arm_of(name) in arms:
-        return f"run {name} has not finished. Finish it: {resume_command(settings, key)}"
+        return f"run {name} is not finished. Finish it: {resume_command(settings, key)}"
     known = ", ".join(arms) or ", ".join(map(arm_of, run_ids_of(settings.tables, key)))
     meant = did_you_mean(arm_of(name), arms)
     return f"benchmark run {key} has no arm {arm_of(name)!r}.{meant} It has {known}"

@@ -101,7 +101,7 @@ def _read_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
     from docmind_core.runs.shard_journals import answered_in_shards  # noqa: PLC0415
 
     if not (settings.benchmarks / benchmark_run / "suite.yaml").is_file():
-        raise RunError(f"{settings.benchmarks / benchmark_run}: its suite.yaml is not there")
+        raise RunError(f"{settings.benchmarks / benchmark_run}: suite.yaml is missing")
     suite = read_frozen_suite(settings, benchmark_run)
     path = journal_path(settings, benchmark_run)
     done, total, ended = 0, None, 0

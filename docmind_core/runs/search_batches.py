@@ -1,4 +1,4 @@
-"""Searches that are made at the same time: whoever comes first has the queries of all embedded in one batch."""
+"""Concurrent searches: the first one embeds the queries of all of them in one batch."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from docmind_core.retrieval.search import RANKED_DOCUMENTS, Hit
 
 
 class Searches(Protocol):
-    """What can search: the retrieval index, or a stand-in of a test."""
+    """Anything that can search: the retrieval index, or a test double."""
 
     def of_query(self, query_id: str) -> "Searches":
         """Return what is searched for a query."""

@@ -1,4 +1,4 @@
-"""The journal of a shard: it begins with what the main journal has of its queries, and what it adds ends there.
+"""The journal of a shard: it starts with the main journal's entries for its queries, and is merged back at the end.
 
 Only one process writes it at a time: the worker that holds its lock, or the main process before and after that.
 """
@@ -108,7 +108,7 @@ def seed_shard(
     queries: Sequence[tuple[str, int]],
     budgets: Mapping[tuple[str, int], int | None],
 ) -> None:
-    """Create the journal of a shard, with what the main journal has of its queries.
+    """Create the journal of a shard with the main journal's entries for its queries.
 
     Args:
         journal: Of the benchmark run.
@@ -185,7 +185,7 @@ def held_shard(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() >= until_s:
                     raise RunError(
-                        f"{path} is still written by a worker of an earlier process. End it, then resume the run."
+                        f"A worker of an earlier process is still writing to {path}. Stop it, then resume the run."
                     ) from error
                 time.sleep(SECONDS_BETWEEN_TRIES)
         yield

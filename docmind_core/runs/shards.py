@@ -54,7 +54,7 @@ class ShardSpec:
     counts_tokens: bool
     """Whether the main process can count the model's tokens."""
     made_of: tuple[str, str, str]
-    """Hashes of the code, the query set and the index: a worker that has others answers nothing."""
+    """Hashes of the code, the query set and the index; a worker with different ones refuses the shard."""
     clock: ClockAnchor
     host: str
     """Whose clock that is."""
@@ -78,7 +78,7 @@ class ShardCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReceipt:
-    """What a worker says at the end of a shard; all else is in the shard's journal."""
+    """A worker's report at the end of a shard; everything else is in the shard's journal."""
 
     counts: ShardCounts
     requests_sent: tuple[int, ...] | None
@@ -87,7 +87,7 @@ class ShardReceipt:
 
 
 def run_shard(spec: ShardSpec) -> ShardReceipt:
-    """Answer what is left of a shard, into its journal; run again, it answers nothing twice.
+    """Answer the remaining queries of a shard into its journal; safe to repeat, since finished queries are skipped.
 
     It ends early, and well, when the file `stop_file` names is there; with `wind_down_file` once what is under way has
     ended.
@@ -121,14 +121,14 @@ def run_shard(spec: ShardSpec) -> ShardReceipt:
 def _refuse_unseen(journal: Path) -> None:
     if not journal.exists():
         raise RunError(
-            f"{socket.gethostname()} does not see {journal}. With executor: ray, every node needs DOCMIND_HOME at "
-            "the same path, on storage that they share."
+            f"{socket.gethostname()} can't find {journal}. With executor: ray, every node needs DOCMIND_HOME at "
+            "the same path, on shared storage."
         )
 
 
 @cache
 def this_host() -> str:
-    """Return what names the clock that this process has: the boot of its machine."""
+    """Return the id of this machine's boot, which identifies its monotonic clock."""
     return _BOOT_ID.read_text("ascii").strip() if _BOOT_ID.exists() else socket.gethostname()
 
 
@@ -157,10 +157,10 @@ def _loaded(home: Path, benchmark_run: str) -> tuple[Suite, QuerySet, RetrievalI
 
 def _refuse_others(spec: ShardSpec, query_set: QuerySet, index: RetrievalIndex) -> None:
     found = (code_hash(), query_set.query_set_hash, index.index_hash)
-    names = ("code of DocMind Eval", "query set", "documents")
+    names = ("version of DocMind Eval", "query set", "document index")
     if other := [name for name, ours, wanted in zip(names, found, spec.made_of, strict=True) if ours != wanted]:
         raise RunError(
-            f"{socket.gethostname()} has another {' and another '.join(other)} than the process that began "
+            f"{socket.gethostname()} has a different {' and a different '.join(other)} than the process that started "
             f"{spec.benchmark_run}. Install the same version on every node, and share the files."
         )
 

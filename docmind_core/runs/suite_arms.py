@@ -20,15 +20,17 @@ def suite_arm(suite: Suite, name: str) -> Arm:
         arm = find_arm(name)
         if arm.spends_as and arm.spends_as not in suite.arms:
             raise UsageError(
-                f"arm {name!r} spends what {arm.spends_as} spends on the same query, so {arm.spends_as} must be an arm "
-                f"too: --arms {arm.spends_as},{name}"
+                f"arm {name!r} uses the token budget of {arm.spends_as} for the same query, so the run must "
+                f"include it: --arms {arm.spends_as},{name}"
             )
         return arm
     first = name.removesuffix(".again")
     if is_ours(first):
-        raise UsageError(f"systems.{first}: an arm of ours has this name; choose another.")
+        raise UsageError(f"systems.{first}: a built-in arm has this name; choose another.")
     if spec.missing_file is not None:
-        raise UsageError(f"systems.{first}: there is no file {spec.missing_file}. Paths begin in the suite's folder.")
+        raise UsageError(
+            f"systems.{first}: file not found: {spec.missing_file}. Paths are relative to the suite's folder."
+        )
     if spec.compared_with not in suite.systems:
         find_arm(spec.compared_with)
     return Arm(
@@ -53,7 +55,7 @@ def is_ours(name: str) -> bool:
 def admit_engine(
     suite: Suite, connection: EngineConnection, announce: Callable[[str], None] = lambda _: None
 ) -> EngineConnection:
-    """Return how the arms of a suite may ask an engine for a form; one that we started ourselves is known to keep it.
+    """Check that an engine supports the structured output the arms need, and return the connection adapted to it.
 
     Args:
         suite: With its arms and its level.
@@ -72,11 +74,11 @@ def admit_engine(
         if found.schema.honoured is False:
             raise UsageError(_refusal(suite, replica, asking, found.schema.text, found.schema.example))
         if found.schema.honoured is None:
-            announce(f"structured output at {replica.base_url}: {found.schema.text}; the arms that need it are run")
+            announce(f"structured output at {replica.base_url}: {found.schema.text}; arms that need it are run anyway")
         admitted = with_choices_it_honours(connection, found)
         if admitted is not connection:
             announce(
-                f"the engine at {replica.base_url} ignores structured_outputs; choices are asked for as a JSON schema"
+                f"the engine at {replica.base_url} ignores structured_outputs; choices are requested as a JSON schema"
             )
         connection = admitted
     return connection
@@ -85,7 +87,7 @@ def admit_engine(
 def _refusal(suite: Suite, connection: EngineConnection, asking: Sequence[str], said: str, example: str | None) -> str:
     others = [arm for arm in suite.arms if arm not in asking] or ["single_pass"]
     return (
-        f"the engine at {connection.base_url} does not keep replies to a JSON schema ({said}, such as "
+        f"the engine at {connection.base_url} does not follow JSON schemas ({said}, for example "
         f"{connection.redact(example or 'an empty one')}), which {', '.join(asking)} "
         f"{'needs' if len(asking) == 1 else 'need'} for every decision. "
         f"Run the arms that don't (--arms {','.join(others)}), or serve the model with structured output, as vLLM does."

@@ -1,4 +1,4 @@
-"""An arm that is a system of the user: put to work for a share of the queries, asked, and ended."""
+"""An arm that is a user's system: started for a share of the queries, asked, and stopped."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -112,7 +112,7 @@ async def system_at_work(
     *,
     place: SystemPlace,
 ) -> AsyncIterator[SystemGraph]:
-    """Start a system and let its calls in; in the end it is ended, then what is under way is cut off and booked."""
+    """Start a system and accept its calls; at the end stop it, then cut off and record calls still in flight."""
     async with started_system(desk.spec, desk.engine.model, desk, proxy, place=place) as (system, run_token):
         yield SystemGraph(
             system=system,

@@ -1,4 +1,4 @@
-"""Booking what a system of the user asks of the model, as calls of our own agents are booked."""
+"""Recording the model calls of a user's system in the same way as calls of built-in agents."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from docmind_core.serving.forwarding import OpenCall, Replay
 from docmind_core.suites.systems import SystemSpec
 
 UNATTRIBUTED = "unattributed"
-"""Agent of the calls of which nothing tells for which question they were made."""
+"""Agent name for calls that can't be assigned to a question."""
 _TASKS = {CHAT: "chat", RESPONSES: "response"}
 
 
@@ -200,7 +200,7 @@ class SystemDesk:
 
     @contextmanager
     def call(self, query: str | None, request: ForeignRequest) -> Iterator[OpenCall | Replay]:
-        """Open a call and know that it is under way until it has ended."""
+        """Open a call and track it until it ends."""
         called = self.questions[query] if query is not None else self._unattributed()
         task = asyncio.current_task()
         assert task is not None
@@ -234,7 +234,7 @@ class SystemDesk:
         return [passage_json(hit) for hit in await called.tools.search(called.context.strategy, text, depth)]
 
     async def quiet(self, within_s: float) -> None:
-        """Wait for what is still under way, and cut off what takes longer; each call is booked on return."""
+        """Wait for calls still in flight, and cut off those that take too long; each call is recorded on return."""
         tasks = [task for called in (*self.questions.values(), *self._others.values()) for task in called.under_way]
         if not tasks:
             return

@@ -1,4 +1,4 @@
-"""One question put to a system before anything is measured: are its calls seen, and whose are they?"""
+"""Asks a system one question before measuring: checks that its calls are recorded and attributed to agents."""
 
 import asyncio
 import secrets
@@ -39,7 +39,7 @@ class SeenCall:
     def status(self) -> str:
         """How it ended: finished, failed or cut_off, with the HTTP status of a refusal."""
         if self.ended is None:
-            return "under way"
+            return "in flight"
         refused = self.ended.http_status if self.ended.status != "finished" else None
         return f"{self.ended.status} (HTTP {refused})" if refused else self.ended.status
 
@@ -93,7 +93,7 @@ class ProbedSystem:
 
     @property
     def unattributed(self) -> int:
-        """Calls of which nothing tells for which question they were made."""
+        """Calls that can't be assigned to a question."""
         return sum(call.agent == UNATTRIBUTED for call in self.calls)
 
     @property
@@ -107,30 +107,30 @@ class ProbedSystem:
         """Why it can't be measured, and what to set; None when its calls are seen."""
         if self.calls:
             return None
-        failed = f" It asked for {self._in_vain}." if self.asked_in_vain else ""
+        failed = f" It requested {self._in_vain}." if self.asked_in_vain else ""
         failed += f" It failed: {self.problem}" if self.problem else ""
         return (
-            f"system {self.name}: no call of the model came through the recording proxy when it was asked a question, "
-            f"so its tokens could not be counted.{failed} Let its client take its base URL from the environment "
-            'variable OPENAI_BASE_URL, or name the variable it reads: env: {NAME: "{base_url}"}. '
+            f"system {self.name}: it was asked a question, but no model call came through the recording proxy, "
+            f"so its tokens can't be counted.{failed} Make its client read the base URL from the environment "
+            'variable OPENAI_BASE_URL, or set the variable it reads: env: {NAME: "{base_url}"}. '
             "Then try it: docmind systems check SUITE"
         )
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What came of the question, one line each."""
+        """Findings of the probe, one line each."""
         if self.refusal:
             return (self.refusal,)
         others = {call.request.asked_model("") for call in self.calls} - {self.model, None}
         found = {
-            f"{len(self.calls)} calls of the model seen": True,
+            f"{len(self.calls)} model calls recorded": True,
             f"no answer: {self.problem}": self.problem is not None,
-            f"{self.unattributed} calls tell nothing of their question, so the ledger will be unreconciled: build the "
-            "client for each question, or let the graph be a function that returns it": self.unattributed > 0,
-            f"it asks for the model {', '.join(sorted(filter(None, others)))}, and the engine serves {self.model}: "
-            'hand the name over, for example env: {MODEL: "{model}"}': bool(others),
-            f"it asked for {self._in_vain}": bool(self.asked_in_vain),
-            "agents known by a fingerprint: name them under `agents` of the system": any(
+            f"{self.unattributed} calls can't be assigned to a question, so the ledger will be unreconciled: create "
+            "the client per question, or make the graph a function that returns it": self.unattributed > 0,
+            f"it requests the model {', '.join(sorted(filter(None, others)))}, but the engine serves {self.model}: "
+            'pass the name, for example env: {MODEL: "{model}"}': bool(others),
+            f"it requested {self._in_vain}": bool(self.asked_in_vain),
+            "some agents are known only by a fingerprint: name them under `agents` of the system": any(
                 agent.name.startswith("fp:") for agent in self.agents
             ),
         }
@@ -138,18 +138,18 @@ class ProbedSystem:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """What its figures can't say, one clause each."""
+        """What will be unknown in its figures, one clause each."""
         limited = all(call.request.limit is not None for call in self.calls)
         return (
             *unknown_of(self.spec),
-            *(() if limited or not self.calls else ("limit of the answer: it sets no max_tokens in some calls",)),
+            *(() if limited or not self.calls else ("answer limit: some calls set no max_tokens",)),
         )
 
     @property
     def _in_vain(self) -> str:
         """Name what is not served."""
         asked = ", ".join(dict.fromkeys(self.asked_in_vain))
-        return f"{asked}, which the proxy does not serve: let it use OpenAI's API (/v1/chat/completions)"
+        return f"{asked}, which the proxy does not support: use OpenAI's API (/v1/chat/completions)"
 
     def knows(self, query: str) -> bool:
         """Whether a token is that of the one question."""
@@ -181,10 +181,10 @@ class ProbedSystem:
 def unknown_of(spec: SystemSpec) -> tuple[str, ...]:
     """Return what cannot be known of a system, one clause each: what an arm of ours has equal to the others."""
     found = {
-        "passages read: it does not say its `sources`": spec.sources is None,
-        "searches: it has no `search_tool`, so what it finds is its own": not spec.search_tool,
-        "limits of its answers and of its prompts: they are its own": True,
-        'earlier turns of a conversation: its `input` holds no "{history}"': spec.input is not None
+        "passages read: its `sources` are not set": spec.sources is None,
+        "searches: it has no `search_tool`, so its own searches are not recorded": not spec.search_tool,
+        "limits of answers and prompts: it sets its own": True,
+        'earlier turns of a conversation: its `input` has no "{history}"': spec.input is not None
         and "{history}" not in str(spec.input),
     }
     return tuple(what for what, holds in found.items() if holds)

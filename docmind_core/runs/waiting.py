@@ -63,7 +63,7 @@ def _root(spans: Sequence[Row]) -> Row:
     seen = set[str]()
     for span in spans:
         if span["span_id"] in seen:
-            raise StoreError(f"span {span['span_id']!r} is there twice in {query}")
+            raise StoreError(f"span {span['span_id']!r} is duplicated in {query}")
         seen.add(span["span_id"])
     if len(roots) != 1:
         raise StoreError(f"{query}: {len(roots)} root spans (invoke_workflow), not 1")

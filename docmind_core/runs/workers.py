@@ -1,4 +1,4 @@
-"""Processes that answer shards: they live as long as the benchmark run is worked on by the process that began them."""
+"""Processes that answer shards; they live as long as the process that started them works on the benchmark run."""
 
 import asyncio
 import multiprocessing
@@ -66,7 +66,7 @@ class LocalWorkers:
         except BrokenProcessPool as error:
             self._pools.pop(worker).shutdown(wait=False)
             raise WorkerLost(
-                f"the process that answered {spec.journal.name} died. If the machine is short of memory, lower "
+                f"the process that answered {spec.journal.name} died. If the machine is low on memory, lower "
                 "`workers`; then resume the run."
             ) from error
 

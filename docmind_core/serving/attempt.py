@@ -13,7 +13,7 @@ from docmind_core.serving.token_usage import NO_TOKENS, TokenUsage
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """An attempt that is under way; whatever is booked of it is fit to be stored, and the engine's key is not in it."""
+    """An attempt in flight; its records never contain the engine's key."""
 
     number: int
     connection: EngineConnection
@@ -22,7 +22,7 @@ class Attempt:
     _sent_ns: int | None = None
 
     async def begin(self, request: ChatRequest, scheduled_ns: int, admitted_ns: int) -> None:
-        """Book that it goes out; on return that is durable, and it may be sent."""
+        """Record the attempt durably; it may be sent on return."""
         model = self.connection.model
         self.book.begin(
             AttemptStart(
@@ -38,7 +38,7 @@ class Attempt:
         try:
             await self.book.kept()
         except asyncio.CancelledError:
-            self.never_sent("Cancelled", "cancelled before it was sent: a deadline, or end of the run")
+            self.never_sent("Cancelled", "cancelled before it was sent: a deadline passed, or the run ended")
             raise
         self._sent_ns = monotonic_ns()
 
@@ -76,7 +76,7 @@ class Attempt:
         self._end(status="failed", usage=NO_TOKENS, error_type=kind, error_message=message)
 
     def cut(self, kind: str, message: str) -> None:
-        """Book a reply whose end did not arrive, with what did."""
+        """Record a reply that was cut off, with the part that arrived."""
         self._end(
             status="cut_off",
             usage=self.streamed.usage,

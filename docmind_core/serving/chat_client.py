@@ -142,7 +142,7 @@ class ChatClient:
         return not refused and self._heard_at_s >= counts_since_s
 
     async def engine_gone(self, error: Exception) -> EngineUnreachable | None:
-        """Return what ends the run if the engine is gone; None while it answers: then `error` is one query's own."""
+        """Return the error that ends the run if the engine is gone; None if it answers: then only one query failed."""
         no_reply = isinstance(error, EngineUnreachable) and not error.others_had_replies
         if await self.engine_answers(earlier_replies_count=not no_reply):
             return None
@@ -151,7 +151,7 @@ class ChatClient:
         return unreachable(self.connection, f"stopped answering; the last error was: {error}")
 
     def heard(self) -> None:
-        """Note that something of a reply came just now."""
+        """Record that part of a reply just arrived."""
         self._heard_at_s = self._clock()
 
     def post(self, route: str, payload: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
@@ -214,12 +214,12 @@ class ChatClient:
         except TimeoutError as error:
             late = (
                 f"the engine at {self.connection.base_url} did not finish a call within {self.call_timeout_s:g} s. "
-                "Lower answer_max_tokens or concurrency, or look at the engine's log."
+                "Lower answer_max_tokens or concurrency, or check the engine's log."
             )
             attempt.cut("CallTimeout", late)
             raise CallTimeout(late) from error
         except asyncio.CancelledError:
-            attempt.cut("Cancelled", "cancelled: a deadline, or end of the run")
+            attempt.cut("Cancelled", "cancelled: a deadline passed, or the run ended")
             raise
         except Retryable as failure:
             attempt.cut("StreamFailed", f"the engine {failure.what}")
@@ -263,7 +263,7 @@ class ChatClient:
 
     def _refused(self, attempt: Attempt, refusal: _Refusal) -> RequestRejected | Retryable:
         """Book a response that is not a reply and return the error to raise or retry."""
-        what = f"answers HTTP {refusal.status}: {refusal.detail}"
+        what = f"answered with HTTP {refusal.status}: {refusal.detail}"
         if refusal.status < HTTP_SERVER_ERROR:
             self.heard()
         transient = is_transient(refusal.status)

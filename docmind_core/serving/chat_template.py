@@ -27,7 +27,7 @@ class ChatTemplate:
         config = _config(folder)
         source = _source(folder, config)
         if source is None:
-            raise EngineError(f"{folder} has no chat template: neither {TEMPLATE_FILE} nor one in {CONFIG_FILE}.")
+            raise EngineError(f"{folder} has no chat template, neither {TEMPLATE_FILE} nor an entry in {CONFIG_FILE}.")
         self._name = folder.name
         self._template = _compiled(source)
         self._tokens = _special_tokens(config)
@@ -45,8 +45,8 @@ class ChatTemplate:
         except TemplateError as error:
             roles = " and ".join(f"a {message['role']} message" for message in messages)
             raise EngineError(
-                f"the chat template of {self._name} refuses {roles}: {error}. Every prompt here has both; serve the "
-                "model with a template that takes a system message (--chat-template)."
+                f"the chat template of {self._name} rejects {roles}: {error}. Every prompt has both; serve the "
+                "model with a template that accepts a system message (--chat-template)."
             ) from error
 
 

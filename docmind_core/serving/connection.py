@@ -41,7 +41,7 @@ class EngineConnection:
     model_revision: str | None = None
     weights_hash: str | None = None
     model_folder: Path | None = None
-    """Where a managed engine's model lies, its tokenizer and chat template among the files."""
+    """Folder of a managed engine's model, with its tokenizer and chat template."""
     batch_invariant: bool | None = None
     prefix_cache_resettable: bool = False
     dialect: Dialect = VLLM
@@ -79,7 +79,7 @@ def authorization(api_key: str | None) -> dict[str, str]:
 
 
 def http_options(url: str) -> dict[str, Any]:
-    """Return what a client of httpx takes to reach a server as the environment says; it reads nothing there itself.
+    """Return the httpx client options for a server, with proxy and certificates taken from the environment.
 
     Raises:
         SettingsError: If the environment's proxy or certificates can't be used.
@@ -108,7 +108,7 @@ def _trusting(file: Path | None, folder: Path | None, *, nothing: bool = False) 
     try:
         context = ssl.create_default_context(cafile=file, capath=folder)
     except (ssl.SSLError, OSError) as error:
-        raise SettingsError(f"{file or folder} holds no certificates that can be read: {error}") from error
+        raise SettingsError(f"{file or folder} contains no readable certificates: {error}") from error
     if file is None and folder is None:
         context.load_verify_locations(certifi.where())
     return context
@@ -123,11 +123,9 @@ def unreachable(connection: EngineConnection, what: str) -> EngineUnreachable:
     """
     happened = f"the engine at {connection.base_url} {_short(connection.redact(what))}."
     if connection.log is None:
-        return EngineUnreachable(
-            f"{happened} Check that it runs there and what its log says, then rerun with --resume."
-        )
+        return EngineUnreachable(f"{happened} Check that it is running and check its log, then rerun with --resume.")
     return EngineUnreachable(
-        f"{happened} {_log_says(connection.log)} Rerun with --resume, which starts the engine again if it has ended."
+        f"{happened} {_log_says(connection.log)} Rerun with --resume, which restarts the engine if needed."
     )
 
 
@@ -140,7 +138,7 @@ def ended_early(url: str, log: Path) -> EngineStartError:
 
 
 def _log_says(log: Path) -> str:
-    return f"Its log says: {_short('; '.join(last_words(log)) or 'nothing')} (log: {log})."
+    return f"Last lines of its log: {_short('; '.join(last_words(log)) or 'nothing')} (log: {log})."
 
 
 def _short(text: str) -> str:

@@ -75,5 +75,5 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise TypeError(f"a {type(value).__name__} where a text should be")
+        raise TypeError(f"a {type(value).__name__} instead of text")
     return value

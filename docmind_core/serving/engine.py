@@ -83,7 +83,7 @@ def open_engine(suite_engine: EngineRequest, settings: Settings, announce: Annou
 
 
 def prepare_engine(suite_engine: EngineRequest, settings: Settings, announce: Announce) -> EngineConnection | None:
-    """Do what may fail before anything is begun: ask a remote engine for its model, or make a profile's available.
+    """Prepare an engine before a run is created: query a remote engine's model, or make a profile's model available.
 
     Returns:
         The connection to a remote engine; None for a profile, which is not started yet.
@@ -132,7 +132,9 @@ def stop_engine(settings: Settings, announce: Announce) -> bool:
     if state is None:
         return False
     if state.owner_lives:
-        raise UsageError(f"the engine at {state.url} belongs to process {state.owner_pid}, which stops it at its end.")
+        raise UsageError(
+            f"the engine at {state.url} belongs to process {state.owner_pid}, which stops it when it ends."
+        )
     announce(f"stopping the engine at {state.url}")
     ended = end_group(state, grace_s=state.stop_grace_s + 5.0)
     forget_state(settings.home, state)
@@ -161,7 +163,7 @@ def _refuse_other_model(profile: EngineProfile, model: str | None) -> None:
     if model not in (None, profile.served_model_name):
         raise UsageError(
             f"the engine profile {profile.name} serves {profile.served_model_name}, not {model!r}. "
-            "Leave `model` out, or give the URL of an engine that serves it."
+            "Remove `model`, or give the URL of an engine that serves it."
         )
 
 
@@ -170,7 +172,7 @@ def require_vllm(profile: EngineProfile) -> None:
     if not profile.server and profile.launcher == LAUNCHER and installed_engine() is None:
         raise EngineStartError(
             f"vLLM is not installed here, so the profile {profile.name} can't be started. "
-            "Install it: make install; or use a running engine: --engine URL"
+            "Install it (make install), or use a running engine (--engine URL)"
         )
 
 
@@ -179,7 +181,7 @@ def _read_key(variable: str) -> str:
     key = read_secret(variable).strip()
     if not key.isascii() or not key.isprintable() or not key:
         raise SettingsError(
-            f"the environment variable {variable} does not hold a key: only printable ASCII can be sent."
+            f"the environment variable {variable} does not contain a valid key: it must be printable ASCII."
         )
     return key
 
@@ -192,7 +194,7 @@ def _detached_engine(profile: EngineProfile, settings: Settings, announce: Annou
         return None
     if state.engine_args_hash != profile.engine_args_hash:
         raise UsageError(
-            f"the engine that runs at {state.url} was started with other flags than the profile {profile.name} has. "
+            f"the engine running at {state.url} was started with different flags than the profile {profile.name}. "
             "Stop it first: docmind engine stop"
         )
     wait_until_healthy(state, profile, announce)

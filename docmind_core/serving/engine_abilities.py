@@ -50,8 +50,8 @@ def engine_abilities(connection: EngineConnection) -> Iterator[Ability]:
     yield Ability(
         ability="context window",
         offered=NO if window is None else YES,
-        found="/v1/models does not say it" if window is None else f"{window:,} tokens",
-        unknown="context_utilisation_ratio (not_supported); arms with context_budget are refused"
+        found="/v1/models does not report it" if window is None else f"{window:,} tokens",
+        unknown="context_utilisation_ratio (not_supported); arms with context_budget are not possible"
         if window is None
         else None,
     )
@@ -62,15 +62,15 @@ def engine_abilities(connection: EngineConnection) -> Iterator[Ability]:
     yield Ability(
         ability="cache reset",
         offered=NO,
-        found="the cache of an engine that you run is left alone",
-        unknown="runs.prefix_cache_state (unknown): cached tokens and times of two arms are not compared",
+        found="the cache of an external engine is not reset",
+        unknown="runs.prefix_cache_state (unknown): cached tokens and times of arms are not compared",
     )
 
 
 def _usage(connection: EngineConnection, stream: _Stream) -> Iterator[Ability]:
     usage = stream.usage
     if usage is None:
-        found = stream.problem or "no chunk of a stream has a usage, although it was asked for"
+        found = stream.problem or "no chunk of a stream has a usage, although it was requested"
         yield Ability(
             ability="token counts", offered=NO, found=found, unknown="all tokens and reductions (no_usage), the ledger"
         )
@@ -80,14 +80,14 @@ def _usage(connection: EngineConnection, stream: _Stream) -> Iterator[Ability]:
         yield Ability(
             ability="token counts",
             offered=NO,
-            found=f"the usage can't be true: {json.dumps(counts)[:80]}",
+            found=f"implausible usage: {json.dumps(counts)[:80]}",
             unknown="all tokens and reductions (implausible), the ledger",
         )
         return
     yield Ability(
         ability="token counts",
         offered=YES if stream.in_every_chunk else PARTLY,
-        found="in every chunk of a stream" if stream.in_every_chunk else "in the last chunk of a stream alone",
+        found="in every chunk of a stream" if stream.in_every_chunk else "only in the last chunk of a stream",
         unknown=None
         if stream.in_every_chunk
         else "tpot_s, decode_tps (not_streamed), the tokens of a call that is cut off (unreconciled)",
@@ -120,11 +120,13 @@ def _structured(connection: EngineConnection) -> Iterator[Ability]:
         ability="JSON schema",
         offered={True: YES, False: NO, None: PARTLY}[honoured],
         found=f"response_format is {found.schema.text}",
-        unknown=None if honoured else "every arm that asks for decisions is refused: all but single_pass",
+        unknown=None if honoured else "arms that need decisions are not possible: all but single_pass",
     )
     if connection.dialect.choices == "json_schema":
         yield Ability(
-            ability="choices", offered=PARTLY, found="asked for as a JSON schema; structured_outputs is vLLM's"
+            ability="choices",
+            offered=PARTLY,
+            found="requested as a JSON schema; structured_outputs is specific to vLLM",
         )
         return
     native = found.choices.honoured
@@ -132,26 +134,26 @@ def _structured(connection: EngineConnection) -> Iterator[Ability]:
         ability="choices",
         offered=YES if native else PARTLY,
         found=f"structured_outputs is {found.choices.text}"
-        + ("" if native is not False else "; choices are asked for as a JSON schema"),
+        + ("" if native is not False else "; choices are requested as a JSON schema"),
     )
 
 
 def _counters(connection: EngineConnection, snapshot: CounterSnapshot | None) -> Ability:
     without = "ledger_balance (no_metrics), prefill_tps, preemptions, KV cache usage (not_supported)"
     if snapshot is None:
-        found = "/metrics has none of vLLM's" if connection.dialect.metrics_route else "not offered by this dialect"
+        found = "/metrics has no vLLM counters" if connection.dialect.metrics_route else "not supported by this dialect"
         return Ability(ability="counters", offered=NO, found=found, unknown=without)
     if snapshot.engines_seen > 1:
         return Ability(
             ability="counters",
             offered=NO,
-            found=f"several engines answer at this URL (at least {snapshot.engines_seen}); name the URL of each",
+            found=f"several engines answer at this URL (at least {snapshot.engines_seen}); give the URL of each",
             unknown="ledger_balance, prefill_tps (not_exclusive)",
         )
     if missing := [name for name in ("prompt_tokens", "generation_tokens") if name not in snapshot.values]:
         return Ability(ability="counters", offered=NO, found=f"/metrics lacks {', '.join(missing)}", unknown=without)
     by_source = any(name.startswith(BY_SOURCE) for name in snapshot.values)
-    sources = "prompt tokens by source too" if by_source else "prompt tokens without their source"
+    sources = "including prompt tokens by source" if by_source else "prompt tokens without their source"
     return Ability(ability="counters", offered=YES, found=f"/metrics of one engine, {sources}")
 
 
@@ -165,8 +167,8 @@ def _tokenizer(connection: EngineConnection) -> Ability:
     return Ability(
         ability="tokenizer",
         offered=NO,
-        found=f"{route} does not count a prompt" if route else "not offered by this dialect",
-        unknown="prompt_tokens_est, handoff_tokens (not_supported); too long prompts are refused, not shortened",
+        found=f"{route} does not count a prompt" if route else "not supported by this dialect",
+        unknown="prompt_tokens_est, handoff_tokens (not_supported); overlong prompts are rejected, not shortened",
     )
 
 
@@ -185,7 +187,7 @@ async def _stream(connection: EngineConnection) -> _Stream:
         ):
             if not response.is_success:
                 said = (await response.aread()).decode("utf-8", "replace")
-                return _Stream(problem=f"a chat completion is answered with HTTP {response.status_code}: {said[:200]}")
+                return _Stream(problem=f"a chat completion was answered with HTTP {response.status_code}: {said[:200]}")
             async for line in response.aiter_lines():
                 chunk = _chunk(line)
                 counted = chunk.get("usage")
@@ -194,7 +196,7 @@ async def _stream(connection: EngineConnection) -> _Stream:
                     usage = counted
                     with_usage += bool(chunk.get("choices"))
     except httpx.HTTPError as error:
-        return _Stream(problem=f"a chat completion broke off ({type(error).__name__})")
+        return _Stream(problem=f"a chat completion was interrupted ({type(error).__name__})")
     return _Stream(usage=usage, in_every_chunk=bool(usage) and written > 1 and with_usage == written)
 
 

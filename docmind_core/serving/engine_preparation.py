@@ -1,4 +1,4 @@
-"""What an engine is asked before it is measured: a first request, and to empty its prefix cache before each arm."""
+"""Preparing an engine for measurement: a first request, and emptying its prefix cache before each arm."""
 
 import asyncio
 import time
@@ -64,7 +64,7 @@ def _was_reset(response: httpx.Response) -> bool:
 
 
 def warm_up(url: str, model: str, log: Path) -> None:
-    """Have an engine on loopback fill in a tiny JSON schema, and forget it again.
+    """Send a local engine a first request with a tiny JSON schema, then clear its cache.
 
     vLLM loads its chat template and its grammar compiler with the first request that needs them; measured on two
     cores that took 3 s, and 16 s alongside other work. The tokens are counted by the engine before a run begins.
@@ -86,7 +86,7 @@ def warm_up(url: str, model: str, log: Path) -> None:
             reply = client.post("/v1/chat/completions", json=request)
             if not reply.is_success:
                 said = f"HTTP {reply.status_code}: {reply.text[:200]}"
-                raise EngineStartError(f"the engine at {url} came up, but answers its first request with {said}")
+                raise EngineStartError(f"the engine at {url} started, but answered its first request with {said}")
             _forget(client)
     except httpx.HTTPError as error:
         raise ended_early(url, log) from error

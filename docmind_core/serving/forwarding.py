@@ -26,7 +26,7 @@ from docmind_core.telemetry.loop_lag import Deadline
 PASSED_ON = ("Content-Type", "Retry-After", "x-request-id")
 """Headers of the engine's response that the client is given."""
 BAD_GATEWAY = 502
-_WENT_AWAY = "the client went away before the reply had ended"
+_WENT_AWAY = "the client disconnected before the reply ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ class Forwarding:
         status, body = response.status, self._without_key(await response.content.read(DETAIL_BYTES_MAX))
         if status < HTTP_CLIENT_ERROR:
             body = b"a redirect"
-        what = f"the engine answers HTTP {status}: {body.decode('utf-8', 'replace')[:DETAIL_SHOWN]}"
+        what = f"the engine answered with HTTP {status}: {body.decode('utf-8', 'replace')[:DETAIL_SHOWN]}"
         kind = "EngineUnreachable" if is_transient(status) else "RequestRejected"
         self._attempt.refused(NO_TOKENS if computed_nothing(status) else None, kind, what)
         if status < HTTP_CLIENT_ERROR:

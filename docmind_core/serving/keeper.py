@@ -73,9 +73,9 @@ def _end(server: subprocess.Popen[bytes], grace_s: float) -> NoReturn:
         try:
             server.wait(grace_s)
         except subprocess.TimeoutExpired:
-            _say(f"the engine still runs after {grace_s:g} s, killing it")
+            _say(f"the engine is still running after {grace_s:g} s, killing it")
     else:
-        _say(f"the engine ended by itself, exit code {server.returncode}")
+        _say(f"the engine exited on its own, exit code {server.returncode}")
     os.killpg(0, signal.SIGKILL)
     raise SystemExit  # not reached: the group includes this process
 

@@ -65,9 +65,7 @@ def kv_budget(folder: Path, *, gpu_gib: float, utilisation: float) -> KvBudget:
     head_size = config.head_dim or config.hidden_size // config.num_attention_heads
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if weights == 0:
-        raise EngineStartError(
-            f"{folder}: there are no weights next to config.json. Put the model's *.safetensors there as well."
-        )
+        raise EngineStartError(f"{folder}: no weights found next to config.json. Add the model's *.safetensors.")
     halved = weights if config.quantization_config else weights / 2
     return KvBudget(
         kv_bytes_per_token=2 * config.num_hidden_layers * heads * head_size,
@@ -79,13 +77,15 @@ def kv_budget(folder: Path, *, gpu_gib: float, utilisation: float) -> KvBudget:
 def prepare_local_model(
     name: str, *, window: int, gpu_gib: float, utilisation: float
 ) -> Callable[[Settings, Callable[[str], None]], PreparedModel]:
-    """Build what finds the model in `models/<name>` of the home, and refuses one that can't hold one sequence."""
+    """Return a function that finds the model in `models/<name>` and refuses one that can't hold one sequence."""
 
     def prepare(settings: Settings, announce: Callable[[str], None]) -> PreparedModel:
         folder = settings.models / name
         budget = kv_budget(folder, gpu_gib=gpu_gib, utilisation=utilisation)
         refuse_what_does_not_fit(budget, _read_config(folder).max_position_embeddings, folder, window)
-        announce(f"the KV cache holds about {budget.tokens:,} tokens next to {budget.weights_gib:.1f} GiB of weights")
+        announce(
+            f"the KV cache holds about {budget.tokens:,} tokens in addition to {budget.weights_gib:.1f} GiB of weights"
+        )
         return PreparedModel(folder=folder, revision=f"local:{name}", weights_hash=_weights_hash(folder))
 
     return prepare
@@ -95,7 +95,7 @@ def refuse_what_does_not_fit(budget: KvBudget, positions: int, folder: Path, win
     """Raise EngineStartError when one sequence of the whole window can't be held, or the model is not made for it."""
     if positions < window:
         raise EngineStartError(
-            f"{folder}: the model has {positions:,} positions, the profile serves {window:,} tokens. Use another model."
+            f"{folder}: the model supports {positions:,} tokens, but the profile serves {window:,}. Use another model."
         )
     if budget.tokens < window:
         raise EngineStartError(
@@ -110,8 +110,8 @@ def _read_config(folder: Path) -> _Config:
         return _Config.model_validate(json.loads((folder / "config.json").read_text("utf-8")))
     except (OSError, ValueError, ValidationError) as error:
         raise EngineStartError(
-            f"{folder}: no model is there, or its config.json can't be read ({type(error).__name__}). Put the folder "
-            "of a model there: config.json, the tokenizer and safetensors."
+            f"{folder}: no model found, or its config.json can't be read ({type(error).__name__}). Put a model "
+            "folder there: config.json, the tokenizer and safetensors."
         ) from error
 
 

@@ -101,17 +101,17 @@ def start_engine(
     except BaseException:
         engine.stop()
         raise
-    announce(f"the engine is up after {time.monotonic() - began:.0f} s")
+    announce(f"the engine is ready after {time.monotonic() - began:.0f} s")
     return engine
 
 
 def end_stale_group(settings: Settings, announce: Announce) -> None:
-    """End the engine that a dead owner of this home has left running, if there is one."""
+    """Stop an engine of this home whose owner process has died, if there is one."""
     state = read_state(settings.home)
     if state is None or state.owner_lives or (state.detached and state.keeper_lives):
         return
     if group_members(state):
-        announce(f"ending the engine that a dead process left running (process group {state.pgid})")
+        announce(f"stopping an engine left running by a process that died (process group {state.pgid})")
         # With a dead owner the keeper is already stopping the group, within its own grace.
         end_group(state, grace_s=10.0)
     forget_state(settings.home, state)
@@ -126,7 +126,7 @@ def refuse_second_engine(settings: Settings) -> None:
         advice = "Stop it first: docmind engine stop"
     else:
         advice = f"Wait for process {state.owner_pid} to end, or use another DOCMIND_HOME"
-    raise EngineStartError(f"an engine ({state.profile}) of this home already runs at {state.url}. {advice}.")
+    raise EngineStartError(f"an engine ({state.profile}) of this home is already running at {state.url}. {advice}.")
 
 
 def is_healthy(url: str, client: httpx.Client | None = None) -> bool:
@@ -156,7 +156,7 @@ def _choose_port(port: int | None) -> int:
             probe.bind(("127.0.0.1", port or 0))
         except OSError as error:
             raise EngineStartError(
-                f"port {port} on 127.0.0.1 can't be used ({error.strerror}). Name another, or none for a free one."
+                f"port {port} on 127.0.0.1 can't be used ({error.strerror}). Choose another, or omit it."
             ) from error
         return int(probe.getsockname()[1])
 
@@ -207,7 +207,7 @@ def _environment(profile: EngineProfile) -> dict[str, str]:
 
 
 def wait_until_healthy(state: EngineState, profile: EngineProfile, announce: Announce) -> None:
-    """Wait until a started engine is healthy, and say every few seconds how far it is.
+    """Wait until a started engine is healthy, and report progress every few seconds.
 
     Raises:
         EngineStartError: If it ends or takes longer than the profile allows; the text has the log's last words.
@@ -220,10 +220,10 @@ def wait_until_healthy(state: EngineState, profile: EngineProfile, announce: Ann
         while not is_healthy(state.url, client):
             waited_s = time.monotonic() - began
             if not state.keeper_lives:
-                reasons = "; ".join(failure_lines(log)) or "it wrote nothing"
-                raise EngineStartError(f"the engine ended while starting: {reasons} (log: {log})")
+                reasons = "; ".join(failure_lines(log)) or "no log output"
+                raise EngineStartError(f"the engine exited while starting: {reasons} (log: {log})")
             if waited_s > profile.start_timeout_s:
-                last = progress_line(log) or "it wrote nothing"
+                last = progress_line(log) or "no log output"
                 raise EngineStartError(f"the engine is not healthy after {waited_s:.0f} s: {last} (log: {log})")
             if began + waited_s >= news_at:
                 announce(f"engine starting, {waited_s:.0f} s: {progress_line(log) or 'importing'}")

@@ -182,7 +182,7 @@ class AdaptiveLimit:
 
 
 async def refuse_without_gauges(connection: EngineConnection) -> None:
-    """Refuse to adapt to an engine that does not say what waits in it: its latency alone can't tell load from length.
+    """Refuse `concurrency: auto` for an engine without queue gauges: latency alone can't distinguish load from length.
 
     Raises:
         UsageError: With what to write instead.
@@ -191,8 +191,8 @@ async def refuse_without_gauges(connection: EngineConnection) -> None:
         async with open_client(replica) as client:
             if await read_load(client, replica) is None:
                 raise UsageError(
-                    f"concurrency: auto needs the gauges of a vLLM server (vllm:{WAITING} on /metrics), and "
-                    f"{replica.base_url} does not have them. Write a number, such as concurrency: 8."
+                    f"concurrency: auto needs the gauges of a vLLM server (vllm:{WAITING} on /metrics), but "
+                    f"{replica.base_url} does not have them. Set a number, such as concurrency: 8."
                 )
 
 

@@ -60,14 +60,14 @@ class ProfileFile(BaseModel):
     @classmethod
     def _refuse_flags_of_ours(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
         if given := [flag for flag in flags if flag.partition("=")[0] in _OURS]:
-            raise ValueError(f"{given[0]} is set by the platform; leave it out")
+            raise ValueError(f"{given[0]} is set by the platform; remove it")
         return flags
 
     @field_validator("command")
     @classmethod
     def _refuse_a_command_without_a_port(cls, command: tuple[str, ...]) -> tuple[str, ...]:
         if command and not any("{port}" in word for word in command):
-            raise ValueError("no word contains {port}: the server must listen on the port it is given")
+            raise ValueError("{port} is missing: the server must listen on the given port")
         return command
 
     @field_validator("limits")
@@ -109,7 +109,7 @@ def read_profile_file(path: Path) -> ProfileFile:
 
 
 def profile_hashes(settings: Settings, name: str) -> dict[str, str]:
-    """Return the sha256 of what a run on a profile of the user is made with, by what a person knows it under."""
+    """Return the sha256 of a user's profile file and its dialect, by readable name."""
     path = profiles_folder(settings) / f"{name}.yaml"
     if not path.is_file():
         return {}
@@ -136,15 +136,15 @@ def dialect_of(reference: str | None, folder: Path) -> Dialect | None:
 
 
 def model_finder(profile: ProfileFile, path: Path) -> Callable[[Settings, Callable[[str], None]], PreparedModel]:
-    """Build what finds the model of a profile that was read from `path`."""
+    """Return a function that finds the model of a profile read from `path`."""
 
     def prepare(settings: Settings, announce: Callable[[str], None]) -> PreparedModel:
         model = settings.home / Path(profile.model).expanduser()
         if not model.exists():
-            raise EngineStartError(f"{path}: model: there is nothing at {model}. Put the folder of a model there.")
+            raise EngineStartError(f"{path}: model: {model} does not exist. Put a model folder there.")
         files = [model] if model.is_file() else sorted(file for kind in _WEIGHTS for file in model.glob(kind))
         if not files:
-            raise EngineStartError(f"{path}: model: {model} holds no weights ({', '.join(_WEIGHTS)}).")
+            raise EngineStartError(f"{path}: model: {model} contains no weights ({', '.join(_WEIGHTS)}).")
         announce(f"hashing the weights in {model}")
         weights = hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
         return PreparedModel(folder=model, revision=f"local:{model.name}", weights_hash=weights)

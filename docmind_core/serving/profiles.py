@@ -101,7 +101,7 @@ def engine_profile(name: str, settings: Settings | None = None) -> EngineProfile
     if name not in known:
         raise UsageError(
             f"there is no engine profile {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}; or give the "
-            f"URL of a running engine. Your own go into {folder}"
+            f"URL of a running engine. Put your own into {folder}"
         )
     path = folder / f"{name}.yaml"
     if name not in _BUILDERS:

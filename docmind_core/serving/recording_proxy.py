@@ -42,7 +42,7 @@ class CallDesk(Protocol):
         ...
 
     async def quiet(self, within_s: float) -> None:
-        """Wait for the calls that are under way, and cut off those that take longer than `within_s` seconds."""
+        """Wait for calls in flight, and cut off those that take longer than `within_s` seconds."""
         ...
 
     async def search(self, query: str, text: str, k: int) -> Sequence[Mapping[str, Any]] | None:
@@ -90,13 +90,13 @@ class RecordingProxy:
             await self._runner.cleanup()
 
     def open(self, desk: CallDesk) -> str:
-        """Let the calls of an arm in; return its run token."""
+        """Accept the calls of an arm; return its run token."""
         token = secrets.token_hex(16)
         self._desks[token] = desk
         return token
 
     def close(self, run_token: str) -> None:
-        """Refuse the calls of an arm from now on: nothing would book them."""
+        """Stop accepting the calls of an arm."""
         self._desks.pop(run_token, None)
 
     def address(self, run_token: str, query_token: str | None = None) -> Address:
@@ -114,12 +114,12 @@ class RecordingProxy:
         run_token, _, rest = http.path.lstrip("/").partition("/")
         desk = self._desks.get(run_token)
         if desk is None:
-            return said(404, "this address is of no arm that is at work; take the base URL that the run sets")
+            return said(404, "no running arm has this address; use the base URL set by the run")
         query: str | None = None
         if rest.startswith("q/"):
             query, _, rest = rest[2:].partition("/")
             if not desk.knows(query):
-                return said(404, "this address is of no question of the arm that is at work")
+                return said(404, "no question of the running arm has this address")
         if rest == "search" and query is not None and http.method == "GET":
             return await _search(desk, query, http)
         route = rest.removeprefix("v1/")
@@ -127,9 +127,7 @@ class RecordingProxy:
             return await self._models(route)
         if http.method != "POST" or route not in ROUTES or route == rest:
             desk.turned_away(f"{http.method} /{rest}")
-            return said(
-                404, f"the proxy serves POST to /v1/{', /v1/'.join(ROUTES)} and GET of /v1/models, nothing else"
-            )
+            return said(404, f"the proxy only supports POST to /v1/{', /v1/'.join(ROUTES)} and GET of /v1/models")
         return await self._call(desk, query or _query_of(http, desk), route, http)
 
     async def _call(self, desk: CallDesk, query: str | None, route: str, http: web.BaseRequest) -> web.StreamResponse:
@@ -148,7 +146,7 @@ class RecordingProxy:
                 return await forwarding.answer()
             except RunError as error:  # what can't be booked ends the run, not this request alone
                 call.report(error)
-                return said(500, "the call can't be booked")
+                return said(500, "the call can't be recorded")
 
     async def _models(self, route: str) -> web.StreamResponse:
         try:
@@ -171,7 +169,7 @@ def _query_of(http: web.BaseRequest, desk: CallDesk) -> str | None:
 async def _search(desk: CallDesk, query: str, http: web.BaseRequest) -> web.StreamResponse:
     text, wanted = http.query.get("q", ""), http.query.get("k", "5")
     if not text.strip() or not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= SEARCH_HITS_MAX):
-        return said(400, f"ask with ?q=TEXT&k=N, N from 1 to {SEARCH_HITS_MAX}")
+        return said(400, f"use ?q=TEXT&k=N, with N from 1 to {SEARCH_HITS_MAX}")
     found = await desk.search(query, text, int(wanted))
     if found is None:
         return said(404, "this system has no search tool; set search_tool: true in the suite")

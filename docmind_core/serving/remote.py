@@ -15,7 +15,7 @@ from docmind_core.serving.dialects import PLAIN_OPENAI, VLLM, Dialect
 
 _TIMEOUT_S = 15.0
 
-_RIGHT_URL = "Give the address under which the server has /v1/chat/completions, up to /v1: http://HOST:PORT"
+_RIGHT_URL = "Give the base URL of the server, without /v1/chat/completions: http://HOST:PORT"
 PLUMBING_MODEL = "smollm2-135m"
 """In the names of the bundled model, a smoke-test model, which is served by hand too."""
 
@@ -67,7 +67,7 @@ def engine_url(url: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         # Not repeated in the message: this is where people put keys.
         raise UsageError(
-            "the engine's URL holds more than a host and a path; a key goes into an environment variable "
+            "the engine's URL may have only a host and a path; put a key into an environment variable "
             "(--api-key-env NAME, or api_key_env in the suite)."
         )
     path = re.sub(r"(/v1(/(chat/completions|completions|models))?|/metrics|/health)?/*$", "", parts.path.rstrip("/"))
@@ -136,14 +136,14 @@ def _served_models(client: httpx.Client, url: str, api_key_env: str | None) -> l
         if (advice := _wrong_protocol(error, url)) is not None:
             raise EngineUnreachable(advice) from error
         raise EngineUnreachable(
-            f"nothing answers at {url} ({_cause(error)}). Start the engine there, check host and port, "
-            "or leave --engine out to use the embedded one."
+            f"nothing answers at {url} ({_cause(error)}). Start the engine, check host and port, "
+            "or omit --engine to use the embedded one."
         ) from error
     _refuse_status(response, url, api_key_env)
     try:
         return _ServedModels.model_validate_json(response.content).data
     except ValidationError as error:
-        what = "with a web page" if is_page(response) else "but not as an OpenAI-compatible server does"
+        what = "but with a web page" if is_page(response) else "but not like an OpenAI-compatible server"
         raise EngineUnreachable(f"{url}/v1/models answers, {what}. {_RIGHT_URL}") from error
 
 
@@ -152,20 +152,24 @@ def _refuse_status(response: httpx.Response, url: str, api_key_env: str | None) 
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         if api_key_env is None:
             advice = (
-                "It needs a key: put it into an environment variable and name that variable, "
+                "It needs a key: put it into an environment variable and give the name of the variable, "
                 "with --api-key-env NAME or as the suite's api_key_env."
             )
         else:
-            advice = f"It refuses the key in the environment variable {api_key_env}: check that one."
-        raise RequestRejected(f"the engine at {url} answers HTTP {status}. {advice}")
+            advice = f"It rejects the key in the environment variable {api_key_env}: check it."
+        raise RequestRejected(f"the engine at {url} answered with HTTP {status}. {advice}")
     if status == httpx.codes.NOT_FOUND:
         raise EngineUnreachable(
-            f"{url}/v1/models answers HTTP 404: something runs there, but no such API. {_RIGHT_URL}"
+            f"{url}/v1/models answered with HTTP 404: this server does not offer the OpenAI API there. {_RIGHT_URL}"
         )
     if response.is_redirect:
-        raise EngineUnreachable(f"{url}/v1/models redirects to another address, which is not followed. {_RIGHT_URL}")
+        raise EngineUnreachable(
+            f"{url}/v1/models redirects to another address; redirects are not followed. {_RIGHT_URL}"
+        )
     if status != httpx.codes.OK:
-        raise EngineUnreachable(f"{url}/v1/models answers HTTP {status}. Is the engine up, and is this its URL?")
+        raise EngineUnreachable(
+            f"{url}/v1/models answered with HTTP {status}. Check that the engine is up and that this is its URL."
+        )
 
 
 def is_page(response: httpx.Response) -> bool:
@@ -190,19 +194,19 @@ def _choose(served: list[_ServedModel], model: str | None, url: str) -> _ServedM
             raise UsageError(f"the engine at {url} does not serve the model {model!r}. It serves: {names}.")
         return found
     if len(served) != 1:
-        raise UsageError(f"the engine at {url} serves {len(served)} models; name one with `model`: {names}.")
+        raise UsageError(f"the engine at {url} serves {len(served)} models; choose one with `model`: {names}.")
     return served[0]
 
 
 def _wrong_protocol(error: Exception, url: str) -> str | None:
     """Say what to change where something answers, but http and https are confused or the certificate is not trusted."""
-    cause = f"{url} answers, but not as expected ({_cause(error)})."
+    cause = f"{url} answered, but not as expected ({_cause(error)})."
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return f"{cause} If you trust its certificate, name the file of its authority: SSL_CERT_FILE=ca.pem"
+        return f"{cause} If you trust its certificate, set the file of its certificate authority: SSL_CERT_FILE=ca.pem"
     if "SSL" in str(error):
-        return f"{cause} Does it speak plain http? Try http://{url.removeprefix('https://')}"
+        return f"{cause} If it uses plain HTTP, try http://{url.removeprefix('https://')}"
     if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError)):
-        return f"{cause} Does it speak https? Try https://{url.removeprefix('http://')}"
+        return f"{cause} If it uses HTTPS, try https://{url.removeprefix('http://')}"
     return None
 
 

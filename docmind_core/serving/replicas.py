@@ -22,7 +22,7 @@ def replica_urls(engine: str) -> tuple[str, ...]:
     """
     urls = tuple(engine_url(url) for url in engine.split(","))
     if twice := {url for url in urls if urls.count(url) > 1}:
-        raise UsageError(f"{min(twice)} is named twice among the engine's URLs. Name each replica once.")
+        raise UsageError(f"{min(twice)} appears twice among the engine's URLs. List each replica once.")
     return urls
 
 
@@ -45,8 +45,8 @@ def ask_replicas(
     for url, other in zip(urls[1:], facts[1:], strict=True):
         if differences := _differences(facts[0], other):
             raise UsageError(
-                f"{urls[0]} and {url} do not serve the same: {', '.join(differences)}. "
-                "The URLs of a list are those of replicas of one engine."
+                f"{urls[0]} and {url} are not replicas of the same engine: {', '.join(differences)}. "
+                "All URLs of a list must serve the same model in the same way."
             )
     return facts[0]
 

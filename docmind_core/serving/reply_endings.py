@@ -14,21 +14,21 @@ MAX_TOKENS, THINKING, REFUSAL, EMPTY, UNFINISHED = "max_tokens", "thinking", "re
 FAILED, NO_CALL = "failed", "no_call"
 
 ENDINGS: dict[str, str] = {
-    STOP: "ended by itself, with text",
+    STOP: "completed with text",
     MAX_TOKENS: "text cut off at max_tokens",
-    THINKING: "no text: max_tokens was used up by thinking",
+    THINKING: "no text: thinking used up max_tokens",
     CONTENT_FILTER: "stopped by the server's content filter",
     TOOL_CALLS: "called a tool instead of answering",
     REFUSAL: "refused by the server (a refusal instead of text)",
-    EMPTY: "ended by itself without text",
-    UNFINISHED: "the server did not say that the text is finished (no finish_reason, or an unknown one)",
+    EMPTY: "completed without text",
+    UNFINISHED: "the server did not confirm that the text is complete (no finish_reason, or an unknown one)",
 }
 """Of a reply, what each value of `ended_because` means."""
 
 QUERY_ENDINGS: dict[str, str] = {
     **ENDINGS,
-    NO_CALL: "answered without a call of the model: no passage was found, or a cache of ours had the answer",
-    FAILED: "the query failed before an answer was asked for or finished; see error_type",
+    NO_CALL: "answered without a model call: no passage was found, or a local cache had the answer",
+    FAILED: "the query failed before an answer was requested or complete; see error_type",
 }
 """Of a query: how the reply that should have been its answer ended, and two more."""
 
@@ -44,10 +44,10 @@ CUT = frozenset({MAX_TOKENS, THINKING, CONTENT_FILTER})
 ADVICE: dict[str, str] = {
     MAX_TOKENS: "raise answer_max_tokens",
     THINKING: "raise answer_max_tokens, or turn thinking off in the server",
-    CONTENT_FILTER: "turn the server's content filter off, or leave these queries out",
+    CONTENT_FILTER: "turn the server's content filter off, or remove these queries",
     TOOL_CALLS: "start the server without automatic tool calls: no tools are offered in the request",
     REFUSAL: "read `reply` in llm_calls: the model or the server refuses these questions",
-    EMPTY: "check the model's chat template and stop words: it ends before it writes anything",
+    EMPTY: "check the model's chat template and stop words: generation stops before any text",
     UNFINISHED: "check proxies between here and the server: they should pass finish_reason on",
 }
 """What to change so that more queries are answered."""

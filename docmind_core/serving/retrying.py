@@ -13,7 +13,7 @@ HTTP_SERVER_ERROR = 500
 _TIMED_OUT, _CONFLICT, _TOO_EARLY, _TOO_MANY = 408, 409, 425, 429
 _TRANSIENT = frozenset({_TIMED_OUT, _CONFLICT, _TOO_EARLY, _TOO_MANY})
 """With every 5xx, what OpenAI's own client tries again; 425 asks for it by its definition (RFC 8470)."""
-_TOO_LONG = "Is the request too long for it? Lower answer_max_tokens or top_k"
+_TOO_LONG = "If the request is too long, lower answer_max_tokens or top_k"
 _STATUS_ADVICE = {
     **dict.fromkeys((401, 403), "Check the key: it is missing, wrong, or not allowed to use this model"),
     404: "Check the engine's URL and the name of its model",

@@ -121,7 +121,7 @@ class RemoteTokenCounts(_Bounded):
                 return self._post({"model": self._model, **body})
             except Retryable as failure:
                 if self._retry.gives_up(attempt, failure.asked_for_s):
-                    raise unreachable(self._connection, f"{failure.what} when asked to /tokenize") from failure
+                    raise unreachable(self._connection, f"{failure.what} when calling /tokenize") from failure
                 wait_s = self._retry.wait_s(attempt, failure.asked_for_s)
             self._sleep(wait_s)
 
@@ -135,7 +135,7 @@ class RemoteTokenCounts(_Bounded):
             raise unreachable(self._connection, f"did not count a prompt's tokens ({type(error).__name__})") from error
         if is_transient(response.status_code):
             asked_for_s = retry_after_s(response.headers)
-            raise Retryable(f"answers HTTP {response.status_code}", asked_for_s=asked_for_s)
+            raise Retryable(f"answered with HTTP {response.status_code}", asked_for_s=asked_for_s)
         try:
             response.raise_for_status()
             return _Counted.model_validate_json(response.content).count

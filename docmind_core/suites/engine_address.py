@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
-NO_KEY = "a key in the engine's URL would be stored; name the variable that holds it: api_key_env, --api-key-env"
+NO_KEY = "a key in the engine's URL would be stored; put it into an environment variable (api_key_env, --api-key-env)"
 BETWEEN_URLS = ","
 
 
@@ -24,7 +24,7 @@ def checked_engine(engine: str) -> str:
         return engine
     urls = [_checked_url(url.strip()) for url in engine.split(BETWEEN_URLS)]
     if len({url.rstrip("/") for url in urls}) != len(urls):
-        raise ValueError("an engine's URL is named twice")
+        raise ValueError("an engine's URL appears twice")
     return BETWEEN_URLS.join(urls)
 
 
@@ -37,7 +37,7 @@ def _checked_url(url: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise ValueError("neither the name of a profile nor the URL of an engine, like http://127.0.0.1:8000")
+        raise ValueError("neither a profile name nor an engine URL such as http://127.0.0.1:8000")
     return parts._replace(scheme=parts.scheme.lower()).geturl()
 
 
@@ -45,7 +45,7 @@ def _on_one_line(given: object) -> object:
     """Write a list of URLs as the command line takes it."""
     if isinstance(given, list | tuple) and all(isinstance(url, str) for url in given):
         if not given:
-            raise ValueError("names no engine")
+            raise ValueError("has no engine")
         return BETWEEN_URLS.join(given)
     return given
 

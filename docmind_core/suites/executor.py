@@ -19,10 +19,10 @@ class Executor(BaseModel):
 
 def _with_engine_for_all(executor: Executor, info: ValidationInfo) -> Executor:
     if executor.kind == "local" and executor.address is not None:
-        raise ValueError("address belongs to kind: ray")
+        raise ValueError("address is only valid with kind: ray")
     engine = info.data.get("engine", "http:")  # missing where it is wrong itself
     if executor.kind == "ray" and not engine.startswith(("http:", "https:")):
-        raise ValueError("kind: ray needs an engine that all nodes reach: set engine to its URL")
+        raise ValueError("kind: ray needs an engine that all nodes can reach: set engine to its URL")
     return executor
 
 

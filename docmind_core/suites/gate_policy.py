@@ -76,7 +76,7 @@ def read_policy(path: Path | None) -> GatePolicy:
         return GatePolicy()
     content, lines = _read(path)
     if content is not None and not isinstance(content, dict):
-        raise UsageError(f"{path}: a policy is a mapping, such as metrics: [passed, billed_tokens]")
+        raise UsageError(f"{path}: a policy must be a mapping, such as metrics: [passed, billed_tokens]")
     try:
         return GatePolicy.model_validate(content or {})
     except ValidationError as error:
@@ -87,7 +87,7 @@ def read_policy(path: Path | None) -> GatePolicy:
 def _read(path: Path) -> tuple[Any, Lines]:
     try:
         if path.stat().st_size > POLICY_BYTES_MAX:
-            raise UsageError(f"{path}: larger than {POLICY_BYTES_MAX // 1024} KiB, which no policy is")
+            raise UsageError(f"{path}: larger than {POLICY_BYTES_MAX // 1024} KiB, the limit for a policy")
         return read_plain_yaml(path.read_text("utf-8"))
     except PlainYamlError as error:
         where = path if error.line is None else f"{path}:{error.line}"

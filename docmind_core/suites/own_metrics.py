@@ -38,10 +38,10 @@ class OwnMetric(BaseModel):
     @classmethod
     def _refuse_unread_ranges(cls, given: str) -> str:
         if not _RANGES.fullmatch(given):
-            raise ValueError(f"{given!r} is not understood. Write it like one of: {_RANGES_SHOWN}")
+            raise ValueError(f"{given!r} is not a valid range. Write it like one of: {_RANGES_SHOWN}")
         low, high = bounds_of(given)
         if not low < high:
-            raise ValueError(f"{given!r} holds no number")
+            raise ValueError(f"{given!r} contains no number")
         return given
 
     @property

@@ -76,10 +76,10 @@ def places_at_first(concurrency: int | Literal["auto"]) -> int:
 def _within_concurrency(workers: int, info: ValidationInfo) -> int:
     concurrency = info.data.get("concurrency", workers)  # missing where it is wrong itself
     if workers > 1 and concurrency == AUTO:
-        raise ValueError("several workers divide a number of calls; with concurrency: auto there is one worker")
+        raise ValueError("several workers need a fixed concurrency; concurrency: auto uses one worker")
     if concurrency != AUTO and workers > concurrency:
         raise ValueError(
-            f"{workers} workers can't divide {concurrency} calls in flight; set concurrency to at least {workers}"
+            f"{workers} workers need at least {workers} calls in flight, not {concurrency}; raise concurrency"
         )
     return workers
 
@@ -97,7 +97,7 @@ def _known_language(language: str) -> str:
 
     known = sorted((*Stemmer.algorithms(), *LANGUAGES_WITHOUT_STEMMER))
     if language not in known:
-        raise ValueError(f"no stemmer or stop words for it. Use none, or one of: {', '.join(known)}")
+        raise ValueError(f"no stemmer or stop words for this language. Use none, or one of: {', '.join(known)}")
     return language
 
 
@@ -108,9 +108,9 @@ def _each_once(named: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if isinstance(named, str):
         return named
     if not named:
-        raise ValueError("names no query set")
+        raise ValueError("needs a query set")
     if len(set(named)) != len(named):
-        raise ValueError("a query set is named twice")
+        raise ValueError("a query set appears twice")
     return named[0] if len(named) == 1 else named
 
 
@@ -156,4 +156,4 @@ class Price(BaseModel):
         for whole, other in zip((per_token, per_hour), others, strict=True):
             if None not in whole and not any(value is not None for value in other):
                 return self
-        raise ValueError("give prompt and completion, and cached if it has a price of its own; or gpu_hour and gpus")
+        raise ValueError("set prompt and completion (and cached, if it has its own price), or gpu_hour and gpus")

@@ -117,14 +117,14 @@ def _ambiguous(word: str) -> str | None:
     """Say how to write a word without quotes that YAML 1.1 reads as something else than it looks like."""
     text = f"or '{word}' in quotes if it is text"
     if switch := _SWITCHES.get(word.lower()):
-        return f"{word} is {switch} to some readers of YAML and text to others: write {switch}, {text}"
+        return f"{word} is ambiguous in YAML ({switch} or text): write {switch}, {text}"
     if _DATE.fullmatch(word):
-        return f"{word} is a date to some readers of YAML: write '{word}' in quotes"
+        return f"{word} is ambiguous in YAML (a date or text): write '{word}' in quotes"
     if not _NUMBER_LIKE.fullmatch(word):
         return None
     if word.lower().lstrip("+-") in (".inf", ".nan"):
         return f"{word} is not a finite number: write one, {text}"
-    return f"{word} is not the same number to every reader of YAML: write {_decimal(word)}, {text}"
+    return f"{word} is ambiguous in YAML (not the same number everywhere): write {_decimal(word)}, {text}"
 
 
 def _decimal(word: str) -> str:

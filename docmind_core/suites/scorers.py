@@ -46,7 +46,7 @@ def load_scorer(reference: str) -> LoadedScorer:
             "from docmind_core.measurements.records import scorer"
         )
     if inspect.iscoroutinefunction(getattr(found, "formula", found)):
-        raise UsageError(f"{reference} is an async function; a scorer returns its number at once")
+        raise UsageError(f"{reference} is an async function; a scorer must return its number directly")
     if problem := _taken(metric.name):
         raise UsageError(f"{reference}: {problem}")
     declared = {name: getattr(metric, name) for name in _DECLARED}
@@ -61,7 +61,7 @@ def load_scorer(reference: str) -> LoadedScorer:
 def _deadline_of(found: Any, reference: str) -> float:
     seconds = getattr(found, "deadline_s", SCORER_DEADLINE_S)
     if not isinstance(seconds, int | float) or not 0 < seconds <= DEADLINE_S_MAX:
-        raise UsageError(f"{reference}: deadline_s should be a number of seconds from above 0 to {DEADLINE_S_MAX:,}")
+        raise UsageError(f"{reference}: deadline_s must be a number of seconds above 0 and at most {DEADLINE_S_MAX:,}")
     return float(seconds)
 
 
@@ -92,7 +92,7 @@ def with_own_metrics(suite: Suite) -> Suite:
         try:
             own = load_scorer(reference).own
             if (first := metrics.setdefault(own.name, own)) is not own:
-                problems.append(f"metrics.{at}: {first.scorer} measures {own.name} already; keep one of them")
+                problems.append(f"metrics.{at}: {first.scorer} already measures {own.name}; keep only one of them")
         except UsageError as error:
             problems.append(f"metrics.{at}: {error}")
     defined = suite.model_copy(update={"metrics": tuple(metrics.values())})
@@ -109,7 +109,7 @@ def _taken(name: object) -> str | None:
     if name in METRICS or name in LIMITS or find_limit(name):
         return f"{name} is a metric of the catalogue (docs/metrics.md); give yours another name"
     if _READS_LIKE_A_LIMIT.search(name):
-        return f"{name} reads like a limit; a name can't end in {MINIMUM_SUFFIX} or hold a _p95"
+        return f"{name} reads like a limit; a name can't end in {MINIMUM_SUFFIX} or contain _p95"
     return None
 
 

@@ -125,14 +125,14 @@ class Suite(BaseModel):
     @classmethod
     def _refuse_repeats(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if len(set(names)) != len(names):
-            raise ValueError(f"{'an arm' if info.field_name == 'arms' else 'a strategy'} is named twice")
+            raise ValueError(f"{'an arm' if info.field_name == 'arms' else 'a strategy'} appears twice")
         return names
 
     @field_validator("api_key_env")
     @classmethod
     def _refuse_a_key_itself(cls, name: str | None) -> str | None:
         if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError("not the name of an environment variable; the key itself belongs into that variable")
+            raise ValueError("not the name of an environment variable; put the key itself into that variable")
         return name
 
     @field_validator("channels")
@@ -159,7 +159,7 @@ class Suite(BaseModel):
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError('there is no such timezone; write it like "Europe/Berlin"') from error
+            raise ValueError('unknown timezone; write it like "Europe/Berlin"') from error
         return timezone
 
     @property
@@ -219,7 +219,7 @@ def load_suite(name_or_path: str) -> Suite:
     if not is_file:
         known, meant = ", ".join(bundled_suite_names()), did_you_mean(name_or_path, bundled_suite_names())
         raise UsageError(
-            f"there is no suite {name_or_path!r}.{meant} Name a bundled one ({known}) or the path of a YAML file."
+            f"there is no suite {name_or_path!r}.{meant} Use a bundled one ({known}) or the path of a YAML file."
         )
     try:
         return _placed_in(path.parent, parse_suite(_read_text(path), source=str(path)))
@@ -245,7 +245,7 @@ def persistent_name(name_or_path: str) -> str:
 def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > SUITE_BYTES_MAX:
-            raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB, the limit; a suite is a short file.")
+            raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB, the limit for a suite.")
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SuiteError(f"{path}: not UTF-8 text (byte {error.start + 1}); save it as UTF-8.") from error
@@ -265,7 +265,7 @@ def parse_suite(text: str, *, source: str) -> Suite:
         where = f"{source}:{error.line}" if error.line is not None else source
         raise SuiteError(f"{where}: {error}") from error
     if not isinstance(content, dict):
-        raise SuiteError(f"{source}: a suite is a mapping with at least name, query_set and arms.")
+        raise SuiteError(f"{source}: a suite must be a mapping with at least name, query_set and arms.")
     found: list[Any] = []
     suite: Suite | None = None
     try:

@@ -26,7 +26,7 @@ class AgentMarks(BaseModel):
     @model_validator(mode="after")
     def _refuse_no_marks(self) -> Self:
         if self.tools is None and self.system_prompt_starts is None:
-            raise ValueError("say what its requests have in common: tools, system_prompt_starts, or both")
+            raise ValueError("set what its requests have in common: tools, system_prompt_starts, or both")
         return self
 
     def fit(self, system_prompt: str, tools: frozenset[str]) -> bool:
@@ -69,9 +69,9 @@ class SystemSpec(BaseModel):
     def _refuse_another_number_of_kinds(self) -> Self:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"name exactly one of {', '.join(KINDS)}; found {', '.join(given) or 'none'}")
+            raise ValueError(f"set exactly one of {', '.join(KINDS)}; found {', '.join(given) or 'none'}")
         if self.input is not None and self.graph is None:
-            raise ValueError(f"input belongs to a graph; a {given[0]} is given the question itself")
+            raise ValueError(f"input is only valid for a graph; a {given[0]} receives the question itself")
         return self
 
     @field_validator("graph", "callable")

@@ -123,5 +123,5 @@ def read_answer_of(found: Mapping[str, object], spec: SystemSpec) -> SystemAnswe
         keys = found.get("keys")
         there = ", ".join(map(str, keys)) if isinstance(keys, list) and keys else "nothing"
         places = ", ".join(answer_paths(spec))
-        raise NoAnswer(f"the result has no text at {places}; it holds {there}. Set `answer` of the system.")
+        raise NoAnswer(f"the result has no text at {places}; it contains {there}. Set `answer` of the system.")
     return SystemAnswer(text=text, sources=tuple(map(str, sources)) if isinstance(sources, list) else None)

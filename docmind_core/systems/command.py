@@ -71,7 +71,7 @@ class CommandSystem:
             except OSError as error:
                 raise UsageError(
                     f"{self._spec.command[0]} can't be started in {self._spec.folder}: {error.strerror}. "
-                    "Install it, or correct `command` of the system."
+                    "Install it, or fix `command` of the system."
                 ) from error
 
 

@@ -58,7 +58,7 @@ class _Process:
         with suppress(OSError):
             await self.writer.wait_closed()
         code = await self.process.wait()
-        error = SystemExited(self.ended_because or f"the system's process {exit_text(code)} before it had answered.")
+        error = SystemExited(self.ended_because or f"the system's process {exit_text(code)} before it answered.")
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(error)
@@ -182,8 +182,8 @@ class InProcessSystem:
                     await given_up
             except TimeoutError:
                 worker.ended_because = (
-                    f"the system's process was ended: it did not react for {CANCEL_S:g} s when query {query_id} had "
-                    "run past its deadline. Something in it blocks the event loop."
+                    f"the system's process was stopped: it did not respond for {CANCEL_S:g} s after query {query_id} "
+                    "passed its deadline. Something in it blocks the event loop."
                 )
                 end_group(worker.process.pid)
             except DocMindError:

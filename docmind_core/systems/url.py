@@ -60,14 +60,14 @@ class UrlSystem:
             raise SystemFailed(f"{self._spec.url} can't be reached ({said}). Start the service first.") from error
         text = body.decode("utf-8", "replace")
         if response.status != _OK:
-            raise SystemFailed(f"{self._spec.url} answers HTTP {response.status}: {text[:_SHOWN]}")
+            raise SystemFailed(f"{self._spec.url} answered with HTTP {response.status}: {text[:_SHOWN]}")
         return answer_in(self._parsed(text), self._spec)
 
     def _parsed(self, text: str) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise SystemFailed(f"{self._spec.url} answers something that is not JSON: {text[:_SHOWN]!r}") from error
+            raise SystemFailed(f"{self._spec.url} did not answer with JSON: {text[:_SHOWN]!r}") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

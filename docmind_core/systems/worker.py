@@ -118,7 +118,7 @@ def _found(place: str, folder: Path) -> Any:
         sys.path.insert(0, str(path.parent))
         location = importlib.util.spec_from_file_location(path.stem, path)
         if location is None or location.loader is None or not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
+            raise FileNotFoundError(f"file not found: {path}")
         module = importlib.util.module_from_spec(location)
         sys.modules.setdefault(path.stem, module)
         location.loader.exec_module(module)

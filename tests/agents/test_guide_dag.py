@@ -69,9 +69,9 @@ def planning(agent, task, request):
     ("dependencies", "message"),
     [
         ({ROUTER: (PLANNER,)}, "query_router depends on query_planner, which is not in the graph"),
-        ({ROUTER: (PLANNER,), PLANNER: (ROUTER,)}, "in a circle: .*query_router"),
-        ({ROUTER: (ROUTER,)}, "in a circle"),
-        ({"cook": ()}, "there is no agent cook. Known agents: query_router"),
+        ({ROUTER: (PLANNER,), PLANNER: (ROUTER,)}, "circular dependency between agents: .*query_router"),
+        ({ROUTER: (ROUTER,)}, "circular dependency"),
+        ({"cook": ()}, "unknown agent cook. Known agents: query_router"),
     ],
 )
 def test_a_graph_that_cannot_run_is_refused_when_it_is_built_s15_s16(dependencies, message):

@@ -55,9 +55,9 @@ def test_five_runs_without_data_expire_an_alert_which_is_said_once_and_listed_as
     outcomes = [evaluate_night(home, night, None) for night in range(2, 9)]
     assert [bool(done.seq) for done in outcomes] == [False, False, False, False, True, False, False]
     assert "EXPIRED [warning] coordination_overhead_high" in text_of(home, 6)
-    assert "no data in 5 evaluations in a row (resumed)" in text_of(home, 6)
+    assert "no data for 5 evaluations in a row (resumed)" in text_of(home, 6)
     assert open_rules(home) == []
-    assert ended(home) == [(RULE, "expired", "no data in 5 evaluations in a row (resumed)")]
+    assert ended(home) == [(RULE, "expired", "no data for 5 evaluations in a row (resumed)")]
     publish(home)
     _, events = query_rows(home, "select from_state, to_state from alert_events order by event_no desc limit 1")
     assert events == [("firing", "expired")]
@@ -85,14 +85,14 @@ def test_an_agent_that_is_not_called_any_more_expires_with_the_fifth_run_that_ha
     for night in range(1, 6):
         judge_and_evaluate(home, plant_agents(home, night, ("new",), 1.0), suite)
     assert open_rules(home) == [("agent_latency_high", "firing")]
-    assert ended(home) == [("agent_latency_high", "expired", "no data in 5 evaluations in a row (n_too_small)")]
+    assert ended(home) == [("agent_latency_high", "expired", "no data for 5 evaluations in a row (n_too_small)")]
 
 
 @pytest.mark.parametrize(
     ("changes", "because"),
     [
-        ({"arms": ("tuned",)}, "the suite's limits hold for the arm tuned now"),
-        ({"arms": ("single_pass", "naive_supervisor")}, "the suite's limits hold for the arm naive_supervisor now"),
+        ({"arms": ("tuned",)}, "the suite's limits now apply to the arm tuned"),
+        ({"arms": ("single_pass", "naive_supervisor")}, "the suite's limits now apply to the arm naive_supervisor"),
     ],
 )
 def test_an_arm_that_is_not_judged_any_more_expires_its_alerts_at_once(home, changes, because):
@@ -110,7 +110,7 @@ def test_a_limit_that_is_not_set_any_more_expires_its_alerts_at_once(home):
     strict = make_suite(limits={"pass_ratio_min": 1.0}, alerts=alerts)
     assert judge_and_evaluate(home, key, strict).firing == ("pass_ratio_low",)
     judge_and_evaluate(home, plant_night(home, 1, 0.1), make_suite())
-    assert ended(home) == [("pass_ratio_low", "expired", "its limit is not configured any more")]
+    assert ended(home) == [("pass_ratio_low", "expired", "its limit is no longer configured")]
 
 
 def test_arms_that_the_command_line_chose_for_one_run_expire_nothing(home):
@@ -137,8 +137,8 @@ def test_a_suite_that_is_gone_and_a_schedule_that_is_stopped_end_their_alerts(ho
         "benchmark_missing of toy", "run_failed of removed",
     )  # fmt: skip
     assert open_rules(home) == []
-    assert "the schedule of toy is stopped" in text_of(home, 0, seq=2)
-    assert "the suite removed is gone" in text_of(home, 1, seq=2)
+    assert "the schedule of toy was stopped" in text_of(home, 0, seq=2)
+    assert "the suite removed no longer exists" in text_of(home, 1, seq=2)
     assert expire_lost_alerts(home, watched=set(), known=set(), **look) == ()
 
 

@@ -140,7 +140,10 @@ def test_overrides_of_a_suite_are_used_and_named(home):
 def test_an_unbalanced_run_alerts_and_suppresses_rules_on_tokens(home):
     key = plant_night(home, 0, 1.0, engine_prompt_tokens=99)
     assert judge_and_evaluate(home, key, make_suite()).firing == ("ledger_unbalanced",)
-    assert "single_pass: 13 tokens booked, 102 counted by the engine" in waiting_messages(home, key, 1)[0].message.text
+    assert (
+        "single_pass: 13 tokens in the ledger, 102 counted by the engine"
+        in waiting_messages(home, key, 1)[0].message.text
+    )
     inhibited = {
         row["rule_id"]: row["reason"]
         for row in rows(home, "select * from alert_evaluations where inhibited_by is not null")

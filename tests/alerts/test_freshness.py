@@ -47,7 +47,7 @@ def test_a_benchmark_that_never_began_is_missing_once_and_filed_under_the_newest
     now = START + timedelta(days=1, minutes=12)
     assert [notice.key for notice in undelivered(home, now=now)] == [f"{newest}:1"]
     message = waiting_messages(home, newest, 1)[0].message
-    assert "due at 2026-11-23 02:00 UTC, and no benchmark has begun since" in message.text
+    assert "due at 2026-11-23 02:00 UTC, but no benchmark has started since" in message.text
     assert f"{newest}/index.html" in message.text
 
 
@@ -74,7 +74,7 @@ def test_a_benchmark_without_an_end_has_failed_after_twice_the_usual_time(home):
     assert look(home, 3, timedelta(minutes=41)) == ["run_failed"]
     assert look(home, 3, timedelta(minutes=42)) == []
     assert (
-        "has not ended after 41 min; the suite usually takes 20 min"
+        "not finished after 41 min; the suite usually takes 20 min"
         in waiting_messages(home, hanging, 1)[0].message.text
     )
 

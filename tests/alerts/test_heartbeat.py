@@ -38,7 +38,7 @@ def test_without_a_url_nothing_is_sent_and_nothing_is_said(home, monkeypatch):
 def test_an_answer_that_is_not_a_success_is_one_line_without_the_url(home, webhook, status):
     webhook.status = status
     said = send_heartbeat(home)
-    assert said == f"the heartbeat to http://127.0.0.1/*** got HTTP {status}"
+    assert said == f"the heartbeat to http://127.0.0.1/*** was answered with HTTP {status}"
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ def test_no_heartbeat_is_sent_while_a_channel_takes_no_message(home, webhook):
     book_failure(home, key_of(0), make_suite(), "x")
     for _ in range(ATTEMPTS_MAX):
         deliver_notice(home, key_of(0), 1, send=lambda url, message: "HTTP 500")
-    assert send_heartbeat(home) == "no heartbeat while a channel does not take its messages: ops"
+    assert send_heartbeat(home) == "no heartbeat while a channel rejects its messages: ops"
     assert webhook.asked == []

@@ -104,9 +104,9 @@ def test_fewer_passes_fire_and_a_revert_resolves_them_with_evidence(quiet):
     plant(quiet, 8, git_sha="cccc")
     assert evaluate(quiet, 8) == (set(), {"quality_worse"})
     assert re.search(
-        r"RESOLVED \[critical\] quality_worse .*; [+-]0\.0 points of passed \(.* to .*\) against the baseline, n 120, "
-        rf"evidence [\d.e+]+ \(20 needed\); baseline {key_of(0)}\.single_pass; good in run {key_of(8)}; was open since "
-        rf".*, run {key_of(6)}",
+        r"RESOLVED \[critical\] quality_worse .*; [+-]0\.0 points passed \(.* to .*\) compared with the baseline, "
+        rf"n 120, evidence [\d.e+]+ \(20 needed\); baseline {key_of(0)}\.single_pass; good in run {key_of(8)}; "
+        rf"had been open since .*, run {key_of(6)}",
         message_of(quiet, 8),
     )
     plant(quiet, 9, git_sha="cccc")
@@ -153,9 +153,9 @@ def test_a_metric_not_known_to_be_quiet_is_listed_and_raises_no_alert_until_an_a
     plant(home, 1, lost=25)
     assert evaluate(home, 1) == (set(), set())
     found = evaluation(home, 1, "quality_worse")
-    assert (found["outcome"], found["reason"].partition("; alert")[0]) == (
+    assert (found["outcome"], found["reason"].partition("; to start alerting")[0]) == (
         "nodata",
-        "learning: 0 of 5 quiet runs since the baseline; it looks worse, but no alert is raised",
+        "learning: 0 of 5 quiet runs since the baseline; it looks worse, but no alert is raised yet",
     )
     assert docmind(["alerts", "list"]) == 0
     assert "Learning" in capsys.readouterr().out

@@ -39,15 +39,18 @@ def test_a_resolved_alert_shows_what_its_end_rests_on_whatever_its_kind(home):
     text = "\n".join(
         one.message.text for at in (2, 3) for seq in (1, 2) for one in waiting_messages(home, key_of(at), seq)
     )
-    began, good = "began at 2026-11-24 02:00 UTC and is evaluated", "good in 2 evaluations in a row, the last of run"
+    began, good = (
+        "started at 2026-11-24 02:00 UTC and was evaluated",
+        "good in 2 evaluations in a row, most recently in run",
+    )
     shown = {
-        "coordination_overhead_high": f"1.7, limit at most 2, n {QUERIES}; {good} {key_of(3)}; at worst 2.4; was open",
-        "run_failed": f"single_pass is finished, {QUERIES} queries; {good} {key_of(2)}; was open since",
-        "ledger_unbalanced": f"single_pass: 13 tokens booked, 13 counted by the engine; {good} {key_of(3)}",
+        "coordination_overhead_high": f"1.7, limit at most 2, n {QUERIES}; {good} {key_of(3)}; worst value 2.4; had",
+        "run_failed": f"single_pass is finished, {QUERIES} queries; {good} {key_of(2)}; had been open since",
+        "ledger_unbalanced": f"single_pass: 13 tokens in the ledger, 13 counted by the engine; {good} {key_of(3)}",
         "benchmark_missing": f"{key_of(2)} {began}; {good} {key_of(2)}",
         "alerting_stale": f"{key_of(2)} {began}; {good} {key_of(2)}",
-        "file_damaged": f"0 files are set aside; {good} {key_of(3)}",
-        "report_failed": f"the report is written (Dagster run 33333333); {good} {key_of(3)}",
+        "file_damaged": f"no files are set aside; {good} {key_of(3)}",
+        "report_failed": f"the report was written (Dagster run 33333333); {good} {key_of(3)}",
     }
     assert set(resolved) == set(shown)
     for rule, evidence in shown.items():
@@ -65,4 +68,4 @@ def test_a_ledger_that_nothing_balances_neither_raises_nor_ends_an_alert(home):
         home, "select * from alert_evaluations where benchmark_run = ? and rule_id = 'ledger_unbalanced'", key_of(2)
     )[0]
     assert (row["outcome"], row["value"]) == ("nodata", None)
-    assert row["reason"].startswith("single_pass: 13 tokens booked, nothing counted by the engine")
+    assert row["reason"].startswith("single_pass: 13 tokens in the ledger, nothing counted by the engine")

@@ -41,7 +41,7 @@ def running_engine(engine_home):
         assert len(group_members(state)) >= 3  # keeper, API server, and EngineCore, which computes itself
         yield connection
     assert group_members(state) == []
-    assert any("the engine is up after" in line for line in said)
+    assert any("the engine is ready after" in line for line in said)
 
 
 @pytest.mark.engine

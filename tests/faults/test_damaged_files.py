@@ -72,7 +72,7 @@ def test_the_repair_writes_from_the_journal_what_was_there_before(home, suite):
 
     done = " ".join(repair(home))
 
-    assert f"{key}.single_pass: wrote llm_calls again from its journal" in done
+    assert f"{key}.single_pass: rebuilt llm_calls from its journal" in done
     assert query_rows(home, "from llm_calls") == before
     assert damaged_files(home) == ()
     assert damaged_sentence(home) is None
@@ -84,7 +84,7 @@ def test_a_derived_table_comes_back_by_resuming_and_the_repair_says_so(home, sui
     path = home.tables / "measurements" / f"{key}.single_pass.parquet"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"PAR1")
-    assert f"measurements is computed again, without a model call, by: docmind bench toy --resume {key}" in " ".join(
+    assert f"to recompute measurements without model calls, run: docmind bench toy --resume {key}" in " ".join(
         repair(home)
     )
 
@@ -142,7 +142,7 @@ def test_a_finished_run_whose_journal_is_gone_is_refused_instead_of_being_asked_
     for path in home.journals.glob(f"{key}*"):
         path.unlink()
 
-    with pytest.raises(RunError, match=r"sqlite is gone, while the tables of .* are there"):
+    with pytest.raises(RunError, match=r"sqlite is missing, but the tables of .* exist"):
         execute_benchmark_run(home, key, dagster_run_id=None, observer=SilentObserver())
     assert len(engine.requests) == asked
 

@@ -81,7 +81,7 @@ def test_a_core_that_dies_under_eight_queries_loses_none_of_them(home, make_suit
     ("limit", "because"),
     [
         ({"deadline_s": 10}, "no answer within the deadline"),
-        ({"agent_deadline_s": 5}, "single_pass was not done within"),
+        ({"agent_deadline_s": 5}, "single_pass exceeded its deadline of"),
     ],
 )
 def test_an_engine_that_hangs_ends_the_run_at_the_first_deadline(home, make_suite, engine, monkeypatch, limit, because):

@@ -45,7 +45,7 @@ def test_a_killed_engine_ends_the_run_in_one_line_and_resuming_keeps_what_was_fi
         execute_benchmark_run(home, key, dagster_run_id=None, observer=EngineKiller(home.home))
     assert "\n" not in str(caught.value)
     (log,) = home.logs.glob("engine-fake-*.log")
-    assert "Its log says: " in str(caught.value)
+    assert "Last lines of its log: " in str(caught.value)
     assert f"(log: {log})" in str(caught.value)
     assert read_state(home.home) is None
     with Journal(journal_path(home, key)) as journal:

@@ -87,7 +87,7 @@ def test_an_interrupted_benchmark_says_how_to_continue_and_can(
     assert code == EXIT_INTERRUPTED, shown
     told, hint = [line for line in shown.splitlines() if line][-2:]  # click ends an interruption with a blank line
     assert told == f"interrupted; resume with: docmind bench {suite} --resume {state.benchmark_run}"
-    assert hint.endswith("--redo-interrupted asks them again")
+    assert hint.endswith("add --redo-interrupted to rerun them")
     assert "Traceback" not in shown
     assert (state.finished, state.queries_done) == (False, 2)
     with open_instance(home) as instance:
@@ -132,12 +132,12 @@ def test_a_platform_killed_with_9_is_reported_by_the_next_run_and_continues(benc
     (killed,) = list_benchmark_runs(bench_home)
 
     assert run(["bench", suite]) == 0
-    told = f"the process of {killed.benchmark_run} had died: its Dagster run is failed now, its slot free. "
-    assert f"{told}Resume it later: docmind bench {suite} --resume {killed.benchmark_run}" in capfd.readouterr().err
+    notice = f"the process of {killed.benchmark_run} died; its Dagster run was marked as failed and its slot released. "
+    assert f"{notice}Resume it later: docmind bench {suite} --resume {killed.benchmark_run}" in capfd.readouterr().err
     assert run(["bench", suite, "--resume", killed.benchmark_run, "--redo-interrupted"]) == 0
     shown = capfd.readouterr().err
-    assert "had died" not in shown
-    assert "1 interrupted query is asked again" in shown
+    assert "process of" not in shown
+    assert "1 interrupted query is rerun" in shown
 
     counts = select(bench_home, "select count(*), count(distinct query_id) from query_runs group by run_id")
     assert counts == [(6, 6)] * 2

@@ -103,14 +103,14 @@ def test_resume_says_which_run_it_takes_and_what_it_passes_over(bench_home, make
     second = freeze(bench_home, make_suite(arms=["single_pass"], limit=1), "20261122T030000Z-toy-bbbb")
     run_undisturbed(bench_home, None, second)
     assert run(["bench", suite_file, "--resume"]) == 0
-    assert f"resuming {first}: 0 of ? queries done; 1 newer of toy finished" in capsys.readouterr().err
+    assert f"resuming {first}: 0 of ? queries done; newer finished runs of toy: 1" in capsys.readouterr().err
 
     assert run(["bench", suite_file, "--resume"]) == 0
-    assert f"resuming {second}: all queries are done, the report is missing" in capsys.readouterr().err
+    assert f"resuming {second}: all queries are done, only the report is missing" in capsys.readouterr().err
 
     shutil.rmtree(bench_home.reports / first)  # as if a gate had stopped it
     assert run(["bench", suite_file, "--resume"]) == 2
-    assert "no benchmark run of toy is unfinished" in capsys.readouterr().err
+    assert "no unfinished benchmark run of toy" in capsys.readouterr().err
 
 
 def freeze(home, suite, key):

@@ -91,7 +91,7 @@ def test_what_one_lever_seems_to_move_is_corrected_for_the_number_of_rows(settin
     write_arm(settings, "naive+no_validation", [1001, 1999, 4000, 1000, 2002, 3999])
     row = measure(settings, "dedupe", "reduction_pct")
     assert (row["p"], row["verdict"]) == (0.03125, "inconclusive")
-    assert row["because"].endswith("p 0.031, 0.062 corrected for 2 rows, so it may be chance")
+    assert row["because"].endswith("p 0.031, 0.062 corrected for 2 rows, so it may be due to chance")
 
 
 def test_leaving_a_lever_out_of_tuned_is_claimed_to_do_the_opposite(settings):
@@ -127,7 +127,7 @@ def test_a_time_in_fewer_than_six_blocks_is_shown_and_not_judged(settings):
 @pytest.mark.parametrize(
     ("state", "hits", "verdict", "because"),
     [
-        ("cold", [0] * 9, "not measurable here", "no lookup of naive+result_cache hit, its caches were cold"),
+        ("cold", [0] * 9, "not measurable here", "no lookups of naive+result_cache hit; its caches were cold"),
         ("warm", [2] * 9, "moved as claimed", "9 queries in 9 clusters; its caches were warm at the start"),
     ],
 )

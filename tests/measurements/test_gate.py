@@ -116,7 +116,7 @@ def test_a_run_that_lacks_a_query_does_not_pass(settings):
     before, now = flat(), flat()
     result, tests = decide(settings, before, (now[0][:-1], now[1][:-1]))
     assert result.state == "inconclusive"
-    assert tests["billed_tokens"].because == "the candidate lacks 1 of 320 queries, q319 among them"
+    assert tests["billed_tokens"].because == "the candidate lacks 1 of 320 queries, including q319"
 
 
 @pytest.mark.parametrize(
@@ -190,10 +190,10 @@ def test_a_metric_of_the_users_is_gated_by_name_in_its_own_unit_and_direction(
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({}, "Say how much worse it may be"),
-        ({"better": "none"}, "no run is worse in it"),
+        ({}, "Set how much worse it may get"),
+        ({"better": "none"}, "it cannot get worse"),
         ({"unit": "s"}, "is a time"),
-        ({"name": "other"}, "there is no metric 'answer_words' to gate on. Known: .*, other"),
+        ({"name": "other"}, "unknown gate metric 'answer_words'. Known: .*, other"),
     ],
 )
 def test_a_metric_of_the_users_that_shows_no_loss_is_refused(change, problem):
@@ -215,11 +215,11 @@ def test_a_metric_that_two_nights_are_not_compared_in_is_refused(metric):
         ("metric: {}", ":1: metric: unknown key. Did you mean metrics? Known: allow, arms"),
         ("metrics: {passed: {margn: 1}}", "passed.margn: unknown key. Did you mean margin? Known: margin"),
         ("metrics: {passed: {margin: 5}}", "less than 1"),
-        ("metrics: {passed: {margin: yes}}", "yes is true to some readers"),
+        ("metrics: {passed: {margin: yes}}", "yes is ambiguous in YAML"),
         ("metrics: {}", "at least 1"),
         ("metrics: 7", "metrics"),
         ("min_n: 1", "greater than or equal to 2"),
-        ("- a", "a policy is a mapping"),
+        ("- a", "a policy must be a mapping"),
         ("{", "not valid YAML"),
     ],
 )

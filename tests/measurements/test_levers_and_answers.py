@@ -51,9 +51,9 @@ def test_tokens_per_correct_is_a_ratio_of_sums_with_an_interval(settings):
 @pytest.mark.parametrize(
     ("passed", "because"),
     [
-        ([0, 0, 0], "no query passed in one of the two arms"),
-        ([1, 1, 1], "too few clusters of queries for an interval: 3 queries in 3 clusters"),
-        ([], "not known of every query"),
+        ([0, 0, 0], "one of the two arms passed no query"),
+        ([1, 1, 1], "too few independent queries for an interval: 3 queries in 3 clusters"),
+        ([], "unknown whether they passed"),
     ],
 )
 def test_tokens_per_correct_without_passes_or_queries_says_so(settings, passed, because):
@@ -72,4 +72,4 @@ def test_tokens_of_one_query_are_never_set_against_the_pass_of_another(settings)
     row = measure(settings, "parallel_tools", "tokens_per_correct", "A → G")
 
     assert (row["effect"], row["verdict"]) == (None, "not measurable here")
-    assert "not known of every query" in row["because"]
+    assert "unknown whether they passed" in row["because"]

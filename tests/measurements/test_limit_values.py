@@ -242,7 +242,7 @@ def test_a_request_that_was_refused_is_above_the_window(home):
     write_rows(home, {"query_runs": rows, "context_reductions": [refused]}, TUNED)
     value = measured(home)["context_utilisation_ratio"]
     assert (value.refused, value.measured.value, value.measured.n) == (2, 0.02, 100)
-    assert "2 refused: did not fit" in value.notes
+    assert "2 refused because they did not fit" in value.notes
 
 
 def sample(source, **columns):
@@ -264,7 +264,7 @@ def test_a_gpu_whose_processes_hold_nothing_is_not_taken_for_all_that_is_in_use_
     value = measured(home)["vram_process_peak_gb"]
     assert (value.measured.value, value.measured.low, value.measured.n) == (0.0, None, 1)
     assert value.state == "met", "a peak needs no interval"
-    assert value.notes == ("KV cache at most 35 %", "3 preemptions")
+    assert value.notes == ("highest KV cache usage 35 %", "3 preemptions")
 
 
 def test_a_card_that_is_taken_at_the_start_has_a_limit_of_its_own(home):

@@ -43,9 +43,9 @@ def test_a_share_of_the_user_is_judged_as_every_share(settings):
 @pytest.mark.parametrize(
     ("baseline", "because"),
     [
-        ({"version": "1+bb"}, "scored by another version of the formula (1+bb → 1+aa)"),
-        ({"unit": "letters"}, "answer_words was declared with another unit, range or direction in the baseline"),
-        ({"range": "any number"}, "answer_words was declared with another unit, range or direction in the baseline"),
+        ({"version": "1+bb"}, "scored by a different version of the formula (1+bb → 1+aa)"),
+        ({"unit": "letters"}, "answer_words has a different unit, range or direction in the baseline"),
+        ({"range": "any number"}, "answer_words has a different unit, range or direction in the baseline"),
     ],
 )
 def test_scores_of_two_formulas_are_never_subtracted(settings, baseline, because):

@@ -127,7 +127,7 @@ def test_a_scorer_that_is_gone_or_means_something_else_now_costs_its_own_metric_
     for source, said in (
         (None, "my_scorers.py can't be read"),
         ("1 / 0", "ZeroDivisionError"),
-        (other, "another metric than when the run began (range '0 and above' → '0 to 1')"),
+        (other, "the metric has changed since the run started (range '0 and above' → '0 to 1')"),
     ):
         own = OWN if source is None else declared(tmp_path, source)
         assert said in open_own_scorer(own).broken
@@ -182,10 +182,10 @@ def test_a_scorer_that_never_ends_or_ends_its_process_costs_its_own_values_alone
 
     rows = read_segment(settings.tables, "measurements", RUN_ID)
     found = {(row["metric"], row["query_id"]): row for row in rows}
-    late = "the scorer was not done within 0.01 s, its deadline_s"
+    late = "the scorer exceeded its deadline_s of 0.01 s"
     assert [found["hangs", query_id]["missing_detail"] for query_id in ids] == [
         *[late] * 2,
-        f"not called after 2 query runs on which {late}",
+        f"no longer called after failing on 2 query runs: {late}",
     ]
     assert [found["exits", query_id]["value"] for query_id in ids] == [None, 5.0, 5.0]
     assert found["exits", "q1"]["missing_detail"] == "the scorer's process exited with code 7"
@@ -200,13 +200,13 @@ def test_a_scorer_s_file_that_ends_the_process_while_it_is_loaded_is_left_out(se
     ends = declared(tmp_path, "import os\nos._exit(3)")
     score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET, [ends])
     (row,) = [row for row in read_segment(settings.tables, "measurements", RUN_ID) if row["metric"] == ends.name]
-    assert row["missing_detail"] == "while it was loaded, the scorer's process exited with code 3"
+    assert row["missing_detail"] == "while loading it, the scorer's process exited with code 3"
 
 
 @pytest.mark.parametrize("seconds", ["0", "'soon'", "float('nan')", "1e9"])
 def test_a_deadline_that_is_not_a_length_of_time_is_refused(tmp_path, seconds):
     own = declared(tmp_path, SOURCE.replace("version=", f"deadline_s={seconds}, version="))
-    assert "deadline_s should be a number of seconds from above 0 to 86,400" in open_own_scorer(own).broken
+    assert "deadline_s must be a number of seconds above 0 and at most 86,400" in open_own_scorer(own).broken
 
 
 def test_a_scorer_cannot_change_what_the_next_one_reads(settings, tmp_path):

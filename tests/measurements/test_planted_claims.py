@@ -140,7 +140,7 @@ def test_a_replicate_that_has_no_row_leaves_its_query_out_and_is_named(settings)
     missing = lambda place, replicate: "absent" if place % 2 and replicate else varied(300, N)[place]  # noqa: E731
     replicates(settings, TUNED, 2, missing)
     row = compare(settings)
-    assert (row["n"], row["left_out_because"]) == (160, "160 a replicate is missing in tuned")
+    assert (row["n"], row["left_out_because"]) == (160, "160 missing a replicate in tuned")
     assert "nothing bounds the tokens of 160 of 320 queries" in refusal(settings)
 
 
@@ -239,7 +239,7 @@ def test_failures_that_cost_nothing_are_not_a_saving(settings):
     write_arm(settings, TUNED, tokens, one_of(10, 0.0, 1.0), rows={"status": one_of(10, "failed", "answered")})
     row = compare(settings)
     assert (row["n"], row["n_failed"]) == (288, 32)
-    assert "nothing bounds the tokens of 32 of 320 queries (32 no tokens to take a ratio of)" in refusal(settings)
+    assert "nothing bounds the tokens of 32 of 320 queries (32 without tokens)" in refusal(settings)
     assert "answering is worse" in refusal(settings)
 
 

@@ -60,7 +60,7 @@ def test_another_limit_judges_the_run_from_now_on_and_the_earlier_suite_is_kept(
     newer.write_text(f"{SUITE}limits: {{pass_ratio_min: 0.2}}\nmin_n: 3\n")
     assert run(["rescore", KEY, "--suite", str(newer)]) == 0
     shown = capsys.readouterr().out
-    assert "judged from now on by other limits, min_n" in shown
+    assert "now judged by the new limits, min_n" in shown
     assert " rows of limits in earlier_limit_results" in shown
     asked = "select set_to from {} where limit_name = 'pass_ratio_min'"
     assert query_rows(home, asked.format("limit_results"))[1] == [(0.2,)]
@@ -86,7 +86,7 @@ def test_an_unfinished_run_and_an_unknown_one_are_refused(scored, capsys):
     home, _ = scored
     (home.tables / "runs" / f"{RUN}.parquet").unlink()
     assert run(["rescore", KEY]) == 1
-    assert "has not finished. Finish it: docmind bench small --resume" in capsys.readouterr().err
+    assert "is not finished. Finish it: docmind bench small --resume" in capsys.readouterr().err
     assert run(["rescore", "20261122T020000Z-none-7f3a"]) == 2
 
 
@@ -100,7 +100,7 @@ def test_a_metric_of_the_user_may_be_added_to_a_finished_run_and_is_limited_and_
     newer = tmp_path / "small.yaml"
     newer.write_text(f"{SUITE}metrics: ['my_scorers.py:answer_words']\nlimits: {{answer_words: 0.5}}\n")
     assert run(["rescore", KEY, "--suite", str(newer)]) == 0
-    assert "judged from now on by other limits, metrics" in capsys.readouterr().out
+    assert "now judged by the new limits, metrics" in capsys.readouterr().out
     asked = "select count(value) from measurements where metric = 'answer_words'"
     assert query_rows(home, asked)[1] == [(3,)]
     asked = "select set_to, value >= 1 from limit_results where limit_name = 'answer_words'"

@@ -88,7 +88,7 @@ def test_a_benchmark_run_without_arms_is_named(settings):
 
 def test_a_query_that_the_query_set_lost_is_named(settings):
     write_answers(settings, make_query_run_row("q9"))
-    with pytest.raises(StoreError, match=r"'q9'.* it has changed"):
+    with pytest.raises(StoreError, match=r"'q9'.* is missing from the query set"):
         score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET)
 
 
@@ -96,7 +96,7 @@ def test_edited_gold_answers_do_not_score_a_run_that_was_asked_before(settings):
     """All its arms have ended, so no resumption compares the query sets any more."""
     rows = {"query_runs": [make_query_run_row("q1", answer="Paris")]}
     write_rows(settings, {**rows, "runs": [make_run_row(query_set_hash="another")]})
-    with pytest.raises(StoreError, match=r"tiny has changed since .* Put the old version back and resume, or start a"):
+    with pytest.raises(StoreError, match=r"tiny has changed since .* Restore the old version and resume, or start a"):
         score_benchmark_run(settings, BENCHMARK_RUN, QUERY_SET)
     assert not segment_path(settings.tables, "measurements", RUN_ID).exists()
 

@@ -16,13 +16,13 @@ def test_before_the_first_evaluation_the_list_says_what_to_do(home, monkeypatch,
     monkeypatch.setenv("DOCMIND_HOME", str(home.home))
     assert open_alerts_line(home) is None
     assert run(["alerts", "list"]) == 0
-    assert capsys.readouterr().out == "no rule has been evaluated yet; a benchmark run does it: docmind bench smoke\n"
+    assert capsys.readouterr().out == "no rules have been evaluated yet; run a benchmark: docmind bench smoke\n"
 
 
 def test_an_open_alert_is_listed_and_shown_with_its_history(home, monkeypatch, capsys):
     monkeypatch.setenv("DOCMIND_HOME", str(home.home))
     book_failure(home, key_of(0), make_suite(), "EngineStartError \x1b[31m")
-    assert open_alerts_line(home) == "Alerts: 1 firing; see docmind alerts list"
+    assert open_alerts_line(home) == "Alerts: 1 firing; details: docmind alerts list"
     assert run(["alerts", "list"]) == 0
     shown = capsys.readouterr().out
     assert "run_failed" in shown
@@ -98,7 +98,7 @@ def test_an_alert_is_closed_with_a_reason_and_listed_as_closed(home, monkeypatch
     assert "closed run_failed" in capsys.readouterr().out
     assert run(["alerts", "list"]) == 0
     shown = capsys.readouterr().out
-    assert "no alert is open" in shown
+    assert "no open alerts" in shown
     assert "closed: new card" in shown.partition("Ended in the last 7 days")[2]
     assert run(["alerts", "close", alert_id, "--reason", "again"]) == 2
-    assert "no open alert begins with" in capsys.readouterr().err
+    assert "no open alert matches" in capsys.readouterr().err

@@ -72,12 +72,12 @@ def test_an_engine_that_wants_a_key_is_one_line_that_names_the_option(settings, 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("+0", "latest"), "'+0' is not a number of replicates to add, such as +5"),
+        (("+0", "latest"), "'+0' is not a number of replicates to add; write it like +5"),
         (("-2", "latest"), "'-2' is not a number of replicates"),
         (("5", "latest"), "'5' is not a number of replicates"),
-        (("+5", "latest", "--limit", "2"), "leave out all other options"),
+        (("+5", "latest", "--limit", "2"), "remove all other options"),
         (("+5", "latest"), "no benchmark run has finished yet"),
-        (("+5", "smoke"), "smoke is a suite; name one of its finished runs"),
+        (("+5", "smoke"), "smoke is a suite; give one of its finished runs"),
         (("+5", "20261122T020000Z-smoke-7f3a"), "there is no benchmark run '20261122T020000Z-smoke-7f3a'"),
         (("+5", "20261122T020000Z-smoke-7f3a.tuned"), "--replicates +5 20261122T020000Z-smoke-7f3a"),
     ],
@@ -117,7 +117,7 @@ def test_without_embeddings_a_suite_that_needs_them_is_offered_keyword_search(se
 
     with FakeEngine() as server:
         line = refused(capsys, "smoke", "--engine", server.url, settings=settings)
-        assert "make install-remote; or search by words alone: docmind bench smoke --strategy keyword_search" in line
+        assert "make install-remote; or use keyword search: docmind bench smoke --strategy keyword_search" in line
         assert run(["bench", "smoke", "--engine", server.url, *ONE_QUERY]) == 0
 
 
@@ -148,7 +148,10 @@ def test_a_run_in_which_no_query_was_answered_fails_with_the_cause_and_still_has
     shown = capsys.readouterr()
     assert "No query was answered." in shown.out
     assert "all of 1 failed with RequestRejected: " in shown.err.splitlines()[-1]
-    assert "check model, key, and the suite's answer_max_tokens; then start a new run" in shown.err.splitlines()[-1]
+    assert (
+        "Check the model, the key, and the suite's answer_max_tokens; then start a new run"
+        in shown.err.splitlines()[-1]
+    )
     assert query_rows(settings, "select phase, status from query_runs order by 1")[1] == [
         ("measured", "failed"),
         ("warmup", "failed"),

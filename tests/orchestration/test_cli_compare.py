@@ -43,7 +43,7 @@ def test_a_dearer_night_is_named_with_its_interval_and_what_changed(compare, hom
     assert re.search(
         r"billed_tokens: worse, \+10\.\d % over 300 queries \(95 % interval [\d.]+ to [\d.]+ %\)", shown.out
     )
-    assert "changed since the baseline: git_sha aaa → bbb" in shown.out
+    assert "changes since the baseline: git_sha aaa → bbb" in shown.out
     assert re.search(r"broke q\d+ \(factoid\), passed 100 % → 0 %", shown.out)
     asked = "select verdict from comparisons where metric = 'billed_tokens' and slice = 'all' and agent = 'all'"
     assert ("worse",) in query_rows(home, asked)[1]
@@ -64,12 +64,12 @@ def test_the_report_of_a_night_shows_it_against_the_pinned_baseline(home, monkey
     assert re.search(r"billed\\?_tokens, tuned \| 1,\d+ \| 1,\d+ \| .*10\.\d % .* worse \|", second)
     assert "changed since: git\\_sha aaa → bbb" in second.replace("git_sha", "git\\_sha")
     assert "model (tiny in the baseline, large in the candidate)" in third
-    assert "Against the baseline" in reports[0].html.read_text()
+    assert "Compared with the baseline" in reports[0].html.read_text()
     assert run(["compare", "latest", "--allow", "model"]) == 0
     assert run(["baseline", "unpin", "smoke"]) == 0
     assert run(["baseline", "unpin", "smoke"]) == 2
     shown = capsys.readouterr()
-    assert "no baseline is pinned; pin one" in shown.out
+    assert "no pinned baselines; pin one" in shown.out
     assert f"pinned {FIRST} for suite smoke, arm tuned" in shown.out
 
 
@@ -95,7 +95,7 @@ def test_markdown_is_a_table_that_github_reads(compare):
         (["latest", "20250101T000000Z-smoke-7f3a"], "there is no run"),
         (["../x", NIGHTS[0]], "there is no run"),
         (["latest", f"{NIGHTS[0]}.naive"], "no arm 'naive'"),
-        (["latest", NIGHTS[0], "--allow", "modle"], "there is no such field"),
+        (["latest", NIGHTS[0], "--allow", "modle"], "unknown field"),
         (["latest", NIGHTS[0], "--arm", "x"], "no arm x"),
     ],
 )

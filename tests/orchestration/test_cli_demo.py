@@ -14,7 +14,7 @@ from docmind_core.tables.segments import read_segment
 from scripts.record_demo import BYTES_MAX, traces
 from tests.builders import BENCHMARK_RUN, make_run_row, write_rows
 
-NOTE = "A recorded run: made on 2026-"
+NOTE = "Recorded run: made on 2026-"
 
 
 def test_the_recording_is_small():
@@ -50,7 +50,7 @@ def test_the_demo_is_unpacked_again_and_never_into_a_home_of_yours(tmp_path, cap
     yours = tmp_path / "mine" / "benchmarks" / BENCHMARK_RUN
     yours.mkdir(parents=True)
     assert run(["demo", str(tmp_path / "mine"), "--no-ui"]) == 2
-    assert "holds benchmark runs of yours" in capsys.readouterr().err
+    assert "contains benchmark runs of your own" in capsys.readouterr().err
     assert [path.name for path in yours.parent.iterdir()] == [BENCHMARK_RUN]
 
 

@@ -25,7 +25,10 @@ def test_the_table_names_each_ability_and_the_json_has_the_same(capsys, monkeypa
     assert code == 0
     assert {"ability": "dialect", "offered": "yes", "found": "plain_openai", "unknown": None} in rows
     assert all(row["ability"] in shown and row["found"] in shown for row in rows)
-    assert shown.splitlines()[-1] == f"{server.url} can be used; 6 of 8 abilities leave something unknown"
+    assert (
+        shown.splitlines()[-1]
+        == f"{server.url} can be used; 6 of 8 abilities are missing, so some figures will be unknown"
+    )
 
 
 def test_each_replica_has_a_table_and_its_url_in_the_json(capsys, monkeypatch, tmp_path):
@@ -52,11 +55,14 @@ def test_of_two_replicas_the_one_that_does_not_answer_is_named(capsys, monkeypat
 PAGE = (200, "<!doctype html><html><title>Sign in</title></html>")
 REASONS = {
     "nothing answers": ({}, "nothing answers at"),
-    "page": ({"/v1/models": PAGE}, "answers, with a web page. Give the address under which"),
-    "page with 404": ({"/": PAGE}, "answers HTTP 404: something runs there, but no such API. Give the address"),
-    "other JSON": ({"/v1/models": (200, '{"models": []}')}, "but not as an OpenAI-compatible server does. Give"),
-    "forbidden": ({"/v1/models": (403, "no")}, "answers HTTP 403. It needs a key"),
-    "ill": ({"/v1/models": (503, "loading")}, "answers HTTP 503. Is the engine up"),
+    "page": ({"/v1/models": PAGE}, "answers, but with a web page. Give the base URL of the server"),
+    "page with 404": (
+        {"/": PAGE},
+        "answered with HTTP 404: this server does not offer the OpenAI API there. Give the base URL",
+    ),
+    "other JSON": ({"/v1/models": (200, '{"models": []}')}, "but not like an OpenAI-compatible server. Give"),
+    "forbidden": ({"/v1/models": (403, "no")}, "answered with HTTP 403. It needs a key"),
+    "ill": ({"/v1/models": (503, "loading")}, "answered with HTTP 503. Check that the engine is up"),
 }
 
 

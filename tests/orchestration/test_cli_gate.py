@@ -83,9 +83,9 @@ def test_each_outcome_has_its_exit_code_and_its_case_in_valid_junit_xml(gate, ca
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ([], "no baseline is pinned"),
+        ([], "no pinned baseline"),
         (["--baseline", "20250101T000000Z-smoke-7f3a"], "there is no run"),
-        (["--candidate", FIRST, "--baseline", FIRST, "--policy", "POLICY"], "there is no metric 'pased'"),
+        (["--candidate", FIRST, "--baseline", FIRST, "--policy", "POLICY"], "unknown gate metric 'pased'"),
     ],
 )
 def test_what_cannot_be_decided_is_an_error_in_valid_junit_xml_and_exit_code_two(gate, tmp_path, words, problem):
@@ -150,9 +150,9 @@ def test_a_sequential_gate_asks_the_suite_of_the_baseline_and_stops_once_that_de
     assert "decided at look 4 of 5" in junit.read_text()
     assert (run(["gate"]), capsys.readouterr().out.startswith(f"gate: {STOPPED}")) == (10, True)
     assert run(["gate", "--baseline", key]) == 2
-    assert "leave out --policy and --baseline" in capsys.readouterr().err
+    assert "remove --policy and --baseline" in capsys.readouterr().err
     assert run(["gate", "--engine", "http://127.0.0.1:1"]) == 2
-    assert "--engine goes with --sequential" in capsys.readouterr().err
+    assert "--engine requires --sequential" in capsys.readouterr().err
 
 
 def test_a_sequential_gate_that_is_killed_resumes_and_stops_at_the_same_look(settings, blue_things, tmp_path, capsys):

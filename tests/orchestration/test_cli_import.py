@@ -25,7 +25,7 @@ def test_an_import_prints_what_was_made_of_the_source_and_what_comes_next(source
     assert said[0] == f"imported {source} as table into {tmp_path / 'faq'}"
     assert said[1].startswith("query set 'faq': 0 documents, 1 queries, hash ")
     assert "note: 1 records without a question were left out (first: faq.csv:3)" in said
-    assert said[-1] == f"run it: write a suite with the line `query_set: {tmp_path / 'faq'}`"
+    assert said[-1] == f"to run it, write a suite with the line `query_set: {tmp_path / 'faq'}`"
 
 
 def test_json_is_what_the_folder_says_of_its_source(source, tmp_path, capsys):

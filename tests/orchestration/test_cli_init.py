@@ -18,4 +18,4 @@ def test_what_init_writes_is_valid_and_has_two_answerable_questions(tmp_path, ca
 def test_init_never_overwrites(tmp_path, capsys):
     assert run(["init", str(tmp_path / "mine")]) == 0
     assert run(["init", str(tmp_path / "mine")]) == 2
-    assert "has a suite already" in capsys.readouterr().err
+    assert "already has a suite" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def shown(capsys):
 
 def test_a_new_home_says_how_to_start(settings, capsys):
     assert run(["runs"]) == 0
-    assert capsys.readouterr().out == "no benchmark run yet; start one: docmind bench smoke\n"
+    assert capsys.readouterr().out == "no benchmark runs yet; start one: docmind bench smoke\n"
 
 
 def test_runs_shows_a_benchmark_run_that_has_not_begun(settings, shown):
@@ -80,7 +80,7 @@ def test_arms_says_which_levers_are_on_and_why_one_is_refused(settings, capsys):
     assert "reranked at thorough" in line
     assert "repeats replaced" not in line
     assert "depth, router, planner, rerank" in line
-    assert "Equal in every arm: passages for the same search" in shown
+    assert "The same in every arm: passages for the same search" in shown
     (line,) = [line for line in shown.splitlines() if line.startswith("forward_message ")]
     assert "naive+forward_message" in line
     assert "refused: tuned has no supervisor" in line

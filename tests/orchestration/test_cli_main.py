@@ -69,7 +69,7 @@ def test_a_bug_is_one_line_that_offers_the_traceback(failing, capsys):
     failing(ZeroDivisionError("division by zero"))
     assert run(["fail"]) == 1
     assert capsys.readouterr().err == (
-        "docmind: internal error, ZeroDivisionError: division by zero. See where: add --debug\n"
+        "docmind: internal error, ZeroDivisionError: division by zero. For the traceback, add --debug\n"
     )
 
 
@@ -112,17 +112,17 @@ def test_an_interruption_has_the_shells_exit_code_and_at_most_one_line(failing, 
         (["bench"], "docmind bench: missing argument 'SUITE|RUN'. See: docmind bench --help\n"),
         (
             ["bench", "nope"],
-            "there is no suite 'nope'. Name a bundled one (ablation, conversations, nightly, retrieval, smoke)",
+            "there is no suite 'nope'. Use a bundled one (ablation, conversations, nightly, retrieval, smoke)",
         ),
         (["bench", "smoke", "--limit", "0"], "--limit"),
-        (["bench", "smoke", "--arms", "nope"], "there is no arm 'nope'"),
+        (["bench", "smoke", "--arms", "nope"], "unknown arm 'nope'"),
         (["bench", "smoke", "--arms", ","], "--arms"),
         (["bench", "smoke", "--engine", "nope"], "nope"),
         (["bench", "smoke", "--engine", "http://key@127.0.0.1:8000"], "api_key_env"),
         (["bench", "smoke", "--routing", "wild"], "'wild' is not one of"),
-        (["bench", "smoke", "--resume"], "no benchmark run of smoke is unfinished"),
+        (["bench", "smoke", "--resume"], "no unfinished benchmark run of smoke"),
         (["bench", "smoke", "--resume", "../../x"], "../../x"),
-        (["bench", "smoke", "--resume", "--limit", "2"], "leave out --limit"),
+        (["bench", "smoke", "--resume", "--limit", "2"], "remove --limit"),
         (["report", "20261122T020000Z-smoke-7f3a", "extra"], "unexpected extra argument"),
         (["ui", "--port", "70000"], "--port"),
         (["engine", "start", "nope"], "there is no engine profile 'nope'"),
@@ -160,7 +160,7 @@ def test_a_port_in_use_is_named_with_the_next_one(settings, unused_port, capsys)
         taken.bind(("127.0.0.1", unused_port))
         taken.listen()
         assert run(["ui", "--port", str(unused_port)]) == 2
-    assert f"port {unused_port} is in use. Take another: --port {unused_port + 1}" in capsys.readouterr().err
+    assert f"port {unused_port} is in use. Use another one: --port {unused_port + 1}" in capsys.readouterr().err
 
 
 def test_a_second_benchmark_on_the_same_home_says_who_runs(settings, capsys):

@@ -153,7 +153,7 @@ def test_a_run_of_dagster_keeps_all_until_its_report_is_there(three_runs, capsys
     with open_instance(three_runs) as instance:
         assert dg.materialize([measurements], instance=instance, partition_key=KEYS[0]).success
     assert seen == [1]
-    assert f"Dagster works on {KEYS[0]}" in capsys.readouterr().err
+    assert f"Dagster is still working on {KEYS[0]}" in capsys.readouterr().err
     assert keys_of(three_runs) == KEYS
 
     assert run(["prune", "--keep", "1"]) == 0

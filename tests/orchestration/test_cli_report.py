@@ -53,10 +53,10 @@ def test_an_empty_home_as_json_is_the_guides_empty_state(settings, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--hours", "0"], "hours above 0"),
-        (["--hours", "nan"], "hours above 0"),
+        (["--hours", "0"], "invalid number of hours"),
+        (["--hours", "nan"], "invalid number of hours"),
         (["--hours", "1", "20261122T020000Z-smoke-7f3a"], "not both"),
-        (["--hours", "1", "--format", "junit"], "have no limits"),
+        (["--hours", "1", "--format", "junit"], "does not work with --hours"),
     ],
 )
 def test_a_question_without_sense_is_refused(settings, capsys, arguments, said):

@@ -67,7 +67,7 @@ def test_a_removed_suite_no_longer_runs_and_its_file_stays(settings, suite_file,
     ("text", "said"),
     [
         (SUITE.replace('schedule: "0 3 * * *"\n', ""), "has no schedule. Add a line to it"),
-        (SUITE.replace("0 3", "99 99"), "no times fit this cron expression"),
+        (SUITE.replace("0 3", "99 99"), "this cron expression never matches"),
         (SUITE.replace("name: mine", "name: nightly"), "already scheduled (a bundled suite)"),
         (SUITE + "colour: red\n", "unknown key"),
         (SUITE.replace("query_set: set", "query_set: gone"), "gone"),
@@ -86,7 +86,7 @@ def test_what_can_not_run_by_itself_is_refused_in_one_line(settings, suite_file,
     [
         (["add", "no-such.yaml"], "there is no suite 'no-such.yaml'"),
         (["add", "nightly"], "a bundled suite"),
-        (["remove", "other"], "no suite 'other' is scheduled in this home. Scheduled: none"),
+        (["remove", "other"], "suite 'other' is not scheduled in this home. Scheduled: none"),
     ],
 )
 def test_a_wrong_name_is_one_line_that_says_what_there_is(settings, capsys, words, said):

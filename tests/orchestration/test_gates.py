@@ -47,7 +47,7 @@ def test_a_difference_that_nothing_explains_fails_and_names_the_call(settings):
     result = judge_planted_ledger(settings)
     assert not result.passed
     assert (
-        f"{KEY}.naive_supervisor: ours 100 prompt and 10 completion tokens, the engine's 90 and 10"
+        f"{KEY}.naive_supervisor: the ledger has 100 prompt and 10 completion tokens, the engine counted 90 and 10"
         in result.description
     )
     assert "call-q1" in result.description
@@ -73,4 +73,4 @@ def test_a_missing_query_and_a_missing_arm_are_named(settings):
     plant_arm(settings, "single_pass", expected_queries=2)
     result = judge_planted_arms(settings)
     assert not result.passed
-    assert result.description == "naive_supervisor: no rows at all; single_pass: 1 of 2 queries"
+    assert result.description == "naive_supervisor: no rows; single_pass: 1 of 2 queries"

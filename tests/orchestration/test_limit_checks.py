@@ -51,10 +51,10 @@ def test_what_is_undecided_and_what_is_met_differ_in_their_first_word():
 
 
 def test_a_peak_has_no_interval_and_is_shown_with_the_cache_and_the_preemptions():
-    notes = ("KV cache at most 35 %", "0 preemptions")
+    notes = ("highest KV cache usage 35 %", "0 preemptions")
     result = check([made("vram_process_peak_gb", limit=15.0, value=20.4, n=90, notes=notes)])
     assert result.description == (
-        "missed: 20.4, limit at most 15, n 90, vram_process_peak_gb, tuned, KV cache at most 35 %, 0 preemptions"
+        "missed: 20.4, limit at most 15, n 90, vram_process_peak_gb, tuned, highest KV cache usage 35 %, 0 preemptions"
     )
 
 

@@ -75,7 +75,7 @@ def test_a_started_schedule_whose_file_broke_is_missed_on_the_channels_of_its_ne
     assert outcome.firing == ("benchmark_missing",)
     [message] = waiting_messages(settings, "20261121T010000Z-mine-7f3a", 1)
     assert message.channel == "ops"
-    assert "its suite can't be read or is gone" in message.message.text
+    assert "its suite is missing or can't be read" in message.message.text
 
 
 def test_a_broken_suite_that_never_ran_has_no_one_to_tell_and_disturbs_nothing(settings, instance):
@@ -123,6 +123,6 @@ def test_a_sensor_that_has_just_come_up_lets_the_schedules_catch_up_first(settin
     ) as context:
         assert "catch up first" in overdue_benchmarks.evaluate_tick(context).skip_message
         context._last_tick_completion_time = datetime.now(UTC).timestamp()
-        assert "1 overdue benchmarks booked: benchmark_missing of mine" in (
+        assert "1 overdue benchmarks recorded: benchmark_missing of mine" in (
             overdue_benchmarks.evaluate_tick(context).skip_message
         )

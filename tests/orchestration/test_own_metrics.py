@@ -31,7 +31,7 @@ def test_the_example_runs_and_a_scorer_that_fails_costs_its_own_values_alone(set
     with FakeEngine() as server:
         assert run(["bench", str(suite), "--engine", server.url]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "Your scorers gave no value: broken on 1 query run (scorer_failed: ValueError: not today (line " in said
+    assert "Your scorers returned no value: broken on 1 query run (scorer_failed: ValueError: not today (line " in said
 
     quality = "select metric, value, missing_because from quality_summary where query_type = 'all' and metric in "
     found = {row[0]: row[1:] for row in query_rows(settings, f"{quality} ('answer_words', 'broken', 'passed')")[1]}

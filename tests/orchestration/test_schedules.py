@@ -41,8 +41,8 @@ def test_the_bundled_nightly_suite_has_a_schedule_that_is_stopped(settings):
 def test_a_schedule_says_where_its_suite_is(settings, suites_folder):
     (suites_folder / "mine.yaml").write_text(SUITE)
     assert {schedule.name: schedule.description for schedule in suite_schedules(settings)} == {
-        "suite_nightly": "Benchmarks the suite nightly, a bundled one.",
-        "suite_mine": "Benchmarks the suite mine, suites/mine.yaml of this home.",
+        "suite_nightly": "Runs the suite nightly (a bundled suite).",
+        "suite_mine": "Runs the suite mine (suites/mine.yaml in this home).",
     }
 
 

@@ -30,7 +30,7 @@ def test_an_output_that_takes_nothing_ends_a_command_in_one_line_or_none(tmp_pat
     said = done.stderr.decode().splitlines()
     assert len(said) <= lines
     assert done.returncode == code or ("head" in shell and done.returncode == 0)
-    assert all(line.startswith("docmind: standard output can't be written: No space left") for line in said)
+    assert all(line.startswith("docmind: can't write to standard output: No space left") for line in said)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])

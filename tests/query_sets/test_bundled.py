@@ -192,11 +192,13 @@ def test_a_query_whose_evidence_is_gone_is_left_out_with_a_notice():
     located = locate(written, [make_document("d", "It stands here.")])
 
     assert len(located.queries) == 9
-    assert located.notices == ("query gone is left out: no topic of this Python says 'nowhere'",)
+    assert located.notices == ("query gone was left out: no topic of this Python version contains 'nowhere'",)
 
 
 def test_a_python_with_another_reference_is_refused():
-    with pytest.raises(QuerySetError, match=r"evidence of 1 of 1 queries .* \(the first: query gone is left out"):
+    with pytest.raises(
+        QuerySetError, match=r"for 1 of 1 queries, no topic contains the evidence \(first: query gone was left out"
+    ):
         locate([made_query("gone", ["nowhere"])], [make_document("d", "It stands here.")])
 
 
@@ -218,9 +220,7 @@ def test_the_bundled_name_wins_and_is_listed():
 def test_what_is_neither_a_name_nor_a_folder_is_refused(tmp_path):
     file = write_query_set(tmp_path) / "queries.jsonl"
 
-    with pytest.raises(
-        UsageError, match=r"no query set is called 'python-refrence'.* Bundled: facts, python-reference"
-    ):
+    with pytest.raises(UsageError, match=r"unknown query set 'python-refrence'.* Bundled: facts, python-reference"):
         load_query_set("python-refrence")
-    with pytest.raises(UsageError, match="one file of a query set; name the folder that holds it"):
+    with pytest.raises(UsageError, match="one file of a query set; give the folder that contains it"):
         load_query_set(str(file))

@@ -105,4 +105,4 @@ def test_a_conversation_whose_query_this_python_can_not_answer_is_left_out_and_n
     found = conversation_queries(THREADS[:1], LocatedQueries(queries=(), notices=()))
 
     assert found.queries == ()
-    assert found.notices == ("conversation classes is left out: so is its query slots-int",)
+    assert found.notices == ("conversation classes was left out, as was its query slots-int",)

@@ -14,7 +14,7 @@ from docmind_core.runs.input_check import check_input
 SQUAD = json.dumps({"version": "1.1", "data": [{"title": "x", "paragraphs": []}]})
 TEXTS = {
     "questions.csv": ("question,answer\nWhere?,Paris\n", "a CSV table with the columns question, answer"),
-    "questions.tsv": ("id\ttext\n1\tx\n", "a table with tabs with the columns id, text"),
+    "questions.tsv": ("id\ttext\n1\tx\n", "a tab-separated table with the columns id, text"),
     "squad.json": (SQUAD, "a set in the form of SQuAD"),
     "list.json": ('[{"question": "Where?"}]', "one JSON array"),
     "object.json": ('{"questions": []}', "one JSON object"),
@@ -53,7 +53,9 @@ def test_a_file_of_data_is_named_for_what_it_is(tmp_path, name, packed):
 
     said = refused(path)
 
-    assert said.startswith(f"{path} is {what}{', packed with gzip' if packed else ''}, not a query set or a suite. ")
+    assert said.startswith(
+        f"{path} is {what}{', compressed with gzip' if packed else ''}, not a query set or a suite. "
+    )
     if name in MAPPED:
         assert said.endswith(f"Import it: docmind import {path} FOLDER --map {MAPPED[name]}")
     else:
@@ -85,7 +87,7 @@ def test_a_parquet_table_is_known_by_its_content(tmp_path):
 def test_one_file_of_a_query_set_names_the_folder(tmp_path, name):
     (tmp_path / name).write_bytes(b"{}\n")
 
-    with pytest.raises(UsageError, match=r"name the folder|damaged"):
+    with pytest.raises(UsageError, match=r"give the folder|damaged"):
         check_input(str(tmp_path / name))
 
 

@@ -88,7 +88,7 @@ def test_a_set_made_of_its_own_contexts_has_no_gold_documents_and_says_why(all_i
 
     assert [document.text for document in query_set.documents] == [FRANCE]
     assert query_set.queries[0].gold_doc_ids == ()
-    assert "figures of retrieval would say nothing" in origin.notes[0]
+    assert "retrieval figures would not be meaningful" in origin.notes[0]
     assert origin.notes[0] in query_set.notices
 
 
@@ -98,7 +98,10 @@ def test_a_set_made_of_its_own_contexts_has_no_gold_documents_and_says_why(all_i
         ("beir", "1 queries have no judgement in test.tsv and were left out (first: queries.jsonl:2)"),
         ("trec sgml", "1 judged queries are not among the queries (first: qrels.txt, '999')"),
         ("musique", "1 unanswerable questions were left out"),
-        ("clapnq table", "1 queries name gold documents, left out because the source contains no documents"),
+        (
+            "clapnq table",
+            "1 queries refer to gold documents, which were left out because the source contains no documents",
+        ),
     ],
 )
 def test_what_is_left_out_is_noted(all_imported, name, note):
@@ -132,7 +135,7 @@ def test_an_assertion_of_promptfoo_is_an_answer_only_where_it_accepts_one(tmp_pa
     query_set, origin = imported(write(tmp_path, {"tests.csv": text}))
 
     assert query_set.queries[0].gold_answers == answers
-    assert any("assertions accept no certain answer" in note for note in origin.notes) == (not answers)
+    assert any("assertions do not accept a specific answer" in note for note in origin.notes) == (not answers)
 
 
 def test_choices_of_inspect_are_part_of_the_question_and_the_chosen_text_is_an_answer_too(tmp_path):
@@ -154,7 +157,7 @@ def test_messages_before_the_question_are_its_history(tmp_path):
     (query,) = query_set.queries
     assert [(item.role, item.content) for item in query.history] == [("user", "Hello"), ("assistant", "Hi")]
     assert query.text == "Capital of France?"
-    assert origin.notes[0].startswith("1 conversations have messages that are not whole turns")
+    assert origin.notes[0].startswith("1 conversations have messages that are not complete turns")
 
 
 ODD = (

@@ -97,10 +97,10 @@ def test_each_field_of_a_mapping_is_kept(tmp_path):
     ("text", "pairs", "said"),
     [
         (GOOD, ("query=question",), "no column 'question' for query; the columns are Frage, Antwort"),
-        (GOOD, ("answers=Antwort",), "say which column is which: --map query=Frage,answers=Antwort; the columns"),
+        (GOOD, ("answers=Antwort",), "map the columns: --map query=Frage,answers=Antwort; the columns"),
         (GOOD, ("query:Frage",), "--map takes FIELD=COLUMN pairs such as query=question"),
         (GOOD, ("question=Frage",), "unknown field 'question' in --map. Choose from query, query_id, answers"),
-        (GOOD, ("query=Frage", "query=Antwort"), "--map names the field query twice"),
+        (GOOD, ("query=Frage", "query=Antwort"), "--map has the field query twice"),
         ("Frage,Antwort\n", MAP, "x.csv contains no records"),
         ("", MAP, "x.csv contains no records"),
         ("Frage,Antwort,Frage\na,b,c\n", MAP, "duplicate column 'Frage'"),

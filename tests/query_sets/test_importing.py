@@ -57,7 +57,7 @@ def test_a_folder_says_where_it_came_from_and_reads_as_what_was_imported(tmp_pat
     assert written["counts"]["queries"] == 1
     assert written["notes"] == ["1 records without a question were left out (first: questions.json, record 2)"]
     assert set(written["notes"]) < set(read.notices)
-    assert check_input(str(tmp_path / "deep" / "set")).summary.endswith("no problem found")
+    assert check_input(str(tmp_path / "deep" / "set")).summary.endswith("no problems found")
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_text("x"), lambda path: (path / "kept").mkdir(parents=True)])
@@ -128,7 +128,7 @@ def test_ids_that_fit_no_document_are_left_out_noted_and_their_queries_tagged(tm
         ((), ("stale_gold",)),
         (("a",), ()),
     ]
-    assert "2 gold ids fit no document and were left out of their queries, now tagged stale_gold" in origin.notes[0]
+    assert "2 gold ids match no document and were removed from their queries, now tagged stale_gold" in origin.notes[0]
     assert "'gone'" in origin.notes[0]
 
 
@@ -167,9 +167,8 @@ def test_duplicate_questions_are_noted_and_kept(tmp_path):
 
     assert [query.query_id for query in query_set.queries] == ["1", "2", "1-2"]
     assert origin.notes == (
-        "1 questions ask the same as an earlier one in the same words; they count as one cluster "
-        "(first: questions.json, record 2)",
-        "1 queries have the id of an earlier one and were given a number (first: questions.json, record 3)",
+        "1 questions repeat an earlier one word for word; they count as one cluster (first: questions.json, record 2)",
+        "1 queries have the id of an earlier one and were numbered (first: questions.json, record 3)",
     )
 
 
@@ -186,9 +185,9 @@ def test_an_id_that_no_set_may_hold_becomes_one_and_still_names_its_document(tmp
     ("options", "said"),
     [
         ({"format_name": "sqad"}, r"unknown format 'sqad'\. Did you mean squad\? Choose from beir, trec,"),
-        ({"format_name": "squad", "mapping": {"query": "question"}}, "--map belongs to --format table"),
+        ({"format_name": "squad", "mapping": {"query": "question"}}, "--map only works with --format table"),
         ({"format_name": "squad"}, "is not a set in the form of SQuAD: its first records have the fields id, question"),
-        ({"split": "dev"}, "--split chooses among the files of a folder"),
+        ({"split": "dev"}, "--split selects files of a folder"),
     ],
 )
 def test_options_that_fit_nothing_are_refused(tmp_path, options, said):
@@ -199,8 +198,8 @@ def test_options_that_fit_nothing_are_refused(tmp_path, options, said):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("x.csv", "colour,size\nred,5\n", "has none of the known formats.*; the columns are colour, size"),
-        ("x.csv", "question,answer\nWhere?,Bern\n", "say which column is which: --map query=question,answers=answer"),
+        ("x.csv", "colour,size\nred,5\n", "is not in a known format.*; the columns are colour, size"),
+        ("x.csv", "question,answer\nWhere?,Bern\n", "map the columns: --map query=question,answers=answer"),
         ("x.csv", "", "contains no records"),
         ("x.json", "[]", "contains no records"),
         ("x.md", "# Questions\nWhere?\n", "is one document, not a query set or a suite. Convert it"),
@@ -217,7 +216,7 @@ def test_a_folder_of_several_splits_takes_a_choice(tmp_path):
     for name in ("train", "validation"):
         nat(tmp_path, (name, "Where?", "Bern")).rename(tmp_path / f"squad_{name}.json")
 
-    with pytest.raises(UsageError, match="name one with --split: squad_train, squad_validation"):
+    with pytest.raises(UsageError, match="choose one with --split: squad_train, squad_validation"):
         import_query_set(request(tmp_path, tmp_path.parent / f"{tmp_path.name}-none"))
     query_set, _ = import_query_set(request(tmp_path, tmp_path.parent / f"{tmp_path.name}-set", split="train"))
 

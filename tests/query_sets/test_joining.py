@@ -89,7 +89,7 @@ def test_a_set_that_is_there_twice_is_refused_by_its_content_too(folders, tmp_pa
 
     with pytest.raises(UsageError, match=r"the same questions twice \(italy\)"):
         load_query_set((folders[0], str(copy)))
-    with pytest.raises(UsageError, match=r"two sets that are called 'italy'\. Rename"):
+    with pytest.raises(UsageError, match=r"two sets with the name 'italy'\. Rename"):
         load_query_set((folders[0], str(other)))
 
 
@@ -102,5 +102,5 @@ def test_every_problem_of_every_set_is_named_with_its_set(folders, tmp_path):
     assert [line for line in lines if "queries.jsonl:1: query:" in line] == [
         f"{folder}: queries.jsonl:1: query: is missing" for folder in (bad, worse)
     ]
-    with pytest.raises(UsageError, match="no query set is called 'atlantis'"):
+    with pytest.raises(UsageError, match="unknown query set 'atlantis'"):
         load_query_set((folders[0], "atlantis"))

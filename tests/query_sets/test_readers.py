@@ -65,7 +65,7 @@ def test_graded_gold_is_read_with_its_grades(tmp_path, gold):
         ({"gold_grades": {"d1": 0}}, "gold_grades.d1: should be greater than or equal to 1, got 0"),
         ({"gold_grades": {"d1": 1.5}}, "gold_grades.d1: should be a valid integer"),
         ({"gold_grades": ["d1"]}, "gold_grades: should be an object, got ['d1']"),
-        ({"expected_abstain": True}, "expected_abstain: is true, yet there are gold documents or answers"),
+        ({"expected_abstain": True}, "expected_abstain: is true, but there are gold documents or answers"),
     ],
 )
 def test_grades_that_fit_no_gold_document_are_problems(tmp_path, changes, problem):
@@ -133,7 +133,7 @@ def test_a_missing_file_is_named(tmp_path, name):
 
 DAMAGED_LINES = {
     "not json": (b"{doc_id: 1}", "not JSON: a key is missing, or not in double quotes"),
-    "cut off": (b'{"doc_id": "d2", "te', "not JSON: a text has no closing quote; it begins, at column"),
+    "cut off": (b'{"doc_id": "d2", "te', "not JSON: a string has no closing quote; it starts, at column"),
     "not an object": (b'["d2"]', "a line must be a JSON object, got ['d2']"),
     "not utf-8": (b'{"doc_id": "d\xff", "text": ""}', "byte 14 of the line is not UTF-8"),
     "not a number": (b'{"doc_id": "d2", "text": "", "score": NaN}', "NaN is not a JSON value"),
@@ -142,7 +142,7 @@ DAMAGED_LINES = {
     "missing key": (b'{"doc_id": "d2"}', "text: is missing"),
     "wrong type": (b'{"doc_id": 2, "text": ""}', "doc_id: should be text in quotes, got 2"),
     "blank id": (b'{"doc_id": " ", "text": ""}', "doc_id: must not be empty"),
-    "id with a space": (b'{"doc_id": "d2 ", "text": ""}', "doc_id: an id has no spaces around it"),
+    "id with a space": (b'{"doc_id": "d2 ", "text": ""}', "doc_id: an id must not have surrounding spaces"),
     "endless id": (b'{"doc_id": "%s", "text": ""}' % (b"d" * 201), "doc_id: is longer than 200 characters"),
     "control character": (b'{"doc_id": "d\\u001b[31m", "text": ""}', "doc_id: U+001B at character 2 is not text"),
     "half a pair": (b'{"doc_id": "\\ud800", "text": ""}', "doc_id: U+D800 at character 1 is not text"),
@@ -170,10 +170,10 @@ BAD_QUERIES = {
     "blank answer": ({"answers": ["Paris", ""]}, "answers.1: must not be empty"),
     "not a boolean": ({"expected_abstain": "no"}, "expected_abstain: should be true or false, got 'no'"),
     "unknown gold": ({"gold_doc_ids": ["d1", "d9"]}, "gold_doc_ids: no document has the id 'd9'"),
-    "gold named twice": ({"gold_doc_ids": ["d1", "d1"]}, "gold_doc_ids: a document is named twice"),
+    "gold named twice": ({"gold_doc_ids": ["d1", "d1"]}, "gold_doc_ids: a document appears twice"),
     "gold and abstain": (
         {"expected_abstain": True},
-        "expected_abstain: is true, yet there are gold documents or answers",
+        "expected_abstain: is true, but there are gold documents or answers",
     ),
     "unwieldy query": ({"query": "why " * 30_000}, "query: is longer than 100000 characters"),
 }

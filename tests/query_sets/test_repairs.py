@@ -97,7 +97,7 @@ def test_evidence_of_a_document_that_is_not_gold_is_left_out_with_a_note(tmp_pat
 
     assert [evidence.doc_id for evidence in found.queries[0].evidence] == ["d1"]
     (notice,) = found.notices
-    assert notice.startswith("2 evidence spans name a document that is not among gold_doc_ids and were left out")
+    assert notice.startswith("2 evidence spans refer to a document that is not among gold_doc_ids and were left out")
 
 
 def test_a_set_without_documents_is_read_with_a_note(tmp_path):
@@ -145,7 +145,7 @@ def test_malformed_evidence_is_left_out_with_a_note(tmp_path, evidence, where):
         ('[\n  {"doc_id": "d1", "text": "x"},\n  {"doc_id": "d2", "text": "x"}\n]', "is one JSON array"),
         ('{\n  "doc_id": "d1",\n  "text": "x"\n}', "is one JSON object over several lines"),
         ("\ufeff  [\n]", "is one JSON array"),
-        ("", "contains no documents, and queries name gold documents"),
+        ("", "contains no documents, but queries refer to gold documents"),
     ],
 )
 def test_documents_in_another_form_are_one_problem_and_no_query_is_blamed_for_it(tmp_path, documents, said):

@@ -52,7 +52,7 @@ def test_without_any_evaluation_the_reports_say_so(home):
     write_rows(home, guide_example())
     publish(home)
     now = EXAMPLE_START + timedelta(minutes=30)
-    assert "No rule has been evaluated yet." in write_period_report(home, 1.0, "md", now=now).path.read_text("utf-8")
+    assert "No rules have been evaluated yet." in write_period_report(home, 1.0, "md", now=now).path.read_text("utf-8")
 
 
 def test_an_absence_is_an_alert_and_no_heartbeat(home):

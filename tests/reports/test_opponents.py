@@ -94,14 +94,14 @@ def test_the_picture_draws_an_interval_each_way():
 
 
 SAME_ARM = (
-    "single_pass@budget is the same arm as single_pass here: its budget bought a second pass for 0 of 3 query runs (in "
-    "2 the first pass alone cost more than tuned), so the comparison shows nothing about a vote."
+    "single_pass@budget is equivalent to single_pass here: its budget allowed a second pass for 0 of 3 query runs (in "
+    "2 the first pass alone cost more than tuned), so there was no vote to compare."
 )
 SOME = (
-    "The budget of single_pass@budget bought a second pass for 2 of 3 query runs; in the others it is the same arm as "
+    "The budget of single_pass@budget allowed a second pass for 2 of 3 query runs; in the others it is equivalent to "
     "single_pass."
 )
-ALL = "The budget of single_pass@budget bought a second pass for 3 of 3 query runs."
+ALL = "The budget of single_pass@budget allowed a second pass for 3 of 3 query runs."
 
 
 @pytest.mark.parametrize(("counts", "said"), [([(0, 2)], SAME_ARM), ([(2, 0)], SOME), ([(3, 0)], ALL), ([], None)])

@@ -78,7 +78,7 @@ def test_the_summary_counts_the_limits_by_their_state(graded):
 
 def test_the_plumbing_model_gets_no_letter_and_the_report_says_why(graded):
     report, html, _ = graded(plumbing=True)
-    assert report.verdict == "Scorecard of tuned: no letter (a smoke-test model)"
+    assert report.verdict == "Scorecard of tuned: no grade (a smoke-test model)"
     assert report.verdict in html
 
 
@@ -104,7 +104,7 @@ def test_an_arm_without_executions_is_not_graded_and_not_recommended_anything(tm
     report = write_benchmark_report(settings, BENCHMARK_RUN)
     assert set(report.guide_grades) == set(arms)
     assert report.guide_grades["tuned"].startswith("n/a")
-    assert "tuned: not measured, no agent execution has a time" in report.html.read_text("utf-8")
+    assert "tuned: not measured: no agent execution has a time" in report.html.read_text("utf-8")
 
 
 def test_a_run_whose_limits_were_not_measured_gets_no_letter_and_the_report_says_what_to_do(tmp_path):
@@ -113,7 +113,7 @@ def test_a_run_whose_limits_were_not_measured_gets_no_letter_and_the_report_says
     publish(settings)
     report = write_benchmark_report(settings, BENCHMARK_RUN)
     assert report.scorecard == ()
-    assert "no letter (the limits were not measured; materialize the asset `limits`)" in report.summary
+    assert "no grade (the limits were not measured; materialize the asset `limits`)" in report.summary
     assert report.verdict in report.html.read_text("utf-8")
 
 

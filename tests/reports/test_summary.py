@@ -95,14 +95,14 @@ def test_replies_that_are_not_whole_answers_are_counted_apart_with_what_to_raise
     report = write_benchmark_report(settings, BENCHMARK_RUN)
 
     sentence = (
-        "Text cut off at max_tokens: 1 of 4 queries of tuned; raise answer_max_tokens. No text: max_tokens was used up "
-        "by thinking: 2 of 4 queries of tuned; raise answer_max_tokens, or turn thinking off in the server."
+        "Text cut off at max_tokens: 1 of 4 queries of tuned; raise answer_max_tokens. No text: thinking used up "
+        "max_tokens: 2 of 4 queries of tuned; raise answer_max_tokens, or turn thinking off in the server."
     )
     assert sentence in " ".join(report.summary.split())
     assert sentence in report.html.read_text("utf-8")
     page = report.markdown.read_text("utf-8")
     assert sentence in page
-    assert "| failed, no text: max_tokens was used up by thinking | 0 | 0 | 2 |" in page
+    assert "| failed, no text: thinking used up max_tokens | 0 | 0 | 2 |" in page
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ RESUME = "interrupted; resume with: docmind bench toy.yaml --resume 20261122T020
         (RESUME, 80, ["interrupted; resume with:", "docmind bench toy.yaml --resume 20261122T020000Z-toy-7f3a"]),
         (RESUME, 40, [*("interrupted; resume with: docmind bench", "toy.yaml --resume"), "20261122T020000Z-toy-7f3a"]),
         (
-            "no baseline is pinned; pin one: docmind baseline pin a.b --reason WHY; or go on",
+            "no pinned baselines; pin one: docmind baseline pin a.b --reason WHY; or continue",
             50,
-            ["no baseline is pinned; pin one:", "docmind baseline pin a.b --reason WHY; or go on"],
+            ["no pinned baselines; pin one:", "docmind baseline pin a.b --reason WHY; or continue"],
         ),
         ("there is docmind in the middle of this sentence", 30, ["there is docmind in the middle", "of this sentence"]),
     ],

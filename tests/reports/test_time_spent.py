@@ -84,7 +84,7 @@ def test_the_slowest_the_costliest_and_a_typical_query_are_drawn_with_their_crit
     assert [block.title.split(":")[0] for block in drawn] == ["Slowest query q3", "Costliest and typical query q2"]
     slowest, costliest = drawn
     assert [(each.what, each.is_critical) for each in costliest.spans] == [
-        ("waits for a place", False), ("model call", True), ("search", False),
+        ("waits for a slot", False), ("model call", True), ("search", False),
     ]  # fmt: skip
     called = slowest.spans[0]
     assert (called.agent, called.start_s, called.first_token_s, called.tokens) == ("single_pass", 0.1, 0.25, 430)
@@ -97,7 +97,7 @@ def test_a_run_whose_queries_have_no_span_of_the_whole_says_so(tmp_path):
     plant(settings, {"runs": [make_run(ARM)], "query_runs": [make_query_row(ARM, "q1")], "spans": rootless})
     records = read_benchmark(settings, BENCHMARK_RUN)
     text, table = time_blocks(settings, records)
-    assert text.lines == ("No chart: no query has spans and a wall time.",)
+    assert text.lines == ("No chart: no query has both spans and a wall time.",)
     assert all(row.cells[0].is_missing for row in table.rows)
     assert waterfall_part(settings, records, records.arms[0]) is None
     assert "docmind bench ablation" in levers_part(settings, records).blocks[0].lines[0]

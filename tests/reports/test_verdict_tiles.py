@@ -44,7 +44,7 @@ def test_what_no_limit_judges_has_no_colour(tmp_path: Path):
     tiles = tiles_of(settings_of(tmp_path), planted_tables(("single_pass",)))
     assert (tiles["answered"].colour, tiles["ledger"].colour) == (GOOD, GOOD)
     assert (tiles["tokens per query"].figure.text, tiles["tokens per query"].colour) == ("430", PLAIN)
-    assert tiles["limits"].word == "none judged"
+    assert tiles["limits"].word == "not judged"
     assert "p95 needs 130 queries" in tiles["median time per query"].figure.note
 
 
@@ -83,5 +83,5 @@ def test_all_queries_are_listed_with_failed_disputed_and_wrong_ones_first(tmp_pa
     records = read_benchmark(settings, BENCHMARK_RUN)
     table = query_table(settings, records, records.arms[-1])
     assert [row.heading[:5] for row in table.rows] == ["q0003", "q0002", "q0000", "q0001"]
-    assert [cell.text for cell in table.rows[0].cells] == ["✓ right", "✓ right", "failed", "not at hand"]
-    assert [cell.text for cell in table.rows[1].cells] == ["✓ right", "✗ wrong", "✗ wrong", "not at hand"]
+    assert [cell.text for cell in table.rows[0].cells] == ["✓ right", "✓ right", "failed", "not available"]
+    assert [cell.text for cell in table.rows[1].cells] == ["✓ right", "✗ wrong", "✗ wrong", "not available"]

@@ -71,7 +71,7 @@ def test_a_damaged_index_is_announced_and_built_again(opened, tmp_path, damage):
     again, announced = opened()
 
     assert announced[0].startswith(f"the saved index {part} is damaged (")
-    assert announced[0].endswith("; building it again")
+    assert announced[0].endswith("; rebuilding it")
     assert again.search(KEYWORD, "capital", 3) == index.search(KEYWORD, "capital", 3)
     assert opened()[1] == []
 
@@ -104,7 +104,7 @@ def test_what_a_dead_process_left_is_removed_and_a_living_one_is_left_alone(open
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(RetrievalError, match=r"can't be saved: .* Free up disk space, or move DOCMIND_HOME"):
+    with pytest.raises(RetrievalError, match=r"can't be saved: .* Free up disk space, or change DOCMIND_HOME"):
         open_index(DOCUMENTS, folder=tmp_path / "file", strategies=[KEYWORD], announce=print)
 
 

@@ -189,7 +189,7 @@ def test_embedding_is_announced_and_done_once(folder):
     open_index(documents, folder=folder, strategies=[SEMANTIC], announce=announced.append)
     open_index(documents, folder=folder, strategies=[SEMANTIC], announce=announced.append)
 
-    assert announced == ["cutting 1 documents into chunks", "embedding 1 chunks; this is done once for these documents"]
+    assert announced == ["cutting 1 documents into chunks", "embedding 1 chunks; needed only once for these documents"]
 
 
 def test_embedding_says_how_far_it_is(monkeypatch, tmp_path, folder):
@@ -201,7 +201,7 @@ def test_embedding_says_how_far_it_is(monkeypatch, tmp_path, folder):
     monkeypatch.setattr(encoder, "BATCH_TEXTS", 10)
     semantic.save_vectors(tmp_path, [make_chunk(f"d#{number}") for number in range(25)], announced.append)
 
-    assert announced[0] == "embedding 25 chunks; this is done once for these documents"
+    assert announced[0] == "embedding 25 chunks; needed only once for these documents"
     assert announced[1].startswith("embedding chunks: 10 of 25, about ")
     assert announced[2].startswith("embedding chunks: 20 of 25, about ")
     assert len(announced) == 3
@@ -251,7 +251,7 @@ def test_damaged_weights_are_explained(monkeypatch, folder):
     weights_file.cache_clear()
 
     with pytest.raises(
-        RetrievalError, match=r"model\.safetensors are damaged or others\. Install them again: make clean"
+        RetrievalError, match=r"model\.safetensors are damaged or unexpected\. Install them again: make clean"
     ):
         weights_file()
     weights_file.cache_clear()

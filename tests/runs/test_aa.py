@@ -45,7 +45,7 @@ def test_the_same_arm_twice_is_run_in_at_least_six_blocks(make_suite, blocks, ex
 
 
 def test_fewer_queries_than_six_can_not_tell_noise_and_say_so(make_suite):
-    with pytest.raises(SuiteError, match="blocks: 6 blocks need at least 6 queries, this suite asks 4"):
+    with pytest.raises(SuiteError, match="blocks: 6 blocks need at least 6 queries, but this suite has 4"):
         check_suite(changed_suite(make_suite(limit=4), {"aa": "tuned"}))
 
 

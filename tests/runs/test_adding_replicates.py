@@ -56,7 +56,7 @@ def test_an_addition_that_was_killed_continues_and_asks_nothing_twice(home, make
     state = benchmark_run_state(home, key)
     assert (state.finished, state.queries_total) == (False, 3)
     assert select(home, "select status, replicates from runs") == [("finished", 1)]  # as it was, until it ends
-    with pytest.raises(UsageError, match=rf"has not finished \({state.queries_done} of 3 queries\).*--resume"):
+    with pytest.raises(UsageError, match=rf"is not finished \({state.queries_done} of 3 queries\).*--resume"):
         run(home, suite, key, add_replicates=2)
 
     run(home, suite, key)
@@ -115,15 +115,15 @@ def test_replicates_under_other_conditions_or_too_many_are_refused_and_the_run_s
     ):
         with monkeypatch.context() as patched:
             patched.setattr(place, lambda: "another")
-            with pytest.raises(RunError, match=rf"{said}.*under the same conditions alone"):
+            with pytest.raises(RunError, match=rf"{said}.*can only be added under the same conditions"):
                 run(home, suite, key, add_replicates=1)
     file.write_text(json.dumps(suite.model_copy(update={"name": "other"}).model_dump(mode="json")))
     with pytest.raises(
-        RunError, match=r"has changed since its start: name: 'toy' → 'other'\. Replicates are added under"
+        RunError, match=r"has changed since its start: name: 'toy' → 'other'\. Replicates can only be added under"
     ):
         run(home, suite, key, add_replicates=1)
     file.unlink()
-    with pytest.raises(UsageError, match="would have 101 replicates of each query; 100 are the most"):
+    with pytest.raises(UsageError, match="would have 101 replicates of each query; the maximum is 100"):
         run(home, suite, key, add_replicates=100)
 
     assert len(engine.requests) == asked

@@ -51,7 +51,7 @@ def test_an_unpinned_baseline_is_found_no_more(nights, name):
     pin_baselines(nights, KEYS[0], "first")
     unpin_baselines(nights, name)
     assert baseline_of(nights, f"{KEYS[1]}.tuned") is None
-    with pytest.raises(UsageError, match="no baseline is pinned by the name"):
+    with pytest.raises(UsageError, match="no pinned baseline matches"):
         unpin_baselines(nights, name)
 
 
@@ -59,8 +59,8 @@ def test_an_unpinned_baseline_is_found_no_more(nights, name):
     ("name", "reason", "problem"),
     [
         (KEYS[2], "why", "is incomplete"),
-        (KEYS[0], " ", "say why"),
-        (f"{KEYS[0]}.naive_supervisor", "why", "has not finished"),
+        (KEYS[0], " ", "needs a reason"),
+        (f"{KEYS[0]}.naive_supervisor", "why", "is not finished"),
         ("baseline", "why", "there is no run"),
     ],
 )
@@ -71,11 +71,11 @@ def test_only_a_finished_run_is_pinned_and_with_a_reason(nights, name, reason, p
 
 
 def test_nothing_is_compared_with_a_baseline_that_was_not_pinned_or_is_gone(nights):
-    with pytest.raises(UsageError, match="no baseline is pinned for suite smoke, arm tuned"):
+    with pytest.raises(UsageError, match="no pinned baseline for suite smoke, arm tuned"):
         paired_runs(nights, f"{KEYS[1]}.tuned", "baseline")
     pin_baselines(nights, KEYS[0], "first")
     (nights.tables / "runs" / f"{KEYS[0]}.tuned.parquet").unlink()
-    with pytest.raises(UsageError, match="is gone"):
+    with pytest.raises(UsageError, match="no longer exists"):
         paired_runs(nights, f"{KEYS[1]}.tuned", "baseline")
 
 

@@ -185,7 +185,7 @@ def test_an_arm_is_announced_once_and_counts_through_all_blocks(home, make_suite
 
 def test_more_blocks_than_queries_are_refused_in_one_line(make_suite, home, tmp_path):
     suite = make_suite(blocks=5, limit=4)
-    problem = "blocks: 5 blocks need at least 5 queries, this suite asks 4. Set blocks to at most 4, or ask more"
+    problem = "blocks: 5 blocks need at least 5 queries, but this suite has 4. Set blocks to at most 4, or use more"
     with pytest.raises(SuiteError) as refused:
         freeze_benchmark_run(suite, home)
     assert str(refused.value).startswith(problem)

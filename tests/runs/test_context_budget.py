@@ -69,8 +69,8 @@ def test_the_budget_is_part_of_the_manifest_and_of_the_series_of_the_arms_that_h
 @pytest.mark.parametrize(
     ("lacks", "because"),
     [
-        ({"offers_tokenize": False}, "the engine offers no /tokenize"),
-        ({"window": None}, "does not say how long its context window is"),
+        ({"offers_tokenize": False}, "the engine has no /tokenize"),
+        ({"window": None}, "does not report its context window"),
     ],
 )
 def test_where_tokens_can_not_be_counted_the_lever_is_refused_and_nothing_is_sent(

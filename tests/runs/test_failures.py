@@ -26,11 +26,9 @@ def test_one_answer_in_any_arm_is_enough(home, make_suite, engine):
 
 
 def test_an_engine_that_is_gone_is_not_advised_to_be_resumed_and_started_new_at_once(home, monkeypatch):
-    message = (
-        "the engine at http://127.0.0.1:1 answers HTTP 500: {}. Check that it runs there, then rerun with --resume."
-    )
+    message = "the engine at http://127.0.0.1:1 answered with HTTP 500: {}. Check it, then rerun with --resume."
     found = SimpleNamespace(answered=0, queries=6, failed=6, error_type="EngineUnreachable", error_message=message)
     monkeypatch.setattr("docmind_core.runs.health.commonest_error", lambda *_: found)
     said = nothing_answered(home, "k")
-    assert "HTTP 500: {}. Look into" in said
+    assert "HTTP 500: {}. Check the engine's log" in said
     assert "--resume" not in said

@@ -86,6 +86,6 @@ def test_a_run_whose_suite_is_gone_is_named_and_hides_no_other(home, make_suite)
 
     states = {state.benchmark_run: state.unreadable for state in list_benchmark_runs(home)}
     assert states[key] is None
-    assert "its suite.yaml is not there" in states[gone]
+    assert "suite.yaml is missing" in states[gone]
     (finding,) = [finding for finding in examine(home) if gone in finding.text]
     assert "move" in finding.advice

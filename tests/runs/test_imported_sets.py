@@ -31,7 +31,7 @@ def test_a_set_without_documents_runs_and_the_report_says_so(home, make_suite, t
     retrieval = "select distinct missing_because from measurements where metric in ('ndcg@10', 'recall@5')"
     assert select(home, retrieval) == [("no_gold",)]
     report = write_benchmark_report(home, key).markdown.read_text("utf-8")
-    assert "contains no documents: built-in arms find nothing to read" in report
+    assert "contains no documents: built-in arms have nothing to read" in report
     assert "1 records without a question were left out" in report
 
 
@@ -69,7 +69,7 @@ def test_every_published_file_at_hand_imports_passes_the_check_and_runs(home, ma
             check_input(str(source))
         folder = tmp_path / str(number)
         query_set, origin = import_query_set(ImportRequest(source=source, folder=folder, mapping={}))
-        assert check_input(str(folder)).summary.endswith("no problem found")
+        assert check_input(str(folder)).summary.endswith("no problems found")
         formats[source.name] = (origin.format, len(query_set.documents), len(query_set.queries))
         if query_set.query_set_hash not in ran:  # the files of a folder are one set
             suite = make_suite(query_set=str(folder), arms=["single_pass"], limit=2, strategy="keyword_search")

@@ -181,7 +181,7 @@ def test_a_missing_key_is_a_note_not_a_problem(tmp_path, monkeypatch):
 def test_one_file_of_a_set_is_not_an_input_of_its_own(tmp_path):
     folder = write_query_set(tmp_path)
 
-    with pytest.raises(UsageError, match="name the folder"):
+    with pytest.raises(UsageError, match="give the folder"):
         check_input(str(folder / "queries.jsonl"))
 
 
@@ -192,7 +192,7 @@ def test_golds_that_normalising_would_empty_are_named_in_a_note(tmp_path):
     queries = [query("q1", "A", "grade A"), query("q2", "=="), query("q3", "Paris", "42")]
     folder = write_query_set(tmp_path / "set", queries=queries)
     (notice,) = check_input(str(folder)).notices
-    assert notice.startswith("2 accepted answers are compared as written")
+    assert notice.startswith("2 accepted answers are compared exactly")
     assert notice.endswith("'A' (q1), '==' (q2)")
 
     (tmp_path / "suite.yaml").write_text(

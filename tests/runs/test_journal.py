@@ -101,7 +101,7 @@ async def test_after_a_transaction_that_failed_nothing_is_written_and_whoever_wa
         with pytest.raises(RunError, match="no such table: ticks"):
             await journal.kept()
         journal.book_attempt(KEY, call("c2"), ended=True)
-        with pytest.raises(RunError, match="continue with --resume"):
+        with pytest.raises(RunError, match="rerun with --resume"):
             await journal.kept()
         assert journal.attempts("k.tuned") == []
 

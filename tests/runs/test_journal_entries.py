@@ -27,5 +27,5 @@ def test_what_is_encoded_is_what_python_s_own_json_reads_back(value):
 
 
 def test_what_has_no_place_in_the_journal_is_refused():
-    with pytest.raises(TypeError, match="set has no place in the journal"):
+    with pytest.raises(TypeError, match="set cannot be stored in the journal"):
         encode({"words": {"a"}})

@@ -50,7 +50,7 @@ async def asking(engine, folder, *, in_flight=2, **changes):
 
 
 async def miss(tools, task="route"):
-    with pytest.raises(CallTimeout, match=rf"query_router had no reply to {task} within its 1 s"):
+    with pytest.raises(CallTimeout, match=rf"query_router got no reply to {task} within its 1 s"):
         await tools.ask(ROUTER, task, REQUEST, deadline_s=1.0)
 
 

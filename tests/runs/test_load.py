@@ -90,7 +90,7 @@ def test_a_run_says_how_many_calls_it_kept_in_flight_and_warns_below_four_fifths
     records = read_benchmark(home, key)
     arm = replace(records.arms[0], achieved_concurrency=0.79, loop_lag_max_s=0.1)
     low = load_sentence(replace(records, arms=(arm,)))
-    assert low.startswith("Less load than asked for: single_pass kept 0.8 of 1 calls in flight (79 %).")
+    assert low.startswith("Load below the configured concurrency: single_pass kept 0.8 of 1 calls in flight (79 %).")
     assert load_sentence(replace(records, arms=(replace(arm, achieved_concurrency=0.81),))) is None
     few = replace(records, arms=(arm,), query_runs=records.query_runs[:3])
     assert load_sentence(few) is None, "three queries don't fill a place"
@@ -156,7 +156,7 @@ async def test_of_several_replicas_the_one_where_most_calls_wait_sets_the_limit(
 
 def test_auto_is_refused_where_the_engine_has_no_gauges(home, make_suite, engine):
     engine.offers_metrics = False
-    with pytest.raises(UsageError, match=r"concurrency: auto needs the gauges .* Write a number"):
+    with pytest.raises(UsageError, match=r"concurrency: auto needs the gauges .* Set a number"):
         run(home, make_suite(arms=["single_pass"], concurrency="auto"))
     assert engine.requests == []
 

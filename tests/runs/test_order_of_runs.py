@@ -97,7 +97,7 @@ def test_a_half_frozen_folder_is_named_by_doctor_and_removed_by_the_next_start(h
     [left] = half_frozen(home)
     [said] = [finding for finding in examine(home) if left.name in finding.text]
     assert "left by a process that died" in said.text
-    assert said.advice == "Nothing ran from it; the next benchmark removes it"
+    assert said.advice == "No run used it; the next benchmark removes it"
     key = freeze_benchmark_run(make_suite(), home)
     assert [path.name for path in home.benchmarks.iterdir()] == [key]
 

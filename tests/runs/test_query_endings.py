@@ -40,7 +40,7 @@ def test_replies_without_an_answer_fail_their_query_and_say_how_they_ended_and_w
     ]
     ((message,),) = select(home, "select error_message from query_runs where query_id = 'q_apples'")
     assert message == (
-        "no text: max_tokens was used up by thinking: raise answer_max_tokens, or turn thinking off in the server."
+        "no text: thinking used up max_tokens: raise answer_max_tokens, or turn thinking off in the server."
     )
     assert select(home, "select refusal, reply from llm_calls where query_id = 'q_clouds'") == [("I won't.", "")]
     assert select(home, "select count(passages) from query_runs") == [(6,)]

@@ -27,7 +27,7 @@ def test_a_query_asked_again_keeps_tokens_and_times_and_the_ledger_what_its_firs
 ):
     suite = make_suite(arms=["naive_supervisor"], limit=1)
     key = interrupt(home, suite, engine, monkeypatch, after=5)
-    assert ask_interrupted_again(home, key).startswith("1 interrupted query is asked again")
+    assert ask_interrupted_again(home, key).startswith("1 interrupted query is rerun")
     assert ask_interrupted_again(home, key).startswith("no query"), "once is enough"
     run(home, suite, key)
 
@@ -229,7 +229,8 @@ def test_resuming_anyway_with_another_suite_keeps_the_frozen_one_says_so_and_is_
     suite, key = ended_and_interrupted(home, make_suite, engine, monkeypatch)
     notice = resume_benchmark_run(home, key, make_suite(**{**suite.model_dump(), "concurrency": 5}), anyway=True)
     assert (
-        notice == f"{key} resumes with its frozen suite and is not comparable; the file has changed: concurrency: 1 → 5"
+        notice == f"{key} resumes with its frozen suite and is marked not comparable; the suite file has changed: "
+        "concurrency: 1 → 5"
     )
     run(home, suite, key)
 

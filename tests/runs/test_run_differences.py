@@ -103,6 +103,6 @@ def test_the_command_shows_one_run_or_what_two_differ_in(two_runs, capsys):
     ids = {"before_run_id": f"{KEYS[0]}.tuned", "after_run_id": f"{KEYS[1]}.tuned"}
     assert json.loads(capsys.readouterr().out) == [{**ids, "field": "suite.limit", "before": None, "after": 4}]
     assert run(["manifest", "latest", "--diff", KEYS[1]]) == 0
-    assert capsys.readouterr().out.endswith(": no difference\n")
+    assert capsys.readouterr().out.endswith(": no differences\n")
     assert run(["manifest", "latest", "--diff", "baseline"]) == 2
     assert run(["manifest", "none"]) == 2

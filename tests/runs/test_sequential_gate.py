@@ -173,7 +173,7 @@ def test_a_run_under_other_conditions_is_refused_before_its_first_query(home, ba
     [
         ({"arms": ("single_pass", "tuned")}, EASY, "one arm"),
         ({"blocks": 2}, EASY, "set blocks to 1"),
-        ({}, {"metrics": ["pased"]}, "there is no metric 'pased'"),
+        ({}, {"metrics": ["pased"]}, "unknown gate metric 'pased'"),
     ],
 )
 def test_what_can_not_be_looked_at_is_refused_before_anything_is_begun(suite, change, policy, problem):

@@ -246,8 +246,8 @@ def test_an_engine_that_is_gone_ends_all_workers_and_the_run(home, make_suite, e
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"concurrency": 3, "workers": 4}, "4 workers can't divide 3 calls in flight; set concurrency to at least 4"),
-        ({"concurrency": "auto", "workers": 2}, "with concurrency: auto there is one worker"),
+        ({"concurrency": 3, "workers": 4}, "4 workers need at least 4 calls in flight, not 3; raise concurrency"),
+        ({"concurrency": "auto", "workers": 2}, "concurrency: auto uses one worker"),
     ],
 )
 def test_workers_without_calls_to_divide_are_refused_where_the_suite_is_read(make_suite, changes, said):
@@ -258,8 +258,8 @@ def test_workers_without_calls_to_divide_are_refused_where_the_suite_is_read(mak
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"executor": {"kind": "ray"}, "engine": "cpu-smollm2"}, "kind: ray needs an engine that all nodes reach"),
-        ({"executor": {"address": "head:6379"}}, "address belongs to kind: ray"),
+        ({"executor": {"kind": "ray"}, "engine": "cpu-smollm2"}, "kind: ray needs an engine that all nodes can reach"),
+        ({"executor": {"address": "head:6379"}}, "address is only valid with kind: ray"),
         ({"executor": {"kind": "spark"}}, "'local' or 'ray'"),
     ],
 )

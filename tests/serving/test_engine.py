@@ -113,7 +113,7 @@ def test_nothing_at_the_url_is_one_line_that_says_what_to_do(home):
 
 
 def test_https_to_a_server_of_plain_http_says_what_to_try(home):
-    with serve({}) as server, pytest.raises(EngineUnreachable, match=rf"Try {server.url}$"):
+    with serve({}) as server, pytest.raises(EngineUnreachable, match=rf"try {server.url}$"):
         connect(home, server.url.replace("http://", "https://"))
 
 
@@ -146,7 +146,7 @@ def test_the_bundled_model_is_recognised_whoever_serves_it(home, entry, plumbing
 
 def test_of_several_models_one_has_to_be_named(home):
     with serve({"/v1/models": models("a", "b")}) as server:
-        with pytest.raises(UsageError, match="serves 2 models; name one with `model`: a, b"):
+        with pytest.raises(UsageError, match="serves 2 models; choose one with `model`: a, b"):
             connect(home, server.url)
         assert connect(home, server.url, model="b").model == "b"
 
@@ -253,7 +253,7 @@ def test_a_running_engine_with_other_flags_is_not_used_unseen(home, fake, monkey
     start_engine_detached("fake", home, lambda line: None)
     monkeypatch.setitem(profiles._BUILDERS, "fake", lambda: fake_profile(environment={}))
 
-    with pytest.raises(UsageError, match=r"other flags .* docmind engine stop"):
+    with pytest.raises(UsageError, match=r"different flags .* docmind engine stop"):
         connect(home, "fake")
 
     assert stop_engine(home, lambda line: None)

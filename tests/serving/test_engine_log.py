@@ -15,7 +15,7 @@ CRASH = """\
 (EngineCore pid=7) ERROR 11-22 09:43:53 [core.py:9] ValueError: No available memory for the cache blocks.
 (EngineCore pid=7) ValueError: No available memory for the cache blocks.
 (APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
-docmind keeper: the engine ended by itself, exit code 1
+docmind keeper: the engine exited on its own, exit code 1
 """
 
 
@@ -53,7 +53,7 @@ def test_a_refused_option_is_reported(log):
 
 
 def test_without_a_named_error_the_last_lines_are_reported(log, tmp_path):
-    killed = "docmind keeper: the engine ended by itself, exit code -9"
+    killed = "docmind keeper: the engine exited on its own, exit code -9"
     assert failure_lines(log(f"one\ntwo\n{killed}\n")) == ["two", killed]
     assert failure_lines(log("")) == []
     assert failure_lines(tmp_path / "none.log") == []
@@ -62,7 +62,7 @@ def test_without_a_named_error_the_last_lines_are_reported(log, tmp_path):
 def test_a_dead_core_is_reported_by_what_killed_it_and_not_by_those_who_noticed(log):
     noticed = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause."  # noqa: E501
     text = f"(EngineCore pid=7) torch.OutOfMemoryError: Tried to allocate 2 GiB\n(APIServer pid=1) {noticed}\n"
-    ended = "docmind keeper: the engine ended by itself, exit code 1"
+    ended = "docmind keeper: the engine exited on its own, exit code 1"
 
     assert last_words(log(text)) == ["torch.OutOfMemoryError: Tried to allocate 2 GiB"]
     assert last_words(log(f"{text}{ended}\n")) == ["torch.OutOfMemoryError: Tried to allocate 2 GiB", ended]

@@ -86,7 +86,7 @@ def test_weights_that_are_not_in_8_bits_yet_count_half(make_model):
     [
         (12.0, {}, r"needs 9\.0 GiB of KV cache; 12\.0 GiB of weights leave 8\.6 GiB of 22\.1"),
         (0.001, {"num_key_value_heads": 32}, r"needs 36\.0 GiB"),
-        (0.001, {"max_position_embeddings": 32_768}, r"has 32,768 positions, the profile serves 131,072"),
+        (0.001, {"max_position_embeddings": 32_768}, r"supports 32,768 tokens, but the profile serves 131,072"),
         (0.001, {"num_hidden_layers": "many"}, r"config\.json can't be read"),
     ],
 )
@@ -98,14 +98,14 @@ def test_what_can_not_hold_one_sequence_is_refused(home, make_model, weights_gib
 
 
 def test_without_a_model_the_text_says_where_to_put_one(home):
-    with pytest.raises(EngineStartError, match=r"models/rtx4090-fp8-128k: no model is there.*Put the folder"):
+    with pytest.raises(EngineStartError, match=r"models/rtx4090-fp8-128k: no model found.*Put a model folder"):
         prepare(home)
 
 
 def test_a_folder_without_weights_is_refused_and_never_said_to_fit(home, make_model):
     """S7: no weights are not 0.0 GiB of weights."""
     (make_model(0.001) / "model.safetensors").unlink()
-    with pytest.raises(EngineStartError, match=r"no weights next to config\.json.*safetensors"):
+    with pytest.raises(EngineStartError, match=r"no weights found next to config\.json.*safetensors"):
         prepare(home)
 
 
@@ -114,7 +114,7 @@ def test_a_model_that_fits_is_announced_with_its_tokens(home, make_model):
     model, said = prepare(home)
 
     assert model.revision == "local:rtx4090-fp8-128k"
-    assert said == ["the KV cache holds about 299,703 tokens next to 0.0 GiB of weights"]
+    assert said == ["the KV cache holds about 299,703 tokens in addition to 0.0 GiB of weights"]
 
 
 @pytest.mark.engine

@@ -69,7 +69,7 @@ def test_the_whole_group_ends_when_the_server_ends_by_itself(keep):
     keeper, _ = keep(WITH_WORKER + "sys.exit(3)")
 
     assert keeper.wait(120) == -signal.SIGKILL
-    assert keeper.stdout.read() == "docmind keeper: the engine ended by itself, exit code 3\n"
+    assert keeper.stdout.read() == "docmind keeper: the engine exited on its own, exit code 3\n"
 
 
 def test_the_whole_group_ends_when_the_server_is_killed(keep):
@@ -100,7 +100,7 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed_after_the_grace(kee
     os.write(write_end, b"s")
 
     assert all_gone(processes)
-    assert "still runs after 0.2 s" in keeper.stdout.read()
+    assert "is still running after 0.2 s" in keeper.stdout.read()
 
 
 def test_an_orderly_stop_lets_the_server_finish(keep, pipe):

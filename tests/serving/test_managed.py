@@ -102,7 +102,7 @@ def test_a_taken_port_is_named(home, tmp_path):
 def test_a_home_has_one_engine_at_a_time(home, tmp_path):
     engine = start(home, tmp_path)
     try:
-        with pytest.raises(EngineStartError, match="already runs at http://127"):
+        with pytest.raises(EngineStartError, match="is already running at http://127"):
             start(home, tmp_path)
     finally:
         engine.stop()
@@ -141,7 +141,7 @@ def test_what_a_dead_run_left_behind_is_ended_at_the_next_start(home, tmp_path, 
 
     assert left_behind == server_and_worker
     assert len(left_behind) == 2
-    assert said[0] == f"ending the engine that a dead process left running (process group {stale.pgid})"
+    assert said[0] == f"stopping an engine left running by a process that died (process group {stale.pgid})"
     assert group_members(stale) == []
 
 
@@ -183,7 +183,7 @@ def test_an_engine_is_found_and_ended_after_the_clock_was_set(home, tmp_path, st
     try:
         assert engine.state.keeper_lives
         assert len(group_members(engine.state)) == 3
-        with pytest.raises(EngineStartError, match="already runs"):
+        with pytest.raises(EngineStartError, match="already running"):
             start(home, tmp_path)
         assert stop_engine(home, lambda line: None)
         assert survivors(engine.state) == []

@@ -59,8 +59,8 @@ def test_the_limits_of_a_profile_go_before_the_guide_s_and_after_the_suite_s(hom
         (MINE.replace("--max-model-len", "--port=1"), "mine.yaml:3: flags: --port=1 is set by the platform"),
         (MINE.replace("20,", "-1,"), "mine.yaml:5: limits: at most -1 is never met"),
         (MINE.replace("vram_process_peak_gb", "vram"), "mine.yaml:5: limits: there is no limit 'vram'"),
-        (f"{MINE}plumbing: yes", "mine.yaml:6: yes is true to some readers of YAML"),
-        (f"{MINE}command: [serve]", "mine.yaml:6: command: no word contains {port}"),
+        (f"{MINE}plumbing: yes", "mine.yaml:6: yes is ambiguous in YAML"),
+        (f"{MINE}command: [serve]", "mine.yaml:6: command: {port} is missing"),
         (f"{MINE}model: again", "mine.yaml:6: not valid YAML: duplicate key 'model'"),
         (f"{MINE}dialect: my_dialect.py:Mine", "my_dialect.py can't be read"),
         (f"{MINE}dialect: json:dumps", "json:dumps is not a dialect: it lacks name, choices"),
@@ -80,16 +80,16 @@ def test_a_file_with_the_name_of_a_built_in_profile_is_refused(home):
 
 
 def test_an_unknown_profile_says_where_one_s_own_go(home):
-    with pytest.raises(UsageError, match=r"Known: cpu-smollm2, rtx4090.*Your own go into .*home/engines"):
+    with pytest.raises(UsageError, match=r"Known: cpu-smollm2, rtx4090.*Put your own into .*home/engines"):
         engine_profile("../mine", home)
 
 
 def test_a_model_that_is_not_there_is_named_and_one_that_is_has_its_weights_hashed(home):
     profile = engine_profile("mine", home) if write_profile(home) else None
-    with pytest.raises(EngineStartError, match=r"mine\.yaml: model: there is nothing at .*models/qwen"):
+    with pytest.raises(EngineStartError, match=r"mine\.yaml: model: .*models/qwen does not exist"):
         profile.prepare_model(home, lambda line: None)
     (home.models / "qwen").mkdir(parents=True)
-    with pytest.raises(EngineStartError, match="holds no weights"):
+    with pytest.raises(EngineStartError, match="contains no weights"):
         profile.prepare_model(home, lambda line: None)
     (home.models / "qwen" / "model.gguf").write_bytes(b"weights")
     first = profile.prepare_model(home, lambda line: None)

@@ -78,9 +78,13 @@ def test_the_environment_says_which_proxy_a_server_is_reached_by(environ, url, p
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ALL_PROXY", "socks5://user:sesame@p:1080", "ALL_PROXY: proxies of the kind socks5 are not supported. Name"),
-        ("http_proxy", "ftp://p:1", "http_proxy: proxies of the kind ftp are not supported. Name an HTTP proxy like"),
-        ("HTTP_PROXY", "http://user:sesame@", "variable HTTP_PROXY is not the URL of a proxy. Name an HTTP proxy like"),
+        ("ALL_PROXY", "socks5://user:sesame@p:1080", "ALL_PROXY: proxies of type socks5 are not supported. Use"),
+        ("http_proxy", "ftp://p:1", "http_proxy: proxies of type ftp are not supported. Use an HTTP proxy such as"),
+        (
+            "HTTP_PROXY",
+            "http://user:sesame@",
+            "variable HTTP_PROXY is not the URL of a proxy. Use an HTTP proxy such as",
+        ),
         ("HTTP_PROXY", "http://sesame:99999", "variable HTTP_PROXY is not the URL of a proxy"),
         ("HTTP_PROXY", "http://[sesame", "variable HTTP_PROXY is not the URL of a proxy"),
         ("HTTP_PROXY", "use the sesame", "variable HTTP_PROXY is not the URL of a proxy"),
@@ -101,7 +105,7 @@ def test_a_proxy_that_cannot_be_used_is_one_line_without_its_password(monkeypatc
 def test_certificates_that_are_not_there_are_named(tmp_path, name):
     missing = str(tmp_path / "none.pem")
 
-    with pytest.raises(SettingsError, match=rf"^{name} names .*none\.pem, which is not there\. .*unset {name}$"):
+    with pytest.raises(SettingsError, match=rf"^{name}: .*none\.pem does not exist\. .*unset {name}$"):
         read_http_settings("https://engine", {name: missing})
     assert read_http_settings(ENGINE, {name: missing}).certificate_file is None, "plain HTTP needs none"
 
@@ -110,7 +114,7 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path, monkeypatch):
     (tmp_path / "empty.pem").write_text("nothing")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
 
-    with pytest.raises(SettingsError, match=r"empty\.pem holds no certificates that can be read"):
+    with pytest.raises(SettingsError, match=r"empty\.pem contains no readable certificates"):
         http_options("https://engine")
 
 

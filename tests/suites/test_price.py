@@ -19,7 +19,7 @@ def test_a_price_is_per_token_or_per_gpu_hour(price):
                                    "{prompt: 1, completion: 2, gpu_hour: 1, gpus: 1}",
                                    "{gpu_hour: 1, gpus: 1, cached: 0}"])  # fmt: skip
 def test_half_a_price_is_refused_and_so_are_two(price):
-    with pytest.raises(SuiteError, match=r"toy\.yaml:3: price: give prompt and completion"):
+    with pytest.raises(SuiteError, match=r"toy\.yaml:3: price: set prompt and completion"):
         parse_suite(f"{MINIMAL}price: {price}\n", source="toy.yaml")
 
 

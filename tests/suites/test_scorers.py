@@ -56,9 +56,9 @@ def test_a_file_that_is_not_a_scorer_is_one_line_that_says_why(tmp_path, source,
         (
             "answer_words",
             GOOD.replace("0 and above", "words"),
-            "range: 'words' is not understood. Write it like one of",
+            "range: 'words' is not a valid range. Write it like one of",
         ),
-        ("answer_words", GOOD.replace("0 and above", "5 to 5"), "range: '5 to 5' holds no number"),
+        ("answer_words", GOOD.replace("0 and above", "5 to 5"), "range: '5 to 5' contains no number"),
         ("answer_words", GOOD.replace("'lower'", "'less'"), "better: Input should be 'higher', 'lower' or 'none'"),
         ("answer_words", GOOD.replace("Words.", ""), "definition: "),
         ("answer_words", f"{GOOD}, version=2", "version: Input should be a valid string"),
@@ -93,7 +93,7 @@ def test_a_module_and_an_entry_point_load_the_same_object(monkeypatch):
 
     monkeypatch.setattr(Point, "value", property(lambda point: str(id(point))), raising=False)
     monkeypatch.setattr(plugins.metadata, "entry_points", lambda **_: [Point(), Point()])
-    with pytest.raises(UsageError, match="'my_dumps' names both"):
+    with pytest.raises(UsageError, match="'my_dumps' matches both"):
         load_plugin("my_dumps")
 
 
@@ -166,4 +166,4 @@ def test_every_problem_of_the_scorers_is_a_line(tmp_path):
         with_own_metrics(make_suite(reference, "gone.py:x", reference))
     first, second = str(refused.value).splitlines()
     assert first.startswith("metrics.1: gone.py can't be read")
-    assert second == f"metrics.2: {reference} measures answer_words already; keep one of them"
+    assert second == f"metrics.2: {reference} already measures answer_words; keep only one of them"

@@ -54,12 +54,12 @@ def test_the_command_line_runs_what_it_names_and_nothing_else(asked, arms):
     ("text", "problem"),
     [
         ("{graph: my_graph.py}", "systems.mine.graph: write file.py:name or package.module:name"),
-        ("{}", "name exactly one of graph, callable, command, url; found none"),
-        ("{url: 'http://x', command: [a]}", "name exactly one of graph, callable, command, url; found command, url"),
+        ("{}", "set exactly one of graph, callable, command, url; found none"),
+        ("{url: 'http://x', command: [a]}", "set exactly one of graph, callable, command, url; found command, url"),
         ("{url: 'ftp://x'}", "systems.mine.url: String should match pattern"),
-        ("{callable: 'a:b', input: {q: 1}}", "input belongs to a graph"),
+        ("{callable: 'a:b', input: {q: 1}}", "input is only valid for a graph"),
         ("{callable: 'a:b', answer: 'x['}", "systems.mine.answer: not a JMESPath"),
-        ("{callable: 'a:b', agents: {planner: {}}}", "say what its requests have in common"),
+        ("{callable: 'a:b', agents: {planner: {}}}", "set what its requests have in common"),
         ("{callable: 'a:b', answr: x}", "systems.mine.answr: unknown key. Did you mean answer?"),
     ],
 )

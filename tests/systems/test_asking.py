@@ -67,7 +67,7 @@ async def test_each_question_sees_its_own_environment_and_none_of_the_platform_s
     [
         ("import nothing_of_the_kind", "ModuleNotFoundError: No module named 'nothing_of_the_kind' (mine.py, line 1)"),
         ("import sys\nsys.exit(4)", "SystemExit: 4 (mine.py, line 2)"),
-        ("import os\nos._exit(4)", "exited with code 4 before it had answered"),
+        ("import os\nos._exit(4)", "exited with code 4 before it answered"),
         ("x = 1", "AttributeError: module 'mine' has no attribute 'answer'"),
     ],
     ids=["raises", "exits", "is gone", "lacks the name"],
@@ -103,7 +103,7 @@ async def test_a_process_that_blocks_is_ended_and_started_again(make, monkeypatc
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
-        with pytest.raises(SystemExited, match=r"did not react for 0\.01 s when query q7 had run past its deadline"):
+        with pytest.raises(SystemExited, match=r"did not respond for 0\.01 s after query q7 passed its deadline"):
             await other
         assert (await system.ask(question())).text == "yes"
 
@@ -119,7 +119,7 @@ async def test_the_process_ends_when_the_run_is_gone_even_while_it_blocks(make, 
         while not began.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0)
         system._process.writer.transport.abort()
-        with pytest.raises(SystemExited, match="exited with code 0 before it had answered"):
+        with pytest.raises(SystemExited, match="exited with code 0 before it answered"):
             await asked
 
 
@@ -130,7 +130,7 @@ async def test_the_process_ends_when_the_run_is_gone_even_while_it_blocks(make, 
         ("pass", SystemFailed, "not a JSON object: nothing"),
         ("raise SystemExit(3)", SystemExited, "exited with code 3"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", SystemExited, "was ended by SIGKILL"),
-        ("print('{\"thought\": 1}')", NoAnswer, "it holds thought"),
+        ("print('{\"thought\": 1}')", NoAnswer, "it contains thought"),
         ("print('x' * 9_000_000)", SystemFailed, "more than 8,388,608 bytes"),
     ],
 )
@@ -169,10 +169,10 @@ async def service():
 @pytest.mark.parametrize(
     ("path", "error", "said"),
     [
-        ("/broken", SystemFailed, "answers HTTP 503: overloaded"),
-        ("/moved", SystemFailed, "answers HTTP 307: elsewhere"),
-        ("/garbage", SystemFailed, "answers something that is not JSON: '<html>hello</html>'"),
-        ("/silent", NoAnswer, "it holds thought"),
+        ("/broken", SystemFailed, "answered with HTTP 503: overloaded"),
+        ("/moved", SystemFailed, "answered with HTTP 307: elsewhere"),
+        ("/garbage", SystemFailed, "did not answer with JSON: '<html>hello</html>'"),
+        ("/silent", NoAnswer, "it contains thought"),
         ("/endless", SystemFailed, "sends more than 8,388,608 bytes"),
         (None, SystemFailed, r"can't be reached \(.*\). Start the service first."),
     ],

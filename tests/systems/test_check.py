@@ -56,8 +56,7 @@ def test_a_check_shows_agents_and_unknowns_and_refuses_what_goes_around_the_prox
     assert any("passages read" in what for what in nameless["unknown"])
     assert not any("passages read" in what for what in named["unknown"])
     assert (
-        "It asked for POST /v1/messages, which the proxy does not serve: let it use OpenAI's API"
-        in (another_api["refusal"])
+        "It requested POST /v1/messages, which the proxy does not support: use OpenAI's API" in (another_api["refusal"])
     )
     assert "HTTP Error 404: Not Found" in another_api["refusal"]
     assert 'env: {NAME: "{base_url}"}' in around["refusal"]
@@ -71,7 +70,9 @@ def test_a_system_that_goes_around_the_proxy_is_not_measured(suite, capsys):
 
     found = load_suite(str(suite))
     alone = found.model_copy(update={"arms": ("around",), "systems": {"around": found.systems["around"]}})
-    with pytest.raises(UsageError, match="system around: no call of the model came through the recording proxy"):
+    with pytest.raises(
+        UsageError, match="system around: it was asked a question, but no model call came through the recording proxy"
+    ):
         run_benchmark(load_settings(), alone)
 
 
@@ -86,9 +87,9 @@ def test_the_arms_of_a_suite_say_what_is_unknown_of_its_systems(suite, capsys):
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("  nameless:", "  tuned:", "systems.tuned: an arm of ours has this name; choose another"),
-        ("compared_with: two_agents", "compared_with: nobody", "there is no arm 'nobody'"),
-        ("callable: asking_systems.py", "callable: nothing.py", "systems.two_agents: there is no file "),
+        ("  nameless:", "  tuned:", "systems.tuned: a built-in arm has this name; choose another"),
+        ("compared_with: two_agents", "compared_with: nobody", "unknown arm 'nobody'"),
+        ("callable: asking_systems.py", "callable: nothing.py", "systems.two_agents: file not found: "),
         ("systems:", "arms: [single_pass]\nlimits: {}\nsystem:", "system: unknown key. Did you mean systems?"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_system_that_goes_around_the_proxy_later_is_unreconciled(home):
     ("arm", "kind", "said"),
     [
         ("exits", "SystemExited", "exited with code 7"),
-        ("no_answer", "NoAnswer", "no text at answer, output, messages[-1].content; it holds thought"),
+        ("no_answer", "NoAnswer", "no text at answer, output, messages[-1].content; it contains thought"),
     ],
 )
 def test_a_failure_is_a_row_with_its_kind_and_the_next_question_is_asked(home, arm, kind, said):

@@ -43,17 +43,17 @@ def _read(source: Source, draft: Draft) -> None:
 def _found(source: Source, name: str) -> Path:
     path = source.find(name)
     if path is None:
-        raise UsageError(f"the folder {source.folder} has no file {name}, which a set in the form of BEIR has")
+        raise UsageError(f"the folder {source.folder} has no file {name}, which the BEIR format requires")
     return path
 
 
 def _qrels_file(source: Source) -> Path:
     files = {path.stem: path for path in sorted((source.folder / "qrels").glob("*.tsv"))}
     if not files:
-        raise UsageError(f"the folder {source.folder} has no judgements (qrels/SPLIT.tsv); get them with the set")
+        raise UsageError(f"the folder {source.folder} has no judgements (qrels/SPLIT.tsv); download them with the set")
     wanted = source.split or next((name for name in _PREFERRED if name in files), min(files))
     if wanted not in files:
-        raise UsageError(f"the set has no split {wanted!r}; name one with --split: {', '.join(files)}")
+        raise UsageError(f"the set has no split {wanted!r}; choose one with --split: {', '.join(files)}")
     return files[wanted]
 
 

@@ -41,7 +41,7 @@ def sheet_rows(path: Path, problems: ProblemList, repairs: Repairs) -> Iterator[
         import openpyxl  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{path.name} is a spreadsheet, which takes the package openpyxl: run `pip install openpyxl`, or save the "
+            f"{path.name} is a spreadsheet, which needs the package openpyxl: run `pip install openpyxl`, or save the "
             "sheet as CSV"
         ) from error
     if problem := _workbook_problem(path):
@@ -77,5 +77,5 @@ def _workbook_problem(path: Path) -> str | None:
     if "xl/workbook.xml" not in sizes:
         return "is a ZIP archive without a workbook"
     if sum(sizes.values()) > _SHEET_BYTES_MAX or sizes.get("xl/sharedStrings.xml", 0) > _SHEET_TEXTS_MAX:
-        return "unpacks to more than a spreadsheet may; save the sheet as CSV"
+        return "is too large when unpacked; save the sheet as CSV"
     return None

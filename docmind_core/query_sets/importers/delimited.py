@@ -50,7 +50,7 @@ def delimited_rows(file: BinaryIO, name: str, problems: ProblemList) -> Iterator
             yield from _records(dialect.reader(_without_separator_line(text)), name, problems)
     except UnicodeDecodeError as error:
         problems.add(
-            name, "", f"holds a byte that is not {encoding[:5].upper()} ({error.reason}); save the file as UTF-8"
+            name, "", f"contains a byte that is not {encoding[:5].upper()} ({error.reason}); save the file as UTF-8"
         )
     except csv.Error as error:
         reason = f"a cell is longer than {LINE_BYTES_MAX // 2**20} MiB: is a closing quote missing?"

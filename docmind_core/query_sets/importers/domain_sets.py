@@ -44,7 +44,7 @@ def _read_rageval(source: Source, draft: Draft) -> None:
     if source.path.is_dir():
         questions = _matching(source, "quer")
         if not questions:
-            raise UsageError(f"the folder {source.path} has no file *queries*.jsonl; name the file of questions")
+            raise UsageError(f"the folder {source.path} has no file *queries*.jsonl; give the file of questions")
     for place, values in source.rows(*corpus) if corpus else ():
         title = first_of(values, "company_name", "court_name", "hospital_patient_name")
         draft.document(place, values.get("doc_id"), values.get("content"), title=title)

@@ -155,7 +155,7 @@ class Draft:
         wanted = f"q{self.queries + 1}" if blank(query_id) else written(query_id).strip()
         if self._query_ids.get(wanted) is None:
             return self._query_ids.add(wanted, b"")
-        self.note("queries have the id of an earlier one and were given a number", place)
+        self.note("queries have the id of an earlier one and were numbered", place)
         number = 2
         while self._query_ids.get(f"{wanted}-{number}") is not None:
             number += 1
@@ -175,11 +175,13 @@ class Draft:
         if len(known) == len(found):
             return known, False
         if not self.documents:
-            self.note("queries name gold documents, left out because the source contains no documents", place)
+            self.note(
+                "queries refer to gold documents, which were left out because the source contains no documents", place
+            )
             return {}, False
         missing = next(doc_id for doc_id in found if doc_id not in known)
         self.repairs.add(
-            f"gold ids fit no document and were left out of their queries, now tagged {STALE}",
+            f"gold ids match no document and were removed from their queries, now tagged {STALE}",
             f"{place}, {shown(missing)}",
             len(found) - len(known),
         )
@@ -213,7 +215,7 @@ class Draft:
         said = "\n".join([question_key(line.query), *(question_key(item.content) for item in line.history)])
         digest = hashlib.blake2b(said.encode(), digest_size=8).digest()
         if digest in self._questions:
-            self.note("questions ask the same as an earlier one in the same words; they count as one cluster", place)
+            self.note("questions repeat an earlier one word for word; they count as one cluster", place)
         self._questions.add(digest)
 
     def _write(self, name: str, values: Mapping[str, object]) -> None:

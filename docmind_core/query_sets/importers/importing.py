@@ -93,23 +93,23 @@ def _refuse_folder(folder: Path) -> None:
             return
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
-    raise UsageError(f"{folder} exists and is not an empty folder; name a new one, or remove it first")
+    raise UsageError(f"{folder} already exists and is not an empty folder; use a new one, or remove it first")
 
 
 def _opened(request: ImportRequest) -> tuple[Source, Format]:
     """Return the source and its format, as named or found."""
     try:
         if not request.source.exists():
-            raise UsageError(f"there is nothing at {request.source}; name a file or a folder of questions")
+            raise UsageError(f"{request.source} does not exist; give a file or a folder of questions")
     except OSError as error:
         raise UsageError(f"{request.source} cannot be read: {error.strerror}") from error
     whole = whole_set(request.source)
     split = request.split or (request.source.stem if request.source.parent.name == "qrels" and whole.is_dir() else None)
     source = Source(whole, split=split, mapping=request.mapping)
     if whole.is_dir() and source.find("documents.jsonl") and source.find("queries.jsonl"):
-        raise UsageError(f"{whole} is in the normal form already; check it with: docmind check {whole}")
+        raise UsageError(f"{whole} is already a query set; check it with: docmind check {whole}")
     if split and not whole.is_dir():
-        raise UsageError(f"--split chooses among the files of a folder, and {whole} is a file; leave it out")
+        raise UsageError(f"--split selects files of a folder, but {whole} is a file; remove --split")
     if whole.is_file() and not read_as(whole):
         raise UsageError(f"{whole} is {describe_file(whole) or 'not a file of questions'}")
     return source, _format(request, source)
@@ -117,7 +117,7 @@ def _opened(request: ImportRequest) -> tuple[Source, Format]:
 
 def _format(request: ImportRequest, source: Source) -> Format:
     if request.mapping and request.format_name not in (None, TABLE.name):
-        raise UsageError(f"--map belongs to --format table, not to {request.format_name}; leave one of them out")
+        raise UsageError(f"--map only works with --format table, not with {request.format_name}; remove one of them")
     if request.format_name:
         return _named_format(request.format_name, source)
     found = TABLE if request.mapping else recognised(source)
@@ -128,12 +128,12 @@ def _format(request: ImportRequest, source: Source) -> Format:
         with closing(source.rows()) as rows:
             next(rows, None)
         _refuse_problems(source)
-        raise UsageError(f"{source.path} contains no records; name a file or a folder of questions")
+        raise UsageError(f"{source.path} contains no records; give a file or a folder of questions")
     if suggested_mapping(source.names):
         return TABLE  # which asks for the mapping and suggests one
     columns = ", ".join(source.names[:_NAMES_SHOWN])
     raise UsageError(
-        f"{source.path} has none of the known formats. Name one with --format, or say which column is which with "
+        f"{source.path} is not in a known format. Choose one with --format, or map its columns with "
         f"--map query=COLUMN,answers=COLUMN; the columns are {columns}"
     )
 
@@ -158,9 +158,7 @@ def _drafted(source: Source, chosen: Format, aside: Path, limit: int | None) -> 
         except RecursionError as error:
             raise UsageError(f"{source.path}: lists or objects are nested too deeply") from error
         except Full:
-            draft.note(
-                f"questions were imported, the first ones of the source, as --limit {limit} asked", source.path.name
-            )
+            draft.note(f"questions were imported, the first ones of the source (--limit {limit})", source.path.name)
     _refuse_problems(source)
     if not draft.queries:
         left_out = "; ".join(draft.repairs.notices)

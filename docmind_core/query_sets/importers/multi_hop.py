@@ -26,7 +26,7 @@ def _read_hotpot(place: str, values: Record, draft: Draft) -> None:
         if isinstance(index, int) and 0 <= index < len(texts) and texts[index].strip():
             evidence.append((doc_id, texts[index].strip()))
         else:
-            draft.note("supporting facts name a sentence that is not there and were left out of the evidence", place)
+            draft.note("supporting facts refer to a missing sentence and were left out of the evidence", place)
     draft.query(
         place,
         values.get("question"),
@@ -63,7 +63,7 @@ def _pairs(values: object, first: str, second: str) -> list[tuple[object, object
 def _read_musique(place: str, values: Record, draft: Draft) -> None:
     if values.get("answerable") is False:
         draft.note(
-            "unanswerable questions were left out: in one set, the documents of their answerable twins answer them",
+            "unanswerable questions were left out: documents of other questions in the set answer them",
             place,
         )
         return
@@ -90,12 +90,12 @@ def _accepts_musique(source: Source) -> bool:
 
 HOTPOTQA = Format(
     name="hotpotqa",
-    what="a set in the form of HotpotQA or 2WikiMultihopQA",
+    what="a set in the format of HotpotQA or 2WikiMultihopQA",
     accepts=has_keys("question", "context", "supporting_facts"),
     read=by_record(_read_hotpot),
 )
 MUSIQUE = Format(
-    name="musique", what="a set in the form of MuSiQue", accepts=_accepts_musique, read=by_record(_read_musique)
+    name="musique", what="a set in the format of MuSiQue", accepts=_accepts_musique, read=by_record(_read_musique)
 )
 
 
@@ -130,7 +130,7 @@ def _read_multihop_rag(source: Source, draft: Draft) -> None:
 
 MULTIHOP_RAG = Format(
     name="multihop-rag",
-    what="a set in the form of MultiHop-RAG (MultiHopRAG.json, corpus.json)",
+    what="a set in the format of MultiHop-RAG (MultiHopRAG.json, corpus.json)",
     accepts=lambda source: (
         bool(source.path.is_dir() and source.find("MultiHopRAG.json") and source.find("corpus.json"))
         or (not source.path.is_dir() and has_keys("query", "evidence_list")(source))

@@ -95,6 +95,6 @@ def _accepts_clapnq(source: Source) -> bool:
     return {"input", "passages", "output"} <= first or {"question", "doc-id-list", "answers"} <= first
 
 
-DPR = Format(name="dpr", what="a file in the form of DPR", accepts=_accepts_dpr, read=by_record(_read_dpr))
-NQ_OPEN = Format(name="nq-open", what="a file in the form of NQ-open", accepts=_accepts_nq_open, read=_read_nq_open)
+DPR = Format(name="dpr", what="a file in the format of DPR", accepts=_accepts_dpr, read=by_record(_read_dpr))
+NQ_OPEN = Format(name="nq-open", what="a file in the format of NQ-open", accepts=_accepts_nq_open, read=_read_nq_open)
 CLAPNQ = Format(name="clapnq", what="a file of CLAP NQ", accepts=_accepts_clapnq, read=by_record(_read_clapnq))

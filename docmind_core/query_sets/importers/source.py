@@ -75,7 +75,7 @@ class Source:
         if not groups:
             raise UsageError(f"the folder {self.path} has no file of a known kind ({', '.join(SUFFIXES)})")
         wanted = f"no file of the split {self.split!r}" if self.split else "more than one set of files"
-        raise UsageError(f"the folder {self.path} has {wanted}; name one with --split: {', '.join(sorted(groups))}")
+        raise UsageError(f"the folder {self.path} has {wanted}; choose one with --split: {', '.join(sorted(groups))}")
 
     @cached_property
     def first(self) -> dict[str, object]:
@@ -166,7 +166,7 @@ def opened_source(path: Path) -> BinaryIO:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageError(f"{path} is a device or a pipe, not a file; save it as a file first")
+            raise UsageError(f"{path} is a device or a pipe, not a file; save it to a file first")
         with path.open("rb") as file:
             packed = file.read(len(_GZIP)) == _GZIP
         return io.BufferedReader(gzip.open(path, "rb")) if packed else path.open("rb")

@@ -25,7 +25,7 @@ def stale_answer_notes(query_set: QuerySet) -> tuple[str, ...]:
     _remove_found_in_gold(query_set, asked, looks)
     _remove_found_anywhere(query_set, asked, looks)
     if looks.spent:
-        return (f"whether answers are in a document was not checked: it takes more than {LOOKS_MAX:,} characters read",)
+        return (f"not checked whether documents contain the answers: that reads more than {LOOKS_MAX:,} characters",)
     if not asked:
         return ()
     named = ", ".join(islice(asked, _NAMED)) + (", ..." if len(asked) > _NAMED else "")

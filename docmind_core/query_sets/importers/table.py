@@ -42,7 +42,7 @@ def parsed_mapping(texts: Iterable[str]) -> dict[str, str]:
             meant = did_you_mean(field, FIELDS)
             raise UsageError(f"unknown field {field!r} in --map.{meant} Choose from {', '.join(FIELDS)}")
         if field in mapping:
-            raise UsageError(f"--map names the field {field} twice")
+            raise UsageError(f"--map has the field {field} twice")
         mapping[field] = column
     return mapping
 
@@ -71,7 +71,7 @@ def _columns(mapping: Mapping[str, str], names: Sequence[str]) -> dict[str, str]
     if "query" not in mapping:
         suggestion = suggested_mapping(names)
         how = f"--map {suggestion}" if suggestion else "--map query=COLUMN,answers=COLUMN"
-        raise UsageError(f"say which column is which: {how}; the columns are {shown}")
+        raise UsageError(f"map the columns: {how}; the columns are {shown}")
     by_name = {name.strip().casefold(): name for name in names}
     found: dict[str, str] = {}
     for field, column in mapping.items():

@@ -14,8 +14,8 @@ from docmind_core.query_sets.importers.format import Format, by_record, has_keys
 from docmind_core.query_sets.importers.source import Source
 
 OWN_CONTEXTS = (
-    "the documents are only the contexts that came with the questions: figures of retrieval would say nothing, so no "
-    "gold documents are kept"
+    "the documents are only the contexts that came with the questions, so retrieval figures would not be meaningful "
+    "and gold documents are not kept"
 )
 
 
@@ -56,7 +56,7 @@ def _conversation(
     )
     if not whole or len(turns) < len(asked):
         draft.note(
-            "conversations have messages that are not whole turns of user and assistant; those were left out", place
+            "conversations have messages that are not complete turns of user and assistant; those were left out", place
         )
     return history if whole else [], question
 
@@ -71,7 +71,7 @@ def _read_autorag(source: Source, draft: Draft) -> None:
     for place, values in source.rows(questions):
         groups = [listed(group) for group in listed(values.get("retrieval_gt"))]
         if any(len(group) > 1 for group in groups):
-            draft.note("questions take one of several documents; recall counts each of them as needed", place)
+            draft.note("questions need only one of several documents, but recall counts each of them as needed", place)
         draft.query(
             place,
             values.get("query"),
@@ -132,7 +132,7 @@ def _read_promptfoo(place: str, values: Record, draft: Draft) -> None:
         question = next(iter(named.values()))
     elif question is None and not set(_QUESTION_NAMES) & set(by_name):
         raise UsageError(
-            f"none of the variables {', '.join(named)} is called question, query, input or prompt; name it: "
+            f"none of the variables {', '.join(named)} is called question, query, input or prompt; set it with "
             "--format table --map query=VARIABLE,answers=__expected"
         )
     answers: list[str] = []
@@ -151,7 +151,9 @@ def _expected(place: str, assertion: str, draft: Draft) -> list[str]:
         return [text.strip() for text in found[3].split(",")]
     if not found[1] and found[2] in _ONE_ANSWER:
         return [found[3].strip()]
-    draft.note("assertions accept no certain answer (such as javascript, llm-rubric, not-...) and were left out", place)
+    draft.note(
+        "assertions do not accept a specific answer (such as javascript, llm-rubric, not-...) and were left out", place
+    )
     return []
 
 
@@ -182,7 +184,7 @@ RAGAS = Format(
 )
 AUTORAG = Format(
     name="autorag",
-    what="a set in the form of AutoRAG (qa.parquet, corpus.parquet)",
+    what="a set in the format of AutoRAG (qa.parquet, corpus.parquet)",
     accepts=_accepts_autorag,
     read=_read_autorag,
 )

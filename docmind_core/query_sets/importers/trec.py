@@ -78,7 +78,7 @@ def _accepts(source: Source) -> bool:
 
 def _read(source: Source, draft: Draft) -> None:
     if not source.path.is_dir():
-        raise UsageError(f"{source.path} is a file; name the folder that has topics and qrels")
+        raise UsageError(f"{source.path} is a file; give the folder that contains topics and qrels")
     judgements = _one(source, _files(source, "qrel"), "qrels")
     topics = _one(source, [path for path in _files(source, "topic", "queries") if path != judgements], "topics")
     qrels = Qrels()

@@ -57,7 +57,9 @@ def conversation_queries(conversations: Sequence[Conversation], located: Located
         *earlier, last = conversation.turns
         named = gold.get(f"py_{last.query_id}")
         if named is None:
-            notices.append(f"conversation {conversation.conversation_id} is left out: so is its query {last.query_id}")
+            notices.append(
+                f"conversation {conversation.conversation_id} was left out, as was its query {last.query_id}"
+            )
             continue
         said = [(role, text) for turn in earlier for role, text in (("user", turn.query), ("assistant", turn.reply))]
         queries.append(

@@ -68,11 +68,11 @@ def locate(written: Sequence[WrittenQuery], documents: Sequence[Document]) -> Lo
             queries.append(_query(item, spans, texts))
         else:
             missing = item.evidence[spans.index([])][0]
-            notices.append(f"query {item.query_id} is left out: no topic of this Python says {missing!r}")
+            notices.append(f"query {item.query_id} was left out: no topic of this Python version contains {missing!r}")
     if len(queries) < FOUND_SHARE_MIN * len(written):
         raise QuerySetError(
-            f"`python-reference` does not fit this Python: the evidence of {len(notices)} of {len(written)} queries "
-            f"is in no topic (the first: {notices[0]}). The queries were written for the reference of Python 3.11"
+            f"`python-reference` does not match this Python version: for {len(notices)} of {len(written)} queries, "
+            f"no topic contains the evidence (first: {notices[0]}). The queries were written for Python 3.11"
         )
     return LocatedQueries(queries=tuple(queries), notices=tuple(notices))
 

@@ -21,7 +21,7 @@ def topic_documents() -> tuple[Document, ...]:
     except ImportError as error:
         raise QuerySetError(
             "this Python comes without its reference topics (pydoc_data), so `python-reference` has no documents. "
-            "Install the full standard library (on Debian: libpython3-stdlib), or name a folder as the query set"
+            "Install the full standard library (on Debian: libpython3-stdlib), or use a folder as the query set"
         ) from error
     return tuple(_document(topic, topics[topic]) for topic in sorted(topics))
 
