@@ -111,7 +111,7 @@ def test_a_difference_keeps_its_unit_and_a_time_says_that_it_is_one(settings):
 
     assert row["effect"] == pytest.approx(-0.59 / 3)
     assert row["verdict"] == "moved as claimed"
-    assert "a time of one run" in row["because"]
+    assert "times of a single run" in row["because"]
 
 
 def test_a_time_in_fewer_than_six_blocks_is_shown_and_not_judged(settings):
