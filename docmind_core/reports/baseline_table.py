@@ -73,4 +73,4 @@ def _against(candidate: Row, baseline: Row) -> str:
     except UsageError as refusal:
         return f"{refusal}."
     changed = "; ".join(one.text for one in origin_differences(baseline, candidate)) or "nothing"
-    return f"against {baseline['run_id']}; changed since: {changed}. More: docmind compare {candidate['run_id']}."
+    return f"compared with {baseline['run_id']}; changed since: {changed}. More: docmind compare {candidate['run_id']}."

@@ -223,7 +223,7 @@ def test_a_managed_engine_is_stopped_when_the_block_fails(home, fake):
 def test_a_managed_engine_that_ends_before_the_first_query_is_explained_by_its_log(home, monkeypatch, request_kind):
     monkeypatch.setitem(profiles._BUILDERS, "fake", lambda: fake_profile(request_kind))
 
-    said = r"before the first query\. Its log says: ValueError: no memory left"
+    said = r"before the first query\. Last lines of its log: ValueError: no memory left"
     with pytest.raises(EngineStartError, match=said) as refusal:
         connect(home, "fake")
 
