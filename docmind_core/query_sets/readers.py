@@ -1,8 +1,9 @@
 """Query sets in the normal form: a folder with `documents.jsonl` and `queries.jsonl`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar, cast
 
 from docmind_core.query_sets.allowance import Allowance
 from docmind_core.query_sets.documents import Document, EarlierMessage
@@ -16,6 +17,7 @@ DOCUMENTS_FILE = "documents.jsonl"
 QUERIES_FILE = "queries.jsonl"
 SOURCE_FILE = "source.json"
 """What `docmind import` found in the source, next to the two files; a set may be without."""
+_Kept = TypeVar("_Kept", bound=Hashable)
 _SOURCE_BYTES_MAX = 1024 * 1024
 _SOURCE_NOTES_MAX = 50
 
@@ -105,6 +107,7 @@ def _read_queries(
     """Read the queries; where not all documents could be read, what they say of documents is not checked."""
     before = problems.count
     queries: list[Query] = []
+    once = _Once(documents or ())
     first_lines: dict[str, int] = {}
     for number, values in json_objects(path, problems):
         place = f"{path.name}:{number}"
@@ -121,7 +124,7 @@ def _read_queries(
         _check_gold(line, documents, place, problems)
         line = _with_evidence_found(line, documents or {}, place, repairs, allowance)
         _check_history(line, place, problems)
-        queries.append(_query(line))
+        queries.append(_query(line, once))
         allowance.keep(*texts_kept(line))
         if allowance.problem:
             problems.add(place, "", allowance.problem)
@@ -204,18 +207,29 @@ def texts_kept(line: QueryLine) -> tuple[str, ...]:
     )
 
 
-def _query(line: QueryLine) -> Query:
+class _Once:
+    """Keeps one of all values that are equal: queries about a document name it and quote it again and again."""
+
+    def __init__(self, values: Iterable[Hashable]) -> None:
+        self._kept = {value: value for value in values}
+
+    def __call__(self, value: _Kept) -> _Kept:
+        return cast("_Kept", self._kept.setdefault(value, value))
+
+
+def _query(line: QueryLine, once: "_Once") -> Query:
+    evidence = (Evidence(doc_id=once(item.doc_id), text=item.text) for item in line.evidence)
     return Query(
         query_id=line.query_id,
         text=line.query,
-        gold_answers=tuple(line.answers),
-        gold_doc_ids=tuple(line.gold_doc_ids),
-        gold_grades=tuple(line.gold_grades.get(doc_id, 1) for doc_id in line.gold_doc_ids if line.gold_grades),
-        query_type=line.type,
+        gold_answers=once(tuple(line.answers)),
+        gold_doc_ids=once(tuple(map(once, line.gold_doc_ids))),
+        gold_grades=once(tuple(line.gold_grades.get(doc_id, 1) for doc_id in line.gold_doc_ids if line.gold_grades)),
+        query_type=once(line.type),
         expected_abstain=line.expected_abstain,
         free_form=line.free_form,
-        evidence=tuple(Evidence(doc_id=item.doc_id, text=item.text) for item in line.evidence),
-        tags=tuple(line.tags),
+        evidence=once(tuple(map(once, evidence))),
+        tags=once(tuple(map(once, line.tags))),
         history=tuple(EarlierMessage(role=item.role, content=item.content) for item in line.history),
-        rival_answers=tuple(line.rival_answers),
+        rival_answers=once(tuple(line.rival_answers)),
     )

@@ -30,7 +30,7 @@ def cluster_ids(queries: Sequence[Query], same: Mapping[str, str] = MappingProxy
     named after the first of its gold documents in the order of their ids, else of its queries: the same names in each
     process, whatever the order of the queries. `same` names documents that are another one's copy, by their ids.
     """
-    components = connected_components([tuple(_traits(query, same)) for query in queries]).tolist()
+    components = connected_components(tuple(_traits(query, same)) for query in queries).tolist()
     names: dict[int, str] = {}
     for component, query in sorted(zip(components, queries, strict=True), key=lambda found: found[1].query_id):
         names.setdefault(component, query.query_id)
