@@ -52,10 +52,10 @@ def measure_levers(settings: Settings, benchmark_run: str) -> int:
         raise StoreError(
             f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
         )
+    if not any(parse_lever_arm(run_id.partition(".")[2]) for run_id in run_ids):
+        return 0
     arms = [read_arm_values(settings.tables, run_id, ("passed",), unscored=True) for run_id in run_ids]
     runs = {run.arm: run for run in arms}
-    if not any(parse_lever_arm(arm) for arm in runs):
-        return 0
     unbalanced = unbalanced_runs(settings.tables, run_ids)
     holder = run_ids[0]
     questions = tuple(_questions())

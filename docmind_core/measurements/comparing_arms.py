@@ -47,9 +47,9 @@ def compare_arms(settings: Settings, benchmark_run: str, suite: Suite) -> int:
         raise StoreError(
             f"benchmark run {benchmark_run!r} has no finished arm. Finish it first: docmind bench --resume"
         )
+    ledger = ledger_states(settings.tables, run_ids)  # while no arm takes memory yet
     arms = [read_arm_values(settings.tables, run_id, QUALITY_METRICS) for run_id in run_ids]
     runs = {arm.arm: arm for arm in arms}
-    ledger = ledger_states(settings.tables, run_ids)
     rules = ClaimRules(min_n=suite.min_n or MIN_N, claim_without_ledger=suite.claim_without_ledger)
     rows = {
         candidate.run_id: [

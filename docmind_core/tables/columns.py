@@ -1,4 +1,4 @@
-"""Columns of many rows in little memory: each value that differs is there once, the rows as codes of 4 bytes."""
+"""Columns of many rows in little memory: each value that differs is there once, the rows as codes of 1 to 4 bytes."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,53 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 2**16
 _REPLICATES_MAX = 2**20
+_FEW = 2**10
+"""Values that are kept as objects of Python, which are at hand faster."""
+Codes = NDArray[np.signedinteger[Any]]
+
+
+class _ArrowValues(Sequence[object]):
+    """Values as Arrow has them, then None: as objects of Python, many would take several times the memory."""
+
+    def __init__(self, values: "pa.Array") -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values) + 1
+
+    @overload
+    def __getitem__(self, at: int) -> object: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[object]: ...
+    def __getitem__(self, at: int | slice) -> object:
+        if isinstance(at, slice):
+            return list(self)[at]
+        return None if at in (-1, len(self._values)) else self._values[int(at)].as_py()
+
+    def __iter__(self) -> Iterator[object]:
+        for start in range(0, len(self._values), _AT_ONCE):
+            yield from self._values[start : start + _AT_ONCE].to_pylist()
+        yield None
+
+    def of_codes(self, codes: Codes) -> list[object]:
+        """Return the value of each code."""
+        import pyarrow as pa
+
+        found: list[object] = self._values.take(pa.array(codes, mask=codes < 0)).to_pylist()
+        return found
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return all as numbers."""
+        return np.append(self._values.cast("double").to_numpy(zero_copy_only=False), np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column(Sequence[object]):
     """One column; a row without a value is None."""
 
-    codes: NDArray[np.int32]
+    codes: Codes
     """Place of each row's value in `values`."""
-    values: tuple[object, ...]
+    values: Sequence[object]
     """Each once; the last one is None, so that it is that of the code -1."""
 
     @classmethod
@@ -48,7 +86,11 @@ class Column(Sequence[object]):
     def __iter__(self) -> Iterator[object]:
         """Yield the value of each row."""
         for start in range(0, len(self.codes), _AT_ONCE):
-            yield from map(self.values.__getitem__, self.codes[start : start + _AT_ONCE].tolist())
+            codes = self.codes[start : start + _AT_ONCE]
+            if isinstance(self.values, _ArrowValues):
+                yield from self.values.of_codes(codes)
+            else:
+                yield from map(self.values.__getitem__, codes.tolist())
 
     def take(self, rows: NDArray[np.int64]) -> "Column":
         """Return some rows, by their places."""
@@ -56,7 +98,7 @@ class Column(Sequence[object]):
 
     def each(self, function: Callable[[object], Any], dtype: DTypeLike) -> NDArray[Any]:
         """Return what `function` makes of each row; it is asked once for each value that differs."""
-        return np.array([function(value) for value in self.values], dtype=dtype)[self.codes]
+        return np.fromiter(map(function, self.values), dtype, len(self.values))[self.codes]
 
     def by_value(self) -> dict[object, NDArray[np.int64]]:
         """Return the places of the rows of each value that is there."""
@@ -64,7 +106,8 @@ class Column(Sequence[object]):
 
     def numbers(self) -> NDArray[np.float64]:
         """Return the rows as numbers; NaN where there is none."""
-        return np.array(self.values, dtype=float)[self.codes]
+        values = self.values.numbers() if isinstance(self.values, _ArrowValues) else np.array(self.values, dtype=float)
+        return values[self.codes]
 
 
 Columns = Mapping[str, Column]
@@ -87,31 +130,71 @@ def read_coded(
 
 def coded(batches: Iterable["pa.RecordBatch"], columns: Sequence[str]) -> dict[str, Column]:
     """Return the columns of batches; one that no batch has is all None."""
-    import pyarrow as pa
+    count = 0
+    parts: dict[str, list[tuple[int, Codes, pa.Array]]] = {}
+    for batch in batches:
+        for name in batch.schema.names:
+            parts.setdefault(name, []).append((count, *_encoded(batch[name])))
+        count += len(batch)
+    return {name: _joined(parts.pop(name, []), count) for name in columns}
+
+
+def _encoded(rows: "pa.Array") -> tuple[Codes, "pa.Array"]:
+    """Return the codes of rows and their values."""
     import pyarrow.compute as pc
 
-    count, parts = 0, dict[str, list[Any]]()
-    for batch in batches:
-        count += len(batch)
-        for name in batch.schema.names:
-            parts.setdefault(name, []).append(batch[name].dictionary_encode())
-    found = {}
-    for name in columns:
-        if name not in parts:
-            found[name] = Column(np.full(count, -1, dtype=np.int32), (None,))
-            continue
-        whole = pa.chunked_array(parts.pop(name)).unify_dictionaries().combine_chunks()
-        codes = pc.fill_null(whole.indices, -1).to_numpy(zero_copy_only=False)
-        found[name] = Column(codes.astype(np.int32, copy=False), (*whole.dictionary.to_pylist(), None))
-    return found
+    found = rows.dictionary_encode()
+    codes = pc.fill_null(found.indices, -1).to_numpy(zero_copy_only=False)
+    return codes.astype(_smallest(len(found.dictionary))), found.dictionary
+
+
+def _joined(parts: Sequence[tuple[int, Codes, "pa.Array"]], count: int) -> Column:
+    """Return a column of parts, each with the place of its first row."""
+    import pyarrow as pa
+
+    if not parts:
+        return Column(np.full(count, -1, dtype=np.int8), (None,))
+    values = pa.chunked_array([values for _, _, values in parts]).combine_chunks().dictionary_encode()
+    places, at = np.append(values.indices.to_numpy(), -1), 0
+    found = np.full(count, -1, dtype=_smallest(len(values.dictionary)))
+    for first, codes, own in parts:
+        found[first : first + len(codes)] = places[np.where(codes < 0, -1, codes.astype(np.int64) + at)]
+        at += len(own)
+    kept = _ArrowValues(values.dictionary)
+    return Column(found, tuple(kept) if len(kept) <= _FEW else kept)
+
+
+def _smallest(values: int) -> np.dtype[Any]:
+    return np.min_scalar_type(-max(1, values))
+
+
+def rows_kept(columns: dict[str, Column], kept: NDArray[np.bool_]) -> dict[str, Column]:
+    """Return the rows that are marked; without a copy where all are."""
+    if kept.all():
+        return columns
+    at = np.flatnonzero(kept)
+    return {name: column.take(at) for name, column in columns.items()}
 
 
 def query_keys(columns: Columns, place_of: Mapping[str, int]) -> NDArray[np.int64]:
     """Return a number for the query and replicate of each row; below 0 for a query that `place_of` lacks."""
-    places = columns["query_id"].each(lambda query_id: place_of.get(str(query_id), -1), np.int64)
+    keys = columns["query_id"].each(lambda query_id: place_of.get(str(query_id), -1), np.int64)
+    unknown = keys < 0
+    keys *= _REPLICATES_MAX
     # Warm-up has negative replicates.
-    replicates = columns["replicate"].each(lambda one: int(str(one or 0)) + _REPLICATES_MAX // 2, np.int64)
-    return np.where(places < 0, -1, places * _REPLICATES_MAX + replicates)
+    keys += columns["replicate"].each(lambda one: int(str(one or 0)) + _REPLICATES_MAX // 2, np.int32)
+    keys[unknown] = -1
+    return keys
+
+
+def are_among(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each key is among others; of many rows, a part at once."""
+    ordered, found = np.unique(among), np.zeros(len(keys), dtype=bool)
+    for start in range(0, len(keys) if len(ordered) else 0, _AT_ONCE):
+        part = keys[start : start + _AT_ONCE]
+        at = np.minimum(np.searchsorted(ordered, part), len(ordered) - 1)
+        found[start : start + _AT_ONCE] = ordered[at] == part
+    return found
 
 
 def places_among(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:

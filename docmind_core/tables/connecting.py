@@ -46,6 +46,14 @@ def open_in_memory(*, small: bool = False) -> duckdb.DuckDBPyConnection:
     return _quiet(duckdb.connect(config={**_CONFIG, **bounds, "temp_directory": str(spilled)}))
 
 
+def give_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """Return to the system what questions took and DuckDB has freed: it would keep it for the next one."""
+    # DuckDB looks at this when a statement has ended. Always 0, each part of a question would wait for the system.
+    threshold = "allocator_bulk_deallocation_flush_threshold"
+    connection.execute(f"set global {threshold} = '0KB'").execute("select 1").fetchall()
+    connection.execute(f"reset global {threshold}")
+
+
 @contextmanager
 def larger(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let a small database take more memory meanwhile, for what does not fit."""

@@ -13,7 +13,7 @@ from docmind_core.tables.arrow_rows import ROW_GROUP
 from docmind_core.tables.broken_rows import rows_of
 from docmind_core.tables.building import sql_text
 from docmind_core.tables.columns import Column, Columns, coded
-from docmind_core.tables.connecting import open_in_memory
+from docmind_core.tables.connecting import give_back, open_in_memory
 from docmind_core.tables.reading import segment_batches
 
 _TABLES = ("runs", "query_runs", "llm_calls", "measurements")
@@ -52,11 +52,21 @@ def read_query_values(
         run_ids: Whose values.
         times: Read these metrics alone, which are times and not scores; every metric when None.
     """
+    if times is None:
+        return _read(folder, run_ids)
+    # All times at once would take several times the memory.
+    of_times = [_read(folder, run_ids, metric) for metric in times]
+    return {
+        run_id: {name: values for of_time in of_times for name, values in of_time[run_id].items()} for run_id in run_ids
+    }
+
+
+def _read(folder: Path, run_ids: Sequence[str], time: str | None = None) -> dict[str, ArmQueryValues]:
     sql = sql_text("query_values")
-    if times is not None:
-        sql = f"from ({sql}) where metric in $metrics"
-    tables = _TABLES if times is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
-    parameters = None if times is None else {"metrics": list(times)}
+    if time is not None:
+        sql = f"from ({sql}) where metric = $metric"
+    tables = _TABLES if time is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
+    parameters = None if time is None else {"metric": time}
     with segment_batches(folder, run_ids, sql, parameters, tables=tables, rows=ROW_GROUP) as batches:
         columns = coded(batches, _COLUMNS)
     of_runs = columns["run_id"].by_value()
@@ -103,6 +113,8 @@ def single_values(
     with open_in_memory() as connection:
         try:
             connection.execute(f"select {selected} from ({found.sql}) where {where}", found.parameters)
-            return coded(connection.to_arrow_reader(ROW_GROUP), tuple(formulas))
+            columns = coded(connection.to_arrow_reader(ROW_GROUP), tuple(formulas))
         except duckdb.Error as error:
             raise StoreError(f"{found.paths[0]}: {selected}: {str(error).strip().splitlines()[0]}") from error
+        give_back(connection)
+    return columns

@@ -20,7 +20,7 @@ from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.arrow_rows import ROW_GROUP
 from docmind_core.tables.building import create, segments_shown
-from docmind_core.tables.connecting import bound, open_in_memory, open_read_only
+from docmind_core.tables.connecting import bound, give_back, open_in_memory, open_read_only
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -259,6 +259,7 @@ def _asked(
                     raise StoreError(str(error).strip()) from error
         finally:
             connection.rollback()
+            give_back(connection)
 
 
 @cache

@@ -42,6 +42,18 @@ def test_a_query_set_is_read_with_its_gold_and_evidence(tmp_path):
     )
 
 
+def test_what_queries_about_one_document_say_of_it_is_kept_once(tmp_path):
+    said = {**QUERY, "evidence": [{"doc_id": "d1", "text": "Paris"}], "tags": ["easy"]}
+    folder = write_query_set(tmp_path, documents=[DOCUMENT], queries=[said, {**said, "query_id": "q2"}])
+
+    found = read_query_set(folder)
+
+    first, second = found.queries
+    assert first.gold_doc_ids[0] is first.evidence[0].doc_id is found.documents[0].doc_id
+    for name in ("gold_answers", "gold_doc_ids", "evidence", "tags"):
+        assert getattr(first, name) is getattr(second, name), name
+
+
 GRADED = {"query_id": "q1", "query": "Which?", "gold_grades": {"d1": 2, "d2": 1}}
 TWO_DOCUMENTS = [DOCUMENT, {"doc_id": "d2", "text": "x"}]
 

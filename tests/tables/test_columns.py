@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from docmind_core.tables import columns as columns_module
-from docmind_core.tables.columns import Column, places_among, query_keys, read_coded
+from docmind_core.tables.columns import Column, are_among, places_among, query_keys, read_coded, rows_kept
 from docmind_core.tables.segments import read_segment, write_segment
 from tests.builders import RUN_ID, make_call_row
 
@@ -30,7 +30,9 @@ def test_a_column_without_rows_has_none():
     assert (list(Column.of([])), Column.of([None]).values) == ([], (None,))
 
 
-def test_columns_of_a_segment_are_those_of_its_rows(tmp_path, monkeypatch):
+@pytest.mark.parametrize("few", [1, 1000], ids=["values of Arrow", "values of Python"])
+def test_columns_of_a_segment_are_those_of_its_rows(tmp_path, monkeypatch, few):
+    monkeypatch.setattr(columns_module, "_FEW", few)
     monkeypatch.setattr("docmind_core.tables.arrow_rows.ROW_GROUP", 2)
     monkeypatch.setattr(columns_module, "_AT_ONCE", 2)
     rows = [make_call_row(f"c{n}", agent="ab"[n % 2], billed_tokens=None if n == 3 else n) for n in range(5)]
@@ -40,10 +42,24 @@ def test_columns_of_a_segment_are_those_of_its_rows(tmp_path, monkeypatch):
 
     found = read_coded(tmp_path, "llm_calls", RUN_ID, names)
     assert {name: list(found[name]) for name in names} == {name: [row[name] for row in whole] for name in names}
+    assert [found["billed_tokens"][at] for at in range(5)] == [0, 1, 2, None, 4]
+    assert found["billed_tokens"].numbers().tolist() == pytest.approx([0, 1, 2, float("nan"), 4], nan_ok=True)
+    assert found["billed_tokens"].each(str, object).tolist() == ["0", "1", "2", "None", "4"]
+    assert found["agent"].by_value().keys() == {"a", "b"}
 
     found = read_coded(tmp_path, "llm_calls", RUN_ID, ("call_id",), where=("agent", ["b"]))
     assert list(found["call_id"]) == ["c1", "c3"]
     assert {name: list(column) for name, column in read_coded(tmp_path, "spans", RUN_ID, ("op",)).items()} == {"op": []}
+
+
+def test_rows_with_few_values_take_a_byte_each(tmp_path):
+    write_segment(tmp_path, "llm_calls", RUN_ID, [make_call_row(f"c{n}", agent="ab"[n % 2]) for n in range(200)])
+    found = read_coded(tmp_path, "llm_calls", RUN_ID, ("agent", "call_id", "error_type"))
+    assert {name: column.codes.itemsize for name, column in found.items()} == {
+        "agent": 1,
+        "call_id": 2,
+        "error_type": 1,
+    }
 
 
 def test_rows_of_two_tables_are_found_by_query_and_replicate():
@@ -53,3 +69,11 @@ def test_rows_of_two_tables_are_found_by_query_and_replicate():
     found = places_among(query_keys(calls, place_of), query_keys(queries, place_of))
     assert found.tolist() == [2, 1, -1, -1]
     assert places_among(query_keys(calls, place_of), np.zeros(0, np.int64)).tolist() == [-1] * 4
+    assert are_among(query_keys(calls, place_of), query_keys(queries, place_of)).tolist() == [True, True, False, False]
+    assert are_among(query_keys(calls, place_of), np.zeros(0, np.int64)).tolist() == [False] * 4
+
+
+def test_rows_that_are_all_kept_are_not_copied():
+    columns = {"agent": Column.of(ROWS)}
+    assert rows_kept(columns, np.ones(5, bool)) is columns
+    assert list(rows_kept(columns, np.array([True, False, False, True, False]))["agent"]) == ["b", "b"]

@@ -4,6 +4,7 @@ import pytest
 
 from docmind_core.errors import StoreError
 from docmind_core.tables import reading
+from docmind_core.tables.connecting import open_in_memory, open_new
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import ask_within_bounds, one_version, query_rows, query_segments
 from tests.builders import RUN_ID, make_call_row, write_rows
@@ -36,6 +37,23 @@ def test_all_questions_of_a_report_are_answered_by_one_version(settings):
 def test_only_the_rows_asked_for_are_fetched(settings):
     publish(settings)
     assert query_rows(settings, "select * from range(1000000)", max_rows=2)[1] == [(0,), (1,)]
+
+
+def test_what_a_question_about_segments_took_is_given_back_to_the_system(settings, monkeypatch):
+    threshold = "select current_setting('allocator_bulk_deallocation_flush_threshold')"
+    given, give_back = [], reading.give_back
+    monkeypatch.setattr(reading, "give_back", lambda database: given.append(give_back(database)))
+    before = query_segments(settings.tables, [RUN_ID], threshold)
+    with pytest.raises(StoreError):
+        query_segments(settings.tables, [RUN_ID], "select colour from runs")
+    assert (len(given), query_segments(settings.tables, [RUN_ID], threshold)) == (2, before)
+
+
+def test_a_database_for_questions_or_for_publishing_has_little_memory_and_one_core(tmp_path):
+    settings = "select current_setting('memory_limit'), current_setting('threads')"
+    databases = (open_in_memory(), open_in_memory(small=True), open_new(tmp_path / "new.duckdb"))
+    bounds = [database.execute(settings).fetchall() for database in databases]
+    assert bounds == [[("244.1 MiB", 1)], [("122.0 MiB", 1)], [("122.0 MiB", 1)]]
 
 
 @pytest.mark.parametrize(
