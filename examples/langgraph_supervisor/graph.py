@@ -35,7 +35,7 @@ class State(TypedDict):
 
 
 def search(question: str) -> list[dict[str, str]]:
-    """Search the documents of the query set, where a benchmark serves them; without one, find nothing."""
+    """Search the documents of the query set if a benchmark serves them; otherwise, find nothing."""
     url = os.environ.get("SEARCH_URL")
     if not url:
         return []
@@ -44,7 +44,7 @@ def search(question: str) -> list[dict[str, str]]:
 
 
 def make_graph() -> Any:
-    """Build agents and graph; called for each question, the client is then that question's own."""
+    """Build agents and graph; called once per question, so that each question has its own client."""
     llm = ChatOpenAI(model=os.environ.get("MODEL", "gpt-4o-mini"), max_tokens=32, temperature=0)
     agents = {
         name: create_agent(llm, tools=[], system_prompt=instructions, name=name)
@@ -93,4 +93,4 @@ def make_graph() -> Any:
 
 
 graph = make_graph()
-"""The same, built once for all questions: `graph: ./graph.py:graph` measures it, too."""
+"""The same graph, built once for all questions; `graph: ./graph.py:graph` measures it, too."""

@@ -1,4 +1,4 @@
-// One line of JSON in, one line of JSON out. The client takes OPENAI_BASE_URL and OPENAI_API_KEY from the environment.
+// Reads one line of JSON and writes one. The client reads OPENAI_BASE_URL and OPENAI_API_KEY from the environment.
 const { OpenAI } = require("openai");
 const readline = require("node:readline");
 

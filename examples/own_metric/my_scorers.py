@@ -1,4 +1,4 @@
-"""Two metrics of our own: how long an answer is, and whether it says where it is from."""
+"""Two custom metrics: the number of words in an answer, and whether it cites a source."""
 
 from docmind_core.measurements.records import QueryRun, Score, scorer
 from docmind_core.query_sets.queries import Query
@@ -8,11 +8,11 @@ from docmind_core.query_sets.queries import Query
     unit="words",
     range="0 and above",
     better="lower",
-    definition="Words of the answer, split at white space.",
+    definition="Number of words in the answer, split at white space.",
     missing="the query failed: `failed_run`",
 )
 def answer_words(query: Query, run: QueryRun) -> float | Score:
-    """Count the words of the answer; a query that failed has none to count."""
+    """Count the words of the answer; a failed query has no value."""
     if run.answer is None:
         return Score.missing("answer_words", because="failed_run")
     return len(run.answer.split())
@@ -25,5 +25,5 @@ def answer_words(query: Query, run: QueryRun) -> float | Score:
     definition="The answer cites at least one passage. A failed query scores 0.",
 )
 def cites_a_source(query: Query, run: QueryRun) -> float:
-    """Say 1 where the answer cites a passage; a query that failed cites nothing, and counts."""
+    """Return 1 if the answer cites a passage; a failed query counts as 0."""
     return 1.0 if run.cited_chunk_ids else 0.0

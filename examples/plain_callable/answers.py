@@ -1,4 +1,4 @@
-"""The smallest system: a function that takes a question, asks the model and returns the answer."""
+"""The smallest system: a function that takes a question, calls the model and returns the answer."""
 
 import json
 import os

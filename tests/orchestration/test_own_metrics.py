@@ -47,7 +47,7 @@ def test_the_example_runs_and_a_scorer_that_fails_costs_its_own_values_alone(set
     report = next(settings.reports.glob("*/index.html")).read_text("utf-8")
     assert "answer_words (words)" in report
     assert "at most 20.00 words" in report
-    assert "Words of the answer, split at white space" in report
+    assert "Number of words in the answer, split at white space" in report
     assert "scorer_failed: ValueError: not today" in report
     page = (settings.home / "docs" / "metrics.md").read_text("utf-8")
     assert page.index("## Your own metrics") < page.index("### `answer_words`") < page.index("### `exact_match`")
