@@ -175,3 +175,11 @@ def test_a_run_that_does_not_fit_is_summarised_with_more_memory(history, monkeyp
     assert query_rows(history, "from token_efficiency order by all") == before
     assert limits[:2] == ["122.0 MiB", "1.8 GiB"]
     assert set(limits[2:]) <= {"122.0 MiB"}
+
+
+def test_rows_of_stored_views_come_by_time_and_in_the_order_of_the_view(history):
+    publish(history, rebuild=True)
+    sorted_views = [view for view in STORED if view.order]
+    for view in sorted_views:
+        rows = query_rows(history, f"from {view.name}")
+        assert rows == query_rows(history, f"from {view.name} order by {view.order}"), view.name
