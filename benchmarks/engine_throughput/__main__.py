@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from docmind_core.serving.prefix_cache import reset_prefix_cache
 
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
@@ -27,6 +26,7 @@ from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.dialects import Vllm
 from docmind_core.serving.engine import EngineRequest, engine_status, open_engine, start_engine_detached, stop_engine
+from docmind_core.serving.engine_preparation import reset_prefix_cache
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
