@@ -35,7 +35,7 @@ PROFILE = "cpu-smollm2"
 Body = dict[str, Any]
 ASKED = """
 select sum(prompt_tokens)::bigint, sum(completion_tokens)::bigint, count(*),
-    (select epoch(max(ended_at) - min(started_at)) from query_runs join runs using (run_id)
+    (select epoch(max(q.ended_at) - min(q.started_at)) from query_runs as q join runs using (run_id)
         where benchmark_run = '{key}'),
     (select any_value(prefix_cache_state) from runs where benchmark_run = '{key}'),
     (select any_value(state) from ledger_balance where benchmark_run = '{key}')
