@@ -76,7 +76,8 @@ SUITE: Mapping[str, tuple[str, str]] = {
         "api_key_env: MY_KEY",
     ),
     "executor": (
-        "Where the workers run: as local processes (`local`) or as tasks on a [Ray cluster](scale.md#ray).",
+        "Where the workers run: as local processes (`local`) or as tasks on a [Ray cluster](scale.md#ray), whose nodes "
+        "share the home or, with `storage`, a folder of an object store.",
         "executor: {kind: ray, address: 'head:6379'}",
     ),
     "plumbing": (

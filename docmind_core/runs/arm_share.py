@@ -14,7 +14,7 @@ from docmind_core.runs.bench import Bench, OpenArm, adaptive_limit, arm_setting
 from docmind_core.runs.blocks import Share, look_sizes
 from docmind_core.runs.device_samples import sampled_devices
 from docmind_core.runs.earlier_process import read_earlier
-from docmind_core.runs.engine_readings import Readings, book_counters, following
+from docmind_core.runs.engine_readings import Readings, book_counters, following, with_lost_bookings
 from docmind_core.runs.fan_out import answer_in_shards
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.manifest import run_facts
@@ -149,7 +149,7 @@ async def _begin_next_session(bench: Bench, replicas: ReplicaClients, setting: A
         bench.requests_lost = was_lost
         return False
     uncounted = tuple(replace(reading, requests_sent=None) for reading in readings)
-    book_counters(bench.journal, setting.run_id, block, "after", bench.counted(uncounted))
+    _book_closing(bench, (setting.run_id, block), uncounted)
     bench.interval += 1
     book_counters(bench.journal, setting.run_id, block, "before", bench.counted(readings))
     return True
@@ -200,9 +200,13 @@ async def _book_after(bench: Bench, replicas: ReplicaClients, place: tuple[str, 
     quick: dict[str, Any] = {"pause_s": PAUSE_S, "looks": 0} if place[1] < len(bench.shares) else {}
     after = following(before, await bench.read_counters(replicas, partial(read_settled_counters, **quick)))
     urls = {reading.url for reading in before}
-    read = tuple(reading for reading in after if reading.url in urls)
-    book_counters(bench.journal, *place, "after", bench.counted(read))
+    _book_closing(bench, place, tuple(reading for reading in after if reading.url in urls))
     return after
+
+
+def _book_closing(bench: Bench, place: tuple[str, int], readings: Readings) -> None:
+    said, bench.bookings_lost = with_lost_bookings(readings) if bench.bookings_lost else readings, False
+    book_counters(bench.journal, *place, "after", bench.counted(said))
 
 
 def _open(bench: Bench, replicas: ReplicaClients, arm: str, session: str, caches: ArmCaches | None) -> OpenArm:

@@ -75,6 +75,8 @@ class Bench:
     """Chat requests that their connection pools were given, by the number of the replica."""
     requests_lost: bool = False
     """Whether a worker died with its count, in this share or since the interval before."""
+    bookings_lost: bool = False
+    """Whether its last bookings are lost as well."""
     interval: int = 0
     """How many engine sessions the ledger has begun within this share, because workers were lost."""
     lag_peak_s: float | None = None

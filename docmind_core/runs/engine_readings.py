@@ -18,6 +18,9 @@ REQUESTS_SENT = "docmind:requests_sent"
 ENGINES_SEEN = "docmind:engines_seen"
 """How many engines answered at the URL during a reading."""
 
+BOOKINGS_LOST = "docmind:bookings_lost"
+"""1 where a node was lost with what it had booked since its last log: the engine has counted calls that no row has."""
+
 ReadCounters = Callable[[EngineConnection], Awaitable[CounterSnapshot | None]]
 
 
@@ -65,6 +68,15 @@ def following(before: Readings, after: Readings) -> Readings:
     """
     earlier = {reading.url: reading for reading in before}
     return tuple(_in_session_of(earlier.get(reading.url), reading) for reading in after)
+
+
+def with_lost_bookings(readings: Readings) -> Readings:
+    """Return readings that say so of the session that they end."""
+    return tuple(
+        replace(reading, snapshot=replace(found, values={**found.values, BOOKINGS_LOST: 1.0}) if found else None)
+        for reading in readings
+        for found in (reading.snapshot,)
+    )
 
 
 def _in_session_of(before: Reading | None, after: Reading) -> Reading:

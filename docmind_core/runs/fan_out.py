@@ -132,8 +132,8 @@ class _FanOut:
             try:
                 receipt = await self.workers.run(worker, self._spec(path, places))
             except WorkerLost as error:
-                self.bench.requests_lost = True
-                self.lost = error
+                self.bench.requests_lost, self.lost = True, error
+                self.bench.bookings_lost |= not self.workers.bookings_stay
                 wind_down_file(path).touch()
                 return
             except BaseException:

@@ -29,8 +29,7 @@ class _Job:
 
     statements: Sequence[Statement] = ()
     reads: bool = False
-    waits: bool = True
-    """Whether the disk has to have it when the job is done."""
+    waits: bool = True  # until the disk has it
     done: Future[list[tuple[Any, ...]]] | None = None
     """What a caller that blocks waits for."""
     waiter: asyncio.Future[None] | None = None
@@ -56,6 +55,7 @@ class JournalFile:
     """Insertions into tables that nothing else writes: those of a transaction become one statement, since each
     statement costs the thread two turns at Python's lock."""
     LOCKING: ClassVar[str] = "normal"
+    CHECKPOINT_PAGES: ClassVar[int] = 1000  # of the log, until it goes into the file; 0: when that is closed
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the journal at `path`, or create it; for reading alone, nothing is created or changed."""
@@ -83,6 +83,7 @@ class JournalFile:
             self._connection.execute(f"pragma locking_mode = {self.LOCKING}")
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
+            self._connection.execute(f"pragma wal_autocheckpoint = {self.CHECKPOINT_PAGES}")
             self._connection.executescript(SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"{path}: the journal can't be opened ({error}). Check the disk and the folder.") from error

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from docmind_core.errors import RunError
 from docmind_core.runs.journal import Journal
+from docmind_core.runs.shard_store import bring_back, forget
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import replace_durably, sync_folder
 
@@ -54,6 +55,8 @@ class ShardJournal(Journal):
     """
 
     LOCKING: ClassVar = "exclusive"
+    CHECKPOINT_PAGES: ClassVar = 0
+    """Its log only grows: a copy of it, wherever it ends, makes a journal with a copy of the file it began with."""
 
     def begin_work(self, run_id: str) -> int:
         """Note that a process begins to work on the shard; return how many have, this one among them."""
@@ -147,9 +150,11 @@ def absorb_shard(journal: Journal, path: Path, *, wait_s: float = LOCK_WAIT_S) -
         if not path.exists():
             return
         progress_file(path).unlink(missing_ok=True)  # first: nothing is ever counted here and there
+        bring_back(path)
         with journal.attached(path, "shard") as write:
             for sql in _ABSORB:
                 write(sql, ())
+        forget(path)
         path.unlink(missing_ok=True)
         _lock_file(path).unlink(missing_ok=True)
 

@@ -26,6 +26,11 @@ class Workers(Protocol):
         """How many shards are answered at a time."""
         ...
 
+    @property
+    def bookings_stay(self) -> bool:
+        """Whether all that a worker has booked is here when it is lost."""
+        ...
+
     async def run(self, worker: int, spec: ShardSpec) -> ShardReceipt:
         """Answer a shard.
 
@@ -38,6 +43,8 @@ class Workers(Protocol):
 
 class LocalWorkers:
     """Processes on this machine, each of which can be replaced when it dies."""
+
+    bookings_stay = True
 
     def __init__(self, count: int) -> None:
         """Prepare `count` processes; each begins with its first shard."""
@@ -79,7 +86,7 @@ def open_workers(suite: Suite) -> Iterator[Workers | None]:
         UsageError: If they are to be tasks of Ray, and it is not installed, or no cluster answers.
     """
     if suite.executor.kind == "ray":
-        with RayWorkers(suite.workers, suite.executor.address) as tasks:
+        with RayWorkers(suite.workers, suite.executor.address, suite.executor.storage) as tasks:
             yield tasks
     elif suite.workers > 1:
         with LocalWorkers(suite.workers) as processes:

@@ -236,7 +236,8 @@ ENGINE_COUNTERS = Table(
             "varchar",
             "vLLM's name without the prefix vllm: and without _total, prompt_tokens_by_source:SOURCE by its label; "
             "docmind:requests_sent is counted in our connection pool; docmind:engines_seen is the number of engines "
-            "that answered at the URL during the reading",
+            "that answered at the URL during the reading; docmind:bookings_lost says that a node "
+            "was lost with its last bookings",
         ),
         "value": ("double", "Value, summed over labels"),
         "moment": ("varchar", "before or after"),

@@ -133,7 +133,7 @@ def test_workers_end_with_a_killed_main_process_and_a_resumption_takes_over_what
 class Threads:
     """Workers that are threads: everything but their processes."""
 
-    count = 2
+    count, bookings_stay = 2, True
 
     def __init__(self, *given):
         pass

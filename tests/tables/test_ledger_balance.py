@@ -110,6 +110,21 @@ def test_equal_sums_with_a_call_without_usage_are_unreconciled_not_balanced(sett
     assert only(ledger(settings, calls, make_counter_rows(counted)))["state"] == "unreconciled"
 
 
+@pytest.mark.parametrize(
+    ("counted", "state"),
+    [
+        ({"prompt_tokens": 90, "generation_tokens": 30, "request_success": 9}, "unreconciled"),
+        ({"prompt_tokens": 19, "generation_tokens": 30, "request_success": 9}, "unbalanced"),
+        (COUNTED, "balanced"),
+    ],
+)
+def test_lost_bookings_explain_what_the_engine_has_more_and_nothing_less(settings, counted, state):
+    lost = [{**row, "counter": "docmind:bookings_lost", "value": 1.0} for row in make_counter_rows({"": 0.0})[1:]]
+    row = only(ledger(settings, TWO_CALLS, make_counter_rows(counted) + lost))
+    assert row["state"] == state
+    assert ("a node was lost with its last bookings" in (row["because"] or "")) == (state == "unreconciled")
+
+
 def test_a_cut_off_call_whose_usage_adds_up_is_balanced_and_still_counted(settings):
     row = only(
         ledger(settings, [make_call_row("c1"), make_call_row("c2", status="cut_off")], make_counter_rows(COUNTED))

@@ -104,6 +104,7 @@ engine as (
             max(growth) filter (where counter = 'request_prefill_kv_computed_tokens_sum')) as engine_prefill_tokens,
         max(growth) filter (where counter = 'docmind:requests_sent') as requests_sent,
         coalesce(max(largest) filter (where counter = 'docmind:engines_seen'), 1)::bigint as engines_seen,
+        coalesce(max(largest) filter (where counter = 'docmind:bookings_lost'), 0) > 0 as bookings_lost,
         count(distinct counter) filter (where counter in ('prompt_tokens', 'generation_tokens')) = 2 as has_counters,
         any_value(has_before) as has_before,
         any_value(has_after) as has_after
@@ -141,6 +142,7 @@ sides as (
         engine_requests,
         least_growth,
         coalesce(requests_under_way, 0) as requests_under_way,
+        coalesce(bookings_lost, false) as bookings_lost,
         coalesce(has_counters, false) as has_counters,
         coalesce(has_before, false) as has_before,
         coalesce(has_after, false) as has_after,
@@ -169,6 +171,8 @@ judged as (
         unreconciled_calls > 0
             and prompt_difference between 0 and coalesce(prompt_bound, prompt_difference)
             and completion_difference between 0 and coalesce(completion_bound, completion_difference) as is_explained,
+        -- Calls that no row has: nothing bounds them, but they can only be more.
+        bookings_lost and prompt_difference >= 0 and completion_difference >= 0 as lacks_bookings,
         -- Why the counters of an engine that we did not start are not those of the one engine that answered us.
         case
             when is_exclusive or not has_counters then null
@@ -192,6 +196,7 @@ judged as (
             when not (has_before and has_after) then 'unreconciled'
             when went_back then 'unreconciled'
             when prompt_difference = 0 and completion_difference = 0 and calls_without_usage = 0 then 'balanced'
+            when lacks_bookings then 'unreconciled'
             when may_be_others and engine_requests > own_requests then 'not_exclusive'
             when is_explained then 'unreconciled'
             when interrupted_on_shared_session then 'unreconciled'
@@ -271,6 +276,9 @@ select
         when state = 'not_exclusive'
             then format('the engine finished {} requests, this run sent {}: another client used it',
                 engine_requests, own_requests)
+        when state = 'unreconciled' and lacks_bookings
+            then format('a node was lost with its last bookings: the engine counted {:+d} prompt and {:+d} completion tokens '
+                'against the ledger', prompt_difference, completion_difference)
         when state = 'unreconciled' and is_explained
             then format('{} calls whose usage is unknown or incomplete: {}', unreconciled_calls, named_calls)
         when state = 'unreconciled'
