@@ -104,7 +104,7 @@ def test_a_replica_that_is_started_again_in_between_leaves_the_ledger_unknown(ho
     states = ledger_states(home.tables, [f"{key}.single_pass"])
     assert states == {f"{key}.single_pass": "not_exclusive"}
     (because,) = {because for state, because in ledger(home) if state != "balanced"}
-    assert "the engine was started again" in because
+    assert "the engine was restarted" in because
 
 
 def test_a_replica_that_dies_ends_the_run_by_its_url_and_a_resumed_query_may_go_to_another(

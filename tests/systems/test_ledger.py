@@ -134,14 +134,14 @@ def test_calls_are_booked_by_the_agents_of_the_system(home):
 def test_calls_of_a_client_that_was_built_once_are_counted_as_unattributed(home):
     ((state, because),) = of(home, "built_once", "state, because", "ledger_balance", "true")
     assert state == "unreconciled"
-    assert because.startswith(f"{ASKED} calls of the system tell nothing of their query")
+    assert because.startswith(f"{ASKED} calls of the system can't be assigned to a query")
     assert of(home, "built_once", "distinct agent, query_id", "llm_calls", "true") == [("unattributed", None)]
 
 
 def test_a_system_that_goes_around_the_proxy_later_is_unreconciled(home):
     ((state, because),) = of(home, "later", "state, because", "ledger_balance", "true")
     assert state == "unreconciled"
-    assert f"{ASKED - 1} queries were answered without a call that the proxy saw" in because
+    assert f"{ASKED - 1} queries were answered without a call through the proxy" in because
 
 
 @pytest.mark.parametrize(

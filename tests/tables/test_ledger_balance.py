@@ -258,7 +258,7 @@ def test_a_session_without_one_reading_names_the_calls_of_unknown_usage_too(sett
     row = only(ledger(settings, [make_call_row("c1"), lost], counters))
     assert row["state"] == "unreconciled"
     assert row["because"] == f"{cause}; calls whose usage is unknown or incomplete: c2/1"
-    assert only(ledger(settings, TWO_CALLS, counters))["because"] == f"{cause}; no call was under way"
+    assert only(ledger(settings, TWO_CALLS, counters))["because"] == f"{cause}; no call was in flight"
 
 
 DETACHED = {"engine_managed": True, "engine_detached": True}
@@ -285,7 +285,7 @@ def test_what_others_did_while_an_arm_was_interrupted_does_not_block_it(settings
     row = only(ledger(settings, [*TWO_CALLS, *lost], counters, **run, process_starts=2))
     assert row["state"] == "unreconciled"
     assert row["because"] == (
-        "the arm was interrupted on a shared engine, which counted +8980 prompt and +894 completion tokens meanwhile; "
+        "the arm was interrupted on a shared engine, which counted +8980 prompt and +894 completion tokens in the meantime; "
         "calls whose usage is unknown or incomplete: l0/1, l1/1, l2/1"
     )
     assert only(ledger(settings, [*TWO_CALLS, *lost], counters, **run, process_starts=1))["state"] == "not_exclusive"

@@ -25,7 +25,7 @@ def test_a_dropped_or_doubled_booking_is_found_next_to_a_call_that_was_cut_off(s
     row = only(ledger(settings, [*booked, lost_call()], [*counters, *sent(3)], **run))
     assert (row["state"], row["requests_sent"], row["attempts_booked"]) == ("unbalanced", 3, len(booked) + 1)
     assert row["because"].startswith(f"3 requests were sent and {len(booked) + 1} attempts are booked, 1 too {word}; ")
-    assert "against the ledger" in row["because"]
+    assert "compared with the ledger" in row["because"]
     right = only(ledger(settings, [*TWO_CALLS, lost_call()], [*counters, *sent(3)], **run))
     assert (right["state"], right["requests_difference"]) == ("unreconciled", 0)
 
@@ -70,5 +70,5 @@ def test_prompt_tokens_balance_by_source_where_the_engine_offers_that(settings, 
     assert (row["ledger_cached_tokens"], row["engine_cached_tokens"]) == (sum(cached), 8)
     assert (row["cached_difference"], row["prefill_computed_difference"]) == (difference, -difference)
     assert row["state"] == "balanced"
-    warning = f"a warning only: of the prompt tokens, the engine counted {difference:+d} cached ones against the ledger"
+    warning = f"warning only: the engine counted {difference:+d} cached prompt tokens compared with the ledger"
     assert row["because"] == (warning if difference else None)

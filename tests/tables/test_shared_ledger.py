@@ -20,7 +20,7 @@ def test_a_request_of_others_under_way_at_a_reading_is_not_exclusive(settings, m
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False))
     assert row["state"] == "not_exclusive"
     assert row["because"] == (
-        "the engine counted +70 prompt and +24 completion tokens of others: 1 requests were under way at a reading, "
+        "the engine counted +70 prompt and +24 completion tokens from other clients: 1 requests were in flight at a reading, "
         "2 finished, 2 of this run"
     )
     assert only(ledger(settings, TWO_CALLS, counters))["state"] == "unbalanced"  # an engine of ours alone
@@ -54,11 +54,11 @@ def test_counters_that_went_back_are_those_of_an_engine_started_again_or_of_seve
     counters = make_counter_rows({**COUNTED, counter: -300})
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=True))
     assert row["state"] == "unreconciled"
-    assert row["because"] == "the counters went back: the engine was started again; no call was under way"
+    assert row["because"] == "the counters went backwards: the engine was restarted; no call was in flight"
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False))
     assert row["state"] == "not_exclusive"
     assert row["because"] == (
-        "the counters went back: the engine was started again, or several engines answer at this URL"
+        "the counters went backwards: the engine was restarted, or several engines answer at this URL"
     )
 
 
@@ -73,9 +73,7 @@ def test_counters_of_several_engines_at_one_url_are_not_exclusive_and_blame_no_c
     counters = [*make_counter_rows(counted), *seen(2)]
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False, process_starts=1))
     assert row["state"] == "not_exclusive"
-    assert row["because"] == (
-        "several engines answer at this URL (at least 2 seen while nothing ran): name the URL of each"
-    )
+    assert row["because"] == ("several engines answer at this URL (at least 2 seen while idle): give the URL of each")
 
 
 def test_two_processes_before_and_after_an_arm_are_not_exclusive_and_nothing_died(settings):

@@ -177,13 +177,13 @@ judged as (
         case
             when is_exclusive or not has_counters then null
             when engines_seen > 1
-                then format('several engines answer at this URL (at least {} seen while nothing ran): name the URL of each',
+                then format('several engines answer at this URL (at least {} seen while idle): give the URL of each',
                     engines_seen)
             when not (has_before and has_after) and process_starts = 1
-                then 'another process answered at this URL after the arm than before it: the engine was started again, '
+                then 'a different process answered at this URL after the arm than before it: the engine was restarted, '
                     || 'or several engines answer there'
             when went_back
-                then 'the counters went back: the engine was started again, or several engines answer at this URL'
+                then 'the counters went backwards: the engine was restarted, or several engines answer at this URL'
             -- Every request of ours is booked and the engine lacks some: they went elsewhere.
             when requests_sent = attempts_booked and engine_requests < finished_requests
                 then format('the engine counted {} of the {} requests of this run: several engines answer at this URL',
@@ -207,11 +207,11 @@ judged as (
         is_of_user and state_of_tokens = 'unbalanced' and requests_difference is not distinct from 0
             and prompt_difference >= 0 and completion_difference >= 0 and engine_requests > own_requests as went_around,
         array_to_string(list_filter([
-            if(unattributed_calls > 0, format('{} calls of the system tell nothing of their query (agent unattributed)',
+            if(unattributed_calls > 0, format('{} calls of the system can''t be assigned to a query (agent unattributed)',
                 unattributed_calls), null),
-            if(queries_without_calls > 0, format('{} queries were answered without a call that the proxy saw',
+            if(queries_without_calls > 0, format('{} queries were answered without a call through the proxy',
                 queries_without_calls), null),
-            if(went_around, format('the engine finished {} requests, the proxy passed on {}: the system goes around it',
+            if(went_around, format('the engine finished {} requests, the proxy forwarded {}: the system bypasses the proxy',
                 engine_requests, own_requests), null)
         ], said -> said is not null), '; ') as of_the_system,
         if(of_the_system <> '' and (went_around or state_of_tokens in ('balanced', 'no_metrics', 'not_exclusive')),
@@ -219,7 +219,7 @@ judged as (
         array_to_string(unreconciled_names[:10], ', ')
             || if(len(unreconciled_names) > 10, format(' and {} more', len(unreconciled_names) - 10), '')
             as named_calls,
-        if(unreconciled_calls = 0, 'no call was under way',
+        if(unreconciled_calls = 0, 'no call was in flight',
             'calls whose usage is unknown or incomplete: ' || named_calls) as without_counters
     from sides
 ),
@@ -260,7 +260,7 @@ select
             then format('{} requests were sent and {} attempts are booked, {} too {}{}; largest calls: {}',
                 requests_sent, attempts_booked, abs(requests_difference),
                 if(requests_difference > 0, 'few', 'many'),
-                coalesce(format('; the engine counted {:+d} prompt and {:+d} completion tokens against the ledger',
+                coalesce(format('; the engine counted {:+d} prompt and {:+d} completion tokens compared with the ledger',
                     prompt_difference, completion_difference), ''),
                 coalesce(array_to_string(suspect_names, ', '), 'none'))
         when not has_after
@@ -268,9 +268,9 @@ select
         when not has_before
             then 'no counters before the first call of this session; ' || without_counters
         when went_back
-            then 'the counters went back: the engine was started again; ' || without_counters
+            then 'the counters went backwards: the engine was restarted; ' || without_counters
         when state = 'not_exclusive' and coalesce(engine_requests <= own_requests, true)
-            then format('the engine counted {:+d} prompt and {:+d} completion tokens of others: {} requests were under way '
+            then format('the engine counted {:+d} prompt and {:+d} completion tokens from other clients: {} requests were in flight '
                 'at a reading, {} finished, {} of this run', prompt_difference, completion_difference,
                 requests_under_way, coalesce(engine_requests::varchar, 'unknown'), finished_requests)
         when state = 'not_exclusive'
@@ -283,16 +283,16 @@ select
             then format('{} calls whose usage is unknown or incomplete: {}', unreconciled_calls, named_calls)
         when state = 'unreconciled'
             then format('the arm was interrupted on a shared engine, which counted {:+d} prompt and {:+d} completion '
-                'tokens meanwhile{}', prompt_difference, completion_difference,
+                'tokens in the meantime{}', prompt_difference, completion_difference,
                 if(unreconciled_calls = 0, '', format('; calls whose usage is unknown or incomplete: {}', named_calls)))
         when state = 'unbalanced'
-            then format('the engine counted {:+d} prompt and {:+d} completion tokens against the ledger{}; largest calls: {}',
+            then format('the engine counted {:+d} prompt and {:+d} completion tokens compared with the ledger{}; largest calls: {}',
                 prompt_difference, completion_difference,
                 case when unreconciled_calls = 0 then '' else format(
                     ', which {} cut-off calls can''t explain', unreconciled_calls) end,
                 coalesce(array_to_string(suspect_names, ', '), 'none'))
         when cached_difference <> 0
-            then format('a warning only: of the prompt tokens, the engine counted {:+d} cached ones against the ledger',
+            then format('warning only: the engine counted {:+d} cached prompt tokens compared with the ledger',
                 cached_difference)
     end), '') as because,
     requests_sent,
