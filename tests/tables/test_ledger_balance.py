@@ -285,7 +285,8 @@ def test_what_others_did_while_an_arm_was_interrupted_does_not_block_it(settings
     row = only(ledger(settings, [*TWO_CALLS, *lost], counters, **run, process_starts=2))
     assert row["state"] == "unreconciled"
     assert row["because"] == (
-        "the arm was interrupted on a shared engine, which counted +8980 prompt and +894 completion tokens in the meantime; "
+        "the arm was interrupted on a shared engine, which counted +8980 prompt and +894 completion tokens "
+        "in the meantime; "
         "calls whose usage is unknown or incomplete: l0/1, l1/1, l2/1"
     )
     assert only(ledger(settings, [*TWO_CALLS, *lost], counters, **run, process_starts=1))["state"] == "not_exclusive"

@@ -20,7 +20,8 @@ def test_a_request_of_others_under_way_at_a_reading_is_not_exclusive(settings, m
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False))
     assert row["state"] == "not_exclusive"
     assert row["because"] == (
-        "the engine counted +70 prompt and +24 completion tokens from other clients: 1 requests were in flight at a reading, "
+        "the engine counted +70 prompt and +24 completion tokens from other clients: 1 requests were in flight "
+        "at a reading, "
         "2 finished, 2 of this run"
     )
     assert only(ledger(settings, TWO_CALLS, counters))["state"] == "unbalanced"  # an engine of ours alone
