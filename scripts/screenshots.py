@@ -1,6 +1,6 @@
-"""Takes the pictures under docs/img: Dagster's UI in headless Chromium.
+"""Takes the pictures under docs/img, in headless Chromium: Dagster's UI, a report, the documentation.
 
-    make bench
+    make bench docs
     .venv/bin/python -m scripts.screenshots
 
 Graph, report and checks are those of the newest benchmark run of this home. Sensor and schedule are pictured in a home
@@ -74,6 +74,8 @@ AUTOMATION_PAGES = {
     "sensor.png": Page(path=f"{LOCATION}/sensors/alert_delivery", shows="deliver_alerts"),
     "schedule.png": Page(path=f"{LOCATION}/schedules/suite_minutely", shows="Execution timezone"),
 }
+SITE = Path(__file__).parents[1] / "build" / "site"
+SITE_PAGES = {"docs-site.png": Page(path="index.html", shows="Get started", width=1280, height=900)}
 STARTUP_S = 180
 DRAWN_WITHIN_S = 60
 # After its text a page still loads its pictures and numbers.
@@ -92,7 +94,7 @@ PICTURES = Path(__file__).parents[1] / "docs" / "img"
 def main() -> None:
     """Take every picture, or those named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = [*PAGES, *AUTOMATION_PAGES]
+    known = [*PAGES, *AUTOMATION_PAGES, *SITE_PAGES]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(known)}; all by default")
     parser.add_argument("--out", type=Path, default=PICTURES)
     arguments = parser.parse_args()
@@ -110,6 +112,10 @@ def main() -> None:
         with automated_home() as environment, running_ui(**environment) as address:
             wait_for_delivery(address, environment)
             take(browser, address, wanted, arguments.out)
+    if wanted := {name: SITE_PAGES[name] for name in names if name in SITE_PAGES}:
+        if not SITE.exists():
+            sys.exit("the documentation is not built; first: make docs")
+        take(browser, SITE.as_uri(), wanted, arguments.out)
 
 
 def take(browser: str, address: str, pages: Mapping[str, Page], folder: Path = PICTURES) -> None:
