@@ -13,7 +13,7 @@ from docmind_core.agents.context import USER, Message
 from docmind_core.agents.context_state import ContextState, LaidOutRequest
 from docmind_core.agents.context_window import ContextWindow, Fitted
 from docmind_core.agents.passages import numbered
-from docmind_core.query_sets.python_reference.topics import topic_documents
+from docmind_core.query_sets.python_reference.questions import topic_documents
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.retrieval.search import Chunk, Hit
 from docmind_core.serving.bundled_model import prepare_bundled_model

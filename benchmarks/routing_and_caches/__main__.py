@@ -10,8 +10,7 @@ from typing import Any
 
 from docmind_core.agents.levels import PerformanceLevel
 from docmind_core.agents.routing_rules import route_by_rules
-from docmind_core.query_sets.python_reference.questions import written_queries
-from docmind_core.query_sets.python_reference.topics import topic_documents
+from docmind_core.query_sets.python_reference.questions import topic_documents, written_queries
 from docmind_core.retrieval.chunks import chunk_documents
 from docmind_core.retrieval.search import Hit
 from docmind_core.runs.cache_store import CacheStore

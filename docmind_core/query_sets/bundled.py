@@ -9,8 +9,7 @@ from docmind_core.query_sets.formats import describe_file, describe_folder
 from docmind_core.query_sets.joining import join_query_sets
 from docmind_core.query_sets.plugged_readers import read_with_plugin
 from docmind_core.query_sets.python_reference.conversations import conversation_queries, written_conversations
-from docmind_core.query_sets.python_reference.questions import locate, written_queries
-from docmind_core.query_sets.python_reference.topics import topic_documents
+from docmind_core.query_sets.python_reference.questions import locate, topic_documents, written_queries
 from docmind_core.query_sets.queries import QuerySet, build_query_set
 from docmind_core.query_sets.readers import read_query_set
 

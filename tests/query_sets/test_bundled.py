@@ -7,8 +7,7 @@ import pytest
 from docmind_core.errors import QuerySetError, UsageError
 from docmind_core.query_sets.allowance import Allowance
 from docmind_core.query_sets.bundled import bundled_query_set_names, load_query_set
-from docmind_core.query_sets.python_reference.questions import WrittenQuery, locate, written_queries
-from docmind_core.query_sets.python_reference.topics import topic_documents
+from docmind_core.query_sets.python_reference.questions import WrittenQuery, locate, topic_documents, written_queries
 from docmind_core.query_sets.queries import Evidence
 from docmind_core.retrieval.index import open_index
 from docmind_core.retrieval.search import KEYWORD

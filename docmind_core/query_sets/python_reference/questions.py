@@ -1,6 +1,7 @@
-"""The queries about the topics: written by hand, their gold documents found in the text of the running Python."""
+"""The topics of the running Python as documents, and queries about them, written by hand, with the gold found there."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +15,7 @@ from docmind_core.query_sets.queries import Evidence, Query
 QUERIES_FILE = "queries.jsonl"
 FOUND_SHARE_MIN = 0.75
 """Below this share of queries whose evidence is found, the running Python's reference is another text."""
+HEADING = re.compile(r"\s*(?P<title>\S.*)\n(?P<mark>[*=\-~^\"])(?P=mark)+\n+")
 
 
 class WrittenQuery(BaseModel):
@@ -99,3 +101,28 @@ def _query(item: WrittenQuery, spans: Sequence[Sequence[Evidence]], texts: Mappi
         evidence=evidence,
         tags=tuple(item.tags),
     )
+
+
+def topic_documents() -> tuple[Document, ...]:
+    """Return one document per topic of `pydoc_data.topics`, in the order of their ids, `py_<topic>`.
+
+    The text differs between versions of Python, so the hash does: a series of benchmarks belongs to one version.
+
+    Raises:
+        QuerySetError: If this Python was packed without its topics.
+    """
+    try:
+        from pydoc_data.topics import topics  # noqa: PLC0415 - 700 kB, and some distributions leave it out
+    except ImportError as error:
+        raise QuerySetError(
+            "this Python comes without its reference topics (pydoc_data), so `python-reference` has no documents. "
+            "Install the full standard library (on Debian: libpython3-stdlib), or use a folder as the query set"
+        ) from error
+    return tuple(_document(topic, topics[topic]) for topic in sorted(topics))
+
+
+def _document(topic: str, text: str) -> Document:
+    heading = HEADING.match(text)
+    if heading is None:
+        return Document(doc_id=f"py_{topic}", title=topic, text=text.strip("\n"))
+    return Document(doc_id=f"py_{topic}", title=heading["title"], text=text[heading.end() :].strip("\n"))
