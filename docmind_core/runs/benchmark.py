@@ -51,8 +51,7 @@ from docmind_core.suites.scorers import plugin_hashes
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.publish import publish, publish_while_cheap
 from docmind_core.tables.segments import remove_leftovers
-from docmind_core.telemetry.garbage import short_collections
-from docmind_core.telemetry.loop_lag import measured_loop
+from docmind_core.telemetry.loop_lag import measured_loop, short_collections
 
 _UNCOUNTED = "the engine has no /tokenize: overlong prompts are rejected by the engine, not shortened"
 

@@ -28,8 +28,7 @@ from docmind_core.serving.replicas import ReplicaClients
 from docmind_core.serving.token_counts import open_token_counts
 from docmind_core.settings import Settings, read_secret, turn_telemetry_off
 from docmind_core.suites.suite import Suite
-from docmind_core.telemetry.garbage import short_collections
-from docmind_core.telemetry.loop_lag import measured_loop
+from docmind_core.telemetry.loop_lag import measured_loop, short_collections
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often a worker checks whether it is to stop, and writes how far it is."""

@@ -1,6 +1,7 @@
-"""How late this process's own event loop is, and deadlines that don't count that time against the engine."""
+"""How late this process's own event loop is, deadlines that leave that time out, and fewer pauses for garbage."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,6 +12,8 @@ PERIOD_S = 0.05
 """How often the loop is asked for its lateness."""
 EXTENSION_MIN_S = 0.01
 """Less lag than this moves no deadline: a timer is always a little late."""
+YOUNG_OBJECTS = 10_000
+"""New objects that start a collection; Python's own 700 is reached several times a query."""
 
 
 class LoopLag:
@@ -128,3 +131,20 @@ class Deadline:
         self._lag_counted_s += owed_s
         self._until += owed_s
         self._timer = loop.call_at(self._until, self._end_or_extend)
+
+
+@contextmanager
+def short_collections() -> Iterator[None]:
+    """Leave what is alive now out of every collection during the block: imported modules, the index, the queries.
+
+    Visiting them took 0.14 s at a time, a third of the processor time of `tuned` and a fifth of `naive_supervisor`'s.
+    What becomes garbage in the block is collected as ever.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()  # without a collection first, which takes as long as those that are saved in a short run
+    gc.set_threshold(YOUNG_OBJECTS, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()

@@ -1,7 +1,7 @@
 import gc
 import weakref
 
-from docmind_core.telemetry.garbage import YOUNG_OBJECTS, short_collections
+from docmind_core.telemetry.loop_lag import YOUNG_OBJECTS, short_collections
 
 
 class Node:
