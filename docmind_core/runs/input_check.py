@@ -123,7 +123,7 @@ def _check_suite(suite: Suite, source: str, check_schedule: Callable[[Suite], ob
 
 def _answered_alone(suite: Suite) -> tuple[str, ...]:
     """Name the arms that one process answers although the suite has several workers."""
-    # LangGraph is imported with the levers.
+    # The client of engines is imported with it.
     from docmind_core.runs.arm_switches import is_shared_out  # noqa: PLC0415
 
     alone = (
@@ -149,9 +149,8 @@ def _suite_problems(
     suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None
 ) -> tuple[list[str], list[QuerySet], Sequence[OwnMetric]]:
     """Return what is wrong with what a suite names, one line each, its query set, and the metrics of the user's."""
-    # LangGraph is imported with the arms; a folder is checked without.
+    # The client of engines is imported with it; a folder is checked without.
     from docmind_core.runs.suite_arms import suite_arm  # noqa: PLC0415
-    from docmind_core.serving.profiles import engine_profile  # noqa: PLC0415
 
     problems: list[str] = []
     query_sets: list[QuerySet] = []
