@@ -7,8 +7,6 @@ import click
 
 from dagster_project.cli import completion
 
-NEWEST = "newest"
-
 
 class _More(click.ParamType[int]):
     name = "+N"
@@ -72,7 +70,7 @@ class _Places(click.ParamType[int | str]):
 @click.option(
     "--resume",
     is_flag=False,
-    flag_value=NEWEST,
+    flag_value="",  # the newest unfinished one
     metavar="[KEY]",
     help="Resume a benchmark run of SUITE: the newest unfinished one, or KEY.",
     shell_complete=completion.benchmark_runs,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dagster import DagsterExecutionInterruptedError
 
-from dagster_project.cli.bench import NEWEST
 from dagster_project.cli.progress_display import progress_display
 from dagster_project.cli.terminal_text import say
 from dagster_project.launch import launch_benchmark
@@ -55,13 +54,13 @@ def start_suite(name_or_path: str, changes: Mapping[str, object]) -> str:
 def resume_suite(
     name_or_path: str, key: str, changes: Mapping[str, object], *, resume_anyway: bool, redo_interrupted: bool
 ) -> str:
-    """Resume a benchmark run under its frozen suite, and return its key."""
+    """Resume a benchmark run under its frozen suite, the newest unfinished one for an empty key, and return its key."""
     if changes:
         options = ", ".join(option_of(name) for name in changes)
         raise UsageError(f"--resume uses the frozen suite; remove {options}.")
     settings = load_settings()
     with lock_home(settings, f"docmind bench {name_or_path} --resume"):
-        benchmark_run = _newest_unfinished(settings, name_or_path) if key == NEWEST else key
+        benchmark_run = key or _newest_unfinished(settings, name_or_path)
         _refuse_silent_engine(read_frozen_suite(settings, benchmark_run), settings)
         if notice := resume_benchmark_run(settings, benchmark_run, read_suite(name_or_path), anyway=resume_anyway):
             say(notice, err=True)
