@@ -23,7 +23,6 @@ from docmind_core.runs.arm_row import DECIDED, FINISHED
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import (
-    CONDITIONS,
     Difference,
     condition_differences,
     conditions_of,
@@ -181,7 +180,7 @@ def _above_noise(row: dict[str, object], floors: Mapping[str, Floor]) -> dict[st
 
 def comparable_fields(run: Mapping[str, object]) -> frozenset[str]:
     """Return the names that `allowed` may have for a run: its conditions, and what else runs are refused for."""
-    return frozenset({*conditions_of(run), *MUST_BE_EQUAL, CONDITIONS, GOLD, COMPARABLE})
+    return frozenset({*conditions_of(run), *MUST_BE_EQUAL, GOLD, COMPARABLE})
 
 
 def refuse_unknown_fields(settings: Settings, run_id: str, allowed: Collection[str]) -> None:

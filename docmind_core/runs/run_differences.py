@@ -7,8 +7,6 @@ from dataclasses import dataclass
 ORIGINS = ("git_sha", "git_dirty", "engine_version", "engine_session", "dagster_run_id", "started_at")
 """Columns of `runs` that are not conditions; the last three name the run itself."""
 OF_THE_RUN_ITSELF = frozenset({"engine_session", "dagster_run_id", "started_at"})
-CONDITIONS = "conditions"
-"""The field that differs where one run was written before conditions were."""
 UNSAID: Mapping[str, object] = {"engine_replicas": 1}
 """Conditions that are only recorded where they are something else."""
 _UNKNOWN = object()
@@ -32,18 +30,13 @@ class Difference:
 
 
 def conditions_of(run: Mapping[str, object]) -> dict[str, object]:
-    """Return the conditions of a row of `runs`; empty where it was written before they were recorded."""
-    return _object(run.get(CONDITIONS))
+    """Return the conditions of a row of `runs`."""
+    return _object(run.get("conditions"))
 
 
 def condition_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:
     """Return the conditions that differ between two rows of `runs`, by name; `metrics.md` §13."""
-    theirs, ours = conditions_of(baseline), conditions_of(candidate)
-    if bool(theirs) != bool(ours):
-        known, unknown = "recorded", None
-        values = (known, unknown) if theirs else (unknown, known)
-        return (Difference(field=CONDITIONS, baseline=values[0], candidate=values[1]),)
-    return tuple(_differences({**UNSAID, **theirs}, {**UNSAID, **ours}))
+    return tuple(_differences({**UNSAID, **conditions_of(baseline)}, {**UNSAID, **conditions_of(candidate)}))
 
 
 def origin_differences(baseline: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Difference, ...]:

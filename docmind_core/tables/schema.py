@@ -160,7 +160,7 @@ QUERY_RUNS = Table(
         "context_utilisation_ratio": ("double", "Largest prompt / (window - reserved output), in [0, 1]"),
         "context_missing_because": (
             "varchar",
-            "Why it is NULL: not_supported, no_usage, unreconciled or zero_denominator; NULL in old rows",
+            "Why it is NULL: not_supported, no_usage, unreconciled or zero_denominator",
         ),
         "wall_s": ("double", "Seconds of the root span"),
         "supervisor_llm_s": ("double", "Seconds of supervisor calls"),

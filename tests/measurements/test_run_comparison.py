@@ -186,7 +186,6 @@ def test_what_a_hunt_is_about_is_never_refused(field):
     [
         ({"status": "incomplete"}, "is incomplete"),
         ({"comparable": False}, "--allow comparable"),
-        ({"conditions": None}, "--allow conditions"),
     ],
 )
 def test_a_run_that_is_not_whole_is_refused(settings, changes, problem):
