@@ -19,8 +19,7 @@ from dagster_project.cli.importing import import_
 from dagster_project.cli.init import init
 from dagster_project.cli.listing import arms, manifest, runs, suites
 from dagster_project.cli.prune import prune
-from dagster_project.cli.report import report
-from dagster_project.cli.rescore import rescore
+from dagster_project.cli.report import report, rescore
 from dagster_project.cli.schedule import schedule
 from dagster_project.cli.service import service
 from dagster_project.cli.sql import sql
