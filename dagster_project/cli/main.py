@@ -17,12 +17,11 @@ from dagster_project.cli.engine import engine
 from dagster_project.cli.gate import gate
 from dagster_project.cli.importing import import_
 from dagster_project.cli.init import init
-from dagster_project.cli.listing import arms, manifest, runs, suites
+from dagster_project.cli.listing import arms, manifest, runs, sql, suites
 from dagster_project.cli.prune import prune
 from dagster_project.cli.report import report, rescore
 from dagster_project.cli.schedule import schedule
 from dagster_project.cli.service import service
-from dagster_project.cli.sql import sql
 from dagster_project.cli.systems import systems
 from dagster_project.cli.terminal_text import failed_to_print, flush_stdout, prepare_streams, say, write_nothing_more
 from dagster_project.cli.ui import ui
