@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 DEFAULT_FOLDER = ".docmind-demo"
-_QUESTION = "select arm, billed_tokens / n_query_runs as tokens_per_query from token_efficiency where agent = 'all'"
+_QUESTION = (
+    "select arm, billed_tokens / n_query_runs as tokens_per_query from token_efficiency where agent = 'all' order by 2"
+)
 
 
 @click.command(short_help="Show a recorded benchmark run, without an engine.")
