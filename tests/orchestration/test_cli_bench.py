@@ -109,7 +109,9 @@ def test_a_key_in_the_wrong_place_is_one_line_without_it(settings, monkeypatch, 
 def test_without_vllm_a_profile_is_refused_before_anything_is_begun(settings, monkeypatch, capsys, suite_file):
     monkeypatch.setattr(engine, "installed_engine", lambda: None)
 
-    assert "Install it (make install), or use a running engine (--engine URL)" in refused(capsys, suite_file, settings=settings)
+    assert "Install it (make install), or use a running engine (--engine URL)" in refused(
+        capsys, suite_file, settings=settings
+    )
 
 
 def test_without_embeddings_a_suite_that_needs_them_is_offered_keyword_search(settings, monkeypatch, capsys):
