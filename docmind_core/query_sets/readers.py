@@ -1,14 +1,14 @@
 """Query sets in the normal form: a folder with `documents.jsonl` and `queries.jsonl`."""
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
 from docmind_core.query_sets.allowance import Allowance
 from docmind_core.query_sets.documents import Document, EarlierMessage
 from docmind_core.query_sets.json_lines import json_objects
-from docmind_core.query_sets.lines import DocumentLine, QueryLine, validated
+from docmind_core.query_sets.lines import DocumentLine, Line, QueryLine, validated
 from docmind_core.query_sets.problems import ProblemList, Repairs, shown
 from docmind_core.query_sets.queries import Evidence, Query, QuerySet, build_query_set
 from docmind_core.query_sets.set_files import find_set_files
@@ -75,20 +75,27 @@ def _source_notes(folder: Path) -> tuple[str, ...]:
     return tuple(note for note in notes if isinstance(note, str))[:_SOURCE_NOTES_MAX] if isinstance(notes, list) else ()
 
 
-def _read_documents(path: Path, problems: ProblemList, repairs: Repairs, allowance: Allowance) -> dict[str, Document]:
-    documents: dict[str, Document] = {}
+def _valid_lines(
+    path: Path, model: type[Line], id_field: str, problems: ProblemList, repairs: Repairs
+) -> Iterator[tuple[str, Line]]:
+    """Yield each valid line of a file with its place; a problem is added for one whose id is an earlier line's."""
     first_lines: dict[str, int] = {}
     for number, values in json_objects(path, problems):
         place = f"{path.name}:{number}"
-        line = validated(DocumentLine, values, place, problems, repairs)
+        line = validated(model, values, place, problems, repairs)
         if line is None:
             continue
-        if line.doc_id in first_lines:
-            problems.add(
-                place, "doc_id", f"duplicate id {shown(line.doc_id)} (first on line {first_lines[line.doc_id]})"
-            )
+        line_id = getattr(line, id_field)
+        if line_id in first_lines:
+            problems.add(place, id_field, f"duplicate id {shown(line_id)} (first on line {first_lines[line_id]})")
             continue
-        first_lines[line.doc_id] = number
+        first_lines[line_id] = number
+        yield place, line
+
+
+def _read_documents(path: Path, problems: ProblemList, repairs: Repairs, allowance: Allowance) -> dict[str, Document]:
+    documents: dict[str, Document] = {}
+    for place, line in _valid_lines(path, DocumentLine, "doc_id", problems, repairs):
         documents[line.doc_id] = Document(doc_id=line.doc_id, title=line.title, text=line.text)
         allowance.keep(line.doc_id, line.title, line.text)
         if allowance.problem:
@@ -108,21 +115,10 @@ def _read_queries(
     before = problems.count
     queries: list[Query] = []
     once = _Once(documents or ())
-    first_lines: dict[str, int] = {}
-    for number, values in json_objects(path, problems):
-        place = f"{path.name}:{number}"
-        line = validated(QueryLine, values, place, problems, repairs)
-        if line is None:
-            continue
-        if line.query_id in first_lines:
-            first = first_lines[line.query_id]
-            problems.add(place, "query_id", f"duplicate id {shown(line.query_id)} (first on line {first})")
-            continue
-        first_lines[line.query_id] = number
-        if line.gold_grades:
-            line = _with_graded_gold(line, place, problems)
-        _check_gold(line, documents, place, problems)
-        line = _with_evidence_found(line, documents or {}, place, repairs, allowance)
+    for place, read in _valid_lines(path, QueryLine, "query_id", problems, repairs):
+        graded = _with_graded_gold(read, place, problems) if read.gold_grades else read
+        _check_gold(graded, documents, place, problems)
+        line = _with_evidence_found(graded, documents or {}, place, repairs, allowance)
         _check_history(line, place, problems)
         queries.append(_query(line, once))
         allowance.keep(*texts_kept(line))
