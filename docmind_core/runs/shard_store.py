@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from docmind_core.errors import RunError
 from docmind_core.tables.segments import replace_durably
@@ -70,6 +71,12 @@ class Place:
     def remove(self) -> None:
         """Delete the folder and what is in it."""
         self._store.delete_dir(self._path)
+
+
+def within(uri: str, *names: str) -> str:
+    """Return the URI of a folder within another, whose options after `?` stay."""
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(path="/".join((parts.path.rstrip("/"), *names))))
 
 
 def place_file(shard: Path) -> Path:

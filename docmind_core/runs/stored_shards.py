@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from docmind_core.retrieval.index import PARTS_FILE
 from docmind_core.runs.shard_journals import progress_file, stop_file, wind_down_file
-from docmind_core.runs.shard_store import ENDED, LOG, Place, named_store_errors, place_file
+from docmind_core.runs.shard_store import ENDED, LOG, Place, named_store_errors, place_file, within
 from docmind_core.runs.shards import ShardReceipt, ShardSpec, run_shard
 
 SECONDS_BETWEEN_BEATS = 2.0
@@ -44,8 +44,9 @@ async def in_store(storage: str, spec: ShardSpec) -> AsyncIterator[StoredShard]:
     Raises:
         RunError: If the store can't be reached.
     """
-    run = f"{storage.rstrip('/')}/{spec.benchmark_run}"
-    stored = StoredShard(spec=spec, folder=f"{run}/{spec.journal.stem}-{uuid4().hex[:8]}", home=f"{run}/home")
+    own = f"{spec.journal.stem}-{uuid4().hex[:8]}"
+    folder, home = (within(storage, spec.benchmark_run, name) for name in (own, "home"))
+    stored = StoredShard(spec=spec, folder=folder, home=home)
     await asyncio.to_thread(_send, stored)
     following = asyncio.create_task(_follow(stored))
     try:

@@ -8,7 +8,7 @@ import pytest
 from docmind_core.errors import RunError
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.shard_journals import ShardJournal, absorb_shard, held_shard, seed_shard
-from docmind_core.runs.shard_store import LOG, Place, place_file
+from docmind_core.runs.shard_store import LOG, Place, place_file, within
 from docmind_core.runs.stored_shards import in_store, run_stored_shard
 from docmind_core.settings import Settings
 from tests.runs.running import run, select
@@ -59,6 +59,12 @@ def test_of_a_lost_node_what_it_had_put_there_is_absorbed_and_what_came_later_is
         assert main.finished_keys("run") == {("q1", 0)}, "the last transaction was torn"
     assert not (tmp_path / "store").exists()
     assert not place_file(path).exists()
+
+
+def test_a_folder_within_a_store_keeps_the_options_of_its_uri():
+    assert within("s3://bucket/runs/?scheme=http&region=x", "a", "b") == "s3://bucket/runs/a/b?scheme=http&region=x"
+    assert within("file:///tmp/store", "a") == "file:///tmp/store/a"
+    assert within("s3://bucket", "a") == "s3://bucket/a"
 
 
 def test_a_store_that_can_not_be_reached_is_named(tmp_path):
