@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import ray
@@ -57,15 +57,13 @@ def main() -> int:
         with two_nodes(Path(name) / "ray") as nodes:
             memory = sum(node.memory_mib() for node in nodes)
             print(f"two nodes started in {time.monotonic() - began:.0f} s and idle take {memory:,.0f} MiB")
-            ray.init(address=HEAD, _node_ip_address=HEAD.split(":")[0], log_to_driver=False)
             home = Settings(home=Path(name) / "shared")
             executor = {"kind": "ray", "address": HEAD, **({"storage": options.storage} if options.storage else {})}
             suite = suite_of(options, url, executor, workers=options.workers)
-            with suppress(KeyboardInterrupt), killing(home, None if options.no_kill else nodes[1], options.after):
+            with connected(), killing(home, None if options.no_kill else nodes[1], options.after):
                 began = time.monotonic()
                 run(home, suite)
                 print(f"on Ray: {time.monotonic() - began:.0f} s")
-            ray.shutdown()
         return compare(local, home)
 
 
@@ -101,6 +99,16 @@ def run(settings: Settings, suite: Suite) -> Settings:
     key = freeze_benchmark_run(suite, settings)
     execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
     return settings
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Connect this process to the head for the block; while its nodes live, or Ray ends this process with them."""
+    ray.init(address=HEAD, _node_ip_address=HEAD.split(":")[0], log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 @contextmanager
