@@ -82,7 +82,7 @@ def test_templates_of_every_shape_are_rendered_as_the_engine_renders_them(tmp_pa
 def test_a_template_that_takes_no_system_message_is_named_before_anything_is_sent(tmp_path):
     folder = write_model(tmp_path / "tiny", chat_template=NO_SYSTEM)
     with (
-        pytest.raises(EngineError, match=r"chat template of tiny refuses a system message .*System role not supported"),
+        pytest.raises(EngineError, match=r"chat template of tiny rejects a system message .*System role not supported"),
         open_token_counts(connection_to(folder)),
     ):
         pass
