@@ -87,7 +87,7 @@ def enlarge_run(settings: Settings, key: str, times: int) -> None:
                 content = f"select rows.* replace ({', '.join(changed)}) from {copies}"
                 target = segment_path(settings.tables, table.name, run_id)
                 with open_in_memory() as connection:
-                    connection.execute(f"copy ({content}) to '{target}.part' (format parquet)", rows.parameters)
+                    connection.execute(f"copy ({content}) to '{target}.part' (format parquet)")
                 Path(f"{target}.part").replace(target)
     _compare(settings, key, suite)
 

@@ -9,16 +9,12 @@ from docmind_core.tables.connecting import open_in_memory
 from docmind_core.tables.definitions import Table
 from docmind_core.tables.segments import packed_path, segment_path
 
-# No column comes from the path: a folder `run_id=7` above the home would otherwise be the id of every run.
-_READ = "select * from read_parquet(${}, union_by_name = true, hive_partitioning = false)"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentRows:
     """The rows of a table for some runs, as a query over files."""
 
     sql: str
-    parameters: dict[str, list[str]]
     paths: tuple[Path, ...]
 
 
@@ -28,25 +24,21 @@ def rows_of(folder: Path, table: str, run_ids: Sequence[str]) -> SegmentRows | N
     own = {run_id: path for run_id, path in paths.items() if path.exists()}
     rest = [run_id for run_id in run_ids if run_id not in own]
     packed = [path for path in dict.fromkeys(packed_path(folder, table, one) for one in rest) if path.exists()]
-    parts, parameters = [], {}
+    parts = []
     if own:
-        parts.append(_READ.format("own"))
-        parameters["own"] = _patterns(list(own.values()))
+        parts.append(read_files(list(own.values())))
     if packed:
-        parts.append(f"{_READ.format('packed')} where run_id in (select unnest($run_ids))")
-        parameters |= {"packed": _patterns(packed), "run_ids": rest}
+        parts.append(f"{read_files(packed)} where run_id in (select unnest({literals(rest)}))")
     sql = " union all by name ".join(f"({part})" for part in parts)
-    return SegmentRows(sql=sql, parameters=parameters, paths=(*own.values(), *packed)) if parts else None
+    return SegmentRows(sql=sql, paths=(*own.values(), *packed)) if parts else None
 
 
-def _patterns(paths: Sequence[Path]) -> list[str]:
-    """Return paths as DuckDB takes them: each for a pattern, which must match that file alone."""
-    return [str(without_syntax(path.parent) / path.name) for path in paths]
-
-
-def read_files(paths: Sequence[Path]) -> tuple[str, dict[str, list[str]]]:
-    """Return a query for all rows of some files, and its parameters."""
-    return _READ.format("own"), {"own": _patterns(paths)}
+def read_files(paths: Sequence[Path]) -> str:
+    """Return a query for all rows of some files."""
+    # DuckDB takes each path for a pattern, which must match that file alone. No column comes from the path: a folder
+    # `run_id=7` above the home would otherwise be the id of every run.
+    patterns = literals([str(without_syntax(path.parent) / path.name) for path in paths])
+    return f"select * from read_parquet({patterns}, union_by_name = true, hive_partitioning = false)"
 
 
 def broken_row(table: Table, rows: SegmentRows) -> str | None:
@@ -62,7 +54,7 @@ def broken_row(table: Table, rows: SegmentRows) -> str | None:
     # A failed insert has ended its transaction, so these are asked elsewhere.
     with open_in_memory() as connection:
         for problem, question in questions.items():
-            found = connection.execute(f"{question} order by all limit 1", rows.parameters).fetchall()
+            found = connection.execute(f"{question} order by all limit 1").fetchall()
             for run_id, *values in found:
                 named = ", ".join(f"{name}={value}" for name, value in zip(table.key, values, strict=True))
                 stems = (str(run_id), str(run_id).partition(".")[0])
@@ -96,3 +88,13 @@ def broken_segment(table: Table, segments: Sequence[Path]) -> str | None:
 def quoted(name: str) -> str:
     """Return a name as SQL takes it, whatever word it is."""
     return f'"{name}"'
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL takes it. With the first parameter of a process DuckDB imports pandas: 0.4 s and 80 MiB."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Sequence[str]) -> str:
+    """Return a list of texts as SQL takes it."""
+    return f"[{', '.join(map(literal, texts))}]"

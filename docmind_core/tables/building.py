@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from docmind_core.errors import StoreError
-from docmind_core.tables.broken_rows import SegmentRows, broken_row, broken_segment, quoted, rows_of
+from docmind_core.tables.broken_rows import SegmentRows, broken_row, broken_segment, literal, quoted, rows_of
 from docmind_core.tables.definitions import FROM_RUNS, Table, View
 from docmind_core.tables.guide_views import MACROS
 from docmind_core.tables.schema import TABLES
@@ -129,12 +129,9 @@ def segments_shown(
 
 
 def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
-    sql = rows.sql
-    for parameter, values in rows.parameters.items():  # a view takes none
-        sql = sql.replace(f"${parameter}", f"[{', '.join(map(_literal, values))}]")
     try:
         # Views of the database, too, read a temporary view rather than the table of its name.
-        typed = _typed(table, sql)
+        typed = _typed(table, rows.sql)
         connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {typed}")
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
@@ -166,7 +163,7 @@ def _typed(table: Table, sql: str) -> str:
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
     try:
-        connection.execute(f"insert into {table.name} by name {_typed(table, rows.sql)}", rows.parameters)
+        connection.execute(f"insert into {table.name} by name {_typed(table, rows.sql)}")
     except duckdb.ConstraintException as error:
         raise StoreError(broken_row(table, rows) or f"table {table.name}: {error}") from error
     except duckdb.Error as error:
@@ -175,7 +172,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRo
     # files are asked, because the table may be as large as the whole history.
     key = ", ".join(quoted(name) for name in table.key)
     twice = f"select 1 from ({rows.sql}) group by {key} having count(*) > 1 limit 1"
-    if connection.execute(twice, rows.parameters).fetchall():
+    if connection.execute(twice).fetchall():
         raise StoreError(broken_row(table, rows) or f"table {table.name}: a row is there twice")
 
 
@@ -183,8 +180,9 @@ def delete(connection: duckdb.DuckDBPyConnection, table: str, run_ids: Sequence[
     """Delete the rows of some runs, those alone whose other columns are as named."""
     if run_ids:
         # Values one by one: DuckDB skips the parts of the table that hold other runs, which it can't for a list.
-        condition = " and ".join([f"run_id in ({', '.join('?' * len(run_ids))})", *(f"{name} = ?" for name in also)])
-        connection.execute(f"delete from {table} where {condition}", [*run_ids, *also.values()])
+        of_runs = f"run_id in ({', '.join(map(literal, run_ids))})"
+        condition = " and ".join([of_runs, *(f"{name} = {literal(value)}" for name, value in also.items())])
+        connection.execute(f"delete from {table} where {condition}")
 
 
 def describe(connection: duckdb.DuckDBPyConnection) -> None:
@@ -199,7 +197,7 @@ def describe(connection: duckdb.DuckDBPyConnection) -> None:
         _check_columns(connection, view.name, view.columns)
         _comment(connection, "view", view.name, view.comment, view.columns)
     for macro in MACROS:
-        connection.execute(f"comment on macro table {macro.name} is {_literal(macro.comment)}")
+        connection.execute(f"comment on macro table {macro.name} is {literal(macro.comment)}")
 
 
 def _create_table(table: Table) -> str:
@@ -224,10 +222,6 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, name: str, columns: Ma
 def _comment(
     connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
 ) -> None:
-    statements = [f"comment on {kind} {name} is {_literal(comment)}"]
-    statements += [f"comment on column {name}.{quoted(column)} is {_literal(text)}" for column, text in columns.items()]
+    statements = [f"comment on {kind} {name} is {literal(comment)}"]
+    statements += [f"comment on column {name}.{quoted(column)} is {literal(text)}" for column, text in columns.items()]
     connection.execute(";\n".join(statements))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -16,6 +16,7 @@ from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.baselines import baselines_path, copy_baselines
+from docmind_core.tables.broken_rows import literal, literals
 from docmind_core.tables.building import SEGMENTS, create, definitions, delete, describe, insert
 from docmind_core.tables.connecting import open_new, open_read_only, spill_folder, transaction
 from docmind_core.tables.damage import set_aside, unreadable_segments
@@ -178,9 +179,9 @@ def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded:
                 delete(connection, name, outdated.get(name, ()))
                 insert(connection, settings.tables, TABLES[name], new[name])
             delete(connection, SEGMENTS.name, outdated.get(name, ()), table_name=name)
+            marks = literals([found[name][run_id] for run_id in new[name]])
             connection.execute(
-                "insert into store.segments select $name, unnest($runs), unnest($marks)",
-                {"name": name, "runs": new[name], "marks": [found[name][run_id] for run_id in new[name]]},
+                f"insert into store.segments select {literal(name)}, unnest({literals(new[name])}), unnest({marks})"
             )
     marks = {run_id: found[SUMMARIES][run_id] for run_id in new[SUMMARIES]}
     replace_summaries(connection, settings, outdated.get(SUMMARIES, ()), marks)

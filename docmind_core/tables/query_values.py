@@ -112,7 +112,7 @@ def single_values(
     selected = ", ".join(f'{formula} as "{name}"' for name, formula in formulas.items())
     with open_in_memory() as connection:
         try:
-            connection.execute(f"select {selected} from ({found.sql}) where {where}", found.parameters)
+            connection.execute(f"select {selected} from ({found.sql}) where {where}")
             columns = coded(connection.to_arrow_reader(ROW_GROUP), tuple(formulas))
         except duckdb.Error as error:
             raise StoreError(f"{found.paths[0]}: {selected}: {str(error).strip().splitlines()[0]}") from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from docmind_core.settings import Settings
-from docmind_core.tables.broken_rows import read_files, rows_of
+from docmind_core.tables.broken_rows import literal, read_files, rows_of
 from docmind_core.tables.building import delete, segments_shown, stored_query
 from docmind_core.tables.connecting import larger, transaction
 from docmind_core.tables.reading import empty_tables
@@ -85,15 +85,14 @@ def replace_summaries(
 
 def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
     """Insert the rows of summaries. Many are read into memory: each is opened once, however many views there are."""
-    sql, parameters = read_files(paths)
+    rows = read_files(paths)
     if len(paths) > 1:
-        connection.execute(f"create or replace temp table summaries as {sql}", parameters)
-        sql, parameters = "from summaries", {}
+        connection.execute(f"create or replace temp table summaries as {rows}")
+        rows = "from summaries"
     for view in STORED:
         with transaction(connection):
             connection.execute(
-                f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) from ({sql})",
-                parameters,
+                f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) from ({rows})"
             )
     connection.execute("drop table if exists temp.summaries")
 
@@ -141,7 +140,7 @@ def _write_one(connection: duckdb.DuckDBPyConnection, run_id: str, path: Path, m
     first: dict[str, pa.Array] = {}
     with pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer:
         for name in fields:
-            rows = connection.execute(f"from store.{name} where run_id = $run_id", {"run_id": run_id})
+            rows = connection.execute(f"from store.{name} where run_id = {literal(run_id)}")
             for listed in _lists(rows.to_arrow_reader(_LIST_ROWS)):
                 if name in first:
                     writer.write_table(_row({name: listed}, schema))
