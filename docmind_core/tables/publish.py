@@ -179,9 +179,9 @@ def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded:
                 delete(connection, name, outdated.get(name, ()))
                 insert(connection, settings.tables, TABLES[name], new[name])
             delete(connection, SEGMENTS.name, outdated.get(name, ()), table_name=name)
-            marks = literals([found[name][run_id] for run_id in new[name]])
+            written = literals([found[name][run_id] for run_id in new[name]])
             connection.execute(
-                f"insert into store.segments select {literal(name)}, unnest({literals(new[name])}), unnest({marks})"
+                f"insert into store.segments select {literal(name)}, unnest({literals(new[name])}), unnest({written})"
             )
     marks = {run_id: found[SUMMARIES][run_id] for run_id in new[SUMMARIES]}
     replace_summaries(connection, settings, outdated.get(SUMMARIES, ()), marks)
