@@ -172,7 +172,7 @@ def _by_set(documents: Sequence[Document]) -> dict[str, list[Document]]:
 
 def _open_chunks(documents: Sequence[Document], home: Path, announce: Callable[[str], None]) -> tuple[Chunk, ...]:
     def build(folder: Path) -> None:
-        announce(f"cutting {len(documents):,} documents into chunks")
+        announce(f"splitting {len(documents):,} documents into chunks")
         # In the order of chunk_id, so that ties break by it wherever positions are compared.
         chunks = sorted(chunk_documents(documents), key=lambda chunk: chunk.chunk_id)
         lines = (json.dumps(asdict(chunk), ensure_ascii=False) + "\n" for chunk in chunks)
