@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.history.copies import copy_run, enlarge_run, first_run
 from benchmarks.history.multiplied import multiply
+from benchmarks.history.web_ui import print_web_ui
 from docmind_core.settings import Settings, child_environment
 from docmind_core.tables.reading import query_rows
 from docmind_core.tables.views import VIEWS
@@ -89,6 +90,9 @@ def main() -> None:
     for what, figures in rows:
         memory = f"{figures['rss']:,.0f}" if "rss" in figures else ""
         print(f"| {what} | {figures['wall']:.2f} | {figures['cpu']:.2f} | {memory} |")
+    if options.web_ui:
+        print("\nThe web UI over as many partitions:\n")
+        print_web_ui(options.runs, options.repetitions)
 
 
 def _options() -> argparse.Namespace:
@@ -109,6 +113,9 @@ def _options() -> argparse.Namespace:
         type=int,
         default=0,
         help="of each arm of the run that is reported; as the others by default",
+    )
+    parser.add_argument(
+        "--web-ui", action=argparse.BooleanOptionalAction, default=True, help="measure the web UI as well"
     )
     parser.add_argument("--folder", type=Path, help="where the home is made and removed")
     return parser.parse_args()

@@ -51,20 +51,25 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100, help="benchmark runs; each is a partition")
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
+    print_web_ui(options.runs, options.repetitions)
+
+
+def print_web_ui(runs: int, repetitions: int) -> None:
+    """Make a history of so many partitions, and print a table of what the UI's pages take."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "home")
         began = time.perf_counter()
-        newest = _history(settings, options.runs)
+        newest = _history(settings, runs)
         print(f"history made in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
         began = time.perf_counter()
         with _web_ui(settings) as (process, port):
             rows = [("`docmind ui` answers", time.perf_counter() - began)]
             for what, question in _QUESTIONS.items():
-                rows.append((what, median(_asked(port, question) for _ in range(options.repetitions))))
+                rows.append((what, median(_asked(port, question) for _ in range(repetitions))))
             memory = _memory_mib(process)
-    print(f"{options.runs:,} benchmark runs, the newest {newest}; {memory:,.0f} MiB;")
+    print(f"{runs:,} benchmark runs, the newest {newest}; {memory:,.0f} MiB;")
     load = ", ".join(f"{one:.0f}" for one in os.getloadavg())
-    print(f"{os.cpu_count()} cores, Dagster {dg.__version__}, load {load}, median of {options.repetitions}\n")
+    print(f"{os.cpu_count()} cores, Dagster {dg.__version__}, load {load}, median of {repetitions}\n")
     print("| what | wall s |\n|---|---|")
     for what, seconds in rows:
         print(f"| {what} | {seconds:.2f} |")
