@@ -1,6 +1,15 @@
 """The tables of results: scores, figures of runs, comparisons of two runs, limits and grades, what levers moved."""
 
-from docmind_core.tables.definitions import KEY, QUERY_COLUMNS, REPLACED_COLUMN, RUN_COLUMN, Table, View
+from docmind_core.tables.definitions import (
+    ARM_COLUMNS,
+    FROM_RUNS,
+    KEY,
+    QUERY_COLUMNS,
+    REPLACED_COLUMN,
+    RUN_COLUMN,
+    Table,
+    View,
+)
 
 MEASUREMENTS = Table(
     name="measurements",
@@ -281,8 +290,11 @@ ABLATION = View(
     comment="One row per lever, edge and metric in the latest benchmark run with levers; for older runs, see "
     "lever_effects",
     columns={
-        name: comment
-        for name, (_, comment) in LEVER_EFFECTS.columns.items()
-        if name not in {"run_id", "benchmark_run", "p", "p_holm"}
+        **{name: ARM_COLUMNS[name] for name in FROM_RUNS},
+        **{
+            name: comment
+            for name, (_, comment) in LEVER_EFFECTS.columns.items()
+            if name not in {"run_id", "benchmark_run", "p", "p_holm"}
+        },
     },
 )

@@ -20,7 +20,8 @@ from tests.builders import (
 
 KEY = "20261122T020000Z-ablation-7f3a"
 COUNTED = {"prompt_tokens": 999.0, "generation_tokens": 999.0}
-COLUMNS = ["lever", "edge", "expected", "metric", "effect", "effect_low", "effect_high", "n", "verdict", "because"]
+COLUMNS = ["suite", "model", "started_at", "lever", "edge", "expected", "metric", "effect"]
+COLUMNS += ["effect_low", "effect_high", "n", "verdict", "because"]
 
 
 def write_arm(settings, arm, tokens, *, passed=None, run=None, key=KEY, tables=None, **rows):
@@ -253,7 +254,7 @@ def test_the_view_shows_the_latest_benchmark_run_with_levers_and_no_other_column
     publish(settings)
     names, rows = query_rows(settings, "select * from ablation where lever = 'dedupe' and n > 0")
     assert names == COLUMNS
-    assert [row[4] for row in rows] == [pytest.approx(10)]
+    assert [row[COLUMNS.index("effect")] for row in rows] == [pytest.approx(10)]
 
 
 def test_a_benchmark_run_without_an_arm_is_refused(settings):
