@@ -130,13 +130,18 @@ def read_coded(
 
 def coded(batches: Iterable["pa.RecordBatch"], columns: Sequence[str]) -> dict[str, Column]:
     """Return the columns of batches; one that no batch has is all None."""
+    import pyarrow as pa
+
     count = 0
     parts: dict[str, list[tuple[int, Codes, pa.Array]]] = {}
     for batch in batches:
         for name in batch.schema.names:
             parts.setdefault(name, []).append((count, *_encoded(batch[name])))
         count += len(batch)
-    return {name: _joined(parts.pop(name, []), count) for name in columns}
+    found = {name: _joined(parts.pop(name, []), count) for name in columns}
+    parts.clear()
+    pa.default_memory_pool().release_unused()  # it would keep the memory of all batches
+    return found
 
 
 def _encoded(rows: "pa.Array") -> tuple[Codes, "pa.Array"]:

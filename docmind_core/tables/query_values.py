@@ -1,8 +1,9 @@
 """Values of finished arms, read from their segments: each metric query by query, or a formula in SQL row by row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -14,10 +15,18 @@ from docmind_core.tables.broken_rows import rows_of
 from docmind_core.tables.building import sql_text
 from docmind_core.tables.columns import Column, Columns, coded
 from docmind_core.tables.connecting import give_back, open_in_memory
-from docmind_core.tables.reading import segment_batches
+from docmind_core.tables.reading import query_segments, segment_batches
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TABLES = ("runs", "query_runs", "llm_calls", "measurements")
-_COLUMNS = ("run_id", "query_id", "metric", "has_clock", "value", "block", "cluster_id", "missing_because", "is_own")
+_COLUMNS = (
+    *("run_id", "query_id", "metric", "has_clock", "value", "replicates", "block", "cluster_id"),
+    *("missing_because", "is_own"),
+)
+_AT_ONCE = 2**14
+"""Query runs whose values are computed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,25 +61,23 @@ def read_query_values(
         run_ids: Whose values.
         times: Read these metrics alone, which are times and not scores; every metric when None.
     """
-    if times is None:
-        return _read(folder, run_ids)
-    # All times at once would take several times the memory.
-    of_times = [_read(folder, run_ids, metric) for metric in times]
-    return {
-        run_id: {name: values for of_time in of_times for name, values in of_time[run_id].items()} for run_id in run_ids
-    }
-
-
-def _read(folder: Path, run_ids: Sequence[str], time: str | None = None) -> dict[str, ArmQueryValues]:
-    sql = sql_text("query_values")
-    if time is not None:
-        sql = f"from ({sql}) where metric = $metric"
-    tables = _TABLES if time is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
-    parameters = None if time is None else {"metric": time}
-    with segment_batches(folder, run_ids, sql, parameters, tables=tables, rows=ROW_GROUP) as batches:
-        columns = coded(batches, _COLUMNS)
+    tables = _TABLES if times is None else _TABLES[:-1]  # scores are most of the rows, and stay unread
+    [[rows]] = query_segments(folder, run_ids, "select count(*) from query_runs", tables=("query_runs",))[1]
+    parts = 1 + int(str(rows)) // _AT_ONCE
+    batches = (batch for part in range(parts) for batch in _part(folder, run_ids, times, tables, parts, part))
+    columns = coded(batches, _COLUMNS)
     of_runs = columns["run_id"].by_value()
     return {run_id: _by_metric(columns, of_runs.get(run_id, np.zeros(0, np.int64))) for run_id in run_ids}
+
+
+def _part(
+    folder: Path, run_ids: Sequence[str], times: Sequence[str] | None, tables: Sequence[str], parts: int, part: int
+) -> Iterator["pa.RecordBatch"]:
+    sql, parameters = sql_text("query_values"), dict[str, object](parts=parts, part=part)
+    if times is not None:
+        sql, parameters["metrics"] = f"from ({sql}) where metric in $metrics", list(times)
+    with segment_batches(folder, run_ids, sql, parameters, tables=tables, rows=ROW_GROUP) as batches:
+        yield from batches
 
 
 def _by_metric(columns: Columns, of_run: NDArray[np.int64]) -> ArmQueryValues:
@@ -80,9 +87,10 @@ def _by_metric(columns: Columns, of_run: NDArray[np.int64]) -> ArmQueryValues:
 
 def _values(columns: Columns, rows: NDArray[np.int64]) -> QueryValues:
     part = {name: column.take(rows) for name, column in columns.items()}
+    replicates = part["replicates"].numbers()
     return QueryValues(
         queries=part["query_id"],
-        values=part["value"].numbers(),
+        values=np.where(replicates == replicates.max(), part["value"].numbers(), np.nan),
         blocks=np.nan_to_num(part["block"].numbers()).astype(np.int64),
         clusters=part["cluster_id"],
         because=part["missing_because"],

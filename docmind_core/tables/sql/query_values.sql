@@ -1,20 +1,21 @@
--- One row per run, query and metric: its mean over the query's replicates, NULL when one of them lacks it or is missing;
--- warm-up left out. Times of a query that failed or was resumed say nothing about its arm. Replicates that were added later
--- are in blocks of their own, the same for all queries of the first block, which is therefore their cluster.
+-- One row per run, query and metric: its mean over the query's replicates, NULL when one of them lacks it, and how many
+-- replicates there are; warm-up left out. Of one part of the queries: all at once would take much memory. Times of a query
+-- that failed or was resumed say nothing about its arm. Replicates that were added later are in blocks of their own, the
+-- same for all queries of the first block, which is therefore their cluster.
 with measured as (
     select
         *,
         status = 'answered' and times_missing_because is null as has_times,
         if(status = 'answered', times_missing_because, 'failed_run') as no_times
     from query_runs
-    where phase is distinct from 'warmup'
+    where phase is distinct from 'warmup' and hash(query_id) % $parts = $part
 ),
 calls as (
     select
         run_id, query_id, replicate, avg(ttft_s) as ttft_s, avg(tpot_s) as tpot_s,
         mode(times_missing_because) as no_ttft, mode(decode_missing_because) as no_tpot
     from llm_calls
-    where coalesce(phase, 'measured') = 'measured' and role <> 'judge'
+    where coalesce(phase, 'measured') = 'measured' and role <> 'judge' and hash(query_id) % $parts = $part
     group by all
 ),
 figures as (
@@ -34,15 +35,15 @@ figures as (
     union all by name
     select run_id, query_id, metric, value, missing_because, false as has_clock
     from measurements
-    where draw = 0
+    where draw = 0 and hash(query_id) % $parts = $part
 )
 select
     figures.run_id,
     figures.query_id,
     figures.metric,
     any_value(figures.has_clock)                                                as has_clock,
-    case when count(*) = count(figures.value) and count(*) = max(count(*)) over (partition by figures.run_id, figures.metric)
-        then avg(figures.value) end                                             as value,
+    case when count(*) = count(figures.value) then avg(figures.value) end       as value,
+    count(*)                                                                    as replicates,
     any_value(places.block)                                                     as block,
     coalesce(nullif(any_value(places.cluster_id), ''), figures.query_id)        as cluster_id,
     mode(figures.missing_because) filter (where figures.value is null)          as missing_because,
