@@ -13,7 +13,7 @@ from docmind_core.reports.number_text import count_text
 from docmind_core.reports.run_records import ArmRun, QueryRun
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.settings import Settings
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_batches, query_rows
 
 QUERIES_SHOWN = 300
 _TEXT_CHARACTERS = 120
@@ -72,10 +72,11 @@ def query_table(settings: Settings, records: BenchmarkRecords, judged: ArmRun) -
 
 def _first(settings: Settings, records: BenchmarkRecords, place: int) -> tuple[list[_Ranked], int]:
     """Return what is shown, in its order, and how many queries there are in all."""
-    passed = {
-        (str(run_id), str(query_id)): value
-        for run_id, query_id, value in query_rows(settings, _PASSED, {"run_ids": list(records.arm_names)})[1]
-    }
+    passed: dict[str, dict[object, object]] = {run_id: {} for run_id in records.arm_names}
+    with query_batches(settings, _PASSED, {"run_ids": list(records.arm_names)}) as batches:
+        for batch in batches:
+            for run_id, query_id, value in zip(*(column.to_pylist() for column in batch), strict=True):
+                passed[run_id][query_id] = value
     count = 0
 
     def ranked() -> Iterator[_Ranked]:
@@ -84,7 +85,7 @@ def _first(settings: Settings, records: BenchmarkRecords, place: int) -> tuple[l
             of_arms: dict[str, list[QueryRun]] = defaultdict(list)
             for run in runs:
                 of_arms[run.run_id].append(run)
-            cells = [_cell(of_arms.get(arm, []), passed.get((arm, query_id))) for arm in records.arm_names]
+            cells = [_cell(of_arms.get(arm, []), passed[arm].get(query_id)) for arm in records.arm_names]
             count += 1
             yield _rank(cells, place), query_id, cells
 

@@ -128,11 +128,19 @@ def segments_shown(
             raise
 
 
-def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows) -> None:
+def show_rows(
+    connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, run_ids: Sequence[str], where: str
+) -> None:
+    """Let a connection within `segments_shown` see those rows of a table alone that fulfil `where`."""
+    if (rows := rows_of(folder, table.name, run_ids)) is not None:
+        _show(connection, table, rows, where)
+
+
+def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows, where: str = "true") -> None:
     try:
         # Views of the database, too, read a temporary view rather than the table of its name.
-        typed = _typed(table, rows.sql)
-        connection.execute(f"create temp view {table.name} as from memory.main.{table.name} union all by name {typed}")
+        all_rows = f"from memory.main.{table.name} union all by name {_typed(table, rows.sql)}"
+        connection.execute(f"create or replace temp view {table.name} as from ({all_rows}) where {where}")
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 

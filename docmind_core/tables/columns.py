@@ -13,7 +13,8 @@ from docmind_core.tables.segments import read_batches
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_AT_ONCE = 2**16
+_AT_ONCE = 2**13
+"""Rows that are objects of Python at once, of each column."""
 _REPLICATES_MAX = 2**20
 _FEW = 2**10
 """Values that are kept as objects of Python, which are at hand faster."""

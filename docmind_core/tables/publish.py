@@ -18,7 +18,7 @@ from docmind_core.tables.alert_tables import copy_alerts
 from docmind_core.tables.baselines import baselines_path, copy_baselines
 from docmind_core.tables.broken_rows import literal, literals
 from docmind_core.tables.building import SEGMENTS, create, definitions, delete, describe, insert
-from docmind_core.tables.connecting import open_new, open_read_only, spill_folder, transaction
+from docmind_core.tables.connecting import give_back, open_new, open_read_only, spill_folder, transaction
 from docmind_core.tables.damage import set_aside, unreadable_segments
 from docmind_core.tables.packing import pack, segments_on_disk
 from docmind_core.tables.result_tables import BASELINES
@@ -184,6 +184,7 @@ def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded:
                 f"insert into store.segments select {literal(name)}, unnest({literals(new[name])}), unnest({written})"
             )
     marks = {run_id: found[SUMMARIES][run_id] for run_id in new[SUMMARIES]}
+    give_back(connection)
     replace_summaries(connection, settings, outdated.get(SUMMARIES, ()), marks)
     with transaction(connection):
         if new[_ALERTS]:

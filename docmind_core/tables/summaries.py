@@ -17,9 +17,11 @@ import duckdb
 
 from docmind_core.settings import Settings
 from docmind_core.tables.broken_rows import literal, read_files, rows_of
-from docmind_core.tables.building import delete, segments_shown, stored_query
-from docmind_core.tables.connecting import larger, transaction
+from docmind_core.tables.building import delete, segments_shown, show_rows, stored_query
+from docmind_core.tables.connecting import give_back, larger, transaction
+from docmind_core.tables.definitions import View
 from docmind_core.tables.reading import empty_tables
+from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import Segments, replace_durably
 from docmind_core.tables.stored_views import STORED
 
@@ -34,6 +36,9 @@ _SOURCES = (
 )
 """The tables that the queries of `STORED` read."""
 _MADE_FROM = b"docmind:made_from"
+_MADE_OF = {"good_ratio": "false", "no_passages_ratio": "false", "tokens_per_correct": "metric = 'passed'"}
+"""Rows of `measurements` that metrics of `quality_summary` are made of which are not scores."""
+_SCORES_AT_ONCE = 2**18
 _BATCH_BYTES = 2**20
 _BATCH_RUNS = 16
 """Each query opens the files of so many."""
@@ -123,11 +128,32 @@ def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, st
             # Copied into tables, the rows of a large arm would take many times the memory.
             with segments_shown(connection, settings.tables, list(paths), tables=_SOURCES):
                 for view in STORED:
-                    connection.execute(f"insert into store.{view.name} by name {stored_query(view)}")
+                    _insert_view(connection, settings.tables, view, list(paths))
+                    give_back(connection)
             for run_id, path in paths.items():
                 _write_one(connection, run_id, path, marks[run_id])
         finally:
             connection.rollback()
+
+
+def _insert_view(connection: duckdb.DuckDBPyConnection, folder: Path, view: View, run_ids: Sequence[str]) -> None:
+    """Insert the rows of a view for runs that are shown: of a large arm's scores, those of each metric at once."""
+    into, query = f"insert into store.{view.name} by name", stored_query(view)
+    metrics = _metrics(connection) if view.name == "quality_summary" and len(run_ids) == 1 else set()
+    if not metrics:
+        connection.execute(f"{into} {query}")
+        return
+    for metric in sorted({*metrics, *_MADE_OF}):
+        scores = _MADE_OF.get(metric, f"metric = {literal(metric)}")
+        show_rows(connection, folder, TABLES["measurements"], run_ids, scores)
+        connection.execute(f"{into} from ({query}) where metric = {literal(metric)}")
+    show_rows(connection, folder, TABLES["measurements"], run_ids, "true")
+
+
+def _metrics(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the metrics of an arm with many scores; none of any other."""
+    scores = connection.execute("select metric, count(*) from measurements group by all").fetchall()
+    return {metric for metric, _ in scores} if sum(count for _, count in scores) > _SCORES_AT_ONCE else set()
 
 
 def _write_one(connection: duckdb.DuckDBPyConnection, run_id: str, path: Path, made_from: str) -> None:

@@ -4,6 +4,7 @@ from math import comb
 
 import pytest
 
+from docmind_core.tables import query_values
 from docmind_core.tables.reading import query_segments
 from tests.builders import RUN_ID, make_query_run_row, make_score_row, write_rows
 
@@ -44,3 +45,15 @@ def test_one_replicate_says_nothing_of_flips_and_an_unknown_one_leaves_its_query
     assert found == [("q0", None, "no_gold"), ("q1", 1.0, None), ("q2", None, "n_too_small")]
     found = ask(home, "select k, pass_hat_k, n_queries, n_total from replicate_summary order by k")
     assert found == [(1, 0.25, 2, 3), (2, 0.0, 1, 3)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2**14], ids=["in many parts", "at once"])
+def test_a_query_that_lacks_a_replicate_has_no_value_whatever_is_computed_at_once(settings, monkeypatch, at_once):
+    monkeypatch.setattr(query_values, "_AT_ONCE", at_once)
+    write(settings, [(1.0, 0.0), (1.0, 1.0), (1.0,), (1.0, None), (0.0, 0.0)])
+    found = query_values.read_query_values(settings.tables, [RUN_ID])[RUN_ID]["passed"]
+    because = dict(zip(found.queries, found.because, strict=True))
+    assert dict(zip(found.queries, found.values.tolist(), strict=True)) == pytest.approx(
+        {"q0": 0.5, "q1": 1.0, "q2": float("nan"), "q3": float("nan"), "q4": 0.0}, nan_ok=True
+    )
+    assert because == {"q0": None, "q1": None, "q2": None, "q3": "no_gold", "q4": None}

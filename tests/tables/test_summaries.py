@@ -156,6 +156,26 @@ def test_a_segment_that_can_t_be_read_is_named_before_anything_is_published(sett
     ]  # fmt: skip
 
 
+def test_the_scores_of_a_large_arm_are_summarised_metric_by_metric(history, monkeypatch):
+    """The rows are those of all metrics at once, in the same order."""
+    stored = "select * exclude (standard_error, freedom) from store.quality_summary"
+    before, shown = query_rows(history, stored), list[str]()
+    show_rows = summaries_module.show_rows
+
+    def show_noted(connection, folder, table, run_ids, where):
+        shown.append(where)
+        show_rows(connection, folder, table, run_ids, where)
+
+    monkeypatch.setattr(summaries_module, "show_rows", show_noted)
+    monkeypatch.setattr(summaries_module, "_SCORES_AT_ONCE", 0)
+    monkeypatch.setattr(summaries_module, "_BATCH_RUNS", 1)
+    for path in (history.home / "summaries").iterdir():
+        path.unlink()
+    publish(history, rebuild=True)
+    assert query_rows(history, stored) == before
+    assert {"metric = 'passed'", "false", "true"} <= set(shown)
+
+
 def test_a_run_that_does_not_fit_is_summarised_with_more_memory(history, monkeypatch):
     """A query that can't go on in the memory of publishing is asked again with more."""
     limits, write = [], summaries_module._write
