@@ -41,7 +41,7 @@ def test_an_index_is_built_once_and_loaded_afterwards(opened):
     first, announced = opened()
     again, then = opened()
 
-    assert announced == ["cutting 2 documents into chunks", "building the keyword index of 3 chunks"]
+    assert announced == ["splitting 2 documents into chunks", "building the keyword index of 3 chunks"]
     assert then == []
     assert again.search(KEYWORD, "capital of Italy", 3) == first.search(KEYWORD, "capital of Italy", 3)
 
@@ -86,7 +86,7 @@ def test_a_build_that_fails_leaves_nothing_behind(opened, tmp_path, monkeypatch)
     monkeypatch.undo()
 
     assert list((tmp_path / hash_of_index(DOCUMENTS)).iterdir()) == []
-    assert opened()[1][0] == "cutting 2 documents into chunks"
+    assert opened()[1][0] == "splitting 2 documents into chunks"
 
 
 def test_what_a_dead_process_left_is_removed_and_a_living_one_is_left_alone(opened, tmp_path):
