@@ -189,7 +189,10 @@ def test_embedding_is_announced_and_done_once(folder):
     open_index(documents, folder=folder, strategies=[SEMANTIC], announce=announced.append)
     open_index(documents, folder=folder, strategies=[SEMANTIC], announce=announced.append)
 
-    assert announced == ["splitting 1 documents into chunks", "embedding 1 chunks; needed only once for these documents"]
+    assert announced == [
+        "splitting 1 documents into chunks",
+        "embedding 1 chunks; needed only once for these documents",
+    ]
 
 
 def test_embedding_says_how_far_it_is(monkeypatch, tmp_path, folder):
