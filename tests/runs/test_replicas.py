@@ -156,7 +156,7 @@ def test_engines_that_do_not_serve_the_same_are_refused_by_name_before_any_query
 ):
     for name, value in change.items():
         setattr(other, name, value)
-    with pytest.raises(UsageError, match=f"{engine.url} and {other.url} do not serve the same: {named}"):
+    with pytest.raises(UsageError, match=f"{engine.url} and {other.url} are not replicas of the same engine: {named}"):
         run(home, make())
     assert engine.requests == []
 
