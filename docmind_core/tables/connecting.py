@@ -81,6 +81,11 @@ def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
     return _quiet(duckdb.connect(str(path), read_only=True, config=_CONFIG))
 
 
+def cursor_of(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Return a cursor, which has settings of its own."""
+    return _quiet(connection.cursor())
+
+
 def bound(connection: duckdb.DuckDBPyConnection, *, memory: str, folder: Path, spilled: str) -> None:
     """Keep a connection from taking the machine, and from every file but its own; it can't lift these bounds itself.
 

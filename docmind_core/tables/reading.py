@@ -20,7 +20,7 @@ from docmind_core.errors import StoreError
 from docmind_core.settings import Settings
 from docmind_core.tables.arrow_rows import ROW_GROUP
 from docmind_core.tables.building import create, segments_shown
-from docmind_core.tables.connecting import bound, give_back, open_in_memory, open_read_only
+from docmind_core.tables.connecting import bound, cursor_of, give_back, open_in_memory, open_read_only
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -248,7 +248,7 @@ def _asked(
     *,
     tables: Sequence[str] | None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with empty_tables(stored=False).cursor() as connection:
+    with cursor_of(empty_tables(stored=False)) as connection:
         connection.begin()
         try:
             with segments_shown(connection, folder, run_ids, tables=tables):

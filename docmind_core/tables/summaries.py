@@ -18,7 +18,7 @@ import duckdb
 from docmind_core.settings import Settings
 from docmind_core.tables.broken_rows import literal, read_files, rows_of
 from docmind_core.tables.building import delete, segments_shown, show_rows, stored_query
-from docmind_core.tables.connecting import give_back, larger, transaction
+from docmind_core.tables.connecting import cursor_of, give_back, larger, transaction
 from docmind_core.tables.definitions import View
 from docmind_core.tables.reading import empty_tables
 from docmind_core.tables.schema import TABLES
@@ -122,7 +122,7 @@ def _batches(folder: Path, run_ids: Sequence[str]) -> Iterator[list[str]]:
 def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, str]) -> None:
     """Write the summaries of some runs: a row each, with a list of the rows of every view; a large run has several."""
     (settings.home / SUMMARIES).mkdir(parents=True, exist_ok=True)
-    with empty_tables(stored=True).cursor() as connection:
+    with cursor_of(empty_tables(stored=True)) as connection:
         connection.begin()
         try:
             # Copied into tables, the rows of a large arm would take many times the memory.

@@ -136,7 +136,7 @@ def test_a_run_under_other_conditions_has_no_data_and_names_them(quiet):
     assert evaluate(quiet, 6) == (set(), set())
     found = evaluation(quiet, 6, "quality_worse")
     assert found["outcome"] == "nodata"
-    assert "not comparable with the baseline: conditions" in found["reason"]
+    assert "not comparable with the baseline: limit unknown → 40" in found["reason"]
 
 
 def test_a_failed_run_suppresses_both(quiet):
