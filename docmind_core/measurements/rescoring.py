@@ -2,8 +2,10 @@
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -32,9 +34,11 @@ from docmind_core.tables.columns import Column, read_coded
 from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import (
+    packed_path,
     read_parts,
     run_ids_of,
-    segments_kept,
+    segment_path,
+    sync_folder,
     update_segment,
     write_segment,
 )
@@ -92,12 +96,12 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
     if newer is not None:
         suite, changed_keys = _judged_by(suite, read_source_suite(settings, benchmark_run), with_own_metrics(newer))
     changed: Counter[str] = Counter()
-    with segments_kept(settings.tables, tuple(KEPT), run_ids) as before:
+    with _as_before(settings, benchmark_run, run_ids) as before:
         rows = score_benchmark_run(settings, benchmark_run, load_query_set(suite.query_set), suite.defined_metrics)
         for run_id in run_ids if "metrics" in changed_keys else ():
             _declare(settings, run_id, suite)
         _measure_again(settings, benchmark_run, suite)
-        moment = datetime.now(UTC)
+        moment = datetime.fromtimestamp(before.stat().st_mtime, UTC)
         kept = {
             table: sum(_keep(settings, before, table, run_id, changed, moment) for run_id in run_ids) for table in KEPT
         }
@@ -105,6 +109,29 @@ def rescore_run(settings: Settings, benchmark_run: str, newer: Suite | None = No
         replace_frozen_suite(settings, benchmark_run, suite)
     publish(settings)
     return Rescored(rows=rows, changed=dict(sorted(changed.items())), kept=kept, suite_keys=changed_keys)
+
+
+@contextmanager
+def _as_before(settings: Settings, benchmark_run: str, run_ids: Sequence[str]) -> Iterator[Path]:
+    """Yield a folder of segments with the tables of `KEPT` as they were before the block.
+
+    It stays until a block has ended well: when the process is killed, the next rescoring still knows what was replaced.
+    """
+    folder = settings.benchmarks / benchmark_run / "before-rescoring"
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        for table in KEPT:
+            (part / table).mkdir(parents=True)
+            for path in {
+                place(settings.tables, table, one) for one in run_ids for place in (segment_path, packed_path)
+            }:
+                with suppress(FileNotFoundError):
+                    (part / table / path.name).hardlink_to(path)
+        part.rename(folder)
+        sync_folder(folder.parent)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def _measure_again(settings: Settings, benchmark_run: str, suite: Suite) -> None:
@@ -153,7 +180,8 @@ def _keep(settings: Settings, before: Path, table: str, run_id: str, changed: Co
     def rows() -> Iterator[Row]:
         nonlocal count
         for part in read_parts(settings.tables, earlier, run_id, tuple(TABLES[earlier].columns)):
-            yield from ({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in part)
+            dated = ({**row, "replaced_at": _in_utc(row["replaced_at"])} for row in part)
+            yield from (row for row in dated if row["replaced_at"] != moment)  # those of a rescoring that was killed
         for row in chain((first,), gone):
             count += 1
             yield {**row, "replaced_at": moment}

@@ -8,7 +8,6 @@ so that a run that was packed can be scored or folded again. `runs` stays apart:
 import fcntl
 import os
 import re
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -214,18 +213,6 @@ def read_parts(
     """Yield the rows of `table` for `run_id` in the order they were written, at most `rows` at once."""
     for part in read_batches(folder, table, run_id, columns, rows=rows):
         yield [{name: row.get(name) for name in columns} for row in part.to_pylist()]
-
-
-@contextmanager
-def segments_kept(folder: Path, tables: Collection[str], run_ids: Sequence[str]) -> Iterator[Path]:
-    """Yield a folder of segments that holds some tables as they are now, whatever the block writes."""
-    with tempfile.TemporaryDirectory(prefix=".kept-", dir=folder.parent) as kept:
-        for table in tables:
-            (Path(kept) / table).mkdir()
-            for path in {place(folder, table, one) for one in run_ids for place in (segment_path, packed_path)}:
-                with suppress(FileNotFoundError):
-                    (Path(kept) / table / path.name).hardlink_to(path)
-        yield Path(kept)
 
 
 def update_segment(

@@ -2,10 +2,12 @@
 
 import json
 import re
+from unittest.mock import Mock
 
 import pytest
 
 from dagster_project.cli.main import run
+from docmind_core.measurements import rescoring
 from docmind_core.measurements.grades import write_limits
 from docmind_core.measurements.scoring import score_benchmark_run
 from docmind_core.query_sets.bundled import load_query_set
@@ -52,6 +54,36 @@ def test_only_scores_that_differ_change_and_the_earlier_ones_are_kept_with_their
     assert run(["rescore", "latest", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert query_rows(home, "select count(*) from earlier_measurements")[1] == [(1,)]
+
+
+@pytest.mark.parametrize("step", ["compare_arms", "write_limits", "publish"])
+def test_a_rescoring_that_died_at_any_step_loses_and_repeats_no_earlier_score(scored, monkeypatch, step):
+    home, old = scored
+    with monkeypatch.context() as killed:
+        killed.setattr(rescoring, step, Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            rescoring.rescore_run(home, KEY)
+    rescoring.rescore_run(home, KEY)
+    asked = "select query_id, metric, value, scorer_version from earlier_measurements"
+    assert query_rows(home, asked)[1] == [(old["query_id"], "passed", 0.0, "0")]
+    assert sorted(path.name for path in (home.benchmarks / KEY).iterdir()) == ["source.yaml", "suite.yaml"]
+
+
+def test_a_rescoring_that_died_while_it_kept_earlier_rows_keeps_each_once(scored, monkeypatch):
+    home, old = scored
+    keep = rescoring._keep
+
+    def dies_after(*given):
+        keep(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(rescoring, "_keep", dies_after)
+        with pytest.raises(KeyboardInterrupt):
+            rescoring.rescore_run(home, KEY)
+    assert rescoring.rescore_run(home, KEY).kept["measurements"] == 1
+    asked = "select query_id, metric, value, scorer_version from earlier_measurements"
+    assert query_rows(home, asked)[1] == [(old["query_id"], "passed", 0.0, "0")]
 
 
 def test_another_limit_judges_the_run_from_now_on_and_the_earlier_suite_is_kept(scored, tmp_path, capsys):
