@@ -138,7 +138,7 @@ QUERY_SETS: dict[str, tuple[Breaker, str, str]] = {
         "documents.jsonl:3",
         "more than 1,000,000 objects",
     ),
-    "evidence without end": (_long_evidence, "queries.jsonl:2", "looks at a character"),
+    "evidence without end": (_long_evidence, "queries.jsonl:2", "character comparisons"),
     "wide text": (_wide_text, "documents.jsonl:7", "192 MiB of memory"),
     "a million answers": (_a_million_answers, "queries.jsonl:", "192 MiB of memory"),
     "100,000 bad lines": (_more("documents.jsonl", b"{}\n" * 100_000), "documents.jsonl:2: doc_id", "... and"),

@@ -49,6 +49,7 @@ REFUSED = (
     ["report", "20261122T020000Z-nothing-7f3a"],
     ["compare", "latest"],
 )
+KEY_OF_TOY = re.compile(r"\d{8}T\d{6}Z-toy-[0-9a-f]{4}")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 SESSION = """
 import fcntl, json, struct, sys, termios
@@ -157,7 +158,7 @@ def test_no_cell_is_folded_into_a_column_of_letters(screens, width):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("command", [("runs",), ("sql", "from llm_calls"), ("sql", COMMANDS[9][1])])
 def test_ids_are_whole_at_every_width(screens, width, command):
-    (key,) = {word for line in screens[80, ("runs",)][1] for word in line.split() if "Z-toy-" in word}
+    (key,) = {word for line in screens[80, ("runs",)][1] for word in line.split() if KEY_OF_TOY.fullmatch(word)}
     words = {word for line in screens[width, command][1] for word in line.split()}
     assert key in {word.rsplit(".", 1)[0] for word in words}
 

@@ -50,7 +50,7 @@ async def test_a_call_is_booked_under_the_agent_at_work(tools):
 async def test_a_call_under_another_agent_s_name_is_refused_and_nothing_is_sent(tools, engine):
     with (
         tools.agent_span(ROUTER, node=ROUTER, checkpoint_ns=""),
-        pytest.raises(RunError, match="query_planner asks for plan while query_router is at work"),
+        pytest.raises(RunError, match="query_planner requested plan while query_router was running"),
     ):
         await tools.ask(PLANNER, "plan", REQUEST)
 
@@ -63,7 +63,7 @@ async def test_a_call_whose_context_was_lost_is_refused(tools):
         lost = asyncio.get_running_loop().create_task(
             tools.ask(ROUTER, "route", REQUEST), context=contextvars.Context()
         )
-        with pytest.raises(RunError, match="while no agent is at work"):
+        with pytest.raises(RunError, match="while no agent was running"):
             await lost
 
     assert booked(tools) == []

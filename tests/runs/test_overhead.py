@@ -94,7 +94,7 @@ def test_without_spans_there_are_no_times():
     [
         ([make_span("a", "chat", 0, 1)], "0 root spans"),
         ([make_span("a", "invoke_workflow", 0, 1), make_span("b", "invoke_workflow", 0, 1)], "2 root spans"),
-        ([make_span("a", "invoke_workflow", 0, 1), make_span("a", "chat", 0, 1)], "'a' is there twice"),
+        ([make_span("a", "invoke_workflow", 0, 1), make_span("a", "chat", 0, 1)], "'a' is duplicated"),
     ],
 )
 def test_spans_that_make_no_tree_are_refused(spans, message):
