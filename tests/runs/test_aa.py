@@ -53,5 +53,5 @@ def test_again_is_the_same_graph_under_another_name():
     once, again = find_arm("tuned-dedupe"), find_arm("tuned-dedupe.again")
     assert (again.name, again.levers, again.opening) == ("tuned-dedupe.again", once.levers, once.opening)
     for name in ("nothing.again", "tuned.again.again"):
-        with pytest.raises(UsageError, match="unknown arm 'nothing'"):
+        with pytest.raises(UsageError, match="unknown arm"):
             find_arm(name)
