@@ -13,7 +13,7 @@ def end_group(leader: int) -> None:
 
 
 def exit_text(code: int) -> str:
-    """Say how a process ended: `exited with code 3`, `was ended by SIGKILL`."""
+    """Say how a process ended: `exited with code 3`, `was terminated by SIGKILL`."""
     if code >= 0:
         return f"exited with code {code}"
     try:

@@ -101,7 +101,7 @@ async def test_refusals_in_other_words_are_one_vote():
 
 async def test_without_a_known_budget_nothing_is_asked():
     tools = ScriptedTools()
-    with pytest.raises(BudgetUnknown, match="the tokens of tuned on this query are not known"):
+    with pytest.raises(BudgetUnknown, match="the tokens of tuned on this query are unknown"):
         await run("single_pass@budget", tools, budget_tokens=None)
 
     assert tools.calls == []
