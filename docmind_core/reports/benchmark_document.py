@@ -139,7 +139,9 @@ def _trade_off(records: BenchmarkRecords) -> list[Chart]:
 def _history(key: str, title: str, histories: Sequence[ArmHistory]) -> Section | None:
     if not histories:
         return None
-    figures = f"Figures: docmind sql \"from metric_history where arm = '{histories[0].arm}'\""
+    figures = (
+        f"Figures: docmind sql \"from metric_history where arm = '{histories[0].arm}' order by metric, started_at\""
+    )
     chart = Chart(note=f"{HISTORY_KEY}. {figures}", draw=partial(history_svg, histories))
     return Section(key=key, title=title, folded=key != "history", blocks=(chart,))
 

@@ -77,7 +77,7 @@ def test_scores_of_two_formulas_neither_pass_nor_block(settings):
     write_segment(settings.tables, "measurements", SECOND, [{**row, "scorer_version": "9"} for row in rows])
     result = decide_gate([compare_runs(settings, SECOND, FIRST)], GatePolicy.model_validate({"metrics": ["passed"]}))
     assert result.state == "inconclusive"
-    assert "another version of the formula" in result.tests[0].because
+    assert "a different version of the formula" in result.tests[0].because
 
 
 def test_a_loss_that_may_be_too_large_is_open_and_says_how_many_queries_decide(settings):

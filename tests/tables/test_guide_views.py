@@ -166,7 +166,7 @@ def test_a_metric_is_next_to_its_predecessor_of_the_same_series(settings):
             },
             run_id,
         )
-    rows = ask(settings, "from metric_history", run_ids=tuple(runs))
+    rows = ask(settings, "from metric_history order by started_at", run_ids=tuple(runs))
     tokens = [
         (row["series_key"], row["value"], row["previous_value"]) for row in rows if row["metric"] == "billed_tokens"
     ]
@@ -182,7 +182,7 @@ def test_a_series_keeps_the_order_of_its_runs_when_the_clock_was_ahead(settings)
         run = make_run_row(run_id, series_key="s1", started_at=START + timedelta(days=days), run_number=number)
         write_rows(settings, {"runs": [run], "query_runs": [make_query_run_row(run_id=run_id, wall_s=1.0)]}, run_id)
 
-    rows = ask(settings, "from metric_history where metric = 'wall_p50_s'", run_ids=run_ids)
+    rows = ask(settings, "from metric_history where metric = 'wall_p50_s' order by run_id", run_ids=run_ids)
     assert [(row["run_id"], row["previous_run_id"]) for row in rows] == list(
         zip(run_ids, (None, *run_ids), strict=False)
     )
@@ -200,7 +200,7 @@ def test_a_run_s_history_names_what_changed_since_the_run_before_it_in_its_serie
         row = make_run_row(run_id, series_key="s1", started_at=START + timedelta(days=day), **facts)
         write_rows(settings, {"runs": [row], "query_runs": [make_query_run_row(run_id=run_id, wall_s=1.0)]}, run_id)
 
-    rows = ask(settings, "from metric_history where metric = 'wall_p50_s'", run_ids=run_ids)
+    rows = ask(settings, "from metric_history where metric = 'wall_p50_s' order by started_at", run_ids=run_ids)
     assert [row["changed_since_previous"] for row in rows] == [
         None,
         "git_sha aaaa → bbbb; package bm25s 1.0 → 1.1",
@@ -241,7 +241,7 @@ def test_percentiles_by_agent_appear_from_their_n_on(settings):
     """S62: the guide had means and maxima alone."""
     tables = guide_example(rounds=662)
     write_rows(settings, {name: tables[name] for name in ("runs", "query_runs", "spans")})
-    rows = ask(settings, "from agent_performance")
+    rows = ask(settings, "from agent_performance order by agent_name")
 
     expected = np.percentile([0.2 + 0.01 * place for place in range(662)], (50, 95, 99)).tolist()
     for row in rows:
