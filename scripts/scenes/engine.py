@@ -50,7 +50,7 @@ def engine_killed(stage: Stage) -> str:
     """An engine that the run has started is killed with -9; then --resume."""
     stage.write_suite(engine="cpu-smollm2")
     with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
-        seen = stage.read_until(process, "the engine is up")
+        seen = stage.read_until(process, "the engine is ready")
         if state := read_state(stage.home):
             _wait_for_an_answer(state.url)
             psutil.Process(state.pgid).children()[0].kill()
@@ -77,7 +77,7 @@ def stale_engine(stage: Stage) -> str:
     """The platform and the engine's keeper are killed with -9: nothing is left to end the engine."""
     stage.write_suite(engine="cpu-smollm2")
     with stage.start("bench", "toy.yaml", first=FAKE_PROFILE) as process:
-        stage.read_until(process, "the engine is up")
+        stage.read_until(process, "the engine is ready")
         if state := read_state(stage.home):
             os.kill(state.pgid, signal.SIGKILL)
         process.kill()
