@@ -88,7 +88,7 @@ def test_the_arms_of_a_suite_say_what_is_unknown_of_its_systems(suite, capsys):
     ("old", "new", "problem"),
     [
         ("  nameless:", "  tuned:", "systems.tuned: a built-in arm has this name; choose another"),
-        ("compared_with: two_agents", "compared_with: nobody", "unknown arm 'nobody'"),
+        ("compared_with: two_agents", "compared_with: unknown_arm", "unknown arm 'unknown_arm'"),
         ("callable: asking_systems.py", "callable: nothing.py", "systems.two_agents: file not found: "),
         ("systems:", "arms: [single_pass]\nlimits: {}\nsystem:", "system: unknown key. Did you mean systems?"),
     ],
