@@ -85,7 +85,7 @@ def _states(rows: Sequence[LedgerRow]) -> str:
 # can_subset: a check without a result is skipped, neither green nor red, as a limit that is not set should be.
 @dg.multi_asset_check(specs=_SPECS, can_subset=True, name="limit_checks")
 def limit_checks(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
-    """Value, bound, interval and n of each limit that is set, or why there is no data."""
+    """Value, bound, interval and n of each limit that is set, or the reason data is missing."""
     settings, key = store.settings(), context.partition_key
     results = read_limit_results(settings.tables, key, read_frozen_suite(settings, key))
     judged = worst_by_limit(results)

@@ -75,7 +75,7 @@ class _Run:
         return reasons.most_common(1)[0][0] if reasons else None
 
     def because_of(self, limit: Limit) -> str:
-        """Say why there is no row of a metric."""
+        """Return the reason a metric has no rows."""
         if not self.count:
             return "failed_run"
         if limit.of.rows in {"measurements", "run_estimates"}:

@@ -38,7 +38,7 @@ class QueryRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One metric of one query run: a value, or the reason why there is none."""
+    """One metric of one query run: a value, or the reason it is missing."""
 
     metric: str
     value: float | None = None
@@ -70,7 +70,7 @@ class Scorer(Protocol):
         ...
 
     def __call__(self, query: Query, run: QueryRun, /) -> Score:
-        """Return the value, or why there is none."""
+        """Return the value, or the reason it is missing."""
         ...
 
 
@@ -85,7 +85,7 @@ class FormulaScorer:
     """Longest that one call may take where the scorer is the user's; a longer one is ended."""
 
     def __call__(self, query: Query, run: QueryRun, /) -> Score:
-        """Return the value, or why there is none."""
+        """Return the value, or the reason it is missing."""
         found = self.formula(query, run)
         return found if isinstance(found, Score) else Score(metric=self.metric.name, value=found)  # type: ignore[arg-type]
 

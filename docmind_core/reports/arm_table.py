@@ -159,7 +159,7 @@ def _quality_rows(records: BenchmarkRecords) -> list[Row]:
 
 
 def quality_cell(row: QualitySummary | None, own: Own = NO_OWN) -> Cell:
-    """Show a score with its interval, or why there is none."""
+    """Show a score with its interval, or the reason it is missing."""
     if row is None:
         return missing(NO_SCORE, "1")
     return figure(quality_estimate(row, own), own[row.metric].unit if row.metric in own else "1", total=row.n_total)

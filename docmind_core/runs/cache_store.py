@@ -37,7 +37,7 @@ class CacheLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheAnswer:
-    """What a lookup found: a value, or why there is none."""
+    """What a lookup found: a value, or the reason it is missing."""
 
     value: Any = None
     """A copy: parsed again for each lookup, so that no caller can change what the next one gets."""

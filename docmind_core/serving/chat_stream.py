@@ -64,7 +64,7 @@ class StreamedReply:
     times: StreamTimes = NO_TIMES
     http_status: int | None = None
     _final: TokenUsage | str = NO_USAGE
-    """The count of the whole reply, which comes with its finish_reason or after it; or why there is none."""
+    """The count of the whole reply, which comes with its finish_reason or after it; or the reason it is missing."""
     _latest: object = None
     """The latest count as it came: only the last one is read whole."""
     _bytes: int = 0

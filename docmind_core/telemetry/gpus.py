@@ -25,7 +25,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpus:
-    """All GPUs, or why there is none to read."""
+    """All GPUs, or the reason none can be read."""
 
     devices: tuple[Gpu, ...] = ()
     because: str | None = None
