@@ -10,10 +10,10 @@ import pytest
 from docmind_core.agents.context import ROUTER
 from docmind_core.runs.clock import read_anchor
 from docmind_core.runs.context_guard import ContextGuard
+from docmind_core.runs.folding import overhead_of, path_of
 from docmind_core.runs.journal import Journal, QueryKey
 from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
-from docmind_core.runs.waiting import overhead_of, path_of
 from docmind_core.serving.chat_client import ChatClient
 from tests.fakes.engine_server import FakeEngine
 from tests.serving.test_chat_client import _no_sleep, connect, make_request

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docmind_core.errors import StoreError
-from docmind_core.runs.waiting import overhead_of, waiting_times
+from docmind_core.runs.folding import overhead_of, waiting_times
 from docmind_core.statistics.coordination import Coordination
 
 SUPERVISOR = '{"gen_ai.operation.name": "chat", "docmind.role": "supervisor"}'

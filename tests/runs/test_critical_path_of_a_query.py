@@ -1,6 +1,6 @@
 import pytest
 
-from docmind_core.runs.waiting import path_of
+from docmind_core.runs.folding import path_of
 
 WHERE = {"query_id": "q1", "replicate": 0}
 
