@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext, suppres
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from docmind_core.runs.earlier_process import Earlier
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.progress import ArmProgress, RunObserver, sum_of_known
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting, run_query
 from docmind_core.runs.query_tools import Completes, EngineBinding
+from docmind_core.runs.resuming import Earlier
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest
 from docmind_core.serving.places import IN_FLIGHT_MAX
 from docmind_core.suites.plain_values import places_at_first

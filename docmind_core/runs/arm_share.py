@@ -13,7 +13,6 @@ from docmind_core.runs.arm_switches import is_shared_out
 from docmind_core.runs.bench import Bench, OpenArm, adaptive_limit, arm_setting
 from docmind_core.runs.blocks import Share, look_sizes
 from docmind_core.runs.device_samples import sampled_devices
-from docmind_core.runs.earlier_process import read_earlier
 from docmind_core.runs.engine_readings import Readings, book_counters, following, with_lost_bookings
 from docmind_core.runs.fan_out import answer_in_shards
 from docmind_core.runs.journal import Journal
@@ -21,6 +20,7 @@ from docmind_core.runs.manifest import run_facts
 from docmind_core.runs.query_row import AskedQuery
 from docmind_core.runs.query_run import ArmSetting
 from docmind_core.runs.result_caches import ArmCaches
+from docmind_core.runs.resuming import read_earlier
 from docmind_core.runs.system_arm import SETTLE_S, SystemGraph, system_at_work, system_place
 from docmind_core.runs.system_calls import SystemDesk
 from docmind_core.serving.counters import read_settled_counters

@@ -33,7 +33,7 @@ from docmind_core.runs.keys import run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.progress import ArmProgress, RunObserver
-from docmind_core.runs.resume_guard import RESUME_ANYWAY, guard_resume, run_identity
+from docmind_core.runs.resuming import RESUME_ANYWAY, guard_resume, run_identity
 from docmind_core.runs.shard_journals import absorb_leftovers
 from docmind_core.runs.shards import this_host
 from docmind_core.runs.suite_arms import admit_engine, suite_arm

@@ -3,7 +3,7 @@
 from docmind_core.errors import RunError, UsageError
 from docmind_core.runs.frozen_suite import journal_path, named_source, read_source_suite
 from docmind_core.runs.journal import Journal
-from docmind_core.runs.resume_guard import RESUME_ANYWAY
+from docmind_core.runs.resuming import RESUME_ANYWAY
 from docmind_core.runs.shard_journals import absorb_leftovers
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import reference_of

@@ -12,7 +12,7 @@ from docmind_core.runs.bench import Bench
 from docmind_core.runs.blocks import cut_into_blocks
 from docmind_core.runs.progress import sum_of_known
 from docmind_core.runs.query_run import ArmSetting
-from docmind_core.runs.resume_guard import code_hash
+from docmind_core.runs.resuming import code_hash
 from docmind_core.runs.shard_journals import (
     absorb_leftovers,
     absorb_shard,

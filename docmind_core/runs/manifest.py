@@ -18,7 +18,7 @@ from docmind_core.agents.prompt_files import prompt_hash, prompt_hashes
 from docmind_core.agents.refusals import REFUSAL_RULES_VERSION
 from docmind_core.query_sets.queries import QuerySet
 from docmind_core.runs.journal import Row
-from docmind_core.runs.resume_guard import code_hash
+from docmind_core.runs.resuming import code_hash
 from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.suites.plain_values import AUTO

@@ -16,7 +16,6 @@ from docmind_core.retrieval.search import RANKED_DOCUMENTS, deeper_hits
 from docmind_core.runs.call_booking import NS_PER_S
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard, RecallOf, no_gold
-from docmind_core.runs.earlier_process import Earlier, without_doubled
 from docmind_core.runs.journal import Journal, QueryKey, Row
 from docmind_core.runs.late_calls import LATE
 from docmind_core.runs.prompt_counts import HANDOFFS_UNKNOWN, PromptCounts
@@ -24,6 +23,7 @@ from docmind_core.runs.query_row import AskedQuery, QueryEnd, query_row
 from docmind_core.runs.query_tools import EngineBinding, RecordingTools
 from docmind_core.runs.query_trace import QueryTrace
 from docmind_core.runs.result_caches import ArmCaches
+from docmind_core.runs.resuming import Earlier, without_doubled
 from docmind_core.runs.search_batches import Searches
 from docmind_core.serving.places import Places
 from docmind_core.suites.suite import Suite

@@ -18,13 +18,13 @@ from docmind_core.retrieval.search import KEYWORD, RANKED_DOCUMENTS, Hit, Search
 from docmind_core.runs.call_booking import CallBook, CallOrigin
 from docmind_core.runs.clock import ClockAnchor
 from docmind_core.runs.context_guard import ContextGuard
-from docmind_core.runs.earlier_process import recreated_error
 from docmind_core.runs.journal import Journal, Row
 from docmind_core.runs.journal_entries import CallMatch, FailedCall
 from docmind_core.runs.late_calls import LateCalls
 from docmind_core.runs.prompt_counts import PromptCounts
 from docmind_core.runs.query_trace import DecisionLog, QueryTrace
 from docmind_core.runs.result_caches import ResultCaches
+from docmind_core.runs.resuming import recreated_error
 from docmind_core.runs.search_batches import SearchBatches, Searches
 from docmind_core.serving.chat import AttemptBook, ChatReply, ChatRequest, read_reply
 from docmind_core.serving.token_usage import TokenUsage

@@ -17,11 +17,10 @@ from docmind_core.retrieval.index import RetrievalIndex, open_index
 from docmind_core.runs.arm_run import ArmTally, open_tally, run_queries
 from docmind_core.runs.bench import Bench, arm_setting
 from docmind_core.runs.clock import ClockAnchor, read_anchor
-from docmind_core.runs.earlier_process import read_earlier
 from docmind_core.runs.frozen_suite import read_frozen_suite
 from docmind_core.runs.manifest import RunInputs
 from docmind_core.runs.progress import SilentObserver
-from docmind_core.runs.resume_guard import code_hash
+from docmind_core.runs.resuming import code_hash, read_earlier
 from docmind_core.runs.shard_journals import ShardJournal, held_shard, progress_file, stop_file, wind_down_file
 from docmind_core.serving.connection import EngineConnection
 from docmind_core.serving.replicas import ReplicaClients

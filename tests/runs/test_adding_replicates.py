@@ -110,7 +110,7 @@ def test_replicates_under_other_conditions_or_too_many_are_refused_and_the_run_s
     key = run(home, suite, freeze_benchmark_run(suite, home, named=str(file)))
     asked = len(engine.requests)
     for place, said in (
-        ("docmind_core.runs.resume_guard.prompt_hash", r"prompts \([0-9a-f]{12} → another\)"),
+        ("docmind_core.runs.resuming.prompt_hash", r"prompts \([0-9a-f]{12} → another\)"),
         ("docmind_core.runs.manifest.hardware_fingerprint", r"conditions: hardware_fingerprint [0-9a-f]+ → another"),
     ):
         with monkeypatch.context() as patched:

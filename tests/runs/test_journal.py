@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from docmind_core.errors import RunError
-from docmind_core.runs.earlier_process import finished_calls
 from docmind_core.runs.journal import Journal, QueryKey
+from docmind_core.runs.resuming import finished_calls
 
 KEY = QueryKey(run_id="k.tuned", query_id="q1", replicate=0)
 

@@ -52,7 +52,7 @@ def test_a_query_asked_again_keeps_tokens_and_times_and_the_ledger_what_its_firs
 def test_a_changed_prompt_is_refused_on_resume_with_the_difference(home, make_suite, engine, monkeypatch):
     suite = make_suite(arms=["single_pass"], concurrency=1)
     key = interrupt(home, suite, engine, monkeypatch)
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    monkeypatch.setattr("docmind_core.runs.resuming.prompt_hash", lambda: "another")
 
     with pytest.raises(RunError, match=r"prompts \([0-9a-f]{12} → another\).*--resume-anyway"):
         run(home, suite, key)
@@ -81,7 +81,7 @@ def test_a_changed_scorer_of_the_user_is_refused_on_resume_with_the_difference(
 def test_resuming_anyway_finishes_the_run_and_marks_it_not_comparable(home, make_suite, engine, monkeypatch):
     suite = make_suite(arms=["single_pass"], concurrency=1)
     key = interrupt(home, suite, engine, monkeypatch)
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    monkeypatch.setattr("docmind_core.runs.resuming.prompt_hash", lambda: "another")
     resume_benchmark_run(home, key, suite, anyway=True)
     run(home, suite, key)
 
@@ -212,7 +212,7 @@ def ended_and_interrupted(home, make_suite, engine, monkeypatch):
 def test_a_change_marks_the_arms_that_had_ended_before_it_too(home, make_suite, engine, monkeypatch):
     suite, key = ended_and_interrupted(home, make_suite, engine, monkeypatch)
     began = select(home, "select started_at from runs where arm = 'single_pass'")
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    monkeypatch.setattr("docmind_core.runs.resuming.prompt_hash", lambda: "another")
     assert resume_benchmark_run(home, key, suite, anyway=True) is None
     run(home, suite, key)
 
@@ -252,9 +252,9 @@ def test_resume_anyway_holds_for_one_resumption_alone(home, make_suite, engine, 
     key = interrupt(home, suite, engine, monkeypatch, after=1)
     resume_benchmark_run(home, key, suite, anyway=True)
     if changed_before:
-        monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+        monkeypatch.setattr("docmind_core.runs.resuming.prompt_hash", lambda: "another")
     interrupt(home, suite, engine, monkeypatch, after=3, key=key)
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "a third")
+    monkeypatch.setattr("docmind_core.runs.resuming.prompt_hash", lambda: "a third")
 
     with pytest.raises(RunError, match="a third"):
         run(home, suite, key)
@@ -265,7 +265,7 @@ def test_a_plain_resume_takes_back_what_an_earlier_one_allowed_and_never_used(ho
     key = interrupt(home, suite, engine, monkeypatch, after=1)
     resume_benchmark_run(home, key, suite, anyway=True)
     resume_benchmark_run(home, key, suite, anyway=False)
-    monkeypatch.setattr("docmind_core.runs.resume_guard.prompt_hash", lambda: "another")
+    monkeypatch.setattr("docmind_core.runs.resuming.prompt_hash", lambda: "another")
 
     with pytest.raises(RunError, match="another"):
         run(home, suite, key)

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from docmind_core.runs.earlier_process import without_doubled
+from docmind_core.runs.resuming import without_doubled
 from tests.builders import make_call_row
 
 PARTIAL = {"status": "cut_off", "tokens_missing_because": None}
