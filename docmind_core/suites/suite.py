@@ -23,13 +23,13 @@ from docmind_core.metrics.limit_problems import limit_problems
 from docmind_core.metrics.metric import Metric
 from docmind_core.plugins import absolute_query_set, absolute_reference
 from docmind_core.settings import CHANNEL_NAME
-from docmind_core.suites.engine_address import EngineAddress
 from docmind_core.suites.executor import Executor, SuiteExecutor
 from docmind_core.suites.own_metrics import OwnMetric, Scorer, reference_of
 from docmind_core.suites.plain_values import (
     AlertOverride,
     Concurrency,
     Count,
+    EngineAddress,
     Language,
     Measure,
     PlainText,
