@@ -31,8 +31,6 @@ from docmind_core.runs.keys import run_id_of
 from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish
 
-MIB = 2**20
-
 
 def fold(settings: Settings, key: str) -> None:
     """Write the tables of all arms from the journal."""

@@ -8,7 +8,7 @@ from docmind_core.metrics.limits import LIMITS, find_limit
 from docmind_core.suites.plain_values import AlertOverride
 from docmind_core.suites.suite import Suite
 
-INFO, WARNING, CRITICAL = "info", "warning", "critical"
+WARNING, CRITICAL = "warning", "critical"
 FAILURE = "failure"
 """The test of a rule without a number: something happened, or it did not."""
 PAIRED = "paired"

@@ -82,7 +82,6 @@ class DeviceStatistics:
     peak_vram_gb: float | None
     total_vram_gb: float | None
     kv_cache_usage_peak_ratio: float | None
-    platform_rss_peak_gib: float | None
     host_memory_used_peak_gib: float | None
     host_cpu_avg_pct: float | None
     status: str | None

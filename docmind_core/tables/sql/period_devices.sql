@@ -7,7 +7,6 @@ select
     max(coalesce(d.vram_process_gib, d.mem_used_gib)) * 1.073741824         as peak_vram_gb,
     max(d.mem_total_gib) * 1.073741824                                      as total_vram_gb,
     max(d.kv_cache_usage_ratio)                                             as kv_cache_usage_peak_ratio,
-    max(d.platform_rss_gib)                                                 as platform_rss_peak_gib,
     max(d.host_memory_used_gib)                                             as host_memory_used_peak_gib,
     avg(d.host_cpu_pct)                                                     as host_cpu_avg_pct,
     min(nullif(d.status, 'ok'))                                             as status
