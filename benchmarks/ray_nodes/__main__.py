@@ -24,6 +24,7 @@ from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.shard_journals import shards_folder
+from docmind_core.runs.stored_shards import in_background
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
@@ -113,10 +114,9 @@ def connected() -> Iterator[None]:
 
 @contextmanager
 def killing(home: Settings, node: Node | None, after: int) -> Iterator[None]:
-    """Kill a node with -9 once each shard that is under way has so many answers."""
-    ended = threading.Event()
+    """Kill a node with -9 once each running shard has so many answers."""
 
-    def wait_and_kill() -> None:
+    def wait_and_kill(ended: threading.Event) -> None:
         while node is not None and not ended.wait(0.2):
             keys = [path.name for path in home.benchmarks.glob("2*")] if home.benchmarks.is_dir() else []
             shards = [path for key in keys for path in shards_folder(home, key).glob("*.json")]
@@ -125,13 +125,8 @@ def killing(home: Settings, node: Node | None, after: int) -> Iterator[None]:
                 print(f"killed -9: node {node.address} with {node.kill()} processes, shards at {done}", flush=True)
                 return
 
-    thread = threading.Thread(target=wait_and_kill, daemon=True)
-    thread.start()
-    try:
+    with in_background(wait_and_kill):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def compare(local: Settings, shared: Settings) -> int:

@@ -8,8 +8,8 @@ import asyncio
 import json
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -105,11 +105,8 @@ def run_stored_shard(stored: StoredShard) -> ShardReceipt:
                 place.put(spec.journal, ENDED)
 
 
-@contextmanager
-def _beating(place: Place, journal: Path) -> Iterator[None]:
-    ended = threading.Event()
-
-    def beat() -> None:
+def _beating(place: Place, journal: Path) -> AbstractContextManager[None]:
+    def beat(ended: threading.Event) -> None:
         log, log_size, beats = journal.with_name(f"{journal.name}-wal"), 0, 0
         while not ended.wait(SECONDS_BETWEEN_BEATS):
             beats += 1
@@ -122,7 +119,14 @@ def _beating(place: Place, journal: Path) -> Iterator[None]:
                     if place.has(order.name):
                         order.touch()
 
-    thread = threading.Thread(target=beat, daemon=True)
+    return in_background(beat)
+
+
+@contextmanager
+def in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `work` in a thread while the block runs; it should return once its event is set, at the end of the block."""
+    ended = threading.Event()
+    thread = threading.Thread(target=work, args=(ended,), daemon=True)
     thread.start()
     try:
         yield
