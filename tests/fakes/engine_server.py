@@ -7,17 +7,16 @@ It runs in a thread of its own (`FakeEngine` is a context manager) or as a proce
 import argparse
 import asyncio
 import json
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from tests.fakes.engine_faults import ENGINE_DIED, Finish, Raw, Refusal, Stream, Until
 from tests.fakes.example_replies import plain_reply
+from tests.fakes.loop_server import LoopServer
 from tests.fakes.plain_http import begin_stream, end_stream, read_request, send, send_chunk
 
 PROBE_SYSTEM = "You are a friendly guide. Answer in plain words."
@@ -27,7 +26,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(slots=True, kw_only=True)
-class FakeEngine:
+class FakeEngine(LoopServer):
     """One server on loopback.
 
     `faults` are taken one per chat request, oldest first: `None` (answer), an HTTP status or a `Refusal`, `"drop"`
@@ -53,7 +52,6 @@ class FakeEngine:
     dead: bool = False
     """The server answers, its core does not: error events in the streams, HTTP 503 from `/health`."""
     latency_s: float = 0.0
-    port: int = 0
     window: int = 8192
     faults: deque[Any] = field(default_factory=deque)
     fault_of: Callable[[dict[str, Any]], Any] = lambda body: None
@@ -67,58 +65,12 @@ class FakeEngine:
     peak_running: int = 0
     begun: int = 0
     born: float | None = field(default_factory=lambda: datetime.now(UTC).timestamp())
-    _loop: asyncio.AbstractEventLoop | None = None
-    _thread: threading.Thread | None = None
-    _ready: threading.Event = field(default_factory=threading.Event)
     _called: threading.Condition = field(default_factory=threading.Condition)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self._ready.wait(120)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stop)
-            self._thread.join(120)
-
-    def _stop(self) -> None:
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-
-    def _run(self) -> None:
-        with asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            try:
-                runner.run(self.serve())
-            except asyncio.CancelledError:
-                return
 
     def wait_for_call(self, number: int = 1) -> None:
         """Wait until so many chat requests are or were under way; not from the thread of the client's loop."""
         with self._called:
             assert self._called.wait_for(lambda: self.begun >= number, timeout=300), f"{number} requests never came"
-
-    async def serve(self) -> None:
-        server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        if self._thread is None:
-            sys.stdout.write(f"{self.url}\n")
-            sys.stdout.flush()
-        try:
-            async with server:
-                await server.serve_forever()
-        except asyncio.CancelledError:
-            server.close()
-            raise
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -12,21 +12,19 @@ Faults, one per chat request in the order of arrival:
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from types import TracebackType
-from typing import Self
 
 from tests.fakes.engine_server import PROBE_SYSTEM
+from tests.fakes.loop_server import LoopServer
 
 Faults = Iterable[str | None]
 PIECE_BYTES = 16
 
 
 @dataclass(slots=True, kw_only=True)
-class FaultProxy:
+class FaultProxy(LoopServer):
     """One proxy on loopback, in a thread of its own; `faults` run out into none."""
 
     upstream_port: int
@@ -36,52 +34,13 @@ class FaultProxy:
     """Called when a client is kept waiting by the fault `hang`."""
     piece_s: float = 0.002
     """Pause after each piece of a slow answer."""
-    port: int = 0
     chat_requests: int = 0
     broken: list[str] = field(default_factory=list)
     """The faults that were dealt so far."""
-    _next: Iterator[str | None] = field(default_factory=lambda: iter(()))
-    _loop: asyncio.AbstractEventLoop | None = None
-    _thread: threading.Thread | None = None
-    _ready: threading.Event = field(default_factory=threading.Event)
+    _next: Iterator[str | None] = field(init=False)
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
+    def __post_init__(self) -> None:
         self._next = chain(self.faults, repeat(None))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(120)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._loop is not None
-        assert self._thread is not None
-        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
-        self._thread.join(120)
-
-    def _run(self) -> None:
-        with asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            try:
-                runner.run(self._serve())
-            except asyncio.CancelledError:
-                return
-
-    async def _serve(self) -> None:
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        try:
-            async with server:
-                await server.serve_forever()
-        except asyncio.CancelledError:
-            server.close()
-            raise
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
