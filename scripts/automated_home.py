@@ -1,6 +1,5 @@
 """A home in which a suite runs every minute on the stand-in engine, misses a limit, and alerts a local webhook."""
 
-import json
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ import httpx
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.settings import Settings
 from tests.alerts.webhook import Webhook
-from tests.documents import write_query_set
+from tests.documents import write_minutely_suite
 from tests.fakes.engine_server import FakeEngine
 
 START_SCHEDULE = """mutation {startSchedule(scheduleSelector: {
@@ -27,21 +26,10 @@ def automated_home() -> Iterator[dict[str, str]]:
     """Make it; yield the environment that a UI on it needs."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, FakeEngine() as engine:
         webhook = Webhook()
-        suites = Path(folder) / "home" / "suites"
-        write_query_set(suites / "sky")
-        suite = {
-            "name": "minutely",
-            "query_set": "sky",
-            "arms": ["single_pass"],
-            "engine": engine.url,
-            "limits": {"pass_ratio_min": 0.5},
-            "alerts": {"pass_ratio_min": {"test": "point", "for_evals": 1, "min_n": 1}},
-            "schedule": "* * * * *",
-            "channels": ["ops"],
-        }
-        (suites / "minutely.yaml").write_text(json.dumps(suite))
+        home = Path(folder) / "home"
+        write_minutely_suite(home, engine.url)
         try:
-            yield {"DOCMIND_HOME": str(suites.parent), "DOCMIND_CHANNEL_OPS": webhook.url}
+            yield {"DOCMIND_HOME": str(home), "DOCMIND_CHANNEL_OPS": webhook.url}
         finally:
             webhook.close()
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from docmind_core.query_sets.queries import Query
 from docmind_core.settings import Settings
+from docmind_core.suites.suite import Suite
 from docmind_core.tables.segments import write_segment
 
 BENCHMARK_RUN = "20261122T020000Z-smoke-7f3a"
@@ -117,3 +118,9 @@ def write_rows(settings: Settings, rows: Mapping[str, Sequence[Row]], run_id: st
 def make_query(query_id: str = "q1", **changes: object) -> Query:
     values: dict[str, object] = {"text": "Where?", "gold_answers": ("Paris",), "gold_doc_ids": ("d1",), **changes}
     return Query(query_id=query_id, **values)  # type: ignore[arg-type]
+
+
+def make_toy_suite(query_set: str, engine_url: str, /, **changes: object) -> Suite:
+    """A small suite on a stand-in engine."""
+    values = {"name": "toy", "query_set": query_set, "engine": engine_url, "concurrency": 3, "warmup": 0}
+    return Suite.model_validate({**values, **changes})

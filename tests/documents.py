@@ -33,6 +33,27 @@ def write_query_set(
     return folder
 
 
+def write_minutely_suite(home: Path, engine_url: str, **query_set: Iterable[Mapping[str, object]]) -> Path:
+    """Write a suite that runs every minute and misses a limit if fewer than half of its queries pass; return its path.
+
+    `query_set` is what `write_query_set` takes.
+    """
+    write_query_set(home / "suites" / "sky", **query_set)
+    suite = {
+        "name": "minutely",
+        "query_set": "sky",
+        "arms": ["single_pass"],
+        "engine": engine_url,
+        "limits": {"pass_ratio_min": 0.5},
+        "alerts": {"pass_ratio_min": {"test": "point", "for_evals": 1, "min_n": 1}},
+        "schedule": "* * * * *",
+        "channels": ["ops"],
+    }
+    path = home / "suites" / "minutely.yaml"
+    path.write_text(json.dumps(suite))  # JSON is YAML
+    return path
+
+
 def shared_data(name: str) -> Path:
     """Return the folder of the data set `name`; the test is skipped where it is not at hand."""
     import pytest  # not above: the scripts, which use this module too, do without it

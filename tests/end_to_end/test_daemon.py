@@ -1,14 +1,12 @@
 """Dagster's real daemon runs a suite by its schedule, and what it finds arrives (S59)."""
 
-import json
-
 import pytest
 
 from dagster_project.instance import open_instance
 from docmind_core.alerts.database import open_alerts_database
 from docmind_core.alerts.notices import undelivered
 from tests.alerts.webhook import Webhook
-from tests.documents import write_query_set
+from tests.documents import write_minutely_suite
 from tests.end_to_end.command_line import docmind
 from tests.end_to_end.daemon import Daemon
 from tests.fakes.engine_server import FakeEngine
@@ -39,7 +37,9 @@ def daemon(home, webhook):
 
 @pytest.mark.daemon
 def test_a_breach_and_its_end_arrive_once_each_though_the_daemon_dies_before_delivery(home, engine, webhook, daemon):
-    suite = write_minutely_suite(home, engine)
+    documents = [{"doc_id": "sky", "text": "The colour of the sky is blue."}]
+    query = {"query_id": "q1", "query": "What is the colour of the sky?", "answers": [RIGHT], "gold_doc_ids": ["sky"]}
+    suite = write_minutely_suite(home.home, engine.url, documents=documents, queries=[query])
     daemon.start_schedule("suite_minutely")
     daemon.start()
     daemon.wait_until("the first tick finds the breach", lambda: due(home))
@@ -60,27 +60,6 @@ def test_a_breach_and_its_end_arrive_once_each_though_the_daemon_dies_before_del
     ]
     assert len(scheduled_runs(home)) >= 2
     assert deliveries(home) == [(first, 1, "delivered"), (last, 1, "delivered")]
-
-
-def write_minutely_suite(home, engine):
-    """A suite of one question, every minute, that must be answered rightly."""
-    documents = [{"doc_id": "sky", "text": "The colour of the sky is blue."}]
-    query = {"query_id": "q1", "query": "What is the colour of the sky?", "answers": [RIGHT], "gold_doc_ids": ["sky"]}
-    folder = home.home / "suites"
-    write_query_set(folder / "sky", documents=documents, queries=[query])
-    suite = {
-        "name": "minutely",
-        "query_set": "sky",
-        "arms": ["single_pass"],
-        "engine": engine.url,
-        "limits": {"pass_ratio_min": 0.5},
-        "alerts": {"pass_ratio_min": {"test": "point", "for_evals": 1, "min_n": 1}},
-        "schedule": "* * * * *",
-        "channels": ["ops"],
-    }
-    path = folder / "minutely.yaml"
-    path.write_text(json.dumps(suite))  # JSON is YAML
-    return path
 
 
 def scheduled_runs(home):

@@ -1,11 +1,12 @@
 """A small suite on a stand-in engine."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from docmind_core.suites.suite import Suite
+from tests.builders import make_toy_suite
 from tests.documents import write_query_set
 from tests.fakes.engine_server import FakeEngine, plain_reply
 
@@ -35,17 +36,7 @@ def engine(deadlines):
 
 @pytest.fixture
 def make_suite(query_set_folder, engine):
-    def make(**changes) -> Suite:
-        values = {
-            "name": "toy",
-            "query_set": str(query_set_folder),
-            "engine": engine.url,
-            "concurrency": 3,
-            "warmup": 0,
-        }
-        return Suite.model_validate({**values, **changes})
-
-    return make
+    return partial(make_toy_suite, str(query_set_folder), engine.url)
 
 
 @pytest.fixture
