@@ -184,8 +184,8 @@ def _free_slots(instance: dg.DagsterInstance) -> None:
 def living_benchmark(instance: dg.DagsterInstance) -> str | None:
     """Return the key of a benchmark run that a process of Dagster works on now, waits for or reports; None without."""
     fail_dead_runs(instance)
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
-    keys = (record.dagster_run.tags.get("dagster/partition", "") for record in instance.get_run_records(under_way))
+    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    keys = (record.dagster_run.tags.get("dagster/partition", "") for record in instance.get_run_records(running))
     return next((key for key in keys if is_benchmark_run(key)), None)
 
 

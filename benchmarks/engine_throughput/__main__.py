@@ -103,7 +103,7 @@ def recorded_bodies() -> Iterator[list[Body]]:
 
 
 async def replayed(connection: EngineConnection, bodies: Sequence[Body], concurrency: int) -> Speed:
-    """Send the bodies with so many under way at any time, and read of each stream no more than its last usage.
+    """Send the bodies with so many in flight at any time, and read of each stream no more than its last usage.
 
     A query's calls need not wait for each other here, so that the engine is never idle.
     """

@@ -54,7 +54,7 @@ class Losses:
     repeated: int
     """Of both, beyond the undisturbed run: calls made again that had ended."""
     in_flight: int
-    """Attempts that were under way at a kill: their end is unknown."""
+    """Attempts that were in progress at a kill: their end is unknown."""
     completed: int
     """Answers that the engine sent to their end, by its own counter."""
     unexplained: int

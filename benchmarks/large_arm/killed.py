@@ -124,7 +124,7 @@ def check(settings: Settings, key: str, total: int) -> None:
     with Journal(journal_path(settings, key), read_only=True) as journal:
         parts = journal.finished_parts(run_id_of(key, ARM))
         booked = sum(len(query.attempts) for query in itertools.chain.from_iterable(parts))
-    print(f"{queries:,} queries, {calls:,} calls of which {cut} were under way at a kill, {repeated} made again")
+    print(f"{queries:,} queries, {calls:,} calls of which {cut} were in progress at a kill, {repeated} made again")
     if queries != total or repeated or booked != calls:
         raise SystemExit("rows were lost or calls repeated")
 

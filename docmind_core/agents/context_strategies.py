@@ -27,7 +27,7 @@ COMPRESSED_SHARE_MIN = 0.5
 def trim_conversation(state: ContextState, over: int, count: CountText) -> ContextState:
     """Keep the first turn and the last five; a turn is a user's message and everything until the next one.
 
-    The query's own turn, where it is in the conversation, stays and is none of the six: it is the one under way.
+    The query's own turn, where it is in the conversation, stays and is none of the six: it is the current turn.
     """
     found = turns(state.history)
     before = [place for place, turn in enumerate(found) if all(message.text != state.query for message in turn)]

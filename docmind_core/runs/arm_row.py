@@ -81,8 +81,8 @@ class ArmLoad:
     def achieved_concurrency(self) -> tuple[float | None, str | None]:
         """Return the mean number of calls in flight while there were queries left to begin, or None and the reason.
 
-        That time is, in each block, from the first query's start to the last one's: afterwards fewer and fewer are
-        under way whatever the platform does. A block that never had more queries than places says nothing.
+        That time is, in each block, from the first query's start to the last one's: afterwards fewer and fewer are in
+        flight whatever the platform does. A block that never had more queries than places says nothing.
         """
         if not any(block.sent for block in self._blocks.values()):
             return None, "no_model_call"

@@ -193,7 +193,7 @@ async def _answer_all(
 
 @asynccontextmanager
 async def _reporting_regularly(tally: ArmTally, observer: RunObserver) -> AsyncIterator[None]:
-    """Tell the observer of the progress while the block runs: all queries may be under way for minutes."""
+    """Report progress to the observer while the block runs: all queries may be in progress for minutes."""
     lag_peak = lag_peak_reader()
 
     async def tell() -> None:

@@ -52,7 +52,7 @@ class CallBook:
     """Whether an attempt is on disk before its answer is used; see `Journal.book_attempt`."""
     late: bool = False
     """Whether its query had been answered, or is unknown: then it has no spans, which would be outside the query's."""
-    _under_way: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
+    _in_flight: dict[int, tuple[AttemptStart, str]] = field(default_factory=dict)
     """Attempts that have begun and not ended, with the ids of their spans."""
     _free_ns: int = field(default_factory=monotonic_ns)
     """Since when no attempt has been in flight."""
@@ -64,13 +64,13 @@ class CallBook:
         """Allow no further attempts, and return whether one is still in flight; the query stops waiting here."""
         self.stop_waiting()
         self._given_up = True
-        for start, span_id in self._under_way.values():
+        for start, span_id in self._in_flight.values():
             self._add_span(start, span_id, (start.sent_ns, monotonic_ns()), error="CallTimeout")
-        return bool(self._under_way)
+        return bool(self._in_flight)
 
     def stop_waiting(self) -> None:
         """Record an interrupted wait when the call is cancelled between attempts or before the first one."""
-        if not self._under_way and not self._given_up and not self._finished:
+        if not self._in_flight and not self._given_up and not self._finished:
             self._add_wait("backoff" if self._attempts else "queue", self._free_ns, monotonic_ns())
 
     def begin(self, start: AttemptStart) -> None:
@@ -87,7 +87,7 @@ class CallBook:
             self._add_wait("queue", start.scheduled_ns, start.admitted_ns)
         self._attempts += 1
         span_id = self.trace.new_id("chat")
-        self._under_way[start.attempt] = (start, span_id)
+        self._in_flight[start.attempt] = (start, span_id)
         row = self._row(start, span_id)
         self.trace.attempts[self.call_id, start.attempt] = row
         self.journal.book_attempt(self.trace.key, row, ended=False, waits=self.waits)
@@ -99,7 +99,7 @@ class CallBook:
 
     def end(self, end: AttemptEnd) -> None:
         """Book how it ended; durable when `kept` is done."""
-        start, span_id = self._under_way.pop(end.attempt)
+        start, span_id = self._in_flight.pop(end.attempt)
         self._finished = end.status == "finished"
         if end.sent_ns is not None:
             start = replace(start, sent_ns=end.sent_ns)

@@ -51,7 +51,7 @@ async def read_replicas(replicas: ReplicaClients, read: ReadCounters) -> Reading
     found = await asyncio.gather(*map(read, connections), return_exceptions=True)
     readings = []
     for client, snapshot in zip(replicas.clients, found, strict=True):
-        if isinstance(snapshot, BaseException):  # no reading is under way any more
+        if isinstance(snapshot, BaseException):  # all other readings have ended
             raise snapshot
         url, unknown = client.connection.base_url, UNKNOWN_SESSION
         if len(replicas.clients) > 1:

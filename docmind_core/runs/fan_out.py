@@ -51,7 +51,7 @@ async def answer_in_shards(
 ) -> WorkerLost | None:
     """Answer the queries of `todo` in the worker processes and write their rows to the journal.
 
-    `after_look` is done about once a second. Stopped, or when a shard fails, the workers end what is under way first.
+    `after_look` is done about once a second. Stopped, or when a shard fails, the workers first finish what is running.
 
     Returns:
         How a worker was lost: the others have answered what they had begun then, and what is left may be asked again.
@@ -92,7 +92,7 @@ class _FanOut:
     waiting: Iterator[tuple[int, QueryPlaces]]
     """Shards that no worker has begun, by number."""
     lost: WorkerLost | None = None
-    _under_way: dict[int, Path] = field(default_factory=dict)
+    _running: dict[int, Path] = field(default_factory=dict)
     _seen: dict[int, ShardCounts] = field(default_factory=dict)
     _stopping: bool = False
 
@@ -114,7 +114,7 @@ class _FanOut:
         """Tell the observer of the progress while workers answer."""
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-            found = {number: read_progress(path) for number, path in self._under_way.items()}
+            found = {number: read_progress(path) for number, path in self._running.items()}
             known = {number: counts for number, counts in found.items() if counts is not None}
             for number, counts in known.items():
                 self._count(number, counts)
@@ -128,7 +128,7 @@ class _FanOut:
         for number, queries in self.waiting:
             path = self._path(number)
             seed_shard(self.bench.journal, path, self.setting.run_id, queries, self.setting.budgets)
-            self._under_way[number] = path
+            self._running[number] = path
             try:
                 receipt = await self.workers.run(worker, self._spec(path, places))
             except WorkerLost as error:
@@ -140,7 +140,7 @@ class _FanOut:
                 self.bench.requests_lost = True
                 raise
             finally:
-                del self._under_way[number]
+                del self._running[number]
             self._settle(number, path, receipt)
             if self._stopping or self.lost:
                 return

@@ -116,7 +116,7 @@ def _calls(attempts: Attempts) -> list[Row]:
 
 
 def _unseen(row: Row) -> Row:
-    """A call that was under way when the process died: its usage is unknown."""
+    """A call that was in progress when the process died: its usage is unknown."""
     return {
         **row,
         "error_type": "ProcessDied",

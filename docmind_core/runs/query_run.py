@@ -35,7 +35,7 @@ class Replica:
     """One of the engines that serve the same, and how many queries it was given."""
 
     engine: EngineBinding
-    under_way: int = 0
+    in_progress: int = 0
     given: int = 0
 
 
@@ -44,15 +44,15 @@ def least_busy(replicas: Sequence[Replica]) -> Iterator[EngineBinding]:
     """Yield the replica with the fewest queries in progress; on a tie, the one that was given the fewest so far.
 
     All calls of a query go there, so that its prefix cache helps. A slow replica is given less: were queries spread by
-    their ids, all that are under way would soon wait for it.
+    their ids, soon all queries in progress would wait for it.
     """
-    chosen = min(replicas, key=lambda replica: (replica.under_way, replica.given))
-    chosen.under_way += 1
+    chosen = min(replicas, key=lambda replica: (replica.in_progress, replica.given))
+    chosen.in_progress += 1
     chosen.given += 1
     try:
         yield chosen.engine
     finally:
-        chosen.under_way -= 1
+        chosen.in_progress -= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,8 +87,8 @@ class ShardReceipt:
 def run_shard(spec: ShardSpec) -> ShardReceipt:
     """Answer the remaining queries of a shard into its journal; safe to repeat, since finished queries are skipped.
 
-    It ends early, and well, when the file `stop_file` names is there; with `wind_down_file` once what is under way has
-    ended.
+    It ends early, and well, when the file `stop_file` names is there; with `wind_down_file` once the queries in
+    progress have ended.
 
     Raises:
         EngineUnreachable: If the engine is gone; what is finished stays finished.
@@ -236,7 +236,7 @@ def _queries(bench: Bench, query_ids: Iterable[str]) -> list[Query]:
 
 
 async def _watched(work: "asyncio.Task[None]", journal: Path, report: _Report) -> None:
-    """Wait for the work's end and write how far it is; stopped from outside, what is under way is booked as cut off."""
+    """Wait for the work's end and write its progress; stopped from outside, calls in flight are booked as cut off."""
     part = progress_file(journal).with_suffix(".json.tmp")
     while not work.done():
         await asyncio.wait([work], timeout=SECONDS_BETWEEN_LOOKS)

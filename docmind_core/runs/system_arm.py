@@ -70,7 +70,7 @@ class SystemGraph:
         try:
             answer = await self.system.ask(asked)
         finally:
-            tools.late.adopt(called.under_way)
+            tools.late.adopt(called.in_flight)
             called.end()
             if called.failed is not None:
                 raise called.failed

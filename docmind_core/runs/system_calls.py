@@ -67,7 +67,7 @@ class CalledFor:
     """What the engine was not reached with."""
     failed: Exception | None = None
     """Why something could not be booked."""
-    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
     _failed: dict[str, list[_RetriedBook]] = field(default_factory=dict)
     """By request hash."""
     _numbers: Counter[str] = field(default_factory=Counter)
@@ -204,11 +204,11 @@ class SystemDesk:
         called = self.questions[query] if query is not None else self._unattributed()
         task = asyncio.current_task()
         assert task is not None
-        called.under_way.add(task)
+        called.in_flight.add(task)
         try:
             yield called.open(request)
         finally:
-            called.under_way.discard(task)
+            called.in_flight.discard(task)
 
     def _unattributed(self) -> CalledFor:
         if self.replicate not in self._others:
@@ -235,7 +235,7 @@ class SystemDesk:
 
     async def quiet(self, within_s: float) -> None:
         """Wait for calls still in flight, and cut off those that take too long; each call is recorded on return."""
-        tasks = [task for called in (*self.questions.values(), *self._others.values()) for task in called.under_way]
+        tasks = [task for called in (*self.questions.values(), *self._others.values()) for task in called.in_flight]
         if not tasks:
             return
         if within_s > 0:

@@ -51,7 +51,7 @@ class Replay:
 
 @dataclass(slots=True, kw_only=True)
 class Forwarding:
-    """One request under way."""
+    """One request in progress."""
 
     client: ChatClient
     http: web.BaseRequest

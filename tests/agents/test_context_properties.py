@@ -87,13 +87,13 @@ def test_whatever_the_state_it_fits_or_is_refused_and_the_query_is_whole(state, 
 
 
 def assert_whole(state, after):
-    """A turn goes as one; in the turn under way, which the query began, a message goes with its tool's results."""
+    """A turn goes as one; in the current turn, which the query began, a message goes with its tool's results."""
     whole = [shape(exchange) for exchange in exchanges(state.history)]
     assert all(shape(exchange) in whole for exchange in exchanges(after.history)), "a tool's result lost its call"
     whole_turns = [shape(turn) for turn in turns(state.history)]
     for turn in turns(after.history):
-        under_way = any(message.text == QUERY for message in turn)
-        assert under_way or shape(turn) in whole_turns, "a turn lost a part"
+        is_current = any(message.text == QUERY for message in turn)
+        assert is_current or shape(turn) in whole_turns, "a turn lost a part"
 
 
 @pytest.mark.parametrize("reserved", [10, 4_096])

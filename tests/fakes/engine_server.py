@@ -68,7 +68,7 @@ class FakeEngine(LoopServer):
     _called: threading.Condition = field(default_factory=threading.Condition)
 
     def wait_for_call(self, number: int = 1) -> None:
-        """Wait until so many chat requests are or were under way; not from the thread of the client's loop."""
+        """Wait until so many chat requests have arrived; not from the thread of the client's loop."""
         with self._called:
             assert self._called.wait_for(lambda: self.begun >= number, timeout=300), f"{number} requests never came"
 

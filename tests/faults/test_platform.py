@@ -107,7 +107,7 @@ def test_an_interrupted_benchmark_says_how_to_continue_and_can(
     assert finished == [(engine.counters["request_success"],)]
     unknown = "billed_tokens, wall_s, tokens_missing_because, times_missing_because"
     marked = select(home, f"select attempts, {unknown} from query_runs where times_missing_because is not null")
-    assert marked == [(2, None, None, "unreconciled", "resumed")], "what was under way, and nothing else"
+    assert marked == [(2, None, None, "unreconciled", "resumed")], "what was in progress, and nothing else"
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, which nobody can write to, root neither")

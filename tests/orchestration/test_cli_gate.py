@@ -179,7 +179,7 @@ def test_a_sequential_gate_that_is_killed_resumes_and_stops_at_the_same_look(set
     rows = "select status, expected_queries, stopped_because, (select count(*) from query_runs as q "
     rows += "where q.run_id = runs.run_id and phase = 'measured') from runs where benchmark_run = $key"
     assert query_rows(settings, rows, {"key": killed})[1] == [("decided", 12, f"stopped by the gate: {STOPPED}", 12)]
-    assert len(server.requests) - before <= 12 + suite.warmup + suite.concurrency, "what was under way is asked again"
+    assert len(server.requests) - before <= 12 + suite.warmup + suite.concurrency, "what was in progress is asked again"
 
 
 def test_every_command_of_the_ci_example_is_one_that_exists():

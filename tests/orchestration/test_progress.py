@@ -72,14 +72,14 @@ def test_a_pipe_gets_a_line_at_most_every_quarter_of_a_minute(capsys):
     ]
 
 
-def test_a_pipe_hears_of_calls_while_all_queries_are_under_way(capsys):
+def test_a_pipe_hears_of_calls_while_all_queries_are_in_progress(capsys):
     """Eight at once end after a minute or more: until then there would be no line."""
     clock = SteppedClock()
     observer = LineObserver(clock)
     observer.arm_started("tuned", done=0, total=8)
     for second in range(1, 61):
         clock.now_s += 1.0
-        observer.still_running(under_way(second, done=second // 50))
+        observer.still_running(in_progress(second, done=second // 50))
     assert capsys.readouterr().err.splitlines()[1:] == [
         "tuned: 0/8, 15 calls, 10.0 tokens/s",
         "tuned: 0/8, 30 calls, 10.0 tokens/s",
@@ -88,7 +88,7 @@ def test_a_pipe_hears_of_calls_while_all_queries_are_under_way(capsys):
     ]
 
 
-def under_way(second, *, done):
+def in_progress(second, *, done):
     return ArmProgress(
         arm="tuned",
         done=done,

@@ -88,7 +88,7 @@ def test_a_scheduled_run_that_a_person_has_resumed_is_left_to_that_person(settin
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELED])
-def test_a_run_that_is_under_way_or_was_stopped_does_not_resume(settings, instance, key, status):
+def test_a_run_that_is_in_progress_or_was_stopped_does_not_resume(settings, instance, key, status):
     launch(instance, key, **SCHEDULED)
     launch(instance, key, status, **{RESUME_TAG: "1"})
     assert settle(instance, settings, later=timedelta(hours=1)) == ([], [])

@@ -25,9 +25,9 @@ def test_calls_are_reported_before_their_queries_have_ended(home, make_suite, en
     key = freeze_benchmark_run(make_suite(arms=["naive_supervisor"], limit=1), home)
     execute_benchmark_run(home, key, dagster_run_id=None, observer=listener)
 
-    under_way = [progress for progress in listener.heard if progress.done == 0]
-    assert {progress.calls for progress in under_way} >= {1, 2, 3}
-    assert under_way[-1].tokens_per_s > 0
+    in_progress = [progress for progress in listener.heard if progress.done == 0]
+    assert {progress.calls for progress in in_progress} >= {1, 2, 3}
+    assert in_progress[-1].tokens_per_s > 0
     (ended,) = listener.finished
     assert ended.calls == len(engine.requests)
     assert ended.completion_tokens == engine.counters["generation_tokens"]

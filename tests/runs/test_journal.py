@@ -66,7 +66,7 @@ async def test_bookings_that_come_while_the_disk_is_busy_share_one_transaction_a
         assert not any(booking.done() for booking in bookings), "the loop ran on, and nothing is said to be kept"
         journal.disk.set()
         await asyncio.gather(*bookings)
-        assert len(journal.transactions) <= 2, "the one under way, and all others"
+        assert len(journal.transactions) <= 2, "the one in progress, and all others"
         assert [row["call_id"] for row, _ in journal.attempts("k.tuned")] == [f"c{number}" for number in range(100)]
 
 

@@ -114,6 +114,6 @@ def test_a_folder_of_a_run_that_has_begun_is_not_half_frozen_though_its_suite_is
 
 def test_a_suite_that_another_process_freezes_now_is_left_alone(home, make_suite):
     freeze_benchmark_run(make_suite(), home)
-    under_way = home.benchmarks / ".20261122T020000Z-toy-7f3a.1.part"
-    under_way.mkdir()
+    in_progress = home.benchmarks / ".20261122T020000Z-toy-7f3a.1.part"
+    in_progress.mkdir()
     assert half_frozen(home) == ()

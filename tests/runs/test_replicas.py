@@ -186,7 +186,7 @@ def test_the_number_of_replicas_is_a_condition(home, make, make_suite, engine, o
     assert [said for _, said in rows] == [None, f'["{engine.url}","{other.url}"]']
 
 
-def test_a_query_goes_to_the_replica_with_the_fewest_under_way_then_to_the_one_that_was_given_the_fewest():
+def test_a_query_goes_to_the_replica_with_the_fewest_in_progress_then_to_the_one_that_was_given_the_fewest():
     replicas = [Replica(engine=EngineBinding(client=None, model="m", session=None, replica=n)) for n in range(3)]
     with least_busy(replicas) as first, least_busy(replicas) as second:
         with least_busy(replicas) as third:

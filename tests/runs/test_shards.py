@@ -90,7 +90,9 @@ def test_a_killed_worker_is_replaced_and_asks_no_finished_call_again(home, make_
     assert len(engine.requests) <= attempts
     # What the dead process had sent is not known, so that nothing is compared with it. What was sent later is.
     (first, second) = select(home, SESSIONS)
-    assert first in {(False, "unreconciled", None), (False, "balanced", None)}, "whether a call was under way is chance"
+    assert first in {(False, "unreconciled", None), (False, "balanced", None)}, (
+        "whether a call was in progress is chance"
+    )
     assert second == (True, "balanced", True)
 
 
@@ -191,7 +193,9 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.usefixtures("threads")
-def test_stopped_workers_book_what_is_under_way_and_a_resumption_asks_no_finished_call_again(home, make_suite, engine):
+def test_stopped_workers_book_what_is_in_progress_and_a_resumption_asks_no_finished_call_again(
+    home, make_suite, engine
+):
     suite = make_suite(arms=["naive_supervisor"], workers=2)
     key = freeze_benchmark_run(suite, home)
 

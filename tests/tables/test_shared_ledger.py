@@ -14,7 +14,7 @@ def gauge_rows(moment, *, name="num_requests_running", value=1.0):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", ["num_requests_running", "num_requests_waiting"])
-def test_a_request_of_others_under_way_at_a_reading_is_not_exclusive(settings, moment, name):
+def test_a_request_of_others_in_flight_at_a_reading_is_not_exclusive(settings, moment, name):
     """Its tokens are counted while it runs, the request when it has finished: the requests are equal all the same."""
     counters = [*make_counter_rows(MORE), *gauge_rows(moment, name=name)]
     row = only(ledger(settings, TWO_CALLS, counters, engine_managed=False))

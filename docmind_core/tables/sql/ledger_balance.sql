@@ -94,7 +94,7 @@ engine as (
         min(least_growth) filter (where counter in ('prompt_tokens', 'generation_tokens', 'request_success'))
             as least_growth,
         coalesce(max(largest) filter (where counter in ('num_requests_running', 'num_requests_waiting')), 0)::bigint
-            as requests_under_way,
+            as requests_in_flight,
         -- Where the prompt's tokens came from, by source where the engine offers that, else by older counters.
         coalesce(
             sum(growth) filter (where counter like 'prompt_tokens_by_source:%' and counter not like '%:local_compute'),
@@ -141,7 +141,7 @@ sides as (
         coalesce(runs.queries_without_calls, 0) as queries_without_calls,
         engine_requests,
         least_growth,
-        coalesce(requests_under_way, 0) as requests_under_way,
+        coalesce(requests_in_flight, 0) as requests_in_flight,
         coalesce(bookings_lost, false) as bookings_lost,
         coalesce(has_counters, false) as has_counters,
         coalesce(has_before, false) as has_before,
@@ -200,7 +200,7 @@ judged as (
             when may_be_others and engine_requests > own_requests then 'not_exclusive'
             when is_explained then 'unreconciled'
             when interrupted_on_shared_session then 'unreconciled'
-            when may_be_others and (requests_under_way > 0 or engine_requests > finished_requests) then 'not_exclusive'
+            when may_be_others and (requests_in_flight > 0 or engine_requests > finished_requests) then 'not_exclusive'
             else 'unbalanced'
         end as state_of_tokens,
         -- A system of the user may hold more clients than the one that the proxy sees.
@@ -272,7 +272,7 @@ select
         when state = 'not_exclusive' and coalesce(engine_requests <= own_requests, true)
             then format('the engine counted {:+d} prompt and {:+d} completion tokens from other clients: {} requests were in flight '
                 'at a reading, {} finished, {} of this run', prompt_difference, completion_difference,
-                requests_under_way, coalesce(engine_requests::varchar, 'unknown'), finished_requests)
+                requests_in_flight, coalesce(engine_requests::varchar, 'unknown'), finished_requests)
         when state = 'not_exclusive'
             then format('the engine finished {} requests, this run sent {}: another client used it',
                 engine_requests, own_requests)
