@@ -15,8 +15,8 @@
     ├── AgentError              an agent could not do its task
     │   ├── AgentTimeout        an agent ran past its deadline
     │   ├── BudgetUnknown       an arm that spends what another one spent does not know how much that was
-    │   ├── SystemFailed        a system of the user raised, or answered with an error status
-    │   ├── SystemExited        the process of a system of the user ended before it had answered
+    │   ├── SystemFailed        a user's system raised, or answered with an error status
+    │   ├── SystemExited        the process of a user's system ended before it had answered
     │   ├── ContextOverflow     a prompt can't be made to fit the context window; it was not sent
     │   └── NoAnswer            the model's last reply holds no answer, or did not end by itself
     ├── RunError                a benchmark run cannot continue
@@ -99,11 +99,11 @@ class BudgetUnknown(AgentError):
 
 
 class SystemFailed(AgentError):
-    """A system of the user raised an exception, or what it sent is not an answer."""
+    """A user's system raised an exception, or what it sent is not an answer."""
 
 
 class SystemExited(AgentError):
-    """The process of a system of the user ended before it had answered."""
+    """The process of a user's system ended before it had answered."""
 
 
 class ContextOverflow(AgentError):

@@ -37,7 +37,7 @@ _outside: dict[str, str] = {}  # what the user's own environment said of them
 
 
 def turn_telemetry_off() -> None:
-    """Keep the dependencies of this process quiet. Called where one of ours begins: an import changes nothing."""
+    """Keep the dependencies of this process quiet. Called at each of our entry points: an import changes nothing."""
     if any(os.environ.get(name) != value for name, value in TELEMETRY_OFF.items()):
         _outside.update({name: os.environ[name] for name in TELEMETRY_OFF if name in os.environ})
         os.environ.update(TELEMETRY_OFF)
@@ -285,7 +285,7 @@ def config_home(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def foreign_environment(*secrets: str | None, **changes: str) -> dict[str, str]:
-    """Return the environment for a program of the user: his own, without the platform's switches, keys and channels.
+    """Return the environment for a user's program: the user's, without the platform's switches, keys and channels.
 
     `secrets` are names of the variables that hold keys.
     """

@@ -103,7 +103,7 @@ pip_install=("$python" -m pip install --disable-pip-version-check --no-input --p
     -c constraints.txt)
 
 # On all cores; pip compiles on one. Their tests are left out. A few packages carry templates that are not valid Python:
-# not an error of ours.
+# that is not our error.
 compile_packages() { "$python" -m compileall -qq -j 0 -x '/tests?/' "$venv/lib" || true; }
 
 make_venv() {

@@ -1,4 +1,4 @@
-"""1,000 questions to a system of the user, 64 at once, on a stand-in engine that refuses and breaks: is all booked?
+"""1,000 questions to a user's system, 64 at once, on a stand-in engine that refuses and breaks: is all booked?
 
 Usage: python -m benchmarks.system_stress [--questions 1000] [--at-once 64] [--seed 0]
 """

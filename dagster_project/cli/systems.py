@@ -1,4 +1,4 @@
-"""`docmind systems`: check that a system of the user can be measured."""
+"""`docmind systems`: check that a user's system can be measured."""
 
 from typing import TYPE_CHECKING
 

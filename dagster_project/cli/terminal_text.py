@@ -54,7 +54,7 @@ def _in_other_characters(error: UnicodeError) -> tuple[str, int]:
 
 
 def failed_to_print(error: BaseException) -> bool:
-    """Whether an error came from printing, and not from a file of ours."""
+    """Whether an error came from printing, and not from one of our files."""
     modules = {frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)}
     return isinstance(error, OSError) and not modules.isdisjoint(("click.utils", "rich.console"))
 

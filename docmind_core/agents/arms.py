@@ -37,7 +37,7 @@ class Arm:
     changed: tuple[Lever, ...] = ()
     """The levers in its name: what makes it differ from the arm it is compared with."""
     of_user: bool = False
-    """Whether it is a system of the user, not a graph of ours."""
+    """Whether it is a user's system, not a built-in graph."""
     compared_with: str = "naive_supervisor"
     """The arm that its effect is measured against."""
     spends_as: str = ""

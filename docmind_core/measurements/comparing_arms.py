@@ -38,7 +38,7 @@ def baselines_of(run: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def opponents_of(arm: str) -> tuple[str, ...]:
-    """Return the arms of ours that an arm is compared with, in the order of a report."""
+    """Return the built-in arms that an arm is compared with, in the order of a report."""
     return (*BASELINES, *(OTHER_OPPONENTS if arm == TUNED else ()))
 
 

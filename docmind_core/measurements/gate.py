@@ -59,7 +59,7 @@ class GateTest:
     is_ratio: bool
     """Whether the difference is a mean log ratio."""
     unit: str
-    """Of the difference as it is shown: `%`, `points`, or that of a metric of the user's."""
+    """Of the difference as it is shown: `%`, `points`, or that of a user's metric."""
     less_is_better: bool
     estimate: Estimate
     """Candidate minus baseline, with the two-sided 95 % interval."""
@@ -181,7 +181,7 @@ def _tests(found: RunComparison, policy: GatePolicy, certainty: Certainty) -> li
 def judge_difference(
     arm: str, metric: Metric, pairs: Pairs, margin: float, certainty: Certainty, *, is_pass_fail: bool
 ) -> GateTest:
-    """Test a metric whose loss is a difference: points of the queries, or the unit of a metric of the user's."""
+    """Test a metric whose loss is a difference: points of the queries, or the unit of a user's metric."""
     is_share = metric.bounds == SHARE
     estimated = difference_of_shares if is_share and is_pass_fail else mean_difference if is_share else clustered_mean
     less_is_better = metric.better == "lower"

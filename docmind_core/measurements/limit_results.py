@@ -135,7 +135,7 @@ def limit_results_of(rows: Sequence[Mapping[str, object]], own: Own = NO_OWN) ->
 
     Args:
         rows: As they were written.
-        own: Metrics of the user's that the run was scored by, by name.
+        own: The user's metrics that the run was scored by, by name.
     """
     known = ((row, find_limit(str(row["limit_name"]), own)) for row in rows)
     return tuple(_result(row, limit) for row, limit in known if limit is not None)

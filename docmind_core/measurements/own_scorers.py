@@ -21,7 +21,7 @@ _FIXED_AT_START = ("name", "unit", "range", "better")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnScorer:
-    """A scorer of the user's, or why it could not be loaded."""
+    """A user's scorer, or why it could not be loaded."""
 
     own: OwnMetric
     """As it was declared when the run began: what the limits and the report go by."""

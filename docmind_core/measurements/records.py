@@ -24,7 +24,7 @@ class QueryRun:
     candidate_chunk_ids: tuple[str, ...] = ()
     """The ranking that retrieval metrics judge, best first; empty when nothing was found or searched."""
     ranking_known: bool = True
-    """False where what a system of the user found is not logged: it may have found everything, or nothing."""
+    """False where what a user's system found is not logged: it may have found everything, or nothing."""
     reading_known: bool = True
     """False where what it read is not logged."""
     passages: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Score:
     value: float | None = None
     missing_because: str | None = None
     detail: str | None = None
-    """What a scorer of the user's did wrong, in one line; None for every other score."""
+    """What a user's scorer did wrong, in one line; None for every other score."""
 
     @classmethod
     def missing(cls, metric: str, *, because: str) -> "Score":

@@ -1,4 +1,4 @@
-"""The process in which scorers of the user's run: one that hangs or crashes costs its own values, and no run.
+"""The process in which the user's scorers run: one that hangs or crashes costs its own values, and no run.
 
 `python -m docmind_core.measurements.scorer_process FILE_DESCRIPTOR` is the process itself.
 """

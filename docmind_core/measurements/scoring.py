@@ -40,7 +40,7 @@ def score_benchmark_run(
         settings: The home.
         benchmark_run: Its key.
         query_set: What it was asked, with the gold answers.
-        own: Metrics of the user's. A scorer of theirs that fails costs its own values alone.
+        own: The user's metrics. A scorer of theirs that fails costs its own values alone.
 
     Raises:
         StoreError: If the benchmark run has no arm yet, or ran on another version of `query_set`.

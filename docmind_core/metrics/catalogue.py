@@ -94,7 +94,7 @@ other queries, are not independent. For the estimators and their error rates, se
 
 
 def render(own: Sequence[Metric] = ()) -> str:
-    """Return the text of `docs/metrics.md`, or with metrics of the user's that of the same page in his home."""
+    """Return the text of `docs/metrics.md`, or with the user's metrics that of the same page in the home."""
     return "\n".join(_lines(own)) + "\n"
 
 

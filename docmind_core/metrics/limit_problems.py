@@ -26,7 +26,7 @@ def limit_problems(
     Args:
         limits: As under `limits:`.
         alerts: By name of a limit, the `test` and the `min_n` that the suite asks for; None for the default.
-        own: Metrics of the user's that the suite is scored by, by name; None while their files were not loaded: then
+        own: The user's metrics that the suite is scored by, by name; None while their files were not loaded: then
             a name that the catalogue lacks may be one of them.
     """
     for name, value in limits.items():

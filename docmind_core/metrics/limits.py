@@ -10,7 +10,7 @@ from docmind_core.metrics.metric import Metric
 
 Statistic = Literal["mean", "share", "p95", "total", "peak"]
 Own = Mapping[str, Metric]
-"""Metrics of the user's, by name."""
+"""The user's metrics, by name."""
 NO_OWN: Own = {}
 CI_BOUND, QUANTILE_TEST, BINOMTEST, POINT = "ci_bound", "quantile_test", "binomtest", "point"
 MINIMUM_SUFFIX = "_min"
@@ -183,7 +183,7 @@ def find_limit(name: str, own: Own = NO_OWN) -> Limit | None:
 
     Args:
         name: As under `limits:`.
-        own: Metrics of the user's that the suite is scored by, by name.
+        own: The user's metrics that the suite is scored by, by name.
     """
     if name in LIMITS:
         return LIMITS[name]

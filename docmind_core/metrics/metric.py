@@ -9,7 +9,7 @@ Direction = Literal["higher", "lower", "none"]
 Level = Literal["call", "query", "run", "comparison"]
 ANY_NUMBER = "any number"
 SCORER_DEADLINE_S = 60.0
-"""How long a scorer of the user's may take for one query run, unless it says otherwise."""
+"""How long a user's scorer may take for one query run, unless it says otherwise."""
 _NUMBER = re.compile(r"(?<![\w-])-?\d[\d,]*(?:\.\d+)?(?!\w)")
 
 

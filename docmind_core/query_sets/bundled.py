@@ -24,7 +24,7 @@ TAG = "set:"
 
 
 def bundled_query_set_names() -> tuple[str, ...]:
-    """Return the names that need no files of the user's."""
+    """Return the names that do not need the user's files."""
     return (FACTS, PYTHON_REFERENCE, PYTHON_CONVERSATIONS)
 
 

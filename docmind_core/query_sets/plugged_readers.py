@@ -1,4 +1,4 @@
-"""Query sets out of files of another form, by a reader of the user's; the checks are those of the normal form."""
+"""Query sets from files of another form, through a user's reader; the checks are those of the normal form."""
 
 import contextlib
 import json

@@ -67,7 +67,7 @@ class BenchmarkRecords:
     no_passages: tuple[NoPassages, ...]
     """Of the arms that have such query runs."""
     unscored: tuple[Unscored, ...] = ()
-    """What scorers of the user's failed at, the most frequent first."""
+    """What the user's scorers failed at, the most frequent first."""
     votes: tuple[VoteSummary, ...] = ()
     """Of the arms that vote."""
 

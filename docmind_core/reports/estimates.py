@@ -32,8 +32,8 @@ def quality_estimate(row: QualitySummary, own: Own = NO_OWN) -> Estimate:
     Other scores get the t interval; equal ones get none, since a standard error of 0 says that the sample is small.
 
     Args:
-        row: Of a metric of the catalogue, or of one of the user's.
-        own: The user's by name.
+        row: Of a metric of the catalogue, or of a user's metric.
+        own: The user's metrics by name.
     """
     nothing = Estimate(value=row.value, n=row.n_defined or 0, clusters=row.clusters, because=row.missing_because)
     if row.value is None or not row.clusters or not row.n_queries:

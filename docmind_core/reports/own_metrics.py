@@ -1,4 +1,4 @@
-"""Metrics of the user's own: in a report, and on the page `docs/metrics.md` of his home."""
+"""The user's metrics: in a report, and on the page `docs/metrics.md` of the home."""
 
 from pathlib import Path
 
@@ -22,19 +22,19 @@ order by 2
 
 
 def own_heading(own: Own, metric: str) -> str:
-    """Return what a row of scores is called: a metric of the user's with its unit, unless it is a share or score."""
+    """Return what a row of scores is called: a user's metric with its unit, unless it is a share or score."""
     unit = own[metric].unit if metric in own else "1"
     return metric if unit == "1" else f"{metric} ({unit})"
 
 
 def fits_the_chart(records: BenchmarkRecords, row: QualitySummary) -> bool:
-    """Whether a score belongs on an axis from 0 to 1; one of the user's only if it can't leave it."""
+    """Whether a score belongs on an axis from 0 to 1; a user's metric only if it can't leave it."""
     own = records.own_metrics.get(row.metric)
     return row.value is not None and (0 <= row.value <= 1 if own is None else own.bounds == (0.0, 1.0))
 
 
 def unscored_sentence(records: BenchmarkRecords) -> str | None:
-    """Say for how many query runs a scorer of the user's gave no value, and why; None where none failed."""
+    """Say for how many query runs a user's scorer gave no value, and why; None where none failed."""
     failed = [row for row in records.unscored if row.metric in records.own_metrics]
     if not failed:
         return None

@@ -182,7 +182,7 @@ def _value_text(row: Mapping[str, object], value: float | None) -> str:
         return seconds_text(value, "no value")
     if row["metric"] in METRICS or value is None:
         return count_text(value, "no value")
-    return f"{value:,.4g}".replace("-", "−")  # a metric of the user's, in a unit of its own
+    return f"{value:,.4g}".replace("-", "−")  # a user's metric, in a unit of its own
 
 
 def _percent(log_ratio: float) -> float:

@@ -253,7 +253,7 @@ class VoteSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unscored:
-    """Query runs that a scorer of the user's gave no value for the same reason."""
+    """Query runs that a user's scorer gave no value for the same reason."""
 
     metric: str
     because: str | None

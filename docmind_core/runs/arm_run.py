@@ -37,7 +37,7 @@ class ArmTally:
     calls: int = 0
     completion_tokens: int | None = 0
     by_query: bool = False
-    """Whether calls are counted when their query has ended, as those of a system of the user are."""
+    """Whether calls are counted when their query has ended, as those of a user's system are."""
     lag_s: float = 0.0
     """Largest lag of the event loop in the last second, seconds."""
     _worked_s: float = 0.0

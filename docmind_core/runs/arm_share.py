@@ -74,7 +74,7 @@ async def run_share(bench: Bench, replicas: ReplicaClients, arm: str, block: int
             journal, run_id, connection, bench.clock, in_flight_limit=lambda: replicas.slots.limit, lag=lag
         ) as keep_samples:
             work = _answer(bench, replicas, opened, setting, share, keep_samples)
-            work = _then(work, at_work.aclose)  # a system of the user asks nothing more when the counters are read
+            work = _then(work, at_work.aclose)  # a user's system asks nothing more when the counters are read
             after = await _with_last_reading(work, bench, replicas, (run_id, block), before)
     known = not bench.requests_lost and all(reading.snapshot for reading in after)
     bench.last_reading, bench.requests_lost, bench.interval = after if known else (), False, 0
@@ -161,7 +161,7 @@ def _in_shards(bench: Bench, setting: ArmSetting) -> bool:
 
 @asynccontextmanager
 async def _graph_at_work(bench: Bench, setting: ArmSetting) -> AsyncIterator[Any]:
-    """Yield what is invoked for each query: a compiled graph, or a system of the user, started and ended in here."""
+    """Yield what is invoked for each query: a compiled graph, or a user's system, started and ended in here."""
     name, suite = setting.arm.name, bench.inputs.suite
     if (spec := suite.system(name)) is None:
         yield setting.graph

@@ -26,7 +26,7 @@ def context_window(inputs: RunInputs, arm: str, counts: CountsTokens | None) -> 
 
 
 def is_shared_out(suite: Suite, arm: str) -> bool:
-    """Whether several workers may answer an arm: a system of the user and the result caches belong to one process."""
+    """Whether several workers may answer an arm: a user's system and the result caches belong to one process."""
     return suite.system(arm) is None and Lever.RESULT_CACHE not in suite_arm(suite, arm).levers
 
 

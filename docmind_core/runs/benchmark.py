@@ -192,7 +192,7 @@ async def _run_arms(bench: Bench, arms: list[str]) -> None:
 
 
 async def _probe(bench: Bench, arms: Sequence[str]) -> None:
-    """Refuse systems of the user whose calls are not seen; what that asks is not booked.
+    """Refuse a user's system whose calls are not seen; what that asks is not booked.
 
     An arm that was interrupted has readings of the counters around its pause: only arms that have not begun are probed
     then, each when its turn comes.

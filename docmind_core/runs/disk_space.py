@@ -1,4 +1,4 @@
-"""Turns any library's "disk full" error into one line of ours."""
+"""Turns any library's "disk full" error into one line of DocMind's own."""
 
 import errno
 import os

@@ -148,7 +148,7 @@ def _refused(problems: Sequence[str]) -> SuiteError:
 def _suite_problems(
     suite: Suite, source: str, check_schedule: Callable[[Suite], object] | None
 ) -> tuple[list[str], list[QuerySet], Sequence[OwnMetric]]:
-    """Return what is wrong with what a suite names, one line each, its query set, and the metrics of the user's."""
+    """Return what is wrong with what a suite names, one line each, its query set, and the user's metrics."""
     # The client of engines is imported with it; a folder is checked without.
     from docmind_core.runs.suite_arms import suite_arm  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from docmind_core.serving.chat import ChatReply
 from docmind_core.tables.definitions import INTERRUPTED
 
 LATE = "late"
-"""Role of the calls that a system of the user made after its answer."""
+"""Role of the calls that a user's system made after its answer."""
 
 _BILLED = (("prompt_tokens", "completion_tokens", "billed_tokens"), "tokens_missing_because")
 _CACHED = (("cached_tokens", "prefill_computed_tokens"), "cached_missing_because")

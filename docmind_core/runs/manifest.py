@@ -168,7 +168,7 @@ def run_conditions(inputs: RunInputs, arm: str) -> Row:
 
 
 def system_hashes(suite: Suite) -> dict[str, str]:
-    """Return, for each system of the user, the sha256 over what the suite says of it and the files it names."""
+    """Return, for each of the user's systems, the sha256 over what the suite says of it and the files it names."""
     found = {}
     for name, spec in suite.systems.items():
         digest = hashlib.sha256(spec.model_dump_json(exclude={"compared_with"}).encode())

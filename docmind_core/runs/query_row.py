@@ -51,7 +51,7 @@ class QueryEnd:
     no_passages: bool
     """Whether it searched, and no search found a passage."""
     of_user: bool = False
-    """Whether a system of the user answered: which of its calls made the answer is not known."""
+    """Whether a user's system answered: which of its calls made the answer is not known."""
     shortened: Shortened = NOT_SHORTENED
     """What the context window made of the passages in the answer's prompt."""
 
@@ -136,7 +136,7 @@ def answer_ending(text: str, calls: Sequence[Row]) -> str:
 
 
 def system_ending(text: str, calls: Sequence[Row]) -> str:
-    """Return how the reply ended that the answer of a system of the user is, word for word; else `stop` or `no_call`.
+    """Return how the reply ended that the answer of a user's system is, word for word; else `stop` or `no_call`.
 
     What a system makes of its model's replies is its own: a text that no reply holds ended by itself.
     """

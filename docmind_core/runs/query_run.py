@@ -217,7 +217,7 @@ def _book(setting: ArmSetting, query: AskedQuery, tools: RecordingTools, end: Qu
 
 
 def _of_user(setting: ArmSetting, end: QueryEnd, tools: RecordingTools) -> Row:
-    """Say of a system of the user whether it asked as before, and take back what it did not say it read."""
+    """Say of a user's system whether it asked as before, and take back what it did not say it read."""
     system = setting.suite.system(setting.arm.name)
     if system is None:
         return {}
@@ -228,7 +228,7 @@ def _of_user(setting: ArmSetting, end: QueryEnd, tools: RecordingTools) -> Row:
 
 
 def _lookups(tools: RecordingTools) -> Row:
-    """Count how often a cache of ours answered; 0 and 0 in an arm that has none."""
+    """Count how often a local cache answered; 0 and 0 in an arm that has none."""
     hits = [row["hit"] for row in tools.caches.rows] if tools.caches else []
     return {"cache_hits": sum(hits), "cache_misses": len(hits) - sum(hits)}
 

@@ -40,7 +40,7 @@ def run_identity(
         query_set: What is asked.
         index_hash: Of the index that is searched.
         engine: What answers.
-        own: sha256 of the user's own code that the run is made with: his systems and plug-ins.
+        own: sha256 of the user's own code that the run is made with: systems and plug-ins.
     """
     sets = {f"query set {name}": sha256 for name, sha256 in query_set.parts.items()}
     return {

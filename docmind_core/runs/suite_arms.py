@@ -1,4 +1,4 @@
-"""The arms of a suite: graphs of ours, and systems of the user; and whether an engine can serve them."""
+"""The arms of a suite: built-in graphs and the user's systems; and whether an engine can serve them."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ def suite_arm(suite: Suite, name: str) -> Arm:
     """Return the arm of a suite called `name`.
 
     Raises:
-        UsageError: There is none, or a system of the suite has the name of an arm of ours.
+        UsageError: There is none, or a system of the suite has the name of a built-in arm.
     """
     spec = suite.system(name)
     if spec is None:
@@ -44,7 +44,7 @@ def suite_arm(suite: Suite, name: str) -> Arm:
 
 
 def is_ours(name: str) -> bool:
-    """Whether an arm of ours has this name."""
+    """Whether a built-in arm has this name."""
     try:
         find_arm(name)
     except UsageError:

@@ -226,7 +226,7 @@ class SystemDesk:
         """Take no note: the system was given an error, and no engine computed anything."""
 
     async def search(self, query: str, text: str, k: int) -> Sequence[Mapping[str, Any]] | None:
-        """Search the query set's index as an agent of ours would; the ranking is a row of `retrieved`."""
+        """Search the query set's index as a built-in agent would; the ranking is a row of `retrieved`."""
         called = self.questions[query]
         if not self.spec.search_tool or called.tools is None or called.context is None:
             return None

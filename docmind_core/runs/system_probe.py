@@ -179,7 +179,7 @@ class ProbedSystem:
 
 
 def unknown_of(spec: SystemSpec) -> tuple[str, ...]:
-    """Return what cannot be known of a system, one clause each: what an arm of ours has equal to the others."""
+    """Return what cannot be known of a system, one clause each: conditions that all built-in arms share."""
     found = {
         "passages read: its `sources` are not set": spec.sources is None,
         "searches: it has no `search_tool`, so its own searches are not recorded": not spec.search_tool,

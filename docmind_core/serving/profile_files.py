@@ -1,4 +1,4 @@
-"""Engine profiles of the user: `DOCMIND_HOME/engines/<name>.yaml`."""
+"""The user's engine profiles: `DOCMIND_HOME/engines/<name>.yaml`."""
 
 import hashlib
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class ProfileFile(BaseModel):
     flags: tuple[Word, ...] = ()
     environment: dict[VariableName, Word] = Field(default_factory=dict)
     dialect: PlainText | None = None
-    """`vllm`, `plain_openai`, or a dialect of the user's; by default vLLM's, and what `command` turns out to speak."""
+    """`vllm`, `plain_openai`, or a custom dialect; by default vLLM's, or what `command` turns out to speak."""
     plumbing: Switch = False
     """A smoke-test model: its results get no letter and no claim."""
     limits: dict[str, Measure] = Field(default_factory=dict)
@@ -58,7 +58,7 @@ class ProfileFile(BaseModel):
 
     @field_validator("flags")
     @classmethod
-    def _refuse_flags_of_ours(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+    def _refuse_reserved_flags(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
         if given := [flag for flag in flags if flag.partition("=")[0] in _OURS]:
             raise ValueError(f"{given[0]} is set by the platform; remove it")
         return flags
@@ -79,7 +79,7 @@ class ProfileFile(BaseModel):
 
 
 def profiles_folder(settings: Settings) -> Path:
-    """Return where the profiles of the user are."""
+    """Return the folder of the user's profiles."""
     return settings.home / "engines"
 
 

@@ -1,4 +1,4 @@
-"""The recording proxy: a server on loopback through which a system of the user reaches the engine.
+"""The recording proxy: a server on loopback through which a user's system reaches the engine.
 
 The path says whose a request is: `/<run token>/q/<query token>/v1/...`, or `/<run token>/v1/...` for a client that was
 built once for all questions. The engine's key stays in here.

@@ -155,7 +155,7 @@ def open_token_counts(connection: EngineConnection) -> Iterator[FolderTokenCount
     """Yield what counts the tokens of an engine's model; None when neither its files nor `/tokenize` are there.
 
     Raises:
-        EngineError: If the model's chat template can't be read, or refuses every prompt of ours.
+        EngineError: If the model's chat template can't be read, or refuses all of our prompts.
     """
     folder = connection.model_folder
     if folder is not None and (folder / "tokenizer.json").is_file() and has_chat_template(folder):

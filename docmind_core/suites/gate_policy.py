@@ -23,7 +23,7 @@ class MetricPolicy(BaseModel):
 
     margin: Measure = Field(default=MARGIN, gt=0)
     """How much worse the candidate may be: a share of the queries, for tokens and calls a share of the baseline's, for
-    a metric of the user's that is not a share in its own unit."""
+    a user's metric that is not a share in its own unit."""
 
 
 class GatePolicy(BaseModel):

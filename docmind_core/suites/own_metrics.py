@@ -1,4 +1,4 @@
-"""A metric of the user's own, as the suite of a benchmark run keeps it."""
+"""A user's metric, as the suite of a benchmark run keeps it."""
 
 import json
 import re
@@ -18,7 +18,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,2000}$")]
 
 
 class OwnMetric(BaseModel):
-    """What a scorer said of its metric when a benchmark run began: what reads the run needs no code of the user's."""
+    """What a scorer said of its metric when a benchmark run began: reading the run does not need the user's code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -81,7 +81,7 @@ def reference_of(entry: OwnMetric | str) -> str:
 
 
 def own_metrics_of(manifest: object) -> dict[str, Metric]:
-    """Return by name the metrics of the user's that a run was made with, out of the JSON of its manifest."""
+    """Return by name the user's metrics that a run was made with, out of the JSON of its manifest."""
     suite = json.loads(str(manifest or "{}")).get("suite", {})
     found = [OwnMetric.model_validate(entry) for entry in suite.get("metrics", ()) if isinstance(entry, dict)]
     return {own.name: own.metric for own in found}

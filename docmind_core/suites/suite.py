@@ -61,7 +61,7 @@ class Suite(BaseModel):
     limit: Count | None = Field(default=None, ge=1)
     arms: tuple[str, ...] = Field(default=("single_pass", "naive_supervisor"), min_length=1)
     systems: dict[SystemName, SystemSpec] = Field(default_factory=dict)
-    """Systems of the user: each is an arm by its name."""
+    """The user's systems: each is an arm by its name."""
     level: Level = "balanced"
     routing: Routing = "fixed"
     strategy: Strategy = "keyword_search"
@@ -98,7 +98,7 @@ class Suite(BaseModel):
     context_budget: Count = Field(default=2048, ge=128, le=1_048_576)
     """Prompt tokens that an agent may use in the arms with the lever `context_budget`; the guide has 2K, 4K and 8K."""
     metrics: tuple[Scorer, ...] = ()
-    """Scorers of the user's, like `my_scorers.py:answer_words`; in a frozen suite, what they say of their metrics."""
+    """The user's scorers, like `my_scorers.py:answer_words`; in a frozen suite, what they say of their metrics."""
     limits: dict[str, Measure] = Field(default_factory=dict)
     min_n: Count | None = Field(default=None, ge=1)
     claim_without_ledger: Switch = False
@@ -173,12 +173,12 @@ class Suite(BaseModel):
         return (self.query_set,) if isinstance(self.query_set, str) else self.query_set
 
     def system(self, arm: str) -> SystemSpec | None:
-        """Return the system that an arm is, its second run `NAME.again` among them; None for an arm of ours."""
+        """Return the system that an arm is, its second run `NAME.again` among them; None for a built-in arm."""
         return self.systems.get(arm.removesuffix(".again"))
 
     @property
     def defined_metrics(self) -> tuple[OwnMetric, ...]:
-        """The metrics of the user's, as far as their scorers were loaded: all of them in a frozen suite."""
+        """The user's metrics, as far as their scorers were loaded: all of them in a frozen suite."""
         return tuple(entry for entry in self.metrics if isinstance(entry, OwnMetric))
 
     @property
@@ -202,7 +202,7 @@ def load_suite(name_or_path: str) -> Suite:
     """Read a bundled suite by its name, or a suite file by its path.
 
     A relative `query_set` in a file is taken from that file's folder, and so are the files of scorers and readers, and
-    the paths of `systems`. No code of the user's runs.
+    the paths of `systems`. The user's code does not run.
 
     Raises:
         UsageError: If there is no such suite.

@@ -1,4 +1,4 @@
-"""A program of the user, started once for each question: one line of JSON in, one line of JSON out."""
+"""A user's program, started once for each question: one line of JSON in, one line of JSON out."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A graph or a callable of the user, in a worker process: what it breaks there ends no run."""
+"""A user's graph or callable in a worker process: whatever it breaks there, the run continues."""
 
 import asyncio
 import json

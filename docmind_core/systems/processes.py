@@ -1,4 +1,4 @@
-"""Ending processes that run code of the user's."""
+"""Ending processes that run the user's code."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A service of the user: each question is a POST of JSON, with the base URL of the model in it."""
+"""A user's service: each question is a POST of JSON, with the base URL of the model in it."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The process in which a graph or a callable of the user runs: python -m docmind_core.systems.worker FILE_DESCRIPTOR.
+"""The process in which a user's graph or callable runs: python -m docmind_core.systems.worker FILE_DESCRIPTOR.
 
 It imports nothing of this project that changes the process, and speaks lines of JSON over one socket; standard output
 and error stay the user's. When the other side goes, it ends.

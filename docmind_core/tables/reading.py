@@ -32,7 +32,7 @@ Record = TypeVar("Record")
 _HELD: ContextVar[tuple[Path, duckdb.DuckDBPyConnection] | None] = ContextVar("held", default=None)
 
 MEMORY_MAX, SPILLED_MAX = "2GB", "4GB"
-"""What a question of the user's own may take, of memory and of disk."""
+"""What a user's query may take of memory and of disk."""
 
 ADDRESS_SPACE_MAX = 3 * 2**30
 """Bytes beyond those of the process that asks: DuckDB counts not all of what a value takes against its own limit."""
@@ -74,7 +74,7 @@ def query_rows(
 def ask_within_bounds(
     settings: Settings, sql: str, *, max_rows: int, timeout_s: float, json_as_values: bool = False
 ) -> Rows:
-    """Ask the published database a question of the user's own, in a process of its own that is killed at its limits.
+    """Ask the published database a user's query, in a process of its own that is killed at its limits.
 
     The question can neither write nor read any other file, and can't lift these bounds. With `json_as_values`, a
     column of type JSON has what it holds instead of its text.

@@ -1,4 +1,4 @@
-"""A limit on a metric of the user's: measured, judged, watched, printed, and alerted, without his code."""
+"""A limit on a user's metric: measured, judged, watched, printed, and alerted, without the user's code."""
 
 import json
 

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def schema_example(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> Any:
-    """Return the smallest value that a schema of ours allows."""
+    """Return the smallest value that one of our schemas allows."""
     definitions = definitions or schema.get("$defs", {})
     if "$ref" in schema:
         return schema_example(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)

@@ -16,7 +16,7 @@ class FrozenList(list[Any]):
 
 
 def frozen(value: Any) -> Any:
-    """Return the same value with every mapping and list in it frozen; records of ours are frozen already."""
+    """Return the same value with every mapping and list in it frozen; our records are frozen already."""
     if isinstance(value, Mapping):
         return MappingProxyType({key: frozen(part) for key, part in value.items()})
     if isinstance(value, list):

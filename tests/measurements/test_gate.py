@@ -150,7 +150,7 @@ def test_a_night_without_gold_is_refused_where_quality_is_asked_for(settings):
 
 
 def with_own(settings, own, values):
-    """Score both nights with a metric of the user's, too."""
+    """Score both nights with a user's metric, too."""
     manifest = json.dumps({"suite": {"metrics": [own.model_dump(mode="json")]}})
     for run_id, scores in zip((FIRST, SECOND), values, strict=True):
         write_night(settings, run_id, *flat(), manifest=manifest)

@@ -1,4 +1,4 @@
-"""A metric of the user's in the comparison of two runs."""
+"""A user's metric in the comparison of two runs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Whatever a scorer of the user's does, each query run has a value or a reason, and all other metrics stay."""
+"""Whatever a user's scorer does, each query run has a value or a reason, and all other metrics stay."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A metric of the user's from his file to check, report, limit, SQL and resumption."""
+"""A user's metric from its file to check, report, limit, SQL and resumption."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Readers of the user's: what they yield goes through the checks of the normal form."""
+"""The user's readers: what they yield goes through the checks of the normal form."""
 
 import re
 

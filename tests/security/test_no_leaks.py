@@ -71,7 +71,7 @@ BEGINNINGS = {
 
 
 @pytest.mark.parametrize("begin", BEGINNINGS.values(), ids=BEGINNINGS)
-def test_each_process_of_ours_turns_telemetry_off_where_it_begins(begin, monkeypatch, tmp_path):
+def test_each_of_our_processes_turns_telemetry_off_where_it_begins(begin, monkeypatch, tmp_path):
     monkeypatch.setattr(benchmark, "_execute", lambda *_: None)
     monkeypatch.setattr(main, "run", lambda _: 0)
     monkeypatch.setattr(main, "prepare_streams", lambda: None)
@@ -83,7 +83,7 @@ def test_each_process_of_ours_turns_telemetry_off_where_it_begins(begin, monkeyp
 
 
 def test_importing_the_core_changes_nothing_in_the_host_process():
-    """A user's scorer or system imports it: his tracing, signals, threads and import path stay what they are."""
+    """A user's scorer or system imports it: the user's tracing, signals, threads and import path stay as they are."""
     code = """
 import logging, os, pkgutil, signal, socket, sys, threading
 def state():

@@ -1,4 +1,4 @@
-"""Engine profiles of the user's in his home."""
+"""The user's engine profiles in the home."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Scorers of the user's: how they are found, what they may say of their metric, and what a frozen suite keeps of it."""
+"""The user's scorers: how they are found, what they may say of their metric, and what a frozen suite keeps of it."""
 
 import re
 

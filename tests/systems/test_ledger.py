@@ -20,7 +20,7 @@ COMMAND = [sys.executable, str(HERE / "asking_systems.py")]
 
 
 class Service(BaseHTTPRequestHandler):
-    """A service of the user's: JSON in, JSON out, the model at the base URL that it is given."""
+    """A user's service: JSON in, JSON out, the model at the base URL that it is given."""
 
     when_waiting = staticmethod(lambda: None)
     """Called when a question about apples is not answered."""

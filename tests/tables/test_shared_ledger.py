@@ -24,7 +24,7 @@ def test_a_request_of_others_in_flight_at_a_reading_is_not_exclusive(settings, m
         "at a reading, "
         "2 finished, 2 of this run"
     )
-    assert only(ledger(settings, TWO_CALLS, counters))["state"] == "unbalanced"  # an engine of ours alone
+    assert only(ledger(settings, TWO_CALLS, counters))["state"] == "unbalanced"  # an engine of our own
 
 
 def test_between_idle_readings_equal_requests_with_other_tokens_are_unbalanced_on_a_shared_engine_too(settings):

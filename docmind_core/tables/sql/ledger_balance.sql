@@ -164,7 +164,7 @@ judged as (
         -- A server that doesn't say when its counters began has the same session before a restart and after it.
         least_growth < 0 as went_back,
         -- Others only add. Tokens of their requests are counted while these run, the requests once they have finished;
-        -- and an attempt of ours that was cut off may never have become a request.
+        -- and one of our attempts that was cut off may never have become a request.
         not is_exclusive and prompt_difference >= 0 and completion_difference >= 0 as may_be_others,
         -- Its first reading and its last enclose the pause, in which others may have used the engine.
         may_be_others and process_starts > 1 as interrupted_on_shared_session,
@@ -184,7 +184,7 @@ judged as (
                     || 'or several engines answer there'
             when went_back
                 then 'the counters went backwards: the engine was restarted, or several engines answer at this URL'
-            -- Every request of ours is booked and the engine lacks some: they went elsewhere.
+            -- All of our requests are booked and the engine lacks some: they went elsewhere.
             when requests_sent = attempts_booked and engine_requests < finished_requests
                 then format('the engine counted {} of the {} requests of this run: several engines answer at this URL',
                     engine_requests, finished_requests)
@@ -203,7 +203,7 @@ judged as (
             when may_be_others and (requests_in_flight > 0 or engine_requests > finished_requests) then 'not_exclusive'
             else 'unbalanced'
         end as state_of_tokens,
-        -- A system of the user may hold more clients than the one that the proxy sees.
+        -- A user's system may hold more clients than the one that the proxy sees.
         is_of_user and state_of_tokens = 'unbalanced' and requests_difference is not distinct from 0
             and prompt_difference >= 0 and completion_difference >= 0 and engine_requests > own_requests as went_around,
         array_to_string(list_filter([
