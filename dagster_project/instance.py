@@ -150,7 +150,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, besides: str | None = None) 
     """Fail the runs whose process is gone and free the pool slots that they hold; return their ids.
 
     A process that was killed with -9 leaves its run STARTED, and its slot of the pool `engine` blocks every
-    later run for ever: only a daemon would notice, and runs of the command line have none.
+    later run forever: only a daemon would notice, and runs of the command line have none.
 
     Args:
         instance: Where to look.

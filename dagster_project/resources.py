@@ -39,7 +39,7 @@ class StoreResource(dg.ConfigurableResource[Settings]):
         return load_settings() if self.home is None else Settings(home=Path(self.home).absolute())
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Before the first step of a run: free the slots of runs whose process died, else this run waits for ever."""
+        """Before a run's first step: free the slots of runs whose process died, otherwise this run waits forever."""
         if context.instance is None or context.run is None:
             return
         configured = context.run.run_config.get("resources")

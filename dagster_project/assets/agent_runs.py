@@ -32,7 +32,7 @@ def hold_home(
 
     A scheduled benchmark queues until one started by hand has ended. It must not wait here: the step holds the
     slot of the pool `engine`, for which a run of the command line waits with the lock in its hand, and both would wait
-    for ever. Between two tries the slot is free. The command line takes the lock before it launches, so that a second
+    forever. Between two tries the slot is free. The command line takes the lock before it launches, so that a second
     benchmark fails at once; here the lock is this process's already.
 
     Raises:

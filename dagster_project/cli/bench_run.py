@@ -151,7 +151,7 @@ def _newest_unfinished(settings: Settings, name_or_path: str) -> str:
             f"resuming {state.benchmark_run}: {state.queries_done} of {state.queries_total or '?'} queries done{passed}"
         )
         return state.benchmark_run
-    # An older run without a report is one whose report a gate stopped: it would be stopped again, for ever.
+    # An older run without a report is one whose report a gate stopped: it would be stopped again and again.
     if states and not (settings.reports / states[-1].benchmark_run / "index.html").exists():
         _say(f"resuming {states[-1].benchmark_run}: all queries are done, only the report is missing")
         return states[-1].benchmark_run

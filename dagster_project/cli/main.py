@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _lost(error: OSError) -> int:
     write_nothing_more()
-    if not isinstance(error, BrokenPipeError):  # whoever reads a pipe no more wants no more
+    if not isinstance(error, BrokenPipeError):  # a closed pipe means that its reader wants no more
         say(f"docmind: can't write to standard output: {error.strerror or error}", err=True)
     return EXIT_ERROR
 

@@ -56,7 +56,7 @@ class LiveObserver:
         self._progress.update(self._tasks[progress.arm], completed=progress.done, detail=_detail(progress))
 
     def still_running(self, progress: ArmProgress) -> None:
-        """Show the calls that have finished meanwhile."""
+        """Show the calls that have finished since."""
         self.query_finished(progress)
 
     def arm_finished(self, progress: ArmProgress) -> None:

@@ -62,7 +62,7 @@ def _look(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> st
 
 
 def has_just_begun(last_tick: float | None, now: datetime) -> bool:
-    """Return whether the daemon was off for a while: then a schedule may still begin what was due meanwhile."""
+    """Return whether the daemon was off for a while: then a schedule may still start what became due in that time."""
     return last_tick is None or now - datetime.fromtimestamp(last_tick, UTC) > GRACE
 
 

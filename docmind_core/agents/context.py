@@ -72,7 +72,7 @@ class QueryTools(Protocol):
             query: What for.
             depth: How deep.
             together: All queries, this one among them, that are searched for at the same time: they are embedded in
-                one batch, by whoever comes first, and otherwise each search is one of its own.
+                one batch, by the first search of them, and otherwise each search is one of its own.
         """
         ...
 
@@ -146,8 +146,8 @@ class AgentContext:
     earlier: tuple[Message, ...] = ()
     """What user and assistant said before the question, whole turns, oldest first.
 
-    In every arm whoever words a search, answers or checks an answer reads it; router and reranker judge the question as
-    it is searched for.
+    In every arm the agents that word a search, answer or check an answer read it; router and reranker judge the
+    question as it is searched for.
     """
     seed: int = 0
     budget_tokens: int | None = None

@@ -46,7 +46,7 @@ class Reduction:
     passages_before: int
     passages_after: int
     shown_before: Mapping[str, str]
-    """Text by chunk id; evidence recall is taken on it by whoever knows the gold."""
+    """Text by chunk id; evidence recall is computed on it where the gold is known."""
     shown_after: Mapping[str, str]
 
     @property

@@ -109,7 +109,7 @@ def expire_lost_alerts(settings: Settings, *, watched: Set[str], known: Set[str]
 
 
 def _end(settings: Settings, row: sqlite3.Row, state: str, because: str, now: datetime) -> None:
-    """End one episode; whoever heard that it fires hears of its end, in the benchmark run of the last message."""
+    """End one episode; channels that heard of it hear of its end, in the benchmark run of the last message."""
     with open_alerts_database(settings) as connection, transaction(connection):
         change = end_episode(connection, row["benchmark_run"], _series(row, because), state, now)
         if change is None or change.notice is None:

@@ -128,7 +128,7 @@ def _comparison(
 def compare_with_baselines(settings: Settings, benchmark_run: str) -> int:
     """Compare each arm with the baseline that is pinned for it, and write the rows; return how many.
 
-    What can't be compared is left out: `refuse_other_conditions` says why to whoever shows it.
+    What can't be compared is left out: `refuse_other_conditions` says why, for display.
     """
     count = 0
     for run_id in run_ids_of(settings.tables, benchmark_run):

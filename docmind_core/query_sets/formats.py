@@ -65,7 +65,7 @@ def describe_folder(folder: Path) -> str | None:
             return None
         found = _described_folder(folder)
         known, how = _importable(folder)
-    except OSError:  # whoever reads it says so
+    except OSError:  # reading it reports the error
         return None
     return f"{known or found}. {how}" if found or known else None
 

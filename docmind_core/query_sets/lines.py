@@ -207,7 +207,7 @@ _WORDED = {
     "string_too_long": "is longer than {max_length} characters",
     "too_long": "has more than {max_length} items",
 }
-"""What the kinds of errors of pydantic mean for whoever writes the file."""
+"""What the kinds of errors of pydantic mean to the author of the file."""
 
 
 def json_schema() -> str:

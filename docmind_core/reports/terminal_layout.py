@@ -91,7 +91,7 @@ def table_lines(
 def wrapped_lines(text: str, width: int | None) -> list[str]:
     """Wrap a paragraph between words; a word that is longer than the line, such as a path or an id, stays whole.
 
-    So do a number with its unit, and a command that fits into a line: whoever copies it would run its first half.
+    So do a number with its unit, and a command that fits into a line: cut in two, only its first half would be copied.
     """
     lines: list[str] = []
     for word in _words(one_line(text), width or PIPE_WIDTH):

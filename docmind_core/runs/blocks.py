@@ -114,7 +114,7 @@ def look_sizes(queries: int, fractions: Sequence[float]) -> tuple[int, ...]:
 def turns(arms: Sequence[str], block: int) -> tuple[str, ...]:
     """Return the order of the arms in a block, from 1: A B C, then C A B, then B C A, then again.
 
-    An arm that spends what another one spends comes after that one, whoever's turn it is.
+    An arm that spends what another one spends comes after that one, regardless of the rotation.
     """
     shift = (1 - block) % len(arms)
     rotated = (*arms[shift:], *arms[:shift])

@@ -169,7 +169,7 @@ def _described(settings: Settings, state: BenchmarkRunState, *, busy: bool) -> s
     if state.finished:
         return f"{state.benchmark_run}, finished"
     done = f"{state.queries_done} of {state.queries_total or '?'} queries"
-    # Whoever holds the lock may be at work on it.
+    # The process that holds the lock may be working on it.
     then = "" if busy else f"; resume it: {resume_command(settings, state.benchmark_run)}"
     return f"{state.benchmark_run}, {done}{then}"
 

@@ -179,7 +179,7 @@ def _suite_problems(
 
 
 def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:
-    """Name the accepted answers of which normalising leaves nothing: whoever wrote them should know how they count."""
+    """Name the accepted answers of which normalising leaves nothing: their author should know how they count."""
     found = [(query.query_id, gold) for query in query_set.queries for gold in query.gold_answers if vanishes(gold)]
     if not found:
         return ()

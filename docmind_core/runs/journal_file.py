@@ -47,7 +47,7 @@ class _Job:
 class JournalFile:
     """One SQLite file, written by a thread in the order of the calls.
 
-    What `_hand_over` was given on an event loop is durable when the next `kept` is done; the loop is free meanwhile.
+    What `_hand_over` was given on an event loop is durable when the next `kept` is done; the loop is not blocked.
     Everything else blocks: `_write` until it is durable, `_read` until all that was handed over before is written.
     """
 
@@ -72,7 +72,7 @@ class JournalFile:
         """Jobs handed over that the thread has not done yet."""
         self._counting = threading.Lock()
         self._turn = threading.Lock()
-        """Held by whoever uses the connection."""
+        """Held while the connection is in use."""
         self._thread: threading.Thread | None = None
         try:
             if read_only:
@@ -193,7 +193,7 @@ class JournalFile:
             self._unserved += change
 
     def _work(self) -> None:
-        """Serve jobs until the journal is closed, each time all that have come meanwhile."""
+        """Serve jobs until the journal is closed, each time all that have arrived by then."""
         is_open = True
         while is_open:
             handed = [self._jobs.get()]

@@ -176,7 +176,7 @@ class RecordingTools:
     async def search(
         self, strategy: str, query: str, depth: RetrievalDepth, *, together: Sequence[str] = ()
     ) -> tuple[Hit, ...]:
-        """Search and record the ranking; encoders run in a thread, so that calls continue meanwhile.
+        """Search and record the ranking; encoders run in a thread, so that calls are not blocked.
 
         The ranking that is kept for the metrics is as deep as they need; an agent is given `depth.candidates_k` hits.
         """

@@ -52,7 +52,7 @@ class SearchBatches:
     _batches: dict[tuple[str, tuple[str, ...], int], _Batch] = field(default_factory=dict)
 
     async def ranked(self, strategy: str, queries: Sequence[str], query: str, k: int) -> tuple[Hit, ...]:
-        """Return the ranking for `query`, one of `queries`; made in a thread, so that calls continue meanwhile."""
+        """Return the ranking for `query`, one of `queries`; made in a thread, so that calls are not blocked."""
         key = (strategy, tuple(queries), k)
         batch = self._batches.get(key)
         if batch is None or query not in batch.waiting:

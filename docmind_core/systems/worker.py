@@ -188,7 +188,7 @@ async def _in_thread(target: Any, *arguments: Any) -> Any:
     def work() -> None:
         try:
             result = context.run(target, *arguments)
-        except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
+        except BaseException as error:  # noqa: BLE001 - handed over to the waiting caller
             failed = error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
             loop.call_soon_threadsafe(settle, future.set_exception, failed)
         else:

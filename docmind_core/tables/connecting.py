@@ -56,7 +56,7 @@ def give_back(connection: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def larger(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let a small database take more memory meanwhile, for what does not fit."""
+    """Let a small database use more memory during the block, for what does not fit."""
     connection.execute(f"set memory_limit = '{_LARGER}'")
     try:
         yield
@@ -107,7 +107,7 @@ def bound(connection: duckdb.DuckDBPyConnection, *, memory: str, folder: Path, s
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    # A query of more than two seconds would print a bar into the output of whoever asked. Segments hold times in UTC
+    # A query of more than two seconds would print a progress bar into the caller's output. Segments hold times in UTC
     # without a zone, and times are shown in UTC, whatever the zone of the machine.
     connection.execute("set enable_progress_bar = false; set global TimeZone = 'UTC'")
     return connection

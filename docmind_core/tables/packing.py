@@ -56,7 +56,7 @@ def segments_on_disk(folder: Path) -> OnDisk:
     found: Segments = {}
     damaged, packed_runs, own_files = set[str](), set[str](), set[str]()
     arms: dict[str, list[str]] = defaultdict(list)
-    for table in TABLES:  # `runs` first: a run that ends meanwhile is wholly in or wholly out
+    for table in TABLES:  # `runs` first: a run that ends during packing is wholly in or wholly out
         own, packed, aside = dict[str, str](), dict[str, str](), set[str]()
         for name, its_mark in _files(folder / table):
             if name.endswith(".parquet"):

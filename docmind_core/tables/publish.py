@@ -81,7 +81,7 @@ def publish_while_cheap(settings: Settings) -> None:
 def publish_first(settings: Settings) -> None:
     """Publish what there is, if only empty tables, where nothing was published yet: a reader finds them at once.
 
-    What keeps it from being published (a full disk, a damaged segment) is reported by whoever publishes the first rows.
+    What keeps it from being published (a full disk, a damaged segment) is reported when the first rows are published.
     """
     if not settings.metrics_database.exists():
         with suppress(duckdb.Error, OSError, StoreError):

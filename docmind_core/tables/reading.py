@@ -40,7 +40,7 @@ ADDRESS_SPACE_MAX = 3 * 2**30
 
 @contextmanager
 def one_version(settings: Settings) -> Iterator[None]:
-    """Let `query_rows` ask one version of the published database meanwhile, however often a newer one is published.
+    """Let `query_rows` ask one version of the published database in the block, even if a newer one is published.
 
     Raises:
         StoreError: As `query_rows`.

@@ -189,7 +189,7 @@ def _opened(folder: Path, table: str, run_id: str) -> Iterator[tuple["pq.Parquet
         with ExitStack() as stack:
             file = None
             for path in (path, packed_path(folder, table, run_id)):  # noqa: B020 - named in the error
-                with suppress(FileNotFoundError):  # packed meanwhile, or never written
+                with suppress(FileNotFoundError):  # already packed, or never written
                     file = stack.enter_context(pq.ParquetFile(path))
                     break
             groups = list(range(file.num_row_groups)) if file is not None else []

@@ -2,7 +2,7 @@
 
 A run that has ended changes only when it is scored again. A view over facts reads the whole history for each question,
 so the rows of those in `STORED` are computed for each run alone; the published file holds them as tables of the schema
-`store`. A summary can be deleted at any time: whoever builds the database again writes it again.
+`store`. A summary can be deleted at any time: the next build of the database writes it again.
 """
 
 import hashlib
@@ -160,7 +160,7 @@ def _write_one(connection: duckdb.DuckDBPyConnection, run_id: str, path: Path, m
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    part = path.with_name(f"{path.name}.tmp")  # one at a time: whoever publishes holds the home's folder locked
+    part = path.with_name(f"{path.name}.tmp")  # one at a time: publishing locks the home's folder
     types = {view.name: connection.execute(f"from store.{view.name} limit 0").to_arrow_table() for view in STORED}
     fields = {name: pa.list_(pa.struct(list(rows.schema))) for name, rows in types.items()}
     schema = pa.schema(list(fields.items()), {_MADE_FROM: made_from.encode()})

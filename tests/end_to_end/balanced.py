@@ -1,4 +1,4 @@
-"""What a benchmark on the real engine must have left, whoever started that engine."""
+"""What a benchmark on the real engine must have left, no matter who started that engine."""
 
 from docmind_core.agents.context import AGENTS, SUPERVISOR
 from docmind_core.settings import Settings

@@ -19,7 +19,7 @@ class Listener(SilentObserver):
 
 
 def test_calls_are_reported_before_their_queries_have_ended(home, make_suite, engine, monkeypatch):
-    """One query of many calls: whoever waits for its end sees nothing until then."""
+    """One query of many calls: an observer that waits for its end sees nothing until then."""
     monkeypatch.setattr(arm_run, "SECONDS_BETWEEN_LOOKS", 0.0)
     listener = Listener()
     key = freeze_benchmark_run(make_suite(arms=["naive_supervisor"], limit=1), home)

@@ -1,4 +1,4 @@
-"""A disk without room is one line that says which room is missing, whoever noticed it."""
+"""A disk without room is one line that says which room is missing, no matter where it was noticed."""
 
 import errno
 import sqlite3

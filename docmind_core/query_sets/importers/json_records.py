@@ -95,7 +95,7 @@ class _RecordTooLarge(Exception):
 
 
 class _Bounded:
-    """A file that is read as long as its records are not too large; whoever takes a record sets `read_bytes` to 0."""
+    """A file that is read as long as its records are not too large; taking a record sets `read_bytes` to 0."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
