@@ -27,11 +27,6 @@ def baseline(settings, **changes):
     write_arm(settings, NAIVE, varied(1000, N), **changes)
 
 
-def change_rows(settings, table, run_id, change):
-    rows = read_segment(settings.tables, table, run_id)
-    write_segment(settings.tables, table, run_id, [row for row in map(change, rows) if row is not None])
-
-
 def refusal(settings, suite=SUITE):
     row = compare(settings, suite)
     assert row["claimable"] is False

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from docmind_core.errors import EngineUnreachable, OutputInvalid, RequestRejected
+from docmind_core.errors import EngineUnreachable, OutputInvalid
 from tests.fakes.engine_server import Refusal, Stream
 
 
@@ -43,10 +43,6 @@ def asked_again(tokens: tuple[int, int] | str = "unreconciled") -> Right:
 
 def given_up(tokens: tuple[int, int] | str = "unreconciled") -> Right:
     return Right(ended=None, tokens=tokens, error=OutputInvalid)
-
-
-def rejected(tokens: tuple[int, int] = (0, 0)) -> Right:
-    return Right(ended=None, tokens=tokens, error=RequestRejected)
 
 
 def usage(prompt: Any, completion: Any, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 import urllib.parse
 import urllib.request
 import uuid
@@ -47,10 +46,6 @@ def built_once(question):
     return chat(question, base_url=RUN_URL, api_key=RUN_KEY)
 
 
-def told_by_key(question):
-    return chat(question, base_url=RUN_URL)
-
-
 def searching(question):
     url = f"{os.environ['SEARCH_URL']}?k=2&q={urllib.parse.quote(question)}"
     with urllib.request.urlopen(url, timeout=30) as response:
@@ -77,10 +72,6 @@ ASKED = []
 def around_it_later(question):
     ASKED.append(question)
     return chat(question) if len(ASKED) == 1 else around_the_proxy(question)
-
-
-async def blocks_the_loop(question):
-    time.sleep(60)
 
 
 def changing(question):
