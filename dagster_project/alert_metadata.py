@@ -10,6 +10,7 @@ from docmind_core.alerts.evaluating import AlertOutcome
 from docmind_core.alerts.listing import evaluations_of, open_alerts
 from docmind_core.measurements.limit_results import MISSED, NOT_MEASURED, WORST_FIRST, LimitResult, worst_by_limit
 from docmind_core.measurements.limit_series import ALL_AGENTS
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.settings import Settings
 
 EVALUATION_COLUMNS = ("rule_id", "labels", "outcome", "value", "value_low", "value_high", "n", "threshold", "reason")
@@ -73,10 +74,10 @@ def _description(result: LimitResult) -> str:
     whose = result.arm if result.agent == ALL_AGENTS else f"{result.arm}, {result.agent}"
     if shown.value is None:
         word = NO_DATA if result.state == NOT_MEASURED else result.state
-        return f"{word}: {result.because} ({result.limit.name}, {whose}, n {shown.n}{notes})"
+        return f"{word}: {reason_text(result.because)} ({result.limit.name}, {whose}, n {shown.n}{notes})"
     interval = (
         "" if shown.low is None or shown.high is None else f" (95 % interval {shown.low:.4g} to {shown.high:.4g})"
     )
-    because = f"; {result.because}" if result.because else ""
+    because = f"; {reason_text(result.because)}" if result.because else ""
     number = f"{result.state}: {shown.value:.4g}{interval}, limit {result.side} {result.bound:.4g}, n {shown.n}"
     return f"{number}, {result.limit.name}, {whose}{notes}{because}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from docmind_core.errors import UsageError
 from docmind_core.measurements.records import QueryRun, Score
-from docmind_core.metrics.catalogue import REASONS
 from docmind_core.metrics.metric import SCORER_DEADLINE_S
+from docmind_core.metrics.reasons import REASONS
 from docmind_core.plugins import described
 from docmind_core.query_sets.queries import Query
 from docmind_core.suites.own_metrics import OwnMetric

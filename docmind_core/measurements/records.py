@@ -48,7 +48,7 @@ class Score:
 
     @classmethod
     def missing(cls, metric: str, *, because: str) -> "Score":
-        """Build a score without a value; `because` is one of `catalogue.REASONS`."""
+        """Build a score without a value; `because` is one of `reasons.REASONS`."""
         return cls(metric=metric, missing_because=because)
 
 

@@ -11,6 +11,7 @@ from docmind_core.metrics.cost import TIMES, TOKENS
 from docmind_core.metrics.mechanisms import MECHANISMS, ROUTING
 from docmind_core.metrics.metric import Metric
 from docmind_core.metrics.quality import ABSTENTION, ANSWERS, CITATIONS, RETRIEVAL
+from docmind_core.metrics.reasons import REASON_PHRASES, REASONS
 from docmind_core.metrics.runs import NOT_MEASURED, RUNS
 
 FAMILIES: dict[str, tuple[Metric, ...]] = {
@@ -26,50 +27,6 @@ FAMILIES: dict[str, tuple[Metric, ...]] = {
     "An arm as a whole": RUNS,
 }
 METRICS: dict[str, Metric] = {metric.name: metric for family in FAMILIES.values() for metric in family}
-
-REASONS: dict[str, str] = {
-    "no_usage": "the engine finished the call and sent no usage",
-    "implausible": "the engine reported something impossible, such as 0 tokens for a text, a negative count, or more "
-    "cached tokens than the prompt has; or your own scorer returned something other than a number in its range",
-    "flag_off": "the engine was started without the flag that reports it",
-    "no_gpu": "no GPU to measure",
-    "not_sampled": "no device sample was taken at that time",
-    "not_supported": "the device or the engine can't report it",
-    "zero_denominator": "no query, or not this one, belongs to the part of the queries that the ratio covers",
-    "no_gold": "the query set does not provide the correct answer, document or span",
-    "not_logged": "your system does not report what it read (`sources`) or found (`search_tool`)",
-    "no_citation": "the answer cites nothing",
-    "not_all_open": "the suite does not allow every search strategy, so there is no best one to compare a choice with",
-    "index_changed": "the document index is no longer the one that the run searched",
-    "unattributed": "calls from your system could not be assigned to a question",
-    "not_routed": "the router was not asked about this query",
-    "not_compared": "one of the two compared arms did not run, or is not in the suite",
-    "no_correct": "no query passed",
-    "no_model_call": "the arm uses no model, so it has no model cost: 0 tokens are not a saving",
-    "not_scored": "the run has not been scored yet: its answers have not been compared with the accepted answers",
-    "scorer_failed": "your own scorer raised an error, ran past its deadline_s, ended its process, or could not be "
-    "loaded; see `measurements.missing_detail`",
-    "n_too_small": "too few values for this statistic",
-    "no_price": "the suite has no `price`",
-    "per_gpu_hour": "with a price per GPU hour, only a whole run has a cost, not a single query or day",
-    "judge_parse_error": "the judge's verdict could not be read",
-    "judge_disabled": "it requires a judge, and none is configured",
-    "single_token": "a single token has no time between tokens",
-    "no_content": "the stream of the call ended without any text",
-    "not_streamed": "the server did not stream the reply or did not count tokens while streaming, or something on the "
-    "way held the chunks back",
-    "warmup_only": "only warm-up rows have a value",
-    "failed_run": "the query failed",
-    "clock_mismatch": "the time stamps come from different clocks",
-    "resumed": "the query was finished from replayed calls, or the arm by several processes: its times are "
-    "meaningless, but tokens, answer and quality are valid",
-    "unreconciled": "the call was cut off before its usage was known; all sums that include it are missing too",
-    "not_exclusive": "other traffic used the engine, so its counters can't be attributed to this run",
-    "not_exclusive_cache": "the prefix cache was shared or its state is unknown: cached tokens and times of two arms "
-    "are not compared",
-    "not_judged": "times of two arms that did not run interleaved in at least 6 blocks",
-}
-"""Why a value may be missing; nothing else is ever written into `missing_because`."""
 
 _ORIGIN = """# Metrics
 
@@ -114,8 +71,9 @@ def _lines(own: Sequence[Metric]) -> Iterator[str]:
     yield "| name | why it is not measured |\n|---|---|"
     yield from (f"| {name} | {text} |" for name, text in NOT_MEASURED.items())
     yield "\n## Reasons for a missing value\n"
-    yield "| reason | the value is missing because |\n|---|---|"
-    yield from (f"| `{reason}` | {text} |" for reason, text in REASONS.items())
+    yield "Tables and JSON hold the reason, reports and messages its phrase.\n"
+    yield "| reason | phrase | the value is missing because |\n|---|---|---|"
+    yield from (f"| `{reason}` | {REASON_PHRASES[reason]} | {text} |" for reason, text in REASONS.items())
 
 
 def _entry(metric: Metric) -> Iterator[str]:

@@ -9,6 +9,7 @@ from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, Source, Table, figure, missing, run_source, table_row
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import mean_estimate, most_frequent, quality_estimate
+from docmind_core.reports.number_text import needs_values
 from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.run_records import ArmRun, QualitySummary, QueryRun
 from docmind_core.statistics.estimates import Estimate
@@ -124,6 +125,7 @@ def _means(
     return table_row(_HEADINGS[key], cells, key=key, source=of_queries(records, f"avg({column or key})"))
 
 
+NOT_OF_THIS_ARM = "does not apply to this arm"
 ANSWERED = "count(*) filter (where query_runs.status = 'answered')"
 
 
@@ -161,7 +163,7 @@ def _quality_rows(records: BenchmarkRecords) -> list[Row]:
 def quality_cell(row: QualitySummary | None, own: Own = NO_OWN) -> Cell:
     """Show a score with its interval, or the reason it is missing."""
     if row is None:
-        return missing(NO_SCORE, "1")
+        return missing(NOT_OF_THIS_ARM, "1")
     return figure(quality_estimate(row, own), own[row.metric].unit if row.metric in own else "1", total=row.n_total)
 
 
@@ -185,7 +187,7 @@ def _times(records: BenchmarkRecords, heading: str, column: str, *, n_min: int =
         if row is None:
             cells.append(missing(reason or NO_CALL, "s"))
             continue
-        because = f"n too small, {row.wall_n} of {n_min}" if row.wall_n and row.wall_n < n_min else reason
+        because = needs_values(row.wall_n) if row.wall_n and row.wall_n < n_min else reason
         found = Estimate(value=getattr(row, column), n=row.wall_n or 0, because=because)
         cells.append(figure(found, "s", total=len(queries)))
     return table_row(heading, cells, key=column, source=of_times(records, column))

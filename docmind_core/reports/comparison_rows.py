@@ -7,6 +7,7 @@ from functools import partial
 
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE
 from docmind_core.measurements.verdicts import NOT_CLAIMABLE, NOT_JUDGED, REASONS_APART
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, figure, joined, missing, run_source, table_row
 from docmind_core.reports.estimates import quality_estimate
@@ -19,7 +20,7 @@ SINGLE_PASS = "single_pass"  # noqa: S105 - an arm
 NO_BASELINE = f"no {BASELINE} arm in this run"
 NO_SINGLE_PASS = f"no {SINGLE_PASS} arm in this run"
 NO_CALL = "no model call finished"
-NO_SCORE = "not scored"
+NO_SCORE = "not_scored"
 QUALITY_METRICS = ("passed", "exact_match", "token_f1")
 """The first of these that two arms have values of represents quality in the headline."""
 NO_SCORE_IN_BOTH = "no query has a score in both arms"
@@ -38,6 +39,12 @@ def find_comparison(
             if (row.candidate_run_id, against, row.metric) == (run_id, baseline, metric) and row.delta is not None:
                 return row
     return None
+
+
+def no_call(records: BenchmarkRecords, arm: ArmRun) -> str:
+    """Say why an arm has no tokens: it uses no model, or none of its calls finished."""
+    calls = [query.calls for query in records.queries_of_arms[arm.run_id]]
+    return "no_model_call" if calls and not any(calls) else NO_CALL
 
 
 def did_not_run(records: BenchmarkRecords, run_id: str, baseline: str) -> str | None:
@@ -164,7 +171,7 @@ def _why_no_reduction(records: BenchmarkRecords, arm: ArmRun, saving: str) -> Ce
         return missing(NO_BASELINE, "%")
     row = records.tokens_of_arms.get(arm.run_id)
     if row is None:
-        return missing(NO_CALL, "%")
+        return missing(no_call(records, arm), "%")
     if saving == "computed_reduction" and row.reduction_pct is not None:
         return missing(row.cached_missing_because or _why_not_computed(records, arm) or NO_COUNT_IN_BOTH, "%")
     return missing(row.claimable_because, "%")
@@ -192,18 +199,20 @@ def _single_pass_ratio(records: BenchmarkRecords, arm: ArmRun) -> Cell:
         return Cell(words="is the one call")
     if SINGLE_PASS not in records.arm_names.values():
         return missing(NO_SINGLE_PASS, "×")
-    return missing(NO_CALL if row is None else row.missing_because or "no query with tokens in both arms", "×")
+    return missing(
+        no_call(records, arm) if row is None else row.missing_because or "no query with tokens in both arms", "×"
+    )
 
 
 def _per_correct(records: BenchmarkRecords, arm: ArmRun) -> Cell:
     row, scored = records.tokens_of_arms.get(arm.run_id), records.quality_of_arms.get((arm.run_id, TOKENS_PER_CORRECT))
     if row is None or scored is None:
-        return missing(NO_CALL if row is None else NO_SCORE, "tokens")
+        return missing(no_call(records, arm) if row is None else NO_SCORE, "tokens")
     low, high = row.tokens_per_correct_low, row.tokens_per_correct_high
     why = ""
     if low is None or high is None:
         ends = NO_INTERVAL if low is None else f"{count_text(low)} or more"
-        why = f"{ends}: {row.tokens_per_correct_interval_missing_because}"
+        why = f"{ends}: {reason_text(row.tokens_per_correct_interval_missing_because)}"
     estimate = replace(quality_estimate(scored), low=low, high=high)
     return figure(estimate, "tokens", total=scored.n_total, remark=why if scored.value is not None else "")
 

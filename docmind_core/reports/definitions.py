@@ -1,6 +1,7 @@
 """What the figures of a report mean, one line each."""
 
-from docmind_core.metrics.catalogue import METRICS, REASONS
+from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.reasons import REASON_PHRASES, REASONS
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 
 DEFINITIONS: tuple[tuple[str, str], ...] = (
@@ -63,7 +64,11 @@ def definitions(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
     known = {**METRICS, **records.own_metrics}
     metrics = [(name, _first_sentence(known[name].definition)) for name in records.quality_metrics if name in known]
     given = _reasons(records)
-    return (*DEFINITIONS, *metrics, *((name, meaning) for name, meaning in REASONS.items() if name in given))
+    return (
+        *DEFINITIONS,
+        *metrics,
+        *((REASON_PHRASES[name], meaning) for name, meaning in REASONS.items() if name in given),
+    )
 
 
 def _first_sentence(text: str) -> str:

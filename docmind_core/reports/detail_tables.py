@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from docmind_core.metrics.limits import Own
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.arm_table import quality_cell
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, Table, figure, joined, run_sql, table_row
@@ -50,7 +51,7 @@ def unknown_agents(records: BenchmarkRecords) -> Mapping[str, str]:
     found: dict[str, list[str]] = {}
     for row in records.tokens:
         if row.agent != ALL and row.billed_tokens is None:
-            because = row.missing_because or "no reason recorded"
+            because = reason_text(row.missing_because or "no reason recorded")
             found.setdefault(records.arm_names[row.run_id], []).append(f"{row.agent} ({because})")
     return {arm: ", ".join(agents) for arm, agents in found.items()}
 
@@ -127,7 +128,10 @@ def ledger_table(records: BenchmarkRecords) -> Table:
         caption="Tokens in the ledger and by the engine's counters; differences are engine minus ledger",
         columns=(*columns, "because") if explained else columns,
         rows=tuple(
-            table_row(records.arm_names[row.run_id], [*_ledger_cells(row), *([row.because or ""] if explained else [])])
+            table_row(
+                records.arm_names[row.run_id],
+                [*_ledger_cells(row), *([reason_text(row.because)] if explained else [])],
+            )
             for row in rows
         ),
         sql=run_sql(records.arms[0].benchmark_run, _LEDGER),

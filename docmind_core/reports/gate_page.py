@@ -6,6 +6,7 @@ from dataclasses import asdict
 from junitparser import Error, Failure, Skipped, TestCase
 
 from docmind_core.measurements.gate import BLOCK, INCONCLUSIVE, PASS, GateResult, GateTest
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import interval_text
 from docmind_core.reports.rendering import junit_text, markdown_table
@@ -26,8 +27,8 @@ def verdict_line(result: GateResult) -> str:
 def because(test: GateTest) -> str:
     """Return why a test came out as it did, and how many queries would decide where it did not."""
     if test.state != INCONCLUSIVE or test.n_needed is None:
-        return test.because
-    return f"{test.because}; {test.n_needed:,} queries would decide"
+        return reason_text(test.because)
+    return f"{reason_text(test.because)}; {test.n_needed:,} queries would decide"
 
 
 def columns(result: GateResult) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ from docmind_core.measurements.limit_results import (
 )
 from docmind_core.measurements.limit_results import NOT_MEASURED as LIMIT_NOT_MEASURED
 from docmind_core.measurements.limit_series import ALL_AGENTS
-from docmind_core.metrics.limits import P95_N_MIN
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, Table, figure, run_source, table_row
 from docmind_core.reports.number_text import (
     count_text,
     interval_text,
+    needs_values,
     percent_text,
     ratio_text,
     seconds_text,
@@ -108,7 +109,7 @@ def _row(result: LimitResult) -> Row:
             _value(result),
             _interval(result) or "–",
             _bound(result, result.bound) if is_judged and result.bound is not None else "none",
-            Cell(words=result.state, remark=result.because or "") if is_judged else "–",
+            Cell(words=result.state, remark=reason_text(result.because)) if is_judged else "–",
             figure(headroom, "%") if headroom is not None else "–",
             figure(n, "count", words=f"{n:,}") if n or shown.value is not None else "–",
         ],
@@ -129,8 +130,7 @@ def _bound(result: LimitResult, bound: float) -> Cell:
 def _value(result: LimitResult) -> Cell:
     shown, unit, remark = result.shown, result.limit.unit, "; ".join(result.notes)
     if shown.value is None and shown.because == N_TOO_SMALL and shown.n:
-        needed = f" of {P95_N_MIN}" if result.limit.statistic == "p95" else ""
-        words = f"n too small, {shown.n:,}{needed}"
+        words = needs_values(shown.n) if result.limit.statistic == "p95" else f"too few values, {shown.n:,}"
         return Cell(unit=unit, n=shown.n, because=shown.because, words=words, remark=remark)
     words = "" if shown.value is None else _number_text(result, shown.value)
     return figure(shown, unit, words=words, remark=remark)

@@ -5,12 +5,20 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeGuard
 
+from docmind_core.metrics.limits import P95_N_MIN
+from docmind_core.metrics.reasons import reason_text
+
 NOT_MEASURED = "not measured"
 
 
 def not_measured(because: str | None) -> str:
-    """Return `not measured: <reason>`; the reason is a name from docs/metrics.md or a sentence."""
-    return f"{NOT_MEASURED}: {because}" if because else NOT_MEASURED
+    """Return `not measured: <reason>`; a reason of docs/metrics.md is shown as its phrase, a sentence as it is."""
+    return f"{NOT_MEASURED}: {reason_text(because)}" if because else NOT_MEASURED
+
+
+def needs_values(n: int) -> str:
+    """Say that a p95 has too few values."""
+    return f"a p95 needs {P95_N_MIN} values, got {n:,}"
 
 
 def count_text(value: float | None, because: str | None = None) -> str:

@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import count_text, duration_text, moment_text
@@ -162,7 +163,7 @@ def manifest_texts(records: BenchmarkRecords) -> tuple[tuple[str, str], ...]:
 
 
 def not_measured_table(settings: Settings, records: BenchmarkRecords) -> Table:
-    """One row per thing that has no value somewhere: which, in which arm, how often, and why."""
+    """One row per thing that has no value somewhere: in which arms, which, how often in each, and why."""
     missing: Counter[tuple[str, str, str]] = Counter()
     for query in records.query_runs:
         arm = records.arm_names[query.run_id]
@@ -174,9 +175,12 @@ def not_measured_table(settings: Settings, records: BenchmarkRecords) -> Table:
             missing[arm, "times of a query", query.times_missing_because or "no reason recorded"] += 1
     missing.update(_missing_scores(settings, records))
     order = list(records.arm_names.values())
+    arms: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for (arm, what, because), count in sorted(missing.items(), key=lambda item: (item[0][1:], order.index(item[0][0]))):
+        arms[what, because, count].append(arm)
     rows = [
-        table_row(arm, [what, f"{count:,}", because])
-        for (arm, what, because), count in sorted(missing.items(), key=lambda item: (order.index(item[0][0]), item[0]))
+        table_row("all" if names == order else ", ".join(names), [what, f"{count:,}", reason_text(because)])
+        for (what, because, count), names in arms.items()
     ]
     rows.append(
         table_row("all", ["energy without idle power", "all", "not measured; gpu_energy_j of run_costs includes it"])

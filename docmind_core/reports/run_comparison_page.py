@@ -11,6 +11,7 @@ from docmind_core.measurements.paired import number
 from docmind_core.measurements.run_comparison import RunComparison
 from docmind_core.measurements.times import CLOCK_METRICS
 from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import count_text, interval_text, ratio_text, seconds_text, unit_interval_text
 from docmind_core.reports.rendering import markdown_table
@@ -143,7 +144,7 @@ def difference_text(row: Mapping[str, object]) -> str:
 
 def _why(row: Mapping[str, object]) -> str:
     interval = _interval(row)
-    return f"95 % interval {interval} %" if _is_ratio(row) and interval != _NONE else str(row["because"])
+    return f"95 % interval {interval} %" if _is_ratio(row) and interval != _NONE else reason_text(str(row["because"]))
 
 
 def _interval(row: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from docmind_core.measurements.grades import Letter
 from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, worst_by_limit
 from docmind_core.metrics.limits import P95_N_MIN
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.arm_table import ANSWERED, of_queries, of_scores, of_times
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import DOCUMENTED, Cell, Source, figure, joined
@@ -89,7 +90,7 @@ def _answered(records: BenchmarkRecords, arm: ArmRun) -> Tile:
 def _passed(records: BenchmarkRecords, arm: ArmRun, history: ArmHistory | None, states: Mapping[str, str]) -> Tile:
     found = quality_of_arm(records, arm)
     if found.value is None:
-        return _nothing(QUALITY, found.because or "not scored", "1")
+        return _nothing(QUALITY, found.because or "not_scored", "1")
     remark = joined(counted_queries(found.n), "smoke-test model" if arm.plumbing else "")
     return Tile(
         label=QUALITY,
@@ -156,7 +157,7 @@ def _ledger(records: BenchmarkRecords, arm: ArmRun) -> Tile:
 
 
 def _nothing(label: str, because: str, unit: str = "") -> Tile:
-    value = Cell(words="–", unit=unit, because=because, remark=because)
+    value = Cell(words="–", unit=unit, because=because, remark=reason_text(because))
     return Tile(label=label, figure=value, colour=OPEN, word="not measured")
 
 

@@ -11,7 +11,7 @@ from docmind_core.measurements.own_scorers import OwnScorer, open_own_scorer
 from docmind_core.measurements.records import QueryRun, Score
 from docmind_core.measurements.scorers import SCORERS
 from docmind_core.measurements.scoring import score_benchmark_run
-from docmind_core.metrics.catalogue import REASONS
+from docmind_core.metrics.reasons import REASONS
 from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import read_segment

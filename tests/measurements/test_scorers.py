@@ -2,7 +2,8 @@ import pytest
 
 from docmind_core.measurements.records import QueryRun
 from docmind_core.measurements.scorers import SCORERS
-from docmind_core.metrics.catalogue import METRICS, REASONS
+from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.reasons import REASONS
 from docmind_core.query_sets.queries import Evidence
 from tests.builders import make_query
 

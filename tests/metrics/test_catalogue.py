@@ -2,7 +2,8 @@ from pathlib import Path
 
 from docmind_core.measurements.comparing import GATING
 from docmind_core.measurements.lever_claims import CLAIMS, WHOLE
-from docmind_core.metrics.catalogue import FAMILIES, METRICS, REASONS, main, render
+from docmind_core.metrics.catalogue import FAMILIES, METRICS, main, render
+from docmind_core.metrics.reasons import REASON_PHRASES, REASONS, reason_text
 from docmind_core.metrics.runs import NOT_MEASURED
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -23,6 +24,14 @@ def test_names_are_unique_and_every_reason_named_is_in_the_list():
         assert metric.definition.endswith(".")
         words = {word.strip("`,;:.") for word in metric.missing.split() if word.startswith("`")}
         assert words <= set(REASONS) | set(METRICS), metric.name
+
+
+def test_people_read_a_phrase_for_every_reason_also_inside_a_sentence():
+    assert set(REASON_PHRASES) == set(REASONS)
+    assert not [phrase for phrase in REASON_PHRASES.values() if "_" in phrase]
+    assert reason_text("n_too_small: a p95 needs 130 values") == "too few values: a p95 needs 130 values"
+    assert reason_text("the interval straddles the limit") == "the interval straddles the limit"
+    assert reason_text(None) == ""
 
 
 def test_whatever_can_be_missing_names_its_reason():

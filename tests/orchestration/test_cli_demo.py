@@ -8,6 +8,7 @@ import pytest
 from dagster_project.cli.main import run
 from dagster_project.instance import open_instance
 from dagster_project.launch import materialize_recorded
+from docmind_core.metrics.reasons import REASONS
 from docmind_core.runs.recorded_run import bundled_recording, pack, unpack
 from docmind_core.settings import Settings
 from docmind_core.tables.segments import read_segment
@@ -30,6 +31,8 @@ def test_the_demo_shows_summary_sql_and_a_report_that_says_where_it_was_recorded
     (report,) = home.glob("reports/*/index.html")
     assert NOTE in report.read_text("utf-8")
     assert NOTE in report.with_name("report.md").read_text("utf-8")
+    for text in (shown, report.read_text("utf-8"), report.with_name("report.md").read_text("utf-8")):
+        assert not [code for code in REASONS if "_" in code and code in text.replace("\\", "")], "people read phrases"
 
     monkeypatch.setenv("DOCMIND_HOME", str(home))
     assert run(["runs"]) == 0

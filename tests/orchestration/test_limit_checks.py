@@ -29,7 +29,7 @@ def made(name="reduction_pct_min", *, agent="all", limit=40.0, notes=(), **measu
 def test_a_p95_of_too_few_values_is_undecided_and_its_number_is_not_shown(settings):
     result = judged(settings, 9.0)["coordination_overhead_p95_s"]
     assert result.passed
-    assert result.description == "undecided: n_too_small (coordination_overhead_p95_s, single_pass, n 20)"
+    assert result.description == "undecided: too few values (coordination_overhead_p95_s, single_pass, n 20)"
     assert "value" not in result.metadata
     assert result.metadata["n"].value == 20
 
@@ -39,7 +39,7 @@ def test_what_was_not_measured_does_not_warn_and_says_first_that_there_is_no_dat
     results = judged(settings, None)
     memory = results["vram_process_peak_gb"]
     assert memory.passed
-    assert memory.description.startswith("no data: not_sampled (vram_process_peak_gb, single_pass, n 0, KV")
+    assert memory.description.startswith("no data: no device sample (vram_process_peak_gb, single_pass, n 0, KV")
     assert results["coordination_overhead_p95_s"].metadata["no_data_because"].value == "resumed"
 
 
@@ -73,7 +73,7 @@ def test_a_limit_that_no_one_set_has_no_check_at_all(settings):
 def test_a_broken_limit_warns(settings):
     """S12: value, interval and n are shown."""
     result = judged(settings, 1.0, limits={"pass_ratio_min": 0.5, "coordination_overhead_p95_s": 0.5})
-    assert result["pass_ratio_min"].description.startswith("no data: not_scored")
+    assert result["pass_ratio_min"].description.startswith("no data: not scored yet")
     check_of_reduction = check([made(value=10.0, low=5.0, high=15.0, n=320)])
     assert (check_of_reduction.passed, check_of_reduction.severity.value) == (False, "WARN")
     assert check_of_reduction.description == (

@@ -189,7 +189,7 @@ def test_nulls_everywhere_are_shown_as_not_measured_and_never_as_zero(settings):
     }
     _, html, markdown = write(settings, tables)
     assert "| billed tokens | not measured |" in markdown
-    assert "| token_f1 | not measured: no_gold |" in markdown
+    assert "| token_f1 | not measured: no gold in the query set |" in markdown
     assert Tags(html).open == []
 
 

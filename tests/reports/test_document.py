@@ -124,14 +124,14 @@ def test_a_program_reads_numbers_with_unit_interval_and_count(planted):
     assert (single["n"], single["total"], single["unit"]) == (3, 4, "s")
     late = by_key["wall_p95_s"]["cells"][1]
     assert "number" not in late
-    assert late["because"] == "n too small, 4 of 130"
+    assert late["because"] == "a p95 needs 130 values, got 4"
 
 
 @pytest.mark.parametrize("number", [None, float("nan"), float("inf")])
 def test_a_figure_without_a_finite_number_says_that_it_was_not_measured(number):
     cell = figure(Estimate(value=number, low=0.1, high=0.2, n=3, because="no_gold"), "1", words="fine")
     assert (cell.number, cell.low, cell.text, cell.note, cell.is_missing) == (
-        None, None, "not measured: no_gold", "", True,
+        None, None, "not measured: no gold in the query set", "", True,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def test_numbers_are_rounded_to_what_a_reader_can_use(shown, text):
 @pytest.mark.parametrize("text", [count_text, percent_text, ratio_text, times_text, seconds_text, duration_text])
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_a_missing_value_is_named_and_never_zero(text, value):
-    assert text(value, "no_usage") == "not measured: no_usage"
+    assert text(value, "no_usage") == "not measured: the engine sent no usage"
     assert text(value) == "not measured"
 
 

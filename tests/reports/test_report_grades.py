@@ -132,5 +132,5 @@ def test_a_p95_of_too_few_values_is_not_shown_and_memory_is_shown_with_cache_and
     """S66, S59: 50 executions are no p95."""
     _, html, markdown = graded()
     for text in (html, markdown):
-        assert "n too small, 50 of 130" in text
+        assert "a p95 needs 130 values, got 50" in text
         assert "KV cache not sampled; preemptions not counted" in text

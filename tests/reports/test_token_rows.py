@@ -58,8 +58,8 @@ def test_a_bar_without_an_agent_is_marked_and_cached_tokens_have_their_own_reaso
     html, markdown = write(settings, tables)
     assert "at least 860 (incomplete)" in html
     for text in (html, markdown):
-        assert "tuned is incomplete: tokens unknown for result_synthesizer (unreconciled)." in text
-    reasons = "not measured: flag_off | not measured: unreconciled |"
+        assert "tuned is incomplete: tokens unknown for result_synthesizer (usage of a cut-off call unknown)." in text
+    reasons = "not measured: the engine's flag is off | not measured: usage of a cut-off call unknown |"
     assert f"| cached prompt tokens | {reasons}" in markdown
 
 
@@ -71,7 +71,7 @@ def test_tokens_per_correct_are_shown_with_their_interval_or_why_there_is_none(s
         row | {"run_id": run_id_of("tuned"), "low": 2000.0, "high": 3000.0},
     ]
     _, markdown = write(settings, tables)
-    assert "| tokens per correct answer | 8,600 (no interval: n_too_small) | 2,580 (2,000 to 3,000) |" in markdown
+    assert "| tokens per correct answer | 8,600 (no interval: too few values) | 2,580 (2,000 to 3,000) |" in markdown
 
 
 def test_a_saving_in_computed_tokens_says_that_the_prefix_cache_was_not_ours(settings):
@@ -79,4 +79,5 @@ def test_a_saving_in_computed_tokens_says_that_the_prefix_cache_was_not_ours(set
     unknown = {"n": 0, "n_left_out": 4, "because": "not_exclusive_cache", "verdict": "inconclusive"}
     tables["comparisons"].append(make_comparison("tuned", "naive_supervisor", "computed_tokens", **unknown))
     _, markdown = write(settings, tables)
-    assert "| in computed tokens | is the baseline | not measured: not_exclusive_cache |" in markdown
+    shared = "not measured: prefix cache shared or its state unknown"
+    assert f"| in computed tokens | is the baseline | {shared} |" in markdown
