@@ -214,7 +214,7 @@ def test_cached_tokens_that_are_missing_have_the_reason_of_their_row(settings):
 
     counts = [line for line in markdown.splitlines() if "| cached tokens of a query |" in line]
     assert counts
-    assert all("unreconciled" in line for line in counts)
+    assert all("usage of a cut-off call unknown" in line for line in counts)
 
 
 def test_hostile_text_stays_text(settings):
