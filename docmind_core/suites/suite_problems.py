@@ -21,6 +21,8 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "executor": Executor,
 }
 """The keys of a suite that hold keys of their own."""
+_BY_NAME = ("limits", "alerts")
+"""The keys whose entries are valid without each other."""
 
 
 def problem_lines(source: str, errors: Sequence[Any], lines: Lines, suite_keys: Iterable[str]) -> str:
@@ -39,8 +41,12 @@ def problem_lines(source: str, errors: Sequence[Any], lines: Lines, suite_keys: 
 
 def without_problems(content: Mapping[str, Any], errors: Sequence[Any]) -> dict[str, Any]:
     """Return a suite without the keys that are wrong, so that the others are checked in the same round."""
-    wrong = {problem["loc"][0] for problem in errors if problem["loc"]}
-    valid = {key: value for key, value in content.items() if key not in wrong}
+    valid = dict(content)
+    for top, *below in (problem["loc"] for problem in errors if problem["loc"]):
+        if below and top in _BY_NAME and isinstance(valid.get(top), Mapping):
+            valid[top] = {name: value for name, value in valid[top].items() if name != below[0]}
+        else:
+            valid.pop(top, None)
     return {"name": "suite", "query_set": NOT_GIVEN, **valid}
 
 

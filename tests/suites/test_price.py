@@ -31,15 +31,16 @@ def test_a_mistyped_key_of_the_price_is_named_with_the_one_that_is_meant():
 def test_all_problems_of_a_suite_are_named_in_one_round(tmp_path):
     path = tmp_path / "toy.yaml"
     path.write_text("name: toy\nquery_set: ./nothing\nconcurency: 2\nreplicates: 0\narms: [tunned]\n"
-                    "engine: cpu-smolm2\nlimits: {pass_ratio_mim: 0.5}\n")  # fmt: skip
+                    "engine: cpu-smolm2\nlimits: {pass_ratio_mim: 0.5, e2e_latency_p95_s: fast}\n")  # fmt: skip
     with pytest.raises(SuiteError) as refused:
         check_input(str(path))
     lines = str(refused.value).splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7
     for field, said in (
         ("concurency", "Did you mean concurrency?"),
         ("replicates", "greater than or equal to 1"),
         ("limits.pass_ratio_mim", "Did you mean pass_ratio_min"),
+        ("limits.e2e_latency_p95_s", "should be a number"),
         ("arms.0", "Did you mean tuned?"),
         ("engine", "Did you mean cpu-smollm2?"),
         ("query_set", "nothing"),
