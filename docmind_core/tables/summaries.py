@@ -39,8 +39,8 @@ _MADE_FROM = b"docmind:made_from"
 _MADE_OF = {"good_ratio": "false", "no_passages_ratio": "false", "tokens_per_correct": "metric = 'passed'"}
 """Rows of `measurements` that metrics of `quality_summary` are made of which are not scores."""
 _SCORES_AT_ONCE = 2**18
-_BATCH_BYTES = 2**20
-_BATCH_RUNS = 16
+_BATCH_BYTES = 2**22
+_BATCH_RUNS = 128
 """Each query opens the files of so many."""
 _LIST_ROWS = 10_000
 """Rows of a view in one list: the executions of agents are as many as the calls."""
@@ -130,8 +130,9 @@ def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, st
                 for view in STORED:
                     _insert_view(connection, settings.tables, view, list(paths))
                     give_back(connection)
+            schema = _file_schema(connection)
             for run_id, path in paths.items():
-                _write_one(connection, run_id, path, marks[run_id])
+                _write_one(connection, run_id, path, schema.with_metadata({_MADE_FROM: marks[run_id].encode()}))
         finally:
             connection.rollback()
 
@@ -156,17 +157,20 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {metric for metric, _ in scores} if sum(count for _, count in scores) > _SCORES_AT_ONCE else set()
 
 
-def _write_one(connection: duckdb.DuckDBPyConnection, run_id: str, path: Path, made_from: str) -> None:
+def _file_schema(connection: duckdb.DuckDBPyConnection) -> "pa.Schema":
     import pyarrow as pa
+
+    views = {view.name: connection.execute(f"from store.{view.name} limit 0").to_arrow_table() for view in STORED}
+    return pa.schema([(name, pa.list_(pa.struct(list(rows.schema)))) for name, rows in views.items()])
+
+
+def _write_one(connection: duckdb.DuckDBPyConnection, run_id: str, path: Path, schema: "pa.Schema") -> None:
     import pyarrow.parquet as pq
 
     part = path.with_name(f"{path.name}.tmp")  # one at a time: publishing locks the home's folder
-    types = {view.name: connection.execute(f"from store.{view.name} limit 0").to_arrow_table() for view in STORED}
-    fields = {name: pa.list_(pa.struct(list(rows.schema))) for name, rows in types.items()}
-    schema = pa.schema(list(fields.items()), {_MADE_FROM: made_from.encode()})
     first: dict[str, pa.Array] = {}
     with pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer:
-        for name in fields:
+        for name in schema.names:
             rows = connection.execute(f"from store.{name} where run_id = {literal(run_id)}")
             for listed in _lists(rows.to_arrow_reader(_LIST_ROWS)):
                 if name in first:
