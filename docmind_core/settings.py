@@ -49,6 +49,8 @@ class Settings:
 
     home: Path
     """`DOCMIND_HOME`, absolute: tables, journals, reports, models, logs, Dagster's own state."""
+    executor: str | None = None
+    """`DOCMIND_EXECUTOR`: where the shards of a suite that doesn't say so are answered, as a suite writes it."""
 
     def make_home(self) -> None:
         """Create the home where it is missing, for its owner alone: questions and answers may be confidential."""
@@ -139,7 +141,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(values.get("DOCMIND_HOME") or ".docmind").expanduser().absolute()
     if home.exists() and not home.is_dir():
         raise SettingsError(f"DOCMIND_HOME {home} is a file. Set it to a folder, or unset it.")
-    return Settings(home=home)
+    return Settings(home=home, executor=values.get("DOCMIND_EXECUTOR", "").strip() or None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,8 +249,7 @@ def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None
 def read_secret(name: str, environ: Mapping[str, str] | None = None) -> str:
     """Return the secret in the environment variable `name`; its value never appears in an error."""
     values = os.environ if environ is None else environ
-    value = values.get(name, "")
-    if not value:
+    if not (value := values.get(name, "")):
         raise SettingsError(
             f"the environment variable {name} is not set. Set it to the engine's key: export {name}=..."
         )
@@ -265,8 +266,7 @@ def read_channel_url(channel: str, environ: Mapping[str, str] | None = None) -> 
         raise SettingsError("a channel name has only lower-case letters, digits, - and _; it is not the URL.")
     values = os.environ if environ is None else environ
     name = f"DOCMIND_CHANNEL_{channel.upper().replace('-', '_')}"
-    url = values.get(name, "").strip()
-    if not url:
+    if not (url := values.get(name, "").strip()):
         raise SettingsError(f"channel {channel} has no URL. Set it in the environment: export {name}=...")
     return url
 

@@ -22,6 +22,7 @@ from docmind_core.runs.pruning import PART, remove_half_frozen
 from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
+from docmind_core.suites.executor import read_executor
 from docmind_core.suites.plain_yaml import write_plain_yaml
 from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite, parse_suite
@@ -64,13 +65,18 @@ def freeze_benchmark_run(
     Args:
         suite: What the run executes.
         settings: The home it is written to.
-        source: The suite as its file has it, where the command line changed something.
+        source: The suite as its file has it, where the command line changed something. Where that names no executor,
+            the run has the one of the settings.
         named: The bundled name or the path that the suite was asked for by; None when it can't be asked for again.
         prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
         further: Given the frozen suite, returns further files to write next to it, by name; may refuse by raising.
     """
+    source = source or suite
+    if settings.executor and "executor" not in source.model_fields_set:
+        executor = read_executor(settings.executor, suite.engine, suite.concurrency)
+        suite = suite.model_copy(update={"executor": executor})
     check_suite(suite)
-    written, suite = with_own_metrics(source or suite), with_own_metrics(suite)
+    written, suite = with_own_metrics(source), with_own_metrics(suite)
     files = further(suite)
     prepare()
     remove_half_frozen(settings)

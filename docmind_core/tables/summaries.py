@@ -32,7 +32,7 @@ SUMMARIES = "summaries"
 """Folder of the home, and their name in `store.segments`."""
 _SOURCES = (
     *("runs", "query_runs", "llm_calls", "spans", "measurements", "engine_counters", "device_samples"),
-    *("cache_lookups", "route_decisions"),
+    *("cache_lookups", "route_decisions", "votes"),
 )
 """The tables that the queries of `STORED` read."""
 _MADE_FROM = b"docmind:made_from"

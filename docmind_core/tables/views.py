@@ -183,6 +183,7 @@ REPLICATE_SUMMARY = View(
 
 VOTE_SUMMARY = View(
     name="vote_summary",
+    order="benchmark_run, arm",
     comment="One row per run of single_pass@budget: how often its budget was enough for more than one pass",
     columns={
         **ARM_COLUMNS,

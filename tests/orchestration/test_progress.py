@@ -108,7 +108,7 @@ def test_a_line_of_progress_has_failures_speed_and_time_left():
 
 def test_a_platform_that_is_behind_says_so_and_one_that_is_only_at_work_does_not():
     assert describe(replace(progress(50), lag_s=0.84)).endswith(", platform overloaded: 0.8 s late")
-    assert "busy" not in describe(replace(progress(50), lag_s=0.2))
+    assert "late" not in describe(replace(progress(50), lag_s=0.2))
 
 
 def test_a_query_of_unknown_tokens_leaves_the_speed_unknown():

@@ -5,11 +5,13 @@ import pytest
 
 from docmind_core.agents.context import AGENTS
 from docmind_core.errors import EngineUnreachable, HomeLocked, UsageError
+from docmind_core.runs import benchmark
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, read_frozen_suite
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.run_states import list_benchmark_runs
+from docmind_core.tables import publish
 from docmind_core.tables.segments import read_segment
 from tests.runs.running import run, select
 
@@ -19,6 +21,28 @@ def test_a_run_answers_every_query_in_every_arm(home, make_suite):
 
     rows = select(home, "select run_id, count(*), countif(status = 'answered') from query_runs group by 1 order by 1")
     assert rows == [(f"{key}.naive_supervisor", 6, 6), (f"{key}.single_pass", 6, 6)]
+
+
+class Counts(SilentObserver):
+    """Counts the published arms when one has ended."""
+
+    def __init__(self, home):
+        self.home, self.counts = home, []
+
+    def arm_finished(self, progress):
+        self.counts += select(self.home, "select count(*) from runs")
+
+
+@pytest.mark.parametrize(("cheap_bytes", "counts"), [(publish.CHEAP_BYTES, [(1,), (2,)]), (0, [(0,), (0,)])])
+def test_an_ended_arm_is_published_while_the_database_is_small_and_all_arms_at_the_end(
+    home, make_suite, monkeypatch, cheap_bytes, counts
+):
+    monkeypatch.setattr(benchmark, "publish_while_cheap", publish.publish_while_cheap)
+    monkeypatch.setattr(publish, "CHEAP_BYTES", cheap_bytes)
+    key, observer = freeze_benchmark_run(make_suite(limit=1), home), Counts(home)
+    execute_benchmark_run(home, key, dagster_run_id=None, observer=observer)
+    assert observer.counts == counts
+    assert select(home, "select count(*) from runs") == [(2,)]
 
 
 def test_the_ledger_balances_to_the_token_with_the_engine_s_own_counters(home, make_suite, engine):

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from docmind_core.errors import EngineUnreachable, UsageError, WorkerLost
+from docmind_core.errors import EngineUnreachable, WorkerLost
 from docmind_core.runs.arm_share import WORKER_TRIES
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
@@ -257,29 +257,6 @@ def test_an_engine_that_is_gone_ends_all_workers_and_the_run(home, make_suite, e
 def test_workers_without_calls_to_divide_are_refused_where_the_suite_is_read(make_suite, changes, said):
     with pytest.raises(ValidationError, match=said):
         make_suite(**changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"executor": {"kind": "ray"}, "engine": "cpu-smollm2"}, "kind: ray needs an engine that all nodes can reach"),
-        ({"executor": {"address": "head:6379"}}, "address is only valid with kind: ray"),
-        ({"executor": {"kind": "spark"}}, "'local' or 'ray'"),
-    ],
-)
-def test_an_executor_that_can_not_work_is_refused_where_the_suite_is_read(make_suite, changes, said):
-    with pytest.raises(ValidationError, match=said):
-        make_suite(**changes)
-
-
-def test_a_suite_for_ray_is_refused_with_the_line_that_installs_it_before_anything_is_begun(
-    home, make_suite, engine, monkeypatch
-):
-    monkeypatch.setattr("docmind_core.runs.input_check.find_spec", lambda name: None)
-
-    with pytest.raises(UsageError, match=r"not installed here. Install it: .*'\.\[ray\]'"):
-        freeze_benchmark_run(make_suite(executor={"kind": "ray"}), home)
-    assert not home.benchmarks.exists()
 
 
 def test_calls_on_several_hosts_are_not_counted_together(home, make_suite, monkeypatch, threads):

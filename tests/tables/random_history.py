@@ -96,6 +96,7 @@ def _decisions(dice: random.Random, key: Row) -> dict[str, list[Row]]:
     return {
         "cache_lookups": [{**key, **answered, "lookup": 1, "cache": "router", "duration_s": dice.random()}],
         "route_decisions": [{**key, **by, "decision": 1, "analysis_s": dice.random()}],
+        "votes": [{**key, "pass": number, "billed_tokens": 90, "budget_tokens": 80} for number in range(1, 3)],
     }
 
 

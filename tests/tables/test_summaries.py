@@ -1,5 +1,6 @@
 """Summaries: what is stored of a run is what its facts say, and it is computed once."""
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -20,9 +21,9 @@ from docmind_core.tables.views import VIEWS
 from tests.builders import write_rows
 from tests.tables.random_history import night
 
-OLD_SQL = Path(__file__).parent / "old_sql"
-SELECTING = ("token_efficiency", "hourly_trends", "metric_history")
-"""Views that were queries over facts too and select from stored rows now."""
+OLD_SQL = {path.stem: path.read_text("utf-8") for path in sorted((Path(__file__).parent / "old_sql").iterdir())}
+"""What the views were when each question read the facts: of the last commit before rows were stored."""
+PERIOD = "(1e6, until := '2026-03-04'::timestamp)"
 
 
 @pytest.fixture(scope="module")
@@ -72,23 +73,71 @@ def test_a_view_with_many_rows_of_a_run_is_stored_in_several_lists(history, monk
     assert [query_rows(history, question) for question in questions] == before
 
 
-def test_stored_rows_are_those_of_the_queries_over_facts(history):
-    run_ids = [path.stem for path in sorted((history.tables / "runs").glob("*.parquet"))]
-    public = {view.name for view in VIEWS}
-    with open_in_memory() as facts, open_read_only(history.metrics_database) as published:
+@pytest.fixture
+def facts(history):
+    """The facts alone, from which every view is computed."""
+    with open_in_memory() as facts:
         create(facts, stored=False)
         for table in TABLES.values():
-            insert(facts, history.tables, table, run_ids)
-        for name in (*(view.name for view in STORED), *SELECTING):
-            query = (OLD_SQL / f"{name}.sql").read_text("utf-8") if name in SELECTING else sql_text(name)
-            old = in_order(facts.execute(query).fetchall())
-            columns = ", ".join(f'"{column[0]}"' for column in facts.description)
-            source = name if name in public else f"store.{name}"
-            new = in_order(published.execute(f"select {columns} from {source}").fetchall())
-            assert len(new) == len(old) > 0, name
-            for row_of_old, row_of_new in zip(old, new, strict=True):
-                for one, other in zip(row_of_old, row_of_new, strict=True):
-                    assert one == other or math.isclose(one, other, rel_tol=1e-9), (name, row_of_old, row_of_new)
+            insert(facts, history.tables, table, [path.stem for path in (history.tables / "runs").iterdir()])
+        facts.execute(f"create macro old_period(hours, until := null) as table {OLD_SQL['report_period']}")
+        yield facts
+
+
+def assert_same_rows(facts, published, query, source):
+    """Compare all columns of a query over facts with those of the same names of a view, to nine digits."""
+    old = in_order(facts.execute(query).fetchall())
+    columns = ", ".join(f'"{column[0]}"' for column in facts.description)
+    new = in_order(published.execute(f"select {columns} from {source}").fetchall())
+    assert len(new) == len(old) > 0, source
+    for row_of_old, row_of_new in zip(old, new, strict=True):
+        for one, other in zip(row_of_old, row_of_new, strict=True):
+            assert one == other or math.isclose(one, other, rel_tol=1e-9), (source, row_of_old, row_of_new)
+
+
+def test_stored_rows_are_those_of_the_queries_over_facts(history, facts):
+    public = {view.name for view in VIEWS}
+    with open_read_only(history.metrics_database) as published:
+        for view in STORED:
+            source = view.name if view.name in public else f"store.{view.name}"
+            assert_same_rows(facts, published, sql_text(view.name), source)
+
+
+@pytest.mark.parametrize("name", OLD_SQL)
+def test_a_view_has_the_rows_and_columns_that_it_had_before_rows_were_stored(history, facts, name):
+    query = f"from old_period{PERIOD}" if name == "report_period" else OLD_SQL[name]
+    with open_read_only(history.metrics_database) as published:
+        assert_same_rows(facts, published, query, f"{name}{PERIOD}" if name == "report_period" else name)
+
+
+FACTS = ("query_runs", "llm_calls", "spans", "measurements", "votes", "retrieved")
+
+
+def read_rows(plan):
+    """Return how many rows each scan of a table of facts has passed on, by table."""
+    found = [
+        (one["extra_info"].get("Table", "").rpartition(".")[2], one["operator_cardinality"]) for one in nodes(plan)
+    ]
+    return [(table, count) for table, count in found if table in FACTS]
+
+
+def nodes(plan):
+    yield from (one for child in plan["children"] for one in (child, *nodes(child)))
+
+
+@pytest.mark.parametrize("column", ["run_id", "benchmark_run"])
+def test_a_filter_on_a_run_reaches_the_facts_of_every_view_and_of_a_join_with_runs(three_nights, column):
+    with open_read_only(three_nights.metrics_database) as published:
+        ((value,),) = published.execute(f"select max({column}) from runs").fetchall()
+        questions = [f"from {table} join runs using (run_id)" for table in FACTS]
+        questions += [f"from {view.name}" for view in VIEWS if column in view.columns]
+        for question in questions:
+            explained = f"explain (analyze, format json) {question} where {column} = '{value}'"
+            ((_, plan),) = published.execute(explained).fetchall()
+            for table, count in read_rows(json.loads(plan)):
+                of_run = f"select count(*) from {table} join runs using (run_id) where {column} = '{value}'"
+                ((known,),) = published.execute(of_run).fetchall()
+                assert count <= known, (question, table)
 
 
 def test_no_view_holds_each_run_against_all_others(three_nights):

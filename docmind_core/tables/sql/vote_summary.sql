@@ -11,14 +11,10 @@ select
     runs.run_id,
     runs.benchmark_run,
     runs.arm,
-    runs.suite,
-    runs.model,
-    runs.started_at,
     count(*) as query_runs,
     count(*) filter (where v.passes > 1) as second_pass_runs,
     count(*) filter (where v.is_over) as over_budget_runs,
     avg(v.passes) as passes_per_query_run
 from query_votes as v
 join runs using (run_id)
-group by runs.run_id, runs.benchmark_run, runs.arm, runs.suite, runs.model, runs.started_at
-order by runs.benchmark_run, runs.arm
+group by runs.run_id, runs.benchmark_run, runs.arm
