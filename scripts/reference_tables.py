@@ -77,7 +77,8 @@ SUITE: Mapping[str, tuple[str, str]] = {
     ),
     "executor": (
         "Where the workers run: as local processes (`local`) or as tasks on a [Ray cluster](scale.md#ray), whose nodes "
-        "share the home or, with `storage`, a folder of an object store.",
+        "share the home or, with `storage`, a folder of an object store. A suite "
+        "without this key uses the environment variable `DOCMIND_EXECUTOR`.",
         "executor: {kind: ray, address: 'head:6379'}",
     ),
     "plumbing": (
