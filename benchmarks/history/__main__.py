@@ -146,6 +146,8 @@ def _asked(settings: Settings, options: argparse.Namespace) -> Iterator[tuple[st
     questions = [re.sub(r"\d{8}T\d{6}Z-[a-z_-]+-[0-9a-f]{4}(?=\.)", str(key), question) for question in questions]
     views = [view.name for view in VIEWS if "benchmark_run" in view.columns and view.name != "open_alerts"]
     questions += [f"from {name} where benchmark_run = {newest}" for name in views]
+    [[until]] = query_rows(settings, "select max(timestamp) at time zone 'UTC' from agent_executions")[1]
+    questions += [f"from report_period({hours}, until := '{until}'::timestamp)" for hours in (24, 24 * 30)]
     answers = [_child(ASK, settings, given=json.dumps(questions)) for _ in range(options.repetitions)]
     for question in questions:
         shown = textwrap.shorten(question, 90, placeholder=" ...").replace("|", "\\|")
