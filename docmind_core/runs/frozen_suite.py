@@ -10,7 +10,7 @@ from docmind_core.errors import RunError, SuiteError, UsageError, did_you_mean
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.runs.blocks import plan_queries
 from docmind_core.runs.disk_space import named_disk_errors
-from docmind_core.runs.input_check import refuse_unready
+from docmind_core.runs.input_check import refuse_unready, with_executor
 from docmind_core.runs.keys import (
     NUMBER,
     is_benchmark_run,
@@ -22,7 +22,6 @@ from docmind_core.runs.pruning import PART, remove_half_frozen
 from docmind_core.runs.suite_arms import suite_arm
 from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings
-from docmind_core.suites.executor import read_executor
 from docmind_core.suites.plain_yaml import write_plain_yaml
 from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite, parse_suite
@@ -72,9 +71,7 @@ def freeze_benchmark_run(
         further: Given the frozen suite, returns further files to write next to it, by name; may refuse by raising.
     """
     source = source or suite
-    if settings.executor and "executor" not in source.model_fields_set:
-        executor = read_executor(settings.executor, suite.engine, suite.concurrency)
-        suite = suite.model_copy(update={"executor": executor})
+    suite = with_executor(suite, settings, source=source)
     check_suite(suite)
     written, suite = with_own_metrics(source), with_own_metrics(suite)
     files = further(suite)

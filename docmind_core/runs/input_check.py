@@ -17,7 +17,8 @@ from docmind_core.retrieval.encoder_files import INSTALL, missing_packages, weig
 from docmind_core.runs.blocks import plan_problems
 from docmind_core.serving.engine import EngineRequest, require_vllm
 from docmind_core.serving.profiles import engine_profile
-from docmind_core.settings import read_secret
+from docmind_core.settings import Settings, load_settings, read_secret
+from docmind_core.suites.executor import read_executor
 from docmind_core.suites.own_metrics import OwnMetric
 from docmind_core.suites.scorers import with_own_metrics
 from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
@@ -195,10 +196,22 @@ def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:
 def _missing_here(suite: Suite) -> tuple[str, ...]:
     """What a run would be refused for on this machine, and not on every one."""
     try:
-        refuse_unready(suite)
+        refuse_unready(with_executor(suite, load_settings(), source=suite))
     except DocMindError as error:
         return (str(error),)
     return ()
+
+
+def with_executor(suite: Suite, settings: Settings, *, source: Suite) -> Suite:
+    """Return a suite with the executor of the settings, unless `source`, the suite as its file has it, names one.
+
+    Raises:
+        SettingsError: If it can't be used with this suite.
+    """
+    if settings.executor is None or "executor" in source.model_fields_set:
+        return suite
+    executor = read_executor(settings.executor, suite.engine, suite.concurrency)
+    return suite.model_copy(update={"executor": executor})
 
 
 def engine_request(suite: Suite) -> EngineRequest:

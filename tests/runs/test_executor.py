@@ -1,5 +1,6 @@
 """Where shards are answered, as a suite or the environment says; what can't work is refused before anything begins."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from dagster_project.suite_changes import changed_suite
 from docmind_core.errors import SettingsError, UsageError
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, read_frozen_suite, read_source_suite
+from docmind_core.runs.input_check import check_input
 from docmind_core.settings import load_settings
 from docmind_core.suites.executor import Executor
 
@@ -65,3 +67,15 @@ def test_a_suite_for_ray_is_refused_with_the_line_that_installs_it_before_anythi
     with pytest.raises(UsageError, match=r"not installed here. Install it: .*'\.\[ray\]'"):
         freeze_benchmark_run(make_suite(executor={"kind": "ray"}), home)
     assert not home.benchmarks.exists()
+
+
+def test_check_says_of_the_executor_of_the_environment_what_a_run_would_be_refused_for(
+    tmp_path, make_suite, monkeypatch
+):
+    path = tmp_path / "toy.yaml"
+    suite = make_suite(arms=["single_pass"]).model_dump(mode="json", exclude={"executor"})
+    path.write_text(json.dumps(suite))
+    assert check_input(str(path)).notices == ()
+    monkeypatch.setenv("DOCMIND_EXECUTOR", "{kind: spark}")
+    (notice,) = check_input(str(path)).notices
+    assert notice.startswith("the environment variable DOCMIND_EXECUTOR: kind: Input should be 'local' or 'ray'")
