@@ -63,17 +63,14 @@ def freeze_benchmark_run(
 
     Args:
         suite: What the run executes.
-        settings: The home it is written to.
-        source: The suite as its file has it, where the command line changed something. Where that names no executor,
-            the run has the one of the settings.
+        settings: The home it is written to, and the executor where the file of the suite names none.
+        source: The suite as its file has it, where the command line changed something.
         named: The bundled name or the path that the suite was asked for by; None when it can't be asked for again.
         prepare: Called when the suite is found to be in order and nothing is written yet; may refuse by raising.
         further: Given the frozen suite, returns further files to write next to it, by name; may refuse by raising.
     """
-    source = source or suite
-    suite = with_executor(suite, settings, source=source)
-    check_suite(suite)
-    written, suite = with_own_metrics(source), with_own_metrics(suite)
+    check_suite(executed := with_executor(suite, settings, source=source or suite))
+    written, suite = with_own_metrics(source or suite), with_own_metrics(executed)
     files = further(suite)
     prepare()
     remove_half_frozen(settings)
