@@ -20,6 +20,7 @@ from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path, read_frozen_suite
 from docmind_core.runs.keys import NUMBER, started_at
 from docmind_core.runs.progress import SilentObserver
+from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 from docmind_core.tables.broken_rows import rows_of
@@ -65,6 +66,7 @@ def copy_run(settings: Settings, key: str, place: int) -> str:
     shutil.copytree(settings.benchmarks / key, folder)
     (folder / NUMBER).write_text(str(place + 1), "ascii")
     _copy_journal(journal_path(settings, key), journal_path(settings, copied), key, copied)
+    benchmark_run_state(settings, copied)  # as at the end of a run, so that it is listed as fast
     return copied
 
 

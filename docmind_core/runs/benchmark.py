@@ -34,6 +34,7 @@ from docmind_core.runs.lock import lock_home
 from docmind_core.runs.manifest import RunInputs, system_hashes
 from docmind_core.runs.progress import ArmProgress, RunObserver
 from docmind_core.runs.resuming import RESUME_ANYWAY, guard_resume, run_identity
+from docmind_core.runs.run_states import benchmark_run_state
 from docmind_core.runs.shard_journals import absorb_leftovers
 from docmind_core.runs.shards import this_host
 from docmind_core.runs.suite_arms import admit_engine, suite_arm
@@ -85,7 +86,9 @@ def execute_benchmark_run(
     """
     turn_telemetry_off()
     with named_disk_errors(settings):
-        return _execute(settings, benchmark_run, dagster_run_id, observer, add_replicates, looks)
+        outcome = _execute(settings, benchmark_run, dagster_run_id, observer, add_replicates, looks)
+        benchmark_run_state(settings, benchmark_run)  # kept here, so that no list has to read its journal
+        return outcome
 
 
 def _execute(
