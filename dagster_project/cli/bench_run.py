@@ -113,7 +113,8 @@ def refuse_missed_limits(benchmark_run: str, fail_on: str | None) -> None:
     )
     if rows:
         missed = "; ".join(
-            f"{arm} {name} {value:g} (limit {bound:g}, agent {agent})" for arm, name, agent, value, bound in rows
+            f"{arm} {name} {value:g} (limit {bound:g}{'' if agent == 'all' else f', agent {agent}'})"
+            for arm, name, agent, value, bound in rows
         )
         raise RunError(f"limits missed in {benchmark_run}: {missed}.")
 

@@ -2,9 +2,11 @@
 
 import codecs
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -13,6 +15,16 @@ from docmind_core.reports.text_safety import visible_text
 _PLAIN = {"─": "-", "━": "-", "│": "|", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->", "±": "+/-", "•": "*"}
 """How a terminal that has only letters of ASCII shows what tables and sentences are made of."""
 
+
+_COLOURS = {
+    "red": ("missed", "unbalanced", "block", "!!"),
+    "green": ("met", "balanced", "pass", "ok"),
+    "yellow": ("undecided", "not measured", "unreconciled", "inconclusive", "unknown"),
+}
+_STATES = {state: colour for colour, states in _COLOURS.items() for state in states}
+_STATE = re.compile(rf"(?<![\w])({'|'.join(map(re.escape, _STATES))})(?![\w])")
+_VERDICT = re.compile(r"(Limits of |Ledger: |gate: |ok  |!!  )")
+"""How a line begins that says a state; its states have a colour on a terminal. No state is told by colour alone."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 """Of each command that prints data; it hands its rows to `print_rows`."""
@@ -84,15 +96,31 @@ def say(text: str, *, err: bool = False) -> None:
 
     width = terminal_width(sys.stderr if err else sys.stdout)
     for line in visible_text(text).split("\n"):
+        is_verdict = _VERDICT.match(line) and _has_colours(sys.stderr if err else sys.stdout)
         for part in indented_lines(line, width, indent=2 * err):
-            click.echo(part, err=err)
+            click.echo(_coloured(part) if is_verdict else part, err=err)
+
+
+def _has_colours(stream: TextIO) -> bool:
+    """Whether a stream is a terminal with colours, and `NO_COLOR` (https://no-color.org) is not set."""
+    from rich.console import Console
+
+    console = Console(file=stream)
+    return console.color_system is not None and not console.no_color
+
+
+def _coloured(line: str) -> str:
+    return _STATE.sub(lambda state: click.style(state[0], fg=_STATES[state[0]]), line)
 
 
 def say_wrapped(label: str, text: str) -> None:
     """Print `text` after its label on stdout, wrapped between words at the width of the terminal."""
     from docmind_core.reports.terminal_layout import labelled_lines, terminal_width
 
-    for line in labelled_lines(label, text, terminal_width()):
+    first, *rest = labelled_lines(label, text, terminal_width())
+    if _VERDICT.match(first) and _has_colours(sys.stdout):
+        first = _coloured(first[:2]) + first[2:]
+    for line in (first, *rest):
         click.echo(line)
 
 

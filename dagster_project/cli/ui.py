@@ -54,10 +54,16 @@ def serve(settings: "Settings", port: int, *, read_only: bool = False, hosts: tu
 
     _refuse_used_port(port)
     prepare_dagster_home(settings)
-    with nullcontext() if read_only else only_ui(settings) as lock, _servers(settings, port, lock, hosts) as servers:
-        say(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
-        say("Press Ctrl-C to stop", err=True)
-        servers.wait()
+    try:
+        with (
+            nullcontext() if read_only else only_ui(settings) as lock,
+            _servers(settings, port, lock, hosts) as servers,
+        ):
+            say(f"Web UI: http://{LOOPBACK}:{port}  reports: http://{LOOPBACK}:{port}/reports/", err=True)
+            say("Press Ctrl-C to stop", err=True)
+            servers.wait()
+    except KeyboardInterrupt:
+        say("stopped", err=True)
 
 
 def _refuse_used_port(port: int) -> None:
@@ -102,8 +108,6 @@ def _servers(
                 raise RunError(f"the web UI did not start. See {settings.logs / LOG}")
         yield servers
         raise RunError(f"the web UI exited unexpectedly. See {settings.logs / LOG}")
-    except KeyboardInterrupt:
-        say("stopped", err=True)
     finally:
         _end(servers)
 

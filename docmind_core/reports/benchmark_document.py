@@ -190,7 +190,9 @@ def _quality(records: BenchmarkRecords) -> Section:
     chart = Chart(note=note, draw=partial(interval_dots, quality, unit=unit, description=drawn))
     return Section(
         key="quality",
-        title="Quality",
+        title="Quality by metric and type of query",
+        link="Quality",
+        folded=True,
         blocks=(
             chart if quality else Text(lines=("No chart: nothing was scored.",)),
             *([table] if table.rows else []),
