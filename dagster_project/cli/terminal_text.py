@@ -24,7 +24,7 @@ _COLOURS = {
 _STATES = {state: colour for colour, states in _COLOURS.items() for state in states}
 _STATE = re.compile(rf"(?<![\w])({'|'.join(map(re.escape, _STATES))})(?![\w])")
 _VERDICT = re.compile(r"(Limits of |Ledger: |gate: |ok  |!!  )")
-"""How a line begins that says a state; its states have a colour on a terminal. No state is told by colour alone."""
+"""How a line begins that says a state; its states have a colour on a terminal. Each is a word as well."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 """Of each command that prints data; it hands its rows to `print_rows`."""
