@@ -107,10 +107,8 @@ def _say_abilities(connection: "EngineConnection") -> None:
     print_table(["ability", "offered", "found", "unknown without it"], rows)
     tried = rows[_FACTS:]
     unknown = sum(row[3] is not None for row in tried)
-    say(
-        f"{connection.base_url} can be used"
-        + (f"; {unknown} of {len(tried)} abilities are missing, so some figures will be unknown" * bool(unknown))
-    )
+    missing = f"{unknown} of {len(tried)} abilities {'is' if unknown == 1 else 'are'} missing"
+    say(f"{connection.base_url} can be used" + f"; {missing}, so some figures will be unknown" * bool(unknown))
 
 
 def _abilities(connection: "EngineConnection") -> list[tuple[str, str, str, str | None]]:

@@ -76,7 +76,7 @@ def _of_one_arm(records: BenchmarkRecords, arm: ArmRun) -> Finding:
     )
     spent = count_text(tokens.value, tokens.because)
     cost = f"{spent} billed tokens per query" if tokens.value is not None else f"tokens are {spent}"
-    rest = " ".join(filter(None, (_failures(records, arm), "Compare it with another run: docmind compare.")))
+    rest = " ".join(filter(None, (_failures(records, arm), "Compare it with another run: docmind compare latest RUN.")))
     return Finding(main=f"{answered}; {passed}; {cost}.", rest=rest)
 
 

@@ -128,7 +128,8 @@ def test_one_arm_alone_is_summed_up_and_failures_are_counted(records_of):
         Finding(
             main="single_pass answered 3 of 4 queries; 0.50 passed (0.15 to 0.85); 430 billed tokens per query.",
             rest="1 of 4 query runs of single_pass failed: in quality they count as not passed, and what is known of "
-            "their tokens is only in the line over all queries. Compare it with another run: docmind compare.",
+            "their tokens is only in the line over all queries. Compare it with another run: docmind compare latest "
+            "RUN.",
         ),
     )
 
