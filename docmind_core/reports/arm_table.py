@@ -6,10 +6,9 @@ from functools import partial
 from docmind_core.metrics.limits import NO_OWN, P95_N_MIN, Own
 from docmind_core.reports.arm_notices import ending_rows
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import Cell, Row, Source, Table, figure, missing, run_source, table_row
+from docmind_core.reports.cells import Cell, Row, Source, Table, figure, missing, no_p95, run_source, table_row
 from docmind_core.reports.comparison_rows import NO_CALL, NO_SCORE, comparison_rows
 from docmind_core.reports.estimates import mean_estimate, most_frequent, quality_estimate
-from docmind_core.reports.number_text import needs_values
 from docmind_core.reports.own_metrics import own_heading
 from docmind_core.reports.run_records import ArmRun, QualitySummary, QueryRun
 from docmind_core.statistics.estimates import Estimate
@@ -187,7 +186,9 @@ def _times(records: BenchmarkRecords, heading: str, column: str, *, n_min: int =
         if row is None:
             cells.append(missing(reason or NO_CALL, "s"))
             continue
-        because = needs_values(row.wall_n) if row.wall_n and row.wall_n < n_min else reason
-        found = Estimate(value=getattr(row, column), n=row.wall_n or 0, because=because)
+        if row.wall_n and row.wall_n < n_min:
+            cells.append(no_p95(row.wall_n, "s"))
+            continue
+        found = Estimate(value=getattr(row, column), n=row.wall_n or 0, because=reason)
         cells.append(figure(found, "s", total=len(queries)))
     return table_row(heading, cells, key=column, source=of_times(records, column))

@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from docmind_core.metrics.catalogue import METRICS
+from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.reports.number_text import not_measured, unit_interval_text, unit_text
-from docmind_core.statistics.estimates import Estimate
+from docmind_core.statistics.estimates import N_TOO_SMALL, Estimate
 
 DOCUMENTED = ConfigDict(use_attribute_docstrings=True, arbitrary_types_allowed=True)
 """The docstrings of a record are the descriptions of its JSON Schema."""
@@ -122,6 +123,12 @@ def figure(
 def missing(because: str | None, unit: str) -> Cell:
     """Build the cell of a figure that was not measured."""
     return Cell(unit=unit, because=because or None)
+
+
+def no_p95(n: int, unit: str, remark: str = "") -> Cell:
+    """Build the cell of a p95 that has too few values."""
+    words = f"a p95 needs {P95_N_MIN} values, got {n:,}"
+    return Cell(unit=unit, n=n or None, because=N_TOO_SMALL, words=words, remark=remark)
 
 
 def run_sql(benchmark_run: str, select: str, where: str = "") -> str:

@@ -18,11 +18,10 @@ from docmind_core.measurements.limit_results import NOT_MEASURED as LIMIT_NOT_ME
 from docmind_core.measurements.limit_series import ALL_AGENTS
 from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import Cell, Row, Table, figure, run_source, table_row
+from docmind_core.reports.cells import Cell, Row, Table, figure, no_p95, run_source, table_row
 from docmind_core.reports.number_text import (
     count_text,
     interval_text,
-    needs_values,
     percent_text,
     ratio_text,
     seconds_text,
@@ -130,7 +129,9 @@ def _bound(result: LimitResult, bound: float) -> Cell:
 def _value(result: LimitResult) -> Cell:
     shown, unit, remark = result.shown, result.limit.unit, "; ".join(result.notes)
     if shown.value is None and shown.because == N_TOO_SMALL and shown.n:
-        words = needs_values(shown.n) if result.limit.statistic == "p95" else f"too few values, {shown.n:,}"
+        if result.limit.statistic == "p95":
+            return no_p95(shown.n, unit, remark)
+        words = f"{reason_text(N_TOO_SMALL)}, {shown.n:,}"
         return Cell(unit=unit, n=shown.n, because=shown.because, words=words, remark=remark)
     words = "" if shown.value is None else _number_text(result, shown.value)
     return figure(shown, unit, words=words, remark=remark)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeGuard
 
-from docmind_core.metrics.limits import P95_N_MIN
 from docmind_core.metrics.reasons import reason_text
 
 NOT_MEASURED = "not measured"
@@ -14,11 +13,6 @@ NOT_MEASURED = "not measured"
 def not_measured(because: str | None) -> str:
     """Return `not measured: <reason>`; a reason of docs/metrics.md is shown as its phrase, a sentence as it is."""
     return f"{NOT_MEASURED}: {reason_text(because)}" if because else NOT_MEASURED
-
-
-def needs_values(n: int) -> str:
-    """Say that a p95 has too few values."""
-    return f"a p95 needs {P95_N_MIN} values, got {n:,}"
 
 
 def count_text(value: float | None, because: str | None = None) -> str:

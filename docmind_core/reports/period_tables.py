@@ -1,8 +1,8 @@
 """The tables of the guide's report, as text for HTML and Markdown."""
 
 from docmind_core.measurements.guide_grade import GuideGrade
-from docmind_core.reports.cells import Cell, Table, figure, table_row
-from docmind_core.reports.number_text import count_text, duration_text, moment_text, needs_values
+from docmind_core.reports.cells import Cell, Table, figure, no_p95, table_row
+from docmind_core.reports.number_text import count_text, duration_text, moment_text
 from docmind_core.statistics.estimates import Estimate
 from docmind_core.tables.period import DeviceStatistics, PartStatistics, PeriodStatistics
 
@@ -137,7 +137,7 @@ def _device_cells(row: DeviceStatistics) -> list[str | Cell]:
 
 
 def _p95(value: float | None, n: int) -> Cell:
-    return figure(value, "s", because=needs_values(n))
+    return no_p95(n, "s") if value is None else figure(value, "s")
 
 
 def _tokens(row: PartStatistics) -> Cell:

@@ -124,7 +124,7 @@ def test_a_program_reads_numbers_with_unit_interval_and_count(planted):
     assert (single["n"], single["total"], single["unit"]) == (3, 4, "s")
     late = by_key["wall_p95_s"]["cells"][1]
     assert "number" not in late
-    assert late["because"] == "a p95 needs 130 values, got 4"
+    assert (late["because"], late["text"]) == ("n_too_small", "a p95 needs 130 values, got 4")
 
 
 @pytest.mark.parametrize("number", [None, float("nan"), float("inf")])
