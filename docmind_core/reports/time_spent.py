@@ -155,7 +155,13 @@ def waterfall_part(settings: Settings, records: BenchmarkRecords, arm: ArmRun) -
             f"Queries of {arm.arm}. Light blue: until a call's first token. Dependencies between steps are inferred.",
         ),
     )
-    return Section(key="waterfall", title="Timelines of three queries", folded=True, blocks=(intro, *found))
+    return Section(
+        key="waterfall",
+        title="Timelines: slowest, costliest, typical",
+        link="Timelines",
+        folded=True,
+        blocks=(intro, *found),
+    )
 
 
 def _chosen(timed: Sequence[QueryRun]) -> dict[QueryRun, list[str]]:
