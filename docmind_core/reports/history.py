@@ -1,7 +1,7 @@
 """The last runs of each arm as small multiples: values, limit, baseline, and where conditions changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
@@ -20,6 +20,12 @@ qualify row_number() over (partition by arm order by started_at desc, run_id des
 order by arm, started_at, run_id
 """
 _ORIGINS = slice(3, 6)
+_FIRED = """
+select distinct runs.run_id
+from alert_events as e
+join runs on runs.run_id = coalesce(e.run_id, runs.run_id) and runs.benchmark_run = split_part(e.benchmark_run, ':', 1)
+where e.to_state = 'firing' and runs.run_id in $run_ids
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class ArmHistory:
     """Place of the pinned baseline; None where it is not among the runs shown, or none is pinned."""
     limits: Mapping[str, float]
     """Limits of the suite by metric."""
+    fired: tuple[int, ...] = ()
+    """Places of the runs at which an alert of the arm fired."""
 
 
 def read_history(settings: Settings, records: BenchmarkRecords) -> tuple[ArmHistory, ...]:
@@ -47,7 +55,9 @@ def read_history(settings: Settings, records: BenchmarkRecords) -> tuple[ArmHist
     _, runs = query_rows(settings, _RUNS, parameters)
     if len(runs) <= len(arms):
         return ()
-    _, values = query_rows(settings, sql_text("run_history"), {"run_ids": [str(row[0]) for row in runs]})
+    run_ids = {"run_ids": [str(row[0]) for row in runs]}
+    _, values = query_rows(settings, sql_text("run_history"), run_ids)
+    fired = {str(run_id) for (run_id,) in query_rows(settings, _FIRED, run_ids)[1]}
     of_run = {str(run_id): tuple(map(_number, figures)) for run_id, *figures in values}
     _, pinned = query_rows(settings, "select run_id from baselines where suite = $suite", {"suite": first.suite})
     _, limits = query_rows(
@@ -61,7 +71,9 @@ def read_history(settings: Settings, records: BenchmarkRecords) -> tuple[ArmHist
         of_arm = [row for row in runs if row[1] == arm]
         if len(of_arm) > 1:
             bounds = {str(metric): float(str(bound)) for name, metric, bound in limits if name == arm}
-            found.append(_history(arm, of_arm, of_run, {str(row[0]) for row in pinned}, bounds))
+            one = _history(arm, of_arm, of_run, {str(row[0]) for row in pinned}, bounds)
+            places = tuple(place for place, run_id in enumerate(one.run_ids) if run_id in fired)
+            found.append(replace(one, fired=places))
     return tuple(found)
 
 

@@ -17,14 +17,15 @@ _TITLES = {
     "billed_tokens": "tokens per query",
     "wall_p50_s": "median wall time, s",
 }
-_LINE, _LIMIT, _BASELINE, _CHANGE = "#0072B2", "#D55E00", "#009E73", "#949494"
+_LINE, _LIMIT, _BASELINE, _CHANGE, _ALERT = "#0072B2", "#D55E00", "#009E73", "#949494", "#C4232D"
 DESCRIPTION = (
     "Small multiples of the last runs of each arm: pass ratio, good ratio, tokens per query and median wall time; "
-    "dashed line: limit; ring: pinned baseline; dotted vertical line: conditions changed"
+    "dashed line: limit; triangle: an alert fired; ring: pinned baseline; dotted vertical line: conditions changed"
 )
 HISTORY_KEY = (
-    "Dashed line: limit of the suite. Ring and horizontal line: pinned baseline. Dotted vertical line: conditions "
-    "changed, so the runs on either side are not comparable. Tick at the bottom: new commit, prompts or engine version"
+    "Dashed line: limit of the suite. Triangle at the top: an alert of the arm fired. Ring and horizontal line: pinned "
+    "baseline. Dotted vertical line: conditions changed, so the runs on either side are not comparable. Tick at the "
+    "bottom: new commit, prompts or engine version"
 )
 
 
@@ -67,6 +68,10 @@ def _draw(axes: Axes, history: ArmHistory, metric: str) -> None:
             markersize=8,
             clip_on=False,
             transform=axes.get_xaxis_transform(),
+        )
+    for place in history.fired:
+        axes.plot(
+            [place], [1.0], color=_ALERT, marker="v", markersize=5, clip_on=False, transform=axes.get_xaxis_transform()
         )
     if metric in history.limits:
         axes.axhline(history.limits[metric], color=_LIMIT, linestyle="--", linewidth=1.0)

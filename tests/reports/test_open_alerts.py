@@ -1,11 +1,15 @@
 """Open alerts and the heartbeat in both reports (S59)."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from docmind_core.alerts.evaluating import Absence, book_absence, book_failure
 from docmind_core.alerts.rules import BENCHMARK_MISSING
 from docmind_core.reports.benchmark import write_benchmark_report
+from docmind_core.reports.benchmark_records import read_benchmark
+from docmind_core.reports.history import read_history
+from docmind_core.reports.history_chart import history_svg
 from docmind_core.reports.period import write_period_report
 from docmind_core.tables.publish import publish
 from tests.alerts.builders import START, evaluate_night, key_of, make_suite
@@ -13,6 +17,7 @@ from tests.builders import write_rows
 from tests.guide_example import START as EXAMPLE_START
 from tests.guide_example import guide_example
 
+ALERT_COLOUR = "#c4232d"
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -32,6 +37,17 @@ def test_the_report_of_a_benchmark_shows_the_open_alerts_of_its_suite_and_the_he
         assert "docmind alerts show " in text
         assert "2026-11-22 03:00:00 UTC" in text, "the last evaluation of the suite"
         assert "suite other" not in text
+
+
+def test_the_trend_marks_the_run_at_which_an_alert_fired(home):
+    for night, seconds in enumerate((0.1, 9.0, 9.0)):
+        evaluate_night(home, night, seconds)
+    publish(home)
+    (history,) = read_history(home, read_benchmark(home, key_of(2)))
+    assert history.fired == (2,), "after two bad evaluations in a row"
+    without, with_alert = (str(history_svg([each])) for each in (replace(history, fired=()), history))
+    assert ALERT_COLOUR not in without
+    assert ALERT_COLOUR in with_alert
 
 
 def test_the_report_of_a_period_shows_the_alerts_of_all_suites_also_when_nothing_ran(home):
