@@ -161,8 +161,9 @@ def power_left(quality: Verdict, min_n: int) -> str:
         return ""
     power = power_of_non_inferiority(DISCORDANCE, MARGIN, independent)
     return (
-        f"min_n {min_n} instead of {MIN_N} shows equal quality within {100 * MARGIN:.0f} points with only "
-        f"{100 * power:.0f} % power ({independent} independent pairs, discordance {100 * DISCORDANCE:.0f} %)"
+        f"min_n is {min_n} instead of {MIN_N}: so few queries show that quality is equal within {100 * MARGIN:.0f} "
+        f"points in only {100 * power:.0f} % of runs ({independent} independent pairs, discordance "
+        f"{100 * DISCORDANCE:.0f} %)"
     )
 
 

@@ -49,7 +49,7 @@ def test_quality_that_may_be_worse_is_undecided(settings):
 
 
 POWER_LEFT = (
-    "min_n 60 instead of 300 shows equal quality within 5 points with only 36 % power "
+    "min_n is 60 instead of 300: so few queries show that quality is equal within 5 points in only 36 % of runs "
     "(80 independent pairs, discordance 12 %)"
 )
 
