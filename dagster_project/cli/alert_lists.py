@@ -16,6 +16,7 @@ from docmind_core.alerts.listing import (
 )
 from docmind_core.alerts.silences import list_silences
 from docmind_core.errors import UsageError
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.settings import Settings
 
 COLUMNS = ("fingerprint", "state", "severity", "rule_id", "labels", "first_seen", "value", "peak", "notify_count")
@@ -44,7 +45,7 @@ def print_alerts(settings: Settings) -> None:
     if learning := learning_series(settings):
         say("Learning: these do not raise alerts yet")
         names = ("rule_id", "labels", "reason")
-        print_table(names, [[row[name] for name in names] for row in learning])
+        print_table(names, [[*(row[name] for name in names[:-1]), reason_text(row["reason"])] for row in learning])
     _print_ended(settings)
     _print_silences(settings)
     say("Heartbeat")
@@ -70,7 +71,7 @@ def _print_ended(settings: Settings) -> None:
     if rows:
         say(f"Ended in the last {ENDED_SHOWN.days} days")
         names = ("state", "rule_id", "labels", "changed_at", "reason")
-        print_table(names, [[row[name] for name in names] for row in rows])
+        print_table(names, [[*(row[name] for name in names[:-1]), reason_text(row["reason"])] for row in rows])
 
 
 def _print_silences(settings: Settings) -> None:

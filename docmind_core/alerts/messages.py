@@ -6,6 +6,7 @@ from pathlib import Path
 
 from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import CLOSED, ENDED, EXPIRED, FIRING, REPEAT, RESOLVED
+from docmind_core.metrics.reasons import reason_text
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 
 LINES_MAX = 50
@@ -92,7 +93,7 @@ def _line(change: Transition) -> str:
     evaluation = change.evaluation
     labels, word = _labels(evaluation.labels), _WORDS[change.notice or RESOLVED].upper()
     parts = [f"{word} [{evaluation.rule.severity}] {evaluation.rule.rule_id} ({labels})"]
-    parts += [text for text in (_measured(evaluation), evaluation.reason) if text]
+    parts += [text for text in (_measured(evaluation), reason_text(evaluation.reason)) if text]
     began = f"{change.first_seen[:16]} UTC, run {change.first_run}"
     parts += [*_recovery(change), f"had been open since {began}"] if change.notice == RESOLVED else [f"since {began}"]
     step = evaluation.rule.next_step or NEXT_STEPS.get(evaluation.rule.rule_id)

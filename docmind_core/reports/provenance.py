@@ -64,7 +64,7 @@ def _cache(arm: ArmRun) -> str:
 def _loop(arm: ArmRun) -> str:
     limit = _known(arm.concurrency) if arm.concurrency else f"auto ({arm.in_flight_min} to {arm.in_flight_max})"
     achieved = (
-        f"not measured ({arm.concurrency_missing_because or UNKNOWN})"
+        f"not measured ({reason_text(arm.concurrency_missing_because) or UNKNOWN})"
         if arm.achieved_concurrency is None
         else f"{arm.achieved_concurrency:.1f}"
     )
