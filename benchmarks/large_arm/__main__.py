@@ -8,14 +8,17 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.large_arm.made import make_run
+from benchmarks.large_arm.memory import peak_mib
 from docmind_core.measurements.ablation import measure_levers
 from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.grades import write_limits
@@ -69,13 +72,6 @@ PHASES: dict[str, Callable[[Settings, str], object]] = {
 }
 
 
-def peak_mib() -> float:
-    """Return the peak of this program: what getrusage says begins with the one that started it."""
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    [kib] = [line.split()[1] for line in lines if line.startswith("VmHWM")]
-    return int(kib) / 1024
-
-
 def run_phase(home: Path, key: str, phase: str) -> None:
     """Print what one phase took in this process."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -89,6 +85,10 @@ def main() -> None:
     parser.add_argument("--queries", type=int, nargs="+", default=[1_000, 10_000], help="of each arm")
     parser.add_argument("--arms", default="tuned,naive_supervisor")
     parser.add_argument("--folder", type=Path, help="where the homes are made and removed")
+    parser.add_argument("--keep", action="store_true", help="keep the homes in --folder, and use those that are there")
+    parser.add_argument(
+        "--phases", nargs="+", default=list(PHASES), choices=PHASES, metavar="PHASE", help="all if not given"
+    )
     parser.add_argument("--phase", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.phase:
@@ -98,14 +98,25 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.0f}\n")
     print("| queries an arm | phase | peak MiB | CPU s | wall s |\n|---|---|---|---|---|")
     for count in options.queries:
-        with tempfile.TemporaryDirectory(dir=options.folder) as name:
-            home = Path(name) / "home"
-            key = make_run(Settings(home=home), Path(name) / "questions", count, options.arms.split(","))
-            for phase in PHASES:
+        with ExitStack() as stack:
+            folder = options.folder / f"{count}-{options.arms}" if options.keep else None
+            if folder is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
+            home, key = made_home(folder, count, options.arms.split(","))
+            for phase in options.phases:
                 command = [sys.executable, "-m", "benchmarks.large_arm", "--phase", str(home), key, phase]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 peak, cpu, wall = json.loads(done.stdout.splitlines()[-1])
                 print(f"| {count:,} | {phase} | {peak:,.0f} | {cpu:.1f} | {wall:.1f} |", flush=True)
+
+
+def made_home(folder: Path, count: int, arms: list[str]) -> tuple[Path, str]:
+    """Return a home in `folder` and the key of its benchmark run; made unless it is there."""
+    home, done = folder / "home", folder / "key"
+    if not done.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        done.write_text(make_run(Settings(home=home), folder / "questions", count, arms), "utf-8")
+    return home, done.read_text("utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.framework_overhead.__main__ import engine_process
 from benchmarks.large_arm.made import write_query_set
+from benchmarks.large_arm.memory import peak_mib, rss_mib
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run, journal_path
 from docmind_core.runs.journal import Journal
@@ -36,12 +37,6 @@ select count(*) from (
 """
 
 
-def rss_mib() -> float:
-    """Return the memory of this process now."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 class TellsMemory(SilentObserver):
     """Prints queries done and memory now and then."""
 
@@ -58,7 +53,7 @@ def ask(home: Path, key: str, total: int) -> None:
     """Ask what is left in this process."""
     print(0, f"{rss_mib():.0f}", flush=True)
     execute_benchmark_run(Settings(home=home), key, dagster_run_id=None, observer=TellsMemory(total))
-    print(total, f"{rss_mib():.0f}", flush=True)
+    print(total, f"{peak_mib():.0f}", flush=True)
 
 
 def asked_until(home: Path, key: str, total: int, until: int) -> list[tuple[int, int]]:
@@ -97,9 +92,7 @@ def main() -> None:
         )  # fmt: skip
         key = freeze_benchmark_run(suite, settings)
         began = time.perf_counter()
-        print(
-            "| process | queries done | MiB at the start | at a tenth of its queries | most while asking | at the end |"
-        )
+        print("| process | queries done | MiB at the start | after a tenth of its queries | most while asking | peak |")
         print("|---|---|---|---|---|---|")
         for number, until in enumerate((total // 3, 2 * total // 3, total), 1):
             lines = asked_until(settings.home, key, total, until)
