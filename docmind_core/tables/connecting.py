@@ -17,7 +17,7 @@ _CONFIG: _Config = {
     "enable_external_file_cache": False,
 }
 
-_SMALL: _Config = {"memory_limit": "128MB", "threads": 1}
+_SMALL: _Config = {"memory_limit": "96MB", "threads": 1}
 """For publishing, which happens next to a benchmark: what does not fit goes to the disk."""
 
 _LARGER = "2GB"

@@ -99,10 +99,13 @@ def pack(folder: Path, benchmark_run: str, *, complete: bool) -> None:
     Raises:
         StoreError: If a segment can't be read.
     """
+    import pyarrow as pa
+
     run_ids = run_ids_of(folder, benchmark_run)
     for table in sorted(TABLES, key=lambda name: name == PACKED_LAST):
         if table != "runs" and (folder / table).is_dir():
             _pack_table(folder, table, benchmark_run, run_ids, complete=complete)
+    pa.default_memory_pool().release_unused()  # it would keep the memory of all rows
 
 
 def _pack_table(folder: Path, table: str, benchmark_run: str, run_ids: tuple[str, ...], *, complete: bool) -> None:
@@ -155,7 +158,7 @@ def _contents(table: str, target: Path, own: Mapping[str, Path]) -> Iterator["pa
             replaced = {group for run_id in own for group in groups.get(run_id, ())}
             for group in range(file.num_row_groups):
                 if group not in replaced:
-                    yield file.read_row_group(group)
+                    yield file.read_row_group(group, use_threads=False)  # each thread would keep memory of its own
 
 
 def _as_now(content: "pa.Table", schema: "pa.Schema") -> "pa.Table":
