@@ -162,7 +162,7 @@ def read_batches(
     names = list(dict.fromkeys(columns if where is None else (*columns, where[0])))
     wanted = None if where is None else pa.array(sorted(set(where[1])), pa.string())
     with _opened(folder, table, run_id) as (file, groups):
-        for part in file.iter_batches(rows, groups, names) if file is not None else ():
+        for part in file.iter_batches(rows, groups, names, use_threads=False) if file is not None else ():
             yield part if where is None else part.filter(pc.is_in(part[where[0]], wanted))
 
 
