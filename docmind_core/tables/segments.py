@@ -82,12 +82,15 @@ def segments_written(folder: Path, tables: Collection[str], run_id: str) -> Iter
 
     When the block has ended, they are put in place in the order of `tables`; when it fails, none is.
     """
+    import pyarrow as pa
+
     with _parts(folder, tables, run_id) as parts:
         yield {table: file for table, (file, _) in parts.items()}
         for table, (file, part) in parts.items():
             file.finish()
             with locked(folder, table):
                 _put(part, segment_path(folder, table, run_id))
+    pa.default_memory_pool().release_unused()  # it would keep the memory of all rows
 
 
 @contextmanager

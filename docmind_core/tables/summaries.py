@@ -71,7 +71,7 @@ def replace_summaries(
         StoreError: If a segment can't be read.
     """
     paths = {run_id: settings.home / SUMMARIES / f"{run_id}.parquet" for run_id in marks}
-    stale = [run_id for run_id, path in paths.items() if _made_from(path) != marks[run_id]]
+    stale = [run_id for run_id, path in paths.items() if not _is_made_from(path, marks[run_id])]
     for runs in _batches(settings.tables, sorted(stale)):
         of_runs = {run_id: paths[run_id] for run_id in runs}
         try:
@@ -148,6 +148,7 @@ def _insert_view(connection: duckdb.DuckDBPyConnection, folder: Path, view: View
         scores = _MADE_OF.get(metric, f"metric = {literal(metric)}")
         show_rows(connection, folder, TABLES["measurements"], run_ids, scores)
         connection.execute(f"{into} from ({query}) where metric = {literal(metric)}")
+        give_back(connection)
     show_rows(connection, folder, TABLES["measurements"], run_ids, "true")
 
 
@@ -200,18 +201,20 @@ def _row(lists: Mapping[str, "pa.Array"], schema: "pa.Schema") -> "pa.Table":
     return pa.table(columns, schema=schema)
 
 
-def _made_from(path: Path) -> str | None:
+def _is_made_from(path: Path, mark: str) -> bool:
+    """Whether a summary is there and whole, and was made from what `mark` says."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if (file.schema_arrow.metadata or {}).get(_MADE_FROM) != mark.encode():
+                return False
             for group in range(file.num_row_groups):
-                file.read_row_group(group)
-            metadata = file.schema_arrow.metadata or {}
+                file.read_row_group(group, use_threads=False)
     except (pa.ArrowException, OSError):  # not there, or damaged
-        return None
-    return str(metadata.get(_MADE_FROM, b""), "ascii")
+        return False
+    return True
 
 
 def _rows_of(path: Path) -> int:
