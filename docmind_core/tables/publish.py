@@ -183,8 +183,9 @@ def _update(connection: duckdb.DuckDBPyConnection, settings: Settings, recorded:
             connection.execute(
                 f"insert into store.segments select {literal(name)}, unnest({literals(new[name])}), unnest({written})"
             )
+        if new[name]:
+            give_back(connection)
     marks = {run_id: found[SUMMARIES][run_id] for run_id in new[SUMMARIES]}
-    give_back(connection)
     replace_summaries(connection, settings, outdated.get(SUMMARIES, ()), marks)
     with transaction(connection):
         if new[_ALERTS]:
