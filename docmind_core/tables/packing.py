@@ -22,6 +22,7 @@ from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import (
     PACKED_LAST,
     Segments,
+    give_back_unused,
     locked,
     mark,
     replace_durably,
@@ -99,13 +100,11 @@ def pack(folder: Path, benchmark_run: str, *, complete: bool) -> None:
     Raises:
         StoreError: If a segment can't be read.
     """
-    import pyarrow as pa
-
     run_ids = run_ids_of(folder, benchmark_run)
     for table in sorted(TABLES, key=lambda name: name == PACKED_LAST):
         if table != "runs" and (folder / table).is_dir():
             _pack_table(folder, table, benchmark_run, run_ids, complete=complete)
-    pa.default_memory_pool().release_unused()  # it would keep the memory of all rows
+    give_back_unused()
 
 
 def _pack_table(folder: Path, table: str, benchmark_run: str, run_ids: tuple[str, ...], *, complete: bool) -> None:

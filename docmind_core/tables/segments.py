@@ -5,6 +5,7 @@ of all arms into one, `<table>/<benchmark_run>.parquet`. A file of its own that 
 so that a run that was packed can be scored or folded again. `runs` stays apart: its names say which arms have ended.
 """
 
+import ctypes
 import fcntl
 import os
 import re
@@ -82,15 +83,13 @@ def segments_written(folder: Path, tables: Collection[str], run_id: str) -> Iter
 
     When the block has ended, they are put in place in the order of `tables`; when it fails, none is.
     """
-    import pyarrow as pa
-
     with _parts(folder, tables, run_id) as parts:
         yield {table: file for table, (file, _) in parts.items()}
         for table, (file, part) in parts.items():
             file.finish()
             with locked(folder, table):
                 _put(part, segment_path(folder, table, run_id))
-    pa.default_memory_pool().release_unused()  # it would keep the memory of all rows
+    give_back_unused()
 
 
 @contextmanager
@@ -248,6 +247,15 @@ def run_ids_of(folder: Path, benchmark_run: str) -> tuple[str, ...]:
     prefix = f"{benchmark_run}."
     names = sorted(path.name.removesuffix(".parquet") for path in (folder / "runs").glob("*.parquet"))
     return tuple(name for name in names if name.startswith(prefix))
+
+
+def give_back_unused() -> None:
+    """Return to the system what many rows took and Arrow and the C library have freed: they would keep it."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:  # glibc alone has it
+        trim(0)
 
 
 def mark_of(path: Path) -> str:

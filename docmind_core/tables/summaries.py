@@ -22,7 +22,7 @@ from docmind_core.tables.connecting import cursor_of, give_back, larger, transac
 from docmind_core.tables.definitions import View
 from docmind_core.tables.reading import empty_tables
 from docmind_core.tables.schema import TABLES
-from docmind_core.tables.segments import Segments, replace_durably
+from docmind_core.tables.segments import Segments, give_back_unused, replace_durably
 from docmind_core.tables.stored_views import STORED
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, st
             schema = _file_schema(connection)
             for run_id, path in paths.items():
                 _write_one(connection, run_id, path, schema.with_metadata({_MADE_FROM: marks[run_id].encode()}))
+            give_back_unused()
         finally:
             connection.rollback()
 
