@@ -98,7 +98,7 @@ def say(text: str, *, err: bool = False) -> None:
     for line in visible_text(text).split("\n"):
         is_verdict = _VERDICT.match(line) and _has_colours(sys.stderr if err else sys.stdout)
         for part in indented_lines(line, width, indent=2 * err):
-            click.echo(_coloured(part) if is_verdict else part, err=err)
+            _print(_coloured(part) if is_verdict else part, err=err)
 
 
 def _has_colours(stream: TextIO) -> bool:
@@ -121,7 +121,7 @@ def say_wrapped(label: str, text: str) -> None:
     if _VERDICT.match(first) and _has_colours(sys.stdout):
         first = _coloured(first[:2]) + first[2:]
     for line in (first, *rest):
-        click.echo(line)
+        _print(line)
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, keep: Sequence[str] = ()) -> None:
@@ -135,4 +135,9 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[object]], *, keep:
     from docmind_core.reports.terminal_layout import table_lines, terminal_width
 
     for line in table_lines(names, rows, terminal_width(), keep):
-        click.echo(line)
+        _print(line)
+
+
+def _print(line: str, *, err: bool = False) -> None:
+    # Without `file`, click writes UTF-8 to a terminal that has only ASCII.
+    click.echo(line, file=sys.stderr if err else sys.stdout)

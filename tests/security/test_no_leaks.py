@@ -66,7 +66,9 @@ def test_an_environment_that_traces_everything_does_not_reach_langgraph():
 BEGINNINGS = {
     "docmind": main.main,
     "a process of Dagster": lambda: importlib.reload(definitions),
-    "a benchmark run": lambda: execute_benchmark_run(Settings(home=Path()), "k", dagster_run_id=None, observer=None),
+    "a benchmark run": lambda: execute_benchmark_run(
+        Settings(home=Path()), "20260101T000000Z-smoke-0000", dagster_run_id=None, observer=None
+    ),
 }
 
 
