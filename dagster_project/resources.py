@@ -13,19 +13,23 @@ from docmind_core.runs.frozen_suite import suite_path
 from docmind_core.settings import Settings, load_settings
 
 
-def refuse_unknown_key(instance: dg.DagsterInstance, settings: Settings, key: str | None) -> None:
-    """Refuse a partition key without a frozen suite, and forget it: the form of the UI lets you type any.
+def refuse_unknown_key(instance: dg.DagsterInstance, settings: Settings, run: dg.DagsterRun) -> None:
+    """Cancel a run whose partition key has no frozen suite, and forget the key: the form of the UI lets you type any.
+
+    Canceled, not failed: the UI shows every asset of a failed run as failed until that asset runs again.
 
     Raises:
-        UsageError: If there is no such benchmark run.
+        DagsterExecutionInterruptedError: If there is no such benchmark run. It ends the run before its first step.
     """
+    key = run.tags.get(PARTITION_TAG)
     if key is None:
         return
     try:
         suite_path(settings, key)
-    except UsageError:
+    except UsageError as error:
         instance.delete_dynamic_partition(str(benchmark_runs.name), key)
-        raise
+        instance.report_run_canceling(run, str(error))
+        raise dg.DagsterExecutionInterruptedError(str(error)) from None
 
 
 class StoreResource(dg.ConfigurableResource[Settings]):
@@ -45,7 +49,7 @@ class StoreResource(dg.ConfigurableResource[Settings]):
         configured = context.run.run_config.get("resources")
         if isinstance(configured, Mapping) and "store" in configured:
             raise RunError("a run can't set its own home. Remove `resources: store` from its config.")
-        refuse_unknown_key(context.instance, self.settings(), context.run.tags.get(PARTITION_TAG))
+        refuse_unknown_key(context.instance, self.settings(), context.run)
         mark_process(context.instance, context.run.run_id)
         for run_id in fail_dead_runs(context.instance, besides=context.run.run_id):
             dg.get_dagster_logger().warning(f"the process of run {run_id} died; its pool slot was released")
