@@ -11,7 +11,7 @@ import httpx
 
 from docmind_core.errors import UsageError
 from docmind_core.serving.connection import EngineConnection
-from docmind_core.serving.counters import KV_CACHE_GAUGES, PREFIX, RUNNING, WAITING, open_client, read_samples
+from docmind_core.serving.counters import KV_CACHE_GAUGES, PREFIX, RUNNING, WAITING, open_client, read_gauges
 from docmind_core.telemetry.loop_lag import lag_peak_reader
 
 WAITING_SHARE_MAX = 0.1
@@ -111,11 +111,11 @@ async def read_load(client: httpx.AsyncClient, connection: EngineConnection) -> 
 def load_of(text: str) -> EngineLoad | None:
     """Read a scrape; None when it does not say how many requests wait. Several engines are added up."""
     found: dict[str, float] = {}
-    for sample in read_samples(text):
-        name = sample.name.removeprefix(PREFIX)
+    for sample in read_gauges(text, (*KV_CACHE_GAUGES, PREFIX + RUNNING, PREFIX + WAITING)):
         if sample.name in KV_CACHE_GAUGES:
             found["kv"] = max(found.get("kv", 0.0), sample.value)
-        elif name in {RUNNING, WAITING} and name != sample.name:
+        else:
+            name = sample.name.removeprefix(PREFIX)
             found[name] = found.get(name, 0.0) + sample.value
     if WAITING not in found:
         return None
