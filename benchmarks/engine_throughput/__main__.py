@@ -1,5 +1,8 @@
 """Tokens per second of the embedded engine through the platform, divided by those of a raw replay of the same requests.
 
+On a shared machine the time of the same replay varies by 15 %. The number of steps that the engine needs for the same
+tokens doesn't depend on that; it needs more, with fewer requests in each, where it has to wait for calls.
+
 Usage: python -m benchmarks.engine_throughput [--arms single_pass:24,tuned:12,naive_supervisor:2] [--concurrency 4]
        [--repetitions 5] [--home DIR]
 """
@@ -18,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx
 
 from docmind_core.runs.benchmark import execute_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.serving.chat import ChatRequest
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.counters import read_gauges
 from docmind_core.serving.dialects import Vllm
 from docmind_core.serving.engine import EngineRequest, engine_status, open_engine, start_engine_detached, stop_engine
 from docmind_core.serving.engine_preparation import reset_prefix_cache
@@ -32,6 +37,7 @@ from docmind_core.suites.suite import Suite
 from docmind_core.tables.reading import query_rows
 
 PROFILE = "cpu-smollm2"
+STEPS = ("vllm:iteration_tokens_total_count",)
 Body = dict[str, Any]
 ASKED = """
 select sum(prompt_tokens)::bigint, sum(completion_tokens)::bigint, count(*),
@@ -51,6 +57,8 @@ class Speed:
     completion_tokens: int
     calls: int
     wall_s: float
+    steps: int
+    """Forward passes of the engine, each for all requests that are running."""
 
     @property
     def tokens_per_s(self) -> float:
@@ -71,18 +79,26 @@ def suite_of(arm: str, queries: int, concurrency: int) -> Suite:
     )
 
 
-def through_platform(settings: Settings, suite: Suite) -> Speed:
+def steps_of(connection: EngineConnection) -> int:
+    """Return how many steps the engine has made since its start."""
+    text = httpx.get(f"{connection.base_url}/metrics", timeout=60).text
+    return int(sum(sample.value for sample in read_gauges(text, STEPS)))
+
+
+def through_platform(settings: Settings, connection: EngineConnection, suite: Suite) -> Speed:
     """Run the arm; the time is that from its first query's start to its last query's end.
 
     Raises:
         SystemExit: If its cache was not emptied before, a call is missing or the ledger isn't balanced.
     """
     key = freeze_benchmark_run(suite, settings)
+    before = steps_of(connection)
     execute_benchmark_run(settings, key, dagster_run_id=None, observer=SilentObserver())
+    steps = steps_of(connection) - before
     ((prompt, completion, calls, wall_s, cache, ledger),) = query_rows(settings, ASKED.format(key=key))[1]
     if (cache, ledger) != ("reset", "balanced"):
         raise SystemExit(f"{key}: prefix cache {cache}, ledger {ledger}")
-    return Speed(prompt_tokens=prompt, completion_tokens=completion, calls=calls, wall_s=wall_s)
+    return Speed(prompt_tokens=prompt, completion_tokens=completion, calls=calls, wall_s=wall_s, steps=steps)
 
 
 @contextmanager
@@ -120,7 +136,7 @@ async def replayed(connection: EngineConnection, bodies: Sequence[Body], concurr
                     lines = [line async for line in response.content if line.startswith(b"data: {")]
                 usages.append(json.loads(lines[-1][6:])["usage"])
 
-        began_s = time.perf_counter()
+        before, began_s = steps_of(connection), time.perf_counter()
         await asyncio.gather(*(work() for _ in range(concurrency)))
         wall_s = time.perf_counter() - began_s
     return Speed(
@@ -128,6 +144,7 @@ async def replayed(connection: EngineConnection, bodies: Sequence[Body], concurr
         completion_tokens=sum(usage["completion_tokens"] for usage in usages),
         calls=len(usages),
         wall_s=wall_s,
+        steps=steps_of(connection) - before,
     )
 
 
@@ -149,26 +166,28 @@ def measure(settings: Settings, arm: str, queries: int, options: argparse.Namesp
     suite = suite_of(arm, queries, options.concurrency)
     with open_engine(EngineRequest(engine=PROFILE), settings, lambda _: None) as connection:
         with recorded_bodies() as bodies:
-            through_platform(settings, suite)  # also warms up: grammars are compiled by it
+            through_platform(settings, connection, suite)  # also warms up: grammars are compiled by it
         pairs: list[tuple[Speed, Speed]] = []
         for repetition in range(options.repetitions):
             replay_first = repetition % 2 == 1
             before = asyncio.run(replayed(connection, bodies, options.concurrency)) if replay_first else None
-            ours = through_platform(settings, suite)
+            ours = through_platform(settings, connection, suite)
             raw = before or asyncio.run(replayed(connection, bodies, options.concurrency))
             pairs.append((ours, raw))
             print(
                 f"{arm}: platform {ours.wall_s:.1f} s, {ours.completion_tokens} tokens of {ours.calls} calls "
                 f"({ours.prompt_tokens} of prompts); replay {raw.wall_s:.1f} s, {raw.completion_tokens} of {raw.calls} "
                 f"({raw.prompt_tokens}); ratio {ours.tokens_per_s / raw.tokens_per_s:.3f}, "
+                f"steps {ours.steps} and {raw.steps}, "
                 f"load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
     speeds = [statistics.median(speed.tokens_per_s for speed in side) for side in zip(*pairs, strict=True)]
+    steps = " and ".join(str(statistics.median_low(speed.steps for speed in side)) for side in zip(*pairs, strict=True))
     ratios = sorted(ours.tokens_per_s / raw.tokens_per_s for ours, raw in pairs)
     print(
         f"| {arm} | {queries} | {pairs[0][0].calls} | {speeds[0]:.1f} | {speeds[1]:.1f} | "
-        f"{statistics.median(ratios):.3f} | {ratios[0]:.3f} to {ratios[-1]:.3f} |",
+        f"{statistics.median(ratios):.3f} | {ratios[0]:.3f} to {ratios[-1]:.3f} | {steps} |",
         flush=True,
     )
 
@@ -184,7 +203,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(home=options.home or Path(name))
         with engine_at_work(settings):
-            print("| arm | queries | calls | tokens/s, platform | tokens/s, replay | ratio, median | spread |")
+            print("| arm | queries | calls | tokens/s, platform | tokens/s, replay | ratio, median | spread | steps |")
             for arm, _, queries in (entry.partition(":") for entry in options.arms.split(",")):
                 measure(settings, arm, int(queries), options)
 
