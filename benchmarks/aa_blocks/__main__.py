@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dagster_project.cli.bench_run import changed_suite
+from dagster_project.suite_changes import changed_suite
 from docmind_core.measurements.comparing_arms import compare_arms
 from docmind_core.measurements.noise_floor import measure_noise
 from docmind_core.measurements.scoring import score_benchmark_run

@@ -5,16 +5,36 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from dagster import DagsterExecutionInterruptedError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from dagster_project.cli.terminal_text import say
+from dagster_project.launch import launch_benchmark
 from dagster_project.progress import describe, duration
 from docmind_core.reports.terminal_layout import indented_lines
 from docmind_core.reports.text_safety import visible_text
+from docmind_core.runs.changed_suite import has_interrupted_queries
 from docmind_core.runs.progress import ArmProgress, RunObserver
+from docmind_core.settings import Settings
 
 SECONDS_BETWEEN_LINES = 15.0
+
+
+def launch_visibly(settings: Settings, benchmark_run: str, how_to_resume: str, *, add_replicates: int = 0) -> None:
+    """Run the job `benchmark` with its progress on stderr; say `how_to_resume` it if it is interrupted.
+
+    Raises:
+        KeyboardInterrupt: If it was stopped by Ctrl-C or SIGTERM.
+    """
+    try:
+        with progress_display() as observer:
+            launch_benchmark(settings, benchmark_run, observer, add_replicates=add_replicates)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        say(f"interrupted; resume with: {how_to_resume}", err=True)
+        if has_interrupted_queries(settings, benchmark_run):
+            say("queries in progress would lack tokens and times: add --redo-interrupted to rerun them", err=True)
+        raise KeyboardInterrupt(benchmark_run) from None
 
 
 @contextmanager

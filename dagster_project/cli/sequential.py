@@ -2,12 +2,8 @@
 
 from collections.abc import Mapping
 
-from dagster import DagsterExecutionInterruptedError
-
-from dagster_project.cli.bench_run import refuse_unfit_engine
-from dagster_project.cli.progress_display import progress_display
-from dagster_project.cli.terminal_text import say
-from dagster_project.launch import launch_benchmark
+from dagster_project.cli.progress_display import launch_visibly
+from dagster_project.cli.terminal_text import announce, say
 from dagster_project.suite_changes import changed_suite
 from docmind_core.errors import RunError, UsageError
 from docmind_core.measurements.sequential_gate import FILE, plan_gate, plan_text
@@ -23,6 +19,7 @@ from docmind_core.runs.input_check import read_suite
 from docmind_core.runs.keys import benchmark_run_of, run_id_of
 from docmind_core.runs.lock import lock_home
 from docmind_core.runs.run_names import BASELINE, arm_of, find_runs
+from docmind_core.runs.suite_arms import refuse_unfit_engine
 from docmind_core.settings import Settings
 from docmind_core.suites.gate_policy import GatePolicy
 from docmind_core.suites.suite import persistent_name
@@ -53,19 +50,11 @@ def run_sequential(settings: Settings, policy: GatePolicy, suite: str | None, ch
             settings,
             source=source or read_source_suite(settings, before),
             named=named,
-            prepare=lambda: refuse_unfit_engine(asked, settings),
+            prepare=lambda: refuse_unfit_engine(asked, settings, announce),
             further=lambda frozen: {FILE: plan_text(plan_gate(frozen, baseline, policy))},
         )
         say(f"benchmark run {key}, judged against {baseline}", err=True)
-        try:
-            with progress_display() as observer:
-                launch_benchmark(settings, key, observer)
-        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-            say(
-                f"interrupted; resume with: {resume_command(settings, key)}; then: docmind gate --candidate {key}",
-                err=True,
-            )
-            raise KeyboardInterrupt(key) from None
+        launch_visibly(settings, key, f"{resume_command(settings, key)}; then: docmind gate --candidate {key}")
     if failure := nothing_answered(settings, key):
         raise RunError(failure)
     return run_id_of(key, arm_of(baseline))

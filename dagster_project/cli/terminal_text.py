@@ -101,6 +101,11 @@ def say(text: str, *, err: bool = False) -> None:
             _print(_coloured(part) if is_verdict else part, err=err)
 
 
+def announce(text: str) -> None:
+    """Print on stderr what happens next, as `say` prints it."""
+    say(text, err=True)
+
+
 def _has_colours(stream: TextIO) -> bool:
     """Whether a stream is a terminal with colours, and `NO_COLOR` (https://no-color.org) is not set."""
     from rich.console import Console

@@ -4,7 +4,7 @@ from docmind_core.errors import RunError, UsageError
 from docmind_core.runs.frozen_suite import journal_path, named_source, read_source_suite
 from docmind_core.runs.journal import Journal
 from docmind_core.runs.resuming import RESUME_ANYWAY
-from docmind_core.runs.shard_journals import absorb_leftovers
+from docmind_core.runs.shard_journals import absorb_leftovers, shards_folder
 from docmind_core.settings import Settings
 from docmind_core.suites.own_metrics import reference_of
 from docmind_core.suites.suite import Suite, load_suite
@@ -57,6 +57,15 @@ def ask_interrupted_again(settings: Settings, benchmark_run: str) -> str:
         return f"no query of {benchmark_run} was interrupted, so there is nothing to rerun"
     queries = "1 interrupted query is" if count == 1 else f"{count:,} interrupted queries are"
     return f"{queries} rerun from the beginning; their earlier cost stays in the ledger"
+
+
+def has_interrupted_queries(settings: Settings, benchmark_run: str) -> bool:
+    """Return whether a run that stopped has queries for `ask_interrupted_again`; shards left at work may have some."""
+    path = journal_path(settings, benchmark_run)
+    if not path.exists():
+        return False
+    with Journal(path, read_only=True) as journal:
+        return journal.interrupted_queries() > 0 or any(shards_folder(settings, benchmark_run).glob("*.sqlite"))
 
 
 def refuse_lost_journal(settings: Settings, benchmark_run: str) -> None:

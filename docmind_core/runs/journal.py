@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from docmind_core.runs.journal_entries import LEFT, SET_ASIDE, UNFINISHED, BegunArm, FailedCall, decode, encode
+from docmind_core.runs.journal_entries import LEFT, SET_ASIDE, STARTED, UNFINISHED, BegunArm, FailedCall, decode, encode
 from docmind_core.runs.journal_file import Statement
 from docmind_core.runs.journal_parts import JournalParts
 from docmind_core.tables.definitions import INTERRUPTED, WARM_UP_BLOCK
@@ -93,14 +93,17 @@ class Journal(JournalParts):
         rows = self._read(f"select row from attempts where run_id = ? and {LEFT} order by rowid", (run_id,))
         return [decode(row) for (row,) in rows]
 
+    def interrupted_queries(self) -> int:
+        """Return how many measured queries were started and have not finished."""
+        return len(self._read(STARTED, ()))
+
     def set_interrupted_aside(self) -> int:
         """Mark unfinished measured queries to be asked from the beginning; return how many were started.
 
         Their attempts stay, in the phase `interrupted`: the ledger has them, their query has not.
         """
         with self._one_transaction():
-            sql = f"select distinct run_id, query_id, replicate from attempts where replicate >= 0 and {LEFT}"
-            count = len(self._read(sql, ()))
+            count = self.interrupted_queries()
             self._write(SET_ASIDE, ())
             for table in ("late_calls", "failed_calls"):
                 self._write(f"delete from {table} where replicate >= 0 and {UNFINISHED.format(table)}", ())

@@ -73,6 +73,8 @@ UNFINISHED = (
 """SQL: the rows of a table, whose name is filled in, that are of queries which have not finished."""
 LEFT = f"{UNFINISHED.format('attempts')} and json_extract(row, '$.phase') is not '{INTERRUPTED}'"
 """SQL: attempts of such queries, but for those that were set aside."""
+STARTED = f"select distinct run_id, query_id, replicate from attempts where replicate >= 0 and {LEFT}"
+"""SQL: the measured queries of these attempts."""
 # A span id is unique within one attempt at its query: the next one gives the same ids again.
 SET_ASIDE = (
     f"update attempts set row = json_set(row, '$.phase', '{INTERRUPTED}', '$.span_id', null) "

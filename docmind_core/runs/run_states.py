@@ -39,6 +39,20 @@ def list_benchmark_runs(settings: Settings) -> tuple[BenchmarkRunState, ...]:
     return tuple(benchmark_run_state(settings, key) for key in in_order(settings.benchmarks, keys))
 
 
+def newest_unfinished(settings: Settings, suite: str) -> tuple[str, str] | None:
+    """Return the newest benchmark run of a suite that can be resumed, and how far it is; None if there is none."""
+    states = [state for state in list_benchmark_runs(settings) if state.suite == suite and state.unreadable is None]
+    if unfinished := [state for state in states if not state.finished]:
+        state = unfinished[-1]
+        newer = len(states) - 1 - states.index(state)
+        passed = f"; newer finished runs of {suite}: {newer}" if newer else ""
+        return state.benchmark_run, f"{state.queries_done} of {state.queries_total or '?'} queries done{passed}"
+    # An older run without a report is one whose report a gate stopped: it would be stopped again and again.
+    if states and not (settings.reports / states[-1].benchmark_run / "index.html").exists():
+        return states[-1].benchmark_run, "all queries are done, only the report is missing"
+    return None
+
+
 def benchmark_run_state(settings: Settings, benchmark_run: str) -> BenchmarkRunState:
     """Return how far a benchmark run is; of one that can't be read, why."""
     if (kept := _kept_state(settings, benchmark_run)) is not None:

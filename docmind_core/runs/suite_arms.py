@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 
 from docmind_core.agents.arms import Arm, asks_for_forms, find_arm
 from docmind_core.errors import UsageError
+from docmind_core.runs.input_check import engine_request
 from docmind_core.serving.connection import EngineConnection
+from docmind_core.serving.engine import prepare_engine
 from docmind_core.serving.structured_output import probe_structured_output, with_choices_it_honours
+from docmind_core.settings import Settings
 from docmind_core.suites.suite import Suite
 
 
@@ -82,6 +85,18 @@ def admit_engine(
             )
         connection = admitted
     return connection
+
+
+def refuse_unfit_engine(suite: Suite, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Refuse, before a run is begun, an engine that does not answer or ignores what the suite's arms need.
+
+    Raises:
+        EngineError: If a remote engine does not answer, refuses the key, or serves another model.
+        UsageError: As `admit_engine`.
+    """
+    connection = prepare_engine(engine_request(suite), settings, announce)
+    if connection is not None:
+        admit_engine(suite, connection)
 
 
 def _refusal(suite: Suite, connection: EngineConnection, asking: Sequence[str], said: str, example: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The queries of the two gates of a benchmark run: is its ledger balanced, is it complete."""
+"""What a benchmark run is judged by: is its ledger balanced, is it complete, which limits are missed."""
 
 from dataclasses import dataclass
 
@@ -36,6 +36,18 @@ class ArmCount:
     failed: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedLimit:
+    """A limit that an arm, or one of its agents, has missed."""
+
+    arm: str
+    limit_name: str
+    agent: str
+    """`all` for a limit on the whole arm."""
+    value: float
+    bound: float
+
+
 def ledger_rows(settings: Settings, benchmark_run: str) -> tuple[LedgerRow, ...]:
     """Return the ledger of each engine session of each arm of `benchmark_run`."""
     return query_records(settings, LedgerRow, sql_text("ledger_of_benchmark_run"), {"benchmark_run": benchmark_run})
@@ -44,3 +56,8 @@ def ledger_rows(settings: Settings, benchmark_run: str) -> tuple[LedgerRow, ...]
 def arm_counts(settings: Settings, benchmark_run: str) -> tuple[ArmCount, ...]:
     """Return the count of queries of each arm of `benchmark_run` that is in the database."""
     return query_records(settings, ArmCount, sql_text("arm_counts"), {"benchmark_run": benchmark_run})
+
+
+def missed_limits(settings: Settings, benchmark_run: str) -> tuple[MissedLimit, ...]:
+    """Return the missed limits of `benchmark_run`."""
+    return query_records(settings, MissedLimit, sql_text("missed_limits"), {"benchmark_run": benchmark_run})

@@ -4,10 +4,13 @@ from collections import deque
 
 import pytest
 
-from dagster_project.cli.bench_run import refuse_missed_limits
+from dagster_project.cli import progress_display
+from dagster_project.cli.bench import refuse_missed_limits
 from dagster_project.cli.main import run
 from docmind_core.errors import RunError
 from docmind_core.retrieval import encoder_files
+from docmind_core.runs.frozen_suite import journal_path
+from docmind_core.runs.journal import Journal, QueryKey
 from docmind_core.serving import bundled_model, engine, profiles
 from docmind_core.tables.publish import publish
 from docmind_core.tables.reading import query_rows
@@ -159,6 +162,27 @@ def test_a_run_in_which_no_query_was_answered_fails_with_the_cause_and_still_has
         ("warmup", "failed"),
     ]
     assert list(settings.reports.glob("*/index.html"))
+
+
+@pytest.mark.parametrize(("replicate", "is_redone"), [(None, False), (-1, False), (0, True)])
+def test_only_a_run_with_interrupted_measured_queries_is_offered_to_rerun_them(
+    settings, monkeypatch, capsys, replicate, is_redone
+):
+    def stopped(*_, **__):
+        if replicate is not None:  # before its first call, in a warm-up query, in a measured one
+            with Journal(journal_path(settings, BENCHMARK_RUN)) as journal:
+                names = {"agent": "single", "task": "answer", "request_hash": "h", "call_id": "c1"}
+                key = QueryKey(run_id=f"{BENCHMARK_RUN}.tuned", query_id="q1", replicate=replicate)
+                journal.book_attempt(key, {**names, "attempt": 1, "phase": "measured"}, ended=False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress_display, "launch_benchmark", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        progress_display.launch_visibly(settings, BENCHMARK_RUN, "docmind bench toy")
+
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "interrupted; resume with: docmind bench toy"
+    assert ["--redo-interrupted" in line for line in said[1:]] == [True] * is_redone
 
 
 def test_fail_on_missed_names_each_missed_limit_and_passes_without_one(settings):

@@ -6,7 +6,7 @@ import pytest
 
 from docmind_core.errors import RunError
 from docmind_core.runs.benchmark import execute_benchmark_run
-from docmind_core.runs.changed_suite import ask_interrupted_again, resume_benchmark_run
+from docmind_core.runs.changed_suite import ask_interrupted_again, has_interrupted_queries, resume_benchmark_run
 from docmind_core.runs.frozen_suite import freeze_benchmark_run
 from docmind_core.runs.progress import SilentObserver
 from tests.runs.running import Killed, interrupt, run, select
@@ -27,7 +27,9 @@ def test_a_query_asked_again_keeps_tokens_and_times_and_the_ledger_what_its_firs
 ):
     suite = make_suite(arms=["naive_supervisor"], limit=1)
     key = interrupt(home, suite, engine, monkeypatch, after=5)
+    assert has_interrupted_queries(home, key)
     assert ask_interrupted_again(home, key).startswith("1 interrupted query is rerun")
+    assert not has_interrupted_queries(home, key)
     assert ask_interrupted_again(home, key).startswith("no query"), "once is enough"
     run(home, suite, key)
 
