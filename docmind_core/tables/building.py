@@ -41,6 +41,7 @@ SCALARS = {
 """Macros of the schema `store` that views and macros share, with their parameters."""
 
 
+@cache
 def sql_text(name: str) -> str:
     """Return the query in `sql/<name>.sql`."""
     return (resources.files("docmind_core.tables") / "sql" / f"{name}.sql").read_text("utf-8").strip().rstrip(";")
@@ -94,6 +95,7 @@ def segments_shown(
     run_ids: Sequence[str],
     *,
     tables: Sequence[str] | None = None,
+    copied: bool = False,
 ) -> Iterator[None]:
     """Let a connection, and it alone, see the segments of some runs in place of empty tables, without copying a row.
 
@@ -104,6 +106,7 @@ def segments_shown(
         folder: Holds `<table>/<run_id>.parquet`.
         run_ids: The runs.
         tables: Show these alone; all when None.
+        copied: Copy all rows: many questions about few rows spend most of their time opening the files again.
 
     Raises:
         StoreError: If a segment can't be read.
@@ -118,7 +121,7 @@ def segments_shown(
                 insert(connection, folder, TABLES[name], run_ids)
             elif (rows := rows_of(folder, name, run_ids)) is not None:
                 shown[name] = rows
-                _show(connection, TABLES[name], rows)
+                _show(connection, TABLES[name], rows, copied=copied)
         try:
             yield
         except StoreError as error:  # what a question reads may be damaged beyond the footer
@@ -136,11 +139,19 @@ def show_rows(
         _show(connection, table, rows, where)
 
 
-def _show(connection: duckdb.DuckDBPyConnection, table: Table, rows: SegmentRows, where: str = "true") -> None:
+def _show(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    rows: SegmentRows,
+    where: str = "true",
+    *,
+    copied: bool = False,
+) -> None:
+    kind = "table" if copied else "view"
     try:
-        # Views of the database, too, read a temporary view rather than the table of its name.
+        # Views of the database, too, read what is temporary rather than the table of its name.
         all_rows = f"from memory.main.{table.name} union all by name {_typed(table, rows.sql)}"
-        connection.execute(f"create or replace temp view {table.name} as from ({all_rows}) where {where}")
+        connection.execute(f"create or replace temp {kind} {table.name} as from ({all_rows}) where {where}")
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 

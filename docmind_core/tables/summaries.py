@@ -85,14 +85,16 @@ def replace_summaries(
     small, large = list[Path](), list[Path]()
     for path in sorted(paths.values()):  # by time, as DuckDB finds the rows of a run fastest
         (small if _rows_of(path) == 1 else large).append(path)
-    for part in [*(small[at : at + _AT_ONCE] for at in range(0, len(small), _AT_ONCE)), *([path] for path in large)]:
-        _insert(connection, part)
+    for at in range(0, len(small), _AT_ONCE):
+        _insert(connection, small[at : at + _AT_ONCE], copied=True)
+    for path in large:
+        _insert(connection, [path], copied=False)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
-    """Insert the rows of summaries. Many are read into memory: each is opened once, however many views there are."""
+def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, copied: bool) -> None:
+    """Insert the rows of summaries. If `copied` into memory, each is opened once, however many views there are."""
     rows = read_files(paths)
-    if len(paths) > 1:
+    if copied:
         connection.execute(f"create or replace temp table summaries as {rows}")
         rows = "from summaries"
     for view in STORED:
@@ -101,6 +103,17 @@ def _insert(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Non
                 f"insert into store.{view.name} by name select unnest({view.name}, max_depth := 2) from ({rows})"
             )
     connection.execute("drop table if exists temp.summaries")
+
+
+def _are_few(folder: Path, run_ids: Sequence[str]) -> bool:
+    """Whether the queries of some runs read few rows, those of others in the same packed files among them."""
+    import pyarrow as pa
+
+    files = [path for name in _SOURCES if (rows := rows_of(folder, name, run_ids)) for path in rows.paths]
+    try:
+        return sum(map(_rows_of, files)) <= min(_LIST_ROWS, _SCORES_AT_ONCE)  # no scores to be shown by metric
+    except (pa.ArrowException, OSError):  # whoever reads it next says which
+        return False
 
 
 def _batches(folder: Path, run_ids: Sequence[str]) -> Iterator[list[str]]:
@@ -126,11 +139,12 @@ def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, st
         connection.begin()
         try:
             # Copied into tables, the rows of a large arm would take many times the memory.
-            with segments_shown(connection, settings.tables, list(paths), tables=_SOURCES):
+            copied = _are_few(settings.tables, list(paths))
+            with segments_shown(connection, settings.tables, list(paths), tables=_SOURCES, copied=copied):
                 for view in STORED:
                     _insert_view(connection, settings.tables, view, list(paths))
                     give_back(connection)
-            schema = _file_schema(connection)
+            schema = _file_schema()
             for run_id, path in paths.items():
                 _write_one(connection, run_id, path, schema.with_metadata({_MADE_FROM: marks[run_id].encode()}))
             give_back_unused()
@@ -159,10 +173,12 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {metric for metric, _ in scores} if sum(count for _, count in scores) > _SCORES_AT_ONCE else set()
 
 
-def _file_schema(connection: duckdb.DuckDBPyConnection) -> "pa.Schema":
+@cache
+def _file_schema() -> "pa.Schema":
     import pyarrow as pa
 
-    views = {view.name: connection.execute(f"from store.{view.name} limit 0").to_arrow_table() for view in STORED}
+    with cursor_of(empty_tables(stored=True)) as connection:
+        views = {view.name: connection.execute(f"from store.{view.name} limit 0").to_arrow_table() for view in STORED}
     return pa.schema([(name, pa.list_(pa.struct(list(rows.schema)))) for name, rows in views.items()])
 
 
