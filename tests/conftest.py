@@ -27,11 +27,16 @@ LONGEST_FOLDERS = ("faults", "security", "orchestration", "runs", "serving")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Begin with the folders whose tests start processes and whole runs, so that no worker is left with one at the end.
+    """Begin with what waits for the real daemon, then the folders whose tests start processes and whole runs.
 
-    The order within them, and of all others, stays random.
+    So no worker is left with one of them at the end. The order within them, and of all others, stays random.
     """
-    items.sort(key=lambda item: item.path.relative_to(PROJECT / "tests").parts[0] not in LONGEST_FOLDERS)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("daemon") is None,
+            item.path.relative_to(PROJECT / "tests").parts[0] not in LONGEST_FOLDERS,
+        )
+    )
 
 
 def pytest_collection_finish():

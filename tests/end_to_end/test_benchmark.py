@@ -8,7 +8,7 @@ import pytest
 from docmind_core.serving.bundled_model import prepare_bundled_model
 from docmind_core.serving.engine_state import read_state
 from docmind_core.settings import Settings
-from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete
+from tests.end_to_end.balanced import assert_balanced_and_complete, two_queries
 from tests.end_to_end.command_line import docmind, select
 
 
@@ -45,16 +45,16 @@ class Poller:
 @pytest.mark.engine
 def test_a_benchmark_on_the_managed_engine_balances_to_the_token_and_leaves_nothing_running(bench_home):
     """As `make bench` runs it, searching by words and by meaning."""
-    poller = Poller(bench_home)
+    poller, arms = Poller(bench_home), ("single_pass", "naive_supervisor", "tuned")
     thread = threading.Thread(target=poller.poll)
     thread.start()
     try:
-        printed = docmind(bench_home, "bench", "smoke", *TWO_QUERIES)
+        printed = docmind(bench_home, "bench", "smoke", *two_queries(*arms))
     finally:
         poller.done.set()
         thread.join()
 
-    assert_balanced_and_complete(bench_home, printed)
+    assert_balanced_and_complete(bench_home, printed, *arms)
     assert select(bench_home, "select distinct strategy, engine_managed, prefix_cache_state from runs") == [
         ("hybrid_search", True, "reset")
     ]

@@ -8,7 +8,7 @@ from docmind_core.serving.engine_state import group_members, read_state
 from docmind_core.serving.token_counts import FolderTokenCounts
 from docmind_core.settings import Settings
 from tests.conftest import PROJECT
-from tests.end_to_end.balanced import TWO_QUERIES, assert_balanced_and_complete, engine_growth
+from tests.end_to_end.balanced import assert_balanced_and_complete, engine_growth, two_queries
 from tests.end_to_end.command_line import KEYWORD_ONLY, docmind, select
 
 SYSTEM = "You answer questions about the capitals of countries with the name of one city. " * 8
@@ -76,10 +76,10 @@ async def test_the_embedded_engine_counts_and_forgets(running_engine, engine_hom
 @pytest.mark.engine
 def test_an_engine_given_by_url_is_as_good_a_citizen(running_engine, tmp_path):
     home = Settings(home=tmp_path / "home")
-    url = running_engine.base_url
-    printed = docmind(home, "bench", "smoke", "--engine", url, *TWO_QUERIES, *KEYWORD_ONLY)
+    url, arms = running_engine.base_url, ("single_pass", "tuned")  # the supervisor's: see test_benchmark
+    printed = docmind(home, "bench", "smoke", "--engine", url, *two_queries(*arms), *KEYWORD_ONLY)
 
-    assert_balanced_and_complete(home, printed)
+    assert_balanced_and_complete(home, printed, *arms)
     assert select(home, "select distinct strategy, engine_managed, prefix_cache_state from runs") == [
         ("keyword_search", False, "unknown")
     ]

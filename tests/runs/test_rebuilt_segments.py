@@ -8,15 +8,32 @@ from docmind_core.runs import folding
 from docmind_core.runs.folding import FOLDED
 from docmind_core.runs.frozen_suite import journal_path
 from docmind_core.runs.run_states import list_benchmark_runs
+from docmind_core.settings import Settings
 from docmind_core.tables.publish import publish
 from docmind_core.tables.segments import read_segment, segment_path
+from tests.builders import make_toy_suite
+from tests.documents import write_query_set
+from tests.fakes.engine_server import FakeEngine
 from tests.runs.running import run, select
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run that each test damages and must leave as it was: its home, suite, engine and key."""
+    folder = tmp_path_factory.mktemp("finished")
+    queries = [
+        {"query_id": one, "query": "What is the capital?", "answers": ["Paris"], "gold_doc_ids": ["d1"]}
+        for one in ("q1", "q2")
+    ]
+    with FakeEngine() as engine:
+        home = Settings(home=folder / "home")
+        suite = make_toy_suite(str(write_query_set(folder / "set", queries=queries)), engine.url, arms=["single_pass"])
+        yield home, suite, engine, run(home, suite)
+
+
 @pytest.mark.parametrize("table", FOLDED)
-def test_a_damaged_segment_is_rebuilt_when_the_run_is_resumed(home, make_suite, engine, table):
-    suite = make_suite(arms=["single_pass"], limit=2)
-    key = run(home, suite)
+def test_a_damaged_segment_is_rebuilt_when_the_run_is_resumed(finished, table):
+    home, suite, engine, key = finished
     path, requests = segment_path(home.tables, table, f"{key}.single_pass"), len(engine.requests)
     before = read_segment(home.tables, table, f"{key}.single_pass")
     path.write_bytes(b"torn")

@@ -25,9 +25,12 @@ from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.progress import SilentObserver
 from docmind_core.runs.run_names import pin_baselines
 from docmind_core.serving.chat_client import ChatClient
+from docmind_core.settings import Settings
 from docmind_core.suites.gate_policy import GatePolicy
 from docmind_core.tables.publish import publish
+from tests.builders import make_toy_suite
 from tests.documents import write_query_set
+from tests.fakes.engine_server import FakeEngine
 from tests.runs.running import Killed, run, select
 
 N = 24
@@ -35,11 +38,30 @@ EASY = {"metrics": {"passed": {"margin": 0.5}, "good_ratio": {"margin": 0.5}}, "
 STRICT = {"metrics": ["passed"], "min_n": N}
 
 
-@pytest.fixture
-def suite(make_suite, tmp_path):
+@pytest.fixture(scope="module")
+def server():
+    with FakeEngine() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def engine(server):
+    """The engine of all tests here, which answers right again."""
+    server.reply = lambda body: "blue [1]"
+    return server
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """One home for all: each test begins a benchmark run of its own in it."""
+    return Settings(home=tmp_path_factory.mktemp("gate") / "home")
+
+
+@pytest.fixture(scope="module")
+def suite(server, tmp_path_factory):
     ids = [f"{at:02}" for at in range(N)]
     folder = write_query_set(
-        tmp_path / "set",
+        tmp_path_factory.mktemp("set"),
         documents=[{"doc_id": f"d{at}", "title": at, "text": f"The colour of thing {at} is blue."} for at in ids],
         queries=[
             {
@@ -51,11 +73,12 @@ def suite(make_suite, tmp_path):
             for at in ids
         ],
     )
-    return make_suite(query_set=str(folder), arms=["single_pass"], strategies=["keyword_search"])
+    return make_toy_suite(str(folder), server.url, arms=["single_pass"], strategies=["keyword_search"])
 
 
-@pytest.fixture
-def baseline(home, suite):
+@pytest.fixture(scope="module")
+def baseline(home, suite, server):
+    server.reply = lambda body: "blue [1]"
     key = run(home, suite)
     score(home, key)
     return f"{key}.single_pass"
@@ -114,7 +137,7 @@ def test_a_look_that_decides_ends_the_run_in_order(home, baseline, engine, polic
     assert select(home, f"select count(*), count(answer) from query_runs where starts_with(run_id, '{key}')") == [
         (asked, asked)
     ]
-    assert select(home, "select distinct state from ledger_balance") == [("balanced",)]
+    assert select(home, f"select state from ledger_balance where starts_with(run_id, '{key}')") == [("balanced",)]
 
 
 def test_what_was_not_asked_is_said_wherever_the_decision_is_shown_and_nothing_else_judges_the_run(
