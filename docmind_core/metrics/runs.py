@@ -2,6 +2,13 @@
 
 from docmind_core.metrics.metric import Metric
 
+_NO_ENGINE_TIME = (
+    "the engine lacks the counter, or it was not read: `not_supported`; others used the engine: `not_exclusive`; a "
+    "reading is missing, the ledger is not balanced, or the engine counted more or fewer requests than the arm has "
+    "finished calls: `unreconciled`; a call without `ttft_s`: its reason, such as `not_streamed`; more time than the "
+    "calls waited: `implausible`; else as for `wall_s`"
+)
+
 RUNS = (
     Metric(
         name="pass_ratio",
@@ -119,6 +126,32 @@ RUNS = (
         "`implausible`; less than 10 s: `n_too_small`",
         source="`run_costs`, with `energy_missing_because`",
     ),
+    Metric(
+        name="engine_queue_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="Mean seconds per query that calls waited in the engine's queue before their first token: the wall "
+        "time in which a query waited for first tokens x the growth of the engine's `request_queue_time_seconds_sum` "
+        "in the measured blocks / the sum of `ttft_s` over the same calls. If calls of a query overlap, this is "
+        "proportional. vLLM counts from when its scheduler takes a request in until it first schedules it; before "
+        "that, a request waits for the end of the current step, which remains in `first_token`.",
+        missing=_NO_ENGINE_TIME,
+        source="`where_time_goes`, part `engine_queue`",
+    ),
+    Metric(
+        name="prefill_s",
+        unit="s",
+        range="0 and above",
+        better="lower",
+        level="run",
+        definition="The same for `request_prefill_time_seconds_sum`: from when a request is first scheduled until its "
+        "first token, including what the engine computes for other requests in the same steps. Tokens from the prefix "
+        "cache shorten it.",
+        missing=_NO_ENGINE_TIME,
+        source="`where_time_goes`, part `prefill`",
+    ),
 )
 
 NOT_MEASURED: dict[str, str] = {
@@ -126,7 +159,8 @@ NOT_MEASURED: dict[str, str] = {
     "prefill_tps by the client": "(prompt - cached tokens) / TTFT can't replace the engine's counters, because it "
     "includes waiting for other requests",
     "ttft_from_sched_s": "equals `queue_wait_s` + `ttft_s` of a call",
-    "engine_queue_s": "the engine reports it for all requests together, not for a single one",
+    "queue and prefill time of one call": "the engine counts them for all requests together; of an arm, see "
+    "`engine_queue_s`",
     "throughput_tps": "covers completion tokens only; `tokens_per_second` covers both kinds",
     "goodput_qps": "requires limits on single queries; a suite has limits on runs",
     "faithfulness, relevance": "require a judge, and none is configured",

@@ -1,5 +1,6 @@
 """Charts as SVG that sits inside a page: real text, the page's colours in dark mode, described for screen readers."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from docmind_core.reports.text_safety import one_line, shortened
 from docmind_core.statistics.estimates import Estimate
 
-# Okabe & Ito's palette, distinct in every common form of colour blindness, and a grey.
+# Okabe & Ito's palette, distinct in every common form of colour blindness, a grey, and two dark colours of Tol's.
 _AGENT_COLOURS = {
     "supervisor": "#D55E00",
     "query_router": "#56B4E9",
@@ -27,11 +28,13 @@ _AGENT_COLOURS = {
 }
 _PART_COLOURS = {
     "decode": "#0072B2",
+    "engine queue": "#882255",
+    "prefill": "#332288",
     "first token": "#56B4E9",
     "model call": "#CC79A7",
     "tool": "#E69F00",
     "search": "#009E73",
-    "queue": "#D55E00",
+    "wait for a slot": "#D55E00",
     "backoff": "#F0E442",
     "not attributed": "#949494",
 }
@@ -42,6 +45,7 @@ _ARM_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _HATCHES = ("", "//", "\\\\", "--", "xx", "||", "")
 _LABEL_CHARACTERS = 40
+_LEGEND_COLUMNS = 4
 PNG_DPI = 72
 STYLE = {
     "svg.fonttype": "none",
@@ -91,8 +95,8 @@ def figure_png(figure: Figure) -> bytes:
 def _stacked_figure(
     shares: Mapping[str, Mapping[str, float]], unit: str, incomplete: Collection[str], text: Callable[[float], str]
 ) -> Figure:
-    figure, axes = _figure(rows=len(shares), legend_rows=2)
     parts = in_palette_order({part for of_arm in shares.values() for part in of_arm})
+    figure, axes = _figure(rows=len(shares), legend_rows=max(2, math.ceil(len(parts) / _LEGEND_COLUMNS)))
     colours = _part_colours(parts)
     starts = [0.0] * len(shares)
     for part in parts:
@@ -107,7 +111,7 @@ def _stacked_figure(
         axes.annotate(label, (total, row), xytext=(4, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, (max(starts) or 1.0) * (1.4 if incomplete else 1.12))
     axes.xaxis.set_major_formatter(lambda value, _: text(value))
-    _finish(figure, axes, names=list(shares), unit=unit, legend_columns=4)
+    _finish(figure, axes, names=list(shares), unit=unit, legend_columns=_LEGEND_COLUMNS)
     return figure
 
 

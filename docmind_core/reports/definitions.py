@@ -42,10 +42,14 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ("wall time", "from the start of a query to its end; closed loop, not service latency under load"),
     ("coordination overhead", "wall time minus the time during which at least one model call or search was running"),
     (
-        "decode, first token, search, queue, not attributed",
-        "parts that add up to a query's wall time: a call after and before its first token (the latter includes the "
-        "engine's queue), searches, waiting for a free call slot while nothing is running, and the rest, such as the "
-        "framework",
+        "decode, first token, search, wait for a slot, not attributed",
+        "parts that add up to a query's wall time: a call after and before its first token, searches, waiting for a "
+        "free call slot while nothing is running, and the rest, such as the framework",
+    ),
+    (
+        "engine queue, prefill",
+        "parts of the wait for first tokens, in proportion to the time that the engine counted for the arm's calls; "
+        "measured only if it counted exactly these",
     ),
     ("first token of a call", "from sending a call to its first content, measured by the client"),
     ("95th percentile", "interpolated over raw values; shown for 130 values or more"),

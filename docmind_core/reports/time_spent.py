@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
-from docmind_core.reports.cells import Cell, Table, figure, missing, run_source, table_row
+from docmind_core.reports.cells import Cell, Table, figure, joined, missing, run_source, table_row
 from docmind_core.reports.charts import stacked_bars
 from docmind_core.reports.document import Chart, Section, Span, Text, Waterfall
 from docmind_core.reports.number_text import count_text, counted, duration_text, percent_text
@@ -19,15 +19,23 @@ SPANS_SHOWN = 40
 _SHORT_WAIT = 0.01
 _PARTS = {
     "decode": ("decode", "from the first token of a call to its last"),
-    "first_token": ("first token", "from sending a call to its first token: the engine queues it and reads the prompt"),
+    "engine_queue": ("engine queue", "before the first token: a call waits in the engine, by its own count"),
+    "prefill": ("prefill", "before the first token: the engine reads the prompt, by its own count"),
+    "first_token": (
+        "first token",
+        "what is left from sending a call to its first token: tokenization, network, the end of the engine's current "
+        "step; all of it if engine queue and prefill are not measured",
+    ),
     "model_call": ("model call", "calls without streaming, whose first token is unknown"),
     "tool": ("tool", "tools called by agents"),
     "retrieval": ("search", "searches and their embeddings"),
-    "queue": ("queue", "nothing running; a call waits for a free slot"),
+    "queue": ("wait for a slot", "nothing running; a call waits for a free slot"),
     "backoff": ("backoff", "nothing running; a call waits before its next attempt"),
     "not_attributed": ("not attributed", "the rest: framework, event loop, and anything without a span"),
 }
 """Part of the view `where_time_goes`, how it is called, and what it is."""
+_COUNTED = ("engine_queue", "prefill")
+"""Parts of the wait for first tokens that only the engine's counters tell apart."""
 _WORDS = {
     "chat": "model call",
     "text_completion": "model call",
@@ -98,7 +106,7 @@ def _shares_table(records: BenchmarkRecords, found: Mapping[tuple[str, str], Seq
     rows = [
         table_row(
             name,
-            [_share(found.get((arm.run_id, part))) for arm in records.arms],
+            [_share(found.get((arm.run_id, part)), _included(found, arm.run_id, part)) for arm in records.arms],
             key=part,
             source=run_source(benchmark_run, "where_time_goes", "seconds_per_query", f"part = '{part}'"),
             definition=definition,
@@ -118,12 +126,18 @@ def _seconds(found: Mapping[tuple[str, str], Sequence[object]], run_id: str, par
     return found.get((run_id, part), (None,))[0]
 
 
-def _share(values: Sequence[object] | None) -> Cell:
+def _included(found: Mapping[tuple[str, str], Sequence[object]], run_id: str, part: str) -> str:
+    """Return which parts of the wait for first tokens the engine's counters don't tell apart from the rest of it."""
+    unknown = [_PARTS[name][0] for name in _COUNTED if _seconds(found, run_id, name) is None]
+    return f"includes {' and '.join(unknown)}" if part == "first_token" and unknown else ""
+
+
+def _share(values: Sequence[object] | None, included: str) -> Cell:
     seconds, share, _, because = values or (None, None, None, "no query has spans")
     if seconds is None:
         return missing(None if because is None else str(because), "s")
     remark = percent_text(100 * float(str(share))) if share is not None else ""
-    return figure(float(str(seconds)), "s", remark=remark)
+    return figure(float(str(seconds)), "s", remark=joined(remark, included if seconds else ""))
 
 
 def waterfall_part(settings: Settings, records: BenchmarkRecords, arm: ArmRun) -> Section | None:

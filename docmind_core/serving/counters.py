@@ -19,7 +19,10 @@ PREFIX = "vllm:"
 RUNNING = "num_requests_running"
 WAITING = "num_requests_waiting"
 _GAUGES = (RUNNING, WAITING)
-_SUMS = ("request_prefill_kv_computed_tokens_sum", "request_prefill_time_seconds_sum")
+_SUMS = (
+    *("request_prefill_kv_computed_tokens_sum", "request_prefill_time_seconds_sum"),
+    "request_queue_time_seconds_sum",
+)
 _BIRTH = ("vllm:prompt_tokens_created", "vllm:generation_tokens_created", "process_start_time_seconds")
 
 BY_SOURCE = "prompt_tokens_by_source"

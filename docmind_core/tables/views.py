@@ -255,16 +255,19 @@ RUN_COSTS = View(
 WHERE_TIME_GOES = View(
     name="where_time_goes",
     order="benchmark_run, arm, seconds_per_query desc",
-    comment="Eight rows per run: the parts of the wall time of its queries, which add up to it",
+    comment="Ten rows per run: the parts of the wall time of its queries, which add up to it",
     columns={
         **ARM_COLUMNS,
-        "part": "decode, first_token (the engine's queue and the prefill), model_call (without a first token), tool, "
-        "retrieval, queue (for a slot among the calls in flight), backoff, or not_attributed (not measured). If "
-        "several parts overlap, the first in this order counts",
+        "part": "decode, first_token (from sending a call), model_call (without a first token), tool, retrieval, queue "
+        "(for a slot among the calls in flight), backoff, or not_attributed (not measured). If several parts overlap, "
+        "the first in this order counts. engine_queue and prefill are taken out of first_token, in proportion to the "
+        "time that the engine counted for the arm's calls; where they are NULL, first_token includes them",
         "seconds_per_query": "Mean over the query runs, seconds; NULL with missing_because",
         "share_ratio": "Share of their wall time, in [0, 1]",
         "n_queries": "Query runs with times, excluding resumed ones and warm-up",
-        "missing_because": "Why there is no time: resumed or failed_run",
+        "missing_because": "Why there is no time: resumed or failed_run; for engine_queue and prefill also "
+        "not_supported (no such counter), not_exclusive, unreconciled (the engine counted other requests than the "
+        "arm's finished calls, or a reading is missing), not_streamed, or implausible",
     },
 )
 

@@ -92,9 +92,9 @@ def make_comparison(candidate: str, baseline: str, metric: str, **changes: objec
     return row | changes
 
 
-def make_counters(arm: str, *, calls: int, benchmark_run: str = BENCHMARK_RUN) -> list[Row]:
+def make_counters(arm: str, *, calls: int, benchmark_run: str = BENCHMARK_RUN, **more: float) -> list[Row]:
     grown = {
-        "prompt_tokens": 400.0 * calls, "generation_tokens": 30.0 * calls, "request_success": float(calls),
+        "prompt_tokens": 400.0 * calls, "generation_tokens": 30.0 * calls, "request_success": float(calls), **more,
     }  # fmt: skip
     return [
         {

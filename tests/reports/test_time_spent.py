@@ -8,7 +8,16 @@ from docmind_core.reports.lever_table import levers_part
 from docmind_core.reports.time_spent import time_blocks, waterfall_part
 from docmind_core.settings import Settings
 from docmind_core.tables.reading import query_rows
-from tests.reports.planted_run import BENCHMARK_RUN, Row, make_query_row, make_run, plant, run_id_of, settings_of
+from tests.reports.planted_run import (
+    BENCHMARK_RUN,
+    Row,
+    make_counters,
+    make_query_row,
+    make_run,
+    plant,
+    run_id_of,
+    settings_of,
+)
 
 S = 1_000_000_000
 ARM = "single_pass"
@@ -38,9 +47,9 @@ def settings(tmp_path_factory) -> Settings:
     """Three queries of 1.6, 2.1 and 12.1 s, the second the costliest; the lever `dedupe` was measured before."""
     walls = {"q1": 1.6, "q2": 2.1, "q3": 12.1}
     call = {
-        "run_id": run_id_of(ARM), "replicate": 0, "attempt": 1, "span_id": "call", "agent": "single_pass",
-        "phase": "measured", "status": "finished", "role": "agent", "ttft_s": 0.25, "prompt_tokens": 400,
-        "completion_tokens": 30, "billed_tokens": 430, "cached_missing_because": "flag_off",
+        "run_id": run_id_of(ARM), "replicate": 0, "attempt": 1, "span_id": "call", "engine_session": "s1",
+        "agent": "single_pass", "phase": "measured", "status": "finished", "role": "agent", "ttft_s": 0.25,
+        "prompt_tokens": 400, "completion_tokens": 30, "billed_tokens": 430, "cached_missing_because": "flag_off",
     }  # fmt: skip
     effect = {
         "run_id": run_id_of(ARM), "benchmark_run": BENCHMARK_RUN, "lever": "dedupe", "edge": "none",
@@ -58,6 +67,7 @@ def settings(tmp_path_factory) -> Settings:
             ],
             "llm_calls": [call | {"query_id": query, "call_id": query} for query in walls],
             "spans": [row for query, wall in walls.items() for row in spans_of(query, wall)],
+            "engine_counters": make_counters(ARM, calls=3, request_prefill_time_seconds_sum=0.45),
             "lever_effects": [effect],
         },
     )
@@ -68,10 +78,12 @@ def test_the_parts_of_the_time_add_up_to_the_mean_wall_time_and_nothing_is_made_
     _, table = time_blocks(settings, read_benchmark(settings, BENCHMARK_RUN))
     parts = {row.heading: row.cells[0] for row in table.rows}
     assert {name: pytest.approx(cell.number) for name, cell in parts.items()} == {
-        "first token": 0.25, "decode": 15.8 / 3 - 0.6 - 0.25, "queue": 0.1, "not attributed": 0.5,
+        "engine queue": None, "prefill": 0.15, "first token": 0.1, "decode": 15.8 / 3 - 0.6 - 0.25,
+        "wait for a slot": 0.1, "not attributed": 0.5,
     }  # fmt: skip
-    assert sum(cell.number for cell in parts.values()) == pytest.approx(15.8 / 3)
-    assert parts["queue"].note == "1.9 %"
+    assert sum(cell.number or 0 for cell in parts.values()) == pytest.approx(15.8 / 3)
+    assert str(parts["engine queue"]) == "– (not measured: not reported by device or engine)"
+    assert (parts["wait for a slot"].note, parts["first token"].note) == ("1.9 %", "1.9 %; includes engine queue")
     for row in table.rows:
         assert query_rows(settings, row.source.sql)[1] == [(ARM, pytest.approx(row.cells[0].number))]
 

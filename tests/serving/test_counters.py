@@ -26,6 +26,10 @@ vllm:request_success_total{engine="0",finished_reason="stop",model_name="m"} 2.0
 vllm:request_success_total{engine="0",finished_reason="length",model_name="m"} 1.0
 # TYPE vllm:iteration_tokens_total histogram
 vllm:iteration_tokens_total_sum{engine="0",model_name="m"} 99.0
+# TYPE vllm:request_queue_time_seconds histogram
+vllm:request_queue_time_seconds_count{engine="0",model_name="m"} 3.0
+vllm:request_queue_time_seconds_sum{engine="0",model_name="m"} 0.25
+vllm:request_queue_time_seconds_sum{engine="1",model_name="m"} 0.5
 # TYPE vllm:request_prefill_kv_computed_tokens histogram
 vllm:request_prefill_kv_computed_tokens_bucket{engine="0",le="+Inf",model_name="m"} 3.0
 vllm:request_prefill_kv_computed_tokens_count{engine="0",model_name="m"} 3.0
@@ -37,6 +41,7 @@ VALUES = {
     "prompt_tokens": 40.0,
     "request_success": 3.0,
     "request_prefill_kv_computed_tokens_sum": 32.0,
+    "request_queue_time_seconds_sum": 0.75,
 }
 
 

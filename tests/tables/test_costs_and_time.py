@@ -7,11 +7,12 @@ import pytest
 
 from docmind_core.errors import StoreError
 from docmind_core.tables.publish import publish
-from docmind_core.tables.reading import query_rows
+from docmind_core.tables.reading import query_rows, query_segments
 from tests.builders import (
     BENCHMARK_RUN,
     RUN_ID,
     make_call_row,
+    make_counter_rows,
     make_query_run_row,
     make_run_row,
     make_score_row,
@@ -137,7 +138,7 @@ def test_the_parts_of_a_query_s_time_add_up_and_the_rest_is_named(settings):
     found = {row["part"]: row["seconds_per_query"] for row in asked(settings, "from where_time_goes")}
     assert found == {
         "first_token": 1, "decode": 4, "model_call": 1, "retrieval": 1, "queue": 1, "tool": 0, "backoff": 0,
-        "not_attributed": 2,
+        "not_attributed": 2, "engine_queue": None, "prefill": None,
     }  # fmt: skip
     assert asked(settings, "select sum(share_ratio) as s, max(n_queries) as n from where_time_goes") == [
         {"s": 1, "n": 1}
@@ -148,6 +149,84 @@ def test_a_resumed_query_says_nothing_of_where_time_goes(settings):
     write(settings, query={"times_missing_because": "resumed"})
     rows = asked(settings, "select distinct seconds_per_query, share_ratio, missing_because from where_time_goes")
     assert rows == [{"seconds_per_query": None, "share_ratio": None, "missing_because": "resumed"}]
+
+
+QUEUED, PREFILLED = "request_queue_time_seconds_sum", "request_prefill_time_seconds_sum"
+GROWTH = {"prompt_tokens": 10, "generation_tokens": 3, "request_success": 1, QUEUED: 0.5, PREFILLED: 1.25}
+WAITED = {"span_id": "c", "ttft_s": 2.0, "tokens": (10, 3)}
+CUT_OFF = {"status": "cut_off", "ttft_s": None, "times_missing_because": "failed_run"}
+UNSTREAMED = {"ttft_s": None, "times_missing_because": "not_streamed"}
+
+
+def counted(block=1, **growth):
+    return [row | {"block": block} for row in make_counter_rows({**GROWTH, **growth})]
+
+
+def reading(counters, **kept):
+    return [row for row in counters if all(row[column] in values for column, values in kept.items())]
+
+
+def parts_of_waits(settings, cases):
+    """Return by case the seconds, or the reasons, of what the first two seconds of the call `c` are split into.
+
+    Args:
+        cases: Name to the calls, and the counters, and what else is known of the run; each is a run of its own.
+    """
+    for name, (calls, counters, *run) in cases.items():
+        rows = [call(f"c{place}", **changes) for place, changes in enumerate(calls)]
+        spans = [span("invoke_workflow", 0, 10, "root"), span("chat", 1, 5, "c")]
+        tables = {"spans": spans, "engine_counters": counters}
+        write(settings, rows, run=dict(*run), run_id=f"{BENCHMARK_RUN}.{name}", **tables)
+    run_ids = [f"{BENCHMARK_RUN}.{name}" for name in cases]
+    names, values = query_segments(settings.tables, run_ids, "from where_time_goes")
+    rows = [dict(zip(names, row, strict=True)) for row in values]
+    found = {(row["arm"], row["part"]): row["missing_because"] or row["seconds_per_query"] for row in rows}
+    for name in cases:
+        assert sum(row["seconds_per_query"] or 0 for row in rows if row["arm"] == name) == pytest.approx(10)
+    return {name: [found[name, part] for part in ("engine_queue", "prefill", "first_token")] for name in cases}
+
+
+def test_the_engine_s_own_counters_split_the_wait_for_first_tokens_without_warm_up(settings):
+    warm = {**WAITED, "phase": "warmup", "span_id": None, "ttft_s": 9.0}
+    calls = (WAITED, warm, {**WAITED, "span_id": "d"}, {**WAITED, "span_id": "e", "engine_session": "s2"})
+    of_s1 = [*counted(0, **{QUEUED: 7}), *counted(1), *counted(2, **{QUEUED: 1.5, PREFILLED: 1.75})]
+    of_s2 = make_counter_rows({**GROWTH, QUEUED: 1, PREFILLED: 0}, session="s2")
+    found = parts_of_waits(
+        settings,
+        {
+            "one": ([WAITED], counted()),
+            "blocks_and_replicas": (calls, of_s1 + of_s2),
+            "prefill_alone": ([WAITED], reading(counted(), counter={*GROWTH} - {QUEUED})),
+            "without_calls": ([], []),
+        },
+    )
+    assert found == {
+        "one": [0.5, 1.25, 0.25],
+        "blocks_and_replicas": [1.0, 1.0, 0.0],  # of 6 s until the first tokens of three calls 3 in each
+        "prefill_alone": ["not_supported", 1.25, 0.75],
+        "without_calls": [0, 0, 0],
+    }
+
+
+def test_the_wait_is_not_split_unless_the_engine_counted_exactly_the_arm_s_finished_calls(settings):
+    silent = make_counter_rows({"docmind:requests_sent": 0}, session="s2")
+    others = counted(prompt_tokens=90, generation_tokens=30, request_success=3)
+    two = counted(prompt_tokens=20, generation_tokens=6, request_success=2)
+    reasons = {
+        "no_counters": ([WAITED], [], "not_supported"),
+        "silent_replica": ([WAITED], [*counted(), *silent], "not_supported"),
+        "engine_died": ([WAITED], reading(counted(), moment={"before"}), "unreconciled"),
+        "unbalanced": ([WAITED], counted(prompt_tokens=11), "unreconciled"),
+        "two_requests_of_one_call": ([WAITED], counted(request_success=2), "unreconciled"),
+        "aborted": ([WAITED], counted(request_success=0), "unreconciled"),
+        "cut_off": ([WAITED, {**WAITED, **LOST, **CUT_OFF}], counted(), "unreconciled"),
+        "not_streamed": ([WAITED, {**WAITED, **UNSTREAMED, "span_id": "d"}], two, "not_streamed"),
+        "longer_than_the_calls": ([WAITED], counted(**{QUEUED: 0.8}), "implausible"),
+        "negative": ([WAITED], counted(**{PREFILLED: -1}), "implausible"),
+        "others": ([WAITED], others, "not_exclusive", {"engine_managed": False}),
+    }
+    found = parts_of_waits(settings, {name: (calls, rows, *run) for name, (calls, rows, _, *run) in reasons.items()})
+    assert found == {name: [because, because, 2] for name, (_, _, because, *_) in reasons.items()}
 
 
 def sample(seconds, energy_j, **changes):
