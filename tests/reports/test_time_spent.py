@@ -82,7 +82,7 @@ def test_the_parts_of_the_time_add_up_to_the_mean_wall_time_and_nothing_is_made_
         "wait for a slot": 0.1, "not attributed": 0.5,
     }  # fmt: skip
     assert sum(cell.number or 0 for cell in parts.values()) == pytest.approx(15.8 / 3)
-    assert str(parts["engine queue"]) == "– (not measured: not reported by device or engine)"
+    assert str(parts["engine queue"]) == "not measured: not reported by device or engine"
     assert (parts["wait for a slot"].note, parts["first token"].note) == ("1.9 %", "1.9 %; includes engine queue")
     for row in table.rows:
         assert query_rows(settings, row.source.sql)[1] == [(ARM, pytest.approx(row.cells[0].number))]
