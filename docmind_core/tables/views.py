@@ -254,7 +254,7 @@ RUN_COSTS = View(
 
 WHERE_TIME_GOES = View(
     name="where_time_goes",
-    order="benchmark_run, arm, seconds_per_query desc",
+    order="benchmark_run, arm, seconds_per_query desc, part",
     comment="Ten rows per run: the parts of the wall time of its queries, which add up to it",
     columns={
         **ARM_COLUMNS,
