@@ -132,11 +132,11 @@ RUNS = (
         range="0 and above",
         better="lower",
         level="run",
-        definition="Mean seconds per query that calls waited in the engine's queue before their first token: the wall "
-        "time in which a query waited for first tokens x the growth of the engine's `request_queue_time_seconds_sum` "
-        "in the measured blocks / the sum of `ttft_s` over the same calls. If calls of a query overlap, this is "
-        "proportional. vLLM counts from when its scheduler takes a request in until it first schedules it; before "
-        "that, a request waits for the end of the current step, which remains in `first_token`.",
+        definition="Mean seconds per query that calls were in the engine's queue before their first token: the wall "
+        "time until first tokens x the growth of the engine's `request_queue_time_seconds_sum` in the measured blocks "
+        "/ the sum of `ttft_s` over the same calls. If calls of a query overlap, this is proportional. vLLM counts "
+        "from when its scheduler takes a request in until it first schedules it; before that, a request waits for the "
+        "end of the current step, which remains in `first_token`.",
         missing=_NO_ENGINE_TIME,
         source="`where_time_goes`, part `engine_queue`",
     ),
