@@ -204,9 +204,9 @@ SUITES: dict[str, tuple[bytes, str, str]] = {
         "suite.yaml:3: alerts.reduction_pct_min.test",
         "Use one of: ci_bound, point",
     ),
-    "unknown arm": (SUITE.encode() + b"arms: [fastest]\n", "suite.yaml: arms.0", "unknown arm"),
-    "unknown engine": (SUITE.encode() + b"engine: turbo\n", "suite.yaml: engine", "turbo"),
-    "unknown query set": (b"name: mine\nquery_set: nowhere\n", "suite.yaml: query_set", "nowhere"),
+    "unknown arm": (SUITE.encode() + b"arms: [fastest]\n", "suite.yaml:3: arms.0", "unknown arm"),
+    "unknown engine": (SUITE.encode() + b"engine: turbo\n", "suite.yaml:3: engine", "turbo"),
+    "unknown query set": (b"name: mine\nquery_set: nowhere\n", "suite.yaml:2: query_set", "nowhere"),
 }
 """Name: content, where the refusal must point, and what it must say."""
 

@@ -20,8 +20,9 @@ from docmind_core.serving.profiles import engine_profile
 from docmind_core.settings import Settings, load_settings, read_secret
 from docmind_core.suites.executor import read_executor
 from docmind_core.suites.own_metrics import OwnMetric
+from docmind_core.suites.plain_yaml import read_plain_yaml
 from docmind_core.suites.scorers import with_own_metrics
-from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite
+from docmind_core.suites.suite import Suite, bundled_suite_names, load_suite, suite_text
 from docmind_core.suites.suite_problems import NOT_GIVEN, PROBLEMS_SHOWN_MAX
 
 _GOLDS_NAMED = 5
@@ -153,7 +154,7 @@ def _suite_problems(
     # The client of engines is imported with it; a folder is checked without.
     from docmind_core.runs.suite_arms import suite_arm  # noqa: PLC0415
 
-    problems: list[str] = []
+    problems: list[str] = []  # `key: problem`
     query_sets: list[QuerySet] = []
     metrics: Sequence[OwnMetric] = ()
 
@@ -161,7 +162,7 @@ def _suite_problems(
         try:
             check()
         except DocMindError as error:
-            problems.append(f"{source}: {field}: {error}")
+            problems.append(f"{field}: {error}")
 
     for position, arm in enumerate(suite.arms[:PROBLEMS_SHOWN_MAX]):
         look(f"arms.{position}", lambda arm=arm: suite_arm(suite, arm))  # type: ignore[misc]
@@ -174,9 +175,19 @@ def _suite_problems(
     try:
         metrics = with_own_metrics(suite).defined_metrics
     except SuiteError as error:
-        problems.extend(f"{source}: {line}" for line in str(error).splitlines())
-    problems.extend(f"{source}: {problem}" for found in query_sets for problem in plan_problems(found.queries, suite))
-    return problems, query_sets, metrics
+        problems.extend(str(error).splitlines())
+    problems.extend(problem for found in query_sets for problem in plan_problems(found.queries, suite))
+    return _placed(source, problems), query_sets, metrics
+
+
+def _placed(source: str, problems: Sequence[str]) -> list[str]:
+    """Put the suite and, of a file, the line of each problem's key in front of it."""
+    if not problems or source in bundled_suite_names():
+        return [f"{source}: {problem}" for problem in problems]
+    _, lines = read_plain_yaml(suite_text(Path(source)))
+    keys = [problem.partition(": ")[0].split(".") for problem in problems]
+    places = [lines.of([int(part) if part.isdecimal() else part for part in key]) for key in keys]
+    return [f"{source}:{line}: {problem}" for line, problem in zip(places, problems, strict=True)]
 
 
 def _compared_as_they_are(query_set: QuerySet) -> tuple[str, ...]:

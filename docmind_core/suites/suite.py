@@ -222,7 +222,7 @@ def load_suite(name_or_path: str) -> Suite:
             f"there is no suite {name_or_path!r}.{meant} Use a bundled one ({known}) or the path of a YAML file."
         )
     try:
-        return _placed_in(path.parent, parse_suite(_read_text(path), source=str(path)))
+        return _placed_in(path.parent, parse_suite(suite_text(path), source=str(path)))
     except SuiteError as error:
         if isinstance(error.rest, Suite):
             error.rest = _placed_in(path.parent, error.rest)
@@ -242,7 +242,12 @@ def persistent_name(name_or_path: str) -> str:
     return name_or_path if name_or_path in bundled_suite_names() else str(Path(name_or_path).resolve())
 
 
-def _read_text(path: Path) -> str:
+def suite_text(path: Path) -> str:
+    """Return the text of a suite file.
+
+    Raises:
+        SuiteError: If it can't be read, is too large for a suite, or is not UTF-8.
+    """
     try:
         if path.stat().st_size > SUITE_BYTES_MAX:
             raise SuiteError(f"{path}: larger than {SUITE_BYTES_MAX // 1024} KiB, the limit for a suite.")

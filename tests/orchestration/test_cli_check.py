@@ -19,7 +19,7 @@ def test_a_schedule_that_never_comes_is_a_problem_of_the_suite(tmp_path, capsys,
     path.write_text(SUITE + f'schedule: "{cron}"\n')
 
     assert run(["check", str(path)]) == 1
-    assert f"{path}: schedule: this cron expression never matches" in capsys.readouterr().err
+    assert f"{path}:5: schedule: this cron expression never matches" in capsys.readouterr().err
 
 
 def test_a_schedule_that_dagster_can_run_by_is_in_order_and_said_to_be_inactive_until_it_is_added(
