@@ -11,6 +11,7 @@ from docmind_core.alerts.listing import evaluations_of, open_alerts
 from docmind_core.measurements.limit_results import MISSED, NOT_MEASURED, WORST_FIRST, LimitResult, worst_by_limit
 from docmind_core.measurements.limit_series import ALL_AGENTS
 from docmind_core.metrics.reasons import reason_text
+from docmind_core.metrics.signs import from_to, signed
 from docmind_core.settings import Settings
 
 EVALUATION_COLUMNS = ("rule_id", "labels", "outcome", "value", "value_low", "value_high", "n", "threshold", "reason")
@@ -76,8 +77,9 @@ def _description(result: LimitResult) -> str:
         word = NO_DATA if result.state == NOT_MEASURED else result.state
         return f"{word}: {reason_text(result.because)} ({result.limit.name}, {whose}, n {shown.n}{notes})"
     interval = (
-        "" if shown.low is None or shown.high is None else f" (95 % interval {shown.low:.4g} to {shown.high:.4g})"
+        "" if shown.low is None or shown.high is None else f" (95 % interval {from_to(shown.low, shown.high, '.4g')})"
     )
     because = f"; {reason_text(result.because)}" if result.because else ""
-    number = f"{result.state}: {shown.value:.4g}{interval}, limit {result.side} {result.bound:.4g}, n {shown.n}"
+    limit = f"limit {result.side} {signed(result.bound, '.4g')}"
+    number = f"{result.state}: {signed(shown.value, '.4g')}{interval}, {limit}, n {shown.n}"
     return f"{number}, {result.limit.name}, {whose}{notes}{because}"

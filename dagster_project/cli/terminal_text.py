@@ -12,7 +12,7 @@ import click
 
 from docmind_core.reports.text_safety import visible_text
 
-_PLAIN = {"─": "-", "━": "-", "│": "|", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->", "±": "+/-", "•": "*"}
+_PLAIN = {**dict.fromkeys("─━–—−", "-"), "│": "|", "…": "...", "×": "x", "→": "->", "±": "+/-", "•": "*"}
 """How a terminal that has only letters of ASCII shows what tables and sentences are made of."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from docmind_core.alerts.evaluation import Evaluation
 from docmind_core.alerts.lifecycle import CLOSED, ENDED, EXPIRED, FIRING, REPEAT, RESOLVED
 from docmind_core.metrics.reasons import reason_text
+from docmind_core.metrics.signs import from_to, signed
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 
 LINES_MAX = 50
@@ -109,11 +110,11 @@ def _measured(evaluation: Evaluation) -> str | None:
         return None
     interval = ""
     if estimate.low is not None and estimate.high is not None and estimate.low < estimate.high:
-        interval = f" (95 % interval {estimate.low:.4g} to {estimate.high:.4g})"
-    side = "at least" if rule.is_minimum else "at most"
+        interval = f" (95 % interval {from_to(estimate.low, estimate.high, '.4g')})"
+    limit = f"limit {'at least' if rule.is_minimum else 'at most'} {signed(rule.threshold, '.4g')}"
     noted = evaluation.evidence.get("notes")
     notes = "".join(f", {note}" for note in noted) if isinstance(noted, list) else ""
-    return f"{estimate.value:.4g}{interval}, limit {side} {rule.threshold:.4g}, n {estimate.n}{notes}"
+    return f"{signed(estimate.value, '.4g')}{interval}, {limit}, n {estimate.n}{notes}"
 
 
 def _recovery(change: Transition) -> list[str]:
@@ -122,7 +123,7 @@ def _recovery(change: Transition) -> list[str]:
     count = rule.patience.keep_evals
     run = change.benchmark_run.partition(":")[0]
     good = f"good in run {run}" if count == 1 else f"good in {count} evaluations in a row, most recently in run {run}"
-    at_worst = [] if change.peak is None or rule.threshold is None else [f"worst value {change.peak:.4g}"]
+    at_worst = [] if change.peak is None or rule.threshold is None else [f"worst value {signed(change.peak, '.4g')}"]
     return [good, *at_worst]
 
 

@@ -13,6 +13,7 @@ from docmind_core.errors import StoreError
 from docmind_core.measurements.arm_values import Numbers
 from docmind_core.measurements.nights import BILLED, PASSED, Nights, judge, read_nights, worst_queries
 from docmind_core.measurements.noise_floor import read_floors
+from docmind_core.metrics.signs import signed
 from docmind_core.reports.text_safety import shortened
 from docmind_core.runs.keys import benchmark_run_of
 from docmind_core.runs.run_differences import condition_differences, origin_differences
@@ -143,9 +144,7 @@ def _rise(values: Numbers, nights: Nights, metric: str) -> Estimate:
 
 def _shown(metric: str, estimate: Estimate) -> str:
     def shown(value: float | None) -> str:
-        if value is None:
-            return "?"
-        return f"{100 * value:+.1f}" if metric == PASSED else f"{100 * expm1(value):+.1f}"
+        return signed(value if value is None else 100 * (value if metric == PASSED else expm1(value)), "+.1f")
 
     what = "points passed" if metric == PASSED else "% billed tokens"
     return f"{shown(estimate.value)} {what} ({shown(estimate.low)} to {shown(estimate.high)})"

@@ -12,6 +12,7 @@ from docmind_core.measurements.comparability import cache_is_unknown, load_adapt
 from docmind_core.measurements.paired import PairedRuns, Pairs
 from docmind_core.measurements.times import too_few_blocks
 from docmind_core.measurements.verdicts import NOT_JUDGED
+from docmind_core.metrics.signs import signed
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_rates, reduction_pct
 from docmind_core.statistics.shares import difference_of_shares
@@ -170,4 +171,4 @@ def _grown(mean_log: float) -> float:
 
 
 def _digits(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return signed(value, ",.0f" if abs(value) >= 1000 else ".3g")

@@ -17,6 +17,7 @@ from docmind_core.measurements.noise_floor import Floor, read_floors
 from docmind_core.measurements.paired import PairedRuns, number, without_queries
 from docmind_core.measurements.times import CLOCK_METRICS, compare_clocks
 from docmind_core.measurements.verdicts import BETTER, INCONCLUSIVE, MIN_N, NOT_CLAIMABLE, WORSE
+from docmind_core.metrics.signs import from_to
 from docmind_core.query_sets.bundled import load_query_set
 from docmind_core.query_sets.queries import Query
 from docmind_core.runs.arm_row import DECIDED, FINISHED
@@ -171,7 +172,7 @@ def _above_noise(row: dict[str, object], floors: Mapping[str, Floor]) -> dict[st
         return row
     if not floor.holds(values[0] - values[1]):
         return row
-    because = f"within the noise floor {floor.low:+.4g} to {floor.high:+.4g} of {floor.benchmark_run}"
+    because = f"within the noise floor {from_to(floor.low, floor.high, '+.4g')} of {floor.benchmark_run}"
     changed = {**row, "verdict": INCONCLUSIVE, "because": f"{because}; {row['because']}"}
     if row.get("claimable"):
         changed |= {"claimable": False, "claimable_because": f"{NOT_CLAIMABLE}tokens are {because}"}

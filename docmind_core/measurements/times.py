@@ -14,6 +14,7 @@ from docmind_core.measurements.arm_values import INCOMPLETE, Marks, Numbers
 from docmind_core.measurements.comparability import NOT_EXCLUSIVE_CACHE, cache_is_unknown, load_adapted
 from docmind_core.measurements.comparing_arms import baselines_of, is_of_one_benchmark_run
 from docmind_core.measurements.verdicts import MEAN, NOT_JUDGED
+from docmind_core.metrics.signs import from_to
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import holm
@@ -213,7 +214,8 @@ def _row(
 def _judged(estimate: Estimate, reason: str | None) -> dict[str, object]:
     if reason is not None:
         return {"delta": estimate.value, "verdict": NOT_JUDGED, "because": reason}
-    shown = f"95 % interval {estimate.low:+.3g} to {estimate.high:+.3g} s, clustered by {estimate.clusters} blocks"
+    ends = f"{from_to(estimate.low, estimate.high, '+.3g')} s"
+    shown = f"95 % interval {ends}, clustered by {estimate.clusters} blocks"
     return {
         "delta": estimate.value,
         "delta_low": estimate.low,

@@ -8,6 +8,7 @@ import numpy as np
 
 from docmind_core.measurements.paired import Pairs
 from docmind_core.metrics.metric import Direction
+from docmind_core.metrics.signs import from_to, signed
 from docmind_core.statistics.estimates import Estimate, clustered_mean
 from docmind_core.statistics.pairs import log_ratio, log_ratio_of_sums, mean_difference, reduction_pct
 from docmind_core.statistics.power import mde_of_mean, mde_of_pass_difference, power_of_non_inferiority
@@ -115,7 +116,7 @@ def judge_amounts(pairs: Pairs, *, better: Direction) -> Verdict:
         fell, rose = estimate.high < 0, estimate.low > 0
         is_good, is_bad = (fell, rose) if better == "lower" else (rose, fell)
         verdict = BETTER if is_good else WORSE if is_bad else INCONCLUSIVE
-        because = f"95 % interval of the difference {estimate.low:+.3g} to {estimate.high:+.3g}"
+        because = f"95 % interval of the difference {from_to(estimate.low, estimate.high, '+.3g')}"
     if better == "none":
         verdict, because = NOT_JUDGED, f"neither higher nor lower is better; {because}"
     return Verdict(estimate=estimate, estimator=MEAN, verdict=verdict, because=because, mde=_mde(estimate))
@@ -186,7 +187,7 @@ def _token_reasons(tokens: Verdict, bill: Bill) -> list[str]:
     is_other = bill.bounded or bill.worst.n != tokens.estimate.n
     if worst != BETTER and bill.worst.value is not None and is_other:
         of = f"with the tokens of {bill.bounded} queries at their worst" if bill.bounded else "with failed queries"
-        shown = f"{reduction_pct(bill.worst.value):.1f} % saved over all queries"
+        shown = f"{signed(reduction_pct(bill.worst.value), '.1f')} % saved over all queries"
         reasons.append(f"{of} tokens are {worst} ({shown}, {because})")
     return reasons
 
@@ -195,7 +196,7 @@ def _tokens_verdict(estimate: Estimate) -> tuple[str, str]:
     if estimate.low is None or estimate.high is None:
         return INCONCLUSIVE, _too_few(estimate)
     low, high = reduction_pct(estimate.high), reduction_pct(estimate.low)
-    interval = f"95 % interval of the reduction {low:.1f} to {high:.1f} %"
+    interval = f"95 % interval of the reduction {from_to(low, high, '.1f')} %"
     if estimate.high < 0:
         return BETTER, interval
     return (WORSE if estimate.low > 0 else INCONCLUSIVE), interval
@@ -206,7 +207,7 @@ def _quality_verdict(estimate: Estimate, bound: float | None, min_n: int, gain: 
         return INCONCLUSIVE, _too_few(estimate)
     n = _independent(estimate)
     margin = NARROW_MARGIN if n >= NARROW_MIN_N and bound > -NARROW_MARGIN else MARGIN
-    shown = f"lower bound of the {gain} {100 * bound:+.1f} points, margin {100 * margin:.0f}"
+    shown = f"lower bound of the {gain} {signed(100 * bound, '+.1f')} points, margin {100 * margin:.0f}"
     if estimate.low > 0:
         return BETTER, shown
     if bound > -MARGIN and n >= min_n:

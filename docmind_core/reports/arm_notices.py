@@ -4,7 +4,7 @@ from collections import Counter
 
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Row, table_row
-from docmind_core.reports.number_text import count_text, percent_text
+from docmind_core.reports.number_text import count_text, duration_text, percent_text
 from docmind_core.reports.run_records import ArmRun
 from docmind_core.serving.reply_endings import ADVICE, ANSWERED, ENDINGS
 
@@ -62,8 +62,9 @@ def load_sentence(records: BenchmarkRecords) -> str | None:
     if low:
         sentences.append(f"Load below the configured concurrency: {'; '.join(low)}. Times are those of the lower load.")
     if lags:
+        longest = duration_text(max(lag for lag in lags if lag))
         sentences.append(
-            f"The platform itself lagged by up to {max(lag for lag in lags if lag):.1f} s: give it more CPU time, "
+            f"The platform itself lagged by up to {longest}: give it more CPU time, "
             "or lower the concurrency. Measured times include the lag; call deadlines were extended by it."
         )
     return " ".join(sentences) or None

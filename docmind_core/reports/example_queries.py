@@ -8,7 +8,7 @@ from typing import Any
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.detail_tables import shown_error
 from docmind_core.reports.example_steps import Step, read_steps
-from docmind_core.reports.number_text import count_text, counted, not_measured, ratio_text, seconds_text
+from docmind_core.reports.number_text import count_text, counted, duration_text, not_measured, ratio_text
 from docmind_core.reports.run_records import QueryRun, parse_object
 from docmind_core.retrieval.index import read_chunk_texts
 from docmind_core.serving.reply_endings import ENDINGS, STOP
@@ -154,7 +154,7 @@ def _arm_answer(
         outcome=_outcome(row),
         scores=tuple((name, ratio_text(*score)) for name, score in found.items() if score is not None),
         cost=f"{count_text(row.billed_tokens, row.tokens_missing_because)} tokens, {counted(row.calls or 0, 'call')}, "
-        f"{seconds_text(row.wall_s, row.times_missing_because)}",
+        f"{duration_text(row.wall_s, row.times_missing_because)}",
         citations=_ids(texts.get("citations")) or (),
         passages=None if passages is None else _as_read(passages, texts.get("passages_read_as"), documents),
         agent_sequence=_ids(texts.get("agent_sequence")) or (),
@@ -239,7 +239,7 @@ def _reply(*values: object) -> Reply:
         agent=name if role in (None, "agent", "supervisor") else f"{name} ({role})",
         task=str(task or ""),
         attempt=int(str(attempt or 1)),
-        cost=f"{tokens}, {seconds_text(seconds, no_time)}",  # type: ignore[arg-type]
+        cost=f"{tokens}, {duration_text(seconds, no_time)}",  # type: ignore[arg-type]
         text="" if text is None else str(text),
         problem="; ".join(problem for problem in problems if problem) or ("" if text else not_measured("no reply")),
     )

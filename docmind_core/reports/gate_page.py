@@ -7,6 +7,7 @@ from junitparser import Error, Failure, Skipped, TestCase
 
 from docmind_core.measurements.gate import BLOCK, INCONCLUSIVE, PASS, GateResult, GateTest
 from docmind_core.metrics.reasons import reason_text
+from docmind_core.metrics.signs import signed
 from docmind_core.reports.cells import Table, table_row
 from docmind_core.reports.number_text import interval_text
 from docmind_core.reports.rendering import junit_text, markdown_table
@@ -124,4 +125,4 @@ def _scaled(test: GateTest, value: float) -> float:
 def _with_unit(test: GateTest, value: float | None) -> str:
     if value is None:
         return "unknown"
-    return f"{_scaled(test, value):+.{_decimals(test)}f} {test.unit}".replace("-", "−")
+    return f"{signed(_scaled(test, value), f'+.{_decimals(test)}f')} {test.unit}"

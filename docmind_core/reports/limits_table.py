@@ -21,10 +21,10 @@ from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Row, Table, figure, no_p95, run_source, table_row
 from docmind_core.reports.number_text import (
     count_text,
+    duration_text,
     interval_text,
     percent_text,
     ratio_text,
-    seconds_text,
 )
 from docmind_core.settings import Settings
 from docmind_core.statistics.estimates import N_TOO_SMALL
@@ -140,7 +140,7 @@ def _value(result: LimitResult) -> Cell:
 def _number_text(result: LimitResult, number: float) -> str:
     unit = result.limit.unit
     if unit == "s":
-        return seconds_text(number)
+        return duration_text(number)
     if unit in {"percent", "%"}:
         return percent_text(number)
     if result.limit.allowed_share is not None:
@@ -155,7 +155,7 @@ def _interval(result: LimitResult) -> str:
     if low is None or high is None:
         return ""
     if unit == "s":
-        return f"{seconds_text(low)} to {seconds_text(high)}"
+        return f"{duration_text(low)} to {duration_text(high)}"
     if result.limit.allowed_share is not None:
         return interval_text(100 * low, 100 * high, decimals=0) + " %"
     return interval_text(low, high, decimals=0 if unit in {"percent", "%", "tokens"} else 2)

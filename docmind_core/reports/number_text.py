@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TypeGuard
 
 from docmind_core.metrics.reasons import reason_text
+from docmind_core.metrics.signs import from_to, signed
 
 NOT_MEASURED = "not measured"
 
@@ -20,8 +21,8 @@ def count_text(value: float | None, because: str | None = None) -> str:
     if not _is_number(value):
         return not_measured(because)
     if abs(value) >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}"
+        return signed(value, ",.0f")
+    return signed(value, ".1f")
 
 
 def counted(count: int, noun: str) -> str:
@@ -33,12 +34,12 @@ def percent_text(value: float | None, because: str | None = None) -> str:
     """Return a percentage that is already in percent: `41 %`, and one decimal below 10."""
     if not _is_number(value):
         return not_measured(because)
-    return f"{_signed(value, 1 if abs(value) < 9.95 else 0)} %"
+    return f"{signed(value, ',.1f' if abs(value) < 9.95 else ',.0f')} %"
 
 
 def ratio_text(value: float | None, because: str | None = None) -> str:
     """Return a share or score in [0, 1] with two decimals."""
-    return _signed(value, 2) if _is_number(value) else not_measured(because)
+    return signed(value, ",.2f") if _is_number(value) else not_measured(because)
 
 
 def times_text(value: float | None, because: str | None = None) -> str:
@@ -48,26 +49,25 @@ def times_text(value: float | None, because: str | None = None) -> str:
     return f"{value:,.2f} ×" if value < 9.95 else f"{value:,.1f} ×"
 
 
-def seconds_text(seconds: float | None, because: str | None = None) -> str:
-    """Return seconds with three digits: `0.42 ms`, `420 ms`, `1.23 s`, `12.3 s`, `2 min 05 s`."""
+def duration_text(seconds: float | None, because: str | None = None) -> str:
+    """Return a time with three digits, and minutes from a minute on: `420 ms`, `1.23 s`, `12.3 s`, `3 min 05 s`."""
     if not _is_number(seconds):
         return not_measured(because)
-    if seconds >= 100:
-        return duration_text(seconds)
-    if abs(seconds) >= 0.9995:
-        text = f"{seconds:.3g} s" if abs(seconds) < 99.95 else f"{seconds:,.0f} s"
-    elif abs(seconds) >= 0.00995 or seconds == 0:
-        text = f"{1000 * seconds:.0f} ms"
-    else:
-        text = f"{1000 * seconds:.2g} ms"
-    return text.replace("-", "−")
+    if seconds < 0:
+        return f"−{duration_text(-seconds)}"
+    if 0 < seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.00995 else f"{1000 * seconds:.2g} ms"
+    if seconds < 59.95:
+        return f"{seconds:.3g} s" if seconds else "0 ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def interval_text(low: float | None, high: float | None, *, decimals: int) -> str:
     """Return `0.12 to 0.34`, or nothing when an end is unknown."""
     if not (_is_number(low) and _is_number(high)):
         return ""
-    return f"{_signed(low, decimals)} to {_signed(high, decimals)}"
+    return from_to(low, high, f",.{decimals}f")
 
 
 def unit_text(value: float, unit: str) -> str:
@@ -78,7 +78,7 @@ def unit_text(value: float, unit: str) -> str:
 def unit_interval_text(low: float | None, high: float | None, unit: str) -> str:
     """Return both ends as their unit is shown, or nothing when one is unknown."""
     if unit == "s" and _is_number(low) and _is_number(high):
-        return f"{seconds_text(low)} to {seconds_text(high)}"
+        return f"{duration_text(low)} to {duration_text(high)}"
     return interval_text(low, high, decimals=0 if unit in {"count", "tokens", "%"} else 2)
 
 
@@ -87,25 +87,8 @@ def moment_text(moment: datetime | None) -> str:
     return NOT_MEASURED if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
 
 
-def duration_text(seconds: float | None, because: str | None = None) -> str:
-    """Return how long something took, for people: `450 ms`, `6.4 s`, `42 s`, `3 min 05 s`, `2 h 10 min`."""
-    if not _is_number(seconds):
-        return not_measured(because)
-    if seconds < 10:
-        return seconds_text(seconds) if seconds < 1 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes == 0:
-        return f"{rest} s"
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def _is_number(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
-
-
-def _signed(value: float, decimals: int) -> str:
-    text = f"{value:,.{decimals}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
 
 
 _BY_UNIT: Mapping[str, Callable[[float], str]] = {
@@ -113,7 +96,7 @@ _BY_UNIT: Mapping[str, Callable[[float], str]] = {
     "tokens": count_text,
     "%": percent_text,
     "×": times_text,
-    "s": seconds_text,
+    "s": duration_text,
     "GB": lambda value: f"{value:.2f} GB",
     "GiB": lambda value: f"{value:.1f} GiB",
     "tokens/s": lambda value: f"{value:,.1f}",

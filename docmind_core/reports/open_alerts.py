@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from docmind_core.metrics.signs import signed
 from docmind_core.reports.cells import Cell, Table, figure, table_row
 from docmind_core.reports.document import Section, Text
 from docmind_core.reports.number_text import moment_text
@@ -137,6 +138,6 @@ def _alert_cells(alert: OpenAlert) -> list[str | Cell]:
         ", ".join(f"{name} {value}" for name, value in labels.items()),
         moment_text(alert.first_seen),
         f"{alert.age_h:,.1f} h",
-        "–" if alert.value is None else figure(alert.value, "count", words=f"{alert.value:.4g}"),
+        "–" if alert.value is None else figure(alert.value, "count", words=signed(alert.value, ".4g")),
         f"docmind alerts show {alert.fingerprint[:FINGERPRINT_SHOWN]}",
     ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from docmind_core.measurements.comparing_arms import TUNED, opponents_of
+from docmind_core.metrics.signs import signed
 from docmind_core.reports.benchmark_records import BenchmarkRecords
 from docmind_core.reports.cells import Cell, Table, figure, missing, run_sql, table_row
 from docmind_core.reports.comparison_rows import (
@@ -167,7 +168,7 @@ def _quality_cell(records: BenchmarkRecords, tuned: ArmRun, name: str) -> Cell:
     return figure(
         delta_of(row),
         "1",
-        words=f"{row.delta:+.2f}",
+        words=signed(row.delta, "+.2f"),
         remark=f"{interval}; {verdict_text(row)}; {pairs_text(row)}",
     )
 

@@ -74,7 +74,7 @@ def _loop(arm: ArmRun) -> str:
 def _lag(arm: ArmRun) -> str:
     if arm.loop_lag_max_s is None:
         return "not measured"
-    return f"{arm.loop_lag_max_s:.2f} s (event loop); call deadlines were extended by it; times include it"
+    return f"{duration_text(arm.loop_lag_max_s)} (event loop); call deadlines were extended by it; times include it"
 
 
 _FACTS: tuple[Fact, ...] = (

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from docmind_core.errors import StoreError
 from docmind_core.measurements.limit_results import MET, MISSED, NOT_MEASURED, UNDECIDED, WORST_FIRST
+from docmind_core.metrics.signs import signed
 from docmind_core.reports.cells import Cell, figure
 from docmind_core.reports.rendering import html_environment
 from docmind_core.reports.verdict_tiles import BAD, GOOD, ICONS, OPEN, PLAIN, Colour
@@ -141,7 +142,8 @@ def sparkline(values: Sequence[float | None], series: Sequence[object], descript
             y = _HEIGHT - _MARGIN - (value - low) / span * (_HEIGHT - 2 * _MARGIN)
             path.append(f"{'L' if before == (place - 1, one) else 'M'}{x:.1f} {y:.1f}")
             before = (place, one)
-    figures = f"from {known[0]:.4g} to {known[-1]:.4g}, lowest {low:.4g}, highest {max(known):.4g}"
+    first, last, lowest, highest = (signed(value, ".4g") for value in (known[0], known[-1], low, max(known)))
+    figures = f"from {first} to {last}, lowest {lowest}, highest {highest}"
     opening = Markup('<svg class="spark" role="img" aria-label="{}: {}" viewBox="0 0 {:g} {:g}">')
     drawn = Markup('<path d="{}"/><circle cx="{:.1f}" cy="{:.1f}" r="2.5"/></svg>')
     return opening.format(description, figures, _WIDTH, _HEIGHT) + drawn.format(" ".join(path), x, y)

@@ -12,8 +12,9 @@ from docmind_core.measurements.run_comparison import RunComparison
 from docmind_core.measurements.times import CLOCK_METRICS
 from docmind_core.metrics.catalogue import METRICS
 from docmind_core.metrics.reasons import reason_text
+from docmind_core.metrics.signs import from_to, signed
 from docmind_core.reports.cells import Table, table_row
-from docmind_core.reports.number_text import count_text, interval_text, ratio_text, seconds_text, unit_interval_text
+from docmind_core.reports.number_text import count_text, duration_text, interval_text, ratio_text, unit_interval_text
 from docmind_core.reports.rendering import markdown_table
 from docmind_core.reports.text_safety import markdown_text, one_line, shortened
 from docmind_core.runs.run_differences import Difference
@@ -156,7 +157,7 @@ def _interval(row: Mapping[str, object]) -> str:
         return interval_text(scale(low), scale(high), decimals=1)
     if row["metric"] in CLOCK_METRICS:
         return unit_interval_text(low, high, "s")
-    return f"{low:.3g} to {high:.3g}".replace("-", "−")
+    return from_to(low, high, ".3g")
 
 
 def _mde(row: Mapping[str, object]) -> str:
@@ -166,24 +167,22 @@ def _mde(row: Mapping[str, object]) -> str:
 
 def _scaled(row: Mapping[str, object], delta: float) -> str:
     if _is_ratio(row):
-        text = f"{_percent(delta):+.1f} %"
-    elif _is_share(row):
-        text = f"{_points(delta):+.1f} points"
-    elif row["metric"] in CLOCK_METRICS:
-        text = f"{'-' if delta < 0 else '+'}{seconds_text(abs(delta))}"
-    else:
-        text = f"{delta:+.3g}"
-    return text.replace("-", "−")
+        return f"{signed(_percent(delta), '+.1f')} %"
+    if _is_share(row):
+        return f"{signed(_points(delta), '+.1f')} points"
+    if row["metric"] in CLOCK_METRICS:
+        return f"{'−' if delta < 0 else '+'}{duration_text(abs(delta))}"
+    return signed(delta, "+.3g")
 
 
 def _value_text(row: Mapping[str, object], value: float | None) -> str:
     if _is_share(row):
         return ratio_text(value, "no value")
     if row["metric"] in CLOCK_METRICS:
-        return seconds_text(value, "no value")
+        return duration_text(value, "no value")
     if row["metric"] in METRICS or value is None:
         return count_text(value, "no value")
-    return f"{value:,.4g}".replace("-", "−")  # a user's metric, in a unit of its own
+    return signed(value, ",.4g")  # a user's metric, in a unit of its own
 
 
 def _percent(log_ratio: float) -> float:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
 
+from docmind_core.metrics.signs import signed
+
 NOTABLE_JUMP_S = 1.0
 
 
@@ -42,6 +44,6 @@ def clock_notice(jumped_s: float) -> str | None:
     if abs(jumped_s) < NOTABLE_JUMP_S:
         return None
     return (
-        f"the system clock jumped by {jumped_s:+,.0f} s during this run (it was changed, or the machine slept); "
-        "durations are not affected, and timestamps continue from the clock at the start of the run"
+        f"the system clock jumped by {signed(jumped_s, '+,.0f')} s during this run (it was changed, or the machine "
+        "slept); durations are not affected, and timestamps continue from the clock at the start of the run"
     )

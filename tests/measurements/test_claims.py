@@ -26,7 +26,7 @@ def test_fewer_tokens_at_equal_quality_on_enough_queries_is_claimable(settings):
     assert row["claimable"]
     assert row["claimable_because"] == (
         "70.0 % fewer tokens (95 % interval of the reduction 69.3 to 70.6 %) and quality non-inferior (lower bound of "
-        "the difference -0.8 points, margin 5), answering non-inferior (lower bound of the difference -0.8 points, "
+        "the difference −0.8 points, margin 5), answering non-inferior (lower bound of the difference −0.8 points, "
         "margin 5)"
     )
 
@@ -45,7 +45,7 @@ def test_quality_that_may_be_worse_is_undecided(settings):
     write_arm(settings, TUNED, varied(300), [0.0, 0.0, *[1.0] * 78])
     row = compare(settings, SMALL)
     assert not row["claimable"]
-    assert "; quality undecided (lower bound of the difference -7.3 points" in row["claimable_because"]
+    assert "; quality undecided (lower bound of the difference −7.3 points" in row["claimable_because"]
 
 
 POWER_LEFT = (
@@ -67,7 +67,7 @@ def test_a_handful_of_equal_failures_proves_nothing(settings):
     write_arm(settings, TUNED, varied(300, 8), [0.0] * 8)
     row = compare(settings, Suite(name="s", query_set="x", min_n=8))
     assert not row["claimable"]
-    assert "quality undecided (lower bound of the difference -25.3 points" in row["claimable_because"]
+    assert "quality undecided (lower bound of the difference −25.3 points" in row["claimable_because"]
 
 
 def test_more_tokens_are_not_claimable(settings):
@@ -75,7 +75,7 @@ def test_more_tokens_are_not_claimable(settings):
     write_arm(settings, TUNED, varied(1000))
     row = compare(settings, SMALL)
     assert (row["verdict"], row["claimable"]) == ("worse", False)
-    assert "; tokens are worse (95 % interval of the reduction -" in row["claimable_because"]
+    assert "; tokens are worse (95 % interval of the reduction −" in row["claimable_because"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_half_of_the_queries_that_die_after_one_call_save_nothing(settings):
     write_arm(settings, TUNED, tokens, one_of(2, 1.0, 0.0), rows={"status": one_of(2, "answered", "failed")})
     row = compare(settings)
     assert "tokens are inconclusive (95 % interval of the reduction 0.0 to 0.0 %)" in refusal(settings)
-    assert "answering is worse (lower bound of the difference -54.6 points" in refusal(settings)
+    assert "answering is worse (lower bound of the difference −54.6 points" in refusal(settings)
     assert (row["n"], row["n_failed"], row["n_left_out"], row["delta"]) == (160, 160, 0, 0.0)
     assert row["all_delta"] < -1
 
@@ -68,7 +68,7 @@ def test_b_queries_that_loop_to_the_deadline_are_judged_at_their_worst(settings)
     ]
     write_rows_of(settings, TUNED, {"llm_calls": [*balanced_ledger()["llm_calls"], *calls]})
     row = compare(settings)
-    assert "with the tokens of 96 queries at their worst tokens are worse (-77" in refusal(settings)
+    assert "with the tokens of 96 queries at their worst tokens are worse (−77" in refusal(settings)
     assert (row["n"], row["n_failed"]) == (224, 96)
     assert row["worst_case_delta"] > 0 > row["delta"]
 
