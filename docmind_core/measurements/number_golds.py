@@ -53,7 +53,7 @@ class NumberGold:
     text: str
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def number_gold(gold: str, *, question: str = "", in_sentence: bool) -> NumberGold | None:
     """Return the number or range that an accepted answer is judged by; None if it is not a number.
 

@@ -4,11 +4,11 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from docmind_core.errors import RunError, UsageError
@@ -35,6 +35,7 @@ from docmind_core.tables.publish import publish
 from docmind_core.tables.schema import TABLES
 from docmind_core.tables.segments import (
     packed_path,
+    read_batches,
     read_parts,
     run_ids_of,
     segment_path,
@@ -192,9 +193,12 @@ def _keep(settings: Settings, before: Path, table: str, run_id: str, changed: Co
 
 def _gone(settings: Settings, before: Path, table: str, run_id: str, changed: Counter[str]) -> Iterator[Row]:
     """Yield the rows that are gone or otherwise now; count those that are new or otherwise."""
-    by = _PART[table]
-    for part in _parts([read_coded(folder, table, run_id, (by,))[by] for folder in (before, settings.tables)]):
-        was, now = (_said(folder, table, run_id, (by, part)) for folder in (before, settings.tables))
+    by, folders = _PART[table], (before, settings.tables)
+    differing = _differing(folders, table, run_id)
+    if differing == set():
+        return
+    for part in _parts([read_coded(folder, table, run_id, (by,))[by] for folder in folders], differing):
+        was, now = (_said(folder, table, run_id, (by, part)) for folder in folders)
         if table == "measurements":
             at = TABLES[table].key.index(by)
             changed.update(str(key[at]) for key, said in now.items() if _differ(was.get(key), said))
@@ -204,11 +208,33 @@ def _gone(settings: Settings, before: Path, table: str, run_id: str, changed: Co
                 yield from (row for row in rows if _key(table, row) in gone)
 
 
-def _parts(sides: Sequence[Column]) -> Iterator[list[str]]:
-    """Yield values of a column that together have few rows."""
+def _differing(folders: Sequence[Path], table: str, run_id: str) -> set[str] | None:
+    """Return the values of a table's part whose rows differ; None where the keys are others or in another order."""
+    import pyarrow.compute as pc
+
+    found, key, by = set[str](), list(TABLES[table].key), _PART[table]
+    said = KEPT[table] or tuple(TABLES[table].columns)
+    sides = (read_batches(folder, table, run_id, (*key, *said)) for folder in folders)
+    for was, now in zip_longest(*sides):
+        if was is None or now is None or not was.schema.equals(now.schema):
+            return None
+        if was.equals(now):
+            continue
+        if not was.select(key).equals(now.select(key)):
+            return None
+        for name in set(said) & set(was.schema.names):
+            neither = pc.and_(pc.is_null(was[name]), pc.is_null(now[name]))
+            same = pc.or_(neither, pc.fill_null(pc.equal(was[name], now[name]), fill_value=False))
+            found.update(now[by].filter(pc.invert(same)).unique().to_pylist())
+    return found
+
+
+def _parts(sides: Sequence[Column], among: Collection[str] | None) -> Iterator[list[str]]:
+    """Yield values of a column that together have few rows; those of `among` alone, unless it is None."""
     counts: Counter[str] = Counter()
     for side in sides:
-        counts.update({str(value): len(at) for value, at in side.by_value().items()})
+        rows = {str(value): len(at) for value, at in side.by_value().items()}
+        counts.update({value: count for value, count in rows.items() if among is None or value in among})
     part, size = list[str](), 0
     for value, count in sorted(counts.items()):
         if part and size + count > _ROWS_AT_ONCE:

@@ -96,10 +96,9 @@ def segments_shown(
     *,
     tables: Sequence[str] | None = None,
     copied: bool = False,
+    short_ids: bool = False,
 ) -> Iterator[None]:
     """Let a connection, and it alone, see the segments of some runs in place of empty tables, without copying a row.
-
-    A question reads the columns that it needs.
 
     Args:
         connection: To a database with all tables, empty.
@@ -107,6 +106,7 @@ def segments_shown(
         run_ids: The runs.
         tables: Show these alone; all when None.
         copied: Copy all rows: many questions about few rows spend most of their time opening the files again.
+        short_ids: Show the id of a single run as an enum: as text, each row of a hash table would hold a copy.
 
     Raises:
         StoreError: If a segment can't be read.
@@ -121,7 +121,7 @@ def segments_shown(
                 insert(connection, folder, TABLES[name], run_ids)
             elif (rows := rows_of(folder, name, run_ids)) is not None:
                 shown[name] = rows
-                _show(connection, TABLES[name], rows, copied=copied)
+                _show(connection, TABLES[name], rows, copied=copied, of_one=_only(run_ids) if short_ids else None)
         try:
             yield
         except StoreError as error:  # what a question reads may be damaged beyond the footer
@@ -134,9 +134,13 @@ def segments_shown(
 def show_rows(
     connection: duckdb.DuckDBPyConnection, folder: Path, table: Table, run_ids: Sequence[str], where: str
 ) -> None:
-    """Let a connection within `segments_shown` see those rows of a table alone that fulfil `where`."""
+    """Let a connection within `segments_shown` see those rows of a table alone that fulfil `where`, with short ids."""
     if (rows := rows_of(folder, table.name, run_ids)) is not None:
-        _show(connection, table, rows, where)
+        _show(connection, table, rows, where, of_one=_only(run_ids))
+
+
+def _only(run_ids: Sequence[str]) -> str | None:
+    return run_ids[0] if len(run_ids) == 1 else None
 
 
 def _show(
@@ -146,12 +150,16 @@ def _show(
     where: str = "true",
     *,
     copied: bool = False,
+    of_one: str | None = None,
 ) -> None:
     kind = "table" if copied else "view"
+    short = f" replace ({literal(of_one)}::enum({literal(of_one)}) as run_id)" if of_one else ""
     try:
         # Views of the database, too, read what is temporary rather than the table of its name.
         all_rows = f"from memory.main.{table.name} union all by name {_typed(table, rows.sql)}"
-        connection.execute(f"create or replace temp {kind} {table.name} as from ({all_rows}) where {where}")
+        connection.execute(
+            f"create or replace temp {kind} {table.name} as select *{short} from ({all_rows}) where {where}"
+        )
     except duckdb.Error as error:
         raise StoreError(broken_segment(table, rows.paths) or f"table {table.name}: {error}") from error
 

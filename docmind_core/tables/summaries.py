@@ -140,7 +140,9 @@ def _write(settings: Settings, paths: Mapping[str, Path], marks: Mapping[str, st
         try:
             # Copied into tables, the rows of a large arm would take many times the memory.
             copied = _are_few(settings.tables, list(paths))
-            with segments_shown(connection, settings.tables, list(paths), tables=_SOURCES, copied=copied):
+            with segments_shown(
+                connection, settings.tables, list(paths), tables=_SOURCES, copied=copied, short_ids=not copied
+            ):
                 for view in STORED:
                     _insert_view(connection, settings.tables, view, list(paths))
                     give_back(connection)

@@ -56,6 +56,20 @@ def test_only_scores_that_differ_change_and_the_earlier_ones_are_kept_with_their
     assert query_rows(home, "select count(*) from earlier_measurements")[1] == [(1,)]
 
 
+def test_only_metrics_with_a_changed_score_are_compared_row_by_row(scored, monkeypatch):
+    home, _ = scored
+    rescoring.rescore_run(home, KEY)
+    old = read_segment(home.tables, "measurements", RUN)
+    at = next(place for place, row in enumerate(old) if row["metric"] == "passed")
+    old[at] |= {"value": None, "missing_because": "judge_failed"}
+    write_segment(home.tables, "measurements", RUN, old)
+    compared = Mock(side_effect=rescoring._said)
+    monkeypatch.setattr(rescoring, "_said", compared)
+    rescored = rescoring.rescore_run(home, KEY)
+    assert (rescored.changed, rescored.kept) == ({"passed": 1}, {"measurements": 1, "limit_results": 0})
+    assert [call.args[3] for call in compared.call_args_list] == [("metric", ["passed"])] * 2
+
+
 @pytest.mark.parametrize("step", ["compare_arms", "write_limits", "publish"])
 def test_a_rescoring_that_died_at_any_step_loses_and_repeats_no_earlier_score(scored, monkeypatch, step):
     home, old = scored
