@@ -106,7 +106,8 @@ def add_benchmark_run(instance: dg.DagsterInstance, benchmark_run: str) -> None:
 def forget_removed_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
     """Remove what Dagster keeps about keys without a frozen suite: partitions, runs with their events, old ticks.
 
-    Every key has a frozen suite before Dagster knows it, so one without was removed.
+    Every key has a frozen suite before Dagster knows it, so one without was removed, or was typed into the UI and never
+    used.
     """
     for record in list(_records(instance)):
         run = record.dagster_run
@@ -118,7 +119,7 @@ def forget_removed_runs(instance: dg.DagsterInstance, settings: Settings) -> Non
                 path.unlink(missing_ok=True)
     _purge_ticks(instance)
     for key in instance.get_dynamic_partitions(str(benchmark_runs.name)):
-        if is_benchmark_run(key) and not (settings.benchmarks / key).exists():
+        if not (is_benchmark_run(key) and (settings.benchmarks / key).exists()):
             instance.delete_dynamic_partition(str(benchmark_runs.name), key)
 
 

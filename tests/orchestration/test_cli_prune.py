@@ -160,7 +160,11 @@ def test_a_run_of_dagster_keeps_all_until_its_report_is_there(three_runs, capsys
     assert keys_of(three_runs) == KEYS[2:]
 
 
-def test_keys_that_a_pruning_left_behind_when_it_died_are_forgotten_by_the_next(three_runs, monkeypatch):
+def test_keys_without_a_run_are_forgotten_whether_a_pruning_died_before_or_they_were_typed_into_the_ui(
+    three_runs, monkeypatch
+):
+    with open_instance(three_runs) as instance:
+        instance.add_dynamic_partitions("benchmark_run", ["typed into the UI"])
     monkeypatch.setattr("dagster_project.instance.forget_removed_runs", interrupted)
     assert run(["prune", "--keep", "1"]) == 130
     monkeypatch.undo()
