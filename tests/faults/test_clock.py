@@ -64,7 +64,7 @@ def test_the_anchor_s_time_continues_evenly_and_the_jump_is_what_the_wall_clock_
     assert anchor.jumped_s() == -60.0
 
 
-@pytest.mark.parametrize(("jumped_s", "told"), [(0.0, None), (-0.9, None), (3600.4, "+3,600 s"), (-60.0, "-60 s")])
+@pytest.mark.parametrize(("jumped_s", "told"), [(0.0, None), (-0.9, None), (3600.4, "+3,600 s"), (-60.0, "−60 s")])
 def test_a_jump_is_reported_from_a_second_on(jumped_s, told):
     notice = clock_notice(jumped_s)
 

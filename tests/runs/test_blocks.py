@@ -195,5 +195,5 @@ def test_more_blocks_than_queries_are_refused_in_one_line(make_suite, home, tmp_
     path.write_text(json.dumps(suite.model_dump(mode="json")))
     with pytest.raises(SuiteError) as checked:
         check_input(str(path))
-    assert str(checked.value).startswith(f"{path}: {problem}")
+    assert str(checked.value).startswith(f"{path}:1: {problem}")
     assert "\n" not in str(checked.value)
