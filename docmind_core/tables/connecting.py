@@ -20,8 +20,7 @@ _CONFIG: _Config = {
 _SMALL: _Config = {"memory_limit": "96MB", "threads": 1}
 """For publishing, which happens next to a benchmark: what does not fit goes to the disk."""
 
-_SMALLEST, _LARGER = "64MB", "2GB"
-"""For the questions of a summary, one at a time, and for those that don't fit."""
+_LARGER = "2GB"
 
 
 def open_new(path: Path) -> duckdb.DuckDBPyConnection:
@@ -40,10 +39,10 @@ def spill_folder(path: Path) -> Path:
 def open_in_memory(*, small: bool = False) -> duckdb.DuckDBPyConnection:
     """Open an empty database without a file, for one core; what is more than a quarter of a gigabyte goes to the disk.
 
-    A `small` one takes less than publishing does.
+    A `small` one takes as little memory as publishing does.
     """
     spilled = Path(tempfile.gettempdir()) / f"docmind-{os.getpid()}.spill"
-    bounds: _Config = {"memory_limit": _SMALLEST if small else "256MB", "threads": 1}
+    bounds: _Config = _SMALL if small else {"memory_limit": "256MB", "threads": 1}
     return _quiet(duckdb.connect(config={**_CONFIG, **bounds, "temp_directory": str(spilled)}))
 
 
@@ -62,7 +61,7 @@ def larger(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute(f"set memory_limit = '{_SMALLEST}'")
+        connection.execute(f"set memory_limit = '{_SMALL['memory_limit']}'")
 
 
 @contextmanager
